@@ -1,0 +1,79 @@
+//! Railbird's figures: whole processes, measured from outside. `cargo xtask bench` builds what is needed and runs this.
+//!
+//! Nothing here is a test, and nothing gates: a figure is printed beside its aim, for a person to read.
+
+mod client;
+mod clock;
+mod edge;
+mod input;
+mod memory;
+mod origin;
+mod packaging;
+mod process;
+mod stream;
+mod wasm;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+const USAGE: &str = "\
+figures <name> --work DIR --railbird FILE --component FILE --worker DIR
+
+  packaging   CPU per gigabyte, from RTMP bytes to encrypted objects, beside ffmpeg
+  memory      resident memory per live channel
+  edge        the edge in wasmtime: CPU and time of a request, and of an instance
+  wasm        how large the edge's Wasm is
+
+`cargo xtask bench [name]` gives the paths.";
+
+/// Where things are.
+struct Place {
+    /// Inputs are kept here, and what a run writes.
+    work: PathBuf,
+    /// The origin's binary.
+    railbird: PathBuf,
+    /// The edge component.
+    component: PathBuf,
+    /// The folder of the Worker's bundle, which may be missing.
+    worker: PathBuf,
+}
+
+fn main() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args[..] {
+        // What the parent measures.
+        ["package", kind, stream, dir] => packaging::package(kind, Path::new(stream), Path::new(dir)),
+        [name, ref options @ ..] => {
+            let place = place(options)?;
+            std::fs::create_dir_all(&place.work)?;
+            match name {
+                "packaging" => packaging::run(&place),
+                "memory" => memory::run(&place),
+                "edge" => edge::run(&place),
+                "wasm" => wasm::run(&place),
+                other => bail!("there is no figure {other:?}\n\n{USAGE}"),
+            }
+        }
+        [] => bail!("which figure?\n\n{USAGE}"),
+    }
+}
+
+fn place(options: &[&str]) -> Result<Place> {
+    let path = |name: &str| {
+        let value = options.iter().position(|option| *option == name).and_then(|at| options.get(at + 1));
+        value.map(PathBuf::from).with_context(|| format!("{name} is missing\n\n{USAGE}"))
+    };
+    Ok(Place {
+        work: path("--work")?,
+        railbird: path("--railbird")?,
+        component: path("--component")?,
+        worker: path("--worker")?,
+    })
+}
+
+/// A figure, on a line of its own.
+fn figure(what: &str, value: &str, aim: &str) {
+    println!("{what:<58} {value:>14}   {aim}");
+}

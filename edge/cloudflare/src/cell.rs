@@ -1,0 +1,128 @@
+//! The Durable Object that holds one value, in SQLite.
+//!
+//! `GET` gives the value (404 where there is none), `PUT` sets it, with its expiry in a header. A row of SQLite holds at
+//! most 2 MB there, so that a value is kept in pieces. An expired value is not given any more; an alarm deletes it.
+
+#![expect(missing_docs, reason = "the attribute of a Durable Object writes public methods without")]
+
+use railbird_core::time::UtcMs;
+use worker::{
+    Date, DateInit, DurableObject, Env, Method, Request, Response, ScheduledTime, SqlStorageValue, State,
+    durable_object,
+};
+
+use crate::clock;
+use crate::store::EXPIRES;
+
+/// Bytes of a value in one row.
+const PIECE_LEN: usize = 1 << 20;
+
+/// One cell of the edge's store.
+#[durable_object(alarm)]
+pub struct Cell {
+    state: State,
+}
+
+impl DurableObject for Cell {
+    fn new(state: State, _env: Env) -> Cell {
+        Cell { state }
+    }
+
+    async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
+        match request.method() {
+            Method::Get => match self.read()? {
+                Some(value) => Response::from_bytes(value),
+                None => Response::error("no value", 404),
+            },
+            Method::Put => {
+                let expires = request.headers().get(EXPIRES)?;
+                let expires = expires.and_then(|text| text.parse().ok()).map(UtcMs);
+                let value = request.bytes().await?;
+                self.write(&value, expires).await?;
+                Ok(Response::empty()?.with_status(204))
+            }
+            _ => Response::error("only GET and PUT", 405),
+        }
+    }
+
+    async fn alarm(&self) -> worker::Result<Response> {
+        // A write may have moved or lifted the expiry since the alarm was set.
+        if self.is_written()?
+            && let Some(at) = self.expiry()?
+        {
+            if at > clock::now() {
+                self.wake_at(at).await?;
+            } else {
+                self.state.storage().delete_all().await?;
+            }
+        }
+        Response::empty()
+    }
+}
+
+impl Cell {
+    fn run(&self, query: &str, values: Vec<SqlStorageValue>) -> worker::Result<Vec<Vec<SqlStorageValue>>> {
+        self.state.storage().sql().exec(query, values)?.raw().collect()
+    }
+
+    /// Whether there are tables. A read must not make them: an object that stores nothing costs nothing.
+    fn is_written(&self) -> worker::Result<bool> {
+        let found =
+            self.run("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'expiry'", vec![])?;
+        Ok(!found.is_empty())
+    }
+
+    /// Makes the tables; `delete_all` drops them.
+    fn create(&self) -> worker::Result<()> {
+        self.run("CREATE TABLE IF NOT EXISTS pieces (n INTEGER PRIMARY KEY, bytes BLOB NOT NULL)", vec![])?;
+        self.run("CREATE TABLE IF NOT EXISTS expiry (n INTEGER PRIMARY KEY, at_ms INTEGER)", vec![])?;
+        Ok(())
+    }
+
+    /// When the value expires; `None` where it doesn't.
+    fn expiry(&self) -> worker::Result<Option<UtcMs>> {
+        let rows = self.run("SELECT at_ms FROM expiry WHERE n = 0", vec![])?;
+        let at = rows.first().and_then(|row| row.first());
+        Ok(match at {
+            Some(&SqlStorageValue::Integer(at)) => u64::try_from(at).ok().map(UtcMs),
+            _ => None,
+        })
+    }
+
+    fn read(&self) -> worker::Result<Option<Vec<u8>>> {
+        if !self.is_written()? || self.expiry()?.is_some_and(|at| at <= clock::now()) {
+            return Ok(None);
+        }
+        let mut value = None;
+        for row in self.run("SELECT bytes FROM pieces ORDER BY n", vec![])? {
+            let Some(SqlStorageValue::Blob(piece)) = row.into_iter().next() else {
+                return Err("a piece of the value is not bytes".into());
+            };
+            value.get_or_insert_with(Vec::new).extend(piece);
+        }
+        Ok(value)
+    }
+
+    /// Replaces the value. The runtime commits what happens between two awaits as one.
+    async fn write(&self, value: &[u8], expires: Option<UtcMs>) -> worker::Result<()> {
+        self.create()?;
+        self.run("DELETE FROM pieces", vec![])?;
+        let empty = value.is_empty().then_some(value);
+        for (n, piece) in value.chunks(PIECE_LEN).chain(empty).enumerate() {
+            let values = vec![SqlStorageValue::Integer(n as i64), SqlStorageValue::Blob(piece.to_vec())];
+            self.run("INSERT INTO pieces (n, bytes) VALUES (?, ?)", values)?;
+        }
+        let at = expires.and_then(|at| i64::try_from(at.0).ok());
+        let at = at.map_or(Ok(SqlStorageValue::Null), SqlStorageValue::try_from_i64)?;
+        self.run("INSERT OR REPLACE INTO expiry (n, at_ms) VALUES (0, ?)", vec![at])?;
+        match expires {
+            Some(at) => self.wake_at(at).await,
+            None => self.state.storage().delete_alarm().await,
+        }
+    }
+
+    async fn wake_at(&self, at: UtcMs) -> worker::Result<()> {
+        let at = Date::new(DateInit::Millis(at.0));
+        self.state.storage().set_alarm(ScheduledTime::new(at.into())).await
+    }
+}

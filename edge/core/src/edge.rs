@@ -1,0 +1,90 @@
+//! The edge: finds the route, checks the session where it needs one, asks the module, adds what every answer has.
+
+use alloc::string::ToString;
+
+use crate::errors::{self, NOT_FOUND, Problem};
+use crate::http::{Request, Response};
+use crate::port::{Moment, Store};
+use crate::router::{self, Route, View};
+use crate::settings::{Settings, SettingsError};
+use crate::{channels, intake, keys, live, login, pages, score, session, steer};
+
+/// The edge over a host's store.
+#[derive(Debug)]
+pub struct Edge<S> {
+    settings: Result<Settings, SettingsError>,
+    store: S,
+}
+
+/// One request and what it is answered with.
+pub(crate) struct Call<'a, S> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) store: &'a S,
+    pub(crate) request: &'a Request,
+    pub(crate) moment: &'a Moment,
+}
+
+impl<S: Store> Edge<S> {
+    /// An edge with these settings, as [`Settings::read`] gives them. Where they are wrong, every request is answered
+    /// 503 with the name of the setting, so that a host has nothing to decide.
+    pub fn new(settings: Result<Settings, SettingsError>, store: S) -> Edge<S> {
+        Edge { settings, store }
+    }
+
+    /// Answers one request. Never fails: what goes wrong is an answer, too.
+    pub async fn handle(&self, mut request: Request, moment: &Moment) -> Response {
+        if request.method == "HEAD" {
+            request.method = "GET".to_string();
+        }
+        let in_path = request.path.starts_with("/t/");
+        let response = match self.answer(&request, moment).await {
+            Ok(response) => response,
+            Err(problem) => problem.response(),
+        };
+        let response =
+            response.with("x-content-type-options", "nosniff").with("referrer-policy", "no-referrer");
+        // A token in the path is all that a player needs, from whichever site; cookies are never shared this way.
+        if in_path { response.with("access-control-allow-origin", "*") } else { response }
+    }
+
+    async fn answer(&self, request: &Request, moment: &Moment) -> Result<Response, Problem> {
+        let settings = self.settings.as_ref();
+        let settings = settings.map_err(|wrong| Problem::saying(503, "misconfigured", wrong))?;
+        let route = router::parse(&request.path).ok_or(NOT_FOUND)?;
+        if !route.takes(&request.method) {
+            let wrong =
+                Problem::new(405, "wrong-method", "the allow header lists the methods of this address");
+            return Err(wrong.with("allow", route.allow()));
+        }
+        let call = Call { settings, store: &self.store, request, moment };
+        match route {
+            Route::Health => Ok(health()),
+            Route::Page(page) => Ok(pages::page(&call, &page).await),
+            Route::Login => login::login(&call).await,
+            Route::Logout => login::logout(&call).await,
+            Route::Channels => channels::list(&call).await,
+            Route::View { token, channel, view } => {
+                session::covering(&call, token.as_deref(), &channel).await?;
+                match view {
+                    View::Multivariant => live::multivariant(&call, &channel).await,
+                    View::Media { node, rendition } => live::media(&call, &channel, &node, &rendition).await,
+                    View::Score => score::document(&call, &channel).await,
+                    View::Key { period } => keys::key(&call, &channel, period).await,
+                    View::Steer => steer::manifest(&call, &channel).await,
+                }
+            }
+            Route::PushEvent => intake::event(&call).await,
+            Route::PushState(channel) => intake::state(&call, &channel).await,
+            Route::PushScore(channel) => intake::score(&call, &channel).await,
+            Route::PushPass => intake::pass(&call).await,
+        }
+    }
+}
+
+fn health() -> Response {
+    #[derive(serde::Serialize)]
+    struct Health {
+        status: &'static str,
+    }
+    errors::json(200, &Health { status: "ok" }).with("cache-control", "no-store")
+}

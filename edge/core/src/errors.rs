@@ -1,0 +1,107 @@
+//! What goes wrong for a caller: a status, a code that programs read, a text that says what to do.
+//!
+//! Each module keeps the problems that it finds; here is their shape, and those that several share.
+//!
+//! | status | codes |
+//! | --- | --- |
+//! | 400 | `bad-request` |
+//! | 401 | `bad-login`, `no-session`, `session-expired`, `session-ended`, `bad-signature` |
+//! | 403 | `not-covered`, `no-such-period`, `pass-not-valid` |
+//! | 404 | `not-found`, `no-such-channel`, `no-such-playlist`, `no-score`; with `retry-after`: `not-started`, `no-event` |
+//! | 405 | `wrong-method` |
+//! | 413, 415 | `too-large`, `wrong-content-type` |
+//! | 503 | `misconfigured`; with `retry-after`: `store` |
+
+use alloc::borrow::Cow;
+use alloc::string::{String, ToString};
+
+use serde::Serialize;
+
+use crate::http::Response;
+use crate::port::StoreError;
+
+/// The longest text that quotes what was sent, in characters.
+const MESSAGE_LEN_MAX: usize = 300;
+
+/// Why a request is not answered as it was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    pub(crate) status: u16,
+    pub(crate) code: &'static str,
+    pub(crate) message: Cow<'static, str>,
+    /// One more header: `allow` or `retry-after`.
+    header: Option<(&'static str, &'static str)>,
+}
+
+/// No route, or none with this method's meaning, has the path.
+pub(crate) const NOT_FOUND: Problem = Problem::new(404, "not-found", "there is nothing at this address");
+
+/// The store did not answer.
+const STORE: Problem = Problem::new(503, "store", "the edge can't reach its store: try again in a moment")
+    .with("retry-after", "1");
+
+impl Problem {
+    pub(crate) const fn new(status: u16, code: &'static str, message: &'static str) -> Problem {
+        Problem { status, code, message: Cow::Borrowed(message), header: None }
+    }
+
+    /// With one more header, in place of an earlier one.
+    pub(crate) const fn with(self, name: &'static str, value: &'static str) -> Problem {
+        // Field by field: `..self` would have to drop the old one, which a const fn can't.
+        let mut problem = self;
+        problem.header = Some((name, value));
+        problem
+    }
+
+    /// With a text that is known only now.
+    pub(crate) fn saying(status: u16, code: &'static str, message: impl ToString) -> Problem {
+        Problem { status, code, message: Cow::Owned(message.to_string()), header: None }
+    }
+
+    /// The request's content is not what this route takes. The text may quote what was sent.
+    pub(crate) fn bad_request(message: impl ToString) -> Problem {
+        Problem::saying(400, "bad-request", message)
+    }
+
+    /// As JSON.
+    pub(crate) fn response(&self) -> Response {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            error: Detail<'a>,
+        }
+        #[derive(Serialize)]
+        struct Detail<'a> {
+            code: &'a str,
+            message: &'a str,
+        }
+        let error = Detail { code: self.code, message: &self.message };
+        self.head(json(self.status, &Body { error })).with("cache-control", "no-store")
+    }
+
+    /// Adds the problem's own header.
+    pub(crate) fn head(&self, response: Response) -> Response {
+        match self.header {
+            Some((name, value)) => response.with(name, value),
+            None => response,
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(_: StoreError) -> Problem {
+        // The text is for the operator: the adapter that made it has logged it.
+        STORE
+    }
+}
+
+/// A response of JSON.
+pub(crate) fn json(status: u16, body: &impl Serialize) -> Response {
+    // Our own types have text keys only, so that this can't fail.
+    let text: String = serde_json::to_string(body).unwrap_or_default();
+    Response::new(status).body("application/json", text)
+}
+
+/// JSON that does not have the form of what a signed push carries. Only who signs sees the text.
+pub(crate) fn bad_json(wrong: serde_json::Error) -> Problem {
+    Problem::bad_request(wrong.to_string().chars().take(MESSAGE_LEN_MAX).collect::<String>())
+}

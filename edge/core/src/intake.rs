@@ -1,0 +1,134 @@
+//! Signed pushes: snapshots from the origin, passes from the operator.
+//!
+//! A store has no compare-and-set: two pushes at the same moment may leave the older snapshot. The origin's next one
+//! mends that.
+
+use alloc::string::String;
+
+use railbird_core::id::ChannelId;
+use railbird_core::sign;
+use railbird_core::state::{ChannelState, EventState, STATE_LEN_MAX};
+use railbird_core::time::UtcMs;
+use serde::{Deserialize, Serialize};
+
+use crate::edge::Call;
+use crate::errors::{self, Problem};
+use crate::http::Response;
+use crate::passes::{Coverage, Pass, PassId};
+use crate::port::{Cell, Store};
+use crate::settings::Secret;
+use crate::{cells, password, score};
+
+/// The most channels of an event: `GET /api/channels` reads the state of each.
+pub const CHANNELS_MAX: usize = 64;
+
+/// The longest title, in bytes.
+pub const TITLE_LEN_MAX: usize = 400;
+
+const TOO_LARGE: Problem = Problem::new(413, "too-large", "send at most 4 MiB");
+
+#[derive(Serialize)]
+struct Kept {
+    kept: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PassPush {
+    email: String,
+    password_hash: String,
+    channels: Coverage,
+    valid_from: UtcMs,
+    valid_until: UtcMs,
+}
+
+/// `PUT /origin/v1/event`.
+pub(crate) async fn event<S: Store>(call: &Call<'_, S>) -> Result<Response, Problem> {
+    verify(call, &call.settings.origin)?;
+    let event: EventState = serde_json::from_slice(&call.request.body).map_err(errors::bad_json)?;
+    if event.channels.len() > CHANNELS_MAX {
+        return Err(Problem::bad_request("an event has at most 64 channels"));
+    }
+    check_titles(event.channels.iter().map(|brief| &*brief.title).chain([&*event.title]))?;
+    keep(call, &cells::event_cell(), event.revision).await
+}
+
+/// `PUT /origin/v1/channels/{channel}/state`.
+pub(crate) async fn state<S: Store>(call: &Call<'_, S>, channel: &ChannelId) -> Result<Response, Problem> {
+    verify(call, &call.settings.origin)?;
+    let state: ChannelState = serde_json::from_slice(&call.request.body).map_err(errors::bad_json)?;
+    state.check().map_err(Problem::bad_request)?;
+    check_titles([&*state.title])?;
+    check_channel(&state.channel, channel)?;
+    keep(call, &cells::channel_cell(channel), state.revision).await
+}
+
+/// `PUT /origin/v1/channels/{channel}/score`.
+pub(crate) async fn score<S: Store>(call: &Call<'_, S>, channel: &ChannelId) -> Result<Response, Problem> {
+    verify(call, &call.settings.origin)?;
+    let document = score::read(&call.request.body)?;
+    check_channel(&document.channel, channel)?;
+    keep(call, &cells::score_cell(channel), document.revision).await
+}
+
+/// `PUT /admin/v1/passes`.
+pub(crate) async fn pass<S: Store>(call: &Call<'_, S>) -> Result<Response, Problem> {
+    let signed = verify(call, &call.settings.admin)?;
+    let push: PassPush = serde_json::from_slice(&call.request.body).map_err(errors::bad_json)?;
+    let id = PassId::of_email(&push.email)
+        .ok_or_else(|| Problem::bad_request("email must be an address of at most 254 bytes"))?;
+    password::check(&push.password_hash).map_err(Problem::bad_request)?;
+    let PassPush { password_hash, channels, valid_from, valid_until, .. } = push;
+    if valid_from >= valid_until {
+        return Err(Problem::bad_request("valid_from must be before valid_until"));
+    }
+    let kept = cells::pass(call.store, &id).await?.filter(|kept| kept.signed > signed);
+    if let Some(kept) = kept {
+        return Ok(errors::json(200, &Kept { kept: kept.signed.0 }));
+    }
+    let pass = Pass { password_hash, channels, valid_from, valid_until, signed };
+    // Our own type with text keys only: this can't fail.
+    let bytes = serde_json::to_vec(&pass).unwrap_or_default();
+    call.store.put(&cells::pass_cell(&id), bytes, None).await?;
+    Ok(Response::new(204))
+}
+
+/// Checks a push's size and signature; returns when it was signed.
+fn verify<S: Store>(call: &Call<'_, S>, secret: &Secret) -> Result<UtcMs, Problem> {
+    let request = call.request;
+    if request.body.len() > STATE_LEN_MAX {
+        return Err(TOO_LARGE);
+    }
+    let header = request.header(sign::HEADER).unwrap_or_default();
+    let (method, path) = (&*request.method, &*request.path);
+    sign::verify(secret.bytes(), method, path, &request.body, call.moment.now, header)
+        .map(|(signed, _)| signed)
+        .map_err(|wrong| Problem::saying(401, "bad-signature", wrong))
+}
+
+/// Keeps the body, unless what is kept is as new.
+async fn keep<S: Store>(call: &Call<'_, S>, cell: &Cell, revision: u64) -> Result<Response, Problem> {
+    match cells::revision(call.store, cell).await? {
+        Some(kept) if kept >= revision => Ok(errors::json(200, &Kept { kept })),
+        _ => {
+            call.store.put(cell, call.request.body.clone(), None).await?;
+            Ok(Response::new(204))
+        }
+    }
+}
+
+fn check_channel(said: &ChannelId, addressed: &ChannelId) -> Result<(), Problem> {
+    if said == addressed {
+        Ok(())
+    } else {
+        Err(Problem::bad_request("the body is of another channel than the path"))
+    }
+}
+
+fn check_titles<'a>(titles: impl IntoIterator<Item = &'a str>) -> Result<(), Problem> {
+    if titles.into_iter().all(|title| title.len() <= TITLE_LEN_MAX) {
+        Ok(())
+    } else {
+        Err(Problem::bad_request("a title has at most 400 bytes"))
+    }
+}

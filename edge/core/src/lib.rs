@@ -1,0 +1,68 @@
+//! Railbird's edge: everything at the edge that has an opinion, without a runtime.
+//!
+//! An adapter (Cloudflare Workers, Spin) turns a host request into a [`Request`], gives the [`Moment`] and a
+//! [`Store`], and turns the [`Response`] back. Policy is never in an adapter.
+//!
+//! ```
+//! use railbird_edge::memory::MemoryStore;
+//! use railbird_edge::{Edge, Moment, Request, Settings};
+//! use railbird_core::time::UtcMs;
+//!
+//! # async fn example() {
+//! let settings = Settings::read(|name| (name != "session_ttl_s").then(|| format!("{name} of 16 bytes")));
+//! let edge = Edge::new(settings, MemoryStore::default());
+//! let request = Request { method: "GET".into(), path: "/healthz".into(), ..Request::default() };
+//! let moment = Moment { now: UtcMs(1_795_171_920_040), entropy: [7; 32] };
+//! let response = edge.handle(request, &moment).await;
+//! # }
+//! ```
+//!
+//! A request walks through [`edge`](Edge): its path becomes a route, its session is checked, one module answers.
+//!
+//! | room | decides |
+//! | --- | --- |
+//! | `router` | what a path stands for |
+//! | [`settings`] | whether the edge can work at all |
+//! | [`passes`], [`password`], [`login`] | who gets a session |
+//! | [`token`], [`session`] | whether a request has one |
+//! | `channels`, `live`, `keys`, `steer`, `score` | what of a channel a session gets |
+//! | [`routing`] | which node comes first |
+//! | [`intake`] | what the origin and the operator may store |
+//! | `pages` | what a person sees |
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+#[cfg(test)]
+extern crate std;
+
+mod cells;
+mod channels;
+mod edge;
+mod errors;
+pub mod http;
+pub mod intake;
+mod keys;
+mod live;
+pub mod login;
+pub mod memory;
+mod pages;
+pub mod passes;
+pub mod password;
+pub mod port;
+mod router;
+pub mod routing;
+mod score;
+pub mod session;
+pub mod settings;
+mod steer;
+#[cfg(test)]
+mod tests;
+pub mod token;
+
+pub use edge::Edge;
+pub use http::{Request, Response};
+pub use port::{Cell, Moment, Store, StoreError, Table};
+pub use settings::{Settings, SettingsError};

@@ -1,0 +1,56 @@
+//! Live playlists: which text, in which order of nodes.
+
+use railbird_core::id::{ChannelId, NodeId, RenditionId};
+use railbird_core::playlist;
+
+use crate::channels::{self, NOT_STARTED};
+use crate::edge::Call;
+use crate::errors::Problem;
+use crate::http::Response;
+use crate::port::Store;
+use crate::routing;
+
+/// RFC 8216bis, 10.
+const CONTENT_TYPE: &str = "application/vnd.apple.mpegurl";
+
+const NO_SUCH_PLAYLIST: Problem = Problem::new(
+    404,
+    "no-such-playlist",
+    "the channel has no such node or rendition: its main.m3u8 lists what it has",
+);
+
+/// `GET /live/{channel}/main.m3u8`.
+pub(crate) async fn multivariant<S: Store>(
+    call: &Call<'_, S>,
+    channel: &ChannelId,
+) -> Result<Response, Problem> {
+    let state = channels::state(call, channel).await?;
+    let order = routing::order(&state.nodes);
+    if order.is_empty() || state.renditions.iter().all(|rendition| rendition.segments.is_empty()) {
+        return Err(NOT_STARTED);
+    }
+    Ok(response(playlist::multivariant(&state, &order)))
+}
+
+/// `GET /live/{channel}/{node}/{rendition}.m3u8`.
+pub(crate) async fn media<S: Store>(
+    call: &Call<'_, S>,
+    channel: &ChannelId,
+    node: &NodeId,
+    rendition: &RenditionId,
+) -> Result<Response, Problem> {
+    let state = channels::state(call, channel).await?;
+    // Before the feed's first segment nobody knows which renditions there will be.
+    if state.nodes.is_empty() || state.renditions.is_empty() {
+        return Err(NOT_STARTED);
+    }
+    let order = routing::pathway_order(&state.nodes, node).ok_or(NO_SUCH_PLAYLIST)?;
+    if !state.renditions.iter().any(|known| known.id == *rendition) {
+        return Err(NO_SUCH_PLAYLIST);
+    }
+    playlist::media(&state, rendition, &order).map(response).ok_or(NOT_STARTED)
+}
+
+fn response(text: alloc::string::String) -> Response {
+    Response::new(200).body(CONTENT_TYPE, text).with("cache-control", "private, no-cache")
+}

@@ -1,0 +1,119 @@
+//! Pages for people: shells whose behaviour is in `/assets/app.js`, which the platform serves.
+
+use alloc::format;
+use alloc::string::String;
+
+use railbird_core::id::ChannelId;
+
+use crate::edge::Call;
+use crate::errors::Problem;
+use crate::http::Response;
+use crate::port::Store;
+use crate::router::{self, Page, Route};
+use crate::{channels, session};
+
+/// No inline script or style; media and data may come from any node.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; worker-src 'self' blob:; \
+    style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self' http: https: ws: wss:; \
+    media-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+
+/// A page, or the page that says why not.
+pub(crate) async fn page<S: Store>(call: &Call<'_, S>, page: &Page) -> Response {
+    let answer = match page {
+        Page::Login => login(call).await,
+        Page::Home => home(call).await,
+        Page::Watch(channel) => watch(call, channel).await,
+    };
+    answer.unwrap_or_else(|problem| explain(&problem))
+}
+
+async fn login<S: Store>(call: &Call<'_, S>) -> Result<Response, Problem> {
+    match session::of(call, None).await {
+        Ok(_) => Ok(redirect("/")),
+        Err(problem) if problem.status == 401 => {
+            // Where to go afterwards: one of our own pages, or nowhere.
+            let next = router::query(&call.request.query, "next")
+                .filter(|next| matches!(router::parse(next), Some(Route::Page(Page::Home | Page::Watch(_)))));
+            let next = next.map(|next| format!(" data-next=\"{next}\"")).unwrap_or_default();
+            Ok(shell(200, "Log in", &format!("data-page=\"login\"{next}"), ""))
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+async fn home<S: Store>(call: &Call<'_, S>) -> Result<Response, Problem> {
+    match session::of(call, None).await {
+        Ok(_) => Ok(shell(200, "Channels", "data-page=\"home\"", "")),
+        Err(problem) if problem.status == 401 => Ok(redirect("/login")),
+        Err(problem) => Err(problem),
+    }
+}
+
+async fn watch<S: Store>(call: &Call<'_, S>, channel: &ChannelId) -> Result<Response, Problem> {
+    match session::covering(call, None, channel).await {
+        Ok(_) => {
+            let title = channels::title(call, channel).await?;
+            let attributes = format!("data-page=\"watch\" data-channel=\"{channel}\"");
+            Ok(shell(200, &title, &attributes, ""))
+        }
+        Err(problem) if problem.status == 401 => Ok(redirect(&format!("/login?next=/watch/{channel}"))),
+        Err(problem) => Err(problem),
+    }
+}
+
+fn redirect(to: &str) -> Response {
+    secure(Response::new(303).with("location", to))
+}
+
+/// A problem as a page.
+fn explain(problem: &Problem) -> Response {
+    let text = format!(
+        "<main class=\"problem\"><h1>Sorry</h1><p>{}</p><p><a href=\"/\">All channels</a></p></main>",
+        escape(&problem.message)
+    );
+    problem.head(shell(problem.status, "Sorry", "data-page=\"problem\"", &text))
+}
+
+/// A page of this title. `attributes` and `content` are HTML.
+fn shell(status: u16, title: &str, attributes: &str, content: &str) -> Response {
+    let title = escape(title);
+    let html = format!(
+        "<!doctype html>\n\
+         <html lang=\"en\">\n\
+         <head>\n\
+         <meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1, viewport-fit=cover\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>{title} · Railbird</title>\n\
+         <link rel=\"icon\" href=\"/assets/favicon.svg\">\n\
+         <link rel=\"stylesheet\" href=\"/assets/app.css\">\n\
+         <script type=\"module\" src=\"/assets/app.js\"></script>\n\
+         </head>\n\
+         <body {attributes}>\n\
+         {content}<noscript>Railbird needs JavaScript to play.</noscript>\n\
+         </body>\n\
+         </html>\n"
+    );
+    secure(Response::new(status).body("text/html; charset=utf-8", html))
+}
+
+fn secure(response: Response) -> Response {
+    response
+        .with("content-security-policy", CONTENT_SECURITY_POLICY)
+        .with("cache-control", "private, no-store")
+}
+
+fn escape(text: &str) -> String {
+    let mut html = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => html.push_str("&amp;"),
+            '<' => html.push_str("&lt;"),
+            '>' => html.push_str("&gt;"),
+            '"' => html.push_str("&quot;"),
+            '\'' => html.push_str("&#39;"),
+            c => html.push(c),
+        }
+    }
+    html
+}

@@ -1,0 +1,74 @@
+//! What the edge needs of its host: a store, and for each request the time and some randomness.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::future::Future;
+
+use railbird_core::time::UtcMs;
+
+/// The time and the randomness of one request, read by the adapter.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    /// Wall clock.
+    pub now: UtcMs,
+    /// Fresh from the host's cryptographic generator.
+    pub entropy: [u8; 32],
+}
+
+/// What kind of thing a [`Cell`] holds. A host may keep each kind where it serves it best.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Table {
+    /// The event: one cell, key `event`.
+    Event,
+    /// A channel's state, by channel.
+    Channel,
+    /// A channel's score, by channel.
+    Score,
+    /// A pass, by the hexadecimal SHA-256 of its normalised e-mail address.
+    Pass,
+    /// A session that was ended, by its token id. Written with an expiry.
+    Revoked,
+}
+
+impl Table {
+    /// The table's name in a host's key space.
+    pub fn name(self) -> &'static str {
+        match self {
+            Table::Event => "event",
+            Table::Channel => "channel",
+            Table::Score => "score",
+            Table::Pass => "pass",
+            Table::Revoked => "revoked",
+        }
+    }
+}
+
+/// The address of one stored value.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cell {
+    /// What it holds.
+    pub table: Table,
+    /// Which one: characters of identifiers only (`a`–`z`, `0`–`9`, `-`), at most 64.
+    pub key: String,
+}
+
+/// The store did not answer. The edge answers 503 and drops the text, which viewers must not see: an adapter logs it
+/// where it makes it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("store: {0}")]
+pub struct StoreError(pub String);
+
+/// Values by cell. A read after a write to the same cell, anywhere, should see it; a host that can't promise that says
+/// so in its documentation.
+pub trait Store {
+    /// The value, or `None` where there is none or it has expired.
+    fn get(&self, cell: &Cell) -> impl Future<Output = Result<Option<Vec<u8>>, StoreError>>;
+
+    /// Writes the value; with `expires`, it need not be kept any longer than that.
+    fn put(
+        &self,
+        cell: &Cell,
+        value: Vec<u8>,
+        expires: Option<UtcMs>,
+    ) -> impl Future<Output = Result<(), StoreError>>;
+}

@@ -1,0 +1,126 @@
+//! From a path to a route. What does not match exactly, character by character, is no route.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use railbird_core::id::{ChannelId, NodeId, RenditionId};
+
+/// The longest path that is looked at, in bytes: a token and room for three identifiers.
+pub(crate) const PATH_LEN_MAX: usize = crate::token::TEXT_LEN_MAX + 512;
+
+/// What a path stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    Health,
+    Page(Page),
+    Login,
+    Logout,
+    Channels,
+    /// Something of a channel that only a session may see; the token where the path carries one.
+    View {
+        token: Option<String>,
+        channel: ChannelId,
+        view: View,
+    },
+    PushEvent,
+    PushState(ChannelId),
+    PushScore(ChannelId),
+    PushPass,
+}
+
+/// A page for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Page {
+    Home,
+    Login,
+    Watch(ChannelId),
+}
+
+/// A part of a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum View {
+    Multivariant,
+    Media { node: NodeId, rendition: RenditionId },
+    Score,
+    Key { period: u64 },
+    Steer,
+}
+
+impl Route {
+    /// The methods that it takes, as the `allow` header says them. `HEAD` goes with `GET`.
+    pub(crate) fn allow(&self) -> &'static str {
+        match self {
+            Route::Health | Route::Page(_) | Route::Channels | Route::View { .. } => "GET, HEAD",
+            Route::Login | Route::Logout => "POST",
+            Route::PushEvent | Route::PushState(_) | Route::PushScore(_) | Route::PushPass => "PUT",
+        }
+    }
+
+    /// Whether it takes this method.
+    pub(crate) fn takes(&self, method: &str) -> bool {
+        self.allow().split(", ").any(|allowed| allowed == method)
+    }
+}
+
+/// The route of a path as it was sent; `None` where there is none. Percent-encoding, backslashes, empty and dot
+/// segments never match: nothing is decoded or resolved, so that no other party can read a path in another way.
+pub(crate) fn parse(path: &str) -> Option<Route> {
+    if path.len() > PATH_LEN_MAX || !path.bytes().all(is_plain) {
+        return None;
+    }
+    let parts: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
+    Some(match parts.as_slice() {
+        [""] => Route::Page(Page::Home),
+        ["login"] => Route::Page(Page::Login),
+        ["watch", channel] => Route::Page(Page::Watch(channel.parse().ok()?)),
+        ["healthz"] => Route::Health,
+        ["api", "login"] => Route::Login,
+        ["api", "logout"] => Route::Logout,
+        ["api", "channels"] => Route::Channels,
+        ["origin", "v1", "event"] => Route::PushEvent,
+        ["origin", "v1", "channels", channel, "state"] => Route::PushState(channel.parse().ok()?),
+        ["origin", "v1", "channels", channel, "score"] => Route::PushScore(channel.parse().ok()?),
+        ["admin", "v1", "passes"] => Route::PushPass,
+        ["t", token, rest @ ..] if !token.is_empty() => {
+            let (channel, view) = view(rest)?;
+            Route::View { token: Some((*token).to_string()), channel, view }
+        }
+        rest => {
+            let (channel, view) = view(rest)?;
+            Route::View { token: None, channel, view }
+        }
+    })
+}
+
+fn view(parts: &[&str]) -> Option<(ChannelId, View)> {
+    let (channel, view) = match parts {
+        ["live", channel, "main.m3u8"] => (channel, View::Multivariant),
+        ["live", channel, "score.json"] => (channel, View::Score),
+        ["live", channel, node, file] => {
+            let rendition = file.strip_suffix(".m3u8")?.parse().ok()?;
+            (channel, View::Media { node: node.parse().ok()?, rendition })
+        }
+        ["key", channel, period] => (channel, View::Key { period: number(period)? }),
+        ["steer", channel] => (channel, View::Steer),
+        _ => return None,
+    };
+    Some((channel.parse().ok()?, view))
+}
+
+/// A decimal number in its only form: digits without a sign or leading zeros.
+pub(crate) fn number(text: &str) -> Option<u64> {
+    let canonical = text == "0" || !text.starts_with('0');
+    (canonical && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
+}
+
+/// The value of a name in a query; nothing is decoded. The first one counts.
+pub(crate) fn query<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+}
+
+fn is_plain(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'.' | b'_' | b'~')
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+use std::format;
+use std::vec;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// The path of a route: the other way round.
+fn path(route: &Route) -> String {
+    match route {
+        Route::Health => "/healthz".to_string(),
+        Route::Page(Page::Home) => "/".to_string(),
+        Route::Page(Page::Login) => "/login".to_string(),
+        Route::Page(Page::Watch(channel)) => format!("/watch/{channel}"),
+        Route::Login => "/api/login".to_string(),
+        Route::Logout => "/api/logout".to_string(),
+        Route::Channels => "/api/channels".to_string(),
+        Route::View { token, channel, view } => {
+            let prefix = token.as_ref().map(|token| format!("/t/{token}")).unwrap_or_default();
+            let rest = match view {
+                View::Multivariant => format!("live/{channel}/main.m3u8"),
+                View::Media { node, rendition } => format!("live/{channel}/{node}/{rendition}.m3u8"),
+                View::Score => format!("live/{channel}/score.json"),
+                View::Key { period } => format!("key/{channel}/{period}"),
+                View::Steer => format!("steer/{channel}"),
+            };
+            format!("{prefix}/{rest}")
+        }
+        Route::PushEvent => "/origin/v1/event".to_string(),
+        Route::PushState(channel) => format!("/origin/v1/channels/{channel}/state"),
+        Route::PushScore(channel) => format!("/origin/v1/channels/{channel}/score"),
+        Route::PushPass => "/admin/v1/passes".to_string(),
+    }
+}
+
+#[test]
+fn every_route_has_one_path() {
+    let view = |token: Option<&str>, view| Route::View {
+        token: token.map(ToString::to_string),
+        channel: "table-1".parse().unwrap(),
+        view,
+    };
+    let media = View::Media { node: "a".parse().unwrap(), rendition: "source".parse().unwrap() };
+    for (text, route) in [
+        ("/", Route::Page(Page::Home)),
+        ("/login", Route::Page(Page::Login)),
+        ("/watch/table-1", Route::Page(Page::Watch("table-1".parse().unwrap()))),
+        ("/healthz", Route::Health),
+        ("/api/login", Route::Login),
+        ("/api/logout", Route::Logout),
+        ("/api/channels", Route::Channels),
+        ("/live/table-1/main.m3u8", view(None, View::Multivariant)),
+        ("/live/table-1/score.json", view(None, View::Score)),
+        ("/live/table-1/a/source.m3u8", view(None, media.clone())),
+        ("/key/table-1/18446744073709551615", view(None, View::Key { period: u64::MAX })),
+        ("/steer/table-1", view(None, View::Steer)),
+        ("/t/x_Y-9/live/table-1/main.m3u8", view(Some("x_Y-9"), View::Multivariant)),
+        ("/t/x/live/table-1/score.json", view(Some("x"), View::Score)),
+        ("/t/x/live/table-1/a/source.m3u8", view(Some("x"), media)),
+        ("/t/x/key/table-1/0", view(Some("x"), View::Key { period: 0 })),
+        ("/t/x/steer/table-1", view(Some("x"), View::Steer)),
+        ("/origin/v1/event", Route::PushEvent),
+        ("/origin/v1/channels/table-1/state", Route::PushState("table-1".parse().unwrap())),
+        ("/origin/v1/channels/table-1/score", Route::PushScore("table-1".parse().unwrap())),
+        ("/admin/v1/passes", Route::PushPass),
+    ] {
+        assert_eq!(parse(text), Some(route.clone()), "{text}");
+        assert_eq!(path(&route), text);
+        for other in [
+            format!("{text}/"),
+            format!("/{text}"),
+            format!("{text}%00"),
+            format!("{text}?"),
+            text[1..].into(),
+        ] {
+            assert_eq!(parse(&other), None, "{other}");
+        }
+    }
+}
+
+#[test]
+fn hostile_paths_are_no_routes() {
+    for path in [
+        "",
+        "x",
+        "*",
+        ".",
+        "//",
+        "/.",
+        "/..",
+        "/LOGIN",
+        "/login ",
+        "/ login",
+        "/login\0",
+        "/login\r\n",
+        "/log\u{131}n",
+        "/%6cogin",
+        "/watch/",
+        "/watch/.",
+        "/watch/..",
+        "/watch/table_1",
+        "/watch/table-1/x",
+        "/watch/%74able-1",
+        "/live/../key/table-1/1",
+        "/live/%2e%2e/main.m3u8",
+        "/live/./main.m3u8",
+        "/live/table-1/../main.m3u8",
+        "/live/table-1/a/..m3u8",
+        "/live/table-1/a/source.m3u8.m3u8",
+        "/live/table-1/a/source.m4s",
+        "/live/table-1/a\\source.m3u8",
+        "/live/table-1\\main.m3u8",
+        "/live/table-1/main.m3u8#x",
+        "/live/table-1/main%2em3u8",
+        "/live/tabl\u{e9}/main.m3u8",
+        "/live/t\u{430}ble-1/main.m3u8",
+        "/key/table-1/",
+        "/key/table-1/00",
+        "/key/table-1/-0",
+        "/key/table-1/+1",
+        "/key/table-1/1_0",
+        "/key/table-1/0x1",
+        "/key/table-1/18446744073709551616",
+        "/key/table-1/\u{661}",
+        "/t//live/table-1/main.m3u8",
+        "/t/live/table-1/main.m3u8",
+        "/t/x/t/x/live/table-1/main.m3u8",
+        "/t/x/login",
+        "/t/x/api/channels",
+        "/t/x/watch/table-1",
+        "/t/x/origin/v1/event",
+        "/t/x%2F..%2Fy/live/table-1/main.m3u8",
+        "http://edge/live/table-1/main.m3u8",
+        "/assets/app.js",
+    ] {
+        assert_eq!(parse(path), None, "{path:?}");
+    }
+    let token = |len: usize| format!("/t/{}/steer/a", "x".repeat(len));
+    assert!(parse(&token(PATH_LEN_MAX - 11)).is_some());
+    assert_eq!(parse(&token(PATH_LEN_MAX - 10)), None);
+}
+
+#[test]
+fn queries_are_read_without_decoding() {
+    for (text, value) in [
+        ("", None),
+        ("after", None),
+        ("after=", Some("")),
+        ("after=5", Some("5")),
+        ("x=1&after=5&after=6", Some("5")),
+        ("before=1&xafter=2", None),
+        ("%61fter=5", None),
+        ("after=%35", Some("%35")),
+    ] {
+        assert_eq!(query(text, "after"), value, "{text}");
+    }
+}
+
+#[test]
+fn methods() {
+    let route = parse("/live/table-1/main.m3u8").unwrap();
+    assert!(route.takes("GET") && route.takes("HEAD"));
+    for method in ["", "get", "GET,", "GET, HEAD", "POST"] {
+        assert!(!route.takes(method), "{method}");
+    }
+}
+
+proptest! {
+    /// Paths put together of pieces that matter: what is a route has that path and no other.
+    #[test]
+    fn a_route_has_the_path_it_was_read_from(
+        parts in proptest::collection::vec(
+            proptest::sample::select(vec![
+                "", ".", "..", "t", "live", "key", "steer", "watch", "login", "api", "channels", "origin", "v1",
+                "state", "score", "event", "table-1", "a", "main.m3u8", "score.json", "source.m3u8", "7", "%2e", "A",
+            ]),
+            0..8,
+        )
+    ) {
+        let text = format!("/{}", parts.join("/"));
+        if let Some(route) = parse(&text) {
+            prop_assert_eq!(path(&route), text);
+        }
+    }
+
+    #[test]
+    fn no_path_makes_it_panic(text in ".{0,100}") {
+        if let Some(route) = parse(&text) {
+            prop_assert_eq!(path(&route), text);
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Content steering (RFC 8216bis, 7): the order of pathways for players that have already started.
+
+use alloc::vec::Vec;
+
+use railbird_core::id::{ChannelId, NodeId};
+use serde::Serialize;
+
+use crate::channels::{self, NOT_STARTED};
+use crate::edge::Call;
+use crate::errors::{self, Problem};
+use crate::http::Response;
+use crate::port::Store;
+use crate::routing;
+
+/// When a player asks again, in seconds.
+const TTL_S: u32 = 10;
+
+#[derive(Serialize)]
+#[serde(rename_all = "SCREAMING-KEBAB-CASE")]
+struct Manifest {
+    version: u32,
+    ttl: u32,
+    pathway_priority: Vec<NodeId>,
+}
+
+/// `GET /steer/{channel}`. Never 429: one such answer ends a player's steering for good.
+pub(crate) async fn manifest<S: Store>(call: &Call<'_, S>, channel: &ChannelId) -> Result<Response, Problem> {
+    let state = channels::state(call, channel).await?;
+    // The list must not be empty.
+    if state.nodes.is_empty() {
+        return Err(NOT_STARTED);
+    }
+    let manifest = Manifest { version: 1, ttl: TTL_S, pathway_priority: routing::order(&state.nodes) };
+    Ok(errors::json(200, &manifest).with("cache-control", "private, no-cache"))
+}

@@ -1,0 +1,380 @@
+//! What the contract suite can't show over HTTP: a store that fails, settings that are wrong, and the clock's edges.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::cell::{Cell as Flag, RefCell};
+use core::future::Future;
+use core::pin::pin;
+use core::task::{Context, Poll, Waker};
+use std::format;
+use std::vec;
+
+use railbird_core::keys;
+use railbird_core::sign;
+use railbird_core::time::UtcMs;
+use serde_json::{Value, json};
+
+use crate::memory::MemoryStore;
+use crate::passes::{Coverage, PassId};
+use crate::token::{self, Claims};
+use crate::{Cell, Edge, Moment, Request, Response, Settings, Store, StoreError, Table};
+
+const NOW: UtcMs = UtcMs(1_795_171_920_040);
+const PERIOD_S: u64 = 60;
+
+fn settings() -> Settings {
+    Settings::read(|name| (name != "session_ttl_s").then(|| format!("{name} of the test"))).unwrap()
+}
+
+/// Nothing here ever waits.
+fn ready<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("the store in memory does not wait"),
+    }
+}
+
+/// A store that can be told to fail, and that notes the cells it was asked for.
+#[derive(Default)]
+struct Probe {
+    inner: MemoryStore,
+    failing: Flag<bool>,
+    cells: RefCell<Vec<Cell>>,
+}
+
+impl Probe {
+    fn note(&self, cell: &Cell) -> Result<(), StoreError> {
+        self.cells.borrow_mut().push(cell.clone());
+        if self.failing.get() { Err(StoreError("secret address of the store".to_string())) } else { Ok(()) }
+    }
+}
+
+impl Store for &Probe {
+    async fn get(&self, cell: &Cell) -> Result<Option<Vec<u8>>, StoreError> {
+        self.note(cell)?;
+        self.inner.get(cell).await
+    }
+
+    async fn put(&self, cell: &Cell, value: Vec<u8>, expires: Option<UtcMs>) -> Result<(), StoreError> {
+        self.note(cell)?;
+        self.inner.put(cell, value, expires).await
+    }
+}
+
+struct Fixture<'a> {
+    edge: Edge<&'a Probe>,
+    now: UtcMs,
+}
+
+impl<'a> Fixture<'a> {
+    fn new(probe: &'a Probe) -> Fixture<'a> {
+        Fixture { edge: Edge::new(Ok(settings()), probe), now: NOW }
+    }
+
+    fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
+        let headers = headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let request = Request {
+            method: method.into(),
+            path: path.into(),
+            query: query.into(),
+            headers,
+            body: body.into(),
+        };
+        ready(self.edge.handle(request, &Moment { now: self.now, entropy: [7; 32] }))
+    }
+
+    fn get(&self, path: &str) -> Response {
+        self.ask(
+            "GET",
+            path,
+            &[("cookie", &format!("__Host-railbird={}", session(NOW.seconds() + 3600)))],
+            b"",
+        )
+    }
+
+    fn push(&self, path: &str, body: &Value) -> Response {
+        self.push_bytes(path, body.to_string().as_bytes(), self.now)
+    }
+
+    fn push_bytes(&self, path: &str, body: &[u8], signed: UtcMs) -> Response {
+        let secret = if path.starts_with("/admin") { "admin_secret" } else { "origin_secret" };
+        let secret = format!("{secret} of the test");
+        let header = sign::sign(secret.as_bytes(), "PUT", path, body, signed, [1; 16]);
+        self.ask("PUT", path, &[(sign::HEADER, &header)], body)
+    }
+
+    fn login(&self, password: &str) -> Response {
+        let body = json!({"email": "viewer@railbird.test", "password": password}).to_string();
+        self.ask("POST", "/api/login", &[("content-type", "application/json")], body.as_bytes())
+    }
+}
+
+fn session(expires_s: u64) -> String {
+    let claims = Claims {
+        pass: PassId::of_email("viewer@railbird.test").unwrap(),
+        channels: Coverage::All,
+        issued_s: NOW.seconds(),
+        expires_s,
+        id: [9; 16],
+    };
+    token::mint(&settings().session, &claims)
+}
+
+fn body(response: &Response) -> Value {
+    serde_json::from_slice(&response.body).unwrap()
+}
+
+fn code(response: &Response) -> String {
+    body(response)["error"]["code"].as_str().unwrap().to_string()
+}
+
+/// A state with one segment at each of these key periods.
+fn state(phase: &str, periods: &[u64]) -> Value {
+    let segment = |period: &u64| json!({"start": period * PERIOD_S * 90_000, "duration": 180_000, "on": 1});
+    json!({
+        "channel": "table-1", "title": "Table 1", "revision": NOW, "updated": NOW, "phase": phase,
+        "segment_ms": 2000, "key_period_s": PERIOD_S,
+        "nodes": [{"id": "a", "url": "https://a.test", "up": true}],
+        "renditions": [{
+            "id": "source", "codecs": "avc1.64001f", "bandwidth": 1, "average_bandwidth": 1, "width": 1, "height": 1,
+            "frame_rate_milli": 0, "target_duration_s": 2, "first_msn": 0, "discontinuity_sequence": 0,
+            "inits": ["table-1/source/init-0.mp4"], "segments": periods.iter().map(segment).collect::<Vec<_>>(),
+        }],
+    })
+}
+
+/// argon2id of `right` with little memory, which is all that a test needs.
+fn pass(password: &str, until: UtcMs) -> Value {
+    use argon2::{Argon2, Params, PasswordHasher};
+    let argon2 = Argon2::from(Params::new(64, 1, 1, None).unwrap());
+    let hash = argon2.hash_password_with_salt(password.as_bytes(), b"salt of the test").unwrap().to_string();
+    json!({
+        "email": "viewer@railbird.test", "password_hash": hash, "channels": ["*"],
+        "valid_from": 0, "valid_until": until,
+    })
+}
+
+#[test]
+fn a_store_that_fails_is_503_and_tells_nobody_where_it_is() {
+    let probe = Probe::default();
+    let edge = Fixture::new(&probe);
+    assert_eq!(edge.push("/admin/v1/passes", &pass("right", NOW.plus_ms(1000))).status, 204);
+    probe.failing.set(true);
+    for response in [
+        edge.get("/api/channels"),
+        edge.get("/live/table-1/main.m3u8"),
+        edge.get("/key/table-1/1"),
+        edge.get("/live/table-1/score.json"),
+        edge.login("right"),
+        edge.push("/origin/v1/channels/table-1/state", &state("live", &[1])),
+        edge.push("/admin/v1/passes", &pass("right", NOW.plus_ms(1000))),
+    ] {
+        assert_eq!((response.status, &*code(&response)), (503, "store"));
+        assert!(response.headers.contains(&("retry-after".into(), "1".into())));
+        assert!(!String::from_utf8_lossy(&response.body).contains("address"));
+    }
+    for path in ["/", "/login", "/watch/table-1"] {
+        let page = edge.get(path);
+        assert_eq!(page.status, 503);
+        let html = String::from_utf8(page.body).unwrap();
+        assert!(html.starts_with("<!doctype html>") && !html.contains("address"), "{html}");
+    }
+    // A logout that was not kept must not look like one.
+    let cookie = format!("__Host-railbird={}", session(NOW.seconds() + 60));
+    let headers = [("cookie", &*cookie), ("content-type", "application/json")];
+    let logout = edge.ask("POST", "/api/logout", &headers, b"{}");
+    assert_eq!(logout.status, 503);
+    assert!(logout.headers.iter().all(|(name, _)| name != "set-cookie"));
+    assert_eq!(edge.ask("GET", "/healthz", &[], b"").status, 200);
+}
+
+#[test]
+fn wrong_settings_are_named_to_every_caller() {
+    let edge = Edge::new(Settings::read(|_| None), MemoryStore::default());
+    for path in ["/healthz", "/", "/api/login", "/nowhere"] {
+        let request = Request { method: "GET".into(), path: path.into(), ..Request::default() };
+        let response = ready(edge.handle(request, &Moment { now: NOW, entropy: [0; 32] }));
+        assert_eq!((response.status, &*code(&response)), (503, "misconfigured"));
+        assert!(String::from_utf8(response.body).unwrap().contains("master_secret"));
+    }
+}
+
+#[test]
+fn head_is_answered_as_get() {
+    let probe = Probe::default();
+    let edge = Fixture::new(&probe);
+    assert_eq!(edge.push("/origin/v1/channels/table-1/state", &state("live", &[1])).status, 204);
+    for path in ["/healthz", "/login", "/live/table-1/main.m3u8", "/nowhere"] {
+        let path = if path.starts_with("/live") {
+            format!("/t/{}{path}", session(u64::MAX))
+        } else {
+            path.to_string()
+        };
+        assert_eq!(edge.ask("HEAD", &path, &[], b""), edge.ask("GET", &path, &[], b""), "{path}");
+    }
+}
+
+#[test]
+fn a_push_above_the_bound_is_refused() {
+    let probe = Probe::default();
+    let edge = Fixture::new(&probe);
+    let mut large = state("live", &[1]).to_string().into_bytes();
+    large.resize(crate::http::BODY_LEN_MAX, b' ');
+    assert_eq!(edge.push_bytes("/origin/v1/channels/table-1/state", &large, NOW).status, 204);
+    large.push(b' ');
+    let response = edge.push_bytes("/origin/v1/channels/table-1/state", &large, NOW);
+    assert_eq!((response.status, &*code(&response)), (413, "too-large"));
+    let many = (0..65).map(|n| json!({"id": format!("table-{n}"), "title": ""})).collect::<Vec<_>>();
+    let event = |channels: &[Value]| json!({"event": "e", "title": "", "revision": 1, "channels": channels});
+    assert_eq!(edge.push("/origin/v1/event", &event(&many)).status, 400);
+    assert_eq!(edge.push("/origin/v1/event", &event(&many[..64])).status, 204);
+}
+
+#[test]
+fn keys_reach_one_period_beyond_now_and_beyond_the_list() {
+    let present = keys::period(NOW.media(), PERIOD_S as u32);
+    let old = present - 50;
+    for (phase, listed, given) in [
+        ("live", vec![], vec![present - 1, present, present + 1]),
+        ("waiting", vec![], vec![present - 1, present, present + 1]),
+        (
+            "live",
+            vec![present - 3, present],
+            vec![present - 4, present - 3, present - 2, present - 1, present, present + 1],
+        ),
+        ("live", vec![old], vec![old - 1, old, old + 1, present - 1, present, present + 1]),
+        ("ended", vec![old, old + 2], vec![old - 1, old, old + 1, old + 2, old + 3]),
+        ("ended", vec![], vec![]),
+        ("ended", vec![0], vec![0, 1]),
+    ] {
+        let probe = Probe::default();
+        let edge = Fixture::new(&probe);
+        assert_eq!(edge.push("/origin/v1/channels/table-1/state", &state(phase, &listed)).status, 204);
+        for period in [0, 1, 2].into_iter().chain(old - 3..=present + 3) {
+            let status = edge.get(&format!("/key/table-1/{period}")).status;
+            let expected = if given.contains(&period) { 200 } else { 403 };
+            assert_eq!(status, expected, "{phase}, {listed:?}: {period}");
+        }
+    }
+}
+
+#[test]
+fn a_session_ends_with_its_pass_and_to_the_second() {
+    let probe = Probe::default();
+    let mut edge = Fixture::new(&probe);
+    let until = NOW.plus_ms(90_000);
+    assert_eq!(edge.push("/admin/v1/passes", &pass("right", until)).status, 204);
+    let granted = edge.login("right");
+    assert_eq!(body(&granted)["expires"], until.seconds());
+    let token = body(&granted)["token"].as_str().unwrap().to_string();
+    let max_age = granted.headers.iter().find(|(name, _)| name == "set-cookie").unwrap().1.clone();
+    assert!(max_age.ends_with("Max-Age=90"), "{max_age}");
+    let ask = |edge: &Fixture<'_>| edge.ask("GET", &format!("/t/{token}/steer/table-1"), &[], b"");
+    edge.now = UtcMs(until.seconds() * 1000 - 1);
+    assert_eq!(code(&ask(&edge)), "no-such-channel");
+    edge.now = UtcMs(until.seconds() * 1000);
+    assert_eq!(code(&ask(&edge)), "session-expired");
+    edge.now = until;
+    assert_eq!(code(&edge.login("right")), "pass-not-valid");
+    assert_eq!(code(&edge.login("wrong")), "bad-login");
+}
+
+#[test]
+fn a_token_id_is_not_the_entropy_itself() {
+    let probe = Probe::default();
+    let edge = Fixture::new(&probe);
+    assert_eq!(edge.push("/admin/v1/passes", &pass("right", NOW.plus_ms(90_000))).status, 204);
+    let token = body(&edge.login("right"))["token"].as_str().unwrap().to_string();
+    let id = token::open(&settings().session, &token).unwrap().id;
+    assert_ne!(id, [7; 16]);
+    assert_ne!(id, [0; 16]);
+}
+
+#[test]
+fn an_older_pass_sent_again_does_not_come_back() {
+    let probe = Probe::default();
+    let edge = Fixture::new(&probe);
+    let path = "/admin/v1/passes";
+    let first = pass("right", NOW.plus_ms(90_000)).to_string();
+    let second = pass("changed", NOW.plus_ms(90_000)).to_string();
+    assert_eq!(edge.push_bytes(path, first.as_bytes(), UtcMs(NOW.0 - 2)).status, 204);
+    assert_eq!(edge.push_bytes(path, second.as_bytes(), UtcMs(NOW.0 - 1)).status, 204);
+    let replayed = edge.push_bytes(path, first.as_bytes(), UtcMs(NOW.0 - 2));
+    assert_eq!((replayed.status, body(&replayed)), (200, json!({"kept": NOW.0 - 1})));
+    assert_eq!(edge.login("right").status, 401);
+    assert_eq!(edge.login("changed").status, 200);
+}
+
+#[test]
+fn an_ended_session_is_remembered_until_it_would_have_expired() {
+    let probe = Probe::default();
+    let edge = Fixture::new(&probe);
+    let expires_s = NOW.seconds() + 3600;
+    let cookie = format!("__Host-railbird={}", session(expires_s));
+    let headers = [("cookie", &*cookie), ("content-type", "application/json")];
+    assert_eq!(edge.ask("POST", "/api/logout", &headers, b"").status, 204);
+    probe.inner.expire(UtcMs(expires_s * 1000 - 1));
+    assert_eq!(code(&edge.get("/api/channels")), "session-ended");
+    probe.inner.expire(UtcMs(expires_s * 1000));
+    assert!(probe.inner.is_empty());
+    // What has expired already, or is no token, is not worth a cell.
+    for gone in [session(NOW.seconds()), "x".to_string()] {
+        let cookie = format!("__Host-railbird={gone}");
+        let headers = [("cookie", &*cookie), ("content-type", "application/json")];
+        assert_eq!(edge.ask("POST", "/api/logout", &headers, b"").status, 204);
+        assert!(probe.inner.is_empty());
+    }
+}
+
+#[test]
+fn cookies_may_come_in_several_headers() {
+    let probe = Probe::default();
+    let edge = Fixture::new(&probe);
+    let ours = format!("__Host-railbird={}", session(u64::MAX));
+    let get = |headers: &[(&str, &str)]| code(&edge.ask("GET", "/api/channels", headers, b""));
+    assert_eq!(get(&[("cookie", "a=b"), ("cookie", &ours)]), "no-event");
+    assert_eq!(get(&[("cookie", &format!("a=b;{ours};c"))]), "no-event");
+    for other in ["__Host-railbirdx", "railbird", "__host-railbird", "x__Host-railbird"] {
+        assert_eq!(get(&[("cookie", &ours.replace("__Host-railbird", other))]), "no-session", "{other}");
+    }
+}
+
+#[test]
+fn a_cell_that_cannot_be_read_counts_as_absent() {
+    let probe = Probe::default();
+    let edge = Fixture::new(&probe);
+    let put = |table, key: &str| {
+        let cell = Cell { table, key: key.to_string() };
+        ready(probe.inner.put(&cell, b"{\"of\":\"another version\"}".to_vec(), None)).unwrap();
+    };
+    put(Table::Event, "event");
+    put(Table::Channel, "table-1");
+    put(Table::Score, "table-1");
+    put(Table::Pass, PassId::of_email("viewer@railbird.test").unwrap().as_str());
+    assert_eq!(code(&edge.get("/api/channels")), "no-event");
+    assert_eq!(code(&edge.get("/live/table-1/main.m3u8")), "no-such-channel");
+    assert_eq!(code(&edge.get("/live/table-1/score.json?after=1")), "no-score");
+    assert_eq!(code(&edge.login("right")), "bad-login");
+    assert_eq!(edge.push("/origin/v1/channels/table-1/state", &state("live", &[1])).status, 204);
+    assert_eq!(edge.get("/live/table-1/main.m3u8").status, 200);
+}
+
+#[test]
+fn cells_are_addressed_with_characters_of_identifiers() {
+    let probe = Probe::default();
+    let edge = Fixture::new(&probe);
+    edge.push("/admin/v1/passes", &pass("right", NOW.plus_ms(90_000)));
+    edge.login("right");
+    edge.push("/origin/v1/channels/table-1/state", &state("live", &[1]));
+    edge.push("/origin/v1/event", &json!({"event": "e", "title": "", "revision": 1, "channels": []}));
+    edge.get("/live/table-1/score.json");
+    let cells = probe.cells.borrow();
+    for table in [Table::Event, Table::Channel, Table::Score, Table::Pass, Table::Revoked] {
+        assert!(cells.iter().any(|cell| cell.table == table), "{table:?} was not asked for");
+    }
+    for cell in cells.iter() {
+        let plain = cell.key.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+        assert!(plain && (1..=64).contains(&cell.key.len()), "{cell:?}");
+    }
+}

@@ -1,0 +1,127 @@
+// The edge's API, as the pages ask it. Everything that comes back is checked here.
+
+import { NODES_MAX, type Node } from "./nodes";
+import { parseScore, type ScoreDocument } from "./score";
+
+/** How long the edge may take to answer, in milliseconds. */
+const ANSWER_MS_MAX = 8_000;
+/** The most channels taken of one answer. */
+const CHANNELS_MAX = 256;
+
+export type Phase = "waiting" | "live" | "ended";
+
+export interface Channel {
+  id: string;
+  title: string;
+  phase: Phase;
+  nodes: Node[];
+}
+
+export interface Programme {
+  title: string;
+  channels: Channel[];
+}
+
+/** Why the edge gave no answer of use. */
+export class ApiError extends Error {
+  constructor(
+    /** HTTP status; 0 where the edge wasn't reached. */
+    readonly status: number,
+    /** The edge's error code; empty where it gave none. */
+    readonly code: string,
+    message: string,
+    /** What `retry-after` says, in seconds. */
+    readonly retry_after_s: number | null,
+  ) {
+    super(message);
+  }
+}
+
+type Json = Record<string, unknown>;
+const isJson = (value: unknown): value is Json => typeof value === "object" && value !== null;
+const text = (value: unknown): string => (typeof value === "string" ? value.slice(0, 200) : "");
+const list = (value: unknown, max: number): Json[] => (Array.isArray(value) ? value.slice(0, max).filter(isJson) : []);
+
+async function ask(path: string, init: RequestInit = {}): Promise<Response> {
+  let response: Response;
+  try {
+    const signal = AbortSignal.timeout(ANSWER_MS_MAX);
+    response = await fetch(path, { ...init, signal, cache: "no-store", credentials: "same-origin" });
+  } catch {
+    throw new ApiError(0, "", "the edge can't be reached", null);
+  }
+  if (response.ok) return response;
+  const body: unknown = await response.json().catch(() => null);
+  const error = isJson(body) && isJson(body["error"]) ? body["error"] : {};
+  const retry = Number(response.headers.get("retry-after") ?? Number.NaN);
+  throw new ApiError(
+    response.status,
+    text(error["code"]),
+    text(error["message"]),
+    Number.isFinite(retry) && retry >= 0 ? retry : null,
+  );
+}
+
+async function json(path: string): Promise<unknown> {
+  const response = await ask(path);
+  try {
+    return await response.json();
+  } catch {
+    throw new ApiError(0, "", "the edge's answer broke off", null);
+  }
+}
+
+const post = (body: string): RequestInit => ({ method: "POST", headers: { "content-type": "application/json" }, body });
+
+/** Begins a session: the edge sets its cookie. */
+export async function login(email: string, password: string): Promise<void> {
+  await ask("/api/login", post(JSON.stringify({ email, password })));
+}
+
+/** Ends the session. */
+export async function logout(): Promise<void> {
+  await ask("/api/logout", post("{}"));
+}
+
+/** The event and the channels that the pass covers. */
+export async function programme(): Promise<Programme> {
+  const body = await json("/api/channels");
+  const answer = isJson(body) ? body : {};
+  const event = isJson(answer["event"]) ? answer["event"] : {};
+  return {
+    title: text(event["title"]),
+    channels: list(answer["channels"], CHANNELS_MAX).map((channel) => {
+      const phase = channel["phase"];
+      return {
+        id: text(channel["id"]),
+        title: text(channel["title"]) || text(channel["id"]),
+        phase: phase === "live" || phase === "ended" ? phase : "waiting",
+        nodes: list(channel["nodes"], NODES_MAX).map((node) => ({
+          id: text(node["id"]),
+          url: typeof node["url"] === "string" ? node["url"] : "",
+          up: node["up"] !== false,
+        })),
+      };
+    }),
+  };
+}
+
+/** The address of a channel's playlist. */
+export const playlistPath = (channel: string): string => `/live/${encodeURIComponent(channel)}/main.m3u8`;
+
+/** Asks whether a channel's playlist is there, so that its refusal can be told apart before hls.js is started. */
+export async function playable(channel: string): Promise<void> {
+  const response = await ask(playlistPath(channel));
+  await response.body?.cancel();
+}
+
+/** The score after `after`; `null` where there is none yet. */
+export async function score(channel: string, after: number | null): Promise<ScoreDocument | null> {
+  const query = after === null ? "" : `?after=${after}`;
+  try {
+    return parseScore(await json(`/live/${encodeURIComponent(channel)}/score.json${query}`));
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return null;
+    throw error;
+  }
+}

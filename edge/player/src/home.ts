@@ -1,0 +1,59 @@
+// The channel list.
+
+import { ApiError, programme, type Channel, type Phase, type Programme } from "./api";
+import { el, setText, topBar } from "./dom";
+import { logoutButton } from "./logout";
+import { toLogin } from "./session";
+
+/** How often the list is asked for anew, in milliseconds. */
+const REFRESH_MS = 10_000;
+
+export const PHASES: Record<Phase, string> = { live: "Live", waiting: "Not started yet", ended: "Ended" };
+
+function card(channel: Channel): HTMLElement {
+  const link = el("a", { href: `/watch/${encodeURIComponent(channel.id)}`, class: "card channel", "data-testid": "channel" });
+  const phase = el("span", { class: "phase", "data-phase": channel.phase }, PHASES[channel.phase]);
+  link.append(el("span", { class: "cloth", "aria-hidden": "true" }, el("i"), el("i"), el("i")));
+  link.append(el("span", { class: "title" }, channel.title), phase);
+  return el("li", {}, link);
+}
+
+export function homePage(app: HTMLElement): void {
+  const { tools } = topBar();
+  tools.append(logoutButton());
+  document.title = "Channels · Railbird";
+  const heading = el("h1", {}, "Channels");
+  const note = el("p", { class: "message", role: "status", "data-testid": "message" });
+  const list = el("ul", { class: "channels", role: "list" });
+  app.replaceChildren(el("div", { class: "page" }, heading, note, list));
+
+  let drawn = "";
+  const show = (answer: Programme) => {
+    const channels = answer.channels.map(({ id, title, phase }) => ({ id, title, phase }));
+    const text = JSON.stringify([answer.title, channels]);
+    if (text === drawn) return;
+    drawn = text;
+    if (answer.title !== "") {
+      setText(heading, answer.title);
+      document.title = `${answer.title} · Railbird`;
+    }
+    // Whoever is on a card with the keyboard stays there.
+    const focused = document.activeElement instanceof HTMLAnchorElement ? document.activeElement.getAttribute("href") : null;
+    list.replaceChildren(...answer.channels.map(card));
+    for (const link of list.querySelectorAll("a")) if (link.getAttribute("href") === focused) link.focus();
+  };
+  const refresh = async () => {
+    try {
+      const answer = await programme();
+      show(answer);
+      setText(note, answer.channels.length === 0 ? "Your pass covers no channel of this event." : "");
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401 && toLogin(true)) return;
+      const none = error instanceof ApiError && error.code === "no-event";
+      setText(note, none ? "There is no event yet. This page fills by itself." : "Railbird can't be reached. Trying again…");
+    }
+    setTimeout(() => void refresh(), REFRESH_MS);
+  };
+  setText(note, "Loading…");
+  void refresh();
+}

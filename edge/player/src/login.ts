@@ -1,0 +1,91 @@
+// The login page.
+
+import { ApiError, login } from "./api";
+import { el, setText, topBar } from "./dom";
+import { nextPath } from "./session";
+
+/** What a person can do about a refused login. */
+export function advice(error: unknown): string {
+  if (!(error instanceof ApiError)) return "Something went wrong in this page. Reload it, then try again.";
+  const wait = error.retry_after_s === null ? "a minute" : `${Math.ceil(error.retry_after_s)} seconds`;
+  if (error.status === 0) return "Railbird can't be reached. Check your connection, then try again.";
+  if (error.status === 401) return "E-mail or password is not right. Check both, then try again.";
+  if (error.status === 429) return `Too many tries. Wait ${wait}, then try again.`;
+  if (error.status >= 500) return "Railbird has trouble at the moment. Try again shortly.";
+  return error.message === "" ? "This was not taken. Check what you typed, then try again." : error.message;
+}
+
+export function loginPage(app: HTMLElement): void {
+  topBar();
+  document.title = "Log in · Railbird";
+  const email = el("input", {
+    id: "email",
+    name: "email",
+    type: "email",
+    autocomplete: "username",
+    inputmode: "email",
+    autocapitalize: "none",
+    spellcheck: "false",
+    required: true,
+    maxlength: "254",
+    "data-testid": "email",
+  });
+  const password = el("input", {
+    id: "password",
+    name: "password",
+    type: "password",
+    autocomplete: "current-password",
+    required: true,
+    maxlength: "1024",
+    "data-testid": "password",
+  });
+  const submit = el("button", { type: "submit", class: "primary", "data-testid": "submit" }, "Log in");
+  const message = el("p", { class: "message", role: "alert", "data-testid": "message" });
+  const form = el(
+    "form",
+    { class: "card login", novalidate: true, "aria-labelledby": "title" },
+    el("h1", { id: "title" }, "Log in"),
+    el("p", { class: "lead" }, "With the e-mail address and the password of your pass."),
+    el("label", { for: "email" }, "E-mail"),
+    email,
+    el("label", { for: "password" }, "Password"),
+    password,
+    message,
+    submit,
+  );
+  app.replaceChildren(form);
+  if (new URLSearchParams(location.search).has("ended")) setText(message, "Your session has ended. Please log in again.");
+  email.focus();
+
+  let busy = false;
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (busy) return;
+    for (const [field, words] of [
+      [email, "Type the e-mail address of your pass."],
+      [password, "Type your password."],
+    ] as const) {
+      if (!field.checkValidity()) {
+        setText(message, words);
+        field.focus();
+        return;
+      }
+    }
+    busy = true;
+    submit.disabled = true;
+    setText(submit, "Logging in…");
+    setText(message, "");
+    login(email.value.trim(), password.value)
+      .then(() => location.assign(nextPath(location.search)))
+      .catch((error: unknown) => {
+        busy = false;
+        submit.disabled = false;
+        setText(submit, "Log in");
+        setText(message, advice(error));
+        if (error instanceof ApiError && error.status === 401) {
+          password.focus();
+          password.select();
+        }
+      });
+  });
+}

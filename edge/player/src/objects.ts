@@ -1,0 +1,49 @@
+// Gives every object of a channel one URL for hls.js, whichever node the edge points to at the moment.
+//
+// The edge moves a segment's URL to another node when a node dies. hls.js compares a playlist with the one before it and
+// refuses it ("media sequence mismatch") when a segment's URL has changed. So playlists are rewritten before hls.js reads
+// them: `{node}/{name}` becomes `{OBJECT_BASE}/{name}`, and the segment loader turns the name back into places to ask.
+
+/** Stands for all nodes; no host of this name can exist (RFC 2606). */
+export const OBJECT_BASE = "https://object.invalid";
+/** The most objects whose place is remembered; the oldest are forgotten. */
+export const OBJECTS_MAX = 8_192;
+
+/** An object that hls.js asks for. */
+export interface Wanted {
+  /** Its name at every node; `null` where the URL isn't one of an object. */
+  name: string | null;
+  /** Where the edge's newest playlist says it is; `null` where that is forgotten. */
+  url: string | null;
+}
+
+/** The objects of one channel, and where the edge says they are. */
+export class Objects {
+  #pattern: RegExp;
+  #urls = new Map<string, string>();
+
+  constructor(channel: string) {
+    // An object's name is {channel}/{rendition}/{file}; an identifier needs no escaping in a pattern.
+    this.#pattern = new RegExp(`https?://[^\\s",]+?/(${channel}/[a-z0-9-]+/[A-Za-z0-9._-]+)(?:\\?[^\\s",]*)?(?=[\\s",]|$)`, "g");
+  }
+
+  /** A media playlist as hls.js shall see it. */
+  rewrite(playlist: string): string {
+    return playlist.replace(this.#pattern, (url: string, name: string) => {
+      this.#urls.delete(name);
+      this.#urls.set(name, url);
+      for (const oldest of this.#urls.keys()) {
+        if (this.#urls.size <= OBJECTS_MAX) break;
+        this.#urls.delete(oldest);
+      }
+      return `${OBJECT_BASE}/${name}`;
+    });
+  }
+
+  /** What a URL in a rewritten playlist asks for. */
+  find(url: string): Wanted {
+    if (!url.startsWith(`${OBJECT_BASE}/`)) return { name: null, url };
+    const name = url.slice(OBJECT_BASE.length + 1);
+    return { name, url: this.#urls.get(name) ?? null };
+  }
+}

@@ -1,0 +1,311 @@
+// Plays one channel: hls.js with our segment loader, or the browser's own HLS where there is no Media Source.
+
+import Hls, {
+  ErrorDetails,
+  ErrorTypes,
+  Events,
+  type ErrorData,
+  type HlsConfig,
+  type LoaderConfig,
+  type LoaderResponse,
+  type RetryConfig,
+} from "hls.js";
+import { ApiError, playable, playlistPath } from "./api";
+import type { Facts } from "./facts";
+import { fragmentLoader, playlistLoader } from "./loader";
+import type { NodeBook } from "./nodes";
+import { Objects } from "./objects";
+
+/** What a viewer should know of the state of playback. */
+export type State =
+  | "connecting"
+  | "not-started"
+  | "playing"
+  | "ended"
+  | "nodes-failing"
+  | "edge-failing"
+  | "not-covered"
+  | "no-such-channel"
+  | "unsupported";
+
+export interface Listener {
+  state(state: State): void;
+  /** The edge no longer takes our session. */
+  sessionEnded(): void;
+  /** A segment came from this node. */
+  served(node: string | null): void;
+  /** A node failed: the list may have changed. */
+  nodeFailed(): void;
+  /** The browser wants a tap before it plays. */
+  blocked(): void;
+}
+
+/** Delay between attempts to reach a channel, in milliseconds: not started, and trouble. */
+const NOT_STARTED_MS = 2_000;
+const TROUBLE_MS = 1_000;
+const TROUBLE_MS_MAX = 5_000;
+/** A `retry-after` is followed within these bounds, in seconds. */
+const RETRY_AFTER_S_MIN = 1;
+const RETRY_AFTER_S_MAX = 30;
+/** At most one repair of the media pipeline in this time, in milliseconds; a second one starts afresh. */
+const REPAIR_MS = 5_000;
+/** The longest note of an error, in characters. */
+const NOTE_LEN_MAX = 300;
+/** hls.js' worker, a file of ours beside this one: the Content-Security-Policy allows no other place. */
+const WORKER_PATH = "/assets/hls.worker.js";
+
+function retry(maxNumRetry: number): RetryConfig {
+  return {
+    maxNumRetry,
+    retryDelayMs: 300,
+    maxRetryDelayMs: 2_000,
+    // hls.js itself gives up where a connection is refused (status 0) while the browser is online.
+    shouldRetry: (config, count, _timeout, response: LoaderResponse | undefined, otherwise) =>
+      !!otherwise || (count < (config?.maxNumRetry ?? 0) && response?.code === 0),
+  };
+}
+
+function policy(first_ms: number, whole_ms: number, tries: number): { default: LoaderConfig } {
+  return {
+    default: {
+      maxTimeToFirstByteMs: first_ms,
+      maxLoadTimeMs: whole_ms,
+      timeoutRetry: { maxNumRetry: tries, retryDelayMs: 0, maxRetryDelayMs: 0 },
+      errorRetry: retry(tries),
+    },
+  };
+}
+
+/** For segments of about two seconds, played three of them behind the newest. */
+const CONFIG: Partial<HlsConfig> = {
+  enableWorker: true,
+  workerPath: WORKER_PATH,
+  lowLatencyMode: false,
+  liveSyncDurationCount: 3,
+  backBufferLength: 30,
+  maxBufferLength: 30,
+  maxMaxBufferLength: 60,
+  manifestLoadPolicy: policy(4_000, 8_000, 3),
+  playlistLoadPolicy: policy(3_000, 6_000, 8),
+  keyLoadPolicy: policy(3_000, 6_000, 8),
+  steeringManifestLoadPolicy: policy(4_000, 8_000, 2),
+  // A playlist that doesn't follow from the one before is no reason to stop: what is listed is what there is.
+  ignorePlaylistParsingErrors: true,
+  // Time-outs within a segment are the loader's own; this is what one place may take in all.
+  fragLoadPolicy: policy(12_000, 12_000, 6),
+};
+
+/** A delay within the bounds that a `retry-after` is followed in. */
+export const retryAfterMs = (retry_after_s: number | null, otherwise_ms: number): number =>
+  retry_after_s === null
+    ? otherwise_ms
+    : Math.min(Math.max(retry_after_s, RETRY_AFTER_S_MIN), RETRY_AFTER_S_MAX) * 1000;
+
+export class Playback {
+  #video: HTMLVideoElement;
+  #channel: string;
+  #book: NodeBook;
+  #facts: Facts;
+  #listener: Listener;
+  #hls: Hls | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #troubles = 0;
+  #repaired_ms = Number.NEGATIVE_INFINITY;
+  #shown: State | null = null;
+  #failing: "nodes-failing" | "edge-failing" | null = null;
+  #pictured = false;
+
+  constructor(video: HTMLVideoElement, channel: string, book: NodeBook, facts: Facts, listener: Listener) {
+    this.#video = video;
+    this.#channel = channel;
+    this.#book = book;
+    this.#facts = facts;
+    this.#listener = listener;
+    video.addEventListener("playing", () => {
+      this.#pictured = true;
+      this.#show("playing");
+    });
+    video.addEventListener("waiting", () => {
+      if (this.#pictured && !video.seeking) {
+        facts.waitingEvents += 1;
+        facts.note("waiting", video.currentTime);
+      }
+      this.#show(this.#failing ?? "connecting");
+    });
+    video.addEventListener("ended", () => this.#show("ended"));
+    video.addEventListener("error", () => {
+      // With hls.js, it is hls.js that reports and repairs.
+      if (this.#hls === null && video.error !== null) this.#trouble("edge-failing");
+    });
+  }
+
+  /** Asks for the channel until it is there, then plays it. */
+  start(): void {
+    this.#show("connecting");
+    void this.#connect();
+  }
+
+  /** The date on the media timeline of the picture now shown; `null` before the first. */
+  playingDate(): Date | null {
+    if (this.#hls !== null) return this.#hls.playingDate;
+    // Safari's own player knows the date of position 0.
+    const video = this.#video as HTMLVideoElement & { getStartDate?: () => Date };
+    const start = video.getStartDate?.().getTime() ?? Number.NaN;
+    return Number.isNaN(start) ? null : new Date(start + video.currentTime * 1000);
+  }
+
+  /** Seconds behind the live edge; `null` where unknown. */
+  latency(): number | null {
+    const latency = this.#hls?.latency ?? 0;
+    return latency > 0 ? latency : null;
+  }
+
+  /** Seconds behind where a viewer who watches live would be; 0 where unknown. */
+  behind(): number {
+    const { seekable, currentTime } = this.#video;
+    const live = this.#hls?.liveSyncPosition ?? (seekable.length > 0 ? seekable.end(seekable.length - 1) - 6 : null);
+    return live === null ? 0 : Math.max(0, live - currentTime);
+  }
+
+  /** Seconds of media ahead of the picture. */
+  buffered(): number {
+    const { buffered, currentTime } = this.#video;
+    for (let i = 0; i < buffered.length; i += 1) {
+      if (buffered.start(i) <= currentTime + 0.1 && currentTime < buffered.end(i)) return buffered.end(i) - currentTime;
+    }
+    return 0;
+  }
+
+  /** Jumps to the live position and plays. */
+  goLive(): void {
+    const { seekable } = this.#video;
+    const end = seekable.length > 0 ? seekable.end(seekable.length - 1) : null;
+    const live = this.#hls?.liveSyncPosition ?? end;
+    if (live !== null && live > this.#video.currentTime) this.#video.currentTime = live;
+    this.play();
+  }
+
+  play(): void {
+    this.#video.play().catch((error: unknown) => {
+      if (error instanceof DOMException && error.name === "NotAllowedError") this.#listener.blocked();
+    });
+  }
+
+  #show(state: State): void {
+    if (this.#shown === state) return;
+    this.#shown = state;
+    this.#listener.state(state);
+  }
+
+  async #connect(): Promise<void> {
+    clearTimeout(this.#timer);
+    try {
+      await playable(this.#channel);
+    } catch (error) {
+      this.#refused(error);
+      return;
+    }
+    this.#show("connecting");
+    if (Hls.isSupported()) this.#attach();
+    else if (this.#video.canPlayType("application/vnd.apple.mpegurl") !== "") {
+      this.#video.src = playlistPath(this.#channel);
+      this.play();
+    } else this.#show("unsupported");
+  }
+
+  #refused(error: unknown): void {
+    if (!(error instanceof ApiError)) throw error;
+    if (error.status === 401) this.#listener.sessionEnded();
+    else if (error.status === 403) this.#show("not-covered");
+    else if (error.code === "not-started") {
+      this.#show("not-started");
+      this.#later(retryAfterMs(error.retry_after_s, NOT_STARTED_MS));
+    } else if (error.status === 404) this.#show("no-such-channel");
+    else this.#trouble("edge-failing", error.retry_after_s);
+  }
+
+  #later(delay_ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#connect(), delay_ms);
+  }
+
+  /** Starts afresh after a while that grows with every failure in a row. */
+  #trouble(state: "nodes-failing" | "edge-failing", retry_after_s: number | null = null): void {
+    this.#failing = state;
+    this.#show(state);
+    const delay_ms = Math.min(TROUBLE_MS * 2 ** Math.min(this.#troubles, 8), TROUBLE_MS_MAX);
+    this.#troubles += 1;
+    this.#later(retryAfterMs(retry_after_s, delay_ms));
+  }
+
+  #attach(): void {
+    this.#detach();
+    const watcher = {
+      served: (node: string | null) => {
+        this.#facts.segments += 1;
+        this.#troubles = 0;
+        this.#well();
+        this.#listener.served(node);
+      },
+      failed: () => {
+        this.#facts.retries += 1;
+        this.#listener.nodeFailed();
+      },
+      exhausted: () => this.#ill("nodes-failing"),
+    };
+    const { loader } = Hls.DefaultConfig;
+    const objects = new Objects(this.#channel);
+    const fLoader = fragmentLoader(this.#book, objects, watcher, loader);
+    const hls = new Hls({ ...CONFIG, fLoader, pLoader: playlistLoader(objects, loader) });
+    this.#hls = hls;
+    hls.on(Events.MANIFEST_PARSED, () => this.play());
+    hls.on(Events.LEVEL_LOADED, () => {
+      if (this.#failing === "edge-failing") this.#well();
+    });
+    hls.on(Events.ERROR, (_event, data) => this.#failed(hls, data));
+    hls.loadSource(playlistPath(this.#channel));
+    hls.attachMedia(this.#video);
+  }
+
+  #detach(): void {
+    this.#hls?.destroy();
+    this.#hls = null;
+  }
+
+  /** Something fails. The viewer hears of it once the picture stands still. */
+  #ill(what: "nodes-failing" | "edge-failing"): void {
+    this.#failing = what;
+    if (this.#video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA) this.#show(what);
+  }
+
+  #well(): void {
+    this.#failing = null;
+    if (this.#shown === "nodes-failing" || this.#shown === "edge-failing") this.#show("connecting");
+  }
+
+  #failed(hls: Hls, data: ErrorData): void {
+    if (hls !== this.#hls) return;
+    // hls.js' own changes of mind.
+    if (data.details === ErrorDetails.INTERNAL_ABORTED) return;
+    const fatal = data.fatal ? " (fatal)" : "";
+    this.#facts.note(`${data.details}${fatal}: ${data.error.message}`.slice(0, NOTE_LEN_MAX), this.#video.currentTime);
+    if (data.details === ErrorDetails.BUFFER_STALLED_ERROR) this.#facts.stalls += 1;
+    const segment = data.details === ErrorDetails.FRAG_LOAD_ERROR || data.details === ErrorDetails.FRAG_LOAD_TIMEOUT;
+    if (data.type === ErrorTypes.NETWORK_ERROR && !segment) {
+      // A node's 401 says nothing of our session, the edge's does.
+      if (data.response?.code === 401) {
+        this.#listener.sessionEnded();
+        return;
+      }
+      this.#ill("edge-failing");
+    }
+    if (!data.fatal) return;
+    if (data.type === ErrorTypes.MEDIA_ERROR && performance.now() - this.#repaired_ms > REPAIR_MS) {
+      this.#repaired_ms = performance.now();
+      hls.recoverMediaError();
+      return;
+    }
+    this.#detach();
+    this.#trouble(segment ? "nodes-failing" : "edge-failing");
+  }
+}

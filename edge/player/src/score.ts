@@ -1,0 +1,199 @@
+// The score document and the log that the player keeps of it. No I/O, no drawing.
+
+/** One side of a match at one moment. */
+export interface SideState {
+  points: number;
+  run: number;
+  high_run: number;
+  innings: number;
+  average_milli: number;
+  /** Points of the shootout; `null` where there was none. */
+  shootout: number | null;
+}
+
+export interface ScoreState {
+  phase: "playing" | "shootout" | "finished";
+  inning: number;
+  at_table: 0 | 1 | null;
+  winner: 0 | 1 | null;
+  sides: [SideState, SideState];
+}
+
+/** From `at_ms` on (milliseconds since 1970 on the media timeline) this is the score. */
+export interface Entry {
+  seq: number;
+  at_ms: number;
+  state: ScoreState;
+}
+
+export interface Side {
+  name: string;
+  country: string;
+}
+
+/** What stays the same through a match. */
+export interface Match {
+  match: string;
+  title: string;
+  discipline: string;
+  target: number | null;
+  sides: [Side, Side];
+}
+
+export interface ScoreDocument extends Match {
+  revision: number;
+  entries: Entry[];
+}
+
+/** The most entries that the log keeps; the first and the newest stay. */
+export const ENTRIES_MAX = 2_000;
+/** The longest text that is drawn, in characters. */
+export const TEXT_LEN_MAX = 80;
+/** Ticks of media time in a millisecond. */
+const TICKS_PER_MS = 90;
+
+type Json = Record<string, unknown>;
+
+const isJson = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value);
+const text = (value: unknown): string => (typeof value === "string" ? value.slice(0, TEXT_LEN_MAX) : "");
+const whole = (value: unknown): number | null => (Number.isSafeInteger(value) ? (value as number) : null);
+const side = (value: unknown): 0 | 1 | null => (value === 0 || value === 1 ? value : null);
+
+function sideState(value: unknown): SideState | null {
+  if (!isJson(value)) return null;
+  const points = whole(value["points"]);
+  if (points === null) return null;
+  return {
+    points,
+    run: whole(value["run"]) ?? 0,
+    high_run: whole(value["high_run"]) ?? 0,
+    innings: whole(value["innings"]) ?? 0,
+    average_milli: whole(value["average_milli"]) ?? 0,
+    shootout: whole(value["shootout"]),
+  };
+}
+
+function entry(value: unknown): Entry | null {
+  if (!isJson(value) || !isJson(value["state"])) return null;
+  const state = value["state"];
+  const [seq, at] = [whole(value["seq"]), whole(value["at"])];
+  const sides = Array.isArray(state["sides"]) ? state["sides"] : [];
+  const [first, second] = [sideState(sides[0]), sideState(sides[1])];
+  if (seq === null || at === null || first === null || second === null) return null;
+  const phase = state["phase"];
+  return {
+    seq,
+    at_ms: at / TICKS_PER_MS,
+    state: {
+      phase: phase === "shootout" || phase === "finished" ? phase : "playing",
+      inning: whole(state["inning"]) ?? 0,
+      at_table: side(state["at_table"]),
+      winner: side(state["winner"]),
+      sides: [first, second],
+    },
+  };
+}
+
+/** Reads a score document; `null` for anything else. Entries that can't be read are left out. */
+export function parseScore(value: unknown): ScoreDocument | null {
+  if (!isJson(value) || typeof value["match"] !== "string" || !Array.isArray(value["entries"])) return null;
+  const names = Array.isArray(value["sides"]) ? value["sides"] : [];
+  const who = (side: unknown): Side =>
+    isJson(side) ? { name: text(side["name"]), country: text(side["country"]) } : { name: "", country: "" };
+  return {
+    match: text(value["match"]),
+    revision: whole(value["revision"]) ?? 0,
+    title: text(value["title"]),
+    discipline: text(value["discipline"]),
+    target: whole(value["target"]),
+    sides: [who(names[0]), who(names[1])],
+    entries: value["entries"]
+      .slice(-ENTRIES_MAX)
+      .map(entry)
+      .filter((read) => read !== null),
+  };
+}
+
+/** What the log wants after it took a document. */
+export type Wanted =
+  /** Nothing: ask again for what comes after {@link ScoreLog.last}. */
+  | "more"
+  /** Another match began: ask for the whole document. */
+  | "whole";
+
+/** The score of the match on the table, kept over many partial documents. */
+export class ScoreLog {
+  #match: Match | null = null;
+  #revision = 0;
+  #entries: Entry[] = [];
+  #last: number | null = null;
+
+  get match(): Match | null {
+    return this.#match;
+  }
+
+  /** The highest sequence number that we have; `null` before the first entry. */
+  get last(): number | null {
+    return this.#last;
+  }
+
+  /** Takes a document that was asked for with `after` (`null`: the whole one). */
+  take(document: ScoreDocument, after: number | null): Wanted {
+    // A store may answer with an older copy than before; what we have already is newer.
+    if (document.revision < this.#revision) return "more";
+    if (this.#match !== null && this.#match.match !== document.match) {
+      this.#entries = [];
+      this.#last = null;
+      this.#match = null;
+      // The old match's number says nothing about the new one's entries.
+      if (after !== null) return "whole";
+    }
+    const { entries, revision, ...match } = document;
+    this.#match = match;
+    this.#revision = revision;
+    // An undo changed what we have: the edge then sends everything again.
+    if (after !== null && entries.some((entry) => entry.seq <= after)) this.#entries = [];
+    const bySeq = new Map(this.#entries.map((entry) => [entry.seq, entry]));
+    for (const entry of entries) {
+      bySeq.set(entry.seq, entry);
+      this.#last = Math.max(this.#last ?? entry.seq, entry.seq);
+    }
+    const sorted = [...bySeq.values()].sort((a, b) => a.at_ms - b.at_ms || a.seq - b.seq);
+    this.#entries = sorted.length > ENTRIES_MAX ? [...sorted.slice(0, 1), ...sorted.slice(1 - ENTRIES_MAX)] : sorted;
+    return "more";
+  }
+
+  /** The newest entry not later than `at_ms`; `null` before the first. */
+  entryAt(at_ms: number): Entry | null {
+    let [low, high] = [0, this.#entries.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const entry = this.#entries[middle];
+      if (entry !== undefined && entry.at_ms <= at_ms) low = middle + 1;
+      else high = middle;
+    }
+    return this.#entries[low - 1] ?? null;
+  }
+}
+
+/** An average with three decimals, as carom billiards writes it. */
+export function average(milli: number): string {
+  const sign = milli < 0 ? "-" : "";
+  const size = Math.abs(milli);
+  return `${sign}${Math.floor(size / 1000)}.${String(size % 1000).padStart(3, "0")}`;
+}
+
+/** What a screen reader says of a score. */
+export function spoken(match: Match, state: ScoreState): string {
+  const [a, b] = match.sides;
+  const [left, right] = state.sides;
+  const shootout = left.shootout !== null && right.shootout !== null;
+  const score = `${a.name} ${left.points}, ${b.name} ${right.points}.`;
+  const extra = shootout ? ` Shootout ${left.shootout} to ${right.shootout}.` : "";
+  if (state.phase === "finished") {
+    const winner = state.winner === null ? "" : ` ${match.sides[state.winner].name} wins.`;
+    return `${score}${extra}${winner}`;
+  }
+  const turn = state.at_table === null ? "" : ` ${match.sides[state.at_table].name} is at the table.`;
+  return `${score}${extra} Inning ${state.inning}.${turn}`;
+}

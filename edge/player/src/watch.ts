@@ -1,0 +1,272 @@
+// The page of one channel: picture, score, controls, and which node is in use.
+
+import { ApiError, programme, score, type Channel, type Phase } from "./api";
+import { controls } from "./controls";
+import { el, setText, topBar } from "./dom";
+import { expose, Facts } from "./facts";
+import { PHASES } from "./home";
+import { logoutButton } from "./logout";
+import { NodeBook } from "./nodes";
+import { Playback, type State } from "./playback";
+import { ScoreLog } from "./score";
+import { Scoreboard } from "./scoreboard";
+import { toLogin } from "./session";
+
+/** How often the score is asked for, and the channels and their nodes, in milliseconds. */
+const SCORE_MS = 2_000;
+const CHANNELS_MS = 20_000;
+/** The least time between two questions for the nodes, however many segments fail, in milliseconds. */
+const CHANNELS_MS_MIN = 1_000;
+/** How long a change of the node stays on the page, in milliseconds. */
+const REROUTE_SHOWN_MS = 12_000;
+const TICK_MS = 500;
+
+interface Words {
+  title: string;
+  more: string;
+  /** Whether something is under way that will end by itself. */
+  busy: boolean;
+}
+
+const WORDS: Record<Exclude<State, "playing"> | "feed-paused", Words> = {
+  connecting: { title: "Connecting…", more: "", busy: true },
+  "not-started": { title: "Not started yet", more: "The picture comes by itself as soon as play begins.", busy: true },
+  "feed-paused": { title: "Waiting for the table", more: "No picture comes from the venue. It returns by itself.", busy: true },
+  ended: { title: "This channel has ended", more: "", busy: false },
+  "nodes-failing": { title: "No node answers at the moment", more: "Trying all of them again. Nothing for you to do.", busy: true },
+  "edge-failing": { title: "Railbird can't be reached", more: "Trying again. Check your connection if this lasts.", busy: true },
+  "not-covered": { title: "Your pass does not cover this channel", more: "Choose another channel above.", busy: false },
+  "no-such-channel": { title: "There is no such channel", more: "Choose another channel above.", busy: false },
+  unsupported: { title: "This browser can't play the picture", more: "Update it, or use a current Chrome, Firefox, Edge or Safari.", busy: false },
+};
+
+/** The list of channels, for a jump to another one. */
+function switcher(current: string): { select: HTMLSelectElement; show(channels: readonly Channel[]): void } {
+  const select = el("select", { "aria-label": "Channel", "data-testid": "channels" }, el("option", { value: current }, current));
+  select.addEventListener("change", () => {
+    if (select.value !== current) location.assign(`/watch/${encodeURIComponent(select.value)}`);
+  });
+  let drawn = "";
+  return {
+    select,
+    show(channels) {
+      const labels = channels.map(({ id, title, phase }) => [id, phase === "live" ? title : `${title} (${PHASES[phase].toLowerCase()})`] as const);
+      const text = JSON.stringify(labels);
+      if (text === drawn) return;
+      drawn = text;
+      const known = labels.some(([id]) => id === current);
+      const all = known ? labels : [[current, current] as const, ...labels];
+      select.replaceChildren(...all.map(([id, label]) => el("option", { value: id, selected: id === current }, label)));
+      // A select of one is no choice; it still names the channel.
+      select.disabled = all.length < 2;
+    },
+  };
+}
+
+/** The line that names the node in use. */
+class NodeLine {
+  readonly line = el("p", { class: "status", "data-testid": "status" });
+  #name = el("span", { class: "node", "data-testid": "node" });
+  #note = el("span", { class: "note", "data-testid": "reroute" });
+  #node: string | null = null;
+  #changed_ms = Number.NEGATIVE_INFINITY;
+
+  constructor() {
+    this.line.append(this.#name, this.#note);
+  }
+
+  get node(): string | null {
+    return this.#node;
+  }
+
+  /** Takes what node a segment came from; whether it is another one than before. */
+  served(node: string | null, now_ms: number): boolean {
+    const before = this.#node;
+    if (node === before) return false;
+    this.#node = node;
+    this.#name.dataset["node"] = node ?? "";
+    setText(this.#name, node === null ? "" : `Node ${node}`);
+    if (before === null || node === null) return false;
+    this.#changed_ms = now_ms;
+    setText(this.#note, `re-routed from ${before}`);
+    return true;
+  }
+
+  refresh(now_ms: number): void {
+    if (now_ms - this.#changed_ms > REROUTE_SHOWN_MS) setText(this.#note, "");
+  }
+}
+
+/** Reads the score for as long as the page is open. */
+function followScore(channel: string, log: ScoreLog, sessionEnded: () => void): void {
+  const ask = async () => {
+    let pause_ms = SCORE_MS;
+    try {
+      const after = log.last;
+      const document = await score(channel, after);
+      if (document !== null && log.take(document, after) === "whole") pause_ms = 0;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status === 401) {
+        sessionEnded();
+        return;
+      }
+      // Whatever else it is: the score shown stays, and the next question comes as usual.
+    }
+    setTimeout(() => void ask(), pause_ms);
+  };
+  void ask();
+}
+
+export function watchPage(app: HTMLElement, channel: string): void {
+  const { tools } = topBar();
+  const channels = switcher(channel);
+  tools.append(channels.select, logoutButton());
+
+  const video = el("video", { playsinline: true, autoplay: true, "aria-label": "Live picture", "data-testid": "video" });
+  // Browsers start only silent pictures by themselves; the property counts, not the attribute.
+  video.muted = true;
+  const [title, more] = [el("strong"), el("span")];
+  const notice = el("div", { class: "notice", role: "status", "data-testid": "state" }, el("i", { class: "spinner" }), title, more);
+  const unmute = el("button", { type: "button", class: "unmute", "data-testid": "unmute", hidden: true }, "Tap for sound");
+  const start = el("button", { type: "button", class: "start primary", "data-testid": "start", hidden: true }, "Play");
+  const board = new Scoreboard();
+  const picture = el("div", { class: "picture" }, video, board.board, notice, unmute, start);
+  const stage = el("div", { class: "stage", "data-testid": "stage" }, picture);
+
+  const facts = new Facts();
+  const book = new NodeBook();
+  const line = new NodeLine();
+  const log = new ScoreLog();
+  let leaving = false;
+  let state: State = "connecting";
+  let phase: Phase | null = null;
+
+  const showState = () => {
+    notice.hidden = state === "playing" || !start.hidden;
+    const shown = state === "connecting" && phase === "waiting" ? "feed-paused" : state;
+    notice.dataset["state"] = shown;
+    if (shown === "playing") return;
+    const words = WORDS[shown];
+    notice.classList.toggle("busy", words.busy);
+    setText(title, words.title);
+    setText(more, words.more);
+  };
+  const sessionEnded = () => {
+    if (leaving) return;
+    leaving = toLogin(true);
+    if (!leaving) {
+      state = "edge-failing";
+      showState();
+    }
+  };
+
+  let asked_ms = Number.NEGATIVE_INFINITY;
+  let asking: ReturnType<typeof setTimeout> | undefined;
+  const refreshNodes = () => {
+    const wait_ms = Math.max(0, asked_ms + CHANNELS_MS_MIN - performance.now());
+    clearTimeout(asking);
+    asking = setTimeout(() => void askNodes(), wait_ms);
+  };
+  const askNodes = async () => {
+    asked_ms = performance.now();
+    try {
+      const answer = await programme();
+      channels.show(answer.channels);
+      const own = answer.channels.find(({ id }) => id === channel);
+      if (own !== undefined) {
+        book.update(own.nodes);
+        phase = own.phase;
+        showState();
+        document.title = `${own.title} · Railbird`;
+      }
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status === 401) {
+        sessionEnded();
+        return;
+      }
+    }
+    clearTimeout(asking);
+    asking = setTimeout(() => void askNodes(), CHANNELS_MS);
+  };
+
+  const playback = new Playback(video, channel, book, facts, {
+    state(next) {
+      state = next;
+      if (next === "playing") start.hidden = true;
+      // Where the picture stands still, the edge may know why.
+      if (next === "connecting") refreshNodes();
+      showState();
+    },
+    sessionEnded,
+    served(node) {
+      if (line.served(node, performance.now())) facts.reroutes += 1;
+      // The list is older than the playlist.
+      if (node === null) refreshNodes();
+    },
+    nodeFailed: refreshNodes,
+    blocked() {
+      start.hidden = false;
+      showState();
+    },
+  });
+
+  const bar = controls(stage, video, line.line, {
+    play: () => playback.play(),
+    goLive: () => playback.goLive(),
+    behind: () => playback.behind(),
+  });
+  stage.append(bar.bar);
+  const showUnmute = () => {
+    unmute.hidden = !video.muted || video.paused;
+  };
+  unmute.addEventListener("click", () => {
+    video.muted = false;
+    if (video.volume === 0) video.volume = 0.5;
+  });
+  for (const event of ["volumechange", "play", "pause"]) video.addEventListener(event, showUnmute);
+  start.addEventListener("click", () => playback.play());
+  video.addEventListener("click", () => {
+    if (matchMedia("(hover: hover)").matches) (video.paused ? playback.play() : video.pause());
+  });
+  app.replaceChildren(el("div", { class: "watch" }, stage, board.sheet));
+  showState();
+
+  /** Draws the score of the picture at `ahead_s` after the media clock's reading. */
+  const draw = (ahead_s: number) => {
+    const date = playback.playingDate();
+    const entry = date === null ? null : log.entryAt(date.getTime() + ahead_s * 1000);
+    board.draw(log.match, entry?.state ?? null, performance.now());
+  };
+  if (typeof video.requestVideoFrameCallback === "function") {
+    const frame: VideoFrameRequestCallback = (_now, { mediaTime }) => {
+      draw(mediaTime - video.currentTime);
+      video.requestVideoFrameCallback(frame);
+    };
+    video.requestVideoFrameCallback(frame);
+  }
+  video.addEventListener("timeupdate", () => draw(0));
+  video.addEventListener("seeked", () => draw(0));
+  setInterval(() => {
+    bar.refresh();
+    line.refresh(performance.now());
+  }, TICK_MS);
+
+  expose(
+    facts,
+    {
+      node: () => line.node,
+      playingDate: () => playback.playingDate(),
+      latency: () => playback.latency(),
+      buffered: () => playback.buffered(),
+      media_s: () => video.currentTime,
+    },
+    channel,
+  );
+  followScore(channel, log, sessionEnded);
+  // The nodes first: the first segment's loader should know them.
+  void askNodes().finally(() => {
+    if (!leaving) playback.start();
+  });
+}

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { OBJECT_BASE, OBJECTS_MAX, Objects } from "../src/objects";
+
+const playlist = (base: string, query = "") => `#EXTM3U
+#EXT-X-TARGETDURATION:2
+#EXT-X-KEY:METHOD=AES-128,URI="../../../key/table-1/7",IV=0x01
+#EXT-X-MAP:URI="${base}/table-1/source/init-ba7816bf8f01cfea.mp4${query}"
+#EXTINF:2.000,
+${base}/table-1/source/897585960-1040.m4s${query}
+`;
+
+test("a playlist reads the same whichever node it points to", () => {
+  const objects = new Objects("table-1");
+  const canonical = playlist(OBJECT_BASE);
+  for (const [base, query] of [
+    ["http://127.0.0.1:9001", ""],
+    ["https://cdn.example/deep/bucket", "?token=a/b&c=1"],
+    ["https://cdn.example/table-1/x", ""],
+  ] as const) {
+    assert.equal(objects.rewrite(playlist(base, query)), canonical);
+    const name = "table-1/source/897585960-1040.m4s";
+    assert.deepEqual(objects.find(`${OBJECT_BASE}/${name}`), { name, url: `${base}/${name}${query}` });
+  }
+});
+
+test("what is no object of the channel stays as it is", () => {
+  const objects = new Objects("table-1");
+  for (const text of [
+    "https://cdn.example/table-2/source/1-0.m4s",
+    "https://cdn.example/table-1/source/deeper/1-0.m4s",
+    "a/source.m3u8",
+    '#EXT-X-KEY:METHOD=AES-128,URI="https://edge.example/key/table-1/7"',
+  ]) {
+    assert.equal(objects.rewrite(text), text);
+  }
+  assert.deepEqual(objects.find("https://cdn.example/1.m4s"), { name: null, url: "https://cdn.example/1.m4s" });
+});
+
+test("the oldest objects are forgotten, not the newest", () => {
+  const objects = new Objects("t");
+  const lines = Array.from({ length: OBJECTS_MAX + 10 }, (_, i) => `http://n.example/t/r/${i}-0.m4s`);
+  objects.rewrite(lines.join("\n"));
+  const url = (i: number) => objects.find(`${OBJECT_BASE}/t/r/${i}-0.m4s`).url;
+  assert.equal(url(9), null);
+  assert.equal(url(10), lines[10]);
+  assert.equal(url(OBJECTS_MAX + 9), lines[OBJECTS_MAX + 9]);
+});

@@ -1,0 +1,54 @@
+//! `cargo xtask bench`: builds what the figures need, in release, and prints them. Nothing gates.
+
+use anyhow::{Result, bail};
+
+use crate::edge;
+use crate::place::Place;
+use crate::run::Run;
+use crate::setup;
+
+/// Figures of whole processes, in order.
+const FIGURES: [&str; 4] = ["wasm", "packaging", "edge", "memory"];
+
+/// criterion's benchmarks of parts.
+const MICRO: &str = "micro";
+
+/// `cargo xtask bench [name] [args of criterion…]`; without a name, all.
+pub(crate) fn run(place: &Place, args: &[&str]) -> Result<()> {
+    match args {
+        [] => {
+            figures(place, &FIGURES)?;
+            micro(place, &[])
+        }
+        [MICRO, rest @ ..] => micro(place, rest),
+        [name] if FIGURES.contains(name) => figures(place, &[name]),
+        _ => bail!("bench takes one of {}, {MICRO}, or nothing for all", FIGURES.join(", ")),
+    }
+}
+
+fn figures(place: &Place, names: &[&str]) -> Result<()> {
+    setup::needs(place, edge::SPIN_NEEDS)?;
+    edge::build_spin(place)?;
+    let packages = ["--package", "railbird-origin", "--package", "railbird-benches"];
+    Run::cargo(place).args(["build", "--release", "--bins"]).args(packages).go()?;
+    let release = place.target.join("release");
+    for name in names {
+        println!();
+        Run::new(release.join("figures"))
+            .arg(name)
+            .arg("--work")
+            .arg(place.target.join("bench"))
+            .arg("--railbird")
+            .arg(release.join("railbird"))
+            .arg("--component")
+            .arg(edge::component(place))
+            .arg("--worker")
+            .arg(edge::worker_dir(place))
+            .go()?;
+    }
+    Ok(())
+}
+
+fn micro(place: &Place, args: &[&str]) -> Result<()> {
+    Run::cargo(place).args(["bench", "--package", "railbird-benches", "--bench", MICRO, "--"]).args(args).go()
+}

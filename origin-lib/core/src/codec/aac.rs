@@ -1,0 +1,180 @@
+//! AAC: `AudioSpecificConfig` (ISO/IEC 14496-3, 1.6.2.1).
+
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use bytes::Bytes;
+
+use super::bits::Bits;
+use super::{CONFIG_LEN_MAX, ConfigError};
+use crate::media::AudioConfig;
+
+/// The lowest and the highest sample rate that is taken, in Hz.
+pub const SAMPLE_RATE_MIN: u32 = 4_000;
+/// See [`SAMPLE_RATE_MIN`].
+pub const SAMPLE_RATE_MAX: u32 = 192_000;
+
+const AAC_LC: u32 = 2;
+const SBR: u32 = 5;
+const PS: u32 = 29;
+
+/// What `samplingFrequencyIndex` stands for (table 1.18).
+const RATES: [u32; 13] =
+    [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
+
+/// The parameters in an `AudioSpecificConfig`.
+///
+/// Taken are AAC-LC and, on top of it, SBR (HE-AAC) and PS (HE-AAC v2), signalled explicitly in either way. With SBR,
+/// sample rate and frame length are those of the decoded sound: 2048 samples at 48 kHz where AAC-LC codes 1024 at 24 kHz.
+pub fn config(asc: &Bytes) -> Result<AudioConfig, ConfigError> {
+    if asc.len() > CONFIG_LEN_MAX {
+        return Err(ConfigError::Malformed("the AAC sequence header is longer than 16 KiB"));
+    }
+    let parsed =
+        parse(&mut Bits::new(asc)).ok_or(ConfigError::Malformed("the AAC sequence header is cut off"))?;
+    if parsed.base != AAC_LC {
+        return Err(ConfigError::Unsupported { sent: name(parsed.base), set: "AAC-LC" });
+    }
+    let rate = parsed.sbr_rate.unwrap_or(parsed.rate);
+    if ![parsed.rate, rate].iter().all(|rate| (SAMPLE_RATE_MIN..=SAMPLE_RATE_MAX).contains(rate)) {
+        return Err(ConfigError::Malformed("the AAC sequence header has a sample rate outside 4 to 192 kHz"));
+    }
+    if parsed.channels == 0 {
+        return Err(ConfigError::Malformed("the AAC sequence header has a reserved channel configuration"));
+    }
+    // The decoder doubles the samples; any other ratio of the rates is no SBR that a player knows.
+    let doubled = parsed.sbr_rate.is_some_and(|sbr| sbr != parsed.rate);
+    if doubled && u64::from(rate) != u64::from(parsed.rate) * 2 {
+        return Err(ConfigError::Malformed("the AAC sequence header's SBR rate is not twice the core's"));
+    }
+    Ok(AudioConfig {
+        asc: asc.clone(),
+        codec: format!("mp4a.40.{}", parsed.kind),
+        sample_rate: rate,
+        channels: if parsed.kind == PS && parsed.channels == 1 { 2 } else { parsed.channels },
+        frame_len: parsed.frame_len * if doubled { 2 } else { 1 },
+    })
+}
+
+/// What an encoder may call the audio object type (table 1.17).
+fn name(object_type: u32) -> String {
+    let known = match object_type {
+        1 => "AAC Main",
+        3 => "AAC SSR",
+        4 => "AAC LTP",
+        23 => "AAC-LD",
+        34 => "MP3",
+        36 => "ALS",
+        39 => "AAC-ELD",
+        42 => "xHE-AAC",
+        other => return format!("MPEG-4 audio of object type {other}"),
+    };
+    known.to_string()
+}
+
+struct Parsed {
+    /// The object type that the codec string names: 2, 5 or 29.
+    kind: u32,
+    /// The object type that codes the core.
+    base: u32,
+    rate: u32,
+    sbr_rate: Option<u32>,
+    /// 0: reserved.
+    channels: u8,
+    frame_len: u32,
+}
+
+fn parse(bits: &mut Bits<'_>) -> Option<Parsed> {
+    let kind = object_type(bits)?;
+    let rate = sample_rate(bits)?;
+    let layout = bits.read(4)?;
+    let (mut base, mut sbr_rate) = (kind, None);
+    if kind == SBR || kind == PS {
+        sbr_rate = Some(sample_rate(bits)?);
+        base = object_type(bits)?;
+    }
+    let mut parsed = Parsed { kind, base, rate, sbr_rate, channels: channels(layout), frame_len: 1024 };
+    if base != AAC_LC {
+        return Some(parsed);
+    }
+    // GASpecificConfig (4.4.1).
+    if bits.flag()? {
+        parsed.frame_len = 960;
+    }
+    if bits.flag()? {
+        bits.skip(14)?; // coreCoderDelay
+    }
+    bits.skip(1)?; // extensionFlag, 0 for AAC-LC
+    if layout == 0 {
+        parsed.channels = program_config(bits)?;
+    }
+    if kind == AAC_LC
+        && let Some((kind, rate)) = trailing_sbr(bits)
+    {
+        (parsed.kind, parsed.sbr_rate) = (kind, Some(rate));
+    }
+    Some(parsed)
+}
+
+/// The way of signalling SBR and PS that old decoders overlook, because it follows what they read (1.6.6.1).
+fn trailing_sbr(bits: &mut Bits<'_>) -> Option<(u32, u32)> {
+    if bits.read(11)? != 0x2b7 || object_type(bits)? != SBR || !bits.flag()? {
+        return None;
+    }
+    let rate = sample_rate(bits)?;
+    let ps = bits.read(11) == Some(0x548) && bits.flag() == Some(true);
+    Some((if ps { PS } else { SBR }, rate))
+}
+
+fn object_type(bits: &mut Bits<'_>) -> Option<u32> {
+    match bits.read(5)? {
+        31 => Some(32 + bits.read(6)?),
+        kind => Some(kind),
+    }
+}
+
+/// A reserved index counts as a rate of 0, which the caller refuses.
+fn sample_rate(bits: &mut Bits<'_>) -> Option<u32> {
+    match bits.read(4)? {
+        15 => bits.read(24),
+        index => Some(RATES.get(index as usize).copied().unwrap_or(0)),
+    }
+}
+
+/// How many channels a `channelConfiguration` has (table 1.19); 0 where it is reserved.
+fn channels(layout: u32) -> u8 {
+    match layout {
+        1..=6 => layout as u8,
+        7 | 12 | 14 => 8,
+        11 => 7,
+        _ => 0,
+    }
+}
+
+/// `program_config_element` (4.5.1.2), read for its number of channels.
+fn program_config(bits: &mut Bits<'_>) -> Option<u8> {
+    bits.skip(10)?; // element_instance_tag, object_type, sampling_frequency_index
+    let (front, side, back) = (bits.read(4)?, bits.read(4)?, bits.read(4)?);
+    let (lfe, data, coupling) = (bits.read(2)?, bits.read(3)?, bits.read(4)?);
+    for width in [4, 4, 3] {
+        // mono mixdown, stereo mixdown, matrix mixdown
+        if bits.flag()? {
+            bits.skip(width)?;
+        }
+    }
+    let mut count = lfe;
+    for _ in 0..front + side + back {
+        count += 1 + bits.read(1)?; // a pair has two
+        bits.skip(4)?;
+    }
+    bits.skip(lfe * 4)?;
+    bits.skip(data * 4)?;
+    for _ in 0..coupling {
+        bits.skip(5)?;
+    }
+    bits.align();
+    for _ in 0..bits.read(8)? {
+        bits.skip(8)?; // comment
+    }
+    u8::try_from(count).ok()
+}

@@ -1,0 +1,235 @@
+//! H.264: `AVCDecoderConfigurationRecord` (ISO/IEC 14496-15, 5.3.3.1) and the sequence parameter set
+//! (ITU-T H.264, 7.3.2.1 and annex E).
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::bits::Bits;
+use super::{CONFIG_LEN_MAX, ConfigError};
+use crate::media::VideoConfig;
+
+/// The largest width and height that is taken, in pixels.
+pub const SIDE_MAX: u32 = 16_384;
+
+/// The highest frame rate that is believed, in frames a second × 1000.
+pub const FRAME_RATE_MILLI_MAX: u64 = 1_000_000;
+
+const NAL_SPS: u8 = 7;
+const NAL_IDR: u8 = 5;
+
+/// The parameters in an `AVCDecoderConfigurationRecord`. Where it has several parameter sets, the first one decides.
+pub fn config(avcc: &Bytes) -> Result<VideoConfig, ConfigError> {
+    if avcc.len() > CONFIG_LEN_MAX {
+        return Err(ConfigError::Malformed("the H.264 sequence header is longer than 16 KiB"));
+    }
+    let sps = first_sps(avcc)?;
+    let parsed =
+        sps_of(sps).ok_or(ConfigError::Malformed("the H.264 sequence parameter set makes no sense"))?;
+    let side = |pixels: u32| u16::try_from(pixels).ok().filter(|_| (1..=SIDE_MAX).contains(&pixels));
+    let (Some(width), Some(height)) = (side(parsed.width), side(parsed.height)) else {
+        return Err(ConfigError::Malformed("the H.264 picture is not 1 to 16384 pixels wide and high"));
+    };
+    let [profile, constraints, level] = parsed.profile;
+    Ok(VideoConfig {
+        avcc: avcc.clone(),
+        codec: format!("avc1.{profile:02x}{constraints:02x}{level:02x}"),
+        width,
+        height,
+        frame_rate_milli: parsed.frame_rate_milli,
+    })
+}
+
+/// How many bytes the length before each NAL unit has: 1, 2 or 4. `None` where `avcc` is no configuration record.
+pub fn length_size(avcc: &[u8]) -> Option<usize> {
+    let size = usize::from(avcc.get(4)? & 3) + 1;
+    (size != 3).then_some(size)
+}
+
+/// Whether an access unit of length-prefixed NAL units contains a slice of an IDR picture.
+///
+/// `None` where the lengths do not add up to the unit's own length.
+pub fn is_idr(mut unit: &[u8], length_size: usize) -> Option<bool> {
+    let mut idr = false;
+    while !unit.is_empty() {
+        let (length, rest) = unit.split_at_checked(length_size)?;
+        let length = length.iter().fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte));
+        let (nal, rest) = rest.split_at_checked(length)?;
+        idr |= nal.first().is_some_and(|header| header & 0x1f == NAL_IDR);
+        unit = rest;
+    }
+    Some(idr)
+}
+
+/// Walks the whole record, so that a cut-off one is refused, and returns its first SPS.
+fn first_sps(avcc: &[u8]) -> Result<&[u8], ConfigError> {
+    const SHORT: ConfigError = ConfigError::Malformed("the H.264 sequence header is cut off");
+    let (head, mut rest) = avcc.split_at_checked(6).ok_or(SHORT)?;
+    if head.first() != Some(&1) || length_size(avcc).is_none() {
+        return Err(ConfigError::Malformed("the H.264 sequence header is not an avcC record of version 1"));
+    }
+    let mut take = || {
+        let (length, after) = rest.split_first_chunk::<2>()?;
+        let (set, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        rest = after;
+        Some(set)
+    };
+    let mut first = None;
+    for _ in 0..head.last().map_or(0, |count| count & 0x1f) {
+        let sps = take().ok_or(SHORT)?;
+        first = first.or(Some(sps));
+    }
+    let Some(first) = first else {
+        return Err(ConfigError::Malformed("the H.264 sequence header has no sequence parameter set"));
+    };
+    let (pictures, after) = rest.split_first().ok_or(SHORT)?;
+    rest = after;
+    let mut take = || {
+        let (length, after) = rest.split_first_chunk::<2>()?;
+        rest = after.get(usize::from(u16::from_be_bytes(*length))..)?;
+        Some(())
+    };
+    for _ in 0..*pictures {
+        take().ok_or(SHORT)?;
+    }
+    if *pictures == 0 {
+        return Err(ConfigError::Malformed("the H.264 sequence header has no picture parameter set"));
+    }
+    Ok(first)
+}
+
+/// What is read from a sequence parameter set.
+struct Sps {
+    /// profile_idc, the constraint flags' byte, level_idc.
+    profile: [u8; 3],
+    width: u32,
+    height: u32,
+    frame_rate_milli: Option<u32>,
+}
+
+/// The NAL unit's payload without the bytes that keep start codes out of it (7.4.1.1).
+fn without_emulation_prevention(nal: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(nal.len());
+    let mut zeros = 0;
+    for &byte in nal {
+        if zeros >= 2 && byte == 3 {
+            zeros = 0;
+            continue;
+        }
+        zeros = if byte == 0 { zeros + 1 } else { 0 };
+        out.push(byte);
+    }
+    out
+}
+
+fn sps_of(nal: &[u8]) -> Option<Sps> {
+    let (header, payload) = nal.split_first()?;
+    if header & 0x1f != NAL_SPS {
+        return None;
+    }
+    let payload = without_emulation_prevention(payload);
+    let (profile, rest) = payload.split_first_chunk::<3>()?;
+    let mut bits = Bits::new(rest);
+    bits.ue()?; // seq_parameter_set_id
+    let mut chroma_format = 1;
+    let mut separate_planes = false;
+    if matches!(profile[0], 44 | 83 | 86 | 100 | 110 | 118 | 122 | 128 | 134 | 135 | 138 | 139 | 244) {
+        chroma_format = bits.ue()?;
+        if chroma_format > 3 {
+            return None;
+        }
+        separate_planes = chroma_format == 3 && bits.flag()?;
+        bits.ue()?; // bit_depth_luma_minus8
+        bits.ue()?; // bit_depth_chroma_minus8
+        bits.skip(1)?; // qpprime_y_zero_transform_bypass_flag
+        if bits.flag()? {
+            for index in 0..if chroma_format == 3 { 12 } else { 8 } {
+                if bits.flag()? {
+                    skip_scaling_list(&mut bits, if index < 6 { 16 } else { 64 })?;
+                }
+            }
+        }
+    }
+    bits.ue()?; // log2_max_frame_num_minus4
+    match bits.ue()? {
+        0 => {
+            bits.ue()?; // log2_max_pic_order_cnt_lsb_minus4
+        }
+        1 => {
+            bits.skip(1)?; // delta_pic_order_always_zero_flag
+            bits.se()?; // offset_for_non_ref_pic
+            bits.se()?; // offset_for_top_to_bottom_field
+            let cycle = bits.ue()?;
+            for _ in 0..Some(cycle).filter(|count| *count <= 255)? {
+                bits.se()?;
+            }
+        }
+        2 => {}
+        _ => return None,
+    }
+    bits.ue()?; // max_num_ref_frames
+    bits.skip(1)?; // gaps_in_frame_num_value_allowed_flag
+    let width = bits.ue()?.checked_add(1)?.checked_mul(16)?;
+    let map_height = bits.ue()?.checked_add(1)?.checked_mul(16)?;
+    let frames_only = bits.flag()?;
+    let fields = if frames_only { 1 } else { 2 };
+    if !frames_only {
+        bits.skip(1)?; // mb_adaptive_frame_field_flag
+    }
+    bits.skip(1)?; // direct_8x8_inference_flag
+    let (mut width, mut height) = (width, map_height.checked_mul(fields)?);
+    if bits.flag()? {
+        // Table 6-1: how many luma samples a unit of cropping stands for. Separate planes count as monochrome.
+        let (unit_x, unit_y) = match if separate_planes { 0 } else { chroma_format } {
+            1 => (2, 2),
+            2 => (2, 1),
+            _ => (1, 1),
+        };
+        let (left, right, top, bottom) = (bits.ue()?, bits.ue()?, bits.ue()?, bits.ue()?);
+        width = width.checked_sub(left.checked_add(right)?.checked_mul(unit_x)?)?;
+        height = height.checked_sub(top.checked_add(bottom)?.checked_mul(unit_y * fields)?)?;
+    }
+    // A VUI that is cut off costs only the frame rate.
+    let frame_rate_milli = bits.flag().filter(|present| *present).and_then(|_| frame_rate(&mut bits));
+    Some(Sps { profile: *profile, width, height, frame_rate_milli })
+}
+
+fn skip_scaling_list(bits: &mut Bits<'_>, size: u32) -> Option<()> {
+    let (mut last, mut next) = (8_i64, 8_i64);
+    for _ in 0..size {
+        if next != 0 {
+            next = (last + bits.se()?).rem_euclid(256);
+        }
+        last = if next == 0 { last } else { next };
+    }
+    Some(())
+}
+
+/// Reads the VUI up to its timing (E.1.1): frames a second × 1000.
+fn frame_rate(bits: &mut Bits<'_>) -> Option<u32> {
+    const EXTENDED_SAR: u32 = 255;
+    if bits.flag()? && bits.read(8)? == EXTENDED_SAR {
+        bits.skip(32)?; // sar_width, sar_height
+    }
+    if bits.flag()? {
+        bits.skip(1)?; // overscan_appropriate_flag
+    }
+    if bits.flag()? {
+        bits.skip(4)?; // video_format, video_full_range_flag
+        if bits.flag()? {
+            bits.skip(24)?; // colour_primaries, transfer_characteristics, matrix_coefficients
+        }
+    }
+    if bits.flag()? {
+        bits.ue()?; // chroma_sample_loc_type_top_field
+        bits.ue()?; // chroma_sample_loc_type_bottom_field
+    }
+    if !bits.flag()? {
+        return None;
+    }
+    // A tick is a field's time: two make a frame.
+    let (ticks, scale) = (u64::from(bits.read(32)?), u64::from(bits.read(32)?));
+    let milli = (scale * 1000 + ticks).checked_div(ticks * 2)?;
+    u32::try_from(milli).ok().filter(|_| (1..=FRAME_RATE_MILLI_MAX).contains(&milli))
+}

@@ -1,0 +1,47 @@
+//! What Railbird's origin and edge agree on, and all media logic: no sockets, no files, no clock.
+//!
+//! Every state machine here is driven in one shape: `handle(input, now)`, then `poll()` until it returns
+//! `None`. Time and randomness are arguments. The crate is `no_std` + `alloc`, so the compiler keeps it so.
+//!
+//! Rooms, in the order in which a feed's bytes walk through them:
+//!
+//! | room | decides |
+//! | --- | --- |
+//! | [`rtmp`], [`flv`] | how a venue encoder's bytes become frames |
+//! | [`codec`] | what the codec parameters say |
+//! | [`timeline`] | where a feed's timestamps lie in epoch media time |
+//! | [`segment`] | where to cut |
+//! | [`fmp4`] | the boxes of an init segment and of a segment |
+//! | [`object`], [`keys`] | what an object is called and with which key it is encrypted |
+//! | [`package`] | the walk through the rooms above, from frames to objects |
+//! | [`publish`] | what is sent to which target next, and what may be listed |
+//! | [`state`], [`playlist`] | the snapshot that the edge gets, and the text made from it |
+//! | [`score`] | the score log and what is shown of it |
+//! | [`sign`] | how the origin and the operator prove who they are to the edge |
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+#[cfg(test)]
+extern crate std;
+
+pub mod codec;
+pub mod flv;
+pub mod fmp4;
+pub mod hex;
+pub mod id;
+pub mod keys;
+pub mod media;
+pub mod object;
+pub mod package;
+pub mod playlist;
+pub mod publish;
+pub mod rtmp;
+pub mod score;
+pub mod segment;
+pub mod sign;
+pub mod state;
+pub mod time;
+pub mod timeline;

@@ -1,0 +1,133 @@
+//! What flows from the demultiplexers through the timeline and the segmenter to the boxes.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::time::MediaTime;
+
+/// Which of a channel's muxed tracks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// The video track. Segments start at its random access points.
+    Video,
+    /// The audio track.
+    Audio,
+}
+
+/// Video parameters of an H.264 feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VideoConfig {
+    /// `AVCDecoderConfigurationRecord` as sent (ISO/IEC 14496-15, 5.3.3.1): the content of `avcC`.
+    pub avcc: Bytes,
+    /// RFC 6381 codec string: `avc1.64001f`.
+    pub codec: String,
+    /// Width after cropping, in pixels.
+    pub width: u16,
+    /// Height after cropping, in pixels.
+    pub height: u16,
+    /// Frames a second × 1000 where the VUI states it.
+    pub frame_rate_milli: Option<u32>,
+}
+
+/// Audio parameters of an AAC feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AudioConfig {
+    /// `AudioSpecificConfig` as sent (ISO/IEC 14496-3, 1.6.2.1).
+    pub asc: Bytes,
+    /// RFC 6381 codec string: `mp4a.40.2`.
+    pub codec: String,
+    /// Samples a second, which is also the track's timescale.
+    pub sample_rate: u32,
+    /// Number of channels.
+    pub channels: u8,
+    /// Samples in one access unit: 1024 for AAC-LC.
+    pub frame_len: u32,
+}
+
+/// One access unit as a demultiplexer gives it: on the feed's own clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Its track.
+    pub kind: Kind,
+    /// Decoding time in milliseconds of the feed's clock, wraps undone.
+    pub dts_ms: i64,
+    /// Presentation time minus decoding time, in milliseconds; may be negative.
+    pub cts_ms: i32,
+    /// A random access point (IDR); true for every audio frame.
+    pub key: bool,
+    /// Length-prefixed NAL units, or a raw AAC access unit.
+    pub data: Bytes,
+}
+
+/// What a demultiplexer tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FeedEvent {
+    /// Video parameters, at the start or changed.
+    Video(VideoConfig),
+    /// Audio parameters, at the start or changed.
+    Audio(AudioConfig),
+    /// An access unit.
+    Frame(Frame),
+}
+
+/// One access unit on the media timeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// Its track.
+    pub kind: Kind,
+    /// Decoding time.
+    pub dts: MediaTime,
+    /// Presentation time minus decoding time, in 1/90000 s.
+    pub cts: i32,
+    /// A random access point (IDR); true for every audio frame.
+    pub key: bool,
+    /// Length-prefixed NAL units, or a raw AAC access unit.
+    pub data: Bytes,
+}
+
+impl Sample {
+    /// Presentation time.
+    pub fn pts(&self) -> MediaTime {
+        MediaTime(self.dts.0.saturating_add_signed(i64::from(self.cts)))
+    }
+}
+
+/// The parameters of a channel's tracks, from which its init segment is made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tracks {
+    /// Video, where the feed has any.
+    pub video: Option<VideoConfig>,
+    /// Audio, where the feed has any.
+    pub audio: Option<AudioConfig>,
+}
+
+/// A segment before it is written: which samples, and where it lies.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cut {
+    /// Presentation time of its first video frame (or audio frame, where there is no video).
+    pub start: MediaTime,
+    /// How long it is presented, in 1/90000 s: up to the next segment's start.
+    pub duration: u32,
+    /// The timeline, or the tracks, do not go on from the segment before.
+    pub discontinuity: bool,
+    /// The tracks as they were for these samples.
+    pub tracks: Tracks,
+    /// Video samples in decoding order.
+    pub video: Vec<Sample>,
+    /// Audio samples in decoding order.
+    pub audio: Vec<Sample>,
+    /// Decoding time at which the video after this segment goes on: the end of its last sample.
+    pub video_end: MediaTime,
+    /// The same for audio.
+    pub audio_end: MediaTime,
+}
+
+impl Cut {
+    /// Where this segment ends in every respect: nothing that follows on its channel may start before this.
+    pub fn end(&self) -> MediaTime {
+        let shown = MediaTime(self.start.0.saturating_add(u64::from(self.duration)));
+        shown.max(self.video_end).max(self.audio_end)
+    }
+}

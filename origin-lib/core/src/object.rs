@@ -1,0 +1,74 @@
+//! The names of objects on a target: made here and nowhere else.
+//!
+//! A name follows from the media timeline alone (DESIGN.md, invariant 3), is valid as an S3 key, a URL path and a
+//! relative file path, and never needs escaping:
+//!
+//! - `{channel}/{rendition}/{number}-{offset}.m4s`: a segment. `number` is the epoch-aligned index of its first
+//!   frame's presentation time (time divided by the channel's segment duration), `offset` how many milliseconds after
+//!   that index began the segment starts. The offset tells two segments of one index apart, which happen where an
+//!   encoder reconnects.
+//! - `{channel}/{rendition}/init-{hash}.mp4`: an init segment, by the first eight bytes of its SHA-256.
+
+use alloc::format;
+use alloc::string::String;
+use core::fmt::{self, Write as _};
+
+use sha2::{Digest, Sha256};
+
+use crate::hex;
+use crate::id::{ChannelId, RenditionId};
+use crate::time::{MEDIA_HZ, MediaTime};
+
+/// Epoch-aligned index of `time` for segments of `segment_ms` milliseconds, and how many milliseconds of it had passed.
+///
+/// A `segment_ms` of 0 counts as 1.
+pub fn index(time: MediaTime, segment_ms: u32) -> (u64, u32) {
+    let ticks = u64::from(segment_ms.max(1)) * u64::from(MEDIA_HZ / 1000);
+    (time.0 / ticks, (time.0 % ticks / u64::from(MEDIA_HZ / 1000)) as u32)
+}
+
+/// The name of a segment that starts at `start`.
+pub fn segment_name(
+    channel: &ChannelId,
+    rendition: &RenditionId,
+    start: MediaTime,
+    segment_ms: u32,
+) -> String {
+    let mut name = String::new();
+    // Writing to a String can't fail.
+    let _ = write_segment_name(&mut name, channel, rendition, start, segment_ms);
+    name
+}
+
+/// Appends [`segment_name`] to a text: playlists are made of them.
+pub(crate) fn write_segment_name(
+    text: &mut String,
+    channel: &ChannelId,
+    rendition: &RenditionId,
+    start: MediaTime,
+    segment_ms: u32,
+) -> fmt::Result {
+    let (number, offset) = index(start, segment_ms);
+    write!(text, "{channel}/{rendition}/{number}-{offset}.m4s")
+}
+
+/// The name of an init segment with these bytes.
+pub fn init_name(channel: &ChannelId, rendition: &RenditionId, bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    format!("{channel}/{rendition}/init-{}.mp4", hex::encode(&digest[..8]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::UtcMs;
+
+    #[test]
+    fn names_follow_from_the_timeline() {
+        let (channel, rendition) = ("table-1".parse().unwrap(), "source".parse().unwrap());
+        let start = UtcMs(1_795_171_921_040).media();
+        assert_eq!(segment_name(&channel, &rendition, start, 2000), "table-1/source/897585960-1040.m4s");
+        assert_eq!(init_name(&channel, &rendition, b"abc"), "table-1/source/init-ba7816bf8f01cfea.mp4");
+        assert_eq!(index(MediaTime(u64::MAX), 0).0, u64::MAX / 90);
+    }
+}

@@ -1,0 +1,181 @@
+use super::*;
+use crate::state::Node;
+use crate::time::{MediaSpan, UtcMs};
+use alloc::vec;
+use alloc::vec::Vec;
+use std::string::ToString;
+
+const START: UtcMs = UtcMs(1_795_171_920_040);
+
+fn node(id: &str) -> Node {
+    Node { id: id.parse().unwrap(), url: std::format!("https://{id}.example/media"), up: true }
+}
+
+fn ids(ids: &[&str]) -> Vec<NodeId> {
+    ids.iter().map(|id| id.parse().unwrap()).collect()
+}
+
+/// Four segments of 2 s on both nodes, then two that only `b` has.
+fn state() -> ChannelState {
+    let segment = |n: u64, on| Segment {
+        start: START.plus_ms(2000 * n).media(),
+        duration: MediaSpan::from_ms(2000),
+        init: 0,
+        discontinuity: false,
+        gap: false,
+        on,
+    };
+    ChannelState {
+        channel: "table-1".parse().unwrap(),
+        title: "Table 1".to_string(),
+        revision: 1,
+        updated: START,
+        phase: Phase::Live,
+        segment_ms: 2000,
+        key_period_s: 3600,
+        nodes: vec![node("a"), node("b")],
+        renditions: vec![Rendition {
+            id: "source".parse().unwrap(),
+            codecs: "avc1.64001f,mp4a.40.2".to_string(),
+            bandwidth: 1_200_000,
+            average_bandwidth: 1_000_000,
+            width: 1280,
+            height: 720,
+            frame_rate_milli: 29_970,
+            target_duration_s: 2,
+            first_msn: 897_585_960,
+            discontinuity_sequence: 3,
+            inits: vec!["table-1/source/init-00.mp4".to_string()],
+            segments: vec![segment(0, 3), segment(1, 3), segment(2, 2), segment(3, 2)],
+        }],
+    }
+}
+
+fn media_text(state: &ChannelState, order: &[&str]) -> String {
+    media(state, &"source".parse().unwrap(), &ids(order)).unwrap()
+}
+
+/// What our reader and an independent one agree on.
+fn uris(text: &str) -> Vec<String> {
+    let (_, playlist) = m3u8_rs::parse_media_playlist(text.as_bytes()).unwrap();
+    playlist.segments.iter().map(|segment| segment.uri.clone()).collect()
+}
+
+#[test]
+fn multivariant_golden() {
+    let text = multivariant(&state(), &ids(&["b", "a"]));
+    assert_eq!(
+        text,
+        "#EXTM3U\n\
+         #EXT-X-VERSION:7\n\
+         #EXT-X-INDEPENDENT-SEGMENTS\n\
+         #EXT-X-CONTENT-STEERING:SERVER-URI=\"../../steer/table-1\",PATHWAY-ID=\"b\"\n\
+         #EXT-X-STREAM-INF:BANDWIDTH=1200000,AVERAGE-BANDWIDTH=1000000,CODECS=\"avc1.64001f,mp4a.40.2\",\
+         RESOLUTION=1280x720,FRAME-RATE=29.970,PATHWAY-ID=\"b\"\n\
+         b/source.m3u8\n\
+         #EXT-X-STREAM-INF:BANDWIDTH=1200000,AVERAGE-BANDWIDTH=1000000,CODECS=\"avc1.64001f,mp4a.40.2\",\
+         RESOLUTION=1280x720,FRAME-RATE=29.970,PATHWAY-ID=\"a\"\n\
+         a/source.m3u8\n"
+    );
+    let (_, parsed) = m3u8_rs::parse_master_playlist(text.as_bytes()).unwrap();
+    assert_eq!(parsed.variants.len(), 2);
+}
+
+#[test]
+fn media_golden() {
+    let text = media_text(&state(), &["a", "b"]);
+    assert_eq!(
+        text,
+        "#EXTM3U\n\
+         #EXT-X-VERSION:7\n\
+         #EXT-X-TARGETDURATION:2\n\
+         #EXT-X-MEDIA-SEQUENCE:897585960\n\
+         #EXT-X-DISCONTINUITY-SEQUENCE:3\n\
+         #EXT-X-INDEPENDENT-SEGMENTS\n\
+         #EXT-X-MAP:URI=\"https://b.example/media/table-1/source/init-00.mp4\"\n\
+         #EXT-X-KEY:METHOD=AES-128,URI=\"../../../key/table-1/498658\",IV=0x7462b46359038c455c5e2bfb4540ba2a\n\
+         #EXT-X-PROGRAM-DATE-TIME:2026-11-20T10:52:00.040Z\n\
+         #EXTINF:2.00000,\n\
+         https://a.example/media/table-1/source/897585960-40.m4s\n\
+         #EXTINF:2.00000,\n\
+         https://a.example/media/table-1/source/897585961-40.m4s\n\
+         #EXTINF:2.00000,\n\
+         https://b.example/media/table-1/source/897585962-40.m4s\n\
+         #EXTINF:2.00000,\n\
+         https://b.example/media/table-1/source/897585963-40.m4s\n"
+    );
+}
+
+#[test]
+fn a_hole_at_one_node_is_filled_and_a_hole_everywhere_is_a_gap() {
+    let mut state = state();
+    state.renditions[0].segments[1].on = 0;
+    state.renditions[0].segments[3].gap = true;
+    for order in [&["a"][..], &["a", "b"], &["b"], &["b", "a"], &[]] {
+        let text = media_text(&state, order);
+        let gaps: Vec<bool> = text
+            .split_inclusive("#EXTINF")
+            .filter(|part| part.ends_with("#EXTINF"))
+            .map(|before| before.contains("#EXT-X-GAP"))
+            .collect();
+        assert_eq!(gaps, [false, true, false, true], "{order:?}");
+        // Only b has it: named for b whatever was asked.
+        assert!(uris(&text)[2].starts_with("https://b.example/"), "{order:?}");
+    }
+}
+
+#[test]
+fn a_new_init_segment_stands_outside_the_key() {
+    let mut state = state();
+    let rendition = &mut state.renditions[0];
+    rendition.inits.push("table-1/source/init-01.mp4".to_string());
+    for segment in &mut rendition.segments[2..] {
+        segment.init = 1;
+    }
+    rendition.segments[2].discontinuity = true;
+    state.phase = Phase::Ended;
+    let text = media_text(&state, &["b"]);
+    let tags: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.starts_with("#EXTINF"))
+        .skip(6)
+        .map(|line| line.split_once(':').map_or(line, |(tag, _)| tag))
+        .collect();
+    assert_eq!(
+        tags,
+        [
+            "#EXT-X-MAP",
+            "#EXT-X-KEY",
+            "#EXT-X-PROGRAM-DATE-TIME",
+            "https",
+            "https",
+            "#EXT-X-DISCONTINUITY",
+            "#EXT-X-KEY",
+            "#EXT-X-MAP",
+            "#EXT-X-KEY",
+            "#EXT-X-PROGRAM-DATE-TIME",
+            "https",
+            "https",
+            "#EXT-X-ENDLIST"
+        ]
+    );
+    assert!(text.contains("#EXT-X-DISCONTINUITY\n#EXT-X-KEY:METHOD=NONE\n#EXT-X-MAP"));
+}
+
+#[test]
+fn a_key_period_begins_with_its_own_key() {
+    let mut state = state();
+    state.key_period_s = 4;
+    let text = media_text(&state, &["b"]);
+    let keys: Vec<&str> = text.lines().filter(|line| line.starts_with("#EXT-X-KEY")).collect();
+    assert_eq!(keys.len(), 2, "{text}");
+    assert_ne!(keys[0], keys[1]);
+}
+
+#[test]
+fn nothing_to_list_is_no_playlist() {
+    let mut state = state();
+    assert_eq!(media(&state, &"other".parse().unwrap(), &ids(&["a"])), None);
+    state.renditions[0].segments.clear();
+    assert_eq!(media(&state, &"source".parse().unwrap(), &ids(&["a"])), None);
+}

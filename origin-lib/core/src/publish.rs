@@ -1,0 +1,322 @@
+//! What may be listed: a channel's book of segments and acknowledgements, from which its snapshots are made.
+//!
+//! A segment is listed once a target has acknowledged it and its init segment (DESIGN.md, invariant 2), in order. One
+//! that no target has taken while later ones arrived is given up after [`GAP_WAIT_SEGMENTS`] segment durations and
+//! becomes a gap for good, since players may have seen it as one.
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::id::{ChannelId, RenditionId};
+use crate::object;
+use crate::state::{ChannelState, NODES_MAX, Node, Phase, Rendition, SEGMENTS_MAX, Segment};
+use crate::time::{MediaSpan, MediaTime, UtcMs};
+
+/// How many segment durations a segment may be overtaken by later ones before it becomes a gap.
+pub const GAP_WAIT_SEGMENTS: u64 = 3;
+
+/// How many segments may wait for their first acknowledgement; the oldest become gaps above it.
+pub const WAITING_MAX: usize = 5_000;
+
+/// How many init segments that left the window are kept before they are dropped.
+const INITS_KEPT: usize = 64;
+
+/// What stays the same for a channel's life.
+#[derive(Clone, Debug)]
+pub struct Channel {
+    /// The channel.
+    pub id: ChannelId,
+    /// What people call it.
+    pub title: String,
+    /// Segment duration in milliseconds.
+    pub segment_ms: u32,
+    /// Key period in seconds.
+    pub key_period_s: u32,
+    /// How much is listed, in seconds.
+    pub window_s: u32,
+    /// Where viewers read; at most [`NODES_MAX`], further ones are left out. Acknowledgements name them by position.
+    pub nodes: Vec<Node>,
+}
+
+/// What an init segment begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Init {
+    /// Its object name.
+    pub name: String,
+    /// RFC 6381 codec strings, comma-separated.
+    pub codecs: String,
+    /// Width in pixels; 0 for audio only.
+    pub width: u16,
+    /// Height in pixels; 0 for audio only.
+    pub height: u16,
+    /// Frames a second × 1000; 0 where unknown.
+    pub frame_rate_milli: u32,
+}
+
+/// A channel's book. Only the rendition of the feed itself exists so far.
+#[derive(Debug)]
+pub struct Book {
+    channel: Channel,
+    rendition: RenditionId,
+    phase: Phase,
+    revision: u64,
+    changed: bool,
+    inits: Vec<(Init, u32)>,
+    listed: VecDeque<Segment>,
+    waiting: VecDeque<Waiting>,
+    first_msn: u64,
+    /// Counts from 0: hls.js 1.7 never begins to play where it is in the hundreds of millions, as an epoch index is.
+    discontinuity_sequence: u64,
+    /// Fixed when the first segment is listed: it must never change within a playlist's life (RFC 8216bis, 6.2.1).
+    target_duration_s: Option<u32>,
+    bandwidth_max: u32,
+    sum_bits: u64,
+    sum_ticks: u64,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    segment: Segment,
+    /// When a later segment was first acknowledged.
+    overtaken: Option<UtcMs>,
+}
+
+impl Book {
+    /// An empty book.
+    pub fn new(mut channel: Channel, rendition: RenditionId) -> Book {
+        channel.nodes.truncate(NODES_MAX);
+        Book {
+            channel,
+            rendition,
+            phase: Phase::Waiting,
+            revision: 0,
+            changed: false,
+            inits: Vec::new(),
+            listed: VecDeque::new(),
+            waiting: VecDeque::new(),
+            first_msn: 0,
+            discontinuity_sequence: 0,
+            target_duration_s: None,
+            bandwidth_max: 0,
+            sum_bits: 0,
+            sum_ticks: 0,
+        }
+    }
+
+    /// Segments from here on need this init segment.
+    pub fn init(&mut self, init: Init) {
+        if self.inits.last().is_none_or(|(last, _)| *last != init) {
+            self.inits.push((init, 0));
+            self.changed = true;
+        }
+    }
+
+    /// A segment was made; it waits for its acknowledgement. `len` is its size in bytes.
+    ///
+    /// Ignored before the first [`Book::init`].
+    pub fn segment(
+        &mut self,
+        start: MediaTime,
+        duration: MediaSpan,
+        discontinuity: bool,
+        len: usize,
+        now: UtcMs,
+    ) {
+        let Some(init) = self.inits.len().checked_sub(1).and_then(|at| u16::try_from(at).ok()) else {
+            return;
+        };
+        let ticks = u64::try_from(duration.0).unwrap_or(0).max(1);
+        let bits = len as u64 * 8;
+        self.sum_bits += bits;
+        self.sum_ticks += ticks;
+        // RFC 8216bis, 4.4.6.2: the peak is that of half a target duration or more.
+        if ticks * 2 >= u64::from(self.channel.segment_ms) * 90 {
+            self.bandwidth_max = self.bandwidth_max.max(bits_a_second(bits, ticks));
+        }
+        let segment = Segment { start, duration, init, discontinuity, gap: false, on: 0 };
+        // One that the disk lost is told at once, and so before those that still wait for the disk.
+        let at =
+            self.waiting.iter().rposition(|waiting| waiting.segment.start <= start).map_or(0, |at| at + 1);
+        self.waiting.insert(at, Waiting { segment, overtaken: None });
+        if self.waiting.len() > WAITING_MAX {
+            self.list_first(true);
+        }
+        self.advance(now);
+    }
+
+    /// The target of node `node` has acknowledged an object. Unknown names are ignored: they left the window.
+    pub fn ack(&mut self, node: usize, name: &str, now: UtcMs) {
+        let Some(bit) = u32::try_from(node).ok().and_then(|node| 1_u32.checked_shl(node)) else { return };
+        // An encoder that goes back to earlier parameters makes the same init segment again.
+        for (_, on) in self.inits.iter_mut().filter(|(init, _)| init.name == name) {
+            *on |= bit;
+            self.changed = true;
+        }
+        let (channel, rendition, segment_ms) = (&self.channel.id, &self.rendition, self.channel.segment_ms);
+        let is =
+            |segment: &Segment| object::segment_name(channel, rendition, segment.start, segment_ms) == name;
+        if let Some(at) = self.waiting.iter().rposition(|waiting| is(&waiting.segment)) {
+            self.waiting[at].segment.on |= bit;
+            for earlier in self.waiting.iter_mut().take(at) {
+                earlier.overtaken.get_or_insert(now);
+            }
+        } else if let Some(segment) = self.listed.iter_mut().rev().find(|segment| is(segment)) {
+            segment.on |= bit;
+            self.changed = true;
+        }
+        self.advance(now);
+    }
+
+    /// Whether the origin can write to, and read from, a node.
+    pub fn set_up(&mut self, node: usize, up: bool) {
+        if let Some(node) = self.channel.nodes.get_mut(node).filter(|node| node.up != up) {
+            node.up = up;
+            self.changed = true;
+        }
+    }
+
+    /// Where the channel stands.
+    pub fn set_phase(&mut self, phase: Phase) {
+        if self.phase != phase {
+            self.phase = phase;
+            self.changed = true;
+        }
+    }
+
+    /// Lists what may be listed at `now`.
+    pub fn advance(&mut self, now: UtcMs) {
+        let wait_ms = GAP_WAIT_SEGMENTS * u64::from(self.channel.segment_ms);
+        while let Some(first) = self.waiting.front() {
+            let init_on = self.inits.get(usize::from(first.segment.init)).map_or(0, |(_, on)| *on);
+            if first.segment.on & init_on != 0 {
+                self.list_first(false);
+            } else if first.overtaken.is_some_and(|since| now.ms_since(since) >= wait_ms) {
+                self.list_first(true);
+            } else {
+                break;
+            }
+        }
+    }
+
+    fn list_first(&mut self, gap: bool) {
+        let Some(Waiting { mut segment, .. }) = self.waiting.pop_front() else { return };
+        segment.gap = gap;
+        if self.listed.is_empty() {
+            // An epoch index is never below a number given before, since numbers rise by one a segment: so a restarted
+            // origin never goes back.
+            let (index, _) = object::index(segment.start, self.channel.segment_ms);
+            self.first_msn = self.first_msn.max(index);
+        }
+        let waiting = self.waiting.iter().map(|waiting| waiting.segment.duration);
+        let longest = waiting.chain([segment.duration]).max().unwrap_or_default();
+        let configured_s = self.channel.segment_ms.div_ceil(1000).max(1);
+        self.target_duration_s.get_or_insert(configured_s.max(rounded_s(longest)));
+        self.listed.push_back(segment);
+        self.changed = true;
+        let window = MediaSpan::from_ms(i64::from(self.channel.window_s) * 1000);
+        // RFC 8216bis 6.2.2: never less than three target durations.
+        let window = window.max(MediaSpan::from_ms(i64::from(self.target_duration_s.unwrap_or(1)) * 3000));
+        let end = segment.start + segment.duration;
+        while let Some(second) = self.listed.get(1) {
+            if end - second.start < window && self.listed.len() <= SEGMENTS_MAX {
+                break;
+            }
+            self.listed.pop_front();
+            self.first_msn += 1;
+            if self.listed.front().is_some_and(|first| first.discontinuity) {
+                self.discontinuity_sequence += 1;
+            }
+        }
+        self.forget_inits();
+    }
+
+    /// Drops init segments that nothing in the window needs, so that an encoder may change its parameters for ever.
+    fn forget_inits(&mut self) {
+        let first = self.listed.front().map_or(0, |segment| segment.init);
+        if usize::from(first) < INITS_KEPT {
+            return;
+        }
+        self.inits.drain(..usize::from(first));
+        let waiting = self.waiting.iter_mut().map(|waiting| &mut waiting.segment);
+        self.listed.iter_mut().chain(waiting).for_each(|segment| segment.init -= first);
+    }
+
+    /// Whether a segment of this duration breaks the promise of `EXT-X-TARGETDURATION`: the encoder's key frames are
+    /// further apart than they were.
+    pub fn is_too_long(&self, duration: MediaSpan) -> bool {
+        self.target_duration_s.is_some_and(|target_s| rounded_s(duration) > target_s)
+    }
+
+    /// A new snapshot, where anything changed since the last. None before the first segment is listed: an origin that
+    /// has just started must not wipe what the edge knows.
+    pub fn poll(&mut self, now: UtcMs) -> Option<ChannelState> {
+        self.advance(now);
+        if self.listed.is_empty() {
+            return None;
+        }
+        core::mem::take(&mut self.changed).then(|| {
+            self.revision = now.0.max(self.revision + 1);
+            self.snapshot(now)
+        })
+    }
+
+    fn snapshot(&self, now: UtcMs) -> ChannelState {
+        let channel = &self.channel;
+        let renditions = match self.inits.last() {
+            Some((init, _)) if !self.listed.is_empty() => Vec::from([self.rendition_state(init)]),
+            _ => Vec::new(),
+        };
+        ChannelState {
+            channel: channel.id.clone(),
+            title: channel.title.clone(),
+            revision: self.revision,
+            updated: now,
+            phase: self.phase,
+            segment_ms: channel.segment_ms,
+            key_period_s: channel.key_period_s,
+            nodes: channel.nodes.clone(),
+            renditions,
+        }
+    }
+
+    fn rendition_state(&self, init: &Init) -> Rendition {
+        // Only the init segments that the window needs.
+        let first_init = self.listed.front().map_or(0, |segment| segment.init);
+        let inits = self.inits.iter().skip(usize::from(first_init));
+        let on = |init: u16| self.inits.get(usize::from(init)).map_or(0, |(_, on)| *on);
+        let segments = self.listed.iter().map(|segment| Segment {
+            init: segment.init - first_init,
+            on: segment.on & on(segment.init),
+            ..*segment
+        });
+        let average = bits_a_second(self.sum_bits, self.sum_ticks.max(1));
+        Rendition {
+            id: self.rendition.clone(),
+            codecs: init.codecs.clone(),
+            bandwidth: self.bandwidth_max,
+            average_bandwidth: average,
+            width: init.width,
+            height: init.height,
+            frame_rate_milli: init.frame_rate_milli,
+            target_duration_s: self.target_duration_s.unwrap_or(1),
+            first_msn: self.first_msn,
+            discontinuity_sequence: self.discontinuity_sequence,
+            inits: inits.map(|(init, _)| init.name.clone()).collect(),
+            segments: segments.collect(),
+        }
+    }
+}
+
+/// Rounded to the nearest second, as `EXTINF` is compared with the target duration (RFC 8216bis, 4.4.3.1).
+fn rounded_s(duration: MediaSpan) -> u32 {
+    u32::try_from((duration.0.max(0) + 45_000) / 90_000).unwrap_or(u32::MAX)
+}
+
+fn bits_a_second(bits: u64, ticks: u64) -> u32 {
+    u32::try_from(u128::from(bits) * u128::from(crate::time::MEDIA_HZ) / u128::from(ticks))
+        .unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,218 @@
+use super::*;
+use proptest::prelude::*;
+use std::string::ToString;
+use std::vec;
+
+const NOW: UtcMs = UtcMs(1_795_171_920_000);
+
+fn book(window_s: u32) -> Book {
+    let node = |id: &str| Node { id: id.parse().unwrap(), url: std::format!("http://{id}"), up: true };
+    let channel = Channel {
+        id: "t".parse().unwrap(),
+        title: "T".to_string(),
+        segment_ms: 2000,
+        key_period_s: 60,
+        window_s,
+        nodes: vec![node("a"), node("b")],
+    };
+    let mut book = Book::new(channel, "source".parse().unwrap());
+    book.init(init("init-1"));
+    book
+}
+
+fn init(name: &str) -> Init {
+    Init {
+        name: name.to_string(),
+        codecs: "avc1.64001f".to_string(),
+        width: 16,
+        height: 16,
+        frame_rate_milli: 0,
+    }
+}
+
+fn make(book: &mut Book, n: u64) {
+    let now = NOW.plus_ms(2000 * n);
+    book.segment(now.media(), MediaSpan::from_ms(2000), false, 250_000, now);
+}
+
+fn name(n: u64) -> String {
+    let (channel, rendition) = ("t".parse().unwrap(), "source".parse().unwrap());
+    object::segment_name(&channel, &rendition, NOW.plus_ms(2000 * n).media(), 2000)
+}
+
+fn listed(book: &Book) -> Vec<(u64, bool, u32)> {
+    let state = book.snapshot(NOW);
+    state.check().unwrap();
+    let Some(rendition) = state.renditions.first() else { return Vec::new() };
+    let number = |segment: &Segment| segment.start.utc().ms_since(NOW) / 2000;
+    rendition.segments.iter().map(|s| (number(s), s.gap, s.on)).collect()
+}
+
+#[test]
+fn invariant_2_a_segment_is_listed_only_where_it_and_its_init_are_acknowledged() {
+    let mut book = book(120);
+    make(&mut book, 0);
+    book.ack(0, &name(0), NOW);
+    assert_eq!(listed(&book), [], "its init segment is nowhere");
+    book.ack(1, "init-1", NOW);
+    assert_eq!(listed(&book), [], "its init segment is at the other node");
+    book.ack(0, "init-1", NOW);
+    assert_eq!(listed(&book), [(0, false, 1)]);
+    book.ack(1, &name(0), NOW);
+    assert_eq!(listed(&book), [(0, false, 3)]);
+}
+
+#[test]
+fn segments_are_listed_in_order_and_an_overtaken_one_becomes_a_gap_for_good() {
+    let mut book = book(120);
+    book.ack(0, "init-1", NOW);
+    for n in 0..3 {
+        make(&mut book, n);
+    }
+    book.ack(0, &name(0), NOW);
+    book.ack(0, &name(2), NOW);
+    assert_eq!(listed(&book), [(0, false, 1)]);
+    book.advance(NOW.plus_ms(5_999));
+    assert_eq!(listed(&book), [(0, false, 1)]);
+    book.advance(NOW.plus_ms(6_000));
+    assert_eq!(listed(&book), [(0, false, 1), (1, true, 0), (2, false, 1)]);
+    book.ack(0, &name(1), NOW.plus_ms(7_000));
+    assert_eq!(listed(&book)[1], (1, true, 1), "a gap stays a gap");
+}
+
+#[test]
+fn a_late_acknowledgement_within_the_wait_is_no_gap() {
+    let mut book = book(120);
+    book.ack(0, "init-1", NOW);
+    make(&mut book, 0);
+    make(&mut book, 1);
+    book.ack(0, &name(1), NOW);
+    book.ack(0, &name(0), NOW.plus_ms(5_999));
+    assert_eq!(listed(&book), [(0, false, 1), (1, false, 1)]);
+}
+
+#[test]
+fn the_window_slides_and_counts() {
+    let mut book = book(10);
+    book.ack(0, "init-1", NOW);
+    for n in 0..20 {
+        if n == 12 {
+            book.init(init("init-2"));
+            book.ack(0, "init-2", NOW);
+            let now = NOW.plus_ms(2000 * n);
+            book.segment(now.media(), MediaSpan::from_ms(2000), true, 250_000, now);
+        } else {
+            make(&mut book, n);
+        }
+        book.ack(0, &name(n), NOW);
+    }
+    let state = book.poll(NOW).unwrap();
+    let rendition = &state.renditions[0];
+    assert_eq!(rendition.segments.len(), 5);
+    assert_eq!(rendition.first_msn, NOW.0 / 2000 + 15);
+    assert_eq!(rendition.discontinuity_sequence, 1);
+    assert_eq!(rendition.inits, ["init-2"]);
+    assert_eq!(rendition.bandwidth, 1_000_000);
+    assert_eq!(rendition.target_duration_s, 2);
+    assert_eq!(book.poll(NOW), None, "nothing changed");
+}
+
+#[test]
+fn an_encoder_may_change_its_parameters_for_ever() {
+    let mut book = book(10);
+    for n in 0..500 {
+        // Two sets of parameters in turn, and a new one now and then.
+        let parameters = if n % 7 == 0 { std::format!("init-{n}") } else { std::format!("init-{}", n % 2) };
+        book.init(init(&parameters));
+        make(&mut book, n);
+        book.ack(0, &parameters, NOW);
+        book.ack(0, &name(n), NOW);
+        let state = book.snapshot(NOW);
+        state.check().unwrap();
+        let rendition = &state.renditions[0];
+        let last = rendition.segments.last().unwrap();
+        assert_eq!(rendition.inits[usize::from(last.init)], parameters);
+        assert_eq!(last.on, 1, "segment {n} is listed");
+    }
+    assert!(book.inits.len() <= INITS_KEPT + 6, "{}", book.inits.len());
+}
+
+#[test]
+fn the_target_duration_never_changes() {
+    let mut book = book(60);
+    book.ack(0, "init-1", NOW);
+    let long = MediaSpan::from_ms(5000);
+    for n in 0..10 {
+        let now = NOW.plus_ms(6000 * n);
+        let duration = if n == 5 { MediaSpan::from_ms(8000) } else { long };
+        assert_eq!(book.is_too_long(duration), n == 5);
+        book.segment(now.media(), duration, false, 1000, now);
+        let (channel, rendition) = ("t".parse().unwrap(), "source".parse().unwrap());
+        book.ack(0, &object::segment_name(&channel, &rendition, now.media(), 2000), now);
+        assert_eq!(book.snapshot(now).renditions[0].target_duration_s, 5);
+    }
+}
+
+#[test]
+fn a_lost_segment_takes_its_place_in_time() {
+    let mut book = book(60);
+    book.ack(0, "init-1", NOW);
+    make(&mut book, 1);
+    make(&mut book, 0);
+    book.ack(0, &name(1), NOW);
+    book.advance(NOW.plus_ms(6_000));
+    assert_eq!(listed(&book), [(0, true, 0), (1, false, 1)]);
+}
+
+#[test]
+fn revisions_rise_even_when_the_clock_does_not() {
+    let mut book = book(10);
+    assert_eq!(book.poll(NOW), None, "a book without segments must not wipe what the edge knows");
+    book.ack(0, "init-1", NOW);
+    make(&mut book, 0);
+    book.ack(0, &name(0), NOW);
+    let first = book.poll(NOW).unwrap().revision;
+    book.set_up(0, false);
+    let second = book.poll(UtcMs(NOW.0 - 3_600_000)).unwrap();
+    assert!(second.revision > first);
+    assert!(!second.nodes[0].up);
+}
+
+proptest! {
+    /// Whatever the order of acknowledgements: the list is contiguous, numbers never go back, nothing is listed twice,
+    /// and what is listed is acknowledged or a gap.
+    #[test]
+    fn invariant_2_whatever_the_order_of_acknowledgements(
+        steps in prop::collection::vec((0_u8..3, 0_u64..40, 0_usize..2), 1..200)
+    ) {
+        let mut book = book(30);
+        book.ack(0, "init-1", NOW);
+        book.ack(1, "init-1", NOW);
+        let (mut made, mut now, mut acked) = (0, NOW, std::collections::BTreeSet::new());
+        let mut last_end = 0;
+        for (what, n, node) in steps {
+            match what {
+                0 => { make(&mut book, made); made += 1; now = now.plus_ms(2000) }
+                1 if n < made => { book.ack(node, &name(n), now); acked.insert((n, node)); }
+                _ => { now = now.plus_ms(500); book.advance(now) }
+            }
+            let state = book.snapshot(now);
+            prop_assert!(state.check().is_ok());
+            let Some(rendition) = state.renditions.first() else { continue };
+            let listed = listed(&book);
+            for pair in listed.windows(2) {
+                prop_assert_eq!(pair[1].0, pair[0].0 + 1);
+            }
+            prop_assert_eq!(rendition.first_msn, NOW.0 / 2000 + listed[0].0, "no segment is skipped here");
+            let end = rendition.first_msn + listed.len() as u64;
+            prop_assert!(end >= last_end);
+            last_end = end;
+            for (n, gap, on) in listed {
+                prop_assert!(gap || on != 0);
+                for node in 0..2 {
+                    prop_assert!(on >> node & 1 == 0 || acked.contains(&(n, node)));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The score document: which score is shown from which media time on.
+//!
+//! It rides beside the media. A player looks for the last entry that is not after the program date-time it shows, so
+//! that a viewer who is twenty seconds behind sees the score of then.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use super::log::Log;
+use super::model::{Action, Discipline, Player, State, TARGET_MAX, is_name};
+use crate::id::{ChannelId, MatchId};
+use crate::time::{MediaSpan, MediaTime, UtcMs};
+
+/// The most entries of a document.
+pub const ENTRIES_MAX: usize = 500;
+
+/// What viewers of a channel are shown of the score. `PUT /origin/v1/channels/{channel}/score`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Document {
+    /// The channel.
+    pub channel: ChannelId,
+    /// The match that is, or was last, played there.
+    #[serde(rename = "match")]
+    pub match_id: MatchId,
+    /// Goes up with every event of the channel, restarts and further matches included.
+    pub revision: u64,
+    /// When the origin took the last event.
+    pub updated: UtcMs,
+    /// What viewers call the match.
+    pub title: String,
+    /// The game.
+    pub discipline: Discipline,
+    /// The points to reach.
+    pub target: u32,
+    /// Who plays.
+    pub sides: [Player; 2],
+    /// The last event that changed scores before it: whoever has entries up to a lower number asks for all of them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rewritten: u64,
+    /// The scores, in the order of their times; at most [`ENTRIES_MAX`].
+    pub entries: Vec<Entry>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// From `at` on, the score is `state`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The event's place in the match's log, all epochs counted through: the first is 1.
+    pub seq: u64,
+    /// Media time, in 1/90000 s.
+    pub at: MediaTime,
+    /// The same instant as `PROGRAM-DATE-TIME`.
+    pub pdt: String,
+    /// The score.
+    pub state: State,
+}
+
+/// When viewers see what `occurred`: `offset_ms` later, or earlier where it is negative. A scorer who is a second late
+/// has an offset of -1000.
+pub fn shifted(offset_ms: i64) -> impl Fn(UtcMs) -> MediaTime {
+    move |occurred| occurred.media() + MediaSpan::from_ms(offset_ms)
+}
+
+impl Log {
+    /// The score document, once the match has started.
+    ///
+    /// An undone event has no entry, and the entries after it are as if it never was: viewers are behind the table, so
+    /// that many of them never see the mistake. The undo has an entry of its own, for whoever asks for what is new.
+    pub fn document(
+        &self,
+        channel: ChannelId,
+        match_id: MatchId,
+        revision: u64,
+        updated: UtcMs,
+        media: impl Fn(UtcMs) -> MediaTime,
+    ) -> Option<Document> {
+        let start = self.start()?;
+        let mut entries: Vec<Entry> = Vec::new();
+        let (mut latest, mut rewritten) = (MediaTime(0), 0);
+        let played = self.replay(None, |index, event, game| {
+            let Some(game) = game else { return };
+            // A scorer's clock may step back; what is shown never does.
+            latest = latest.max(media(event.occurred));
+            let seq = u64::try_from(index).unwrap_or(u64::MAX).saturating_add(1);
+            if matches!(event.action, Action::Undo { .. }) {
+                rewritten = seq;
+            }
+            entries.push(Entry { seq, at: latest, pdt: latest.iso8601(), state: game.state() });
+        });
+        // Only what plays is ever taken.
+        played.ok()?;
+        if entries.len() > ENTRIES_MAX {
+            entries.drain(1..entries.len() - (ENTRIES_MAX - 1));
+        }
+        Some(Document {
+            channel,
+            match_id,
+            revision,
+            updated,
+            title: start.title.clone(),
+            discipline: start.discipline,
+            target: start.target,
+            sides: start.sides.clone(),
+            rewritten,
+            entries,
+        })
+    }
+}
+
+/// What is wrong with a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DocumentError {
+    /// A title, name or country that can't be shown.
+    #[error(
+        "title and names need 1 to 100 characters, no control characters; a country two upper-case letters"
+    )]
+    Text,
+    /// A target out of bounds.
+    #[error("target is 1 to {TARGET_MAX} points")]
+    Target,
+    /// Too many entries, or none.
+    #[error("a score document has 1 to {ENTRIES_MAX} entries")]
+    Entries,
+    /// Entries out of order, or a time that is stated in two ways.
+    #[error("entries must go up in seq, not go back in at, and pdt must be the instant of at")]
+    Order,
+}
+
+impl Document {
+    /// Checks the bounds that the types can't express, so that a receiver may keep and serve it.
+    pub fn check(&self) -> Result<(), DocumentError> {
+        let names = self.sides.iter().all(|player| is_name(&player.name) && player.has_good_country());
+        if !names || !is_name(&self.title) {
+            return Err(DocumentError::Text);
+        }
+        if !(1..=TARGET_MAX).contains(&self.target) {
+            return Err(DocumentError::Target);
+        }
+        if !(1..=ENTRIES_MAX).contains(&self.entries.len()) {
+            return Err(DocumentError::Entries);
+        }
+        let forward = self.entries.is_sorted_by(|a, b| a.seq < b.seq && a.at <= b.at);
+        let stated_once = self.entries.iter().all(|entry| entry.pdt == entry.at.iso8601());
+        if forward && stated_once { Ok(()) } else { Err(DocumentError::Order) }
+    }
+}

@@ -1,0 +1,42 @@
+//! The score: events, the reducer, the log's rules, and what viewers are shown when.
+//!
+//! A scorer numbers its events `epoch/seq`. `seq` starts at 1 and goes up by one within an epoch; an epoch is one
+//! scorer's turn at the job: whoever takes over begins a higher epoch, again at `seq` 1, and goes on with the same
+//! match. The log only grows: an undo is an event that names the event it takes back.
+//!
+//! | room | decides |
+//! | --- | --- |
+//! | `model` | which events there are, their JSON, their bounds |
+//! | `reducer` | what an event does to a three-cushion match |
+//! | `log` | whether an event is taken, and what an undo leaves standing |
+//! | `document` | which score is shown from which media time on |
+//!
+//! ```
+//! use railbird_core::score::{Event, Log, Offer, Position};
+//! use railbird_core::time::UtcMs;
+//!
+//! let mut log = Log::new();
+//! let start = br#"{"occurred":1795171920000,"action":{"type":"start","title":"World Cup final",
+//!     "discipline":"three-cushion","target":40,"equalising_inning":true,"breaks":0,
+//!     "sides":[{"name":"Nelin","country":"SE"},{"name":"Cho","country":"KR"}]}}"#;
+//! let event = Event::from_json(start).unwrap();
+//! let now = UtcMs(1795171920500);
+//! assert_eq!(log.offer(Position { epoch: 1, seq: 1 }, event, Some(now)), Offer::Accept);
+//! assert_eq!(log.state().unwrap().inning, 1);
+//! ```
+
+mod document;
+mod log;
+mod model;
+mod reducer;
+
+#[cfg(test)]
+mod tests;
+
+pub use document::{Document, DocumentError, ENTRIES_MAX, Entry, shifted};
+pub use log::{EVENTS_MAX, Log, Offer, POSITION_MAX, Position};
+pub use model::{
+    Action, BODY_LEN_MAX, CODE_LEN_MAX, Claim, ClaimSide, Discipline, Event, EventError, NAME_CHARS_MAX,
+    OCCURRED_AHEAD_MS_MAX, POINTS_MAX, Phase, Player, Side, SideState, Start, State, TARGET_MAX,
+};
+pub use reducer::Invalid;

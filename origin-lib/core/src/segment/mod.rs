@@ -1,0 +1,400 @@
+//! Where to cut a channel's samples into segments. Knows no codec syntax.
+//!
+//! A segment begins at the first random access point in its epoch-aligned interval of `segment_ms`
+//! ([`crate::object::index`]): whether a key frame begins a segment depends on nothing but the key frame before it.
+//! So an origin that joins a feed later cuts, from its first whole segment on, exactly what the others cut
+//! (DESIGN.md, invariant 3). The first segment after a start or a break is not whole in that sense: where it starts
+//! depends on what was seen. So may the next one, where key frames are closer together than audio is muxed ahead of
+//! video: audio from before the first key frame is left out.
+//!
+//! Audio belongs to the segment during which it is decoded. Muxers deliver the two tracks skewed, so behind a video
+//! cut the older segment stays open until audio has passed the cut too, at most [`AUDIO_WAIT_MS_MAX`] of media time.
+//! Audio that is later still goes into the oldest open segment rather than being lost.
+//!
+//! ```
+//! use railbird_core::media::{AudioConfig, Kind, Sample};
+//! use railbird_core::segment::{Event, Input, Segmenter};
+//! use railbird_core::time::MediaTime;
+//!
+//! let aac = AudioConfig {
+//!     asc: b"\x11\x90"[..].into(), codec: "mp4a.40.2".into(), sample_rate: 48_000, channels: 2, frame_len: 1024,
+//! };
+//! let mut segmenter = Segmenter::new(2000);
+//! segmenter.handle(Input::Audio(aac));
+//! for n in 0..100 {
+//!     let dts = MediaTime(180_000_000 + n * 1920);
+//!     segmenter.handle(Input::Sample(Sample { kind: Kind::Audio, dts, cts: 0, key: true, data: Default::default() }));
+//!     while let Some(event) = segmenter.poll() {
+//!         if let Event::Cut(cut) = event {
+//!             assert_eq!((cut.start.0, cut.audio.len()), (180_000_000, 94));
+//!         }
+//!     }
+//! }
+//! ```
+
+#[cfg(test)]
+mod tests;
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use crate::media::{AudioConfig, Cut, Kind, Sample, Tracks, VideoConfig};
+use crate::object;
+use crate::time::{MEDIA_HZ, MediaTime};
+
+/// How far video may run past a cut while the segment before it waits for audio, in milliseconds of media time.
+pub const AUDIO_WAIT_MS_MAX: u64 = 500;
+
+/// The longest time that may pass without a cut, in milliseconds of media time.
+pub const OPEN_MS_MAX: u64 = 60_000;
+
+/// The most bytes of media that wait for a cut: 64 MiB.
+pub const OPEN_LEN_MAX: usize = 64 << 20;
+
+/// The most samples that wait for a cut.
+pub const OPEN_SAMPLES_MAX: usize = 32_768;
+
+/// What a video frame is taken to last where nothing tells, in 1/90000 s.
+const VIDEO_STEP: u64 = 3_000;
+
+/// What goes into a segmenter, in the order in which the feed brought it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Video parameters; the same again changes nothing.
+    Video(VideoConfig),
+    /// Audio parameters; the same again changes nothing.
+    Audio(AudioConfig),
+    /// A sample on the media timeline.
+    Sample(Sample),
+    /// What follows does not continue what came before: a new publish, or a jump of the feed's clock.
+    Discontinuity,
+}
+
+/// What comes out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A segment.
+    Cut(Box<Cut>),
+    /// No random access point came within a bound, so what there was has been cut, and samples are left out until
+    /// the next one. The encoder's key frame interval is too long, or its video has stopped.
+    Forced(Bound),
+}
+
+/// The bound that forced a cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Bound {
+    /// [`OPEN_MS_MAX`].
+    #[error("no key frame in 60 s: set the encoder's key frame interval to 2 s")]
+    Time,
+    /// [`OPEN_LEN_MAX`].
+    #[error("no key frame in 64 MiB: set the encoder's key frame interval to 2 s, or lower its bit rate")]
+    Bytes,
+    /// [`OPEN_SAMPLES_MAX`].
+    #[error("no key frame in 32,768 frames: set the encoder's key frame interval to 2 s")]
+    Samples,
+}
+
+/// Samples that did not go where they should, since the segmenter was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Left out: they came before the first random access point of a run, or belong to a time before it.
+    pub leading: u64,
+    /// Left out: their decoding time did not increase, or their track has no parameters.
+    pub unusable: u64,
+    /// Kept, but in a later segment than they belong to.
+    pub late_audio: u64,
+    /// Cuts that a bound forced.
+    pub forced: u64,
+}
+
+/// A segment that may still grow.
+#[derive(Debug)]
+struct Open {
+    start: MediaTime,
+    discontinuity: bool,
+    video: Vec<Sample>,
+    audio: Vec<Sample>,
+}
+
+/// Cuts one channel's samples into segments. See the [module](self).
+///
+/// One for each publish, or one for a channel's life with an [`Input::Discontinuity`] between two publishes. The first
+/// segment of all says that it is a discontinuity.
+#[derive(Debug)]
+pub struct Segmenter {
+    segment_ms: u32,
+    tracks: Tracks,
+    /// Oldest first. More than one only while audio is awaited.
+    open: VecDeque<Open>,
+    open_len: usize,
+    open_samples: usize,
+    /// The next run starts here or later, so that no two segments share a name.
+    floor: MediaTime,
+    /// Where the present run starts.
+    run: MediaTime,
+    /// The next segment does not continue the one before.
+    broken: bool,
+    /// Whether a segment of the present run has come out.
+    cut_in_run: bool,
+    video_last: Option<MediaTime>,
+    audio_last: Option<MediaTime>,
+    video_step: u64,
+    counts: Counts,
+    events: VecDeque<Event>,
+}
+
+impl Segmenter {
+    /// A segmenter for segments of `segment_ms` milliseconds: the channel's, by which its objects are named.
+    pub fn new(segment_ms: u32) -> Segmenter {
+        Segmenter {
+            segment_ms,
+            tracks: Tracks::default(),
+            open: VecDeque::new(),
+            open_len: 0,
+            open_samples: 0,
+            floor: MediaTime::default(),
+            run: MediaTime::default(),
+            broken: true,
+            cut_in_run: false,
+            video_last: None,
+            audio_last: None,
+            video_step: VIDEO_STEP,
+            counts: Counts::default(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// What did not go where it should, so far.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Bytes of media that wait for a cut; at most [`OPEN_LEN_MAX`].
+    pub fn open_len(&self) -> usize {
+        self.open_len
+    }
+
+    /// Takes the next input of the feed.
+    pub fn handle(&mut self, input: Input) {
+        match input {
+            Input::Video(config) => {
+                // Where audio came first, what was taken for a channel without video was only its prelude.
+                if self.tracks.video.is_none() && self.open.len() == 1 && !self.cut_in_run {
+                    self.counts.leading += self.open_samples as u64;
+                    self.open.clear();
+                    (self.open_len, self.open_samples) = (0, 0);
+                }
+                if self.tracks.video.as_ref() != Some(&config) {
+                    self.finish();
+                    self.tracks.video = Some(config);
+                }
+            }
+            Input::Audio(config) => {
+                // Audio parameters often come a moment after the first video: that is not worth a cut.
+                let joins = self.tracks.audio.is_none() && self.open.len() == 1 && !self.cut_in_run;
+                if self.tracks.audio.as_ref() != Some(&config) {
+                    if !joins {
+                        self.finish();
+                    }
+                    self.tracks.audio = Some(config);
+                }
+            }
+            Input::Discontinuity => self.finish(),
+            Input::Sample(sample) => self.sample(sample),
+        }
+    }
+
+    /// What follows from the input so far, until `None`.
+    pub fn poll(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Cuts what is open: the feed has ended, for now or for good. What comes later starts with a discontinuity.
+    pub fn finish(&mut self) {
+        while let Some(open) = self.open.pop_front() {
+            self.cut(open);
+        }
+        (self.broken, self.cut_in_run) = (true, false);
+        (self.video_last, self.audio_last) = (None, None);
+    }
+
+    fn sample(&mut self, sample: Sample) {
+        let (configured, last) = match sample.kind {
+            Kind::Video => (self.tracks.video.is_some(), self.video_last),
+            Kind::Audio => (self.tracks.audio.is_some(), self.audio_last),
+        };
+        if !configured || last.is_some_and(|last| sample.dts <= last) {
+            self.counts.unusable += 1;
+            return;
+        }
+        if let Some(bound) = self.bound_reached(&sample) {
+            self.finish();
+            self.counts.forced += 1;
+            self.events.push_back(Event::Forced(bound));
+        }
+        match sample.kind {
+            Kind::Video => self.video(sample),
+            Kind::Audio if self.tracks.video.is_some() => self.audio_beside_video(sample),
+            Kind::Audio => self.audio_alone(sample),
+        }
+        self.settle();
+    }
+
+    fn bound_reached(&self, sample: &Sample) -> Option<Bound> {
+        let oldest = self.open.front()?;
+        if sample.dts.0.saturating_sub(oldest.start.0) > OPEN_MS_MAX * u64::from(MEDIA_HZ / 1000) {
+            Some(Bound::Time)
+        } else if self.open_len.saturating_add(sample.data.len()) > OPEN_LEN_MAX {
+            Some(Bound::Bytes)
+        } else if self.open_samples >= OPEN_SAMPLES_MAX {
+            Some(Bound::Samples)
+        } else {
+            None
+        }
+    }
+
+    fn video(&mut self, sample: Sample) {
+        let start = sample.pts();
+        match self.open.back() {
+            None if !sample.key || !self.may_start(&sample) => {
+                self.counts.leading += 1;
+                return;
+            }
+            None => self.begin_run(start),
+            Some(back) if sample.key && self.index(start) > self.index(back.start) => self.begin(start),
+            Some(_) => {}
+        }
+        if let Some(last) = self.video_last {
+            self.video_step = sample.dts.0 - last.0;
+        }
+        self.video_last = Some(sample.dts);
+        self.count_in(&sample);
+        if let Some(back) = self.open.back_mut() {
+            back.video.push(sample);
+        }
+    }
+
+    fn audio_beside_video(&mut self, sample: Sample) {
+        if self.open.is_empty() || sample.dts < self.run {
+            self.counts.leading += 1;
+            return;
+        }
+        self.audio_last = Some(sample.dts);
+        self.count_in(&sample);
+        let at = self.open.iter().rposition(|open| open.start <= sample.dts);
+        if at.is_none() {
+            self.counts.late_audio += 1;
+        }
+        if let Some(open) = self.open.get_mut(at.unwrap_or(0)) {
+            open.audio.push(sample);
+        }
+    }
+
+    fn audio_alone(&mut self, sample: Sample) {
+        match self.open.back() {
+            None if !self.may_start(&sample) => {
+                self.counts.leading += 1;
+                return;
+            }
+            None => self.begin_run(sample.dts),
+            Some(back) if self.index(sample.dts) > self.index(back.start) => self.begin(sample.dts),
+            Some(_) => {}
+        }
+        self.audio_last = Some(sample.dts);
+        self.count_in(&sample);
+        if let Some(back) = self.open.back_mut() {
+            back.audio.push(sample);
+        }
+    }
+
+    fn index(&self, time: MediaTime) -> u64 {
+        object::index(time, self.segment_ms).0
+    }
+
+    /// Whether a run that starts with this sample stays clear of what was cut.
+    fn may_start(&self, sample: &Sample) -> bool {
+        sample.dts >= self.floor && sample.pts() >= self.floor
+    }
+
+    fn count_in(&mut self, sample: &Sample) {
+        self.open_len = self.open_len.saturating_add(sample.data.len());
+        self.open_samples += 1;
+    }
+
+    fn begin_run(&mut self, start: MediaTime) {
+        self.run = start;
+        self.begin(start);
+    }
+
+    /// Opens a segment; audio that came ahead of the video moves over to it.
+    fn begin(&mut self, start: MediaTime) {
+        let audio = match self.open.back_mut() {
+            Some(back) => {
+                let keep = back.audio.partition_point(|sample| sample.dts < start);
+                back.audio.split_off(keep)
+            }
+            None => Vec::new(),
+        };
+        let discontinuity = core::mem::take(&mut self.broken);
+        self.open.push_back(Open { start, discontinuity, video: Vec::new(), audio });
+    }
+
+    /// Cuts the segments that can get nothing more.
+    fn settle(&mut self) {
+        while let Some(next) = self.open.get(1) {
+            let wait = next.start.0.saturating_add(AUDIO_WAIT_MS_MAX * u64::from(MEDIA_HZ / 1000));
+            let audio_passed = self.audio_last.is_some_and(|last| last >= next.start);
+            let video_passed = self.video_last.is_some_and(|last| last.0 >= wait);
+            if self.tracks.audio.is_some() && !audio_passed && !video_passed {
+                return;
+            }
+            let Some(open) = self.open.pop_front() else { return };
+            self.cut(open);
+        }
+    }
+
+    /// Writes a segment's ends, for which the segments after it are still in `open`, and gives it out.
+    fn cut(&mut self, open: Open) {
+        let Open { start, discontinuity, video, audio } = open;
+        let frame = self.tracks.audio.as_ref().map_or(0, |config| {
+            u64::from(config.frame_len) * u64::from(MEDIA_HZ) / u64::from(config.sample_rate.max(1))
+        });
+        let next_video = self.open.iter().find_map(|open| open.video.first()).map(|sample| sample.dts);
+        let next_audio = self.open.iter().find_map(|open| open.audio.first()).map(|sample| sample.dts);
+        let after = |last: Option<&Sample>, step| {
+            last.map_or(start, |last| MediaTime(last.dts.0.saturating_add(step)))
+        };
+        let video_end = next_video.unwrap_or_else(|| after(video.last(), self.video_step));
+        let audio_end = next_audio.unwrap_or_else(|| after(audio.last(), frame));
+        let shown_end = self.open.front().map_or_else(
+            || match video.iter().map(Sample::pts).max() {
+                Some(last) => MediaTime(last.0.saturating_add(self.video_step)),
+                None => audio_end,
+            },
+            |next| next.start,
+        );
+        // The ends of this segment may be guesses, so what may follow is measured from its last frames. Names tell
+        // milliseconds apart.
+        let ends = if video.is_empty() { &audio } else { &video };
+        let last = ends.iter().flat_map(|sample| [sample.dts, sample.pts()]).max().unwrap_or(start);
+        self.floor =
+            MediaTime(last.0.saturating_add(1).max(start.0.saturating_add(u64::from(MEDIA_HZ / 1000))));
+        self.open_samples = self.open_samples.saturating_sub(video.len() + audio.len());
+        for sample in video.iter().chain(&audio) {
+            self.open_len = self.open_len.saturating_sub(sample.data.len());
+        }
+        let cut = Cut {
+            start,
+            duration: u32::try_from(shown_end.0.saturating_sub(start.0)).unwrap_or(u32::MAX),
+            discontinuity,
+            tracks: self.tracks.clone(),
+            video,
+            audio,
+            video_end,
+            audio_end,
+        };
+        self.cut_in_run = true;
+        self.events.push_back(Event::Cut(Box::new(cut)));
+    }
+}

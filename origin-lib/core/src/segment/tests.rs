@@ -1,0 +1,364 @@
+use std::collections::BTreeMap;
+use std::vec;
+use std::vec::Vec;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::*;
+
+/// An instant at which segments of 2 s begin, in milliseconds.
+const BASE: u64 = 1_795_171_920_000;
+
+fn avc(n: u8) -> VideoConfig {
+    VideoConfig {
+        avcc: vec![1, n].into(),
+        codec: "avc1.64001f".into(),
+        width: 1280,
+        height: 720,
+        frame_rate_milli: Some(25_000),
+    }
+}
+
+fn aac(n: u8) -> AudioConfig {
+    AudioConfig {
+        asc: vec![0x11, n].into(),
+        codec: "mp4a.40.2".into(),
+        sample_rate: 48_000,
+        channels: 2,
+        frame_len: 1024,
+    }
+}
+
+/// A sample at milliseconds after `BASE`, with its time as its data.
+fn sample(kind: Kind, ms: i64, key: bool) -> Input {
+    let dts = MediaTime(((BASE as i64 + ms) * 90) as u64);
+    Input::Sample(Sample { kind, dts, cts: 0, key, data: Bytes::copy_from_slice(&ms.to_be_bytes()) })
+}
+
+fn key(ms: i64) -> Input {
+    sample(Kind::Video, ms, true)
+}
+
+fn video(ms: i64) -> Input {
+    sample(Kind::Video, ms, false)
+}
+
+fn audio(ms: i64) -> Input {
+    sample(Kind::Audio, ms, true)
+}
+
+fn both() -> Vec<Input> {
+    vec![Input::Video(avc(0)), Input::Audio(aac(0))]
+}
+
+fn drain(segmenter: &mut Segmenter) -> Vec<Cut> {
+    std::iter::from_fn(|| segmenter.poll())
+        .filter_map(|event| match event {
+            Event::Cut(cut) => Some(*cut),
+            Event::Forced(_) => None,
+        })
+        .collect()
+}
+
+fn run(segmenter: &mut Segmenter, inputs: impl IntoIterator<Item = Input>) -> Vec<Cut> {
+    inputs
+        .into_iter()
+        .flat_map(|input| {
+            segmenter.handle(input);
+            drain(segmenter)
+        })
+        .collect()
+}
+
+fn ms(time: MediaTime) -> i64 {
+    (time.0 / 90) as i64 - BASE as i64
+}
+
+/// A cut in short: start, duration, times of its video and of its audio, discontinuity.
+type Short = (i64, u32, Vec<i64>, Vec<i64>, bool);
+
+fn short(cut: &Cut) -> Short {
+    let times = |samples: &[Sample]| samples.iter().map(|sample| ms(sample.dts)).collect();
+    (ms(cut.start), cut.duration / 90, times(&cut.video), times(&cut.audio), cut.discontinuity)
+}
+
+fn shorts(cuts: &[Cut]) -> Vec<Short> {
+    cuts.iter().map(short).collect()
+}
+
+#[test]
+fn cuts_at_the_first_key_frame_of_each_interval() {
+    let mut segmenter = Segmenter::new(2000);
+    let keys = [100, 1100, 2100, 3100, 4900, 6000, 6040, 7999, 8000].map(key);
+    let cuts = run(&mut segmenter, [Input::Video(avc(0))].into_iter().chain(keys));
+    let starts: Vec<_> = cuts.iter().map(|cut| (ms(cut.start), cut.duration / 90)).collect();
+    assert_eq!(starts, [(100, 2000), (2100, 2800), (4900, 1100), (6000, 2000)]);
+    segmenter.finish();
+    assert_eq!(shorts(&drain(&mut segmenter)), [(8000, 1, vec![8000], vec![], false)]);
+}
+
+#[test]
+fn audio_lies_in_the_segment_in_which_it_is_decoded_however_it_is_muxed() {
+    let expected = [
+        (0, 2000, vec![0, 1000], vec![0, 700, 1990], true),
+        (2000, 2000, vec![2000, 3000], vec![2000, 2700, 3990], false),
+    ];
+    for (name, inputs) in [
+        (
+            "in order",
+            vec![key(0), audio(0), audio(700), video(1000), audio(1990), key(2000), audio(2000), audio(2700)],
+        ),
+        (
+            "audio first",
+            vec![key(0), audio(0), audio(700), audio(1990), audio(2000), video(1000), key(2000), audio(2700)],
+        ),
+        (
+            "audio late",
+            vec![key(0), video(1000), audio(0), audio(700), key(2000), audio(1990), audio(2000), audio(2700)],
+        ),
+    ] {
+        let mut segmenter = Segmenter::new(2000);
+        let rest = [video(3000), audio(3990), key(4000), audio(4000)];
+        let cuts = run(&mut segmenter, both().into_iter().chain(inputs).chain(rest));
+        assert_eq!(shorts(&cuts), expected, "{name}");
+        assert_eq!((ms(cuts[0].video_end), ms(cuts[0].audio_end)), (2000, 2000), "{name}");
+    }
+}
+
+#[test]
+fn a_segment_waits_half_a_second_for_audio_and_loses_none() {
+    let mut segmenter = Segmenter::new(2000);
+    assert_eq!(run(&mut segmenter, both().into_iter().chain([key(0), audio(0), key(2000), video(2499)])), []);
+    let cuts = run(&mut segmenter, [video(2500)]);
+    assert_eq!(shorts(&cuts), [(0, 2000, vec![0], vec![0], true)]);
+    // No audio tells where audio goes on: one frame after the last.
+    assert_eq!(cuts[0].audio_end, MediaTime(BASE * 90 + 1920));
+    let cuts = run(&mut segmenter, [audio(1700), audio(2000), key(4000), audio(4000)]);
+    assert_eq!(shorts(&cuts), [(2000, 2000, vec![2000, 2499, 2500], vec![1700, 2000], false)]);
+    assert_eq!(segmenter.counts().late_audio, 1);
+}
+
+#[test]
+fn audio_alone_is_cut_by_time() {
+    let mut segmenter = Segmenter::new(2000);
+    let frames = (0..=190).map(|n| audio(1000 + n * 64 / 3));
+    let cuts = run(&mut segmenter, [Input::Audio(aac(0))].into_iter().chain(frames));
+    let starts: Vec<_> = cuts.iter().map(|cut| (ms(cut.start), cut.duration / 90)).collect();
+    assert_eq!(starts, [(1000, 1002), (2002, 2006)]);
+    for pair in cuts.windows(2) {
+        assert_eq!(pair[0].audio_end, pair[1].start);
+    }
+}
+
+#[test]
+fn what_leads_is_left_out_and_counted() {
+    let mut segmenter = Segmenter::new(2000);
+    let inputs = [video(0), audio(0), audio(50), key(40), audio(39), audio(60), audio(60)];
+    run(&mut segmenter, [audio(0), video(0)].into_iter().chain(both()).chain(inputs));
+    segmenter.finish();
+    assert_eq!(shorts(&drain(&mut segmenter)), [(40, 33, vec![40], vec![60], true)]);
+    let counts = segmenter.counts();
+    assert_eq!((counts.leading, counts.unusable), (4, 3));
+}
+
+#[test]
+fn changed_parameters_cut_with_a_discontinuity() {
+    let mut segmenter = Segmenter::new(2000);
+    let inputs = vec![
+        key(0),
+        audio(0),
+        Input::Video(avc(0)),
+        Input::Audio(aac(0)),
+        video(40),
+        Input::Video(avc(1)),
+        video(80),
+        key(120),
+        audio(121),
+        Input::Audio(aac(1)),
+        key(160),
+        audio(164),
+    ];
+    let mut cuts = run(&mut segmenter, both().into_iter().chain(inputs));
+    segmenter.finish();
+    cuts.extend(drain(&mut segmenter));
+    let configs: Vec<_> = cuts
+        .iter()
+        .map(|cut| (ms(cut.start), cut.discontinuity, cut.tracks.video.clone(), cut.tracks.audio.clone()))
+        .collect();
+    assert_eq!(
+        configs,
+        [
+            (0, true, Some(avc(0)), Some(aac(0))),
+            (120, true, Some(avc(1)), Some(aac(0))),
+            (160, true, Some(avc(1)), Some(aac(1))),
+        ]
+    );
+    assert_eq!((cuts[0].duration / 90, cuts[1].duration / 90), (80, 40));
+}
+
+#[test]
+fn parameters_that_come_a_moment_late_are_not_worth_a_cut() {
+    for inputs in [
+        vec![
+            Input::Video(avc(0)),
+            key(0),
+            video(40),
+            Input::Audio(aac(0)),
+            audio(43),
+            key(2000),
+            audio(2000),
+        ],
+        vec![
+            Input::Audio(aac(0)),
+            audio(0),
+            Input::Video(avc(0)),
+            key(0),
+            video(40),
+            audio(43),
+            key(2000),
+            audio(2000),
+        ],
+    ] {
+        let cuts = run(&mut Segmenter::new(2000), inputs);
+        assert_eq!(shorts(&cuts), [(0, 2000, vec![0, 40], vec![43], true)]);
+        assert!(cuts[0].tracks.audio.is_some() && cuts[0].tracks.video.is_some());
+    }
+}
+
+#[test]
+fn a_new_publish_starts_apart_from_what_was_cut() {
+    let mut segmenter = Segmenter::new(2000);
+    let mut cuts = run(&mut segmenter, both().into_iter().chain([key(0), audio(0), video(40), audio(50)]));
+    cuts.extend(run(&mut segmenter, [Input::Discontinuity, key(40), key(80), audio(80)]));
+    segmenter.finish();
+    cuts.extend(drain(&mut segmenter));
+    assert_eq!(shorts(&cuts), [(0, 80, vec![0, 40], vec![0, 50], true), (80, 40, vec![80], vec![80], true)]);
+    assert_eq!(ms(cuts[0].end()), 80);
+}
+
+#[test]
+fn every_bound_forces_a_cut_and_then_waits_for_a_key_frame() {
+    let small = |ms| video(ms);
+    let big = |ms| match video(ms) {
+        Input::Sample(sample) => Input::Sample(Sample { data: Bytes::from_static(&[0; 1 << 20]), ..sample }),
+        other => other,
+    };
+    let by_time: Vec<_> = (1..=61).map(|n| small(n * 1000)).collect();
+    let by_len: Vec<_> = (1..=65).map(|n| big(n * 10)).collect();
+    let by_count: Vec<_> = (1..=OPEN_SAMPLES_MAX as i64).map(small).collect();
+    for (bound, inputs) in [(Bound::Time, by_time), (Bound::Bytes, by_len), (Bound::Samples, by_count)] {
+        let mut segmenter = Segmenter::new(2000);
+        segmenter.handle(Input::Video(avc(0)));
+        segmenter.handle(key(0));
+        let sent = inputs.len();
+        for input in inputs {
+            segmenter.handle(input);
+        }
+        let events: Vec<_> = std::iter::from_fn(|| segmenter.poll()).collect();
+        assert_eq!(events.len(), 2, "{bound:?}");
+        assert_eq!(events[1], Event::Forced(bound));
+        let Event::Cut(cut) = &events[0] else { panic!("{bound:?}") };
+        assert_eq!(cut.video.len() as u64 + segmenter.counts().leading, sent as u64 + 1, "{bound:?}");
+        assert_eq!((segmenter.open_len(), segmenter.counts().forced), (0, 1));
+        segmenter.handle(key(100_000));
+        segmenter.finish();
+        assert!(drain(&mut segmenter)[0].discontinuity);
+    }
+}
+
+/// A feed: video with key frames at irregular distances, and audio that is muxed up to 400 ms too early or too late.
+fn feed() -> impl Strategy<Value = Vec<Input>> {
+    (
+        prop::collection::vec((1..90_u64, 0..40_u64), 3..12),
+        prop::collection::vec(-400..400_i64, 1..20),
+        0..2000_u64,
+    )
+        .prop_map(|(groups, skews, begin)| {
+            let mut order: BTreeMap<(i64, usize), Input> = BTreeMap::new();
+            let mut at = begin as i64;
+            for (frames, jitter) in groups {
+                for frame in 0..frames {
+                    let input = match sample(Kind::Video, at, frame == 0) {
+                        Input::Sample(sample) => {
+                            Input::Sample(Sample { cts: (frame % 3 + 1) as i32 * 3600, ..sample })
+                        }
+                        other => other,
+                    };
+                    order.insert((at, order.len()), input);
+                    at += 33 + (jitter * (frame % 3)) as i64 / 10;
+                }
+            }
+            // Within a track the order stays; so the skew changes from second to second only where that allows it.
+            let mut sent = i64::MIN;
+            let mut time = begin as i64;
+            while time < at {
+                let skew = skews[((time / 1000) as usize) % skews.len()];
+                sent = sent.max(time + skew);
+                order.insert((sent, order.len()), audio(time));
+                time += 21;
+            }
+            order.into_values().collect()
+        })
+}
+
+fn cut_all(inputs: &[Input]) -> Vec<Cut> {
+    let mut segmenter = Segmenter::new(2000);
+    let mut cuts = run(&mut segmenter, both().into_iter().chain(inputs.iter().cloned()));
+    segmenter.finish();
+    cuts.extend(drain(&mut segmenter));
+    cuts
+}
+
+proptest! {
+    #[test]
+    fn an_origin_that_joins_later_cuts_the_same(inputs in feed(), join in 0.0..1.0_f64) {
+        let all = cut_all(&inputs);
+        let join = (inputs.len() as f64 * join) as usize;
+        let joined = cut_all(&inputs[join..]);
+        // A segment is whole for the one who joins when nothing of it, its early audio included, came before the first
+        // key frame that it saw: what comes before that is left out.
+        let is_key = |input: &Input| {
+            matches!(input, Input::Sample(sample) if sample.kind == Kind::Video && sample.key)
+        };
+        let unseen = inputs[join..].iter().position(is_key).map_or(inputs.len(), |key| join + key);
+        let latest = inputs[..unseen].iter().filter_map(|input| match input {
+            Input::Sample(sample) => Some(sample.dts.max(sample.pts())),
+            _ => None,
+        });
+        let latest = latest.max().unwrap_or_default();
+        let whole = |cut: &&Cut| cut.start > latest && !cut.discontinuity;
+        let expected: Vec<_> = all.iter().filter(whole).collect();
+        let got: Vec<_> = joined.iter().filter(whole).collect();
+        // Its first segment may begin at any key frame; from the next one on there is no difference.
+        let first = joined.first().map(|cut| cut.start).unwrap_or_default();
+        let expected: Vec<_> = expected.into_iter().filter(|cut| cut.start > first).collect();
+        prop_assert_eq!(got, expected);
+    }
+
+    #[test]
+    fn every_sample_of_a_run_is_in_exactly_one_segment(inputs in feed()) {
+        let cuts = cut_all(&inputs);
+        let start = cuts[0].start;
+        let of = |kind| {
+            inputs.iter().filter_map(move |input| match input {
+                Input::Sample(sample) if sample.kind == kind => Some(sample.clone()),
+                _ => None,
+            })
+        };
+        let video: Vec<_> = cuts.iter().flat_map(|cut| cut.video.clone()).collect();
+        prop_assert_eq!(video, of(Kind::Video).collect::<Vec<_>>());
+        let audio: Vec<_> = cuts.iter().flat_map(|cut| cut.audio.clone()).collect();
+        let sent: Vec<_> = of(Kind::Audio).collect();
+        prop_assert!(sent.ends_with(&audio));
+        prop_assert!(audio.iter().all(|sample| sample.dts >= start));
+        for pair in cuts.windows(2) {
+            prop_assert_eq!(pair[0].start.0 + u64::from(pair[0].duration), pair[1].start.0);
+            prop_assert_eq!(pair[0].video_end, pair[1].video[0].dts);
+            prop_assert!(object::index(pair[0].start, 2000).0 < object::index(pair[1].start, 2000).0);
+            // Muxed at most 400 ms apart, all audio is where it belongs.
+            prop_assert!(pair[0].audio.iter().all(|sample| sample.dts < pair[1].start));
+            prop_assert!(pair[1].audio.iter().all(|sample| sample.dts >= pair[1].start));
+        }
+    }
+}

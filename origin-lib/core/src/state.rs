@@ -1,0 +1,206 @@
+//! The snapshots that the origin gives the edge. They travel as JSON, signed (see [`crate::sign`]).
+//!
+//! Every playlist is made from a [`ChannelState`] alone. A receiver keeps the one with the highest `revision` and
+//! ignores any older one, so that pushes may be lost, doubled or out of order.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ChannelId, EventId, NodeId, RenditionId};
+use crate::time::{MediaSpan, MediaTime, UtcMs};
+
+/// The most nodes a channel can have: one bit each in [`Segment::on`].
+pub const NODES_MAX: usize = 32;
+
+/// The most segments a rendition's window can list.
+pub const SEGMENTS_MAX: usize = 20_000;
+
+/// The largest snapshot that a receiver takes, in bytes of JSON.
+pub const STATE_LEN_MAX: usize = 4 << 20;
+
+/// An event and its channels. `PUT /origin/v1/event`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventState {
+    /// The event.
+    pub event: EventId,
+    /// What people call it.
+    pub title: String,
+    /// Goes up with every change; [`UtcMs`] of the change in practice.
+    pub revision: u64,
+    /// Its channels, in the order to show them.
+    pub channels: Vec<ChannelBrief>,
+}
+
+/// What a list of channels shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelBrief {
+    /// The channel.
+    pub id: ChannelId,
+    /// What people call it.
+    pub title: String,
+}
+
+/// Where a channel stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// No feed yet, or none at the moment.
+    Waiting,
+    /// A feed is coming in.
+    Live,
+    /// The channel has ended: its playlists get `EXT-X-ENDLIST`.
+    Ended,
+}
+
+/// All that playlists of a channel are made from. `PUT /origin/v1/channels/{channel}/state`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelState {
+    /// The channel.
+    pub channel: ChannelId,
+    /// What people call it.
+    pub title: String,
+    /// Goes up with every snapshot, restarts of the origin included.
+    pub revision: u64,
+    /// The origin's wall clock when it made the snapshot.
+    pub updated: UtcMs,
+    /// Where the channel stands.
+    pub phase: Phase,
+    /// Segment duration by which names are numbered, in milliseconds: fixed for a channel's life.
+    pub segment_ms: u32,
+    /// Length of a key period, in seconds: fixed for a channel's life.
+    pub key_period_s: u32,
+    /// Where viewers read; at most [`NODES_MAX`]. The position is the bit in [`Segment::on`].
+    pub nodes: Vec<Node>,
+    /// The renditions, best first.
+    pub renditions: Vec<Rendition>,
+}
+
+/// A public base URL over a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// Its name, which is also its `PATHWAY-ID`.
+    pub id: NodeId,
+    /// Base URL without a trailing slash: an object's URL is `{url}/{name}`.
+    pub url: String,
+    /// Whether the origin can, at the moment, write to its target and read from it.
+    pub up: bool,
+}
+
+/// One rendition and its window of segments.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rendition {
+    /// Its name.
+    pub id: RenditionId,
+    /// RFC 6381 codec strings, comma-separated: the `CODECS` attribute.
+    pub codecs: String,
+    /// Peak bits a second of any segment.
+    pub bandwidth: u32,
+    /// Average bits a second.
+    pub average_bandwidth: u32,
+    /// Width in pixels; 0 for audio only.
+    pub width: u16,
+    /// Height in pixels; 0 for audio only.
+    pub height: u16,
+    /// Frames a second × 1000; 0 where unknown.
+    pub frame_rate_milli: u32,
+    /// `EXT-X-TARGETDURATION`, in seconds.
+    pub target_duration_s: u32,
+    /// `EXT-X-MEDIA-SEQUENCE` of the first segment.
+    pub first_msn: u64,
+    /// `EXT-X-DISCONTINUITY-SEQUENCE` of the first segment.
+    pub discontinuity_sequence: u64,
+    /// Object names of the init segments that [`Segment::init`] points into.
+    pub inits: Vec<String>,
+    /// The segments that may be listed, oldest first, each acknowledged by at least one target, or a gap.
+    pub segments: Vec<Segment>,
+}
+
+/// One segment. Its object name follows from its start ([`crate::object::segment_name`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Where it starts.
+    pub start: MediaTime,
+    /// How long it is.
+    pub duration: MediaSpan,
+    /// Index into [`Rendition::inits`].
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub init: u16,
+    /// `EXT-X-DISCONTINUITY` stands before it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub discontinuity: bool,
+    /// No node will have it: `EXT-X-GAP`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub gap: bool,
+    /// Which nodes have it, and its init segment: bit n for `nodes[n]`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub on: u32,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+impl ChannelState {
+    /// Checks the bounds that the types can't express, so that everything made from a snapshot may rely on them.
+    pub fn check(&self) -> Result<(), StateError> {
+        if self.nodes.len() > NODES_MAX {
+            return Err(StateError::Nodes);
+        }
+        if self.segment_ms == 0 || self.key_period_s == 0 {
+            return Err(StateError::Durations);
+        }
+        for node in &self.nodes {
+            let web = node.url.starts_with("https://") || node.url.starts_with("http://");
+            if !web
+                || !is_plain(&node.url)
+                || node.url.contains(['#', '?'])
+                || node.url.ends_with('/')
+                || node.url.len() > 512
+            {
+                return Err(StateError::NodeUrl);
+            }
+        }
+        for rendition in &self.renditions {
+            let names = rendition.inits.iter().all(|name| is_plain(name) && name.len() <= 512);
+            if !names || !is_plain(&rendition.codecs) || rendition.codecs.len() > 256 {
+                return Err(StateError::Text);
+            }
+            let inits = |segment: &Segment| usize::from(segment.init) < rendition.inits.len();
+            let spans = |segment: &Segment| segment.duration.0 > 0;
+            let bounded = rendition.segments.len() <= SEGMENTS_MAX;
+            if !bounded || !rendition.segments.iter().all(|segment| inits(segment) && spans(segment)) {
+                return Err(StateError::Segments);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Printable ASCII without space and quote: safe in a playlist line and in a quoted attribute.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_graphic() && b != b'"')
+}
+
+/// What is wrong with a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StateError {
+    /// Too many nodes.
+    #[error("a channel can have at most 32 nodes")]
+    Nodes,
+    /// A duration of zero.
+    #[error("segment_ms and key_period_s must be above 0")]
+    Durations,
+    /// A node URL that can't stand in a playlist.
+    #[error(
+        "a node's url must begin with http:// or https://, not end with '/', have no query or fragment, and need no escaping"
+    )]
+    NodeUrl,
+    /// A text that can't stand in a playlist.
+    #[error("codecs and init names must be printable ASCII without space and quote")]
+    Text,
+    /// Too many segments, one without duration, or one without its init segment.
+    #[error("a rendition has at most 20,000 segments, each with a duration and an init segment")]
+    Segments,
+}

@@ -1,0 +1,252 @@
+//! Where a feed's timestamps lie on epoch media time.
+//!
+//! A feed counts milliseconds on a clock of its own; everything behind this room counts 1/90000 s since 1970. One
+//! [`Anchor`] ties the two together for both tracks. It is an explicit value: a caller makes it from the arrival of
+//! the first frame, or adopts the one that another origin made for the same feed, and then both origins give every
+//! sample the same time (DESIGN.md, invariant 3).
+//!
+//! Broken timestamps are normal at a venue. A small step back is nudged forward; a jump ends the use of the anchor
+//! and a new one is made from arrival, never so that media time goes back. Nothing here fails.
+//!
+//! ```
+//! use railbird_core::media::{Frame, Kind};
+//! use railbird_core::time::{MediaTime, UtcMs};
+//! use railbird_core::timeline::{Anchor, Event, Timeline};
+//!
+//! let now = UtcMs(1_795_171_920_000);
+//! let frame = Frame { kind: Kind::Audio, dts_ms: 5000, cts_ms: 0, key: true, data: Default::default() };
+//! let mut timeline = Timeline::new(Anchor::from_arrival(&frame, now), MediaTime::default());
+//! timeline.handle(frame, now);
+//! while let Some(event) = timeline.poll() {
+//!     if let Event::Sample(sample) = event {
+//!         assert_eq!(sample.dts, now.media());
+//!     }
+//! }
+//! ```
+
+#[cfg(test)]
+mod tests;
+
+use alloc::collections::VecDeque;
+
+use crate::media::{Frame, Kind, Sample};
+use crate::time::{MediaTime, UtcMs};
+
+/// A track that goes further forward than this at once, and from the other track, has jumped: 10 s. Less is a gap, which
+/// keeps its anchor.
+pub const FORWARD_MS_MAX: i64 = 10_000;
+
+/// A track that goes further back than this has jumped: 1 s. Less is nudged forward.
+pub const BACK_MS_MAX: i64 = 1_000;
+
+/// The most frames that may still come with timestamps from before a jump; they are dropped.
+pub const STRAGGLERS_MAX: u32 = 64;
+
+/// The largest distance of presentation from decoding, either way: 10 s. More is cut down to it.
+pub const CTS_MS_MAX: i32 = 10_000;
+
+/// Latest instant that a timeline gives: the year 5138, far from where 64 bits end.
+const MEDIA_MS_MAX: i64 = 100_000_000_000_000;
+
+/// How long a frame is taken to last where a new anchor must begin after it, in 1/90000 s.
+const STEP: u64 = 3_000;
+
+/// The tie between a feed's clock and the world's: this feed timestamp is decoded at that instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Anchor {
+    /// Decoding time on the feed's clock, in milliseconds.
+    pub feed_ms: i64,
+    /// The same instant in UTC.
+    pub utc: UtcMs,
+}
+
+impl Anchor {
+    /// The anchor that says: what arrives now happens now. The rule where a feed carries no capture time.
+    pub fn from_arrival(first: &Frame, now: UtcMs) -> Anchor {
+        Anchor { feed_ms: first.dts_ms, utc: now }
+    }
+
+    /// Where a feed timestamp lies on epoch media time; `None` before 1970 or absurdly late.
+    pub fn media(self, feed_ms: i64) -> Option<MediaTime> {
+        let ms = i64::try_from(self.utc.0).ok()?.checked_add(feed_ms.checked_sub(self.feed_ms)?)?;
+        (0..=MEDIA_MS_MAX).contains(&ms).then(|| UtcMs(ms.unsigned_abs()).media())
+    }
+}
+
+/// What a timeline tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A frame with its place on media time. Within a track, decoding times strictly increase.
+    Sample(Sample),
+    /// The feed's clock jumped; what follows is on a new anchor and does not continue what came before.
+    Jumped(Anchor),
+}
+
+/// Frames that were not used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Frames from before `not_before`.
+    pub early: u64,
+    /// Frames from before a jump that came after it.
+    pub stragglers: u64,
+    /// Frames whose decoding time was moved forward so that it increases.
+    pub nudged: u64,
+    /// Jumps of the feed's clock.
+    pub jumps: u64,
+}
+
+/// The end of a track so far.
+#[derive(Clone, Copy, Debug)]
+struct Tip {
+    feed_ms: i64,
+    dts: MediaTime,
+}
+
+/// Maps one feed's frames to samples on epoch media time. See the [module](self).
+#[derive(Debug)]
+pub struct Timeline {
+    anchor: Anchor,
+    not_before: MediaTime,
+    video: Option<Tip>,
+    audio: Option<Tip>,
+    /// The feed timestamp that was current before the last jump, and how many stragglers may still come.
+    before_jump: Option<(i64, u32)>,
+    counts: Counts,
+    events: VecDeque<Event>,
+}
+
+impl Timeline {
+    /// A timeline for one publish of a feed.
+    ///
+    /// `not_before` is the end of what was already cut for the channel ([`crate::media::Cut::end`]), zero where there
+    /// is nothing: no sample lies before it. An anchor that says otherwise is moved to it, so a publisher that
+    /// reconnects, or a wall clock that was set back, never writes over the past.
+    pub fn new(anchor: Anchor, not_before: MediaTime) -> Timeline {
+        Timeline {
+            anchor: not_earlier(anchor, not_before),
+            not_before,
+            video: None,
+            audio: None,
+            before_jump: None,
+            counts: Counts::default(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// The anchor in use: for another origin to adopt.
+    pub fn anchor(&self) -> Anchor {
+        self.anchor
+    }
+
+    /// What was not used so far.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Takes the feed's next frame, which arrived at `now`. `now` matters only where the feed's clock jumps.
+    pub fn handle(&mut self, frame: Frame, now: UtcMs) {
+        if self.jumped(&frame) {
+            if self.is_straggler(&frame) {
+                self.counts.stragglers += 1;
+                return;
+            }
+            self.reanchor(&frame, now);
+        }
+        // Only a wall clock beyond all reason makes this fail.
+        let Some(dts) = self.anchor.media(frame.dts_ms) else {
+            self.counts.early += 1;
+            return;
+        };
+        if dts < self.not_before {
+            self.counts.early += 1;
+            return;
+        }
+        let cts = frame.cts_ms.clamp(-CTS_MS_MAX, CTS_MS_MAX) * 90;
+        let (dts, cts) = self.nudge(frame.kind, dts, cts);
+        *self.tip(frame.kind) = Some(Tip { feed_ms: frame.dts_ms, dts });
+        self.events.push_back(Event::Sample(Sample {
+            kind: frame.kind,
+            dts,
+            cts,
+            key: frame.key,
+            data: frame.data,
+        }));
+    }
+
+    /// What follows from the input so far, until `None`.
+    pub fn poll(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    fn tip(&mut self, kind: Kind) -> &mut Option<Tip> {
+        match kind {
+            Kind::Video => &mut self.video,
+            Kind::Audio => &mut self.audio,
+        }
+    }
+
+    /// Whether the frame's timestamp can't belong to the clock that the feed was on.
+    ///
+    /// A track must not go back, and must not leave both its own tip and the other track's behind. Where it stood still
+    /// while the other went on, it comes back to the same clock.
+    fn jumped(&mut self, frame: &Frame) -> bool {
+        let step = |tip: Tip| frame.dts_ms.saturating_sub(tip.feed_ms);
+        let own = self.tip(frame.kind).map(step);
+        let other = match frame.kind {
+            Kind::Video => self.audio.map(step),
+            Kind::Audio => self.video.map(step),
+        };
+        let back = own.is_some_and(|step| step < -BACK_MS_MAX);
+        let near = |step: i64| step.saturating_abs() <= FORWARD_MS_MAX;
+        let known = own.is_some() || other.is_some();
+        let away = known && !own.is_some_and(near) && !other.is_some_and(near);
+        back || away || self.anchor.media(frame.dts_ms).is_none()
+    }
+
+    /// Muxers interleave: after one track jumped, the other may still bring a few frames from before.
+    fn is_straggler(&mut self, frame: &Frame) -> bool {
+        if self.tip(frame.kind).is_some() {
+            return false;
+        }
+        let Some((feed_ms, left)) = &mut self.before_jump else { return false };
+        let near = frame.dts_ms.saturating_sub(*feed_ms).saturating_abs() <= BACK_MS_MAX;
+        if !near || *left == 0 {
+            return false;
+        }
+        *left -= 1;
+        true
+    }
+
+    fn reanchor(&mut self, frame: &Frame, now: UtcMs) {
+        let tips = [self.video, self.audio];
+        let before = tips.iter().flatten().max_by_key(|tip| tip.dts).map(|tip| (tip.feed_ms, tip.dts));
+        if let Some((feed_ms, dts)) = before {
+            self.before_jump = Some((feed_ms, STRAGGLERS_MAX));
+            self.not_before = self.not_before.max(MediaTime(dts.0.saturating_add(STEP)));
+        }
+        self.anchor = not_earlier(Anchor::from_arrival(frame, now), self.not_before);
+        (self.video, self.audio) = (None, None);
+        self.counts.jumps += 1;
+        self.events.push_back(Event::Jumped(self.anchor));
+    }
+
+    /// Moves a decoding time that does not increase just behind the one before; presentation stays where it was.
+    fn nudge(&mut self, kind: Kind, dts: MediaTime, cts: i32) -> (MediaTime, i32) {
+        let Some(Tip { dts: last, .. }) = *self.tip(kind) else { return (dts, cts) };
+        if dts > last {
+            return (dts, cts);
+        }
+        self.counts.nudged += 1;
+        let moved = MediaTime(last.0.saturating_add(1));
+        let by = i32::try_from(moved.0.saturating_sub(dts.0)).unwrap_or(i32::MAX);
+        match kind {
+            Kind::Video => (moved, cts.saturating_sub(by)),
+            Kind::Audio => (moved, cts),
+        }
+    }
+}
+
+/// The anchor, moved so that its instant is not before `floor`.
+fn not_earlier(anchor: Anchor, floor: MediaTime) -> Anchor {
+    Anchor { utc: anchor.utc.max(UtcMs(floor.0.div_ceil(90))), ..anchor }
+}

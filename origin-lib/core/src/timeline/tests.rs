@@ -1,0 +1,177 @@
+use std::vec;
+use std::vec::Vec;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const NOW: UtcMs = UtcMs(1_795_171_920_000);
+
+fn frame(kind: Kind, dts_ms: i64, cts_ms: i32) -> Frame {
+    Frame { kind, dts_ms, cts_ms, key: true, data: Default::default() }
+}
+
+fn video(dts_ms: i64) -> Frame {
+    frame(Kind::Video, dts_ms, 0)
+}
+
+fn audio(dts_ms: i64) -> Frame {
+    frame(Kind::Audio, dts_ms, 0)
+}
+
+/// Runs frames that arrive a millisecond apart; gives decoding times in milliseconds after `NOW`, and jumps as `None`.
+fn run(timeline: &mut Timeline, frames: Vec<Frame>) -> Vec<Option<i64>> {
+    let mut out = Vec::new();
+    for (i, frame) in frames.into_iter().enumerate() {
+        timeline.handle(frame, NOW.plus_ms(i as u64));
+        while let Some(event) = timeline.poll() {
+            out.push(match event {
+                Event::Sample(sample) => Some((sample.dts - NOW.media()).ms()),
+                Event::Jumped(_) => None,
+            });
+        }
+    }
+    out
+}
+
+fn from_first(first: &Frame) -> Timeline {
+    Timeline::new(Anchor::from_arrival(first, NOW), MediaTime::default())
+}
+
+#[test]
+fn feeds_good_and_bad() {
+    for (name, frames, expected) in [
+        (
+            "two tracks share the anchor",
+            vec![video(500), audio(510), video(540), audio(531)],
+            vec![Some(0), Some(10), Some(40), Some(31)],
+        ),
+        (
+            "the second track may begin earlier",
+            vec![video(5000), audio(4900), audio(4921)],
+            vec![Some(0), Some(-100), Some(-79)],
+        ),
+        ("a gap of ten seconds keeps the anchor", vec![video(0), video(10_000)], vec![Some(0), Some(10_000)]),
+        (
+            "a track that stood still comes back to the clock of the other",
+            vec![video(0), audio(0), audio(8_000), audio(16_000), video(16_040), audio(16_021)],
+            vec![Some(0), Some(0), Some(8_000), Some(16_000), Some(16_040), Some(16_021)],
+        ),
+        // Frames arrive a millisecond apart here, so a new anchor lies one frame after the last sample.
+        (
+            "a jump forward",
+            vec![video(0), video(40), video(90_000), video(90_040)],
+            vec![Some(0), Some(40), None, Some(74), Some(114)],
+        ),
+        (
+            "a jump back",
+            vec![video(90_000), video(90_040), video(0), video(40)],
+            vec![Some(0), Some(40), None, Some(74), Some(114)],
+        ),
+        (
+            "the other track's last frames from before a jump are left out",
+            vec![video(90_000), audio(90_000), video(0), audio(90_021), audio(90_042), audio(3), video(40)],
+            vec![Some(0), Some(0), None, Some(34), Some(37), Some(74)],
+        ),
+        (
+            "the ends of the integers",
+            vec![video(i64::MIN), video(i64::MAX), video(i64::MIN), video(i64::MAX)],
+            vec![Some(0), None, Some(34), None, Some(68), None, Some(102)],
+        ),
+    ] {
+        let mut timeline = from_first(&frames[0]);
+        assert_eq!(run(&mut timeline, frames), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_jump_takes_its_anchor_from_arrival() {
+    let mut timeline = from_first(&video(0));
+    timeline.handle(video(0), NOW);
+    timeline.handle(video(3_600_000), NOW.plus_ms(60_000));
+    let anchor = Anchor { feed_ms: 3_600_000, utc: NOW.plus_ms(60_000) };
+    assert_eq!(timeline.anchor(), anchor);
+    let events: Vec<_> = std::iter::from_fn(|| timeline.poll()).collect();
+    assert_eq!(events[1], Event::Jumped(anchor));
+}
+
+#[test]
+fn stragglers_are_bounded() {
+    let mut timeline = from_first(&video(90_000));
+    run(&mut timeline, vec![video(90_000), video(0)]);
+    run(&mut timeline, vec![audio(90_000); STRAGGLERS_MAX as usize]);
+    assert_eq!((timeline.counts().stragglers, timeline.counts().jumps), (u64::from(STRAGGLERS_MAX), 1));
+    run(&mut timeline, vec![audio(90_000)]);
+    assert_eq!(timeline.counts().jumps, 2);
+}
+
+#[test]
+fn a_step_back_is_nudged_and_its_picture_stays() {
+    let mut timeline = from_first(&video(0));
+    for frame in
+        [frame(Kind::Video, 0, 40), frame(Kind::Video, 0, 80), frame(Kind::Video, -5, 120), video(40)]
+    {
+        timeline.handle(frame, NOW);
+    }
+    let samples: Vec<_> = std::iter::from_fn(|| timeline.poll())
+        .map(|event| match event {
+            Event::Sample(sample) => (sample.dts.0 - NOW.media().0, sample.pts().0 - NOW.media().0),
+            Event::Jumped(_) => panic!("no jump here"),
+        })
+        .collect();
+    assert_eq!(samples, [(0, 3600), (1, 7200), (2, 10_350), (3600, 3600)]);
+    assert_eq!(timeline.counts().nudged, 2);
+}
+
+#[test]
+fn a_new_publish_never_starts_before_the_end_of_the_last() {
+    let not_before = MediaTime(NOW.media().0 + 90_001);
+    let mut timeline = Timeline::new(Anchor { feed_ms: 100, utc: NOW }, not_before);
+    let out = run(&mut timeline, vec![audio(90), video(100), audio(111)]);
+    assert_eq!(out, [Some(1001), Some(1012)]);
+    assert_eq!(timeline.counts().early, 1);
+}
+
+#[test]
+fn composition_offsets_are_bounded() {
+    let mut timeline = from_first(&video(0));
+    for cts in [i32::MIN, i32::MAX] {
+        timeline.handle(frame(Kind::Video, 0, cts), NOW);
+        assert!(timeline.poll().is_some());
+    }
+    timeline.handle(video(0), UtcMs(u64::MAX));
+}
+
+proptest! {
+    #[test]
+    fn decoding_times_increase_whatever_comes(
+        start in any::<u64>(),
+        frames in prop::collection::vec((any::<bool>(), prop_oneof![any::<i64>(), -20_000..20_000_i64], any::<i32>(), 0..5000_u64), 1..100)
+    ) {
+        let mut now = UtcMs(start);
+        let floor = MediaTime(start / 2);
+        let kind = |video| if video { Kind::Video } else { Kind::Audio };
+        let first = frame(kind(frames[0].0), frames[0].1, frames[0].2);
+        let mut timeline = Timeline::new(Anchor::from_arrival(&first, now), floor);
+        let mut last = [floor, floor];
+        let mut seen = [false, false];
+        for (video, dts_ms, cts_ms, later) in frames {
+            timeline.handle(frame(kind(video), dts_ms, cts_ms), now);
+            now = now.plus_ms(later);
+            while let Some(event) = timeline.poll() {
+                match event {
+                    Event::Sample(sample) => {
+                        let track = usize::from(sample.kind == Kind::Audio);
+                        prop_assert!(sample.dts > last[track] || (!seen[track] && sample.dts == last[track]));
+                        (last[track], seen[track]) = (sample.dts, true);
+                    }
+                    // Behind a jump nothing lies before what came ahead of it, in either track.
+                    Event::Jumped(_) => {
+                        let end = last[0].max(last[1]);
+                        (last, seen) = ([end, end], [false, false]);
+                    }
+                }
+            }
+        }
+    }
+}

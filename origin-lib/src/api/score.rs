@@ -1,0 +1,276 @@
+//! The score feed over HTTP.
+//!
+//! | request | answer |
+//! | --- | --- |
+//! | `PUT /v1/channels/{channel}/matches/{match}/events/{epoch}/{seq}` | 200 `{"last":{"epoch","seq"},"same":false,"diverged":false,"state":{…}}` once the event is on the disk |
+//! | `GET /v1/channels/{channel}/matches/{match}` | `{"channel","match","last","start":{…},"state":{…}}` |
+//! | `GET …/events?after_epoch=1&after_seq=7` | `{"last","events":[{"epoch","seq","event":{…}},…],"more":false}` |
+//!
+//! All need `Authorization: Bearer <the channel's score key>`. An error is `{"error":{"code","message"}}`; `gap` has
+//! `"expected":{"epoch","seq"}` beside them. Every PUT may be repeated as it is.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::{get, put};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use railbird_core::id::{ChannelId, MatchId};
+use railbird_core::score::{BODY_LEN_MAX, Event, Invalid, Log, Position};
+use serde_json::{Value, json};
+use subtle::ConstantTimeEq;
+
+use crate::clock;
+use crate::score::{Put, PutError, ReadError, Scores, Standing};
+
+/// How long a body may take to come in.
+const BODY_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// How long a scorer waits for the disk before being told to ask again.
+const DISK_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// The most events of one answer.
+const EVENTS_PAGE_MAX: usize = 500;
+
+/// The score keys by channel. Shows none of them.
+#[derive(Clone)]
+pub struct Keys(Arc<HashMap<ChannelId, Vec<u8>>>);
+
+impl Keys {
+    /// Takes each channel's key. A channel without one takes no score.
+    pub fn new(keys: impl IntoIterator<Item = (ChannelId, Vec<u8>)>) -> Keys {
+        Keys(Arc::new(keys.into_iter().collect()))
+    }
+
+    fn admits(&self, channel: &ChannelId, headers: &HeaderMap) -> bool {
+        let given = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+        let (scheme, given) = given.split_at_checked(BEARER.len()).unwrap_or_default();
+        let key = self.0.get(channel).filter(|key| !key.is_empty());
+        scheme.eq_ignore_ascii_case(BEARER) && key.is_some_and(|key| bool::from(key.ct_eq(given)))
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+const BEARER: &[u8] = b"Bearer ";
+
+#[derive(Clone)]
+struct Api {
+    scores: Scores,
+    keys: Keys,
+}
+
+/// The routes of the score feed.
+pub fn router(scores: Scores, keys: Keys) -> Router {
+    Router::new()
+        .route("/v1/channels/{channel}/matches/{match}", get(show))
+        .route("/v1/channels/{channel}/matches/{match}/events", get(catch_up))
+        .route("/v1/channels/{channel}/matches/{match}/events/{epoch}/{seq}", put(take))
+        .with_state(Api { scores, keys })
+}
+
+/// What went wrong, and what to do.
+#[derive(Debug)]
+struct Refusal {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    expected: Option<Position>,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, code: &'static str, message: impl fmt::Display) -> Refusal {
+        Refusal { status, code, message: message.to_string(), expected: None }
+    }
+
+    fn invalid(message: impl fmt::Display) -> Refusal {
+        Refusal::new(StatusCode::BAD_REQUEST, "invalid", message)
+    }
+
+    fn no_channel() -> Refusal {
+        Refusal::new(StatusCode::NOT_FOUND, "no-such-channel", PutError::NoChannel)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut error = json!({"code": self.code, "message": self.message});
+        if let (Some(expected), Value::Object(error)) = (self.expected, &mut error) {
+            error.insert("expected".into(), json!(expected));
+        }
+        let mut response = (self.status, Json(json!({"error": error}))).into_response();
+        let headers = response.headers_mut();
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl From<PutError> for Refusal {
+    fn from(error: PutError) -> Refusal {
+        let unavailable = |code| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, code, &error);
+        match &error {
+            PutError::NoChannel => Refusal::no_channel(),
+            PutError::Matches => Refusal::invalid(&error),
+            PutError::Busy => unavailable("busy"),
+            PutError::NotStored(_) => unavailable("not-stored"),
+        }
+    }
+}
+
+impl Api {
+    /// The channel and the match of a request that its key admits.
+    fn admit(
+        &self,
+        channel: &str,
+        match_id: &str,
+        headers: &HeaderMap,
+    ) -> Result<(ChannelId, MatchId), Refusal> {
+        let channel: ChannelId = channel.parse().map_err(|_| Refusal::no_channel())?;
+        if !self.scores.has_channel(&channel) {
+            return Err(Refusal::no_channel());
+        }
+        if !self.keys.admits(&channel, headers) {
+            let message = "send the channel's score key: Authorization: Bearer …";
+            return Err(Refusal::new(StatusCode::UNAUTHORIZED, "bad-key", message));
+        }
+        let match_id = match_id.parse().map_err(Refusal::invalid)?;
+        Ok((channel, match_id))
+    }
+
+    async fn log(&self, channel: &ChannelId, match_id: &MatchId) -> Result<Arc<Log>, Refusal> {
+        let unreadable = |error: ReadError| {
+            tracing::error!(%error, "a score log can't be read");
+            let message = "the score log can't be read: see the origin's log";
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "not-readable", message)
+        };
+        let log = self.scores.log(channel, match_id).await.map_err(unreadable)?;
+        log.ok_or_else(|| {
+            let message = "no such match on this channel: a match begins with its first event";
+            Refusal::new(StatusCode::NOT_FOUND, "no-such-match", message)
+        })
+    }
+}
+
+async fn take(
+    State(api): State<Api>,
+    Path((channel, match_id, epoch, seq)): Path<(String, String, String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, Refusal> {
+    let (channel, match_id) = api.admit(&channel, &match_id, &headers)?;
+    let number = |text: &str| number(text).ok_or_else(|| Refusal::invalid(Invalid::Position));
+    let position = Position { epoch: number(&epoch)?, seq: number(&seq)? };
+    let event = Event::from_json(&read(body).await?).map_err(Refusal::invalid)?;
+    let put = api.scores.put(&channel, &match_id, position, event, clock::now());
+    let late = |_| {
+        let message = "the disk has not confirmed the event in time: send the same event again";
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "not-confirmed", message)
+    };
+    let answer = |standing: Standing, same: bool| {
+        let Standing { last, state, diverged } = standing;
+        Ok(Json(json!({"last": last, "same": same, "diverged": diverged, "state": state})))
+    };
+    match tokio::time::timeout(DISK_WAIT_MAX, put).await.map_err(late)?? {
+        Put::Accepted(standing) => answer(standing, false),
+        Put::Same(standing) => answer(standing, true),
+        Put::Invalid(invalid) => Err(Refusal::invalid(invalid)),
+        Put::Conflict => {
+            let message =
+                format!("event {position} is another one already: undo it and append what is right");
+            Err(Refusal::new(StatusCode::CONFLICT, "conflict", message))
+        }
+        Put::Gap { expected } => {
+            let message = match expected.epoch > position.epoch {
+                true => format!("another scorer has taken over with epoch {}", expected.epoch),
+                false => format!("event {expected} is next: send what is missing first"),
+            };
+            let expected = Some(expected);
+            Err(Refusal { expected, ..Refusal::new(StatusCode::CONFLICT, "gap", message) })
+        }
+    }
+}
+
+async fn show(
+    State(api): State<Api>,
+    Path((channel, match_id)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Refusal> {
+    let (channel, match_id) = api.admit(&channel, &match_id, &headers)?;
+    let log = api.log(&channel, &match_id).await?;
+    Ok(Json(json!({
+        "channel": channel, "match": match_id,
+        "last": log.last(), "start": log.start(), "state": log.state(),
+    })))
+}
+
+async fn catch_up(
+    State(api): State<Api>,
+    Path((channel, match_id)): Path<(String, String)>,
+    headers: HeaderMap,
+    uri: axum::http::Uri,
+) -> Result<Json<Value>, Refusal> {
+    let (channel, match_id) = api.admit(&channel, &match_id, &headers)?;
+    let after = after(uri.query().unwrap_or_default()).ok_or_else(|| {
+        Refusal::invalid(
+            "the query is after_epoch=<number>&after_seq=<number>; without it, all events are given",
+        )
+    })?;
+    let log = api.log(&channel, &match_id).await?;
+    let events = log.after(after);
+    let page = events.get(..EVENTS_PAGE_MAX).unwrap_or(events);
+    let item = |(at, event): &(Position, Event)| json!({"epoch": at.epoch, "seq": at.seq, "event": event});
+    Ok(Json(json!({
+        "last": log.last(),
+        "events": page.iter().map(item).collect::<Vec<_>>(),
+        "more": page.len() < events.len(),
+    })))
+}
+
+/// Digits only: a path has one spelling.
+fn number(text: &str) -> Option<u64> {
+    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+/// `after_epoch=1&after_seq=7`, each 0 where it is absent.
+fn after(query: &str) -> Option<Position> {
+    let mut after = Position { epoch: 0, seq: 0 };
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        match pair.split_once('=')? {
+            ("after_epoch", value) => after.epoch = number(value)?,
+            ("after_seq", value) => after.seq = number(value)?,
+            _ => return None,
+        }
+    }
+    Some(after)
+}
+
+async fn read(body: Body) -> Result<Vec<u8>, Refusal> {
+    let bytes = tokio::time::timeout(BODY_WAIT_MAX, Limited::new(body, BODY_LEN_MAX).collect()).await;
+    let late = |_| Refusal::new(StatusCode::REQUEST_TIMEOUT, "too-slow", "the body took longer than 10 s");
+    let failed = |error: Box<dyn std::error::Error + Send + Sync>| match error.is::<LengthLimitError>() {
+        true => {
+            let message = format!("an event has at most {BODY_LEN_MAX} bytes");
+            Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", message)
+        }
+        false => Refusal::invalid("the body broke off: send the event again"),
+    };
+    Ok(bytes.map_err(late)?.map_err(failed)?.to_bytes().into())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,237 @@
+//! One file, `railbird.toml`: read, checked and resolved at start.
+//!
+//! Everything that is wrong is reported at once, each with its key, line, column and what to do. Unknown keys are
+//! errors. Secrets come from environment variables or files and never stand in the file itself.
+//! `infra/railbird.example.toml` shows and explains every key.
+
+mod read;
+mod secret;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use railbird_core::id::{ChannelId, EventId, NodeId, TargetId};
+
+pub use read::Problem;
+pub use secret::Secret;
+
+/// The largest configuration file, in bytes.
+const FILE_LEN_MAX: u64 = 1 << 20;
+
+/// The most channels of one origin.
+pub const CHANNELS_MAX: usize = 64;
+
+/// The most edges that one origin pushes to.
+pub const EDGES_MAX: usize = 16;
+
+/// The whole configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the origin keeps its data.
+    pub data_dir: PathBuf,
+    /// Where encoders publish by RTMP.
+    pub rtmp: SocketAddr,
+    /// Where the origin's API, health and metrics are.
+    pub api: SocketAddr,
+    /// The event.
+    pub event: Event,
+    /// Its channels, in the order to show them; at least one.
+    pub channels: Vec<Channel>,
+    /// Where objects are written; at least one.
+    pub targets: Vec<Target>,
+    /// Base URLs of the edges to push to, without a trailing slash. Together with `embedded_edge` at least one.
+    pub edges: Vec<String>,
+    /// The edge that runs inside this process, if any.
+    pub embedded_edge: Option<EmbeddedEdge>,
+    /// The secrets that origin and edge share.
+    pub secrets: Secrets,
+    /// The local disk spool.
+    pub spool: Spool,
+}
+
+/// `[event]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its name in URLs.
+    pub id: EventId,
+    /// What people call it.
+    pub title: String,
+}
+
+/// `[[channel]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Channel {
+    /// Its name in URLs and object names.
+    pub id: ChannelId,
+    /// What people call it.
+    pub title: String,
+    /// Segment duration by which names are numbered, in milliseconds.
+    pub segment_ms: u32,
+    /// Length of a key period, in seconds.
+    pub key_period_s: u32,
+    /// How much of the past the live playlists list, in seconds.
+    pub dvr_s: u32,
+    /// Added to the time at which the scorekeeper entered an event, in milliseconds; negative for a scorekeeper who lags.
+    pub score_offset_ms: i32,
+    /// The bearer of this key may write the channel's score. None: the channel takes no score.
+    pub score_key: Option<Secret>,
+    /// What encoders may send for it; at least one.
+    pub feeds: Vec<Feed>,
+}
+
+/// `[[channel.feed]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Feed {
+    /// The stream key by which the encoder is let in.
+    pub stream_key: Secret,
+    /// Which of the channel's feeds.
+    pub role: Role,
+}
+
+/// Which of a channel's feeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// The one that is used.
+    Primary,
+}
+
+impl Role {
+    /// As it is written in the file and in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Primary => "primary",
+        }
+    }
+}
+
+/// `[[target]]` of kind `s3`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Its name in logs and metrics.
+    pub id: TargetId,
+    /// URL of the store's API; none: AWS by its region.
+    pub endpoint: Option<String>,
+    /// Region by which requests are signed.
+    pub region: String,
+    /// The bucket.
+    pub bucket: String,
+    /// What stands before every object name, without slashes at its ends; empty for nothing.
+    pub prefix: String,
+    /// `endpoint/bucket/name` instead of `bucket.endpoint/name`.
+    pub path_style: bool,
+    /// Access key id.
+    pub access_key: Secret,
+    /// Secret access key.
+    pub secret_key: Secret,
+    /// How long name resolution, connecting and TLS may take.
+    pub connect_deadline: Duration,
+    /// How long one put may take, connecting included.
+    pub put_deadline: Duration,
+    /// Where viewers read what is written here.
+    pub node: Node,
+}
+
+/// `node` of a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Its name, which is its `PATHWAY-ID`.
+    pub id: NodeId,
+    /// Base URL without a trailing slash: an object's URL is `{url}/{name}`.
+    pub url: String,
+}
+
+/// `[embedded_edge]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmbeddedEdge {
+    /// Where viewers reach it.
+    pub listen: SocketAddr,
+    /// The component, a file made by `cargo xtask build-edge spin`.
+    pub component: PathBuf,
+    /// The directory of the player's files.
+    pub assets: PathBuf,
+    /// What viewers type, without a trailing slash.
+    pub public_url: String,
+}
+
+/// `[secrets]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secrets {
+    /// Content keys are derived from it.
+    pub master: Secret,
+    /// The origin signs its pushes to the edge with it.
+    pub origin: Secret,
+    /// Sessions are signed with it. There whenever there is an embedded edge.
+    pub session: Option<Secret>,
+    /// The operator signs requests to the edge with it. There whenever there is an embedded edge.
+    pub admin: Option<Secret>,
+}
+
+/// `[spool]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spool {
+    /// How long objects stay on the local disk.
+    pub keep: Duration,
+}
+
+/// The configuration can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("{}: can't be read: {text}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        text: String,
+    },
+    /// The file says something that can't be.
+    #[error("{}", Listed(path, problems))]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What, in the order of the file.
+        problems: Vec<Problem>,
+    },
+}
+
+struct Listed<'a>(&'a Path, &'a [Problem]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, problem) in self.1.iter().enumerate() {
+            let newline = if n == 0 { "" } else { "\n" };
+            write!(f, "{newline}{}:{problem}", self.0.display())?;
+        }
+        Ok(())
+    }
+}
+
+impl Config {
+    /// Reads and checks the file, and resolves its secrets.
+    pub fn load(path: &Path) -> Result<Config, ConfigError> {
+        let unreadable = |text: String| ConfigError::Unreadable { path: path.into(), text };
+        let meta = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
+        if meta.len() > FILE_LEN_MAX {
+            return Err(unreadable("it has more than 1 MiB: is it the right file?".into()));
+        }
+        let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+        Config::parse(&text, path, &|name| std::env::var(name).ok())
+    }
+
+    /// Like [`Config::load`] for text that is already read: `path` is shown in errors, and relative paths are relative to
+    /// it; `env` looks up an environment variable.
+    pub fn parse(
+        text: &str,
+        path: &Path,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Config, ConfigError> {
+        let dir = path.parent().unwrap_or(Path::new(""));
+        tables::config(text, dir, env)
+            .map_err(|problems| ConfigError::Invalid { path: path.into(), problems })
+    }
+}

@@ -1,0 +1,323 @@
+use super::*;
+
+fn env(name: &str) -> Option<String> {
+    Some(match name {
+        "EMPTY" => String::new(),
+        "SHORT" => "short".into(),
+        "UNSET" => return None,
+        "SAME_A" | "SAME_B" => "the same stream key".replace(' ', "-"),
+        "SPACED" => "a key with spaces".into(),
+        _ => format!("secret-of-{name}-0123456789"),
+    })
+}
+
+fn parse(text: &str) -> Result<Config, Vec<String>> {
+    Config::parse(text, Path::new("/etc/railbird.toml"), &env).map_err(|error| match error {
+        ConfigError::Invalid { problems, .. } => problems.iter().map(Problem::to_string).collect(),
+        other => panic!("{other}"),
+    })
+}
+
+const EXAMPLE: &str = include_str!("../../../infra/railbird.example.toml");
+
+const SMALL: &str = r#"
+[origin]
+data_dir = "data"
+[event]
+id = "cup"
+title = "Cup"
+[[channel]]
+id = "table-1"
+title = "Table 1"
+[[channel.feed]]
+stream_key = { env = "STREAM" }
+[[target]]
+id = "a"
+kind = "s3"
+endpoint = "http://127.0.0.1:9001"
+bucket = "live"
+access_key = { env = "AK" }
+secret_key = { env = "SK" }
+node = { id = "a", url = "http://127.0.0.1:9001/live" }
+[[edge]]
+url = "http://127.0.0.1:8787"
+[secrets]
+master = { env = "MASTER" }
+origin = { env = "ORIGIN" }
+"#;
+
+#[test]
+fn the_example_is_valid_and_has_every_key() {
+    let config = parse(EXAMPLE).unwrap();
+    assert_eq!(config.channels[0].score_offset_ms, -1500);
+    assert_eq!(config.targets[0].prefix, "2026");
+    assert_eq!(config.targets[1].endpoint, None);
+    assert!(!config.targets[1].path_style);
+    assert_eq!(config.embedded_edge.unwrap().public_url, "https://railbird.example.org");
+    // Each key that a table knows is written in the example: the lists of known keys say so themselves.
+    for header in [
+        "[origin]",
+        "[rtmp]",
+        "[[channel]]",
+        "[[channel.feed]]",
+        "[[target]]",
+        "[[edge]]",
+        "[embedded_edge]",
+        "[spool]",
+    ] {
+        let broken = EXAMPLE.replacen(&format!("\n{header}\n"), &format!("\n{header}\nstrange = 1\n"), 1);
+        let problems = parse(&broken).unwrap_err();
+        let problem = problems.iter().find(|text| text.contains("strange: is not a key here")).unwrap();
+        let known = problem.split("one of ").nth(1).unwrap();
+        for key in known.split(", ").filter(|key| *key != "feed") {
+            assert!(EXAMPLE.contains(&format!("{key} = ")), "{header} {key}");
+        }
+    }
+}
+
+#[test]
+fn what_is_left_out_has_defaults() {
+    let config = parse(SMALL).unwrap();
+    assert_eq!(config.data_dir, Path::new("/etc/data"));
+    assert_eq!(config.rtmp.to_string(), "127.0.0.1:1935");
+    assert_eq!(config.api.to_string(), "127.0.0.1:8080");
+    let channel = &config.channels[0];
+    assert_eq!((channel.segment_ms, channel.key_period_s, channel.dvr_s), (2000, 3600, 120));
+    assert_eq!((channel.score_offset_ms, &channel.score_key), (0, &None));
+    assert_eq!(channel.feeds[0].role, Role::Primary);
+    let target = &config.targets[0];
+    assert_eq!((target.region.as_str(), target.path_style, target.prefix.as_str()), ("us-east-1", true, ""));
+    assert_eq!(target.put_deadline, Duration::from_secs(10));
+    assert_eq!(config.spool.keep, Duration::from_secs(3600));
+    assert_eq!(config.embedded_edge, None);
+}
+
+/// Each replacement in [`SMALL`] gives exactly this problem.
+#[test]
+fn every_problem_names_its_key_and_its_place() {
+    for (from, to, problem) in [
+        (
+            "id = \"cup\"",
+            "id = \"Cup\"",
+            "5:6: event.id: \"Cup\" is not an event id: use 1 to 64 characters of a-z",
+        ),
+        (
+            "title = \"Cup\"",
+            "titel = \"Cup\"",
+            "6:1: event.titel: is not a key here: remove it, or use one of id, title",
+        ),
+        ("id = \"table-1\"", "id = 1", "8:6: channel[0].id: must be a text in quotes, not a whole number"),
+        (
+            "id = \"table-1\"",
+            "id = \"table-1\"\nsegment_ms = 100",
+            "9:14: channel[0].segment_ms: 100 milliseconds is out of range: use 500 to 20000 (default 2000)",
+        ),
+        (
+            "id = \"table-1\"",
+            "id = \"table-1\"\nsegment_ms = 2.5",
+            "9:14: channel[0].segment_ms: must be a whole number of milliseconds, not a number with a fraction",
+        ),
+        (
+            "id = \"table-1\"",
+            "id = \"table-1\"\nsegment_ms = 99999999999999999999",
+            "9:14: channel[0].segment_ms: 99999999999999999999 milliseconds is out of range",
+        ),
+        (
+            "id = \"table-1\"",
+            "id = \"table-1\"\nsegment_ms = 20000\ndvr_s = 60",
+            "10:9: channel[0].dvr_s: 60 s list 3 segments of 20000 ms: it must be 4 to 20000 segments",
+        ),
+        (
+            "id = \"table-1\"",
+            "id = \"table-1\"\ndvr_s = 7200",
+            "9:9: channel[0].dvr_s: 7200 s are more than spool.keep_s (3600 s): raise that, or lower this",
+        ),
+        (
+            "id = \"table-1\"",
+            "id = \"table-1\"\nscore_key = \"inline\"",
+            "9:13: channel[0].score_key: a secret must not stand in this file: put it into an environment variable",
+        ),
+        (
+            "stream_key = { env = \"STREAM\" }",
+            "",
+            "10:1: channel[0].feed[0].stream_key: is missing: write { env = \"NAME\" } or { file = \"path\" }",
+        ),
+        (
+            "{ env = \"STREAM\" }",
+            "{ env = \"SHORT\" }",
+            "11:14: channel[0].feed[0].stream_key: its secret has 5 bytes and needs at least 8",
+        ),
+        (
+            "{ env = \"STREAM\" }",
+            "{ env = \"SPACED\" }",
+            "11:14: channel[0].feed[0].stream_key: its secret must be ASCII without spaces",
+        ),
+        (
+            "{ env = \"STREAM\" }",
+            "{ env = \"UNSET\" }",
+            "11:14: channel[0].feed[0].stream_key: the environment variable UNSET is not set: set it to the secret",
+        ),
+        (
+            "{ env = \"STREAM\" }",
+            "{ env = \"EMPTY\" }",
+            "11:14: channel[0].feed[0].stream_key: the environment variable EMPTY is empty",
+        ),
+        (
+            "{ env = \"STREAM\" }",
+            "{ file = \"nowhere\" }",
+            "11:14: channel[0].feed[0].stream_key: the file /etc/nowhere can't be read: ",
+        ),
+        (
+            "{ env = \"STREAM\" }",
+            "{ env = \"A\", file = \"b\" }",
+            "11:14: channel[0].feed[0].stream_key: needs exactly one of",
+        ),
+        (
+            "{ env = \"STREAM\" }",
+            "{ env = \"STREAM\" }\nrole = \"backup\"",
+            "12:8: channel[0].feed[0].role: must be \"primary\"",
+        ),
+        (
+            "[[channel.feed]]\nstream_key = { env = \"STREAM\" }",
+            "",
+            "7:1: channel[0]: has no feed: add a [[channel.feed]]",
+        ),
+        (
+            "kind = \"s3\"",
+            "kind = \"ftp\"",
+            "14:8: target[0].kind: must be \"s3\", the only kind there is today",
+        ),
+        (
+            "endpoint = \"http://127.0.0.1:9001\"\n",
+            "",
+            "12:1: target[0].region: is missing: AWS needs its region",
+        ),
+        (
+            "endpoint = \"http://127.0.0.1:9001\"",
+            "endpoint = \"127.0.0.1:9001\"",
+            "15:12: target[0].endpoint: must be a URL that begins with http:// or https://",
+        ),
+        (
+            "endpoint = \"http://127.0.0.1:9001\"",
+            "endpoint = \"http://me:pw@x\"",
+            "15:12: target[0].endpoint: must not hold a user or password",
+        ),
+        ("bucket = \"live\"", "bucket = \"L\"", "16:10: target[0].bucket: must be a bucket's name"),
+        (
+            "bucket = \"live\"",
+            "bucket = \"live\"\nprefix = \"/a/\"",
+            "17:10: target[0].prefix: must be words",
+        ),
+        (
+            "bucket = \"live\"",
+            "bucket = \"live\"\nput_ms = 1000\nconnect_ms = 2000",
+            "12:1: target[0]: connect_ms is above put_ms",
+        ),
+        ("9001/live\" }", "9001/live/\" }", "19:26: target[0].node.url: must not end with '/'"),
+        (
+            "node = { id = \"a\", url = \"http://127.0.0.1:9001/live\" }",
+            "",
+            "12:1: target[0]: has no node: add node = {",
+        ),
+        (
+            "[[edge]]\nurl = \"http://127.0.0.1:8787\"",
+            "",
+            "1:1: edge: there is none: add an [[edge]] to push to, or [embedded_edge]",
+        ),
+        (
+            "[[edge]]",
+            "[rtmp]\nlisten = \"1935\"\n[[edge]]",
+            "21:10: rtmp.listen: must be an address and a port",
+        ),
+        (
+            "[[edge]]",
+            "[rtmp]\nlisten = \"127.0.0.1:8080\"\n[api]\nlisten = \"127.0.0.1:8080\"\n[[edge]]",
+            "23:10: api.listen: \"127.0.0.1:8080\" is already used by rtmp.listen: each needs its own",
+        ),
+        (
+            "[[edge]]",
+            "[embedded_edge]\ncomponent = \"e.wasm\"\nassets = \"a\"\n[[edge]]",
+            "25:1: secrets.session: is missing",
+        ),
+        (
+            "master = { env = \"MASTER\" }",
+            "master = { env = \"SHORT\" }",
+            "23:10: secrets.master: its secret has 5 bytes and needs at least 16",
+        ),
+        (
+            "master = { env = \"MASTER\" }",
+            "master = 7",
+            "23:10: secrets.master: must be { env = \"NAME\" } or { file = \"path\" }, not a whole number",
+        ),
+        ("[secrets]", "[secrets]\n[secrets]", "is not TOML: "),
+        ("[event]", "events = [", "is not TOML: "),
+    ] {
+        let text = SMALL.replacen(from, to, 1);
+        assert_ne!(text, SMALL, "{from}");
+        let problems = parse(&text).unwrap_err();
+        assert!(
+            problems.iter().any(|text| text.starts_with(problem)
+                || text.contains(problem) && problem.starts_with("is not TOML")),
+            "{to}: {problem}\n{problems:#?}"
+        );
+    }
+}
+
+#[test]
+fn what_must_differ_must_differ() {
+    let second = |channel: &str, target: &str| {
+        let channel = format!(
+            "[[channel]]\n{channel}\ntitle = \"2\"\n[[channel.feed]]\nstream_key = {{ env = \"SAME_B\" }}\n"
+        );
+        let target = format!(
+            "[[target]]\nkind = \"s3\"\n{target}\naccess_key = {{ env = \"AK\" }}\nsecret_key = {{ env = \"SK\" }}\n"
+        );
+        format!("{}\n{channel}{target}", SMALL.replace("\"STREAM\"", "\"SAME_A\""))
+    };
+    let problems = parse(&second(
+        "id = \"table-1\"",
+        "id = \"a\"\nendpoint = \"http://127.0.0.1:9001\"\nbucket = \"live\"\nnode = { id = \"a\", url = \"http://x\" }",
+    ));
+    assert_eq!(
+        problems.unwrap_err(),
+        [
+            "27:6: channel[1].id: \"table-1\" is already used by channel[0].id: each needs its own",
+            "30:14: channel[1].feed[0].stream_key: this stream key is already used by channel[0].feed[0].stream_key: each needs its own",
+            "33:6: target[1].id: \"a\" is already used by target[0].id: each needs its own",
+            "35:10: target[1].bucket: this bucket and prefix is already used by target[0].bucket: each needs its own",
+            "36:15: target[1].node.id: \"a\" is already used by target[0].node.id: each needs its own",
+        ]
+    );
+}
+
+#[test]
+fn several_problems_are_told_at_once() {
+    let error = Config::parse("strange = 1\n", Path::new("x.toml"), &env).unwrap_err().to_string();
+    for problem in [
+        "x.toml:1:1: strange: is not a key here",
+        "x.toml:1:1: origin.data_dir: is missing",
+        "x.toml:1:1: event.id: is missing",
+        "x.toml:1:1: channel: there is none",
+        "x.toml:1:1: target: there is none",
+        "x.toml:1:1: secrets.master: is missing",
+    ] {
+        assert!(error.lines().any(|line| line.starts_with(problem)), "{problem}\n{error}");
+    }
+}
+
+#[test]
+fn secrets_come_from_files_and_show_themselves_to_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("key"), "from-a-file-0123456789\n").unwrap();
+    let path = dir.path().join("railbird.toml");
+    let text = SMALL.replace("{ env = \"MASTER\" }", "{ file = \"key\" }");
+    let config = Config::parse(&text, &path, &env).unwrap();
+    assert_eq!(config.secrets.master.expose(), "from-a-file-0123456789");
+    let shown = format!("{config:?}");
+    assert!(shown.contains("Secret(…)") && !shown.contains("0123456789"), "{shown}");
+
+    std::fs::write(dir.path().join("key"), "x".repeat(5000)).unwrap();
+    let error = Config::parse(&text, &path, &env).unwrap_err().to_string();
+    assert!(error.contains("has more than 4096 bytes"), "{error}");
+    assert!(matches!(Config::load(&dir.path().join("none")), Err(ConfigError::Unreadable { .. })));
+}

@@ -1,0 +1,434 @@
+//! Brings objects from the spool to the targets: each target by itself, so that a dead one delays nobody.
+//!
+//! A target has its own bounded queue, its own workers, retry and breaker. [`Delivery::enqueue`] never waits. What a
+//! target acknowledged goes out as an [`Ack`]; whether the target takes objects and its node gives them, as a `watch`.
+
+mod node;
+mod queue;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use railbird_core::id::{ChannelId, RenditionId, TargetId};
+use railbird_core::time::{MediaTime, UtcMs};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::{debug, info, warn};
+
+pub use queue::{BODIES_LEN_MAX, Backoff, WAITING_MAX};
+
+use crate::clock;
+use crate::config::Node;
+use crate::store::{self, Findings, Object, PutError, Store};
+use crate::telemetry::{PutResult, TargetMetrics};
+use queue::{Entry, Next, Outcome, Queue};
+
+/// The most acknowledgements that wait for their consumer; above it, workers wait with them.
+pub const ACKS_MAX: usize = 1024;
+
+/// A media object on the local disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectRef {
+    /// Its channel.
+    pub channel: ChannelId,
+    /// Its rendition.
+    pub rendition: RenditionId,
+    /// Its name on every target.
+    pub name: String,
+    /// Where it lies in the spool.
+    pub path: PathBuf,
+    /// Its length, in bytes.
+    pub len: u64,
+    /// Where it starts; of an init segment, where the first segment starts that needs it.
+    pub start: MediaTime,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What an object is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An init segment.
+    Init,
+    /// A segment.
+    Segment {
+        /// The name of the init segment that it needs.
+        init: String,
+    },
+}
+
+/// A target has an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ack {
+    /// The target.
+    pub target: TargetId,
+    /// The object.
+    pub object: Arc<ObjectRef>,
+    /// When the origin knew.
+    pub at: UtcMs,
+    /// How long the put took, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// How a target is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// It takes objects.
+    pub up: bool,
+    /// Why it is down: a sentence for a person.
+    pub error: Option<String>,
+}
+
+/// The bounds of one target's work.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Puts at a time.
+    pub workers: usize,
+    /// How long one put may take.
+    pub put_deadline: Duration,
+    /// How long to wait after failures.
+    pub backoff: Backoff,
+    /// How often the node is read back.
+    pub check_every: Duration,
+    /// How long a read-back may take.
+    pub check_deadline: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            workers: 4,
+            put_deadline: Duration::from_secs(10),
+            backoff: Backoff { first: Duration::from_millis(200), cap: Duration::from_secs(3) },
+            check_every: Duration::from_secs(1),
+            check_deadline: Duration::from_secs(1),
+        }
+    }
+}
+
+/// One target's delivery. Dropping it stops it; what waits stays in the spool.
+pub struct Delivery {
+    shared: Arc<Shared>,
+    status: watch::Receiver<Status>,
+    node_up: watch::Receiver<bool>,
+    up: watch::Receiver<bool>,
+    // Dropped, they abort their tasks.
+    _tasks: JoinSet<()>,
+}
+
+struct Shared {
+    target: TargetId,
+    store: Arc<dyn Store>,
+    acks: mpsc::Sender<Ack>,
+    metrics: TargetMetrics,
+    limits: Limits,
+    queue: Mutex<Queue>,
+    changed: Notify,
+    pending: watch::Sender<usize>,
+    overflowed: AtomicBool,
+    status: watch::Sender<Status>,
+    newest: watch::Sender<Option<(MediaTime, String)>>,
+}
+
+impl Delivery {
+    /// Starts a target's tasks on the current runtime. The first thing they do is to try the store ([`store::probe`]).
+    pub fn start(
+        target: TargetId,
+        node: Node,
+        store: Arc<dyn Store>,
+        acks: mpsc::Sender<Ack>,
+        client: reqwest::Client,
+        metrics: TargetMetrics,
+        limits: Limits,
+    ) -> Delivery {
+        let queue = Queue::new(limits.workers, limits.backoff, std::time::Instant::now());
+        let error = queue.down().map(String::from);
+        let status = watch::Sender::new(Status { up: false, error });
+        let shared = Arc::new(Shared {
+            target,
+            store,
+            acks,
+            metrics: metrics.clone(),
+            limits: limits.clone(),
+            queue: Mutex::new(queue),
+            changed: Notify::new(),
+            pending: watch::Sender::new(0),
+            overflowed: AtomicBool::new(false),
+            status,
+            newest: watch::Sender::new(None),
+        });
+        let (node_sender, node_up) = watch::channel(false);
+        let (up_sender, up) = watch::channel(false);
+        let names = watch::Sender::new(None);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(node::check(node, names.subscribe(), node_sender, client, metrics, limits));
+        tasks.spawn(forward_names(shared.newest.subscribe(), names));
+        tasks.spawn(join(shared.status.subscribe(), node_up.clone(), up_sender));
+        tasks.spawn(run(shared.clone()));
+        Delivery { status: shared.status.subscribe(), shared, node_up, up, _tasks: tasks }
+    }
+
+    /// The target.
+    pub fn target(&self) -> &TargetId {
+        &self.shared.target
+    }
+
+    /// Queues an object and returns at once. `body` is its bytes, where they are at hand: they are kept only as long as
+    /// the object goes out soon. Where the queue is full, the oldest segment is dropped from it.
+    pub fn enqueue(&self, object: Arc<ObjectRef>, body: Option<Bytes>) {
+        let shared = &self.shared;
+        let (dropped, pending) = {
+            let mut queue = shared.queue();
+            let dropped = queue.push(object, body);
+            (dropped, queue.pending())
+        };
+        shared.told_pending(pending);
+        if let Some(object) = dropped {
+            shared.metrics.dropped();
+            if !shared.overflowed.swap(true, Ordering::Relaxed) {
+                let (target, name) = (&shared.target, &object.name);
+                warn!(
+                    "target {target}: its queue of {WAITING_MAX} objects is full: dropping the oldest, from {name} on"
+                );
+            }
+        }
+        shared.changed.notify_one();
+    }
+
+    /// How the target is doing, and each change of it.
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.status.clone()
+    }
+
+    /// Whether what was written can be read through the node. False before the first object was.
+    pub fn node_up(&self) -> watch::Receiver<bool> {
+        self.node_up.clone()
+    }
+
+    /// Whether the node may be used: its target takes objects, and it gives them.
+    pub fn up(&self) -> watch::Receiver<bool> {
+        self.up.clone()
+    }
+
+    /// The newest object that the target acknowledged, if any.
+    pub fn newest(&self) -> watch::Receiver<Option<(MediaTime, String)>> {
+        self.shared.newest.subscribe()
+    }
+
+    /// Objects that wait or are on their way.
+    pub fn pending(&self) -> usize {
+        *self.shared.pending.borrow()
+    }
+
+    /// Waits until nothing is pending, at most `deadline`; returns how many objects are still pending.
+    pub async fn drain(&self, deadline: Duration) -> usize {
+        let mut pending = self.shared.pending.subscribe();
+        // The count is what matters, however the wait ended.
+        let _ = timeout(deadline, pending.wait_for(|pending| *pending == 0)).await;
+        self.pending()
+    }
+}
+
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        // Every method of the queue leaves it whole.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn told_pending(&self, pending: usize) {
+        self.metrics.queue(pending);
+        self.pending.send_if_modified(|value| std::mem::replace(value, pending) != pending);
+        if pending < WAITING_MAX / 2 {
+            self.overflowed.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes over what the queue says of the target, and logs each change once.
+    fn tell(&self) {
+        let (error, pending) = {
+            let queue = self.queue();
+            (queue.down().map(String::from), queue.pending())
+        };
+        self.told_pending(pending);
+        self.metrics.up(error.is_none());
+        let target = &self.target;
+        self.status.send_if_modified(|status| {
+            let before = std::mem::replace(status, Status { up: error.is_none(), error });
+            match &status.error {
+                Some(error) if before.error.as_ref() != Some(error) => {
+                    warn!("target {target} is down: {error}")
+                }
+                None if !before.up => info!("target {target} is up, {pending} objects wait"),
+                _ => {}
+            }
+            before != *status
+        });
+    }
+}
+
+/// Two that must both hold.
+async fn join(mut target: watch::Receiver<Status>, mut node: watch::Receiver<bool>, up: watch::Sender<bool>) {
+    loop {
+        let now = target.borrow_and_update().up && *node.borrow_and_update();
+        up.send_if_modified(|value| std::mem::replace(value, now) != now);
+        let alive = tokio::select! {
+            changed = target.changed() => changed.is_ok(),
+            changed = node.changed() => changed.is_ok(),
+        };
+        if !alive {
+            return;
+        }
+    }
+}
+
+async fn forward_names(
+    mut newest: watch::Receiver<Option<(MediaTime, String)>>,
+    names: watch::Sender<Option<String>>,
+) {
+    while newest.changed().await.is_ok() {
+        names.send_replace(newest.borrow_and_update().as_ref().map(|(_, name)| name.clone()));
+    }
+}
+
+/// What a finished job hands back.
+enum Job {
+    Put(Entry, Outcome),
+    Probe(Result<Findings, PutError>),
+}
+
+/// Drives one target's queue for ever.
+async fn run(shared: Arc<Shared>) {
+    let mut jobs = JoinSet::new();
+    let mut found = None;
+    loop {
+        let next = shared.queue().next(Instant::now().into_std());
+        match next {
+            Next::Put(entry) => {
+                jobs.spawn(put(shared.clone(), entry));
+            }
+            Next::Probe => {
+                jobs.spawn(probe(shared.clone()));
+            }
+            Next::Wait(until) => {
+                let pause = async {
+                    match until {
+                        Some(until) => sleep_until(until.into()).await,
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    () = shared.changed.notified() => {}
+                    () = pause => {}
+                    Some(job) = jobs.join_next() => match job {
+                        Ok(job) => finish(&shared, job, &mut found),
+                        // Nothing in a job panics, and nobody aborts one.
+                        Err(error) => warn!("target {}: a put was lost: {error}", shared.target),
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn finish(shared: &Shared, job: Job, found: &mut Option<Findings>) {
+    let (now, jitter) = (Instant::now().into_std(), jitter());
+    match job {
+        Job::Put(entry, outcome) => {
+            shared.metrics.put(result_of(&outcome));
+            if let Outcome::Failed(error) = &outcome {
+                debug!("target {}: {} failed: {error}", shared.target, entry.object.name);
+            }
+            if let Outcome::Failed(error @ PutError::GiveUp(_)) = &outcome {
+                warn!("target {} refuses {}: {error}", shared.target, entry.object.name);
+            }
+            shared.queue().done(entry, &outcome, now, jitter);
+        }
+        Job::Probe(result) => {
+            if let Ok(findings) = result
+                && found.replace(findings) != Some(findings)
+            {
+                let honoured = if findings.conditional_create { "honours" } else { "ignores" };
+                let (target, place) = (&shared.target, shared.store.place());
+                info!("target {target}: {place} takes objects and {honoured} conditional create");
+            }
+            shared.queue().probed(&result.map(drop), now, jitter);
+        }
+    }
+    shared.tell();
+}
+
+fn result_of(outcome: &Outcome) -> PutResult {
+    match outcome {
+        Outcome::Acknowledged => PutResult::Ok,
+        Outcome::Gone => PutResult::Gone,
+        Outcome::Failed(PutError::Unreachable(_)) => PutResult::Unreachable,
+        Outcome::Failed(PutError::Retry(_)) => PutResult::Retry,
+        Outcome::Failed(PutError::SlowDown { .. }) => PutResult::SlowDown,
+        Outcome::Failed(PutError::Misconfigured(_)) => PutResult::Misconfigured,
+        Outcome::Failed(PutError::GiveUp(_)) => PutResult::GiveUp,
+    }
+}
+
+fn jitter() -> u16 {
+    let mut bytes = [0; 2];
+    // Without randomness, pauses are at their shortest: origins may then retry in step, and that is all.
+    let _ = getrandom::fill(&mut bytes);
+    u16::from_le_bytes(bytes)
+}
+
+fn too_slow(shared: &Shared) -> PutError {
+    let ms = shared.limits.put_deadline.as_millis();
+    PutError::Retry(format!("{} did not take an object within {ms} ms", shared.store.place()))
+}
+
+async fn probe(shared: Arc<Shared>) -> Job {
+    let result = timeout(shared.limits.put_deadline, store::probe(&*shared.store)).await;
+    Job::Probe(result.unwrap_or_else(|_| Err(too_slow(&shared))))
+}
+
+async fn put(shared: Arc<Shared>, mut entry: Entry) -> Job {
+    let object = entry.object.clone();
+    let body = match entry.body.take() {
+        Some(body) => body,
+        None => match tokio::fs::read(&object.path).await {
+            Ok(bytes) if bytes.len() as u64 == object.len => bytes.into(),
+            Ok(bytes) => {
+                let (len, wanted) = (bytes.len(), object.len);
+                warn!("{}: the spool has {len} bytes of it instead of {wanted}: not sent", object.name);
+                return Job::Put(entry, Outcome::Gone);
+            }
+            Err(error) => {
+                warn!("target {}: {} can't be read from the spool: {error}", shared.target, object.name);
+                return Job::Put(entry, Outcome::Gone);
+            }
+        },
+    };
+    let began = Instant::now();
+    let sent = shared.store.put(Object::media(object.name.clone(), body));
+    match timeout(shared.limits.put_deadline, sent).await {
+        Err(_) => Job::Put(entry, Outcome::Failed(too_slow(&shared))),
+        Ok(Err(error)) => Job::Put(entry, Outcome::Failed(error)),
+        Ok(Ok(())) => {
+            let took = began.elapsed();
+            shared.metrics.acknowledged(object.len, took);
+            shared.newest.send_if_modified(|newest| {
+                let newer = newest.as_ref().is_none_or(|(start, _)| *start <= object.start);
+                if newer {
+                    *newest = Some((object.start, object.name.clone()));
+                }
+                newer
+            });
+            let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            let target = shared.target.clone();
+            // Without a consumer there is nobody to tell; the object is where it should be all the same.
+            let _ = shared.acks.send(Ack { target, object, at: clock::now(), took_ms }).await;
+            Job::Put(entry, Outcome::Acknowledged)
+        }
+    }
+}

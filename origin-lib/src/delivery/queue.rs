@@ -1,0 +1,317 @@
+//! What a target gets next: pure bookkeeping, with the time as an argument.
+//!
+//! Init segments go first, since segments need them. Then the live edge, newest first; then the backlog, oldest first.
+//! A target that fails gets one request at a time, at growing intervals, until one succeeds.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use railbird_core::time::{MediaSpan, MediaTime};
+
+use super::{Kind, ObjectRef};
+use crate::store::PutError;
+
+/// The most objects that wait for one target; above it, the oldest segment is dropped. Hours of one channel.
+pub const WAITING_MAX: usize = 32_768;
+
+/// The most bytes of waiting objects that stay in memory for one target; the rest are read from the spool.
+pub const BODIES_LEN_MAX: usize = 16 << 20;
+
+/// What counts as the live edge: starts at most this long before the newest.
+const LIVE: MediaSpan = MediaSpan::from_ms(10_000);
+
+/// After so many failures in a row, the target counts as failing, whichever objects they were.
+const FAILURES_TO_FAIL: u32 = 2;
+
+/// The longest pause that a store can ask for.
+const SLOW_DOWN_MAX: Duration = Duration::from_secs(30);
+
+/// How long to wait after a failure.
+#[derive(Clone, Copy, Debug)]
+pub struct Backoff {
+    /// After the first failure.
+    pub first: Duration,
+    /// At most. It doubles up to here.
+    pub cap: Duration,
+}
+
+impl Backoff {
+    /// The pause after the `failures`-th failure in a row (from 1), between half and all of it as `jitter` says.
+    pub fn pause(self, failures: u32, jitter: u16) -> Duration {
+        let doubled = self.first.saturating_mul(1 << failures.saturating_sub(1).min(16));
+        let full = doubled.min(self.cap);
+        full / 2 + (full / 2) * u32::from(jitter) / u32::from(u16::MAX)
+    }
+}
+
+/// An object that waits, or is on its way.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) object: Arc<ObjectRef>,
+    /// Its bytes, where they are still in memory.
+    pub(super) body: Option<Bytes>,
+    failures: u32,
+    not_before: Option<Instant>,
+}
+
+/// What to do next.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// Put this object, then say how it went ([`Queue::done`]).
+    Put(Entry),
+    /// See whether the target is back, then say how it went ([`Queue::probed`]).
+    Probe,
+    /// Nothing before this instant, if any, or before something changes.
+    Wait(Option<Instant>),
+}
+
+/// How a put went.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Acknowledged,
+    Failed(PutError),
+    /// The spool no longer has the object: not the target's fault.
+    Gone,
+}
+
+/// A target that fails.
+#[derive(Debug)]
+struct Failing {
+    until: Instant,
+    tries: u32,
+    text: String,
+    /// An object would be a waste: nobody answers, or the bucket refuses all.
+    probe_only: bool,
+    /// One request to slow down is no outage.
+    counts_as_down: bool,
+}
+
+/// The objects that wait for one target.
+#[derive(Debug)]
+pub(super) struct Queue {
+    workers: usize,
+    backoff: Backoff,
+    inits: VecDeque<Entry>,
+    segments: BTreeMap<(MediaTime, u64), Entry>,
+    /// Names of init segments that wait or are on their way.
+    inits_open: BTreeSet<String>,
+    newest: MediaTime,
+    next_number: u64,
+    bodies_len: usize,
+    in_flight: usize,
+    failures_in_row: u32,
+    failing: Option<Failing>,
+}
+
+impl Queue {
+    /// A target that was not tried yet: the first thing to do is a probe.
+    pub(super) fn new(workers: usize, backoff: Backoff, now: Instant) -> Queue {
+        let failing = Failing {
+            until: now,
+            tries: 0,
+            text: "it was not tried yet".into(),
+            probe_only: true,
+            counts_as_down: true,
+        };
+        Queue {
+            workers: workers.max(1),
+            backoff,
+            inits: VecDeque::new(),
+            segments: BTreeMap::new(),
+            inits_open: BTreeSet::new(),
+            newest: MediaTime(0),
+            next_number: 0,
+            bodies_len: 0,
+            in_flight: 0,
+            failures_in_row: 0,
+            failing: Some(failing),
+        }
+    }
+
+    /// Objects that wait or are on their way.
+    pub(super) fn pending(&self) -> usize {
+        self.inits.len() + self.segments.len() + self.in_flight
+    }
+
+    /// Why the target counts as down, if it does.
+    pub(super) fn down(&self) -> Option<&str> {
+        self.failing.as_ref().filter(|failing| failing.counts_as_down).map(|failing| failing.text.as_str())
+    }
+
+    /// Adds an object. Returns the one that had to go, where the queue was full.
+    pub(super) fn push(&mut self, object: Arc<ObjectRef>, body: Option<Bytes>) -> Option<Arc<ObjectRef>> {
+        let fits = |body: &Bytes| self.failing.is_none() && self.bodies_len + body.len() <= BODIES_LEN_MAX;
+        let body = body.filter(fits);
+        if let Kind::Init = object.kind {
+            self.inits_open.insert(object.name.clone());
+        }
+        self.insert(Entry { object, body, failures: 0, not_before: None });
+        if self.inits.len() + self.segments.len() <= WAITING_MAX {
+            return None;
+        }
+        let oldest = match self.segments.pop_first() {
+            Some((_, oldest)) => Some(oldest),
+            None => self.inits.pop_front(),
+        }?;
+        self.forget(&oldest);
+        Some(oldest.object)
+    }
+
+    fn insert(&mut self, entry: Entry) {
+        self.bodies_len += entry.body.as_ref().map_or(0, Bytes::len);
+        self.newest = self.newest.max(entry.object.start);
+        match entry.object.kind {
+            Kind::Init => self.inits.push_back(entry),
+            Kind::Segment { .. } => {
+                // One that comes back keeps no place of its own: its start is its place.
+                self.segments.insert((entry.object.start, self.next_number), entry);
+                self.next_number += 1;
+            }
+        }
+    }
+
+    /// An entry leaves for good.
+    fn forget(&mut self, entry: &Entry) {
+        self.bodies_len -= entry.body.as_ref().map_or(0, Bytes::len);
+        if let Kind::Init = entry.object.kind {
+            self.inits_open.remove(&entry.object.name);
+        }
+    }
+
+    /// What to do next. Each [`Next::Put`] and [`Next::Probe`] must be followed by [`Queue::done`] or [`Queue::probed`].
+    pub(super) fn next(&mut self, now: Instant) -> Next {
+        if self.in_flight >= self.workers {
+            return Next::Wait(None);
+        }
+        let Some(failing) = &self.failing else {
+            return match self.take(Some(now)) {
+                Ok(entry) => self.start(entry),
+                Err(until) => Next::Wait(until),
+            };
+        };
+        if self.in_flight > 0 {
+            return Next::Wait(None);
+        }
+        if now < failing.until {
+            return Next::Wait(Some(failing.until));
+        }
+        if failing.probe_only {
+            self.in_flight = 1;
+            return Next::Probe;
+        }
+        match self.take(None) {
+            Ok(entry) => self.start(entry),
+            Err(_) => {
+                self.in_flight = 1;
+                Next::Probe
+            }
+        }
+    }
+
+    fn start(&mut self, entry: Entry) -> Next {
+        self.in_flight += 1;
+        self.bodies_len -= entry.body.as_ref().map_or(0, Bytes::len);
+        Next::Put(entry)
+    }
+
+    /// The best entry that may go at `now` (or regardless of its own pause); else when there is one.
+    fn take(&mut self, now: Option<Instant>) -> Result<Entry, Option<Instant>> {
+        let mut soonest: Option<Instant> = None;
+        let mut ready = |entry: &Entry| match (entry.not_before, now) {
+            (Some(not_before), Some(now)) if now < not_before => {
+                soonest = Some(soonest.map_or(not_before, |soonest| soonest.min(not_before)));
+                false
+            }
+            _ => true,
+        };
+        if let Some(place) = self.inits.iter().position(&mut ready)
+            && let Some(entry) = self.inits.remove(place)
+        {
+            return Ok(entry);
+        }
+        let inits_open = &self.inits_open;
+        let mut ready = |entry: &Entry| match &entry.object.kind {
+            Kind::Segment { init } if inits_open.contains(init) => false,
+            _ => ready(entry),
+        };
+        let live = self.newest + MediaSpan(-LIVE.0);
+        let live_key = self.segments.range((live, 0)..).rev().find(|(_, entry)| ready(entry));
+        let key = live_key.or_else(|| self.segments.range(..(live, 0)).find(|(_, entry)| ready(entry)));
+        match key.map(|(key, _)| *key).and_then(|key| self.segments.remove(&key)) {
+            Some(entry) => Ok(entry),
+            None => Err(soonest),
+        }
+    }
+
+    /// A put ended. Returns whether the object is done with, one way or the other.
+    pub(super) fn done(&mut self, mut entry: Entry, outcome: &Outcome, now: Instant, jitter: u16) -> bool {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        let init = matches!(entry.object.kind, Kind::Init);
+        let again = match outcome {
+            Outcome::Acknowledged => {
+                self.succeeded();
+                false
+            }
+            Outcome::Gone => false,
+            Outcome::Failed(error) => {
+                self.failed(error, now, jitter);
+                // Everything else of a channel hangs on its init segment: it is never given up.
+                init || !matches!(error, PutError::GiveUp(_))
+            }
+        };
+        if again {
+            entry.failures = entry.failures.saturating_add(1);
+            entry.not_before = Some(now + self.backoff.pause(entry.failures, jitter));
+            // It waits for who knows how long, and the spool has it.
+            entry.body = None;
+            self.insert(entry);
+        } else {
+            entry.body = None;
+            self.forget(&entry);
+        }
+        !again
+    }
+
+    /// A probe ended.
+    pub(super) fn probed(&mut self, result: &Result<(), PutError>, now: Instant, jitter: u16) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        match result {
+            Ok(()) => self.succeeded(),
+            Err(error) => self.failed(error, now, jitter),
+        }
+    }
+
+    fn succeeded(&mut self) {
+        self.failures_in_row = 0;
+        self.failing = None;
+    }
+
+    fn failed(&mut self, error: &PutError, now: Instant, jitter: u16) {
+        self.failures_in_row = self.failures_in_row.saturating_add(1);
+        let enough = self.failures_in_row >= FAILURES_TO_FAIL;
+        let (fails, probe_only, counts_as_down, asked) = match error {
+            PutError::Unreachable(_) | PutError::Misconfigured(_) => (true, true, true, Duration::ZERO),
+            PutError::Retry(_) | PutError::GiveUp(_) => (enough, false, true, Duration::ZERO),
+            PutError::SlowDown { after, .. } => (true, false, enough, after.unwrap_or_default()),
+        };
+        if !fails && self.failing.is_none() {
+            return;
+        }
+        let tries = self.failing.as_ref().map_or(0, |failing| failing.tries) + 1;
+        let down_before = self.down().is_some();
+        let pause = self.backoff.pause(tries, jitter).max(asked.min(SLOW_DOWN_MAX));
+        self.failing = Some(Failing {
+            until: now + pause,
+            tries,
+            text: error.to_string(),
+            probe_only,
+            counts_as_down: counts_as_down || down_before,
+        });
+        for entry in self.inits.iter_mut().chain(self.segments.values_mut()) {
+            entry.body = None;
+        }
+        self.bodies_len = 0;
+    }
+}

@@ -1,0 +1,561 @@
+use std::collections::BTreeSet;
+use std::future::pending;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use super::*;
+use crate::store::server::{Credentials, NodeServer};
+use crate::store::{Created, Memory, Pending, Place, S3};
+use crate::telemetry::Metrics;
+
+const BACKOFF: Backoff = Backoff { first: Duration::from_millis(100), cap: Duration::from_secs(1) };
+
+fn object(start_ms: u64, kind: Kind) -> Arc<ObjectRef> {
+    let name = match kind {
+        Kind::Init => format!("t/s/init-{start_ms}.mp4"),
+        Kind::Segment { .. } => format!("t/s/{start_ms}.m4s"),
+    };
+    Arc::new(ObjectRef {
+        channel: "t".parse().unwrap(),
+        rendition: "s".parse().unwrap(),
+        path: name.clone().into(),
+        name,
+        len: 4,
+        start: UtcMs(start_ms).media(),
+        kind,
+    })
+}
+
+fn segment(start_ms: u64) -> Arc<ObjectRef> {
+    object(start_ms, Kind::Segment { init: "t/s/init-0.mp4".into() })
+}
+
+fn init() -> Arc<ObjectRef> {
+    object(0, Kind::Init)
+}
+
+/// A queue in virtual time: the shell of [`run`] without tasks.
+struct Bench {
+    queue: Queue,
+    now: std::time::Instant,
+}
+
+impl Bench {
+    /// A target that was tried and is up.
+    fn up(workers: usize) -> Bench {
+        let now = std::time::Instant::now();
+        let mut bench = Bench { queue: Queue::new(workers, BACKOFF, now), now };
+        assert!(matches!(bench.queue.next(now), Next::Probe));
+        bench.queue.probed(&Ok(()), now, 0);
+        assert_eq!(bench.queue.down(), None);
+        bench
+    }
+
+    fn push(&mut self, starts: impl IntoIterator<Item = u64>) {
+        for start in starts {
+            assert_eq!(self.queue.push(segment(start), None), None);
+        }
+    }
+
+    fn put(&mut self) -> Entry {
+        match self.queue.next(self.now) {
+            Next::Put(entry) => entry,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn probe(&mut self) {
+        let next = self.queue.next(self.now);
+        assert!(matches!(next, Next::Probe), "{next:?}");
+    }
+
+    fn done(&mut self, entry: Entry, outcome: Outcome) -> bool {
+        self.queue.done(entry, &outcome, self.now, u16::MAX)
+    }
+
+    fn fail(&mut self, entry: Entry, error: PutError) {
+        self.done(entry, Outcome::Failed(error));
+    }
+
+    /// Passes the time up to when the queue wants to be asked again; returns how long that was.
+    fn wait(&mut self) -> Duration {
+        match self.queue.next(self.now) {
+            Next::Wait(Some(until)) => {
+                let pause = until.duration_since(self.now);
+                self.now = until;
+                pause
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The names of all that can be put, one after another, each acknowledged.
+    fn order(&mut self) -> Vec<u64> {
+        let mut starts = Vec::new();
+        while let Next::Put(entry) = self.queue.next(self.now) {
+            starts.push(entry.object.start.utc().0);
+            self.done(entry, Outcome::Acknowledged);
+        }
+        starts
+    }
+}
+
+fn retry() -> PutError {
+    PutError::Retry("it broke".into())
+}
+
+fn unreachable() -> PutError {
+    PutError::Unreachable("nobody there".into())
+}
+
+#[test]
+fn the_live_edge_goes_newest_first_then_the_backlog_oldest_first() {
+    let mut bench = Bench::up(1);
+    bench.push((0..100_000).step_by(2000));
+    let live: Vec<u64> = (44..50).rev().map(|n| n * 2000).collect();
+    let backlog: Vec<u64> = (0..88_000).step_by(2000).collect();
+    assert_eq!(bench.order(), [live, backlog].concat());
+    assert_eq!(bench.queue.pending(), 0);
+}
+
+#[test]
+fn what_is_new_overtakes_the_backlog() {
+    let mut bench = Bench::up(1);
+    bench.push([10_000, 50_000, 0]);
+    let first = bench.put();
+    assert_eq!(first.object.start.utc().0, 50_000);
+    bench.push([52_000]);
+    assert!(matches!(bench.queue.next(bench.now), Next::Wait(None)), "one worker is busy");
+    bench.done(first, Outcome::Acknowledged);
+    assert_eq!(bench.order(), [52_000, 0, 10_000]);
+}
+
+#[test]
+fn a_segment_waits_for_its_init_segment() {
+    let mut bench = Bench::up(4);
+    bench.push([2000]);
+    bench.queue.push(init(), None);
+    bench.queue.push(object(4000, Kind::Segment { init: "other".into() }), None);
+    let init = bench.put();
+    assert_eq!(init.object.kind, Kind::Init);
+    let other = bench.put();
+    assert_eq!(other.object.start.utc().0, 4000);
+    // The init segment is on its way, fails, waits, goes again: the segment stays behind it.
+    assert!(matches!(bench.queue.next(bench.now), Next::Wait(None)));
+    bench.done(other, Outcome::Acknowledged);
+    bench.fail(init, PutError::GiveUp("refused".into()));
+    assert_eq!(bench.wait(), BACKOFF.first);
+    let init = bench.put();
+    assert_eq!(init.object.kind, Kind::Init);
+    assert!(matches!(bench.queue.next(bench.now), Next::Wait(None)));
+    bench.done(init, Outcome::Acknowledged);
+    assert_eq!(bench.order(), [2000]);
+}
+
+#[test]
+fn one_object_that_fails_holds_up_no_other() {
+    let mut bench = Bench::up(1);
+    bench.push([0, 2000]);
+    let newest = bench.put();
+    bench.fail(newest, retry());
+    assert_eq!(bench.queue.down(), None);
+    assert_eq!(bench.order(), [0]);
+    assert_eq!(bench.wait(), BACKOFF.first);
+    // Alone in the queue, it fails again and again; each success of another in between keeps the target up.
+    for failures in 2..=5_u32 {
+        let bad = bench.put();
+        bench.fail(bad, retry());
+        bench.push([u64::from(failures) * 100_000]);
+        assert_eq!(bench.order(), [u64::from(failures) * 100_000]);
+        assert_eq!(bench.wait(), (BACKOFF.first * 2_u32.pow(failures - 1)).min(BACKOFF.cap));
+    }
+}
+
+#[test]
+fn a_target_that_nobody_answers_for_gets_one_probe_at_a_time() {
+    let mut bench = Bench::up(4);
+    bench.push((0..20_000).step_by(2000));
+    let (a, b) = (bench.put(), bench.put());
+    bench.fail(a, unreachable());
+    assert_eq!(bench.queue.down(), Some("nobody there"));
+    assert!(matches!(bench.queue.next(bench.now), Next::Wait(None)), "b is still on its way");
+    bench.fail(b, unreachable());
+    let mut pauses = Vec::new();
+    for _ in 0..6 {
+        pauses.push(bench.wait().as_millis());
+        bench.probe();
+        assert!(matches!(bench.queue.next(bench.now), Next::Wait(None)), "one at a time");
+        bench.queue.probed(&Err(unreachable()), bench.now, u16::MAX);
+    }
+    assert_eq!(pauses, [200, 400, 800, 1000, 1000, 1000]);
+    bench.wait();
+    bench.probe();
+    bench.queue.probed(&Ok(()), bench.now, 0);
+    assert_eq!(bench.queue.down(), None);
+    assert_eq!((bench.put(), bench.put(), bench.put(), bench.put()).0.object.start.utc().0, 18_000);
+}
+
+#[test]
+fn a_target_that_breaks_puts_is_tried_with_the_newest_object() {
+    let mut bench = Bench::up(1);
+    bench.push([0, 2000, 4000]);
+    for error in [retry(), retry()] {
+        let entry = bench.put();
+        bench.fail(entry, error);
+    }
+    assert_eq!(bench.queue.down(), Some("it broke"));
+    bench.wait();
+    let newest = bench.put();
+    assert_eq!(newest.object.start.utc().0, 4000, "although it had failed itself just now");
+    bench.done(newest, Outcome::Acknowledged);
+    assert_eq!(bench.queue.down(), None);
+    bench.now += BACKOFF.cap;
+    assert_eq!(bench.order(), [2000, 0]);
+    assert_eq!(bench.queue.pending(), 0);
+}
+
+#[test]
+fn slowing_down_is_obeyed_within_bounds_and_is_no_outage_at_first() {
+    let slow = |after| PutError::SlowDown { after, text: "503".into() };
+    for (after, pause) in [(None, 100), (Some(5), 5000), (Some(86_400), 30_000)] {
+        let mut bench = Bench::up(4);
+        bench.push([0, 2000]);
+        let entry = bench.put();
+        bench.fail(entry, slow(after.map(Duration::from_secs)));
+        assert_eq!(bench.queue.down(), None);
+        assert_eq!(bench.wait().as_millis(), pause);
+        let entry = bench.put();
+        bench.fail(entry, slow(None));
+        assert_eq!(bench.queue.down(), Some("503"));
+    }
+}
+
+#[test]
+fn a_misconfigured_target_is_down_at_once_and_recovers_when_it_is_put_right() {
+    let mut bench = Bench::up(4);
+    bench.push([0]);
+    let entry = bench.put();
+    bench.fail(entry, PutError::Misconfigured("no such bucket".into()));
+    assert_eq!(bench.queue.down(), Some("no such bucket"));
+    bench.wait();
+    bench.probe();
+    bench.queue.probed(&Ok(()), bench.now, 0);
+    bench.now += BACKOFF.cap;
+    assert_eq!(bench.order(), [0]);
+}
+
+#[test]
+fn what_is_refused_for_good_or_gone_is_not_tried_again() {
+    let mut bench = Bench::up(1);
+    bench.push([0, 2000]);
+    let entry = bench.put();
+    assert!(bench.done(entry, Outcome::Failed(PutError::GiveUp("too large".into()))));
+    let entry = bench.put();
+    assert!(bench.done(entry, Outcome::Gone));
+    assert_eq!((bench.queue.pending(), bench.queue.down()), (0, None));
+}
+
+#[test]
+fn a_full_queue_drops_the_oldest_segment_and_keeps_init_segments() {
+    let mut bench = Bench::up(1);
+    bench.queue.push(init(), None);
+    bench.push((1..WAITING_MAX as u64).map(|n| n * 2000));
+    let newer = WAITING_MAX as u64 * 2000;
+    assert_eq!(bench.queue.push(segment(newer), None), Some(segment(2000)));
+    // One that is older than all is the oldest itself.
+    assert_eq!(bench.queue.push(segment(0), None), Some(segment(0)));
+    assert_eq!(bench.queue.pending(), WAITING_MAX);
+    assert_eq!(bench.put().object.kind, Kind::Init);
+}
+
+#[test]
+fn bodies_stay_in_memory_only_within_a_bound_and_only_while_the_target_is_up() {
+    let body = Bytes::from(vec![0; BODIES_LEN_MAX / 2]);
+    let mut bench = Bench::up(4);
+    for start in [0, 2000, 4000] {
+        bench.queue.push(segment(start), Some(body.clone()));
+    }
+    // The third did not fit; it is the newest and the first to go.
+    let (third, second) = (bench.put(), bench.put());
+    assert!(third.body.is_none() && second.body.is_some());
+    bench.queue.push(segment(6000), Some(body.clone()));
+    assert!(bench.put().body.is_some(), "the second has left room");
+    bench.fail(second, unreachable());
+    bench.fail(third, unreachable());
+    bench.queue.push(segment(8000), Some(body.clone()));
+    bench.queue.probed(&Ok(()), bench.now, 0);
+    bench.now += BACKOFF.cap;
+    for _ in 0..4 {
+        assert!(bench.put().body.is_none());
+    }
+}
+
+#[test]
+fn pauses_are_jittered_between_half_and_all() {
+    for (failures, low, high) in
+        [(0, 50, 100), (1, 50, 100), (2, 100, 200), (5, 500, 1000), (u32::MAX, 500, 1000)]
+    {
+        assert_eq!(BACKOFF.pause(failures, 0).as_millis(), low);
+        assert_eq!(BACKOFF.pause(failures, u16::MAX).as_millis(), high);
+    }
+}
+
+/// Any order of pushes, answers and waiting: nothing is lost, nothing doubled, and once the target is well, all arrives.
+#[test]
+fn every_object_arrives_once_whatever_happens() {
+    for seed in 1..=200_u64 {
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut random = |below: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state % below
+        };
+        let mut bench = Bench::up(1 + random(4) as usize);
+        let (mut flying, mut arrived, mut pushed) = (Vec::new(), BTreeSet::new(), 0);
+        let mut probing = false;
+        for step in 0..400 {
+            let well = step >= 300;
+            if random(3) == 0 && !well {
+                bench.push([pushed * 2000]);
+                pushed += 1;
+            }
+            match bench.queue.next(bench.now) {
+                Next::Put(entry) => flying.push(entry),
+                Next::Probe => probing = true,
+                Next::Wait(Some(until)) if flying.is_empty() && !probing => bench.now = until,
+                Next::Wait(_) => {}
+            }
+            let error = match random(4) {
+                _ if well => None,
+                0 => None,
+                1 => Some(retry()),
+                2 => Some(unreachable()),
+                _ => Some(PutError::SlowDown { after: None, text: "slow".into() }),
+            };
+            if std::mem::take(&mut probing) {
+                bench.queue.probed(&error.map_or(Ok(()), Err), bench.now, random(65_536) as u16);
+            } else if !flying.is_empty() && random(2) == 0 {
+                let entry = flying.swap_remove(random(flying.len() as u64) as usize);
+                let name = entry.object.name.clone();
+                match error {
+                    Some(error) => bench.fail(entry, error),
+                    None => {
+                        bench.done(entry, Outcome::Acknowledged);
+                        assert!(arrived.insert(name), "seed {seed}: doubled");
+                    }
+                }
+            }
+        }
+        for entry in flying {
+            arrived.insert(entry.object.name.clone());
+            bench.done(entry, Outcome::Acknowledged);
+        }
+        for _ in 0..pushed + 10 {
+            match bench.queue.next(bench.now) {
+                Next::Put(entry) => {
+                    arrived.insert(entry.object.name.clone());
+                    bench.done(entry, Outcome::Acknowledged);
+                }
+                Next::Probe => bench.queue.probed(&Ok(()), bench.now, 0),
+                Next::Wait(Some(until)) => bench.now = until,
+                Next::Wait(None) => break,
+            }
+        }
+        assert_eq!((arrived.len() as u64, bench.queue.pending()), (pushed, 0), "seed {seed}");
+    }
+}
+
+// The tasks around the queue. Nothing below waits for a time to pass: each wait is for what must happen.
+
+/// What a [`Moody`] store does with a put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mood {
+    Well,
+    Refuses,
+    Hangs,
+    Breaks,
+}
+
+/// A memory store that can be told how to behave.
+struct Moody {
+    memory: Memory,
+    mood: watch::Sender<Mood>,
+}
+
+impl Moody {
+    fn new(mood: Mood) -> Arc<Moody> {
+        Arc::new(Moody { memory: Memory::default(), mood: watch::Sender::new(mood) })
+    }
+}
+
+impl Store for Moody {
+    fn put(&self, object: Object) -> Pending<'_, ()> {
+        let mood = *self.mood.borrow();
+        Box::pin(async move {
+            match mood {
+                Mood::Well => self.memory.put(object).await,
+                Mood::Refuses => Err(unreachable()),
+                Mood::Breaks => Err(retry()),
+                Mood::Hangs => pending().await,
+            }
+        })
+    }
+
+    fn create(&self, object: Object) -> Pending<'_, Created> {
+        Box::pin(async move {
+            self.put(object).await?;
+            Ok(Created::Written)
+        })
+    }
+
+    fn place(&self) -> String {
+        "a moody store".into()
+    }
+}
+
+fn fast() -> Limits {
+    Limits {
+        workers: 4,
+        put_deadline: Duration::from_millis(20),
+        backoff: Backoff { first: Duration::from_millis(1), cap: Duration::from_millis(5) },
+        check_every: Duration::from_millis(5),
+        check_deadline: Duration::from_secs(5),
+    }
+}
+
+fn start(
+    id: &str,
+    store: Arc<dyn Store>,
+    url: &str,
+    limits: Limits,
+) -> (Delivery, mpsc::Receiver<Ack>, Metrics) {
+    let (acks, received) = mpsc::channel(ACKS_MAX);
+    let metrics = Metrics::new();
+    let node = Node { id: id.parse().unwrap(), url: url.into() };
+    let figures = metrics.target(&id.parse().unwrap(), &node.id);
+    let client = crate::web::client().unwrap();
+    let delivery = Delivery::start(id.parse().unwrap(), node, store, acks, client, figures, limits);
+    (delivery, received, metrics)
+}
+
+/// Writes the object's four bytes to a spool directory.
+fn spooled(dir: &std::path::Path, object: Arc<ObjectRef>) -> Arc<ObjectRef> {
+    let mut object = Arc::unwrap_or_clone(object);
+    object.path = dir.join(object.name.replace('/', "_"));
+    std::fs::write(&object.path, "body").unwrap();
+    Arc::new(object)
+}
+
+async fn names(acks: &mut mpsc::Receiver<Ack>, count: usize) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for _ in 0..count {
+        let ack = acks.recv().await.unwrap();
+        assert!(names.insert(ack.object.name.clone()), "acknowledged twice");
+    }
+    names
+}
+
+async fn until(status: &mut watch::Receiver<Status>, up: bool) -> Status {
+    status
+        .wait_for(|status| status.up == up && (up || status.error.as_deref() != Some("it was not tried yet")))
+        .await
+        .unwrap()
+        .clone()
+}
+
+#[tokio::test]
+async fn a_dead_target_neither_delays_another_nor_the_caller_and_catches_up() {
+    let dir = tempfile::tempdir().unwrap();
+    for mood in [Mood::Refuses, Mood::Hangs, Mood::Breaks] {
+        let (good, bad) = (Moody::new(Mood::Well), Moody::new(mood));
+        let (a, mut a_acks, _) = start("a", good.clone(), "http://127.0.0.1:1", fast());
+        let (b, mut b_acks, _) = start("b", bad.clone(), "http://127.0.0.1:1", fast());
+        let objects: Vec<_> = (0..20).map(|n| spooled(dir.path(), segment(n * 2000))).collect();
+        for object in &objects {
+            a.enqueue(object.clone(), Some(Bytes::from_static(b"body")));
+            b.enqueue(object.clone(), None);
+        }
+        let all: BTreeSet<_> = objects.iter().map(|object| object.name.clone()).collect();
+        assert_eq!(names(&mut a_acks, 20).await, all, "{mood:?}");
+        assert_eq!(a.drain(Duration::from_secs(60)).await, 0);
+        let mut status = b.status();
+        assert!(until(&mut status, false).await.error.is_some());
+        assert!(b_acks.try_recv().is_err());
+        assert_eq!(b.pending(), 20);
+
+        bad.mood.send_replace(Mood::Well);
+        assert_eq!(names(&mut b_acks, 20).await, all, "{mood:?}");
+        until(&mut status, true).await;
+        assert_eq!(b.drain(Duration::from_secs(60)).await, 0);
+        assert_eq!(bad.memory.get(&objects[7].name).unwrap().body, &b"body"[..]);
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_dies_and_returns_while_idle_is_noticed() {
+    let store = Moody::new(Mood::Refuses);
+    let (delivery, _acks, metrics) = start("a", store.clone(), "http://127.0.0.1:1", fast());
+    let mut status = delivery.status();
+    assert_eq!(until(&mut status, false).await.error.as_deref(), Some("nobody there"));
+    store.mood.send_replace(Mood::Well);
+    assert_eq!(until(&mut status, true).await.error, None);
+    assert!(metrics.text().contains("railbird_target_up{target=\"a\"} 1"));
+}
+
+#[tokio::test]
+async fn an_object_that_the_spool_lost_is_passed_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let (delivery, mut acks, metrics) = start("a", Moody::new(Mood::Well), "http://127.0.0.1:1", fast());
+    let short = spooled(dir.path(), segment(2000));
+    std::fs::write(&short.path, "bo").unwrap();
+    for object in [segment(0), short, spooled(dir.path(), segment(4000))] {
+        delivery.enqueue(object, None);
+    }
+    assert_eq!(names(&mut acks, 1).await.pop_first().as_deref(), Some("t/s/4000.m4s"));
+    assert_eq!(delivery.drain(Duration::from_secs(60)).await, 0);
+    assert!(metrics.text().contains("railbird_target_puts_total{target=\"a\",result=\"gone\"} 2"));
+}
+
+#[tokio::test]
+async fn a_real_node_is_up_when_it_is_written_and_read_and_down_when_it_dies() {
+    let dir = tempfile::tempdir().unwrap();
+    let (access_key, secret_key) = (crate::config::Secret::new("key"), crate::config::Secret::new("secret"));
+    let credentials = Credentials { access_key: access_key.clone(), secret_key: secret_key.clone() };
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let server = NodeServer::start(listen, dir.path(), &["live"], &credentials).await.unwrap();
+    let limits = Limits { put_deadline: Duration::from_secs(20), ..fast() };
+    let store = S3::new(Place {
+        endpoint: Some(format!("http://{}", server.addr())),
+        region: "us-east-1".into(),
+        bucket: "live".into(),
+        prefix: String::new(),
+        path_style: true,
+        access_key,
+        secret_key,
+        connect_deadline: limits.put_deadline,
+        put_deadline: limits.put_deadline,
+    });
+    let url = format!("http://{}/live", server.addr());
+    let (delivery, mut acks, _) = start("a", Arc::new(store), &url, limits);
+    let (mut status, mut up) = (delivery.status(), delivery.up());
+    until(&mut status, true).await;
+    assert!(!*up.borrow(), "nothing was read yet");
+    delivery.enqueue(segment(0), Some(Bytes::from_static(b"body")));
+    names(&mut acks, 1).await;
+    up.wait_for(|up| *up).await.unwrap();
+    for _ in 0..2 {
+        server.set_up(false).await.unwrap();
+        // The read-back alone notices: nothing is put at the moment.
+        up.wait_for(|up| !*up).await.unwrap();
+        server.set_up(true).await.unwrap();
+        up.wait_for(|up| *up).await.unwrap();
+    }
+    // A refused put counts at once.
+    server.set_up(false).await.unwrap();
+    delivery.enqueue(spooled(dir.path(), segment(2000)), None);
+    let error = until(&mut status, false).await.error.unwrap();
+    assert!(error.contains("refuses connections"), "{error}");
+    server.set_up(true).await.unwrap();
+    names(&mut acks, 1).await;
+    up.wait_for(|up| *up).await.unwrap();
+}

@@ -1,0 +1,189 @@
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::IntoResponse;
+use railbird_core::time::UtcMs;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use super::*;
+
+const SECRET: &str = "origin-secret-0123456789";
+
+fn fast() -> Limits {
+    Limits {
+        deadline: Duration::from_secs(20),
+        repeat: Duration::from_millis(5),
+        backoff: Backoff { first: Duration::from_millis(1), cap: Duration::from_millis(5) },
+    }
+}
+
+/// An edge that checks signatures, answers as told (0: never), and says what it got.
+#[derive(Clone)]
+struct Fake {
+    status: Arc<AtomicU16>,
+    got: mpsc::UnboundedSender<(String, String)>,
+}
+
+async fn answer(State(fake): State<Fake>, request: Request) -> impl IntoResponse {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, STATE_LEN_MAX).await.unwrap();
+    let (path, header) = (parts.uri.path(), parts.headers[sign::HEADER].to_str().unwrap());
+    let checked = sign::verify(SECRET.as_bytes(), parts.method.as_str(), path, &body, clock::now(), header);
+    let status = match (checked, fake.status.load(Ordering::SeqCst)) {
+        (Err(_), _) => 401,
+        (Ok(_), 0) => std::future::pending().await,
+        (Ok(_), status) => status,
+    };
+    let _ = fake.got.send((path.into(), String::from_utf8(body.into()).unwrap()));
+    let status = http::StatusCode::from_u16(status).unwrap();
+    if status.is_success() {
+        return status.into_response();
+    }
+    (status, r#"{"error":{"code":"x","message":"do this"}}"#).into_response()
+}
+
+async fn fake(base: &str) -> (String, Fake, mpsc::UnboundedReceiver<(String, String)>) {
+    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap();
+    let url = format!("http://{}{base}", listener.local_addr().unwrap());
+    let (got, received) = mpsc::unbounded_channel();
+    let fake = Fake { status: Arc::new(AtomicU16::new(204)), got };
+    let router = Router::new().fallback(answer).with_state(fake.clone());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (url, fake, received)
+}
+
+fn pusher(edges: &[String], secret: &str, limits: &Limits) -> (EdgePush, Metrics) {
+    let metrics = Metrics::new();
+    let client = web::client().unwrap();
+    (EdgePush::start(edges, &Secret::new(secret), &client, &metrics, limits).unwrap(), metrics)
+}
+
+fn event(revision: u64) -> EventState {
+    EventState { event: "cup".parse().unwrap(), title: "Cup".into(), revision, channels: Vec::new() }
+}
+
+fn state(channel: &str, revision: u64) -> ChannelState {
+    ChannelState {
+        channel: channel.parse().unwrap(),
+        title: channel.into(),
+        revision,
+        updated: UtcMs(revision),
+        phase: railbird_core::state::Phase::Live,
+        segment_ms: 2000,
+        key_period_s: 3600,
+        nodes: Vec::new(),
+        renditions: Vec::new(),
+    }
+}
+
+async fn until(statuses: &mut watch::Receiver<Status>, ready: impl Fn(&Status) -> bool) -> Status {
+    statuses.wait_for(ready).await.unwrap().clone()
+}
+
+#[tokio::test]
+async fn every_document_reaches_every_edge_signed_at_its_own_path() {
+    let (a, _a, mut a_got) = fake("").await;
+    let (b, _b, mut b_got) = fake("/base").await;
+    let limits = Limits { repeat: Duration::from_secs(3600), ..fast() };
+    let (push, metrics) = pusher(&[a, b], SECRET, &limits);
+    push.publish_event(&event(1));
+    push.publish_state(&state("table-1", 1));
+    push.publish_state(&state("table-2", 1));
+    push.publish_score(&"table-1".parse().unwrap(), Bytes::from_static(b"{\"seq\":1}"));
+    for (got, base) in [(&mut a_got, ""), (&mut b_got, "/base")] {
+        let mut paths = BTreeMap::new();
+        for _ in 0..4 {
+            let (path, body) = got.recv().await.unwrap();
+            paths.insert(path, body);
+        }
+        let path = |rest: &str| format!("{base}/origin/v1/{rest}");
+        assert_eq!(paths[&path("channels/table-1/score")], "{\"seq\":1}");
+        let sent: ChannelState = serde_json::from_str(&paths[&path("channels/table-2/state")]).unwrap();
+        assert_eq!(sent, state("table-2", 1));
+        assert_eq!(serde_json::from_str::<EventState>(&paths[&path("event")]).unwrap(), event(1));
+    }
+    for (host, mut status) in push.statuses() {
+        until(&mut status, |status| status.up).await;
+        assert!(metrics.text().contains(&format!("railbird_edge_up{{edge=\"{host}\"}} 1")));
+    }
+}
+
+#[tokio::test]
+async fn the_latest_wins_and_unchanged_documents_are_repeated() {
+    let (url, _fake, mut got) = fake("").await;
+    let (push, _) = pusher(&[url], SECRET, &fast());
+    let mut last = 0;
+    for revision in 1..=50 {
+        push.publish_event(&event(revision));
+    }
+    while last < 50 {
+        let (_, body) = got.recv().await.unwrap();
+        let revision = serde_json::from_str::<EventState>(&body).unwrap().revision;
+        assert!(revision >= last, "older after newer");
+        last = revision;
+    }
+    for _ in 0..3 {
+        let (_, body) = got.recv().await.unwrap();
+        assert_eq!(serde_json::from_str::<EventState>(&body).unwrap().revision, 50);
+    }
+}
+
+#[tokio::test]
+async fn an_edge_that_refuses_breaks_or_hangs_delays_no_other_and_recovers() {
+    let (good, _good, mut good_got) = fake("").await;
+    for (status, words) in [
+        (500, "it answers 500: do this"),
+        (413, "it refuses the event (413: do this)"),
+        (404, "is this the URL of a Railbird edge"),
+        (0, "no answer within"),
+    ] {
+        let (bad, fake, mut got) = fake("").await;
+        fake.status.store(status, Ordering::SeqCst);
+        let deadline = if status == 0 { Duration::from_millis(20) } else { fast().deadline };
+        let (push, _) = pusher(&[bad, good.clone()], SECRET, &Limits { deadline, ..fast() });
+        let mut statuses = push.statuses();
+        push.publish_event(&event(7));
+        until(&mut statuses[1].1, |status| status.up).await;
+        good_got.recv().await.unwrap();
+        let error = |status: &Status| status.error.as_ref().is_some_and(|error| error.contains(words));
+        assert!(!until(&mut statuses[0].1, error).await.up);
+        fake.status.store(200, Ordering::SeqCst);
+        until(&mut statuses[0].1, |status| status.up).await;
+        let body = got.recv().await.unwrap().1;
+        assert_eq!(serde_json::from_str::<EventState>(&body).unwrap().revision, 7);
+    }
+}
+
+#[tokio::test]
+async fn another_secret_and_nobody_there_are_told_apart() {
+    let (url, _fake, _got) = fake("").await;
+    let (push, _) = pusher(&[url, "http://127.0.0.1:1".into()], "another-secret-0123456789", &fast());
+    push.publish_event(&event(1));
+    let mut statuses = push.statuses();
+    let refused =
+        until(&mut statuses[0].1, |s| s.error.as_ref().is_some_and(|e| e.contains("signature"))).await;
+    let error = refused.error.unwrap();
+    assert!(error.contains("secrets.origin") && !error.contains("another-secret"), "{error}");
+    let nobody = until(&mut statuses[1].1, |s| s.error.as_ref().is_some_and(|e| e.contains("refused"))).await;
+    assert!(!nobody.up);
+}
+
+#[tokio::test]
+async fn what_no_edge_takes_is_not_sent() {
+    let (url, _fake, mut got) = fake("").await;
+    let (push, _) = pusher(&[url], SECRET, &fast());
+    push.publish_score(&"table-1".parse().unwrap(), vec![b' '; STATE_LEN_MAX + 1].into());
+    push.publish_score(&"table-2".parse().unwrap(), Bytes::from_static(b"{}"));
+    assert_eq!(got.recv().await.unwrap().0, "/origin/v1/channels/table-2/score");
+    let bad = EdgePush::start(
+        &["nonsense".into()],
+        &Secret::new(SECRET),
+        &web::client().unwrap(),
+        &Metrics::new(),
+        &fast(),
+    );
+    assert!(bad.is_err());
+}

@@ -1,0 +1,104 @@
+//! Accepts HTTP/1.1 connections and hands them to a service, within named bounds. What the API and the demo's nodes share.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tracing::{debug, warn};
+
+/// The most connections at a time; one more waits in the kernel's queue.
+const CONNECTIONS_MAX: usize = 1024;
+
+/// How long a client may take to send a request's head, and how long a connection may idle.
+const HEAD_DEADLINE: Duration = Duration::from_secs(15);
+
+/// How long requests in flight may take to end once shutdown began.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(5);
+
+/// After a failed accept (too many open files), how long to let others close theirs.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until `stop` becomes true, then lets requests in flight end. Dropping the future closes the socket and every
+/// connection at once.
+pub(crate) async fn serve<S, B>(listener: TcpListener, service: S, mut stop: watch::Receiver<bool>)
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        tokio::select! {
+            () = stopped(&mut stop) => break,
+            _ = connections.join_next(), if connections.len() >= CONNECTIONS_MAX => {}
+            accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(connection(stream, service.clone(), stop.clone()));
+                }
+                Err(error) => {
+                    warn!("can't accept a connection: {error}");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+        }
+    }
+    drop(listener);
+    let drained = async { while connections.join_next().await.is_some() {} };
+    if timeout(DRAIN_DEADLINE, drained).await.is_err() {
+        debug!("closing connections that were still busy at shutdown");
+    }
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // Whoever drops the sender without a word wants no more than who says stop.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+async fn connection<S, B>(stream: TcpStream, service: S, mut stop: watch::Receiver<bool>)
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send + 'static,
+    S::Future: Send,
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
+    let _ = stream.set_nodelay(true);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_DEADLINE)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    let ended: Option<Result<(), hyper::Error>> = {
+        let stop = pin!(stopped(&mut stop));
+        select_first(connection.as_mut(), stop).await
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        debug!("a connection ended early: {error}");
+    }
+}
+
+/// The output of `first`, or `None` where `second` was ready before.
+async fn select_first<T>(first: impl Future<Output = T>, second: impl Future<Output = ()>) -> Option<T> {
+    tokio::select! {
+        output = first => Some(output),
+        () = second => None,
+    }
+}

@@ -1,0 +1,23 @@
+//! Railbird's origin: ingest from venue encoders, packaging, score, delivery to several targets, and the embedded edge.
+//!
+//! What decides is in `railbird-core`, without I/O; here are the sockets, the disk and the tasks around it. Nothing
+//! downstream of the local disk can slow an ingest, a score feed or a recording.
+
+pub mod api;
+pub mod clock;
+pub mod config;
+pub mod delivery;
+pub mod demo;
+pub mod driver;
+pub mod edge_host;
+pub mod edge_push;
+mod http_server;
+pub mod ingest;
+pub mod pass;
+pub mod publisher;
+pub mod score;
+pub mod serve;
+pub mod spool;
+pub mod store;
+pub mod telemetry;
+pub mod web;

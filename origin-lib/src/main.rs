@@ -1,0 +1,143 @@
+//! The `railbird` binary: the origin, and the tools of the crew around it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use railbird_origin::config::Config;
+use railbird_origin::{demo, pass, publisher, serve, telemetry};
+
+/// Live sport from a venue table to the people who hold a pass.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the origin.
+    Serve {
+        /// The configuration; infra/railbird.example.toml shows every key.
+        #[arg(long, value_name = "FILE", default_value = "railbird.toml")]
+        config: PathBuf,
+    },
+    /// Check a configuration and say what is wrong, by key and line.
+    CheckConfig {
+        /// The configuration.
+        #[arg(long, value_name = "FILE", default_value = "railbird.toml")]
+        config: PathBuf,
+    },
+    /// Publish an FLV file by RTMP, over and over, at real speed.
+    Publish {
+        /// An FLV file with H.264 and AAC, or `clip` for the bundled clip.
+        file: PathBuf,
+        /// Where to, with the stream key: rtmp://host/live/KEY.
+        url: String,
+    },
+    /// Run everything on this machine: two nodes, an edge, a feed and a match.
+    Demo(demo::Options),
+    /// Turn a node of a running demo down or up.
+    DemoControl {
+        /// The file that the demo wrote (its own --ready-file).
+        #[arg(long, value_name = "FILE")]
+        ready_file: PathBuf,
+        #[command(subcommand)]
+        what: DemoControl,
+    },
+    /// Passes: the right to watch.
+    Pass {
+        #[command(subcommand)]
+        what: Pass,
+    },
+}
+
+#[derive(Subcommand)]
+enum DemoControl {
+    /// A node: where viewers read.
+    Node {
+        /// Its name: a or b.
+        node: String,
+        /// What it shall be.
+        state: Switch,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Switch {
+    /// It refuses every connection.
+    Down,
+    /// It works.
+    Up,
+}
+
+#[derive(Subcommand)]
+enum Pass {
+    /// Issue a pass, or replace the one of the same address, at every configured edge. The password is read from the
+    /// environment variable RAILBIRD_PASSWORD, or from standard input.
+    Issue(Issue),
+}
+
+#[derive(Args)]
+struct Issue {
+    /// The origin's configuration: it names the edges and the admin secret.
+    #[arg(long, value_name = "FILE", default_value = "railbird.toml")]
+    config: PathBuf,
+    /// E-mail address of the pass holder.
+    #[arg(long)]
+    email: String,
+    /// A channel that the pass covers; may be repeated. Without it: all.
+    #[arg(long = "channel", value_name = "CHANNEL")]
+    channels: Vec<String>,
+    /// How long the pass is valid from now, in days.
+    #[arg(long, default_value_t = 30)]
+    days: u32,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(run(cli.command)));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("railbird: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Serve { config } => {
+            let config = Config::load(&config)?;
+            telemetry::init_logs()?;
+            serve::run(config).await
+        }
+        Command::CheckConfig { config } => {
+            let loaded = Config::load(&config)?;
+            let (channels, targets) = (loaded.channels.len(), loaded.targets.len());
+            println!("{}: good: {channels} channel(s), {targets} target(s)", config.display());
+            Ok(())
+        }
+        Command::Publish { file, url } => {
+            telemetry::init_logs()?;
+            publisher::run(&file, &url).await
+        }
+        Command::Demo(options) => {
+            telemetry::init_logs()?;
+            demo::run(options).await
+        }
+        Command::DemoControl { ready_file, what: DemoControl::Node { node, state } } => {
+            demo::control::command(&ready_file, &node, matches!(state, Switch::Up)).await
+        }
+        Command::Pass { what: Pass::Issue(issue) } => {
+            let config = Config::load(&issue.config)?;
+            pass::issue(&config, &issue.email, &issue.channels, issue.days).await
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Where objects are written: one put, and the class of its error. Whoever calls owns retry (`delivery` does).
+//!
+//! [`S3`] speaks the S3 API (AWS, R2, Garage, MinIO, …); [`Memory`] keeps objects for tests. Both pass one conformance
+//! suite. [`server`] is an S3 server on a directory, for the demo and for tests.
+
+mod memory;
+mod s3;
+pub mod server;
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+pub use memory::Memory;
+pub use s3::{Place, S3};
+
+/// What a [`Store`] answers with, later.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, PutError>> + Send + 'a>>;
+
+/// How media objects may be cached: they never change (DESIGN.md, invariant 3).
+pub const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+
+/// What is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// Its name, from [`railbird_core::object`].
+    pub name: String,
+    /// Its bytes; shared, not copied, where several targets get the same object.
+    pub body: Bytes,
+    /// `Content-Type`.
+    pub content_type: &'static str,
+    /// `Cache-Control`.
+    pub cache_control: &'static str,
+}
+
+impl Object {
+    /// A media object. Nodes see ciphertext, so that its type says nothing more than the container.
+    pub fn media(name: String, body: Bytes) -> Object {
+        Object { name, body, content_type: "video/mp4", cache_control: IMMUTABLE }
+    }
+}
+
+/// What became of a conditional create.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// The object was written. A store that ignores the condition says so for an existing object as well.
+    Written,
+    /// There was an object of this name already; it was not touched.
+    Exists,
+    /// The store refuses the condition as such; nothing was written.
+    NotOffered,
+}
+
+/// A bucket, or what stands for one.
+pub trait Store: Send + Sync {
+    /// Writes the object, over one of the same name.
+    fn put(&self, object: Object) -> Pending<'_, ()>;
+
+    /// Writes the object unless there is one of this name.
+    fn create(&self, object: Object) -> Pending<'_, Created>;
+
+    /// Where this is, for people: `bucket "x" at https://…`.
+    fn place(&self) -> String;
+}
+
+/// Why a put failed, by what the caller can do. The texts are sentences for a person and hold no secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PutError {
+    /// Nobody answers there: try again later; it counts for every object.
+    #[error("{0}")]
+    Unreachable(String),
+    /// It failed, and may work the next time.
+    #[error("{0}")]
+    Retry(String),
+    /// The store asks for fewer requests.
+    #[error("{text}")]
+    SlowDown {
+        /// How long it wants us to wait, where it says so.
+        after: Option<Duration>,
+        /// What it said.
+        text: String,
+    },
+    /// It will fail until a person changes something.
+    #[error("{0}")]
+    Misconfigured(String),
+    /// This object is refused for good.
+    #[error("{0}")]
+    GiveUp(String),
+}
+
+/// What a store was found to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Findings {
+    /// A second create of the same name was refused.
+    pub conditional_create: bool,
+}
+
+/// The object by which a store is tried: always the same bytes, so that any number of origins may write it.
+const PROBE: &str = "railbird-probe.txt";
+
+/// Tries a store as delivery will use it: does the bucket exist, do the credentials let us write, is a conditional
+/// create honoured?
+pub async fn probe(store: &dyn Store) -> Result<Findings, PutError> {
+    let object = Object {
+        name: PROBE.into(),
+        body: Bytes::from_static(b"Written by a Railbird origin at start, to see whether it can.\n"),
+        content_type: "text/plain",
+        cache_control: "no-store",
+    };
+    let conditional_create = match store.create(object.clone()).await? {
+        Created::Exists => true,
+        Created::Written => store.create(object).await? == Created::Exists,
+        Created::NotOffered => {
+            store.put(object).await?;
+            false
+        }
+    };
+    Ok(Findings { conditional_create })
+}

@@ -1,0 +1,47 @@
+// Pictures of the pages: `node shots.mjs READY.json OUTDIR`. `demo.png` is the README's.
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { browser, logIn, open, openFirstChannel, ready } from "./viewer.mjs";
+
+const SCREENS = {
+  wide: { viewport: { width: 1280, height: 860 } },
+  phone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true },
+  "phone-side": { viewport: { width: 844, height: 390 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true },
+};
+
+const [path, out] = process.argv.slice(2);
+if (path === undefined || out === undefined) {
+  console.error("usage: node shots.mjs READY.json OUTDIR");
+  process.exit(2);
+}
+const demo = await ready(path);
+await mkdir(out, { recursive: true });
+const chromium = await browser();
+try {
+  for (const [screen, options] of Object.entries(SCREENS)) {
+    for (const scheme of ["light", "dark"]) {
+      const context = await chromium.newContext({ ...options, colorScheme: scheme });
+      const { page, faults } = await open(context);
+      const shot = (name) => page.screenshot({ path: join(out, `${name}-${screen}-${scheme}.png`) });
+      await page.goto(new URL("/login", demo.edge).href);
+      await page.getByTestId("email").waitFor();
+      await shot("login");
+      await logIn(page, demo);
+      await page.getByTestId("channel").first().waitFor();
+      await shot("home");
+      await openFirstChannel(page);
+      await page.getByTestId("score").waitFor();
+      await shot("watch");
+      if (screen === "wide" && scheme === "light") {
+        await page.getByTestId("unmute").click();
+        await page.mouse.move(0, 0);
+        await page.evaluate(() => document.activeElement instanceof HTMLElement && document.activeElement.blur());
+        await page.screenshot({ path: join(out, "demo.png") });
+      }
+      for (const fault of faults) throw new Error(`${screen} ${scheme}: ${fault}`);
+      await context.close();
+    }
+  }
+} finally {
+  await chromium.close();
+}

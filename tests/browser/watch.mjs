@@ -1,0 +1,119 @@
+// A pass holder watches while a node dies: `node watch.mjs READY.json`.
+//
+// Logs in, opens the first channel, sees the score change, then takes down the node that serves the picture and watches
+// 20 seconds of media go by. Prints what it saw as JSON; exits 0 when there was no `waiting` event, no stall and another
+// node took over, else 1.
+import { PATIENCE_MS, browser, logIn, node, open, openFirstChannel, ready } from "./viewer.mjs";
+
+/** Seconds of media that must play without a stall once the node is down. */
+const WATCHED_S = 20;
+
+/** Runs before the page's own script: keeps what the media element says, apart from the player's own counters. */
+function record() {
+  const seen = [];
+  const figures = ["score-points-0", "score-points-1", "score-inning"];
+  const text = (id) => document.querySelector(`[data-testid="${id}"]`)?.textContent ?? "";
+  Object.defineProperties(window, { seen: { value: seen }, score: { value: () => figures.map(text).join(" ") } });
+  for (const type of ["waiting", "stalled", "playing", "pause", "error", "ended"]) {
+    // Captured on the document: media events don't bubble.
+    document.addEventListener(
+      type,
+      (event) => {
+        const video = event.target;
+        if (video instanceof HTMLVideoElement) {
+          seen.push({ type, media_s: video.currentTime, ready: video.readyState, at_ms: Math.round(performance.now()) });
+        }
+      },
+      true,
+    );
+  }
+}
+
+const facts = () => {
+  const { stats } = window.railbird;
+  return {
+    media_s: stats.mediaTime,
+    node: stats.node,
+    stalls: stats.stalls,
+    waiting: stats.waitingEvents,
+    retries: stats.retries,
+    reroutes: stats.reroutes,
+    segments: stats.segments,
+    buffered_s: stats.buffered,
+    latency_s: stats.latency,
+    playing_date: stats.playingDate,
+    seen: window.seen.length,
+  };
+};
+
+async function watch(path) {
+  const demo = await ready(path);
+  const report = { ok: false, problems: [] };
+  const problem = (text) => report.problems.push(text);
+  const chromium = await browser();
+  let killed = null;
+  try {
+    const context = await chromium.newContext({ viewport: { width: 1280, height: 800 } });
+    const { page, faults } = await open(context);
+    await page.addInitScript(record);
+    await logIn(page, demo);
+    await openFirstChannel(page);
+
+    await page.getByTestId("score").waitFor();
+    const first = await page.evaluate(() => window.score());
+    await page
+      .waitForFunction((was) => window.score() !== was, first, { timeout: 2 * PATIENCE_MS })
+      .catch(() => problem(`the score stayed "${first}"`));
+    report.score = { first, then: await page.evaluate(() => window.score()) };
+
+    const before = await page.evaluate(facts);
+    report.before = before;
+    killed = before.node;
+    const shown = await page.getByTestId("node").getAttribute("data-node");
+    if (shown !== killed) problem(`the page shows node ${shown}, the player uses ${killed}`);
+    await node(demo.origin, killed, "down");
+    // The media clock, not ours: a picture that stands still doesn't bring us nearer to the end.
+    await page
+      .waitForFunction(
+        (until) => {
+          const { stats } = window.railbird;
+          return stats.mediaTime >= until || stats.waitingEvents > 0 || stats.stalls > 0;
+        },
+        before.media_s + WATCHED_S,
+        { timeout: WATCHED_S * 1000 + PATIENCE_MS },
+      )
+      .catch(() => problem(`the picture did not get ${WATCHED_S} s further`));
+    const after = await page.evaluate(facts);
+    report.after = after;
+    report.events = (await page.evaluate(() => window.seen)).slice(before.seen);
+    report.errors = await page.evaluate(() => window.railbird.stats.errors);
+
+    for (const event of report.events) {
+      if (["waiting", "error", "pause", "ended"].includes(event.type)) problem(`${event.type} event at ${event.media_s} s`);
+    }
+    if (after.waiting > before.waiting) problem("the player counted a waiting event");
+    if (after.stalls > before.stalls) problem("hls.js reported a stall");
+    if (after.media_s - before.media_s < WATCHED_S) problem(`only ${after.media_s - before.media_s} s were played`);
+    if (after.node === killed) problem(`node ${killed} is down and still shown as the one in use`);
+    if (after.segments <= before.segments) problem("no segment was loaded after the node went down");
+    const now = await page.getByTestId("node").getAttribute("data-node");
+    if (now !== after.node) problem(`the page shows node ${now}, the player uses ${after.node}`);
+    for (const fault of faults) problem(fault);
+  } catch (error) {
+    problem(String(error?.message ?? error));
+  } finally {
+    if (killed !== null) await node(demo.origin, killed, "up").catch((error) => problem(String(error.message)));
+    await chromium.close();
+  }
+  report.ok = report.problems.length === 0;
+  return report;
+}
+
+const [path] = process.argv.slice(2);
+if (path === undefined) {
+  console.error("usage: node watch.mjs READY.json");
+  process.exit(2);
+}
+const report = await watch(path);
+console.log(JSON.stringify(report, null, 2));
+process.exitCode = report.ok ? 0 : 1;

@@ -1,0 +1,53 @@
+//! A feed all the way from messages to the boxes of its segments.
+
+use railbird_core::fmp4;
+use railbird_core::media::{FeedEvent, Tracks};
+use railbird_core::segment::{self, Input, Segmenter};
+use railbird_core::time::{MediaTime, UtcMs};
+use railbird_core::timeline::{self, Anchor, Timeline};
+
+use super::rtmp;
+
+const NOW: UtcMs = UtcMs(1_795_171_920_040);
+const SEGMENT_MS: u32 = 2000;
+
+/// Messages as in `flv-demux`. Segments must have something in them and follow one another, whatever the encoder's clock does.
+pub(super) fn feed(input: &[u8]) {
+    let (mut segmenter, mut timeline, mut last) = (Segmenter::new(SEGMENT_MS), None, MediaTime(0));
+    rtmp::messages(input, |event| {
+        match event {
+            FeedEvent::Video(config) => segmenter.handle(Input::Video(config)),
+            FeedEvent::Audio(config) => segmenter.handle(Input::Audio(config)),
+            FeedEvent::Frame(frame) => {
+                let timeline = timeline.get_or_insert_with(|| {
+                    Timeline::new(Anchor::from_arrival(&frame, NOW), MediaTime::default())
+                });
+                timeline.handle(frame, NOW);
+                while let Some(event) = timeline.poll() {
+                    segmenter.handle(match event {
+                        timeline::Event::Sample(sample) => Input::Sample(sample),
+                        timeline::Event::Jumped(_) => Input::Discontinuity,
+                    });
+                }
+            }
+        }
+        write(&mut segmenter, &mut last);
+    });
+    segmenter.finish();
+    write(&mut segmenter, &mut last);
+}
+
+fn write(segmenter: &mut Segmenter, last: &mut MediaTime) {
+    while let Some(event) = segmenter.poll() {
+        let segment::Event::Cut(cut) = event else { continue };
+        assert!(cut.duration > 0 && !(cut.video.is_empty() && cut.audio.is_empty()), "an empty segment");
+        assert!(cut.start > *last, "{} after {last}", cut.start);
+        assert_ne!(cut.tracks, Tracks::default());
+        *last = cut.start;
+        let media: usize = cut.video.iter().chain(&cut.audio).map(|sample| sample.data.len()).sum();
+        let mut bytes = fmp4::init(&cut.tracks);
+        let init = bytes.len();
+        fmp4::segment(&cut, fmp4::sequence(cut.start, SEGMENT_MS), &mut bytes);
+        assert!(bytes.len() >= init + media);
+    }
+}

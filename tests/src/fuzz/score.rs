@@ -1,0 +1,46 @@
+//! What comes from a scorekeeper.
+
+use railbird_core::id::{ChannelId, MatchId};
+use railbird_core::score::{self, Document, ENTRIES_MAX, Event, Log, Offer, Position};
+use railbird_core::time::UtcMs;
+
+/// An accepted event survives a trip through JSON.
+pub(super) fn event(input: &[u8]) {
+    let Ok(event) = Event::from_json(input) else { return };
+    let again = serde_json::to_vec(&event).ok().and_then(|json| Event::from_json(&json).ok());
+    assert_eq!(again, Some(event));
+}
+
+/// A match: an event in each line, offered where the log expects the next one. Whatever is taken leads to a document that
+/// its readers take.
+pub(super) fn log(input: &[u8]) {
+    let (mut log, mut seq) = (Log::new(), 1);
+    for line in input.split(|byte| *byte == b'\n') {
+        let Ok(event) = Event::from_json(line) else { continue };
+        let (position, before) = (Position { epoch: 1, seq }, log.state());
+        match log.offer(position, event.clone(), None) {
+            Offer::Accept => {
+                assert_eq!(log.offer(position, event, None), Offer::Same);
+                seq += 1;
+            }
+            Offer::Invalid(_) => assert_eq!(log.state(), before, "a refused event changed the score"),
+            other => assert!(matches!(other, Offer::Accept), "{other:?} at the expected position"),
+        }
+    }
+    let (Ok(channel), Ok(match_id)) = ("table-1".parse::<ChannelId>(), "final".parse::<MatchId>()) else {
+        return;
+    };
+    if let Some(document) = log.document(channel, match_id, seq, UtcMs(1), score::shifted(-1500)) {
+        assert!(document.entries.len() <= ENTRIES_MAX);
+        assert_eq!(document.check(), Ok(()));
+    }
+}
+
+/// An accepted document survives a trip through JSON, with its checks.
+pub(super) fn document(input: &[u8]) {
+    let Ok(document) = serde_json::from_slice::<Document>(input) else { return };
+    let checked = document.check();
+    let again = serde_json::to_vec(&document).and_then(|json| serde_json::from_slice::<Document>(&json));
+    assert_eq!(again.as_ref().ok().map(Document::check), Some(checked));
+    assert_eq!(again.ok(), Some(document));
+}

@@ -1,0 +1,144 @@
+//! What nobody should send.
+
+use super::Door;
+use super::ask::{Edge, Session, json_type};
+
+/// Only the exact paths are paths. A client or a host may resolve dot segments or turn backslashes round on the way,
+/// so such paths are asked without a session, which none of their readings may do without.
+pub(crate) async fn paths<D: Door>(edge: &Edge<'_, D>, session: &Session) {
+    let prefix = format!("/t/{}", session.token);
+    for path in [
+        "/live",
+        "/live/",
+        "/live/table-1",
+        "/live/table-1/",
+        "/live/table-1/main.m3u8/",
+        "/live/table-1/main.m3u8.",
+        "/live/table-1/MAIN.m3u8",
+        "/live/Table-1/main.m3u8",
+        "/live/-/main.m3u8",
+        "/live//main.m3u8",
+        "//live/table-1/main.m3u8",
+        "/live/table-1//main.m3u8",
+        "/live/table-1/a/b/source.m3u8",
+        "/live/table-1/a/.m3u8",
+        "/live/table%2d1/main.m3u8",
+        "/live/table-1%2Fmain.m3u8",
+        "/%6cive/table-1/main.m3u8",
+        "/live/table-1%00/main.m3u8",
+        "/live/table-1/main.m3u8%0d%0ax:y",
+        "/live/table-1/main.m3u8;x=y",
+        "/live/caf%C3%A9/main.m3u8",
+        "/key/table-1",
+        "/key/table-1/",
+        "/key/table-1/%31",
+        "/steer",
+        "/steer/",
+        "/steer/%2a",
+        "/x",
+        "/assets",
+        "/healthz/",
+        "/admin",
+        "/origin/v1",
+    ] {
+        edge.get(path, session).await.error(404, "not-found");
+        edge.get_plain(&format!("{prefix}{path}")).await.error(404, "not-found");
+    }
+    for path in [
+        "/t",
+        "/t/",
+        "/t/x",
+        "/t//live/table-1/main.m3u8",
+        &prefix,
+        &format!("{prefix}/"),
+        &"/x".repeat(1400),
+    ] {
+        edge.get(path, session).await.error(404, "not-found");
+    }
+    for path in [
+        "/live/../key/table-1/1",
+        "/live/%2e%2e/key/table-1/1",
+        "/live/./table-1/main.m3u8",
+        "/live/table-1/a/../main.m3u8",
+        "\\live\\table-1\\main.m3u8",
+        "/live/table-1\\main.m3u8",
+        "/t/x/../../live/table-1/main.m3u8",
+        "/api/../api/channels",
+    ] {
+        let path = if path.starts_with('/') { path.to_string() } else { format!("/{path}") };
+        let answer = edge.get_plain(&path).await;
+        let status = answer.response.status;
+        assert!([400, 401, 404].contains(&status), "{}: {status}", answer.asked());
+    }
+}
+
+/// Each address has its methods and names them.
+pub(crate) async fn methods<D: Door>(edge: &Edge<'_, D>, session: &Session) {
+    for (path, allow) in [
+        ("/", "GET, HEAD"),
+        ("/login", "GET, HEAD"),
+        ("/watch/table-1", "GET, HEAD"),
+        ("/healthz", "GET, HEAD"),
+        ("/api/channels", "GET, HEAD"),
+        ("/live/table-1/main.m3u8", "GET, HEAD"),
+        ("/live/table-1/a/source.m3u8", "GET, HEAD"),
+        ("/live/table-1/score.json", "GET, HEAD"),
+        ("/key/table-1/1", "GET, HEAD"),
+        ("/steer/table-1", "GET, HEAD"),
+        ("/api/login", "POST"),
+        ("/api/logout", "POST"),
+        ("/origin/v1/event", "PUT"),
+        ("/origin/v1/channels/table-1/state", "PUT"),
+        ("/origin/v1/channels/table-1/score", "PUT"),
+        ("/admin/v1/passes", "PUT"),
+    ] {
+        for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
+            if !allow.split(", ").any(|allowed| allowed == method) {
+                let answer = edge.ask(method, path, vec![session.cookie(), json_type()], "").await;
+                answer.error(405, "wrong-method").header("allow", allow);
+            }
+        }
+    }
+}
+
+/// Bytes without sense get an answer of the 4xx kind, and the edge goes on.
+pub(crate) async fn garbage<D: Door>(edge: &Edge<'_, D>, session: &Session) {
+    let mut noise = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut byte = || {
+        noise ^= noise << 13;
+        noise ^= noise >> 7;
+        noise ^= noise << 17;
+        noise.to_le_bytes()[3]
+    };
+    for len in 0..40 {
+        let body: Vec<u8> = (0..len * 7).map(|_| byte()).collect();
+        let token: String = (0..len * 11).map(|_| char::from(b'0' + byte() % 10)).collect();
+        let header = |name: &str, value: &str| (name.to_string(), value.to_string());
+        for (method, path) in [
+            ("POST", "/api/login"),
+            ("PUT", "/origin/v1/event"),
+            ("PUT", "/admin/v1/passes"),
+            ("GET", "/api/channels"),
+        ] {
+            let headers = vec![
+                json_type(),
+                header("cookie", &format!("__Host-railbird={token}; ==;;")),
+                header("railbird-signature", &format!("t={token},n={token},s={token}")),
+            ];
+            let body = if method == "GET" { Vec::new() } else { body.clone() };
+            let answer = edge.ask(method, path, headers, body).await;
+            assert!(
+                (400..500).contains(&answer.response.status),
+                "{}: {}",
+                answer.asked(),
+                answer.response.status
+            );
+        }
+        let answer = edge.get_plain(&format!("/t/{token}/live/table-1/main.m3u8")).await;
+        assert!([401, 404].contains(&answer.response.status), "{}", answer.asked());
+    }
+    // Nesting deeper than any parser's stack.
+    let deep = "[".repeat(4000);
+    edge.post("/api/login", &deep).await.error(400, "bad-request");
+    edge.get("/api/channels", session).await.status(200);
+}

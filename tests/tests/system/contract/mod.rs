@@ -1,0 +1,60 @@
+//! The edge's contract: what its public HTTP surface answers, on whichever host it runs.
+//!
+//! A host is started with [`VARIABLES`] and an empty store, is reached through a [`Door`], and must pass [`run`]. Only
+//! requests and responses count: pushes are signed as the origin and the operator sign them, tokens are minted with
+//! the known secret, and nothing looks into a store. The clock is the wall clock on both sides.
+
+mod ask;
+mod fixture;
+mod hostile;
+mod live;
+mod login;
+mod memory;
+mod pages;
+mod pushes;
+mod sessions;
+
+use railbird_edge::{Request, Response};
+
+/// The settings with which every host is started.
+pub(crate) const VARIABLES: &[(&str, &str)] = &[
+    ("master_secret", "contract master secret"),
+    ("session_secret", "contract session secret"),
+    ("origin_secret", "contract origin secret"),
+    ("admin_secret", "contract admin secret"),
+    ("session_ttl_s", "3600"),
+];
+
+/// A way to a running edge.
+pub(crate) trait Door {
+    /// Sends a request as it is, redirects not followed, and returns the response, header names in lower case. An
+    /// error is a failure of the way, not an answer of the edge.
+    async fn call(&self, request: Request) -> anyhow::Result<Response>;
+}
+
+/// Runs every case, in order, and panics with a readable message at the first difference.
+pub(crate) async fn run(door: &impl Door) {
+    let edge = ask::Edge::new(door);
+    pages::health(&edge).await;
+    pushes::before_the_first(&edge).await;
+    pushes::signatures(&edge).await;
+    pushes::refused_bodies(&edge).await;
+    pushes::taken_once(&edge).await;
+    login::refused(&edge).await;
+    let session = login::granted(&edge).await;
+    login::narrow(&edge).await;
+    sessions::cookie_or_path(&edge, &session).await;
+    sessions::refused(&edge).await;
+    live::channels(&edge, &session).await;
+    live::playlists(&edge, &session).await;
+    live::keys(&edge, &session).await;
+    live::score(&edge, &session).await;
+    live::a_node_goes_down(&edge, &session).await;
+    live::not_started(&edge, &session).await;
+    pages::shells(&edge, &session).await;
+    pages::redirects(&edge).await;
+    hostile::paths(&edge, &session).await;
+    hostile::methods(&edge, &session).await;
+    hostile::garbage(&edge, &session).await;
+    sessions::logout(&edge, &session).await;
+}

@@ -1,0 +1,30 @@
+//! The Spin component in the origin's embedded wasmtime.
+
+use railbird_origin::edge_host::{EdgeHost, EdgeHostConfig};
+
+use super::door::Http;
+use super::{artefact, static_files, static_files_are_served};
+use crate::contract::{self, VARIABLES};
+
+/// The contract on a store that is on disk, which includes the one in memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_component_keeps_the_contract() {
+    let component = artefact(
+        "RAILBIRD_EDGE_COMPONENT",
+        "wasm32-wasip2/wasm/railbird_edge_spin.wasm",
+        "cargo xtask build-edge spin",
+    );
+    let (assets, store) = (static_files(), tempfile::tempdir().unwrap());
+    let mut config = EdgeHostConfig::new(([127, 0, 0, 1], 0).into(), component);
+    config.assets = Some(assets.path().to_path_buf());
+    config.store_dir = Some(store.path().to_path_buf());
+    config.variables = VARIABLES.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let edge = EdgeHost::start(config).await.unwrap();
+    let door = Http(edge.addr());
+
+    contract::run(&door).await;
+    static_files_are_served(&door).await;
+    assert_eq!(edge.metrics().answered(5), 0, "no answer may be a failure of the host");
+    edge.shutdown().await;
+    assert!(tokio::net::TcpStream::connect(door.0).await.is_err(), "it no longer listens");
+}

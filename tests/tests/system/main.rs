@@ -1,0 +1,12 @@
+//! The system tests: one binary, a module for each subject.
+
+#[cfg(test)]
+mod browser;
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod hosts;
+#[cfg(test)]
+mod play;
