@@ -40,13 +40,11 @@ fn state(segments: u64) -> ChannelState {
         gap: false,
         on: 3,
     };
-    let node = |id: &str| Node {
-        id: id.parse().unwrap(),
-        url: format!("https://{id}.cdn.example/railbird"),
-        up: true,
-    };
+    let node = |id: &str| Node::new(id.parse().unwrap(), format!("https://{id}.cdn.example/railbird"), true);
     ChannelState {
         channel: "table-1".parse().unwrap(),
+        origin: "north".parse().unwrap(),
+        recording: "20261120t105200z".parse().unwrap(),
         title: "Table 1".into(),
         revision: 1,
         updated: NOW,

@@ -11,6 +11,7 @@ pub mod demo;
 pub mod driver;
 pub mod edge_host;
 pub mod edge_push;
+pub mod evidence;
 mod http_server;
 pub mod ingest;
 pub mod pass;

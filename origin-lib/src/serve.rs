@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
-use railbird_core::id::{ChannelId, RenditionId};
+use railbird_core::id::{ChannelId, RecordingId, RenditionId};
 use railbird_core::keys::MasterSecret;
 use railbird_core::package;
 use railbird_core::publish::{Book, Channel as BookChannel};
@@ -229,10 +229,11 @@ fn start_target(
 }
 
 fn book_channel(config: &Config, channel: &crate::config::Channel) -> BookChannel {
-    let node =
-        |target: &Target| NodeState { id: target.node.id.clone(), url: target.node.url.clone(), up: false };
+    let node = |target: &Target| NodeState::new(target.node.id.clone(), target.node.url.clone(), false);
     BookChannel {
         id: channel.id.clone(),
+        origin: config.origin.clone(),
+        recording: RecordingId::beginning(clock::now()),
         title: channel.title.clone(),
         segment_ms: channel.segment_ms,
         key_period_s: channel.key_period_s,

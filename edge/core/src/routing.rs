@@ -30,10 +30,9 @@ mod tests {
     use std::string::{String, ToString};
 
     fn nodes(text: &str) -> Vec<Node> {
-        let node = |name: &str| Node {
-            id: name.to_lowercase().parse().unwrap(),
-            url: format!("https://{name}.test"),
-            up: name.to_lowercase() == name,
+        let node = |name: &str| {
+            let id = name.to_lowercase();
+            Node::new(id.parse().unwrap(), format!("https://{name}.test"), id == name)
         };
         text.split_whitespace().map(node).collect()
     }

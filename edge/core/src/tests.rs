@@ -133,7 +133,7 @@ fn code(response: &Response) -> String {
 fn state(phase: &str, periods: &[u64]) -> Value {
     let segment = |period: &u64| json!({"start": period * PERIOD_S * 90_000, "duration": 180_000, "on": 1});
     json!({
-        "channel": "table-1", "title": "Table 1", "revision": NOW, "updated": NOW, "phase": phase,
+        "channel": "table-1", "origin": "north", "recording": "20261120t105200z", "title": "Table 1", "revision": NOW, "updated": NOW, "phase": phase,
         "segment_ms": 2000, "key_period_s": PERIOD_S,
         "nodes": [{"id": "a", "url": "https://a.test", "up": true}],
         "renditions": [{

@@ -9,6 +9,8 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::time::UtcMs;
+
 /// The longest identifier, in characters.
 pub const LEN_MAX: usize = 64;
 
@@ -107,11 +109,41 @@ id!(
     EventId,
     "an event id"
 );
+id!(
+    /// Names an origin: one of those that write the same channels.
+    OriginId,
+    "an origin id"
+);
+id!(
+    /// Names a recording of a channel: the UTC second in which it began, `20261121t184500z`.
+    RecordingId,
+    "a recording id"
+);
+
+impl RecordingId {
+    /// The name of a recording that begins at this instant.
+    pub fn beginning(at: UtcMs) -> RecordingId {
+        // 2026-11-21T18:45:00.000Z, to the second, without what separates and in lower case.
+        let plain = at.iso8601().chars().take(19).filter(char::is_ascii_alphanumeric).collect::<String>();
+        RecordingId(plain.to_ascii_lowercase() + "z")
+    }
+}
+
+id!(
+    /// Names a push: a destination that gets a channel by RTMP.
+    PushId,
+    "a push id"
+);
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::string::ToString;
+
+    #[test]
+    fn a_recording_is_named_after_its_second() {
+        assert_eq!(RecordingId::beginning(UtcMs(1_795_171_920_040)).as_str(), "20261120t105200z");
+    }
 
     #[test]
     fn only_path_safe_texts_are_identifiers() {

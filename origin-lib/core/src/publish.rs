@@ -8,7 +8,7 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::id::{ChannelId, RenditionId};
+use crate::id::{ChannelId, OriginId, RecordingId, RenditionId};
 use crate::object;
 use crate::state::{ChannelState, NODES_MAX, Node, Phase, Rendition, SEGMENTS_MAX, Segment};
 use crate::time::{MediaSpan, MediaTime, UtcMs};
@@ -27,6 +27,10 @@ const INITS_KEPT: usize = 64;
 pub struct Channel {
     /// The channel.
     pub id: ChannelId,
+    /// Which origin this is.
+    pub origin: OriginId,
+    /// The recording that is being made.
+    pub recording: RecordingId,
     /// What people call it.
     pub title: String,
     /// Segment duration in milliseconds.
@@ -269,6 +273,8 @@ impl Book {
         };
         ChannelState {
             channel: channel.id.clone(),
+            origin: channel.origin.clone(),
+            recording: channel.recording.clone(),
             title: channel.title.clone(),
             revision: self.revision,
             updated: now,

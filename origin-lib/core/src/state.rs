@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ChannelId, EventId, NodeId, RenditionId};
+use crate::id::{ChannelId, EventId, NodeId, OriginId, RecordingId, RenditionId};
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 
 /// The most nodes a channel can have: one bit each in [`Segment::on`].
@@ -59,6 +59,10 @@ pub enum Phase {
 pub struct ChannelState {
     /// The channel.
     pub channel: ChannelId,
+    /// Which origin says so. Several origins of one channel number it differently; a receiver merges what they say.
+    pub origin: OriginId,
+    /// The recording that is being made. Another one begins after the channel has ended.
+    pub recording: RecordingId,
     /// What people call it.
     pub title: String,
     /// Goes up with every snapshot, restarts of the origin included.
@@ -86,6 +90,73 @@ pub struct Node {
     pub url: String,
     /// Whether the origin can, at the moment, write to its target and read from it.
     pub up: bool,
+    /// How many viewers it shall get, in proportion to the other nodes' weights; 0: it is being drained.
+    #[serde(default = "weight_default")]
+    pub weight: u16,
+    /// What the origin's read-backs through the node found, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<NodeProbe>,
+}
+
+/// The weight of a node of which nothing is said.
+pub const WEIGHT_DEFAULT: u16 = 100;
+
+fn weight_default() -> u16 {
+    WEIGHT_DEFAULT
+}
+
+impl Node {
+    /// A node of the usual weight, with nothing read back yet.
+    pub fn new(id: NodeId, url: String, up: bool) -> Node {
+        Node { id, url, up, weight: WEIGHT_DEFAULT, probe: None }
+    }
+}
+
+/// What an origin's read-backs through a node found of late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeProbe {
+    /// Median time to the first byte, in milliseconds.
+    pub ttfb_ms: u32,
+    /// How long after its acknowledgement the newest object could be read, in milliseconds; as long as it can't, how long
+    /// that has been.
+    pub staleness_ms: u32,
+}
+
+/// The most recordings that a [`ReplayList`] names.
+pub const REPLAYS_MAX: usize = 64;
+
+/// The recordings of a channel that can be watched, oldest first. `PUT /origin/v1/channels/{channel}/replays`.
+///
+/// A recording's segments come in chapters, each a [`ChannelState`] of its own, pushed when it is complete and again when
+/// what it says has changed: `PUT /origin/v1/channels/{channel}/replays/{recording}/{chapter}`, chapters counted from 0.
+/// What follows the last chapter of a recording that is still being made is in the channel's own state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplayList {
+    /// The channel.
+    pub channel: ChannelId,
+    /// Which origin says so.
+    pub origin: OriginId,
+    /// Goes up with every change, restarts of the origin included.
+    pub revision: u64,
+    /// At most [`REPLAYS_MAX`].
+    pub replays: Vec<Replay>,
+}
+
+/// One recording, as lists show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replay {
+    /// Its name.
+    pub recording: RecordingId,
+    /// What people call it.
+    pub title: String,
+    /// Where its first segment starts.
+    pub start: MediaTime,
+    /// From there to the end of its last segment, gaps included.
+    pub duration: MediaSpan,
+    /// How many chapters it has so far.
+    pub chapters: u32,
+    /// The channel has ended: nothing will follow the last chapter.
+    pub ended: bool,
 }
 
 /// One rendition and its window of segments.

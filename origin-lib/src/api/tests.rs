@@ -52,6 +52,8 @@ async fn channels_are_told_with_and_without_a_state() {
     assert_eq!(body["channels"][0]["phase"], "waiting");
     channels.set(&ChannelState {
         channel: "table-1".parse().unwrap(),
+        origin: "north".parse().unwrap(),
+        recording: "20261120t105200z".parse().unwrap(),
         title: "Table 1".into(),
         revision: 1,
         updated: UtcMs(1_795_171_920_040),

@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use railbird_core::id::{ChannelId, EventId, NodeId, TargetId};
+use railbird_core::id::{ChannelId, EventId, NodeId, OriginId, TargetId};
 
 pub use read::Problem;
 pub use secret::Secret;
@@ -32,6 +32,8 @@ pub const EDGES_MAX: usize = 16;
 /// The whole configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// What this origin is called where several write the same channels.
+    pub origin: OriginId,
     /// Where the origin keeps its data.
     pub data_dir: PathBuf,
     /// Where encoders publish by RTMP.

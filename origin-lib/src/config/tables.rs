@@ -81,6 +81,10 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
     let root = Table::root(reader, document);
 
     let origin = root.table("origin");
+    let origin_id = match origin.text("id") {
+        Some(text) => origin.parsed(text, str::parse).map(|at| at.value),
+        None => "origin".parse().ok(),
+    };
     let data_dir = origin
         .text_needed("data_dir", "the directory for spool and score, for example \"/var/lib/railbird\"");
     let (segment_ms, key_period_s, dvr_s) =
@@ -133,6 +137,7 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
     let secrets = secrets(root.table("secrets"), has_embedded);
     root.end();
     Some(Config {
+        origin: origin_id?,
         data_dir: reader.path(&data_dir?.value),
         rtmp: rtmp?,
         api: api?,

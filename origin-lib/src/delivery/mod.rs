@@ -388,8 +388,8 @@ fn too_slow(shared: &Shared) -> PutError {
 }
 
 async fn probe(shared: Arc<Shared>) -> Job {
-    let result = timeout(shared.limits.put_deadline, store::probe(&*shared.store)).await;
-    Job::Probe(result.unwrap_or_else(|_| Err(too_slow(&shared))))
+    let answer = timeout(shared.limits.put_deadline, store::probe(&*shared.store)).await;
+    Job::Probe(answer.map_or_else(|_| Err(too_slow(&shared)), |answer| answer.result))
 }
 
 async fn put(shared: Arc<Shared>, mut entry: Entry) -> Job {
@@ -411,10 +411,10 @@ async fn put(shared: Arc<Shared>, mut entry: Entry) -> Job {
     };
     let began = Instant::now();
     let sent = shared.store.put(Object::media(object.name.clone(), body));
-    match timeout(shared.limits.put_deadline, sent).await {
-        Err(_) => Job::Put(entry, Outcome::Failed(too_slow(&shared))),
-        Ok(Err(error)) => Job::Put(entry, Outcome::Failed(error)),
-        Ok(Ok(())) => {
+    let answer = timeout(shared.limits.put_deadline, sent).await;
+    match answer.map_or_else(|_| Err(too_slow(&shared)), |answer| answer.result) {
+        Err(error) => Job::Put(entry, Outcome::Failed(error)),
+        Ok(()) => {
             let took = began.elapsed();
             shared.metrics.acknowledged(object.len, took);
             shared.newest.send_if_modified(|newest| {

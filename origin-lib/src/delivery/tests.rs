@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use super::*;
 use crate::store::server::{Credentials, NodeServer};
-use crate::store::{Created, Memory, Pending, Place, S3};
+use crate::store::{Answer, Created, Memory, Pending, Place, S3, Trace};
 use crate::telemetry::Metrics;
 
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(100), cap: Duration::from_secs(1) };
@@ -392,20 +392,18 @@ impl Store for Moody {
     fn put(&self, object: Object) -> Pending<'_, ()> {
         let mood = *self.mood.borrow();
         Box::pin(async move {
-            match mood {
-                Mood::Well => self.memory.put(object).await,
+            let result = match mood {
+                Mood::Well => self.memory.put(object).await.result,
                 Mood::Refuses => Err(unreachable()),
                 Mood::Breaks => Err(retry()),
                 Mood::Hangs => pending().await,
-            }
+            };
+            Answer { result, trace: Trace::default() }
         })
     }
 
     fn create(&self, object: Object) -> Pending<'_, Created> {
-        Box::pin(async move {
-            self.put(object).await?;
-            Ok(Created::Written)
-        })
+        Box::pin(async move { self.put(object).await.map(|()| Created::Written) })
     }
 
     fn place(&self) -> String {

@@ -252,6 +252,7 @@ fn configuration(
     });
     let edge = options.address(options.edge, 0, 8787)?;
     Ok(Config {
+        origin: "demo".parse()?,
         data_dir,
         rtmp: options.address(options.rtmp, 2, 1935)?,
         api: options.address(options.api, 1, 8080)?,

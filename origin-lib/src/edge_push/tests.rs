@@ -68,6 +68,8 @@ fn event(revision: u64) -> EventState {
 fn state(channel: &str, revision: u64) -> ChannelState {
     ChannelState {
         channel: channel.parse().unwrap(),
+        origin: "north".parse().unwrap(),
+        recording: "20261120t105200z".parse().unwrap(),
         title: channel.into(),
         revision,
         updated: UtcMs(revision),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::future::ready;
 use std::sync::{Mutex, PoisonError};
 
-use super::{Created, Object, Pending, Store};
+use super::{Answer, Created, Object, Pending, Store, Trace};
 
 /// Keeps every object. Honours conditional create.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ impl Memory {
 impl Store for Memory {
     fn put(&self, object: Object) -> Pending<'_, ()> {
         self.objects().insert(object.name.clone(), object);
-        Box::pin(ready(Ok(())))
+        Box::pin(ready(answer(())))
     }
 
     fn create(&self, object: Object) -> Pending<'_, Created> {
@@ -41,10 +41,14 @@ impl Store for Memory {
             objects.insert(object.name.clone(), object);
             Created::Written
         };
-        Box::pin(ready(Ok(created)))
+        Box::pin(ready(answer(created)))
     }
 
     fn place(&self) -> String {
         "memory".into()
     }
+}
+
+fn answer<T>(of: T) -> Answer<T> {
+    Answer { result: Ok(of), trace: Trace::default() }
 }

@@ -10,6 +10,7 @@ pub mod server;
 mod tests;
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -19,7 +20,38 @@ pub use memory::Memory;
 pub use s3::{Place, S3};
 
 /// What a [`Store`] answers with, later.
-pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, PutError>> + Send + 'a>>;
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Answer<T>> + Send + 'a>>;
+
+/// What came of a request, and how it went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer<T> {
+    /// What came of it.
+    pub result: Result<T, PutError>,
+    /// How it went.
+    pub trace: Trace,
+}
+
+/// How a request went, as far as it got: what a provider's support asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub struct Trace {
+    /// The address that was connected to.
+    pub peer: Option<SocketAddr>,
+    /// How long the name took to resolve. `None`: a connection was reused, or it did not get there; so with the next two.
+    pub dns: Option<Duration>,
+    /// How long TCP took to connect.
+    pub connect: Option<Duration>,
+    /// How long the TLS handshake took.
+    pub tls: Option<Duration>,
+    /// From the request's begin to the first byte of the answer.
+    pub first_byte: Option<Duration>,
+    /// From the request's begin to its end, good or bad.
+    pub total: Duration,
+    /// The HTTP status.
+    pub status: Option<u16>,
+    /// What the provider calls the request (`x-amz-request-id`, `cf-ray`, `x-request-id`…).
+    pub request_id: Option<String>,
+}
 
 /// How media objects may be cached: they never change (DESIGN.md, invariant 3).
 pub const IMMUTABLE: &str = "public, max-age=31536000, immutable";
@@ -104,20 +136,26 @@ const PROBE: &str = "railbird-probe.txt";
 
 /// Tries a store as delivery will use it: does the bucket exist, do the credentials let us write, is a conditional
 /// create honoured?
-pub async fn probe(store: &dyn Store) -> Result<Findings, PutError> {
+pub async fn probe(store: &dyn Store) -> Answer<Findings> {
     let object = Object {
         name: PROBE.into(),
         body: Bytes::from_static(b"Written by a Railbird origin at start, to see whether it can.\n"),
         content_type: "text/plain",
         cache_control: "no-store",
     };
-    let conditional_create = match store.create(object.clone()).await? {
-        Created::Exists => true,
-        Created::Written => store.create(object).await? == Created::Exists,
-        Created::NotOffered => {
-            store.put(object).await?;
-            false
-        }
-    };
-    Ok(Findings { conditional_create })
+    let found = |conditional_create| Findings { conditional_create };
+    let first = store.create(object.clone()).await;
+    match first.result {
+        Ok(Created::Exists) => Answer { result: Ok(found(true)), trace: first.trace },
+        Ok(Created::Written) => store.create(object).await.map(|second| found(second == Created::Exists)),
+        Ok(Created::NotOffered) => store.put(object).await.map(|()| found(false)),
+        Err(error) => Answer { result: Err(error), trace: first.trace },
+    }
+}
+
+impl<T> Answer<T> {
+    /// The same request, with what it means.
+    pub fn map<U>(self, mean: impl FnOnce(T) -> U) -> Answer<U> {
+        Answer { result: self.result.map(mean), trace: self.trace }
+    }
 }

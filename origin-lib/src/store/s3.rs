@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
@@ -16,7 +16,7 @@ use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 
-use super::{Created, Object, Pending, PutError, Store};
+use super::{Answer, Created, Object, Pending, PutError, Store, Trace};
 use crate::config::{Secret, Target};
 use crate::web::causes;
 
@@ -117,13 +117,18 @@ impl S3 {
 impl Store for S3 {
     fn put(&self, object: Object) -> Pending<'_, ()> {
         let request = self.request(object);
-        Box::pin(async move { self.send(request).await.map_err(|error| self.classify(&error)) })
+        Box::pin(async move {
+            let began = Instant::now();
+            let result = self.send(request).await.map_err(|error| self.classify(&error));
+            Answer { result, trace: Trace { total: began.elapsed(), ..Trace::default() } }
+        })
     }
 
     fn create(&self, object: Object) -> Pending<'_, Created> {
         let request = self.request(object).if_none_match("*");
         Box::pin(async move {
-            match self.send(request).await {
+            let began = Instant::now();
+            let result = match self.send(request).await {
                 Ok(()) => Ok(Created::Written),
                 Err(error) => match (status(&error), code(&error)) {
                     (Some(412), _) => Ok(Created::Exists),
@@ -132,7 +137,8 @@ impl Store for S3 {
                     }
                     _ => Err(self.classify(&error)),
                 },
-            }
+            };
+            Answer { result, trace: Trace { total: began.elapsed(), ..Trace::default() } }
         })
     }
 

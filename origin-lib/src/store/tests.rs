@@ -48,15 +48,15 @@ async fn conformance(store: &dyn Store, read: impl AsyncFn(&str) -> Option<Bytes
         // Written again, as a second origin does.
         ("table-1/source/1-0.m4s", b"again"),
     ] {
-        assert_eq!(store.put(object(name, body)).await, Ok(()), "{name}");
+        assert_eq!(store.put(object(name, body)).await.result, Ok(()), "{name}");
         assert_eq!(read(name).await.as_deref(), Some(body), "{name}");
     }
-    assert_eq!(store.create(object("anchor", b"mine")).await, Ok(Created::Written));
-    assert_eq!(store.create(object("anchor", b"yours")).await, Ok(Created::Exists));
+    assert_eq!(store.create(object("anchor", b"mine")).await.result, Ok(Created::Written));
+    assert_eq!(store.create(object("anchor", b"yours")).await.result, Ok(Created::Exists));
     assert_eq!(read("anchor").await.as_deref(), Some(&b"mine"[..]));
     assert_eq!(read("nothing").await, None);
     for _ in 0..2 {
-        assert_eq!(probe(store).await, Ok(Findings { conditional_create: true }));
+        assert_eq!(probe(store).await.result, Ok(Findings { conditional_create: true }));
     }
 }
 
@@ -94,7 +94,7 @@ async fn a_node_answers_viewers_as_a_cdn_does() {
     let dir = tempfile::tempdir().unwrap();
     let server = server(dir.path()).await;
     let store = S3::new(place(server.addr()));
-    store.put(object("t/s/1-0.m4s", b"0123456789")).await.unwrap();
+    store.put(object("t/s/1-0.m4s", b"0123456789")).await.result.unwrap();
     let client = reqwest::Client::new();
     let url = |path: &str| format!("http://{}{path}", server.addr());
     let header = |response: &reqwest::Response, name: &str| {
@@ -138,7 +138,7 @@ async fn a_node_goes_down_and_comes_up_on_the_same_port() {
     let dir = tempfile::tempdir().unwrap();
     let server = server(dir.path()).await;
     let store = S3::new(place(server.addr()));
-    store.put(object("t/s/1-0.m4s", b"x")).await.unwrap();
+    store.put(object("t/s/1-0.m4s", b"x")).await.result.unwrap();
     let mut open = TcpStream::connect(server.addr()).await.unwrap();
     open.write_all(b"GET /live/t/s/1-0.m4s HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     let mut first = [0];
@@ -149,12 +149,12 @@ async fn a_node_goes_down_and_comes_up_on_the_same_port() {
         server.set_up(false).await.unwrap();
         assert!(!server.is_up().await);
         assert!(TcpStream::connect(server.addr()).await.is_err());
-        let error = store.put(object("t/s/2-0.m4s", b"x")).await.unwrap_err();
+        let error = store.put(object("t/s/2-0.m4s", b"x")).await.result.unwrap_err();
         let PutError::Unreachable(text) = error else { panic!("{error:?}") };
         assert!(text.contains("refuses connections"), "{text}");
         server.set_up(true).await.unwrap();
         server.set_up(true).await.unwrap();
-        assert_eq!(store.put(object("t/s/2-0.m4s", b"x")).await, Ok(()));
+        assert_eq!(store.put(object("t/s/2-0.m4s", b"x")).await.result, Ok(()));
     }
     // The open connection was cut, not drained.
     let mut rest = Vec::new();
@@ -170,7 +170,7 @@ async fn a_wrong_configuration_is_told_in_a_sentence() {
         (Place { access_key: Secret::new("AKOTHER"), ..good.clone() }, "access_key"),
         (Place { secret_key: Secret::new("another secret"), ..good.clone() }, "secret_key"),
     ] {
-        let error = probe(&S3::new(place)).await.unwrap_err();
+        let error = probe(&S3::new(place)).await.result.unwrap_err();
         let PutError::Misconfigured(text) = error else { panic!("{error:?}") };
         assert!(text.contains(said) && !text.contains("another secret"), "{text}");
     }
@@ -228,7 +228,7 @@ async fn answers_are_classed_by_what_the_caller_can_do() {
     ] {
         let (address, connections) = counted(Some(response)).await;
         let store = S3::new(place(address));
-        let error = store.put(object("t/s/1-0.m4s", b"x")).await.unwrap_err();
+        let error = store.put(object("t/s/1-0.m4s", b"x")).await.result.unwrap_err();
         let found = match &error {
             PutError::SlowDown { after: Some(after), .. } => format!("slow {}", after.as_secs()),
             PutError::SlowDown { after: None, .. } => "slow".into(),
@@ -247,16 +247,16 @@ async fn answers_are_classed_by_what_the_caller_can_do() {
 #[tokio::test]
 async fn a_server_that_never_answers_costs_the_deadline_and_no_more() {
     let store = S3::new(Place { put_deadline: Duration::from_millis(50), ..place(canned(None).await) });
-    let error = store.put(object("t/s/1-0.m4s", b"x")).await.unwrap_err();
+    let error = store.put(object("t/s/1-0.m4s", b"x")).await.result.unwrap_err();
     assert!(matches!(&error, PutError::Retry(text) if text.contains("within 50 ms")), "{error:?}");
 }
 
 #[tokio::test]
 async fn a_store_that_ignores_or_refuses_the_condition_is_found_out() {
     let ignores = canned(Some("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")).await;
-    assert_eq!(probe(&S3::new(place(ignores))).await, Ok(Findings { conditional_create: false }));
+    assert_eq!(probe(&S3::new(place(ignores))).await.result, Ok(Findings { conditional_create: false }));
     let refuses = S3::new(place(
         canned(Some("HTTP/1.1 501 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")).await,
     ));
-    assert_eq!(refuses.create(object("x", b"")).await, Ok(Created::NotOffered));
+    assert_eq!(refuses.create(object("x", b"")).await.result, Ok(Created::NotOffered));
 }

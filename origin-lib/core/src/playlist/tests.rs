@@ -8,7 +8,7 @@ use std::string::ToString;
 const START: UtcMs = UtcMs(1_795_171_920_040);
 
 fn node(id: &str) -> Node {
-    Node { id: id.parse().unwrap(), url: std::format!("https://{id}.example/media"), up: true }
+    Node::new(id.parse().unwrap(), std::format!("https://{id}.example/media"), true)
 }
 
 fn ids(ids: &[&str]) -> Vec<NodeId> {
@@ -27,6 +27,8 @@ fn state() -> ChannelState {
     };
     ChannelState {
         channel: "table-1".parse().unwrap(),
+        origin: "north".parse().unwrap(),
+        recording: "20261120t105200z".parse().unwrap(),
         title: "Table 1".to_string(),
         revision: 1,
         updated: START,

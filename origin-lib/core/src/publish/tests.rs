@@ -6,9 +6,11 @@ use std::vec;
 const NOW: UtcMs = UtcMs(1_795_171_920_000);
 
 fn book(window_s: u32) -> Book {
-    let node = |id: &str| Node { id: id.parse().unwrap(), url: std::format!("http://{id}"), up: true };
+    let node = |id: &str| Node::new(id.parse().unwrap(), std::format!("http://{id}"), true);
     let channel = Channel {
         id: "t".parse().unwrap(),
+        origin: "north".parse().unwrap(),
+        recording: "20261120t105200z".parse().unwrap(),
         title: "T".to_string(),
         segment_ms: 2000,
         key_period_s: 60,

@@ -50,7 +50,7 @@ pub(crate) fn state(channel: &str, revision: u64, now: UtcMs, up: [bool; 2]) -> 
         json!({"start": start, "duration": u64::from(SEGMENT_MS) * 90, "on": on, "gap": n == 5})
     };
     json!({
-        "channel": channel,
+        "channel": channel, "origin": "north", "recording": "20261120t105200z",
         "title": format!("Channel {channel}"),
         "revision": revision,
         "updated": now,
