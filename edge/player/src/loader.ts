@@ -14,7 +14,7 @@ import type {
   PlaylistLoaderConstructor,
 } from "hls.js";
 import type { NodeBook, Place } from "./nodes";
-import type { Objects, Wanted } from "./objects";
+import { type Objects, onePathway, type Wanted } from "./objects";
 
 /** How long a place may send no byte before the next is asked, in milliseconds: the first time, and later. */
 export const SILENCE_MS_MAX = 2_500;
@@ -202,7 +202,10 @@ export function fragmentLoader(
   };
 }
 
-/** Makes the class for hls.js' `pLoader`: media playlists with one URL for each object (see {@link Objects}). */
+/**
+ * Makes the class for hls.js' `pLoader`: media playlists with one URL for each object (see {@link Objects}), multivariant
+ * playlists with one pathway (see {@link onePathway}).
+ */
 export function playlistLoader(objects: Objects, Inner: InnerLoader): PlaylistLoaderConstructor {
   return class extends Inner {
     override load(context: LoaderContext, config: LoaderConfiguration, callbacks: LoaderCallbacks<LoaderContext>): void {
@@ -210,7 +213,7 @@ export function playlistLoader(objects: Objects, Inner: InnerLoader): PlaylistLo
         ...callbacks,
         onSuccess(response, stats, of, details) {
           const { data } = response;
-          callbacks.onSuccess(typeof data === "string" ? { ...response, data: objects.rewrite(data) } : response, stats, of, details);
+          callbacks.onSuccess(typeof data === "string" ? { ...response, data: objects.rewrite(onePathway(data)) } : response, stats, of, details);
         },
       });
     }

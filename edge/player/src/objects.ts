@@ -9,6 +9,36 @@ export const OBJECT_BASE = "https://object.invalid";
 /** The most objects whose place is remembered; the oldest are forgotten. */
 export const OBJECTS_MAX = 8_192;
 
+/** The line before a variant's URI, and the pathway that it names. */
+const VARIANT = /^#EXT-X-STREAM-INF:/;
+const PATHWAY = /[:,]PATHWAY-ID="([^"]*)"/;
+
+/**
+ * A multivariant playlist with its first pathway only, and without steering.
+ *
+ * The edge's media playlists name a live node whichever pathway they are for, and the segment loader asks the others, so
+ * that nothing is gained by a change of pathway. hls.js 1.7 loses by it: a segment that is under way at that moment is
+ * dropped and then taken for a gap ("Found no media"), and the picture stands still.
+ */
+export function onePathway(playlist: string): string {
+  let first: string | null = null;
+  let skipped = false;
+  const kept = playlist.split("\n").filter((line) => {
+    if (line.startsWith("#EXT-X-CONTENT-STEERING:")) return false;
+    if (VARIANT.test(line)) {
+      const pathway = PATHWAY.exec(line)?.[1] ?? "";
+      first ??= pathway;
+      skipped = pathway !== first;
+      return !skipped;
+    }
+    // The variant's URI is the next line that is no tag.
+    const own = skipped && line !== "" && !line.startsWith("#");
+    if (own) skipped = false;
+    return !own;
+  });
+  return kept.join("\n");
+}
+
 /** An object that hls.js asks for. */
 export interface Wanted {
   /** Its name at every node; `null` where the URL isn't one of an object. */

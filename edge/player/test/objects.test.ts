@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { OBJECT_BASE, OBJECTS_MAX, Objects } from "../src/objects";
+import { OBJECT_BASE, OBJECTS_MAX, Objects, onePathway } from "../src/objects";
 
 const playlist = (base: string, query = "") => `#EXTM3U
 #EXT-X-TARGETDURATION:2
@@ -22,6 +22,20 @@ test("a playlist reads the same whichever node it points to", () => {
     const name = "table-1/source/897585960-1040.m4s";
     assert.deepEqual(objects.find(`${OBJECT_BASE}/${name}`), { name, url: `${base}/${name}${query}` });
   }
+});
+
+test("hls.js sees the first pathway only, and no steering", () => {
+  const variant = (pathway: string, rendition: string) =>
+    `#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS="avc1.64001f,mp4a.40.2",PATHWAY-ID="${pathway}"\n${pathway}/${rendition}.m3u8\n`;
+  const head = "#EXTM3U\n#EXT-X-VERSION:7\n";
+  const steering = '#EXT-X-CONTENT-STEERING:SERVER-URI="../../steer/table-1",PATHWAY-ID="b"\n';
+  const two = (pathway: string) => variant(pathway, "source") + variant(pathway, "low");
+  assert.equal(onePathway(head + steering + two("b") + two("a")), head + two("b"));
+  assert.equal(onePathway(head + two("a")), head + two("a"));
+  const media = playlist("https://a.example");
+  assert.equal(onePathway(media), media);
+  const plain = `${head}#EXT-X-STREAM-INF:BANDWIDTH=1\nx.m3u8\n`;
+  assert.equal(onePathway(plain), plain);
 });
 
 test("what is no object of the channel stays as it is", () => {
