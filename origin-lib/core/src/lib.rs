@@ -14,7 +14,8 @@
 //! | [`fmp4`] | the boxes of an init segment and of a segment |
 //! | [`object`], [`keys`] | what an object is called and with which key it is encrypted |
 //! | [`package`] | the walk through the rooms above, from frames to objects |
-//! | [`publish`] | what is sent to which target next, and what may be listed |
+//! | [`recording`] | what a recording's journal says: every object, its hash, who has it |
+//! | [`publish`] | what may be listed |
 //! | [`state`], [`playlist`] | the snapshot that the edge gets, and the text made from it |
 //! | [`score`] | the score log and what is shown of it |
 //! | [`sign`] | how the origin and the operator prove who they are to the edge |
@@ -30,6 +31,7 @@ extern crate std;
 pub mod codec;
 pub mod flv;
 pub mod fmp4;
+pub mod hash;
 pub mod hex;
 pub mod id;
 pub mod keys;
@@ -38,6 +40,7 @@ pub mod object;
 pub mod package;
 pub mod playlist;
 pub mod publish;
+pub mod recording;
 pub mod rtmp;
 pub mod score;
 pub mod segment;

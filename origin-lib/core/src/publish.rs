@@ -8,8 +8,11 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
 use crate::id::{ChannelId, OriginId, RecordingId, RenditionId};
 use crate::object;
+use crate::recording::{self, Reel, Slots, compact, rate, rounded_s};
 use crate::state::{ChannelState, NODES_MAX, Node, Phase, Rendition, SEGMENTS_MAX, Segment};
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 
@@ -39,12 +42,15 @@ pub struct Channel {
     pub key_period_s: u32,
     /// How much is listed, in seconds.
     pub window_s: u32,
-    /// Where viewers read; at most [`NODES_MAX`], further ones are left out. Acknowledgements name them by position.
+    /// No media sequence number is below this one: those of the recording before ended there.
+    pub msn_min: u64,
+    /// Where viewers read; at most [`NODES_MAX`], further ones are left out. Acknowledgements name them by position, their
+    /// slot ([`Book::set_node`]).
     pub nodes: Vec<Node>,
 }
 
 /// What an init segment begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Init {
     /// Its object name.
     pub name: String,
@@ -62,12 +68,16 @@ pub struct Init {
 #[derive(Debug)]
 pub struct Book {
     channel: Channel,
+    slots: Slots,
     rendition: RenditionId,
     phase: Phase,
     revision: u64,
     changed: bool,
     inits: Vec<(Init, u32)>,
     listed: VecDeque<Segment>,
+    /// Listed since the last [`Book::take_listed`].
+    newly: Vec<Listed>,
+    listed_count: usize,
     waiting: VecDeque<Waiting>,
     first_msn: u64,
     /// Counts from 0: hls.js 1.7 never begins to play where it is in the hundreds of millions, as an epoch index is.
@@ -77,6 +87,15 @@ pub struct Book {
     bandwidth_max: u32,
     sum_bits: u64,
     sum_ticks: u64,
+}
+
+/// A segment was listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Where it starts.
+    pub start: MediaTime,
+    /// It was listed as a gap.
+    pub gap: bool,
 }
 
 #[derive(Debug)]
@@ -89,22 +108,51 @@ struct Waiting {
 impl Book {
     /// An empty book.
     pub fn new(mut channel: Channel, rendition: RenditionId) -> Book {
-        channel.nodes.truncate(NODES_MAX);
+        let mut slots = [const { None }; NODES_MAX];
+        for (slot, node) in slots.iter_mut().zip(channel.nodes.drain(..)) {
+            *slot = Some(node);
+        }
         Book {
+            first_msn: channel.msn_min,
             channel,
+            slots,
             rendition,
             phase: Phase::Waiting,
             revision: 0,
             changed: false,
             inits: Vec::new(),
             listed: VecDeque::new(),
+            newly: Vec::new(),
+            listed_count: 0,
             waiting: VecDeque::new(),
-            first_msn: 0,
             discontinuity_sequence: 0,
             target_duration_s: None,
             bandwidth_max: 0,
             sum_bits: 0,
             sum_ticks: 0,
+        }
+    }
+
+    /// Goes on where the journal of the channel's open recording ends: everything that was listed before is listed again, with
+    /// the same numbers, however the origin came to its end. For an empty book whose slots are the reel's bits.
+    pub fn restore(&mut self, reel: &Reel, now: UtcMs) {
+        for object in reel.objects() {
+            let slots = (0..NODES_MAX).filter(|slot| (object.on >> slot) & 1 == 1);
+            match &object.kind {
+                recording::Kind::Init(init) => {
+                    self.init(init.clone());
+                    slots.for_each(|slot| self.ack_init(slot, &init.name, now));
+                }
+                recording::Kind::Segment(segment) => {
+                    let recording::Segment { start, duration, discontinuity, gap, .. } = *segment;
+                    let len = usize::try_from(object.len).unwrap_or(usize::MAX);
+                    self.segment(start, duration, discontinuity, len, now);
+                    if gap {
+                        self.was_gap(start, now);
+                    }
+                    slots.for_each(|slot| self.ack(slot, start, now));
+                }
+            }
         }
     }
 
@@ -136,7 +184,7 @@ impl Book {
         self.sum_ticks += ticks;
         // RFC 8216bis, 4.4.6.2: the peak is that of half a target duration or more.
         if ticks * 2 >= u64::from(self.channel.segment_ms) * 90 {
-            self.bandwidth_max = self.bandwidth_max.max(bits_a_second(bits, ticks));
+            self.bandwidth_max = self.bandwidth_max.max(rate(bits, ticks));
         }
         let segment = Segment { start, duration, init, discontinuity, gap: false, on: 0 };
         // One that the disk lost is told at once, and so before those that still wait for the disk.
@@ -149,35 +197,79 @@ impl Book {
         self.advance(now);
     }
 
-    /// The target of node `node` has acknowledged an object. Unknown names are ignored: they left the window.
-    pub fn ack(&mut self, node: usize, name: &str, now: UtcMs) {
-        let Some(bit) = u32::try_from(node).ok().and_then(|node| 1_u32.checked_shl(node)) else { return };
+    /// The target of slot `slot` has acknowledged an init segment. Unknown names are ignored: they left the window.
+    pub fn ack_init(&mut self, slot: usize, name: &str, now: UtcMs) {
+        let Some(bit) = bit(slot) else { return };
         // An encoder that goes back to earlier parameters makes the same init segment again.
         for (_, on) in self.inits.iter_mut().filter(|(init, _)| init.name == name) {
             *on |= bit;
             self.changed = true;
         }
-        let (channel, rendition, segment_ms) = (&self.channel.id, &self.rendition, self.channel.segment_ms);
-        let is =
-            |segment: &Segment| object::segment_name(channel, rendition, segment.start, segment_ms) == name;
-        if let Some(at) = self.waiting.iter().rposition(|waiting| is(&waiting.segment)) {
+        self.advance(now);
+    }
+
+    /// The target of slot `slot` has acknowledged the segment that starts here. One that left the window is ignored.
+    pub fn ack(&mut self, slot: usize, start: MediaTime, now: UtcMs) {
+        let Some(bit) = bit(slot) else { return };
+        if let Ok(at) = self.waiting.binary_search_by_key(&start, |waiting| waiting.segment.start) {
             self.waiting[at].segment.on |= bit;
             for earlier in self.waiting.iter_mut().take(at) {
                 earlier.overtaken.get_or_insert(now);
             }
-        } else if let Some(segment) = self.listed.iter_mut().rev().find(|segment| is(segment)) {
-            segment.on |= bit;
+        } else if let Ok(at) = self.listed.binary_search_by_key(&start, |segment| segment.start) {
+            self.listed[at].on |= bit;
             self.changed = true;
         }
         self.advance(now);
     }
 
-    /// Whether the origin can write to, and read from, a node.
-    pub fn set_up(&mut self, node: usize, up: bool) {
-        if let Some(node) = self.channel.nodes.get_mut(node).filter(|node| node.up != up) {
-            node.up = up;
-            self.changed = true;
+    /// The segment that starts here was listed as a gap before the origin restarted: it is one again.
+    pub fn was_gap(&mut self, start: MediaTime, now: UtcMs) {
+        if let Ok(at) = self.waiting.binary_search_by_key(&start, |waiting| waiting.segment.start) {
+            self.waiting[at].segment.gap = true;
         }
+        self.advance(now);
+    }
+
+    /// Puts a node into a slot, or takes it away with all that its target has acknowledged.
+    pub fn set_node(&mut self, slot: usize, node: Option<Node>) {
+        let (Some(place), Some(bit)) = (self.slots.get_mut(slot), bit(slot)) else { return };
+        if *place == node {
+            return;
+        }
+        if node.is_none() {
+            let waiting = self.waiting.iter_mut().map(|waiting| &mut waiting.segment);
+            self.listed.iter_mut().chain(waiting).for_each(|segment| segment.on &= !bit);
+            self.inits.iter_mut().for_each(|(_, on)| *on &= !bit);
+        }
+        *place = node;
+        self.changed = true;
+    }
+
+    /// The nodes, by slot.
+    pub fn slots(&self) -> &Slots {
+        &self.slots
+    }
+
+    /// What was listed since the last call, in order.
+    pub fn take_listed(&mut self) -> Vec<Listed> {
+        core::mem::take(&mut self.newly)
+    }
+
+    /// How many segments were listed in all.
+    pub fn listed_count(&self) -> usize {
+        self.listed_count
+    }
+
+    /// The number of the first segment that was ever listed; `None` before that.
+    pub fn first_msn(&self) -> Option<u64> {
+        let popped = self.listed_count - self.listed.len();
+        (self.listed_count > 0).then(|| self.first_msn - popped as u64)
+    }
+
+    /// The number that the next listed segment gets at least: where the next recording begins to count.
+    pub fn next_msn(&self) -> u64 {
+        self.first_msn + self.listed.len() as u64
     }
 
     /// Where the channel stands.
@@ -193,7 +285,9 @@ impl Book {
         let wait_ms = GAP_WAIT_SEGMENTS * u64::from(self.channel.segment_ms);
         while let Some(first) = self.waiting.front() {
             let init_on = self.inits.get(usize::from(first.segment.init)).map_or(0, |(_, on)| *on);
-            if first.segment.on & init_on != 0 {
+            if first.segment.gap {
+                self.list_first(true);
+            } else if first.segment.on & init_on != 0 {
                 self.list_first(false);
             } else if first.overtaken.is_some_and(|since| now.ms_since(since) >= wait_ms) {
                 self.list_first(true);
@@ -217,6 +311,8 @@ impl Book {
         let configured_s = self.channel.segment_ms.div_ceil(1000).max(1);
         self.target_duration_s.get_or_insert(configured_s.max(rounded_s(longest)));
         self.listed.push_back(segment);
+        self.newly.push(Listed { start: segment.start, gap });
+        self.listed_count += 1;
         self.changed = true;
         let window = MediaSpan::from_ms(i64::from(self.channel.window_s) * 1000);
         // RFC 8216bis 6.2.2: never less than three target durations.
@@ -267,8 +363,9 @@ impl Book {
 
     fn snapshot(&self, now: UtcMs) -> ChannelState {
         let channel = &self.channel;
+        let (nodes, mask) = compact(&self.slots);
         let renditions = match self.inits.last() {
-            Some((init, _)) if !self.listed.is_empty() => Vec::from([self.rendition_state(init)]),
+            Some((init, _)) if !self.listed.is_empty() => Vec::from([self.rendition_state(init, mask)]),
             _ => Vec::new(),
         };
         ChannelState {
@@ -281,22 +378,22 @@ impl Book {
             phase: self.phase,
             segment_ms: channel.segment_ms,
             key_period_s: channel.key_period_s,
-            nodes: channel.nodes.clone(),
+            nodes,
             renditions,
         }
     }
 
-    fn rendition_state(&self, init: &Init) -> Rendition {
+    fn rendition_state(&self, init: &Init, mask: impl Fn(u32) -> u32) -> Rendition {
         // Only the init segments that the window needs.
         let first_init = self.listed.front().map_or(0, |segment| segment.init);
         let inits = self.inits.iter().skip(usize::from(first_init));
         let on = |init: u16| self.inits.get(usize::from(init)).map_or(0, |(_, on)| *on);
         let segments = self.listed.iter().map(|segment| Segment {
             init: segment.init - first_init,
-            on: segment.on & on(segment.init),
+            on: mask(segment.on & on(segment.init)),
             ..*segment
         });
-        let average = bits_a_second(self.sum_bits, self.sum_ticks.max(1));
+        let average = rate(self.sum_bits, self.sum_ticks);
         Rendition {
             id: self.rendition.clone(),
             codecs: init.codecs.clone(),
@@ -314,14 +411,9 @@ impl Book {
     }
 }
 
-/// Rounded to the nearest second, as `EXTINF` is compared with the target duration (RFC 8216bis, 4.4.3.1).
-fn rounded_s(duration: MediaSpan) -> u32 {
-    u32::try_from((duration.0.max(0) + 45_000) / 90_000).unwrap_or(u32::MAX)
-}
-
-fn bits_a_second(bits: u64, ticks: u64) -> u32 {
-    u32::try_from(u128::from(bits) * u128::from(crate::time::MEDIA_HZ) / u128::from(ticks))
-        .unwrap_or(u32::MAX)
+/// The bit of a slot; `None` where there is no such slot.
+fn bit(slot: usize) -> Option<u32> {
+    u32::try_from(slot).ok().and_then(|slot| 1_u32.checked_shl(slot))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ fn book(window_s: u32) -> Book {
         segment_ms: 2000,
         key_period_s: 60,
         window_s,
+        msn_min: 0,
         nodes: vec![node("a"), node("b")],
     };
     let mut book = Book::new(channel, "source".parse().unwrap());
@@ -37,9 +38,8 @@ fn make(book: &mut Book, n: u64) {
     book.segment(now.media(), MediaSpan::from_ms(2000), false, 250_000, now);
 }
 
-fn name(n: u64) -> String {
-    let (channel, rendition) = ("t".parse().unwrap(), "source".parse().unwrap());
-    object::segment_name(&channel, &rendition, NOW.plus_ms(2000 * n).media(), 2000)
+fn start(n: u64) -> MediaTime {
+    NOW.plus_ms(2000 * n).media()
 }
 
 fn listed(book: &Book) -> Vec<(u64, bool, u32)> {
@@ -54,59 +54,59 @@ fn listed(book: &Book) -> Vec<(u64, bool, u32)> {
 fn invariant_2_a_segment_is_listed_only_where_it_and_its_init_are_acknowledged() {
     let mut book = book(120);
     make(&mut book, 0);
-    book.ack(0, &name(0), NOW);
+    book.ack(0, start(0), NOW);
     assert_eq!(listed(&book), [], "its init segment is nowhere");
-    book.ack(1, "init-1", NOW);
+    book.ack_init(1, "init-1", NOW);
     assert_eq!(listed(&book), [], "its init segment is at the other node");
-    book.ack(0, "init-1", NOW);
+    book.ack_init(0, "init-1", NOW);
     assert_eq!(listed(&book), [(0, false, 1)]);
-    book.ack(1, &name(0), NOW);
+    book.ack(1, start(0), NOW);
     assert_eq!(listed(&book), [(0, false, 3)]);
 }
 
 #[test]
 fn segments_are_listed_in_order_and_an_overtaken_one_becomes_a_gap_for_good() {
     let mut book = book(120);
-    book.ack(0, "init-1", NOW);
+    book.ack_init(0, "init-1", NOW);
     for n in 0..3 {
         make(&mut book, n);
     }
-    book.ack(0, &name(0), NOW);
-    book.ack(0, &name(2), NOW);
+    book.ack(0, start(0), NOW);
+    book.ack(0, start(2), NOW);
     assert_eq!(listed(&book), [(0, false, 1)]);
     book.advance(NOW.plus_ms(5_999));
     assert_eq!(listed(&book), [(0, false, 1)]);
     book.advance(NOW.plus_ms(6_000));
     assert_eq!(listed(&book), [(0, false, 1), (1, true, 0), (2, false, 1)]);
-    book.ack(0, &name(1), NOW.plus_ms(7_000));
+    book.ack(0, start(1), NOW.plus_ms(7_000));
     assert_eq!(listed(&book)[1], (1, true, 1), "a gap stays a gap");
 }
 
 #[test]
 fn a_late_acknowledgement_within_the_wait_is_no_gap() {
     let mut book = book(120);
-    book.ack(0, "init-1", NOW);
+    book.ack_init(0, "init-1", NOW);
     make(&mut book, 0);
     make(&mut book, 1);
-    book.ack(0, &name(1), NOW);
-    book.ack(0, &name(0), NOW.plus_ms(5_999));
+    book.ack(0, start(1), NOW);
+    book.ack(0, start(0), NOW.plus_ms(5_999));
     assert_eq!(listed(&book), [(0, false, 1), (1, false, 1)]);
 }
 
 #[test]
 fn the_window_slides_and_counts() {
     let mut book = book(10);
-    book.ack(0, "init-1", NOW);
+    book.ack_init(0, "init-1", NOW);
     for n in 0..20 {
         if n == 12 {
             book.init(init("init-2"));
-            book.ack(0, "init-2", NOW);
+            book.ack_init(0, "init-2", NOW);
             let now = NOW.plus_ms(2000 * n);
             book.segment(now.media(), MediaSpan::from_ms(2000), true, 250_000, now);
         } else {
             make(&mut book, n);
         }
-        book.ack(0, &name(n), NOW);
+        book.ack(0, start(n), NOW);
     }
     let state = book.poll(NOW).unwrap();
     let rendition = &state.renditions[0];
@@ -127,8 +127,8 @@ fn an_encoder_may_change_its_parameters_for_ever() {
         let parameters = if n % 7 == 0 { std::format!("init-{n}") } else { std::format!("init-{}", n % 2) };
         book.init(init(&parameters));
         make(&mut book, n);
-        book.ack(0, &parameters, NOW);
-        book.ack(0, &name(n), NOW);
+        book.ack_init(0, &parameters, NOW);
+        book.ack(0, start(n), NOW);
         let state = book.snapshot(NOW);
         state.check().unwrap();
         let rendition = &state.renditions[0];
@@ -142,15 +142,14 @@ fn an_encoder_may_change_its_parameters_for_ever() {
 #[test]
 fn the_target_duration_never_changes() {
     let mut book = book(60);
-    book.ack(0, "init-1", NOW);
+    book.ack_init(0, "init-1", NOW);
     let long = MediaSpan::from_ms(5000);
     for n in 0..10 {
         let now = NOW.plus_ms(6000 * n);
         let duration = if n == 5 { MediaSpan::from_ms(8000) } else { long };
         assert_eq!(book.is_too_long(duration), n == 5);
         book.segment(now.media(), duration, false, 1000, now);
-        let (channel, rendition) = ("t".parse().unwrap(), "source".parse().unwrap());
-        book.ack(0, &object::segment_name(&channel, &rendition, now.media(), 2000), now);
+        book.ack(0, now.media(), now);
         assert_eq!(book.snapshot(now).renditions[0].target_duration_s, 5);
     }
 }
@@ -158,10 +157,10 @@ fn the_target_duration_never_changes() {
 #[test]
 fn a_lost_segment_takes_its_place_in_time() {
     let mut book = book(60);
-    book.ack(0, "init-1", NOW);
+    book.ack_init(0, "init-1", NOW);
     make(&mut book, 1);
     make(&mut book, 0);
-    book.ack(0, &name(1), NOW);
+    book.ack(0, start(1), NOW);
     book.advance(NOW.plus_ms(6_000));
     assert_eq!(listed(&book), [(0, true, 0), (1, false, 1)]);
 }
@@ -170,11 +169,12 @@ fn a_lost_segment_takes_its_place_in_time() {
 fn revisions_rise_even_when_the_clock_does_not() {
     let mut book = book(10);
     assert_eq!(book.poll(NOW), None, "a book without segments must not wipe what the edge knows");
-    book.ack(0, "init-1", NOW);
+    book.ack_init(0, "init-1", NOW);
     make(&mut book, 0);
-    book.ack(0, &name(0), NOW);
+    book.ack(0, start(0), NOW);
     let first = book.poll(NOW).unwrap().revision;
-    book.set_up(0, false);
+    let node = Node { up: false, ..book.slots()[0].clone().unwrap() };
+    book.set_node(0, Some(node));
     let second = book.poll(UtcMs(NOW.0 - 3_600_000)).unwrap();
     assert!(second.revision > first);
     assert!(!second.nodes[0].up);
@@ -188,14 +188,14 @@ proptest! {
         steps in prop::collection::vec((0_u8..3, 0_u64..40, 0_usize..2), 1..200)
     ) {
         let mut book = book(30);
-        book.ack(0, "init-1", NOW);
-        book.ack(1, "init-1", NOW);
+        book.ack_init(0, "init-1", NOW);
+        book.ack_init(1, "init-1", NOW);
         let (mut made, mut now, mut acked) = (0, NOW, std::collections::BTreeSet::new());
         let mut last_end = 0;
         for (what, n, node) in steps {
             match what {
                 0 => { make(&mut book, made); made += 1; now = now.plus_ms(2000) }
-                1 if n < made => { book.ack(node, &name(n), now); acked.insert((n, node)); }
+                1 if n < made => { book.ack(node, start(n), now); acked.insert((n, node)); }
                 _ => { now = now.plus_ms(500); book.advance(now) }
             }
             let state = book.snapshot(now);

@@ -1,0 +1,131 @@
+//! A recording in chapters: what the edge makes replays from.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{Kind, Object, Reel};
+use crate::state::{ChannelState, NODES_MAX, Node, Phase, Rendition, Segment};
+use crate::time::{MediaSpan, UtcMs};
+use crate::id::OriginId;
+
+/// How many segments a chapter lists: ten minutes of 2 s segments.
+pub const CHAPTER_SEGMENTS: usize = 300;
+
+/// Which node stands over the target of each bit of [`Object::on`].
+pub type Slots = [Option<Node>; NODES_MAX];
+
+/// The nodes in the order of their bits, and a mask over them for a mask over bits: what a snapshot names.
+pub(crate) fn compact(slots: &Slots) -> (Vec<Node>, impl Fn(u32) -> u32 + use<>) {
+    let bits: Vec<usize> = slots.iter().enumerate().filter(|(_, slot)| slot.is_some()).map(|(b, _)| b).collect();
+    let nodes = slots.iter().flatten().cloned().collect();
+    let mask = move |on: u32| {
+        let has = |(place, bit): (usize, &usize)| ((on >> bit) & 1) << place;
+        bits.iter().enumerate().map(has).fold(0, |mask, bit| mask | bit)
+    };
+    (nodes, mask)
+}
+
+impl Reel {
+    /// How many chapters `listed` segments make, the last one perhaps not full where the recording has ended.
+    pub fn chapters(&self, listed: usize) -> usize {
+        let listed = listed.min(self.order().len());
+        if self.ended().is_some() { listed.div_ceil(CHAPTER_SEGMENTS) } else { listed / CHAPTER_SEGMENTS }
+    }
+
+    /// The chapter of a segment's number, if it is one of the first `listed` segments.
+    pub fn chapter_of(&self, n: u32) -> Option<usize> {
+        let start = self.segment(n)?.start;
+        let place = self.order().partition_point(|other| self.segment(*other).is_some_and(|s| s.start < start));
+        Some(place / CHAPTER_SEGMENTS)
+    }
+
+    /// A chapter as the edge gets it. `first_msn` is the media sequence number of the recording's first segment.
+    ///
+    /// A segment that no node has is a gap, one that was a gap in live playlists and came later is none: a replay shows
+    /// all there is.
+    pub fn chapter(
+        &self,
+        chapter: usize,
+        first_msn: u64,
+        title: &str,
+        origin: &OriginId,
+        slots: &Slots,
+        now: UtcMs,
+    ) -> ChannelState {
+        let head = self.head();
+        let from = chapter.saturating_mul(CHAPTER_SEGMENTS).min(self.order().len());
+        let numbers = self.order().iter().skip(from).take(CHAPTER_SEGMENTS);
+        let (nodes, mask) = compact(slots);
+        let mut inits: Vec<u32> = Vec::new();
+        let mut segments = Vec::new();
+        let (mut sum_bits, mut sum_ticks, mut peak) = (0_u64, 0_u64, 0_u32);
+        for n in numbers {
+            let Some(Object { kind: Kind::Segment(segment), len, on, .. }) = self.objects().get(*n as usize) else {
+                continue;
+            };
+            let Some(init) = segment.init else { continue };
+            let place = inits.iter().position(|known| *known == init).unwrap_or_else(|| {
+                inits.push(init);
+                inits.len() - 1
+            });
+            let init_on = self.objects().get(init as usize).map_or(0, |object| object.on);
+            let on = mask(*on & init_on);
+            let ticks = u64::try_from(segment.duration.0).unwrap_or(0).max(1);
+            (sum_bits, sum_ticks) = (sum_bits + len * 8, sum_ticks + ticks);
+            if ticks * 2 >= u64::from(head.segment_ms) * 90 {
+                peak = peak.max(rate(len * 8, ticks));
+            }
+            segments.push(Segment {
+                start: segment.start,
+                duration: segment.duration,
+                // At most one for each segment of a chapter.
+                init: u16::try_from(place).unwrap_or(u16::MAX),
+                discontinuity: segment.discontinuity,
+                gap: on == 0,
+                on,
+            });
+        }
+        let newest = inits.last().and_then(|n| self.init(*n));
+        let discontinuities = self.order().iter().skip(1).take(from);
+        let discontinuities = discontinuities.filter_map(|n| self.segment(*n)).filter(|s| s.discontinuity);
+        let longest = segments.iter().map(|segment| segment.duration).max().unwrap_or_default();
+        let rendition = newest.map(|init| Rendition {
+            id: head.rendition.clone(),
+            codecs: init.codecs.clone(),
+            bandwidth: peak,
+            average_bandwidth: rate(sum_bits, sum_ticks.max(1)),
+            width: init.width,
+            height: init.height,
+            frame_rate_milli: init.frame_rate_milli,
+            target_duration_s: rounded_s(longest).max(head.segment_ms.div_ceil(1000)).max(1),
+            first_msn: first_msn + from as u64,
+            discontinuity_sequence: discontinuities.count() as u64,
+            inits: inits.iter().filter_map(|n| self.init(*n)).map(|init| init.name.clone()).collect(),
+            segments,
+        });
+        ChannelState {
+            channel: head.channel.clone(),
+            origin: origin.clone(),
+            recording: head.recording.clone(),
+            title: String::from(title),
+            revision: now.0,
+            updated: now,
+            phase: if self.ended().is_some() { Phase::Ended } else { Phase::Live },
+            segment_ms: head.segment_ms,
+            key_period_s: head.key_period_s,
+            nodes,
+            renditions: rendition.into_iter().collect(),
+        }
+    }
+}
+
+/// Rounded to the nearest second, as `EXTINF` is compared with the target duration (RFC 8216bis, 4.4.3.1).
+pub(crate) fn rounded_s(duration: MediaSpan) -> u32 {
+    u32::try_from((duration.0.max(0) + 45_000) / 90_000).unwrap_or(u32::MAX)
+}
+
+/// Bits a second of so many bits in so many ticks of media time.
+pub(crate) fn rate(bits: u64, ticks: u64) -> u32 {
+    u32::try_from(u128::from(bits) * u128::from(crate::time::MEDIA_HZ) / u128::from(ticks.max(1)))
+        .unwrap_or(u32::MAX)
+}

@@ -1,0 +1,400 @@
+//! A recording: the objects of a channel from its first feed to its end, which target has each, and what was a gap.
+//!
+//! The truth is a journal, a list of [`Record`]s that is only ever appended to. A [`Reel`] is what the records say so
+//! far; an origin that restarts reads the journal and goes on where it was. Records are kept so that losing the newest
+//! ones to a crash costs work and nothing else: an object without its acknowledgement is sent again.
+
+mod chapter;
+#[cfg(test)]
+mod tests;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+pub use chapter::{CHAPTER_SEGMENTS, Slots};
+pub(crate) use chapter::{compact, rate, rounded_s};
+
+use crate::hash::Hash;
+use crate::id::{ChannelId, RecordingId, RenditionId, TargetId};
+use crate::object;
+use crate::publish::Init;
+use crate::state::NODES_MAX;
+use crate::time::{MediaSpan, MediaTime, UtcMs};
+use crate::timeline::Anchor;
+
+/// The most objects of a recording: five days of 2 s segments.
+pub const OBJECTS_MAX: usize = 220_000;
+
+/// The most anchors that are kept of a recording, the newest ones.
+pub const ANCHORS_MAX: usize = 64;
+
+/// What stays the same for a recording's life.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The channel.
+    pub channel: ChannelId,
+    /// The recording.
+    pub recording: RecordingId,
+    /// The rendition that it records.
+    pub rendition: RenditionId,
+    /// Segment duration by which names are numbered, in milliseconds.
+    pub segment_ms: u32,
+    /// Length of a key period, in seconds.
+    pub key_period_s: u32,
+    /// No media sequence number is below this one: those of the recording before ended there.
+    pub msn_min: u64,
+}
+
+/// One line of a journal. Objects are numbered in the order in which they were made, from 0.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum Record {
+    /// The first line.
+    Begin(Head),
+    /// An init segment is on the disk; segments from here on need it.
+    Init {
+        /// The object's number.
+        n: u32,
+        /// What it begins.
+        #[serde(flatten)]
+        init: Init,
+        /// Its size in bytes.
+        len: u64,
+        /// Its hash.
+        sha256: Hash,
+    },
+    /// A segment is on the disk, encrypted.
+    Segment {
+        /// The object's number.
+        n: u32,
+        /// Where it starts.
+        start: MediaTime,
+        /// How long it is.
+        duration: MediaSpan,
+        /// It does not continue the one before.
+        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+        discontinuity: bool,
+        /// Its size in bytes.
+        len: u64,
+        /// Its hash.
+        sha256: Hash,
+    },
+    /// A segment was made, and the disk did not take it: a gap everywhere.
+    Lost {
+        /// The object's number.
+        n: u32,
+        /// Where it starts.
+        start: MediaTime,
+        /// How long it is.
+        duration: MediaSpan,
+        /// It does not continue the one before.
+        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+        discontinuity: bool,
+    },
+    /// A target has an object.
+    Ack {
+        /// The object's number.
+        n: u32,
+        /// The target.
+        target: TargetId,
+    },
+    /// A segment was listed as a gap, and stays one in live playlists.
+    Gap {
+        /// The object's number.
+        n: u32,
+    },
+    /// A target was removed: what it has is of no use any more.
+    Removed {
+        /// The target.
+        target: TargetId,
+    },
+    /// A feed's clock was tied to the world's.
+    Anchor {
+        /// Which feed: `primary` or `backup`.
+        feed: String,
+        /// Decoding time on the feed's clock, in milliseconds.
+        feed_ms: i64,
+        /// The same instant in UTC.
+        utc: UtcMs,
+    },
+    /// The files of all objects were deleted from the local disk, to make room. The targets still have them.
+    Evicted,
+    /// The channel has ended.
+    End {
+        /// When.
+        at: UtcMs,
+    },
+}
+
+/// An object of a recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// What it is.
+    pub kind: Kind,
+    /// Its size in bytes; 0 where the disk did not take it.
+    pub len: u64,
+    /// Its hash; `None` where the disk did not take it.
+    pub sha256: Option<Hash>,
+    /// Which targets have it: bit b for [`Reel::target`]`(b)`.
+    pub on: u32,
+}
+
+/// What an object is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An init segment.
+    Init(Init),
+    /// A segment.
+    Segment(Segment),
+}
+
+/// A segment of a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Where it starts.
+    pub start: MediaTime,
+    /// How long it is.
+    pub duration: MediaSpan,
+    /// It does not continue the one before.
+    pub discontinuity: bool,
+    /// The number of its init segment; `None` where the journal has none before it.
+    pub init: Option<u32>,
+    /// It was listed as a gap.
+    pub gap: bool,
+}
+
+/// What a journal says so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reel {
+    head: Head,
+    objects: Vec<Object>,
+    /// The segments' numbers by start.
+    order: Vec<u32>,
+    /// The newest init segment's number.
+    init: Option<u32>,
+    targets: [Option<TargetId>; NODES_MAX],
+    anchors: Vec<(String, Anchor)>,
+    ended: Option<UtcMs>,
+    evicted: bool,
+}
+
+/// A record does not follow from those before it; it is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Misfit {
+    /// Objects must come by number.
+    #[error("its object number is not the next one")]
+    Number,
+    /// The object does not exist.
+    #[error("there is no such object")]
+    Unknown,
+    /// A second beginning.
+    #[error("the recording has begun already")]
+    Begun,
+    /// The recording is as long as one can be.
+    #[error("a recording has at most {OBJECTS_MAX} objects")]
+    Full,
+    /// As many targets as one object can have.
+    #[error("a recording has at most {NODES_MAX} targets at a time")]
+    Targets,
+}
+
+impl Reel {
+    /// An empty recording.
+    pub fn new(head: Head) -> Reel {
+        Reel {
+            head,
+            objects: Vec::new(),
+            order: Vec::new(),
+            init: None,
+            targets: [const { None }; NODES_MAX],
+            anchors: Vec::new(),
+            ended: None,
+            evicted: false,
+        }
+    }
+
+    /// Takes the next record of the journal.
+    pub fn apply(&mut self, record: Record) -> Result<(), Misfit> {
+        match record {
+            Record::Begin(_) => return Err(Misfit::Begun),
+            Record::Init { n, init, len, sha256 } => {
+                self.push(n, Object { kind: Kind::Init(init), len, sha256: Some(sha256), on: 0 })?;
+                self.init = Some(n);
+            }
+            Record::Segment { n, start, duration, discontinuity, len, sha256 } => {
+                self.push_segment(n, start, duration, discontinuity, Some((len, sha256)))?;
+            }
+            Record::Lost { n, start, duration, discontinuity } => {
+                self.push_segment(n, start, duration, discontinuity, None)?;
+            }
+            Record::Ack { n, target } => {
+                if n as usize >= self.objects.len() {
+                    return Err(Misfit::Unknown);
+                }
+                let bit = self.bit(&target)?;
+                if let Some(object) = self.objects.get_mut(n as usize) {
+                    object.on |= 1 << bit;
+                }
+            }
+            Record::Gap { n } => match self.objects.get_mut(n as usize) {
+                Some(Object { kind: Kind::Segment(segment), .. }) => segment.gap = true,
+                _ => return Err(Misfit::Unknown),
+            },
+            Record::Removed { target } => {
+                if let Some(bit) = self.targets.iter().position(|known| known.as_ref() == Some(&target)) {
+                    self.targets[bit] = None;
+                    self.objects.iter_mut().for_each(|object| object.on &= !(1 << bit));
+                }
+            }
+            Record::Anchor { feed, feed_ms, utc } => {
+                if self.anchors.len() >= ANCHORS_MAX {
+                    self.anchors.remove(0);
+                }
+                self.anchors.push((feed, Anchor { feed_ms, utc }));
+            }
+            Record::Evicted => self.evicted = true,
+            Record::End { at } => self.ended = Some(at),
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, n: u32, object: Object) -> Result<(), Misfit> {
+        if self.objects.len() >= OBJECTS_MAX {
+            return Err(Misfit::Full);
+        }
+        if n as usize != self.objects.len() {
+            return Err(Misfit::Number);
+        }
+        self.objects.push(object);
+        Ok(())
+    }
+
+    fn push_segment(
+        &mut self,
+        n: u32,
+        start: MediaTime,
+        duration: MediaSpan,
+        discontinuity: bool,
+        stored: Option<(u64, Hash)>,
+    ) -> Result<(), Misfit> {
+        let segment = Segment { start, duration, discontinuity, init: self.init, gap: false };
+        let (len, sha256) = stored.map_or((0, None), |(len, hash)| (len, Some(hash)));
+        self.push(n, Object { kind: Kind::Segment(segment), len, sha256, on: 0 })?;
+        // What the disk lost is told at once, and so before those that still waited for the disk.
+        let later = self.order.iter().rev().take_while(|of| self.start_of(**of) > start).count();
+        self.order.insert(self.order.len() - later, n);
+        Ok(())
+    }
+
+    fn start_of(&self, n: u32) -> MediaTime {
+        self.segment(n).map_or(MediaTime(0), |segment| segment.start)
+    }
+
+    /// The bit of a target in [`Object::on`]: the one it has, or a free one that is its own from now on.
+    pub fn bit(&mut self, target: &TargetId) -> Result<usize, Misfit> {
+        if let Some(bit) = self.known_bit(target) {
+            return Ok(bit);
+        }
+        let bit = self.targets.iter().position(Option::is_none).ok_or(Misfit::Targets)?;
+        self.targets[bit] = Some(target.clone());
+        Ok(bit)
+    }
+
+    /// The bit of a target that has one.
+    pub fn known_bit(&self, target: &TargetId) -> Option<usize> {
+        self.targets.iter().position(|known| known.as_ref() == Some(target))
+    }
+
+    /// The target of a bit.
+    pub fn target(&self, bit: usize) -> Option<&TargetId> {
+        self.targets.get(bit)?.as_ref()
+    }
+
+    /// What stays the same.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// The objects, by number.
+    pub fn objects(&self) -> &[Object] {
+        &self.objects
+    }
+
+    /// The object of this number, where it is a segment.
+    pub fn segment(&self, n: u32) -> Option<&Segment> {
+        match &self.objects.get(n as usize)?.kind {
+            Kind::Segment(segment) => Some(segment),
+            Kind::Init(_) => None,
+        }
+    }
+
+    /// The object of this number, where it is an init segment.
+    pub fn init(&self, n: u32) -> Option<&Init> {
+        match &self.objects.get(n as usize)?.kind {
+            Kind::Init(init) => Some(init),
+            Kind::Segment(_) => None,
+        }
+    }
+
+    /// The segments' numbers, by where they start.
+    pub fn order(&self) -> &[u32] {
+        &self.order
+    }
+
+    /// The number of the segment that starts here; the newest are found fastest.
+    pub fn at(&self, start: MediaTime) -> Option<u32> {
+        let place = self.order.partition_point(|n| self.start_of(*n) < start);
+        self.order.get(place).copied().filter(|n| self.start_of(*n) == start)
+    }
+
+    /// The name of an object on every target.
+    pub fn name(&self, object: &Object) -> String {
+        match &object.kind {
+            Kind::Init(init) => init.name.clone(),
+            Kind::Segment(segment) => {
+                let Head { channel, rendition, segment_ms, .. } = &self.head;
+                object::segment_name(channel, rendition, segment.start, *segment_ms)
+            }
+        }
+    }
+
+    /// Where the first segment starts.
+    pub fn start(&self) -> Option<MediaTime> {
+        self.order.first().map(|n| self.start_of(*n))
+    }
+
+    /// Where the last segment ends: what is made next must not lie before it.
+    pub fn end(&self) -> Option<MediaTime> {
+        let end = |segment: &Segment| segment.start + segment.duration;
+        self.order.iter().rev().take(8).filter_map(|n| self.segment(*n)).map(end).max()
+    }
+
+    /// The anchors of the feeds, oldest first.
+    pub fn anchors(&self) -> &[(String, Anchor)] {
+        &self.anchors
+    }
+
+    /// When the channel ended; `None` as long as the recording is being made.
+    pub fn ended(&self) -> Option<UtcMs> {
+        self.ended
+    }
+
+    /// Whether the objects' files were deleted from the local disk.
+    pub fn evicted(&self) -> bool {
+        self.evicted
+    }
+
+    /// Whether these targets have everything that was recorded.
+    pub fn complete_at(&self, targets: &[TargetId]) -> bool {
+        let mut mask = 0_u32;
+        for target in targets {
+            match self.known_bit(target) {
+                Some(bit) => mask |= 1 << bit,
+                None => return self.objects.iter().all(|object| object.sha256.is_none()),
+            }
+        }
+        self.objects.iter().all(|object| object.sha256.is_none() || object.on & mask == mask)
+    }
+}

@@ -1,0 +1,245 @@
+use super::*;
+use crate::publish::{Book, Channel};
+use crate::state::{Node, Phase};
+use proptest::prelude::*;
+use std::string::ToString;
+use std::vec;
+
+const NOW: UtcMs = UtcMs(1_795_171_920_000);
+
+fn head() -> Head {
+    Head {
+        channel: "t".parse().unwrap(),
+        recording: RecordingId::beginning(NOW),
+        rendition: "source".parse().unwrap(),
+        segment_ms: 2000,
+        key_period_s: 3600,
+        msn_min: 7,
+    }
+}
+
+fn init(n: u32, name: &str) -> Record {
+    let init = Init {
+        name: name.to_string(),
+        codecs: "avc1.64001f".to_string(),
+        width: 16,
+        height: 16,
+        frame_rate_milli: 25_000,
+    };
+    Record::Init { n, init, len: 700, sha256: Hash::of(name.as_bytes()) }
+}
+
+fn start(at: u64) -> MediaTime {
+    NOW.plus_ms(2000 * at).media()
+}
+
+fn segment(n: u32, at: u64) -> Record {
+    let (duration, sha256) = (MediaSpan::from_ms(2000), Hash::of(&n.to_be_bytes()));
+    Record::Segment { n, start: start(at), duration, discontinuity: at % 10 == 0, len: 500_000, sha256 }
+}
+
+fn lost(n: u32, at: u64) -> Record {
+    Record::Lost { n, start: start(at), duration: MediaSpan::from_ms(2000), discontinuity: false }
+}
+
+fn ack(n: u32, target: &str) -> Record {
+    Record::Ack { n, target: target.parse().unwrap() }
+}
+
+fn reel(records: impl IntoIterator<Item = Record>) -> Reel {
+    let mut reel = Reel::new(head());
+    for record in records {
+        reel.apply(record).unwrap();
+    }
+    reel
+}
+
+fn slots() -> Slots {
+    let mut slots = [const { None }; NODES_MAX];
+    for (slot, id) in slots.iter_mut().zip(["a", "b"]) {
+        *slot = Some(Node::new(id.parse().unwrap(), std::format!("https://{id}.example"), true));
+    }
+    slots
+}
+
+#[test]
+fn every_record_is_a_line_that_can_be_read_back() {
+    let records = [
+        Record::Begin(head()),
+        init(0, "t/source/init-00.mp4"),
+        segment(1, 10),
+        lost(2, 2),
+        ack(1, "a"),
+        Record::Gap { n: 2 },
+        Record::Removed { target: "a".parse().unwrap() },
+        Record::Anchor { feed: "primary".to_string(), feed_ms: -5, utc: NOW },
+        Record::Evicted,
+        Record::End { at: NOW },
+    ];
+    for record in records {
+        let line = serde_json::to_string(&record).unwrap();
+        assert_eq!(serde_json::from_str::<Record>(&line).unwrap(), record, "{line}");
+        assert!(line.len() < 300, "{line}");
+    }
+}
+
+#[test]
+fn a_reel_knows_who_has_what() {
+    let mut reel = reel([init(0, "i"), segment(1, 0), segment(2, 1), ack(0, "a"), ack(1, "a"), ack(1, "b")]);
+    let targets: Vec<TargetId> = ["a", "b"].map(|id| id.parse().unwrap()).to_vec();
+    assert_eq!(reel.objects().iter().map(|object| object.on).collect::<Vec<_>>(), [1, 3, 0]);
+    assert!(!reel.complete_at(&targets[..1]));
+    reel.apply(ack(2, "a")).unwrap();
+    assert!(reel.complete_at(&targets[..1]) && !reel.complete_at(&targets));
+    assert!(!reel.complete_at(&["new".parse().unwrap()]));
+
+    reel.apply(Record::Removed { target: targets[0].clone() }).unwrap();
+    assert_eq!(reel.objects().iter().map(|object| object.on).collect::<Vec<_>>(), [0, 2, 0]);
+    let new: TargetId = "c".parse().unwrap();
+    assert_eq!(reel.bit(&new), Ok(0), "a bit that is free again is used again");
+    assert_eq!(reel.at(start(1)), Some(2));
+    assert_eq!(reel.at(start(2)), None);
+}
+
+#[test]
+fn what_does_not_follow_is_refused() {
+    let mut reel = reel([init(0, "i")]);
+    assert_eq!(reel.apply(segment(0, 0)), Err(Misfit::Number));
+    assert_eq!(reel.apply(segment(2, 0)), Err(Misfit::Number));
+    assert_eq!(reel.apply(ack(1, "a")), Err(Misfit::Unknown));
+    assert_eq!(reel.apply(Record::Gap { n: 0 }), Err(Misfit::Unknown));
+    assert_eq!(reel.apply(Record::Begin(head())), Err(Misfit::Begun));
+    for n in 0..NODES_MAX {
+        reel.apply(ack(0, &std::format!("t{n}"))).unwrap();
+    }
+    assert_eq!(reel.apply(ack(0, "one-more")), Err(Misfit::Targets));
+}
+
+#[test]
+fn what_the_disk_lost_takes_its_place_in_time() {
+    let reel = reel([init(0, "i"), segment(1, 0), lost(2, 2), segment(3, 1), segment(4, 3)]);
+    assert_eq!(reel.order(), [1, 3, 2, 4]);
+    assert_eq!((reel.start(), reel.end()), (Some(start(0)), Some(start(4))));
+}
+
+#[test]
+fn chapters_are_numbered_as_live_playlists_are() {
+    let mut records = vec![init(0, "i"), ack(0, "a"), ack(0, "b")];
+    let total = CHAPTER_SEGMENTS as u32 + 20;
+    for n in 1..=total {
+        records.push(segment(n, u64::from(n)));
+        records.push(ack(n, if n % 2 == 0 { "a" } else { "b" }));
+    }
+    records.push(lost(total + 1, u64::from(total) + 1));
+    let mut reel = reel(records);
+    let listed = total as usize + 1;
+    let origin = "north".parse().unwrap();
+    assert_eq!(reel.chapters(listed), 1);
+    let first = reel.chapter(0, 100, "T", &origin, &slots(), NOW);
+    first.check().unwrap();
+    assert_eq!((first.phase, first.renditions[0].segments.len()), (Phase::Live, CHAPTER_SEGMENTS));
+    assert_eq!((first.renditions[0].first_msn, first.renditions[0].discontinuity_sequence), (100, 0));
+    assert_eq!(first.renditions[0].segments[0].on, 2);
+
+    reel.apply(Record::End { at: NOW }).unwrap();
+    assert_eq!(reel.chapters(listed), 2);
+    let second = reel.chapter(1, 100, "T", &origin, &slots(), NOW);
+    second.check().unwrap();
+    let rendition = &second.renditions[0];
+    assert_eq!((second.phase, rendition.segments.len(), rendition.inits.len()), (Phase::Ended, 21, 1));
+    assert_eq!((rendition.first_msn, rendition.discontinuity_sequence), (400, 30));
+    assert!(rendition.segments[20].gap && !rendition.segments[19].gap);
+    assert_eq!(reel.chapter_of(total), Some(1));
+    assert_eq!(reel.chapter_of(1), Some(0));
+}
+
+/// What a channel lists, from the first segment on: start, whether it is a gap, and its number.
+fn told(book: &mut Book, all: &mut Vec<(MediaTime, bool, u64)>) {
+    for listed in book.take_listed() {
+        let number = book.first_msn().unwrap() + all.len() as u64;
+        all.push((listed.start, listed.gap, number));
+    }
+}
+
+fn book(msn_min: u64) -> Book {
+    let channel = Channel {
+        id: "t".parse().unwrap(),
+        origin: "north".parse().unwrap(),
+        recording: RecordingId::beginning(NOW),
+        title: "T".to_string(),
+        segment_ms: 2000,
+        key_period_s: 3600,
+        window_s: 20,
+        msn_min,
+        nodes: slots().into_iter().flatten().collect(),
+    };
+    Book::new(channel, "source".parse().unwrap())
+}
+
+proptest! {
+    /// Killed at any record: what was listed before is listed again, in the same order, with the same numbers, and
+    /// what follows goes on from there. Gaps are recorded when they are listed, before anybody is told.
+    #[test]
+    fn a_restart_lists_what_was_listed_and_goes_on(
+        steps in prop::collection::vec((0_u8..5, 0_u32..30, 0_usize..2), 1..150),
+        kills in prop::collection::vec(0_usize..150, 0..4),
+    ) {
+        let mut journal = Vec::new();
+        let mut live = (reel([]), book(7));
+        let (mut all, mut now, mut made) = (Vec::new(), NOW, 0_u32);
+        let feed = |journal: &mut Vec<Record>, (reel, book): &mut (Reel, Book), record: Record, now| {
+            reel.apply(record.clone()).unwrap();
+            match &record {
+                Record::Init { init, .. } => book.init(init.clone()),
+                Record::Segment { start, duration, discontinuity, len, .. } =>
+                    book.segment(*start, *duration, *discontinuity, *len as usize, now),
+                Record::Ack { n, target } => {
+                    let slot = reel.known_bit(target).unwrap();
+                    match reel.segment(*n) {
+                        Some(segment) => book.ack(slot, segment.start, now),
+                        None => book.ack_init(slot, "i", now),
+                    }
+                }
+                _ => {}
+            }
+            journal.push(record);
+        };
+        for record in [init(0, "i"), ack(0, "a"), ack(0, "b")] {
+            feed(&mut journal, &mut live, record, now);
+        }
+        for (at, (what, n, target)) in steps.into_iter().enumerate() {
+            now = now.plus_ms(400);
+            match what {
+                0 | 1 => {
+                    made += 1;
+                    feed(&mut journal, &mut live, segment(made, u64::from(made)), now);
+                }
+                2 | 3 if n >= 1 && n <= made => {
+                    feed(&mut journal, &mut live, ack(n, ["a", "b"][target]), now);
+                }
+                _ => now = now.plus_ms(3000),
+            }
+            live.1.advance(now);
+            let before = all.len();
+            told(&mut live.1, &mut all);
+            for (start, gap, _) in all.iter().skip(before) {
+                if *gap {
+                    let n = live.0.at(*start).unwrap();
+                    live.0.apply(Record::Gap { n }).unwrap();
+                    journal.push(Record::Gap { n });
+                }
+            }
+            if kills.contains(&at) {
+                let kept = reel(journal.clone());
+                prop_assert_eq!(&kept, &live.0);
+                let mut again = book(7);
+                again.restore(&kept, now);
+                let mut relisted = Vec::new();
+                told(&mut again, &mut relisted);
+                prop_assert_eq!(&relisted[..all.len().min(relisted.len())], &all[..]);
+                all = relisted;
+                live = (kept, again);
+            }
+        }
+    }
+}
