@@ -14,20 +14,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use railbird_core::id::{ChannelId, RenditionId, TargetId};
-use railbird_core::time::{MediaTime, UtcMs};
+use railbird_core::hash::Hash;
+use railbird_core::id::{ChannelId, RecordingId, RenditionId, TargetId};
+use railbird_core::state::NodeProbe;
+use railbird_core::time::MediaTime;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
-pub use queue::{BODIES_LEN_MAX, Backoff, WAITING_MAX};
+pub use queue::{BODIES_LEN_MAX, Backoff, ROOM, Share, WAITING_MAX};
 
 use crate::clock;
 use crate::config::Node;
-use crate::store::{self, Findings, Object, PutError, Store};
+use crate::evidence::{Entry, Evidence, Subject, What};
+use crate::store::{self, Answer, Findings, Object, PutError, Store, Trace};
 use crate::telemetry::{PutResult, TargetMetrics};
-use queue::{Entry, Next, Outcome, Queue};
+use queue::{Entry as QueueEntry, Next, Outcome, Queue};
+
+/// A put that takes longer is slow: the evidence says so.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// The most acknowledgements that wait for their consumer; above it, workers wait with them.
 pub const ACKS_MAX: usize = 1024;
@@ -39,12 +45,18 @@ pub struct ObjectRef {
     pub channel: ChannelId,
     /// Its rendition.
     pub rendition: RenditionId,
+    /// Its recording.
+    pub recording: RecordingId,
+    /// Its number in the recording.
+    pub n: u32,
     /// Its name on every target.
     pub name: String,
     /// Where it lies in the spool.
     pub path: PathBuf,
     /// Its length, in bytes.
     pub len: u64,
+    /// Its hash.
+    pub sha256: Hash,
     /// Where it starts; of an init segment, where the first segment starts that needs it.
     pub start: MediaTime,
     /// What it is.
@@ -70,10 +82,6 @@ pub struct Ack {
     pub target: TargetId,
     /// The object.
     pub object: Arc<ObjectRef>,
-    /// When the origin knew.
-    pub at: UtcMs,
-    /// How long the put took, in milliseconds.
-    pub took_ms: u64,
 }
 
 /// How a target is doing.
@@ -90,6 +98,8 @@ pub struct Status {
 pub struct Limits {
     /// Puts at a time.
     pub workers: usize,
+    /// How many of them, and how much bandwidth, the backlog may take.
+    pub backlog: Share,
     /// How long one put may take.
     pub put_deadline: Duration,
     /// How long to wait after failures.
@@ -104,6 +114,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             workers: 4,
+            backlog: Share { workers: 2, bytes_a_second: None },
             put_deadline: Duration::from_secs(10),
             backoff: Backoff { first: Duration::from_millis(200), cap: Duration::from_secs(3) },
             check_every: Duration::from_secs(1),
@@ -117,6 +128,7 @@ pub struct Delivery {
     shared: Arc<Shared>,
     status: watch::Receiver<Status>,
     node_up: watch::Receiver<bool>,
+    probed: watch::Receiver<Option<NodeProbe>>,
     up: watch::Receiver<bool>,
     // Dropped, they abort their tasks.
     _tasks: JoinSet<()>,
@@ -126,6 +138,7 @@ struct Shared {
     target: TargetId,
     store: Arc<dyn Store>,
     acks: mpsc::Sender<Ack>,
+    evidence: Option<Evidence>,
     metrics: TargetMetrics,
     limits: Limits,
     queue: Mutex<Queue>,
@@ -133,27 +146,49 @@ struct Shared {
     pending: watch::Sender<usize>,
     overflowed: AtomicBool,
     status: watch::Sender<Status>,
-    newest: watch::Sender<Option<(MediaTime, String)>>,
+    newest: watch::Sender<Option<Written>>,
+}
+
+/// An object that a target has acknowledged, for reading it back.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The object.
+    pub object: Arc<ObjectRef>,
+    /// When it was acknowledged.
+    pub at: Instant,
+}
+
+/// Where a delivery tells what it does.
+#[derive(Clone)]
+pub struct Outlets {
+    /// What was acknowledged.
+    pub acks: mpsc::Sender<Ack>,
+    /// What happened to target and node, where it is kept.
+    pub evidence: Option<Evidence>,
+    /// Figures.
+    pub metrics: TargetMetrics,
 }
 
 impl Delivery {
     /// Starts a target's tasks on the current runtime. The first thing they do is to try the store ([`store::probe`]).
+    /// `client` reads back through the node.
     pub fn start(
         target: TargetId,
         node: Node,
         store: Arc<dyn Store>,
-        acks: mpsc::Sender<Ack>,
         client: reqwest::Client,
-        metrics: TargetMetrics,
+        outlets: Outlets,
         limits: Limits,
     ) -> Delivery {
-        let queue = Queue::new(limits.workers, limits.backoff, std::time::Instant::now());
+        let Outlets { acks, evidence, metrics } = outlets;
+        let queue = Queue::new(limits.workers, limits.backlog, limits.backoff, std::time::Instant::now());
         let error = queue.down().map(String::from);
         let status = watch::Sender::new(Status { up: false, error });
         let shared = Arc::new(Shared {
             target,
             store,
             acks,
+            evidence: evidence.clone(),
             metrics: metrics.clone(),
             limits: limits.clone(),
             queue: Mutex::new(queue),
@@ -165,13 +200,14 @@ impl Delivery {
         });
         let (node_sender, node_up) = watch::channel(false);
         let (up_sender, up) = watch::channel(false);
-        let names = watch::Sender::new(None);
+        let probe = watch::Sender::new(None);
+        let probed = probe.subscribe();
+        let reader = node::Reader { node, client, metrics, evidence, limits };
         let mut tasks = JoinSet::new();
-        tasks.spawn(node::check(node, names.subscribe(), node_sender, client, metrics, limits));
-        tasks.spawn(forward_names(shared.newest.subscribe(), names));
+        tasks.spawn(reader.run(shared.newest.subscribe(), node_sender, probe));
         tasks.spawn(join(shared.status.subscribe(), node_up.clone(), up_sender));
         tasks.spawn(run(shared.clone()));
-        Delivery { status: shared.status.subscribe(), shared, node_up, up, _tasks: tasks }
+        Delivery { status: shared.status.subscribe(), shared, node_up, probed, up, _tasks: tasks }
     }
 
     /// The target.
@@ -180,8 +216,8 @@ impl Delivery {
     }
 
     /// Queues an object and returns at once. `body` is its bytes, where they are at hand: they are kept only as long as
-    /// the object goes out soon. Where the queue is full, the oldest segment is dropped from it.
-    pub fn enqueue(&self, object: Arc<ObjectRef>, body: Option<Bytes>) {
+    /// the object goes out soon. Where the queue is full, the oldest segment leaves it and is returned.
+    pub fn enqueue(&self, object: Arc<ObjectRef>, body: Option<Bytes>) -> Option<Arc<ObjectRef>> {
         let shared = &self.shared;
         let (dropped, pending) = {
             let mut queue = shared.queue();
@@ -189,16 +225,24 @@ impl Delivery {
             (dropped, queue.pending())
         };
         shared.told_pending(pending);
-        if let Some(object) = dropped {
+        if dropped.is_some() {
             shared.metrics.dropped();
-            if !shared.overflowed.swap(true, Ordering::Relaxed) {
-                let (target, name) = (&shared.target, &object.name);
-                warn!(
-                    "target {target}: its queue of {WAITING_MAX} objects is full: dropping the oldest, from {name} on"
-                );
-            }
+        }
+        if let Some(object) = &dropped
+            && !shared.overflowed.swap(true, Ordering::Relaxed)
+        {
+            let (target, name) = (&shared.target, &object.name);
+            warn!(
+                "target {target}: more than {WAITING_MAX} objects wait: the older ones, from {name} on, wait on the disk"
+            );
         }
         shared.changed.notify_one();
+        dropped
+    }
+
+    /// How many more objects of its backlog the queue takes.
+    pub fn room(&self) -> usize {
+        ROOM.saturating_sub(self.pending())
     }
 
     /// How the target is doing, and each change of it.
@@ -216,8 +260,13 @@ impl Delivery {
         self.up.clone()
     }
 
+    /// What read-backs through the node found, once there was one.
+    pub fn probed(&self) -> watch::Receiver<Option<NodeProbe>> {
+        self.probed.clone()
+    }
+
     /// The newest object that the target acknowledged, if any.
-    pub fn newest(&self) -> watch::Receiver<Option<(MediaTime, String)>> {
+    pub fn newest(&self) -> watch::Receiver<Option<Written>> {
         self.shared.newest.subscribe()
     }
 
@@ -226,12 +275,11 @@ impl Delivery {
         *self.shared.pending.borrow()
     }
 
-    /// Waits until nothing is pending, at most `deadline`; returns how many objects are still pending.
-    pub async fn drain(&self, deadline: Duration) -> usize {
+    /// Resolves once nothing is pending. It may never: bound it.
+    pub fn drained(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut pending = self.shared.pending.subscribe();
-        // The count is what matters, however the wait ended.
-        let _ = timeout(deadline, pending.wait_for(|pending| *pending == 0)).await;
-        self.pending()
+        // Without a sender nothing is delivered any more.
+        async move { drop(pending.wait_for(|pending| *pending == 0).await.map(drop)) }
     }
 }
 
@@ -262,13 +310,27 @@ impl Shared {
             let before = std::mem::replace(status, Status { up: error.is_none(), error });
             match &status.error {
                 Some(error) if before.error.as_ref() != Some(error) => {
-                    warn!("target {target} is down: {error}")
+                    warn!("target {target} is down: {error}");
+                    self.record(What::Down { reason: error.clone() }, None, 0, None);
                 }
-                None if !before.up => info!("target {target} is up, {pending} objects wait"),
+                None if !before.up => {
+                    info!("target {target} is up, {pending} objects wait");
+                    self.record(What::Up, None, 0, None);
+                }
                 _ => {}
             }
             before != *status
         });
+    }
+}
+
+impl Shared {
+    fn record(&self, what: What, object: Option<&ObjectRef>, len: u64, trace: Option<Trace>) {
+        if let Some(evidence) = &self.evidence {
+            let subject = Subject::Target(self.target.clone());
+            let object = object.map(|object| object.name.clone());
+            evidence.record(Entry { at: clock::now(), subject, what, object, len, trace });
+        }
     }
 }
 
@@ -287,19 +349,10 @@ async fn join(mut target: watch::Receiver<Status>, mut node: watch::Receiver<boo
     }
 }
 
-async fn forward_names(
-    mut newest: watch::Receiver<Option<(MediaTime, String)>>,
-    names: watch::Sender<Option<String>>,
-) {
-    while newest.changed().await.is_ok() {
-        names.send_replace(newest.borrow_and_update().as_ref().map(|(_, name)| name.clone()));
-    }
-}
-
 /// What a finished job hands back.
 enum Job {
-    Put(Entry, Outcome),
-    Probe(Result<Findings, PutError>),
+    Put(QueueEntry, Outcome, Option<Trace>),
+    Probe(Answer<Findings>),
 }
 
 /// Drives one target's queue for ever.
@@ -339,8 +392,11 @@ async fn run(shared: Arc<Shared>) {
 fn finish(shared: &Shared, job: Job, found: &mut Option<Findings>) {
     let (now, jitter) = (Instant::now().into_std(), jitter());
     match job {
-        Job::Put(entry, outcome) => {
+        Job::Put(entry, outcome, trace) => {
             shared.metrics.put(result_of(&outcome));
+            if let Some(what) = what_of(&outcome, trace.as_ref()) {
+                shared.record(what, Some(&entry.object), entry.object.len, trace);
+            }
             if let Outcome::Failed(error) = &outcome {
                 debug!("target {}: {} failed: {error}", shared.target, entry.object.name);
             }
@@ -349,7 +405,10 @@ fn finish(shared: &Shared, job: Job, found: &mut Option<Findings>) {
             }
             shared.queue().done(entry, &outcome, now, jitter);
         }
-        Job::Probe(result) => {
+        Job::Probe(Answer { result, trace }) => {
+            if let Err(error) = &result {
+                shared.record(failed(error), None, 0, Some(trace));
+            }
             if let Ok(findings) = result
                 && found.replace(findings) != Some(findings)
             {
@@ -361,6 +420,27 @@ fn finish(shared: &Shared, job: Job, found: &mut Option<Findings>) {
         }
     }
     shared.tell();
+}
+
+/// What goes into the evidence: everything but what is our own disk's fault.
+fn what_of(outcome: &Outcome, trace: Option<&Trace>) -> Option<What> {
+    match outcome {
+        Outcome::Acknowledged if trace.is_some_and(|trace| trace.total >= SLOW) => Some(What::Slow),
+        Outcome::Acknowledged => Some(What::Done),
+        Outcome::Failed(error) => Some(failed(error)),
+        Outcome::Gone => None,
+    }
+}
+
+fn failed(error: &PutError) -> What {
+    let class = match error {
+        PutError::Unreachable(_) => "unreachable",
+        PutError::Retry(_) => "retry",
+        PutError::SlowDown { .. } => "slow-down",
+        PutError::Misconfigured(_) => "misconfigured",
+        PutError::GiveUp(_) => "give-up",
+    };
+    What::Failed { class: class.into(), text: error.to_string() }
 }
 
 fn result_of(outcome: &Outcome) -> PutResult {
@@ -389,10 +469,16 @@ fn too_slow(shared: &Shared) -> PutError {
 
 async fn probe(shared: Arc<Shared>) -> Job {
     let answer = timeout(shared.limits.put_deadline, store::probe(&*shared.store)).await;
-    Job::Probe(answer.map_or_else(|_| Err(too_slow(&shared)), |answer| answer.result))
+    Job::Probe(answer.unwrap_or_else(|_| missed(&shared)))
 }
 
-async fn put(shared: Arc<Shared>, mut entry: Entry) -> Job {
+/// What a store that does not keep its own deadline is answered for.
+fn missed<T>(shared: &Shared) -> Answer<T> {
+    let trace = Trace { total: shared.limits.put_deadline, ..Trace::default() };
+    Answer { result: Err(too_slow(shared)), trace }
+}
+
+async fn put(shared: Arc<Shared>, mut entry: QueueEntry) -> Job {
     let object = entry.object.clone();
     let body = match entry.body.take() {
         Some(body) => body,
@@ -401,34 +487,34 @@ async fn put(shared: Arc<Shared>, mut entry: Entry) -> Job {
             Ok(bytes) => {
                 let (len, wanted) = (bytes.len(), object.len);
                 warn!("{}: the spool has {len} bytes of it instead of {wanted}: not sent", object.name);
-                return Job::Put(entry, Outcome::Gone);
+                return Job::Put(entry, Outcome::Gone, None);
             }
             Err(error) => {
                 warn!("target {}: {} can't be read from the spool: {error}", shared.target, object.name);
-                return Job::Put(entry, Outcome::Gone);
+                return Job::Put(entry, Outcome::Gone, None);
             }
         },
     };
     let began = Instant::now();
     let sent = shared.store.put(Object::media(object.name.clone(), body));
     let answer = timeout(shared.limits.put_deadline, sent).await;
-    match answer.map_or_else(|_| Err(too_slow(&shared)), |answer| answer.result) {
-        Err(error) => Job::Put(entry, Outcome::Failed(error)),
+    let Answer { result, trace } = answer.unwrap_or_else(|_| missed(&shared));
+    match result {
+        Err(error) => Job::Put(entry, Outcome::Failed(error), Some(trace)),
         Ok(()) => {
             let took = began.elapsed();
             shared.metrics.acknowledged(object.len, took);
             shared.newest.send_if_modified(|newest| {
-                let newer = newest.as_ref().is_none_or(|(start, _)| *start <= object.start);
+                let newer = newest.as_ref().is_none_or(|newest| newest.object.start <= object.start);
                 if newer {
-                    *newest = Some((object.start, object.name.clone()));
+                    *newest = Some(Written { object: object.clone(), at: Instant::now() });
                 }
                 newer
             });
-            let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             let target = shared.target.clone();
             // Without a consumer there is nobody to tell; the object is where it should be all the same.
-            let _ = shared.acks.send(Ack { target, object, at: clock::now(), took_ms }).await;
-            Job::Put(entry, Outcome::Acknowledged)
+            let _ = shared.acks.send(Ack { target, object }).await;
+            Job::Put(entry, Outcome::Acknowledged, Some(trace))
         }
     }
 }

@@ -1,20 +1,25 @@
 //! What a target gets next: pure bookkeeping, with the time as an argument.
 //!
-//! Init segments go first, since segments need them. Then the live edge, newest first; then the backlog, oldest first.
-//! A target that fails gets one request at a time, at growing intervals, until one succeeds.
+//! Init segments go first, since segments need them. Then the live edge, newest first; then the backlog, oldest first,
+//! within its [`Share`]. A target that fails gets one request at a time, at growing intervals, until one succeeds.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use railbird_core::id::{ChannelId, RecordingId};
 use railbird_core::time::{MediaSpan, MediaTime};
 
 use super::{Kind, ObjectRef};
 use crate::store::PutError;
 
-/// The most objects that wait for one target; above it, the oldest segment is dropped. Hours of one channel.
-pub const WAITING_MAX: usize = 32_768;
+/// The most objects that wait for one target; above it, the oldest segment leaves the queue. It is still on the disk, and
+/// comes again when there is room ([`ROOM`]).
+pub const WAITING_MAX: usize = 4_096;
+
+/// As long as fewer objects wait, a target's queue takes more of its backlog.
+pub const ROOM: usize = 1_024;
 
 /// The most bytes of waiting objects that stay in memory for one target; the rest are read from the spool.
 pub const BODIES_LEN_MAX: usize = 16 << 20;
@@ -46,6 +51,57 @@ impl Backoff {
     }
 }
 
+/// How much of a target's bandwidth the backlog may take, so that the live edge never waits for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Share {
+    /// Puts at a time.
+    pub workers: usize,
+    /// Bytes a second; `None`: no limit.
+    pub bytes_a_second: Option<u64>,
+}
+
+/// What of the share is left: a bucket that fills up at the rate, to one second's worth.
+#[derive(Debug)]
+struct Budget {
+    share: Share,
+    in_flight: usize,
+    /// Bytes; below zero after an object that was larger than what was left.
+    left: i64,
+    at: Instant,
+}
+
+impl Budget {
+    fn new(share: Share, now: Instant) -> Budget {
+        let left = share.bytes_a_second.map_or(0, |rate| i64::try_from(rate).unwrap_or(i64::MAX));
+        Budget { share, in_flight: 0, left, at: now }
+    }
+
+    /// Whether an object of the backlog may go at `now`; else when, or `None` for when another has come back.
+    fn allows(&mut self, now: Instant) -> Result<(), Option<Instant>> {
+        if self.in_flight >= self.share.workers.max(1) {
+            return Err(None);
+        }
+        let Some(rate) = self.share.bytes_a_second else { return Ok(()) };
+        let rate = i64::try_from(rate.max(1)).unwrap_or(i64::MAX);
+        let passed_us = i64::try_from(now.saturating_duration_since(self.at).as_micros()).unwrap_or(i64::MAX);
+        let more = i64::try_from(i128::from(rate) * i128::from(passed_us) / 1_000_000).unwrap_or(i64::MAX);
+        if more > 0 {
+            (self.left, self.at) = (self.left.saturating_add(more).min(rate), now);
+        }
+        if self.left > 0 {
+            return Ok(());
+        }
+        // Until one byte is left again, rounded up.
+        let wait_us = i128::from(1 - self.left) * 1_000_000 / i128::from(rate) + 1;
+        Err(Some(now + Duration::from_micros(u64::try_from(wait_us).unwrap_or(u64::MAX))))
+    }
+
+    fn took(&mut self, len: u64) {
+        self.in_flight += 1;
+        self.left = self.left.saturating_sub(i64::try_from(len).unwrap_or(i64::MAX));
+    }
+}
+
 /// An object that waits, or is on its way.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -54,6 +110,8 @@ pub(super) struct Entry {
     pub(super) body: Option<Bytes>,
     failures: u32,
     not_before: Option<Instant>,
+    /// It goes on the backlog's share.
+    backlog: bool,
 }
 
 /// What to do next.
@@ -88,6 +146,13 @@ struct Failing {
     counts_as_down: bool,
 }
 
+/// Which object of which recording: two recordings may have an init segment of the same name.
+type Key = (ChannelId, RecordingId, u32);
+
+fn key(object: &ObjectRef) -> Key {
+    (object.channel.clone(), object.recording.clone(), object.n)
+}
+
 /// The objects that wait for one target.
 #[derive(Debug)]
 pub(super) struct Queue {
@@ -95,8 +160,11 @@ pub(super) struct Queue {
     backoff: Backoff,
     inits: VecDeque<Entry>,
     segments: BTreeMap<(MediaTime, u64), Entry>,
-    /// Names of init segments that wait or are on their way.
-    inits_open: BTreeSet<String>,
+    /// Objects that wait or are on their way.
+    open: BTreeSet<Key>,
+    /// How many of them are init segments of a name.
+    inits_open: BTreeMap<String, usize>,
+    budget: Budget,
     newest: MediaTime,
     next_number: u64,
     bodies_len: usize,
@@ -107,7 +175,7 @@ pub(super) struct Queue {
 
 impl Queue {
     /// A target that was not tried yet: the first thing to do is a probe.
-    pub(super) fn new(workers: usize, backoff: Backoff, now: Instant) -> Queue {
+    pub(super) fn new(workers: usize, share: Share, backoff: Backoff, now: Instant) -> Queue {
         let failing = Failing {
             until: now,
             tries: 0,
@@ -120,7 +188,9 @@ impl Queue {
             backoff,
             inits: VecDeque::new(),
             segments: BTreeMap::new(),
-            inits_open: BTreeSet::new(),
+            open: BTreeSet::new(),
+            inits_open: BTreeMap::new(),
+            budget: Budget::new(share, now),
             newest: MediaTime(0),
             next_number: 0,
             bodies_len: 0,
@@ -140,14 +210,17 @@ impl Queue {
         self.failing.as_ref().filter(|failing| failing.counts_as_down).map(|failing| failing.text.as_str())
     }
 
-    /// Adds an object. Returns the one that had to go, where the queue was full.
+    /// Adds an object, unless it is there already. Returns the one that had to go, where the queue was full.
     pub(super) fn push(&mut self, object: Arc<ObjectRef>, body: Option<Bytes>) -> Option<Arc<ObjectRef>> {
         let fits = |body: &Bytes| self.failing.is_none() && self.bodies_len + body.len() <= BODIES_LEN_MAX;
         let body = body.filter(fits);
-        if let Kind::Init = object.kind {
-            self.inits_open.insert(object.name.clone());
+        if !self.open.insert(key(&object)) {
+            return None;
         }
-        self.insert(Entry { object, body, failures: 0, not_before: None });
+        if let Kind::Init = object.kind {
+            *self.inits_open.entry(object.name.clone()).or_default() += 1;
+        }
+        self.insert(Entry { object, body, failures: 0, not_before: None, backlog: false });
         if self.inits.len() + self.segments.len() <= WAITING_MAX {
             return None;
         }
@@ -175,8 +248,12 @@ impl Queue {
     /// An entry leaves for good.
     fn forget(&mut self, entry: &Entry) {
         self.bodies_len -= entry.body.as_ref().map_or(0, Bytes::len);
-        if let Kind::Init = entry.object.kind {
-            self.inits_open.remove(&entry.object.name);
+        self.open.remove(&key(&entry.object));
+        if let Some(count) = self.inits_open.get_mut(&entry.object.name) {
+            *count -= 1;
+            if *count == 0 {
+                self.inits_open.remove(&entry.object.name);
+            }
         }
     }
 
@@ -186,7 +263,7 @@ impl Queue {
             return Next::Wait(None);
         }
         let Some(failing) = &self.failing else {
-            return match self.take(Some(now)) {
+            return match self.take(now, true) {
                 Ok(entry) => self.start(entry),
                 Err(until) => Next::Wait(until),
             };
@@ -201,7 +278,7 @@ impl Queue {
             self.in_flight = 1;
             return Next::Probe;
         }
-        match self.take(None) {
+        match self.take(now, false) {
             Ok(entry) => self.start(entry),
             Err(_) => {
                 self.in_flight = 1;
@@ -216,11 +293,11 @@ impl Queue {
         Next::Put(entry)
     }
 
-    /// The best entry that may go at `now` (or regardless of its own pause); else when there is one.
-    fn take(&mut self, now: Option<Instant>) -> Result<Entry, Option<Instant>> {
+    /// The best entry that may go at `now`; else when there is one. Without `patient`, pauses and shares don't count.
+    fn take(&mut self, now: Instant, patient: bool) -> Result<Entry, Option<Instant>> {
         let mut soonest: Option<Instant> = None;
-        let mut ready = |entry: &Entry| match (entry.not_before, now) {
-            (Some(not_before), Some(now)) if now < not_before => {
+        let mut ready = |entry: &Entry| match entry.not_before {
+            Some(not_before) if patient && now < not_before => {
                 soonest = Some(soonest.map_or(not_before, |soonest| soonest.min(not_before)));
                 false
             }
@@ -233,21 +310,33 @@ impl Queue {
         }
         let inits_open = &self.inits_open;
         let mut ready = |entry: &Entry| match &entry.object.kind {
-            Kind::Segment { init } if inits_open.contains(init) => false,
+            Kind::Segment { init } if inits_open.contains_key(init) => false,
             _ => ready(entry),
         };
         let live = self.newest + MediaSpan(-LIVE.0);
-        let live_key = self.segments.range((live, 0)..).rev().find(|(_, entry)| ready(entry));
-        let key = live_key.or_else(|| self.segments.range(..(live, 0)).find(|(_, entry)| ready(entry)));
-        match key.map(|(key, _)| *key).and_then(|key| self.segments.remove(&key)) {
-            Some(entry) => Ok(entry),
-            None => Err(soonest),
+        let key = self.segments.range((live, 0)..).rev().find(|(_, entry)| ready(entry)).map(|(key, _)| *key);
+        if let Some(entry) = key.and_then(|key| self.segments.remove(&key)) {
+            return Ok(entry);
         }
+        let key = self.segments.range(..(live, 0)).find(|(_, entry)| ready(entry)).map(|(key, _)| *key);
+        let Some(key) = key else { return Err(soonest) };
+        if let Err(until) = self.budget.allows(now)
+            && patient
+        {
+            return Err([soonest, until].into_iter().flatten().min());
+        }
+        let Some(mut entry) = self.segments.remove(&key) else { return Err(soonest) };
+        entry.backlog = true;
+        self.budget.took(entry.object.len);
+        Ok(entry)
     }
 
     /// A put ended. Returns whether the object is done with, one way or the other.
     pub(super) fn done(&mut self, mut entry: Entry, outcome: &Outcome, now: Instant, jitter: u16) -> bool {
         self.in_flight = self.in_flight.saturating_sub(1);
+        if std::mem::take(&mut entry.backlog) {
+            self.budget.in_flight = self.budget.in_flight.saturating_sub(1);
+        }
         let init = matches!(entry.object.kind, Kind::Init);
         let again = match outcome {
             Outcome::Acknowledged => {

@@ -4,7 +4,7 @@
 //! {"crc32":"9e83acc1","record":{"durable":0,"accepted":1795171920500,"epoch":1,"seq":1,"event":{…}}}
 //! ```
 //!
-//! `crc32` is over the bytes of `record`. `durable` says how long the file was when this line's batch was begun, all of
+//! `crc32` is over the bytes of `record` ([`crate::lines`]). `durable` says how long the file was when this line's batch was begun, all of
 //! it on the disk by then. So a line that can't be read tells by itself what it is: a later line that builds on it was
 //! written after it had been acknowledged, so it is damaged; without such a line it is the torn end of a batch that
 //! nobody was told is kept.
@@ -12,10 +12,7 @@
 use railbird_core::score::{Event, Position};
 use serde::{Deserialize, Serialize};
 
-const HEAD: &[u8] = b"{\"crc32\":\"";
-const MIDDLE: &[u8] = b"\",\"record\":";
-const TAIL: &[u8] = b"}";
-const CRC_DIGITS: usize = 8;
+use crate::lines;
 
 /// What a line keeps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,24 +34,12 @@ impl Record {
 
     /// Appends the line, its line feed included.
     pub(super) fn write(&self, lines: &mut Vec<u8>) -> serde_json::Result<()> {
-        let record = serde_json::to_vec(self)?;
-        lines.extend_from_slice(HEAD);
-        lines.extend_from_slice(format!("{:08x}", crc32(&record)).as_bytes());
-        lines.extend_from_slice(MIDDLE);
-        lines.extend_from_slice(&record);
-        lines.extend_from_slice(TAIL);
-        lines.push(b'\n');
-        Ok(())
+        lines::write(self, lines)
     }
 
     /// Reads a line without its line feed; `None` where it is not whole.
     fn read(line: &[u8]) -> Option<Record> {
-        let (crc, rest) = line.strip_prefix(HEAD)?.split_at_checked(CRC_DIGITS)?;
-        let record = rest.strip_prefix(MIDDLE)?.strip_suffix(TAIL)?;
-        if crc != format!("{:08x}", crc32(record)).as_bytes() {
-            return None;
-        }
-        serde_json::from_slice(record).ok()
+        lines::read(line)
     }
 }
 
@@ -94,21 +79,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Lines, Damage> {
 /// Whether a whole line follows that was written when more than `len` bytes were on the disk. Lines are found by their
 /// head, which no JSON string can contain: a lost line feed must not hide one.
 fn has_line_behind(rest: &[u8], len: u64) -> bool {
-    let starts = (0..rest.len()).filter_map(|at| rest.get(at..)).filter(|line| line.starts_with(HEAD));
+    let starts = (0..rest.len()).filter_map(|at| rest.get(at..)).filter(|line| line.starts_with(lines::HEAD));
     let mut lines = starts.filter_map(|line| line.split(|b| *b == b'\n').next());
     lines.any(|line| Record::read(line).is_some_and(|record| record.durable > len))
-}
-
-/// CRC-32 of ISO/IEC 3309, as in Ethernet and zip. Lines are short and rare: a bit at a time is fast enough.
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0, |crc, byte| {
-        (0..8).fold(
-            crc ^ u32::from(*byte),
-            |crc, _| {
-                if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 }
-            },
-        )
-    })
 }
 
 #[cfg(test)]
@@ -132,12 +105,6 @@ mod tests {
             }
         }
         (bytes, ends)
-    }
-
-    #[test]
-    fn the_checksum_is_the_well_known_one() {
-        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
-        assert_eq!(crc32(b""), 0);
     }
 
     #[test]

@@ -159,3 +159,10 @@ impl<T> Answer<T> {
         Answer { result: self.result.map(mean), trace: self.trace }
     }
 }
+
+/// What a provider calls a request, by the header that has it.
+pub(crate) fn request_id(headers: &http::HeaderMap) -> Option<String> {
+    const NAMES: [&str; 5] = ["x-amz-request-id", "cf-ray", "x-request-id", "x-amz-cf-id", "x-cache-id"];
+    let value = NAMES.iter().find_map(|name| headers.get(*name))?.to_str().ok()?;
+    Some(value.chars().take(128).collect())
+}

@@ -125,6 +125,8 @@ pub enum Record {
     End {
         /// When.
         at: UtcMs,
+        /// The first media sequence number that the recording did not use.
+        next_msn: u64,
     },
 }
 
@@ -177,6 +179,7 @@ pub struct Reel {
     targets: [Option<TargetId>; NODES_MAX],
     anchors: Vec<(String, Anchor)>,
     ended: Option<UtcMs>,
+    next_msn: u64,
     evicted: bool,
 }
 
@@ -211,6 +214,7 @@ impl Reel {
             targets: [const { None }; NODES_MAX],
             anchors: Vec::new(),
             ended: None,
+            next_msn: 0,
             evicted: false,
         }
     }
@@ -255,7 +259,9 @@ impl Reel {
                 self.anchors.push((feed, Anchor { feed_ms, utc }));
             }
             Record::Evicted => self.evicted = true,
-            Record::End { at } => self.ended = Some(at),
+            Record::End { at, next_msn } => {
+                (self.ended, self.next_msn) = (Some(at), next_msn);
+            }
         }
         Ok(())
     }
@@ -379,6 +385,11 @@ impl Reel {
     /// When the channel ended; `None` as long as the recording is being made.
     pub fn ended(&self) -> Option<UtcMs> {
         self.ended
+    }
+
+    /// Where the next recording begins to count; 0 before the end.
+    pub fn next_msn(&self) -> u64 {
+        self.next_msn
     }
 
     /// Whether the objects' files were deleted from the local disk.

@@ -74,7 +74,7 @@ fn every_record_is_a_line_that_can_be_read_back() {
         Record::Removed { target: "a".parse().unwrap() },
         Record::Anchor { feed: "primary".to_string(), feed_ms: -5, utc: NOW },
         Record::Evicted,
-        Record::End { at: NOW },
+        Record::End { at: NOW, next_msn: 8 },
     ];
     for record in records {
         let line = serde_json::to_string(&record).unwrap();
@@ -141,7 +141,7 @@ fn chapters_are_numbered_as_live_playlists_are() {
     assert_eq!((first.renditions[0].first_msn, first.renditions[0].discontinuity_sequence), (100, 0));
     assert_eq!(first.renditions[0].segments[0].on, 2);
 
-    reel.apply(Record::End { at: NOW }).unwrap();
+    reel.apply(Record::End { at: NOW, next_msn: 8 }).unwrap();
     assert_eq!(reel.chapters(listed), 2);
     let second = reel.chapter(1, 100, "T", &origin, &slots(), NOW);
     second.check().unwrap();

@@ -1,0 +1,258 @@
+//! One channel at the desk: its book, the reel of its recording, and what of both the edges must be told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use railbird_core::id::{OriginId, RecordingId, RenditionId, TargetId};
+use railbird_core::package;
+use railbird_core::publish::{Book, Channel};
+use railbird_core::recording::{Head, Kind, Misfit, Record, Reel};
+use railbird_core::state::{ChannelState, Node, Phase};
+use railbird_core::time::{MediaSpan, UtcMs};
+
+use crate::delivery::{self, ObjectRef};
+use crate::journal::Summary;
+use crate::spool::{Cut, Stored};
+
+/// What stays the same for a channel's life.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Which origin this is.
+    pub origin: OriginId,
+    /// What people call the channel.
+    pub title: String,
+    /// How much live playlists list, in seconds.
+    pub window_s: u32,
+    /// How long the channel may have no feed before it ends by itself, in milliseconds; 0: for ever.
+    pub end_after_ms: u64,
+}
+
+/// A recording, and what was listed of it.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    plan: Arc<Plan>,
+    pub(super) reel: Reel,
+    pub(super) book: Book,
+    /// Chapters that the edges don't have as they are now.
+    pub(super) changed: BTreeSet<usize>,
+    chapters: usize,
+}
+
+/// Which node stands over each target.
+pub(super) type Nodes = BTreeMap<TargetId, Node>;
+
+impl Shelf {
+    /// The recording of this journal, as an earlier run left it or just begun. Records that must follow are added to `notes`.
+    pub(super) fn new(
+        plan: Arc<Plan>,
+        mut reel: Reel,
+        nodes: &Nodes,
+        now: UtcMs,
+        notes: &mut Vec<Record>,
+    ) -> Shelf {
+        let Head { channel, recording, rendition, segment_ms, key_period_s, msn_min } = reel.head().clone();
+        let gone: Vec<TargetId> =
+            (0..32).filter_map(|bit| reel.target(bit)).filter(|id| !nodes.contains_key(*id)).cloned().collect();
+        for target in gone {
+            let record = Record::Removed { target };
+            // Removing always fits.
+            let _ = reel.apply(record.clone());
+            notes.push(record);
+        }
+        let channel = Channel {
+            id: channel,
+            origin: plan.origin.clone(),
+            recording,
+            title: plan.title.clone(),
+            segment_ms,
+            key_period_s,
+            window_s: plan.window_s,
+            msn_min,
+            nodes: Vec::new(),
+        };
+        let mut shelf = Shelf {
+            plan,
+            book: Book::new(channel, rendition),
+            reel,
+            changed: BTreeSet::new(),
+            chapters: 0,
+        };
+        for (target, node) in nodes {
+            shelf.set_node(target, Some(node.clone()));
+        }
+        shelf.book.restore(&shelf.reel, now);
+        if shelf.reel.ended().is_some() {
+            shelf.book.set_phase(Phase::Ended);
+        }
+        shelf
+    }
+
+    pub(super) fn recording(&self) -> &RecordingId {
+        &self.reel.head().recording
+    }
+
+    /// An object is on the disk.
+    pub(super) fn stored(&mut self, stored: &Stored, now: UtcMs) -> Result<Arc<ObjectRef>, Misfit> {
+        let Stored { made, n, len, sha256, .. } = stored;
+        let (n, len, sha256) = (*n, *len, *sha256);
+        match &made.object.kind {
+            package::Kind::Init(init) => {
+                self.reel.apply(Record::Init { n, init: init.clone(), len, sha256 })?;
+                self.book.init(init.clone());
+            }
+            package::Kind::Segment { start, duration, discontinuity } => {
+                let (start, duration, discontinuity) = (*start, *duration, *discontinuity);
+                self.reel.apply(Record::Segment { n, start, duration, discontinuity, len, sha256 })?;
+                self.warn_if_long(duration);
+                let len = usize::try_from(len).unwrap_or(usize::MAX);
+                self.book.segment(start, duration, discontinuity, len, now);
+            }
+        }
+        self.object(n, stored.path.clone()).ok_or(Misfit::Unknown)
+    }
+
+    /// A segment is not on the disk.
+    pub(super) fn lost(&mut self, n: u32, cut: Cut, now: UtcMs) -> Result<(), Misfit> {
+        let Cut { start, duration, discontinuity } = cut;
+        self.reel.apply(Record::Lost { n, start, duration, discontinuity })?;
+        self.book.segment(start, duration, discontinuity, 0, now);
+        Ok(())
+    }
+
+    fn warn_if_long(&self, duration: MediaSpan) {
+        if self.book.is_too_long(duration) {
+            let (channel, ms) = (&self.reel.head().channel, duration.ms());
+            tracing::warn!(%channel, ms, "a segment is longer than EXT-X-TARGETDURATION promises, and some players stop at that: set the encoder's key frame interval as it was");
+        }
+    }
+
+    /// A target has an object. Gives the record of it.
+    pub(super) fn acked(&mut self, target: &TargetId, n: u32, now: UtcMs) -> Result<Record, Misfit> {
+        let record = Record::Ack { n, target: target.clone() };
+        self.reel.apply(record.clone())?;
+        let slot = self.reel.bit(target)?;
+        match self.reel.objects().get(n as usize).map(|object| &object.kind) {
+            Some(Kind::Segment(segment)) => self.book.ack(slot, segment.start, now),
+            Some(Kind::Init(init)) => self.book.ack_init(slot, &init.name.clone(), now),
+            None => {}
+        }
+        if let Some(chapter) = self.reel.chapter_of(n).filter(|chapter| *chapter < self.chapters) {
+            self.changed.insert(chapter);
+        }
+        Ok(record)
+    }
+
+    /// A node came, changed or went.
+    pub(super) fn set_node(&mut self, target: &TargetId, node: Option<Node>) {
+        let slot = match &node {
+            Some(_) => self.reel.bit(target),
+            None => self.reel.known_bit(target).ok_or(Misfit::Unknown),
+        };
+        match slot {
+            Ok(slot) => self.book.set_node(slot, node),
+            Err(Misfit::Unknown) => {}
+            Err(error) => tracing::error!(%target, %error, "viewers can't be sent to this target's node"),
+        }
+    }
+
+    /// A target is gone for good. Gives the record of it.
+    pub(super) fn removed(&mut self, target: &TargetId) -> Record {
+        self.set_node(target, None);
+        let record = Record::Removed { target: target.clone() };
+        // Removing always fits.
+        let _ = self.reel.apply(record.clone());
+        self.changed.extend(0..self.chapters);
+        record
+    }
+
+    /// The channel ends. Gives the number at which the next recording begins to count.
+    pub(super) fn end(&mut self, now: UtcMs) -> u64 {
+        let next_msn = self.book.next_msn();
+        // An end always fits.
+        let _ = self.reel.apply(Record::End { at: now, next_msn });
+        self.book.set_phase(Phase::Ended);
+        next_msn
+    }
+
+    /// Lists what may be listed: a new state where anything changed, and records of the gaps in it, which must be noted
+    /// before anybody is told.
+    pub(super) fn look(&mut self, now: UtcMs) -> (Option<ChannelState>, Vec<Record>) {
+        let state = self.book.poll(now);
+        let gaps = self.book.take_listed().into_iter().filter(|listed| listed.gap);
+        let numbers: Vec<u32> = gaps.filter_map(|listed| self.reel.at(listed.start)).collect();
+        let mut records = Vec::new();
+        for n in numbers {
+            if self.reel.segment(n).is_some_and(|segment| !segment.gap) {
+                let record = Record::Gap { n };
+                let _ = self.reel.apply(record.clone());
+                records.push(record);
+            }
+        }
+        let chapters = self.reel.chapters(self.book.listed_count());
+        self.changed.extend(self.chapters..chapters);
+        self.chapters = chapters;
+        (state, records)
+    }
+
+    /// How many chapters there are.
+    pub(super) fn chapters(&self) -> usize {
+        self.chapters
+    }
+
+    /// A chapter as the edges get it.
+    pub(super) fn chapter(&self, chapter: usize, now: UtcMs) -> Option<ChannelState> {
+        let first_msn = self.book.first_msn()?;
+        let Plan { title, origin, .. } = &*self.plan;
+        Some(self.reel.chapter(chapter, first_msn, title, origin, self.book.slots(), now))
+    }
+
+    pub(super) fn summary(&self, targets: &[TargetId]) -> Option<Summary> {
+        Summary::of(&self.reel, self.book.first_msn()?, targets)
+    }
+
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    pub(super) fn rendition(&self) -> &RenditionId {
+        &self.reel.head().rendition
+    }
+
+    /// An object as delivery takes it; `None` where the disk does not have it.
+    pub(super) fn object(&self, n: u32, path: PathBuf) -> Option<Arc<ObjectRef>> {
+        object(&self.reel, n, path)
+    }
+}
+
+/// An object of a reel as delivery takes it; `None` where the disk does not have it.
+pub(super) fn object(reel: &Reel, n: u32, path: PathBuf) -> Option<Arc<ObjectRef>> {
+    let object = reel.objects().get(n as usize)?;
+    let (start, kind) = match &object.kind {
+        Kind::Init(_) => {
+            // It goes with the segment that needs it.
+            let next = reel.objects().iter().skip(n as usize).find_map(|object| match &object.kind {
+                Kind::Segment(segment) => Some(segment.start),
+                Kind::Init(_) => None,
+            });
+            (next.or(reel.end()).unwrap_or_default(), delivery::Kind::Init)
+        }
+        Kind::Segment(segment) => {
+            let init = reel.init(segment.init?)?.name.clone();
+            (segment.start, delivery::Kind::Segment { init })
+        }
+    };
+    let head = reel.head();
+    Some(Arc::new(ObjectRef {
+        channel: head.channel.clone(),
+        rendition: head.rendition.clone(),
+        recording: head.recording.clone(),
+        n,
+        name: reel.name(object),
+        path,
+        len: object.len,
+        sha256: object.sha256?,
+        start,
+        kind,
+    }))
+}

@@ -1,0 +1,123 @@
+//! What an origin finds when it starts: for each channel its open recording, and those that have ended.
+
+use std::path::Path;
+
+use railbird_core::id::{ChannelId, OriginId};
+use railbird_core::publish::{Book, Channel};
+use railbird_core::recording::{Head, Record, Reel};
+use railbird_core::time::UtcMs;
+
+use super::{Journal, Open, Summary, path, read, recordings};
+
+/// A channel's recordings, as they were found.
+#[derive(Debug, Default)]
+pub struct History {
+    /// The one that goes on, and the length of its journal's whole lines.
+    pub open: Option<(Reel, u64)>,
+    /// Those that have ended, oldest first.
+    pub ended: Vec<Summary>,
+    /// Where the next recording begins to count.
+    pub msn_min: u64,
+}
+
+impl History {
+    /// Reads what there is of a channel. A recording that a crash or a long pause left open is ended here; what can't be
+    /// read is logged and left where it is. `end_after_ms`: how long a channel may have no media, 0 for ever.
+    pub fn read(
+        data_dir: &Path,
+        origin: &OriginId,
+        channel: &ChannelId,
+        end_after_ms: u64,
+        now: UtcMs,
+    ) -> History {
+        let mut history = History::default();
+        let names = match recordings(data_dir, channel) {
+            Ok(names) => names,
+            Err(error) => {
+                tracing::error!(%channel, %error, "the recordings can't be listed: a new one begins");
+                return history;
+            }
+        };
+        let newest = names.last().cloned();
+        for name in names {
+            if let Some(summary) = Summary::read(data_dir, channel, &name) {
+                history.msn_min = history.msn_min.max(summary.next_msn);
+                history.ended.push(summary);
+                continue;
+            }
+            let journal = match read(&path(data_dir, channel, &name)) {
+                Ok(journal) => journal,
+                Err(error) => {
+                    tracing::error!(%channel, %error, "a recording is left out");
+                    continue;
+                }
+            };
+            let last = journal.reel.end().map_or(now, |end| end.utc());
+            let goes_on = end_after_ms == 0 || now.ms_since(last) <= end_after_ms;
+            let is_open = journal.reel.ended().is_none() && !journal.damaged;
+            if is_open && goes_on && newest.as_ref() == Some(&name) {
+                history.msn_min = history.msn_min.max(journal.reel.head().msn_min);
+                history.open = Some((journal.reel, journal.len));
+                continue;
+            }
+            if journal.damaged {
+                tracing::error!(%channel, recording = %name, "a journal is damaged: the recording ends before the damage");
+            }
+            if let Some(summary) = end(data_dir, origin, channel, journal, last) {
+                history.msn_min = history.msn_min.max(summary.next_msn);
+                history.ended.push(summary);
+            }
+        }
+        history
+    }
+}
+
+/// Ends a recording that was left open, and keeps its summary. `None` where it has no segment.
+fn end(
+    data_dir: &Path,
+    origin: &OriginId,
+    channel: &ChannelId,
+    journal: Journal,
+    at: UtcMs,
+) -> Option<Summary> {
+    let Journal { mut reel, len, damaged } = journal;
+    let book = counted(origin, &reel);
+    if reel.ended().is_none() {
+        let record = Record::End { at, next_msn: book.next_msn() };
+        // An end always fits.
+        let _ = reel.apply(record.clone());
+        if !damaged {
+            let name = &reel.head().recording;
+            let written = Open::resume(path(data_dir, channel, name), len)
+                .and_then(|mut open| open.append(&[record]).and_then(|()| open.sync()));
+            if let Err(error) = written {
+                tracing::error!(%channel, recording = %name, %error, "the end of a recording can't be written");
+            }
+        }
+    }
+    let targets: Vec<_> = (0..32).filter_map(|bit| reel.target(bit)).cloned().collect();
+    let summary = Summary::of(&reel, book.first_msn()?, &targets)?;
+    if let Err(error) = summary.write(data_dir, channel) {
+        tracing::error!(%channel, %error, "a recording's summary can't be written");
+    }
+    Some(summary)
+}
+
+/// A book that has listed what the recording lists: it knows the numbers.
+fn counted(origin: &OriginId, reel: &Reel) -> Book {
+    let Head { channel, recording, rendition, segment_ms, key_period_s, msn_min } = reel.head().clone();
+    let channel = Channel {
+        id: channel,
+        origin: origin.clone(),
+        recording,
+        title: String::new(),
+        segment_ms,
+        key_period_s,
+        window_s: 0,
+        msn_min,
+        nodes: Vec::new(),
+    };
+    let mut book = Book::new(channel, rendition);
+    book.restore(reel, UtcMs(0));
+    book
+}

@@ -1,0 +1,101 @@
+use super::*;
+use railbird_core::hash::Hash;
+use railbird_core::recording::Head;
+use railbird_core::time::{MediaSpan, UtcMs};
+use std::io::Write;
+
+const NOW: UtcMs = UtcMs(1_795_171_920_000);
+
+fn head() -> Head {
+    Head {
+        channel: "t".parse().unwrap(),
+        recording: "x".parse().unwrap(),
+        rendition: "source".parse().unwrap(),
+        segment_ms: 2000,
+        key_period_s: 3600,
+        msn_min: 0,
+    }
+}
+
+fn segment(n: u32) -> Record {
+    Record::Segment {
+        n,
+        start: NOW.plus_ms(2000 * u64::from(n)).media(),
+        duration: MediaSpan::from_ms(2000),
+        discontinuity: false,
+        len: 5,
+        sha256: Hash::of(&n.to_be_bytes()),
+    }
+}
+
+fn written(dir: &Path, records: u32) -> PathBuf {
+    let (mut open, head) = Open::create(dir, head(), NOW).unwrap();
+    for n in 0..records {
+        open.append(&[segment(n)]).unwrap();
+    }
+    open.sync().unwrap();
+    path(dir, &head.channel, &head.recording)
+}
+
+#[test]
+fn a_journal_cut_at_any_byte_gives_its_whole_lines_and_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = written(dir.path(), 4);
+    let bytes = fs::read(&path).unwrap();
+    let ends: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] == b'\n').map(|at| at + 1).collect();
+    for cut in ends[0]..=bytes.len() {
+        fs::write(&path, &bytes[..cut]).unwrap();
+        let journal = read(&path).unwrap();
+        let whole = ends.iter().filter(|end| **end <= cut).count();
+        assert_eq!(journal.reel.objects().len(), whole - 1, "cut at {cut}");
+        assert_eq!((journal.len, journal.damaged), (ends[whole - 1] as u64, false));
+        let mut open = Open::resume(path.clone(), journal.len).unwrap();
+        open.append(&[segment(u32::try_from(whole).unwrap() - 1)]).unwrap();
+        let journal = read(&path).unwrap();
+        assert_eq!((journal.reel.objects().len(), journal.damaged), (whole, false));
+    }
+    for cut in 0..ends[0] {
+        fs::write(&path, &bytes[..cut]).unwrap();
+        assert!(matches!(read(&path), Err(ReadError::Head { .. })), "cut at {cut}");
+    }
+}
+
+#[test]
+fn damage_in_the_middle_is_seen_and_what_is_before_it_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = written(dir.path(), 4);
+    let mut bytes = fs::read(&path).unwrap();
+    let second = bytes.iter().position(|b| *b == b'\n').unwrap() + 40;
+    bytes[second] ^= 1;
+    File::create(&path).unwrap().write_all(&bytes).unwrap();
+    let journal = read(&path).unwrap();
+    assert!(journal.damaged);
+    assert_eq!(journal.reel.objects().len(), 0);
+}
+
+#[test]
+fn two_recordings_of_a_second_have_two_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, first) = Open::create(dir.path(), head(), NOW).unwrap();
+    let (_, second) = Open::create(dir.path(), head(), NOW).unwrap();
+    assert_ne!(first.recording, second.recording);
+    let channel = head().channel;
+    assert_eq!(recordings(dir.path(), &channel).unwrap(), [first.recording, second.recording]);
+    assert_eq!(recordings(dir.path(), &"none".parse().unwrap()).unwrap(), []);
+}
+
+#[test]
+fn a_summary_is_read_back_and_a_bad_one_counts_as_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = written(dir.path(), 2);
+    let mut reel = read(&path).unwrap().reel;
+    assert_eq!(Summary::of(&reel, 7, &[]), None, "it has not ended");
+    reel.apply(Record::End { at: NOW, next_msn: 9 }).unwrap();
+    let summary = Summary::of(&reel, 7, &["a".parse().unwrap()]).unwrap();
+    assert_eq!((summary.segments, summary.bytes, summary.complete_at.len()), (2, 10, 0));
+    let channel = head().channel;
+    summary.write(dir.path(), &channel).unwrap();
+    assert_eq!(Summary::read(dir.path(), &channel, &summary.recording), Some(summary.clone()));
+    fs::write(Summary::path(dir.path(), &channel, &summary.recording), b"{").unwrap();
+    assert_eq!(Summary::read(dir.path(), &channel, &summary.recording), None);
+}

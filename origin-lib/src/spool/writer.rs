@@ -1,0 +1,405 @@
+//! The thread that writes: batches of files, then the journals' lines.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use railbird_core::hash::Hash;
+use railbird_core::id::{ChannelId, RecordingId};
+use railbird_core::package::{Kind, Object};
+use railbird_core::recording::{Head, Record};
+use railbird_core::time::UtcMs;
+use tokio::sync::watch;
+
+use super::{Cut, Disk, Job, Line, Stored, Told, Waiting};
+use crate::clock;
+use crate::driver::Made;
+use crate::journal::{self, Open, sync_dir};
+
+/// The most jobs of a batch.
+const BATCH_MAX: usize = 256;
+
+/// The most files that are written at the same time: the file system joins their flushes.
+const PARALLEL_MAX: usize = 8;
+
+/// The most lines that wait for a journal that can't be written. Beyond them, losses are no longer entered.
+const OWED_MAX: usize = 8_192;
+
+/// The most journals of recordings that have ended which are held open.
+const ENDED_OPEN_MAX: usize = 8;
+
+pub(super) struct Writer<T> {
+    data_dir: PathBuf,
+    objects: PathBuf,
+    parts: PathBuf,
+    lines: BTreeMap<ChannelId, Current>,
+    ended: Vec<(PathBuf, Open)>,
+    waiting: Arc<Waiting>,
+    disk: Arc<watch::Sender<Disk>>,
+    tell: T,
+    part: u64,
+}
+
+/// A channel's line of recordings.
+struct Current {
+    begins: Head,
+    open: Option<Recording>,
+    /// The feed's newest init segment: a new recording begins with it, and one that the disk refused is tried again.
+    init: Option<Object>,
+    /// What waits for its line: as many at most as there may be lines.
+    held: Vec<Told>,
+}
+
+struct Recording {
+    head: Arc<Head>,
+    journal: Open,
+    next_n: u32,
+    /// Its journal has the newest init segment.
+    has_init: bool,
+    /// Lines that come before any other.
+    owed: Vec<Record>,
+}
+
+/// An object of a batch on its way.
+struct Part {
+    object: Object,
+    channel: ChannelId,
+    /// What the ingest handed over, not the writer's own repetition.
+    counted: bool,
+    part: PathBuf,
+    sha256: Hash,
+    written: io::Result<()>,
+}
+
+impl<T: FnMut(Told)> Writer<T> {
+    pub(super) fn open(
+        data_dir: &Path,
+        lines: BTreeMap<ChannelId, Line>,
+        waiting: Arc<Waiting>,
+        disk: Arc<watch::Sender<Disk>>,
+        tell: T,
+    ) -> io::Result<Writer<T>> {
+        let objects = journal::objects_dir(data_dir);
+        // What a crash left half written.
+        let parts = objects.join(".parts");
+        match fs::remove_dir_all(&parts) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => fs::create_dir_all(&parts)?,
+        }
+        fs::create_dir_all(journal::dir(data_dir))?;
+        let mut current = BTreeMap::new();
+        for (channel, line) in lines {
+            let open = match line.found {
+                None => None,
+                Some(found) => {
+                    let path = journal::path(data_dir, &channel, &found.head.recording);
+                    let journal = Open::resume(path, found.len)?;
+                    let (head, next_n, owed) = (found.head, found.next_n, Vec::new());
+                    Some(Recording { head, journal, next_n, has_init: false, owed })
+                }
+            };
+            current.insert(channel, Current { begins: line.head, open, init: None, held: Vec::new() });
+        }
+        let (data_dir, lines) = (data_dir.to_path_buf(), current);
+        Ok(Writer { data_dir, objects, parts, lines, ended: Vec::new(), waiting, disk, tell, part: 0 })
+    }
+
+    /// Serves jobs until every sender has gone.
+    pub(super) fn run(&mut self, receiver: &Receiver<Job>) {
+        while let Ok(first) = receiver.recv() {
+            let jobs = std::iter::once(first).chain(receiver.try_iter().take(BATCH_MAX - 1)).collect();
+            self.batch(jobs);
+        }
+    }
+
+    fn batch(&mut self, jobs: Vec<Job>) {
+        let mut error = None;
+        let mut parts = self.parts(&jobs);
+        write_parts(&mut parts);
+        // The files get their names, each where it has a record to go with it.
+        let (mut dirs, mut told, mut touched, mut answers) = (BTreeSet::new(), Vec::new(), BTreeSet::new(), Vec::new());
+        let mut parts = parts.into_iter().peekable();
+        for job in jobs {
+            match job {
+                Job::Write(Made { channel, .. }) => {
+                    while let Some(part) = parts.next_if(|part| part.channel == channel) {
+                        let last = part.counted;
+                        let len = part.object.bytes.len();
+                        let result = self.enter(part, &mut dirs, &mut told);
+                        if let Err(failed) = result {
+                            error.get_or_insert(failed);
+                        }
+                        if last {
+                            self.waiting.done(len);
+                            break;
+                        }
+                    }
+                    touched.insert(channel);
+                }
+                Job::Lost(channel, cut) => {
+                    self.lose(&channel, cut, &mut told);
+                    touched.insert(channel);
+                }
+                Job::Note(channel, recording, record) => {
+                    if let Err(failed) = self.note(&channel, &recording, record) {
+                        error.get_or_insert(failed);
+                    }
+                }
+                Job::End { channel, at, next_msn } => self.end(&channel, at, next_msn, &mut error),
+                Job::Settled(answer) => answers.push(answer),
+            }
+        }
+        for dir in dirs {
+            if let Err(failed) = sync_dir(&dir) {
+                error.get_or_insert(failed);
+            }
+        }
+        let failed = self.flush(&touched, &mut error);
+        for (channel, line) in &mut self.lines {
+            if !failed.contains(channel) {
+                line.held.drain(..).for_each(&mut self.tell);
+            }
+        }
+        for one in told {
+            // Nobody may count on what has no line on the disk: it is told when it has one.
+            match self.lines.get_mut(one.channel()).filter(|_| failed.contains(one.channel())) {
+                Some(line) => line.held.push(one.without_bytes()),
+                None => (self.tell)(one),
+            }
+        }
+        let failing = error.map(|error| {
+            format!("data_dir can't be written, viewers get gaps: {error}: free space or mend the disk")
+        });
+        self.disk.send_if_modified(|disk| {
+            match (&disk.failing, &failing) {
+                (None, Some(text)) => tracing::error!(dir = %self.data_dir.display(), "{text}"),
+                (Some(_), None) => tracing::info!(dir = %self.data_dir.display(), "data_dir can be written again"),
+                _ => {}
+            }
+            std::mem::replace(&mut disk.failing, failing.clone()) != failing
+        });
+        for answer in answers {
+            // Whoever asked may have given up.
+            let _ = answer.send(());
+        }
+    }
+
+    /// The files that this batch writes: the objects', and before a segment the init segment that its journal lacks.
+    fn parts(&mut self, jobs: &[Job]) -> Vec<Part> {
+        let mut parts = Vec::new();
+        let mut wanted: BTreeMap<&ChannelId, bool> = BTreeMap::new();
+        for job in jobs {
+            let (Job::Write(Made { channel, .. }) | Job::End { channel, .. }) = job else { continue };
+            let Some(current) = self.lines.get_mut(channel) else { continue };
+            let lacks = wanted
+                .entry(channel)
+                .or_insert_with(|| current.open.as_ref().is_none_or(|recording| !recording.has_init));
+            let Job::Write(made) = job else {
+                // What follows begins another recording.
+                *lacks = true;
+                continue;
+            };
+            let init = matches!(made.object.kind, Kind::Init(_));
+            if init {
+                current.init = Some(made.object.clone());
+            }
+            let again = current.init.clone().filter(|_| *lacks && !init);
+            let objects = again.map(|init| (init, false)).into_iter().chain([(made.object.clone(), true)]);
+            for (object, counted) in objects {
+                self.part += 1;
+                let part = self.parts.join(self.part.to_string());
+                let (channel, sha256) = (channel.clone(), Hash::of(&object.bytes));
+                parts.push(Part { object, channel, counted, part, sha256, written: Ok(()) });
+            }
+            *lacks = false;
+        }
+        parts
+    }
+
+    /// Gives a written file its name and its record a place. The error is the disk's.
+    fn enter(&mut self, part: Part, dirs: &mut BTreeSet<PathBuf>, told: &mut Vec<Told>) -> io::Result<()> {
+        let Part { object, channel, part, sha256, written, .. } = part;
+        let path = self.objects.join(&object.name);
+        let named = written.and_then(|()| name(&part, &path, dirs));
+        if named.is_err() {
+            // What there is of it would only take room.
+            let _ = fs::remove_file(&part);
+        }
+        let data_dir = self.data_dir.clone();
+        let Some(current) = self.lines.get_mut(&channel) else { return named };
+        let recording = match current.recording(&data_dir) {
+            Ok(recording) => recording,
+            Err(error) => return named.and(Err(error)),
+        };
+        if recording.owed.len() >= OWED_MAX {
+            // The file stays without a line: when the journal can be written again, there are worse troubles.
+            return named;
+        }
+        let n = recording.next_n;
+        match (&object.kind, &named) {
+            (Kind::Init(init), Ok(())) => {
+                let (init, len) = (init.clone(), object.bytes.len() as u64);
+                recording.owed.push(Record::Init { n, init, len, sha256 });
+                recording.has_init = true;
+            }
+            // It is tried again before the next segment.
+            (Kind::Init(_), Err(_)) => {
+                recording.has_init = false;
+                return named;
+            }
+            (Kind::Segment { start, duration, discontinuity }, Ok(())) if recording.has_init => {
+                let len = object.bytes.len() as u64;
+                let (start, duration, discontinuity) = (*start, *duration, *discontinuity);
+                recording.owed.push(Record::Segment { n, start, duration, discontinuity, len, sha256 });
+            }
+            (kind, _) => {
+                if let Some(cut) = Cut::of(kind) {
+                    recording.lose(cut, told);
+                }
+                return named;
+            }
+        }
+        recording.next_n += 1;
+        let (head, len) = (recording.head.clone(), object.bytes.len() as u64);
+        let made = Made { channel, object };
+        told.push(Told::Stored(Box::new(Stored { made, path, head, n, len, sha256 })));
+        Ok(())
+    }
+
+    fn lose(&mut self, channel: &ChannelId, cut: Cut, told: &mut Vec<Told>) {
+        let data_dir = self.data_dir.clone();
+        // Where no recording can be begun there is nothing to have a gap in.
+        if let Some(Ok(recording)) = self.lines.get_mut(channel).map(|line| line.recording(&data_dir)) {
+            recording.lose(cut, told);
+        }
+    }
+
+    fn note(&mut self, channel: &ChannelId, recording: &RecordingId, record: Record) -> io::Result<()> {
+        let open = self.lines.get_mut(channel).and_then(|line| line.open.as_mut());
+        if let Some(open) = open.filter(|open| open.head.recording == *recording) {
+            if open.owed.len() < OWED_MAX {
+                open.owed.push(record);
+            }
+            return Ok(());
+        }
+        let path = journal::path(&self.data_dir, channel, recording);
+        let place = match self.ended.iter().position(|(known, _)| *known == path) {
+            Some(place) => place,
+            None => {
+                let len = journal::read(&path).map_err(io::Error::other)?.len;
+                if self.ended.len() >= ENDED_OPEN_MAX {
+                    self.ended.remove(0);
+                }
+                self.ended.push((path.clone(), Open::resume(path, len)?));
+                self.ended.len() - 1
+            }
+        };
+        self.ended.get_mut(place).map_or(Ok(()), |(_, journal)| journal.append(&[record]))
+    }
+
+    fn end(&mut self, channel: &ChannelId, at: UtcMs, next_msn: u64, error: &mut Option<io::Error>) {
+        let Some(line) = self.lines.get_mut(channel) else { return };
+        line.begins.msn_min = line.begins.msn_min.max(next_msn);
+        let Some(mut recording) = line.open.take() else { return };
+        recording.owed.push(Record::End { at, next_msn });
+        if let Err(failed) = recording.flush() {
+            // Without its last line, the recording counts as one that a crash ended: the next start ends it.
+            error.get_or_insert(failed);
+        }
+    }
+
+    /// Appends what the journals are owed. Gives the channels whose journal did not take it.
+    fn flush(&mut self, touched: &BTreeSet<ChannelId>, error: &mut Option<io::Error>) -> BTreeSet<ChannelId> {
+        let mut failed = BTreeSet::new();
+        for (channel, line) in &mut self.lines {
+            let Some(recording) = &mut line.open else { continue };
+            // Acknowledgements alone need not wait for the disk: without them an object is sent again.
+            let result = if touched.contains(channel) { recording.flush() } else { recording.append() };
+            if let Err(reason) = result {
+                error.get_or_insert(reason);
+                failed.insert(channel.clone());
+            }
+        }
+        failed
+    }
+}
+
+impl Current {
+    /// The open recording; a new one where there is none.
+    fn recording(&mut self, data_dir: &Path) -> io::Result<&mut Recording> {
+        let open = match self.open.take() {
+            Some(open) => open,
+            None => {
+                let (journal, head) = Open::create(data_dir, self.begins.clone(), clock::now())?;
+                Recording { head: Arc::new(head), journal, next_n: 0, has_init: false, owed: Vec::new() }
+            }
+        };
+        Ok(self.open.insert(open))
+    }
+}
+
+impl Recording {
+    fn lose(&mut self, cut: Cut, told: &mut Vec<Told>) {
+        if self.owed.len() >= OWED_MAX {
+            return;
+        }
+        let n = self.next_n;
+        self.next_n += 1;
+        self.owed.push(lost(n, cut));
+        told.push(Told::Lost { head: self.head.clone(), n, cut });
+    }
+
+    fn append(&mut self) -> io::Result<()> {
+        if !self.owed.is_empty() {
+            self.journal.append(&self.owed)?;
+            self.owed.clear();
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.append()?;
+        self.journal.sync()
+    }
+}
+
+fn lost(n: u32, cut: Cut) -> Record {
+    let Cut { start, duration, discontinuity } = cut;
+    Record::Lost { n, start, duration, discontinuity }
+}
+
+/// Writes the files of a batch, some at a time, each onto the disk.
+fn write_parts(parts: &mut [Part]) {
+    let write = |part: &Part| {
+        let mut file = File::create(&part.part)?;
+        file.write_all(&part.object.bytes)?;
+        file.sync_data()
+    };
+    for together in parts.chunks_mut(PARALLEL_MAX) {
+        if let [part] = together {
+            part.written = write(part);
+            continue;
+        }
+        std::thread::scope(|scope| {
+            for part in together {
+                // A write that can't be begun has failed.
+                part.written = Err(io::Error::other("no thread for the write"));
+                let _ = std::thread::Builder::new().spawn_scoped(scope, move || part.written = write(part));
+            }
+        });
+    }
+}
+
+fn name(part: &Path, path: &Path, dirs: &mut BTreeSet<PathBuf>) -> io::Result<()> {
+    if let Some(dir) = path.parent() {
+        if !dir.is_dir() {
+            fs::create_dir_all(dir)?;
+            dirs.extend(dir.parent().map(Path::to_path_buf));
+        }
+        dirs.insert(dir.to_path_buf());
+    }
+    fs::rename(part, path)
+}

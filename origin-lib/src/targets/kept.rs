@@ -1,0 +1,51 @@
+//! `targets.json`: what a person changed at run time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use railbird_core::id::TargetId;
+use serde::{Deserialize, Serialize};
+
+/// The longest file that is read, in bytes.
+const LEN_MAX: u64 = 1 << 20;
+
+/// What a person changed at run time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Kept {
+    /// Targets that were added, each as the text of one `[[target]]`. Secrets are named there, not written.
+    pub(super) added: BTreeMap<TargetId, String>,
+    /// Targets that get nothing new.
+    pub(super) draining: BTreeSet<TargetId>,
+    /// Targets of the configuration that are not used any more.
+    pub(super) removed: BTreeSet<TargetId>,
+}
+
+impl Kept {
+    pub(super) fn path(data_dir: &Path) -> PathBuf {
+        data_dir.join("targets.json")
+    }
+
+    pub(super) fn read(data_dir: &Path) -> io::Result<Kept> {
+        let path = Kept::path(data_dir);
+        let text = match fs::metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Kept::default()),
+            Ok(meta) if meta.len() > LEN_MAX => return Err(io::Error::other("targets.json has more than 1 MiB")),
+            _ => fs::read(&path)?,
+        };
+        let wrong = |error| io::Error::other(format!("{}: {error}: mend it, or move it away", path.display()));
+        serde_json::from_slice(&text).map_err(wrong)
+    }
+
+    pub(super) fn write(&self, data_dir: &Path) -> io::Result<()> {
+        let path = Kept::path(data_dir);
+        let part = path.with_extension("part");
+        let mut file =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+        file.write_all(&serde_json::to_vec_pretty(self)?)?;
+        file.sync_data()?;
+        fs::rename(part, path)
+    }
+}
