@@ -54,8 +54,10 @@ pub struct Config {
     pub embedded_edge: Option<EmbeddedEdge>,
     /// The secrets that origin and edge share.
     pub secrets: Secrets,
-    /// The local disk spool.
+    /// The local disk.
     pub spool: Spool,
+    /// Recordings.
+    pub recording: Recording,
 }
 
 /// `[event]`.
@@ -268,8 +270,32 @@ pub struct Secrets {
 /// `[spool]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spool {
-    /// How long objects stay on the local disk.
-    pub keep: Duration,
+    /// How many bytes shall stay free on the disk of `data_dir`.
+    pub reserve_bytes: u64,
+}
+
+/// `[recording]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recording {
+    /// How long a recording is kept after its end; `None`: for ever.
+    pub keep: Option<Duration>,
+    /// How many bytes all recordings that have ended may have; `None`: no limit.
+    pub keep_bytes: Option<u64>,
+    /// How long a channel may have no feed before it ends by itself; `None`: for ever.
+    pub end_after: Option<Duration>,
+}
+
+impl Default for Recording {
+    fn default() -> Recording {
+        let hours = |hours| Some(Duration::from_secs(hours * 3600));
+        Recording { keep: hours(30 * 24), keep_bytes: None, end_after: hours(2) }
+    }
+}
+
+impl Default for Spool {
+    fn default() -> Spool {
+        Spool { reserve_bytes: 2048 << 20 }
+    }
 }
 
 /// The configuration can't be used.

@@ -116,13 +116,14 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
     let event = event(root.table("event"));
 
     let spool_table = root.table("spool");
-    let keep_s = spool_table.number("keep_s", 3600, 60..=2_592_000, "seconds");
+    let reserve_mb = spool_table.number("reserve_mb", 2048, 16..=16_777_216, "MiB").value.unsigned_abs();
     spool_table.end();
+    let recording = recording(root.table("recording"));
 
     let (mut ids, mut keys) = (Unique::default(), Unique::default());
     let mut channels = Vec::new();
     for table in root.tables("channel", CHANNELS_MAX) {
-        let read = channel(reader, table, defaults, keep_s.value, &mut ids, &mut keys);
+        let read = channel(reader, table, defaults, &mut ids, &mut keys);
         channels.extend(read);
     }
     need_one(reader, document, "channel", "add a [[channel]] for each table of the event");
@@ -161,7 +162,8 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
         edges,
         embedded_edge,
         secrets: secrets?,
-        spool: Spool { keep: Duration::from_secs(keep_s.value.unsigned_abs()) },
+        spool: Spool { reserve_bytes: reserve_mb << 20 },
+        recording,
     })
 }
 
@@ -217,6 +219,20 @@ pub(super) fn id<T: std::str::FromStr<Err: Display>>(table: &Table<'_, '_>) -> O
     table.parsed(text, str::parse)
 }
 
+fn recording(table: Table<'_, '_>) -> Recording {
+    let some = |value: u64| (value > 0).then_some(value);
+    let mut number = |name, default, most, unit| some(table.number(name, default, 0..=most, unit).value.unsigned_abs());
+    let keep_days = number("keep_days", 30, 36_500, "days");
+    let keep_gb = number("keep_gb", 0, 1 << 20, "GiB");
+    let end_after_s = number("end_after_s", 7200, 604_800, "seconds");
+    table.end();
+    Recording {
+        keep: keep_days.map(|days| Duration::from_secs(days * 86_400)),
+        keep_bytes: keep_gb.map(|gb| gb << 30),
+        end_after: end_after_s.map(Duration::from_secs),
+    }
+}
+
 fn event(table: Table<'_, '_>) -> Option<Event> {
     let (id, title) = (id(&table), title(&table));
     table.end();
@@ -227,7 +243,6 @@ fn channel(
     reader: &Reader<'_>,
     table: Table<'_, '_>,
     defaults: Defaults,
-    keep_s: i64,
     ids: &mut Unique,
     keys: &mut Unique,
 ) -> Option<Channel> {
@@ -242,11 +257,6 @@ fn channel(
             "{} s list {listed} segments of {} ms: it must be {LISTED_MIN} to {SEGMENTS_MAX} segments",
             dvr_s.value, segment_ms.value
         );
-        reader.problem(&dvr_s.key, dvr_s.span.clone(), text);
-    }
-    if dvr_s.value > keep_s {
-        let text =
-            format!("{} s are more than spool.keep_s ({keep_s} s): raise that, or lower this", dvr_s.value);
         reader.problem(&dvr_s.key, dvr_s.span.clone(), text);
     }
     let score_offset_ms = table.number("score_offset_ms", 0, -10_000..=10_000, "milliseconds").value;

@@ -167,7 +167,7 @@ impl Begin {
 
 /// Reads one `[[target]]`. Relative paths are relative to `dir`.
 pub fn parse(text: &str, dir: &Path) -> Result<Target, Refusal> {
-    shim::target_from_toml(text, dir, &|name| std::env::var(name).ok()).map_err(|problems| {
+    config::target_from_toml(text, dir, &|name| std::env::var(name).ok()).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         Refusal::Invalid(lines.join("; "))
     })
@@ -179,12 +179,12 @@ fn clash(one: &Target, other: &Target) -> bool {
 
 /// Whether nothing but the weight of the node is another.
 fn only_weight_differs(was: &Target, is: &Target) -> bool {
-    was != is && *was == shim::with_weight(is, shim::weight(was))
+    was != is && *was == Target { weight: was.weight, ..is.clone() }
 }
 
 fn node(target: &Target, standing: Standing) -> Node {
     let mut node = Node::new(target.node.id.clone(), target.node.url.clone(), false);
-    node.weight = if standing == Standing::Draining { 0 } else { shim::weight(target) };
+    node.weight = if standing == Standing::Draining { 0 } else { target.weight };
     node
 }
 
@@ -309,7 +309,7 @@ impl Targets {
                         let message = Message::Target { target, node, backfill: true };
                         self.0.tools.desk.send(message).await.map_err(|_| Refusal::Stopping)?;
                     }
-                    done.push(format!("target {}: weight {}", target.id, shim::weight(target)));
+                    done.push(format!("target {}: weight {}", target.id, target.weight));
                 }
                 Some((was, false)) if was != target => {
                     // Another bucket has none of what the old one had.
@@ -445,12 +445,12 @@ impl Inner {
 
     fn run(&self, target: Target, standing: Standing, added: bool) -> anyhow::Result<Running> {
         let Tools { client, metrics, evidence, desk, acks } = &self.tools;
-        let store = shim::open(&target);
+        let store = store::open(&target)?;
         let place = store.place();
         // The store keeps the target's deadlines and says which one was missed; this one is for a store that doesn't.
-        let put_deadline = shim::total(&target) + Duration::from_secs(1);
+        let put_deadline = target.connection.deadlines.total + Duration::from_secs(1);
         let mut limits = delivery::Limits { put_deadline, ..delivery::Limits::default() };
-        let bytes_a_second = u64::from(shim::mbps(&target)) * 125_000;
+        let bytes_a_second = u64::from(target.backfill_mbps) * 125_000;
         limits.backlog.bytes_a_second = Some(bytes_a_second).filter(|rate| *rate > 0);
         let figures = metrics.target(&target.id, &target.node.id);
         let outlets = Outlets { acks: acks.clone(), evidence: Some(evidence.clone()), metrics: figures };
@@ -485,14 +485,4 @@ async fn forward_probe(
             return;
         }
     }
-}
-
-mod shim {
-    use super::*;
-    pub(super) fn open(t: &Target) -> Arc<dyn store::Store> { Arc::new(store::S3::new(store::Place::from(t))) }
-    pub(super) fn total(t: &Target) -> Duration { t.put_deadline }
-    pub(super) fn mbps(_: &Target) -> u32 { 100 }
-    pub(super) fn weight(_: &Target) -> u16 { 100 }
-    pub(super) fn with_weight(t: &Target, _: u16) -> Target { t.clone() }
-    pub(super) fn target_from_toml(_: &str, _: &Path, _: &dyn Fn(&str) -> Option<String>) -> Result<Target, Vec<config::Problem>> { Err(Vec::new()) }
 }
