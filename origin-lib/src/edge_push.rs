@@ -12,12 +12,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use railbird_core::id::ChannelId;
+use railbird_core::id::{ChannelId, RecordingId};
 use railbird_core::sign;
-use railbird_core::state::{ChannelState, EventState, STATE_LEN_MAX};
+use railbird_core::state::{ChannelState, EventState, ReplayList, STATE_LEN_MAX};
 use reqwest::Url;
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, info, warn};
@@ -33,6 +33,9 @@ const ANSWER_LEN_MAX: usize = 1024;
 
 /// The most characters of an edge's own words that are repeated in an error.
 const WORDS_LEN_MAX: usize = 200;
+
+/// The most chapters that wait for one edge.
+const LANE_LEN_MAX: usize = 64;
 
 /// The bounds of pushing.
 #[derive(Clone, Debug)]
@@ -75,7 +78,17 @@ pub enum StartError {
 /// Pushes documents to every edge. Dropping it stops it.
 pub struct EdgePush {
     edges: Vec<Arc<Edge>>,
+    /// One lane an edge: a chapter is pushed until it is taken, then the next.
+    lanes: Vec<mpsc::Sender<Chapter>>,
     documents: Mutex<Documents>,
+    forgot: Arc<watch::Sender<u64>>,
+}
+
+/// A chapter on its way.
+#[derive(Clone)]
+struct Chapter {
+    document: Document,
+    body: Bytes,
 }
 
 #[derive(Default)]
@@ -91,6 +104,8 @@ enum Document {
     Event,
     State(ChannelId),
     Score(ChannelId),
+    Replays(ChannelId),
+    Chapter(ChannelId, RecordingId, usize),
 }
 
 impl Document {
@@ -99,6 +114,10 @@ impl Document {
             Document::Event => "/origin/v1/event".into(),
             Document::State(channel) => format!("/origin/v1/channels/{channel}/state"),
             Document::Score(channel) => format!("/origin/v1/channels/{channel}/score"),
+            Document::Replays(channel) => format!("/origin/v1/channels/{channel}/replays"),
+            Document::Chapter(channel, recording, number) => {
+                format!("/origin/v1/channels/{channel}/replays/{recording}/{number}")
+            }
         }
     }
 }
@@ -109,6 +128,10 @@ impl fmt::Display for Document {
             Document::Event => f.write_str("the event"),
             Document::State(channel) => write!(f, "the state of {channel}"),
             Document::Score(channel) => write!(f, "the score of {channel}"),
+            Document::Replays(channel) => write!(f, "the recordings of {channel}"),
+            Document::Chapter(channel, recording, number) => {
+                write!(f, "chapter {number} of recording {recording} of {channel}")
+            }
         }
     }
 }
@@ -163,8 +186,14 @@ impl EdgePush {
                 taken: watch::Sender::default(),
             }))
         };
-        let edges = edges.iter().map(edge).collect::<Result<_, _>>()?;
-        Ok(EdgePush { edges, documents: Mutex::default() })
+        let edges: Vec<Arc<Edge>> = edges.iter().map(edge).collect::<Result<_, _>>()?;
+        let (mut lanes, mut documents) = (Vec::new(), Documents::default());
+        for edge in &edges {
+            let (lane, chapters) = mpsc::channel(LANE_LEN_MAX);
+            documents.tasks.spawn(push_chapters(edge.clone(), chapters));
+            lanes.push(lane);
+        }
+        Ok(EdgePush { edges, lanes, documents: Mutex::new(documents), forgot: Arc::default() })
     }
 
     /// Takes the event. Returns at once.
@@ -180,6 +209,35 @@ impl EdgePush {
     /// Takes a channel's score document as JSON. Returns at once.
     pub fn publish_score(&self, channel: &ChannelId, score: Bytes) {
         self.publish(Document::Score(channel.clone()), score);
+    }
+
+    /// Takes a channel's list of recordings. Returns at once.
+    pub fn publish_replays(&self, list: &ReplayList) {
+        self.publish_json(Document::Replays(list.channel.clone()), list);
+    }
+
+    /// Takes a chapter of a recording. Returns at once; false where an edge still has too many to take: offer it again.
+    pub fn publish_chapter(&self, number: usize, chapter: &ChannelState) -> bool {
+        if self.lanes.iter().any(|lane| lane.capacity() == 0) {
+            return false;
+        }
+        let document = Document::Chapter(chapter.channel.clone(), chapter.recording.clone(), number);
+        match serde_json::to_vec(chapter) {
+            Ok(body) => {
+                let chapter = Chapter { document, body: body.into() };
+                for lane in &self.lanes {
+                    // There was room, and whoever else offers one offers it again as well.
+                    let _ = lane.try_send(chapter.clone());
+                }
+            }
+            Err(error) => error!("{document} can't be written as JSON: {error}"),
+        }
+        true
+    }
+
+    /// Counts how often an edge was found to have lost what it was told: it needs every chapter again.
+    pub fn forgot(&self) -> watch::Receiver<u64> {
+        self.forgot.subscribe()
     }
 
     /// How each edge is doing, by its host.
@@ -223,7 +281,8 @@ impl EdgePush {
             None => {
                 let latest = watch::Sender::new(published);
                 for edge in &self.edges {
-                    documents.tasks.spawn(push(edge.clone(), document.clone(), latest.subscribe()));
+                    let (edge, document, forgot) = (edge.clone(), document.clone(), self.forgot.clone());
+                    documents.tasks.spawn(push(edge, document, latest.subscribe(), forgot));
                 }
                 documents.latest.insert(document, latest);
             }
@@ -232,8 +291,14 @@ impl EdgePush {
 }
 
 /// Pushes one document to one edge until it is no longer published.
-async fn push(edge: Arc<Edge>, document: Document, mut latest: watch::Receiver<Published>) {
+async fn push(
+    edge: Arc<Edge>,
+    document: Document,
+    mut latest: watch::Receiver<Published>,
+    forgot: Arc<watch::Sender<u64>>,
+) {
     let mut failures = 0_u32;
+    let mut had: Option<Instant> = None;
     loop {
         let published = latest.borrow_and_update().clone();
         let result = timeout(edge.limits.deadline, edge.put(&document, published.body)).await;
@@ -246,6 +311,15 @@ async fn push(edge: Arc<Edge>, document: Document, mut latest: watch::Receiver<P
             }
         };
         edge.metrics.push(result);
+        // One document for each channel is enough to see that what it had already is news to it.
+        let again = had == Some(published.at) && matches!(document, Document::Replays(_));
+        if again && result == PushResult::Taken {
+            info!("edge {} has lost what it knew: it gets every chapter again", edge.host);
+            forgot.send_modify(|count| *count += 1);
+        }
+        if error.is_none() {
+            had = Some(published.at);
+        }
         if error.is_none() && failures == 0 && !latest.has_changed().unwrap_or(true) {
             edge.metrics.lag(published.at.elapsed());
         }
@@ -264,6 +338,31 @@ async fn push(edge: Arc<Edge>, document: Document, mut latest: watch::Receiver<P
         tokio::select! {
             changed = latest.changed() => if changed.is_err() { return },
             () = sleep(edge.limits.repeat) => {}
+        }
+    }
+}
+
+/// Pushes chapters to one edge, one after another, each until it is taken or refused for good.
+async fn push_chapters(edge: Arc<Edge>, mut chapters: mpsc::Receiver<Chapter>) {
+    while let Some(Chapter { document, body }) = chapters.recv().await {
+        let mut failures = 0_u32;
+        loop {
+            let result = timeout(edge.limits.deadline, edge.put(&document, body.clone())).await;
+            let (result, error) = match result {
+                Ok(Ok(result)) => (result, None),
+                Ok(Err((result, text))) => (result, Some(text)),
+                Err(_) => (PushResult::Failed, Some("no answer in time".to_string())),
+            };
+            edge.metrics.push(result);
+            if result != PushResult::Failed {
+                // A refusal is the same the next time.
+                if let Some(error) = error {
+                    warn!("edge {} does not take {document}: {error}", edge.host);
+                }
+                break;
+            }
+            failures = failures.saturating_add(1);
+            sleep(edge.limits.backoff.pause(failures, random::<2>().map_or(0, u16::from_le_bytes))).await;
         }
     }
 }

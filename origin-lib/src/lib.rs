@@ -6,6 +6,7 @@
 pub mod api;
 pub mod clock;
 pub mod config;
+pub mod crew;
 pub mod delivery;
 pub mod demo;
 pub mod driver;

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use anyhow::Context;
 use railbird_origin::config::Config;
+use railbird_origin::crew::{self, Ask, NewTarget};
 use railbird_origin::{demo, pass, publisher, serve, telemetry};
 
 /// Live sport from a venue table to the people who hold a pass.
@@ -46,6 +48,28 @@ enum Command {
         #[command(subcommand)]
         what: DemoControl,
     },
+    /// Targets of a running origin: where it writes.
+    Target {
+        /// The origin's configuration: it names the API's address and the secret.
+        #[arg(long, value_name = "FILE", default_value = "railbird.toml", global = true)]
+        config: PathBuf,
+        #[command(subcommand)]
+        what: Target,
+    },
+    /// A channel of a running origin.
+    Channel {
+        /// The origin's configuration: it names the API's address and the secret.
+        #[arg(long, value_name = "FILE", default_value = "railbird.toml", global = true)]
+        config: PathBuf,
+        #[command(subcommand)]
+        what: Channel,
+    },
+    /// Have a running origin read its configuration again: targets and weights. SIGHUP does the same.
+    Reload {
+        /// The origin's configuration.
+        #[arg(long, value_name = "FILE", default_value = "railbird.toml")]
+        config: PathBuf,
+    },
     /// Passes: the right to watch.
     Pass {
         #[command(subcommand)]
@@ -70,6 +94,40 @@ enum Switch {
     Down,
     /// It works.
     Up,
+}
+
+#[derive(Subcommand)]
+enum Target {
+    /// List them, and how they are doing.
+    List,
+    /// Add one, while feeds run.
+    Add {
+        /// A file with the inside of one [[target]] of railbird.toml. Its secrets must be files, or variables of the running
+        /// origin's environment.
+        file: PathBuf,
+        /// With everything that is still on the disk, not only what is made from now on.
+        #[arg(long)]
+        backfill: bool,
+    },
+    /// Give it nothing new, and lead viewers away from its node.
+    Drain {
+        /// Its id.
+        id: String,
+    },
+    /// Remove it: playlists no longer name its node.
+    Remove {
+        /// Its id.
+        id: String,
+    },
+}
+
+#[derive(Subcommand)]
+enum Channel {
+    /// End it: what was recorded is a replay, and the next feed begins another recording.
+    End {
+        /// Its id.
+        channel: String,
+    },
 }
 
 #[derive(Subcommand)]
@@ -135,6 +193,23 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::DemoControl { ready_file, what: DemoControl::Node { node, state } } => {
             demo::control::command(&ready_file, &node, matches!(state, Switch::Up)).await
         }
+        Command::Target { config, what } => {
+            let ask = match what {
+                Target::List => Ask::Targets,
+                Target::Add { file, backfill } => {
+                    let text = std::fs::read_to_string(&file);
+                    let text = text.with_context(|| format!("{} can't be read", file.display()))?;
+                    Ask::Add(NewTarget { text, backfill })
+                }
+                Target::Drain { id } => Ask::Drain(id),
+                Target::Remove { id } => Ask::Remove(id),
+            };
+            crew::ask(&Config::load(&config)?, ask).await
+        }
+        Command::Channel { config, what: Channel::End { channel } } => {
+            crew::ask(&Config::load(&config)?, Ask::End(channel)).await
+        }
+        Command::Reload { config } => crew::ask(&Config::load(&config)?, Ask::Reload).await,
         Command::Pass { what: Pass::Issue(issue) } => {
             let config = Config::load(&issue.config)?;
             pass::issue(&config, &issue.email, &issue.channels, issue.days).await

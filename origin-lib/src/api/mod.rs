@@ -1,5 +1,6 @@
 //! The origin's own HTTP: `/healthz`, `/metrics`, `GET /v1/channels`, and whatever routers are merged into it.
 
+pub mod crew;
 mod error;
 pub mod score;
 #[cfg(test)]
@@ -38,39 +39,24 @@ pub const BODY_LEN_MAX: usize = 64 << 10;
 /// How long a request may take.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Says what is wrong with a part, if anything.
-type Reason = Box<dyn Fn() -> Option<String> + Send + Sync>;
+/// Says what is unwell: the kind of part (`target`, `edge`, `disk`, …), its name, and a sentence.
+type Look = Box<dyn Fn() -> Vec<(&'static str, String, String)> + Send + Sync>;
 
 /// What `/healthz` looks at. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Health(Arc<Mutex<Vec<Check>>>);
-
-struct Check {
-    part: &'static str,
-    id: String,
-    reason: Reason,
-}
+pub struct Health(Arc<Mutex<Vec<Look>>>);
 
 impl Health {
-    /// Looks at one more part from now on: `part` is its kind (`target`, `edge`, `feed`, …), `reason` says, at once and
-    /// without waiting, what is wrong with it, or `None` while it is well.
-    pub fn watch(
-        &self,
-        part: &'static str,
-        id: impl Into<String>,
-        reason: impl Fn() -> Option<String> + Send + Sync + 'static,
-    ) {
-        let check = Check { part, id: id.into(), reason: Box::new(reason) };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(check);
+    /// Looks there as well from now on. `look` answers at once, without waiting.
+    pub fn watch(&self, look: impl Fn() -> Vec<(&'static str, String, String)> + Send + Sync + 'static) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(look));
     }
 
     /// What is unwell: `{"part","id","reason"}` each.
     fn reasons(&self) -> Vec<Value> {
-        let checks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let unwell = |check: &Check| {
-            (check.reason)().map(|reason| json!({ "part": check.part, "id": check.id, "reason": reason }))
-        };
-        checks.iter().filter_map(unwell).collect()
+        let looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let unwell = looks.iter().flat_map(|look| look());
+        unwell.map(|(part, id, reason)| json!({ "part": part, "id": id, "reason": reason })).collect()
     }
 }
 

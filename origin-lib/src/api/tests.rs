@@ -34,8 +34,11 @@ async fn json(api: &Api, path: &str) -> (u16, Value) {
 async fn health_says_who_is_unwell() {
     let (health, broken) = (Health::default(), Arc::new(AtomicBool::new(false)));
     let seen = broken.clone();
-    health.watch("edge", "live.example.org", || None);
-    health.watch("target", "a", move || seen.load(Ordering::SeqCst).then(|| "no such bucket".into()));
+    health.watch(Vec::new);
+    health.watch(move || {
+        let unwell = ("target", "a".to_string(), "no such bucket".to_string());
+        seen.load(Ordering::SeqCst).then_some(unwell).into_iter().collect()
+    });
     let api = start(health, channels(), Router::new()).await;
     assert_eq!(json(&api, "/healthz").await, (200, json!({ "status": "ok" })));
     broken.store(true, Ordering::SeqCst);

@@ -34,6 +34,8 @@ pub const EDGES_MAX: usize = 16;
 /// The whole configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// Its file; empty where there is none.
+    pub path: PathBuf,
     /// What this origin is called where several write the same channels.
     pub origin: OriginId,
     /// Where the origin keeps its data.
@@ -287,7 +289,7 @@ pub struct Recording {
 
 impl Default for Recording {
     fn default() -> Recording {
-        let hours = |hours| Some(Duration::from_secs(hours * 3600));
+        let hours = |hours: u64| Some(Duration::from_secs(hours * 3600));
         Recording { keep: hours(30 * 24), keep_bytes: None, end_after: hours(2) }
     }
 }
@@ -351,8 +353,10 @@ impl Config {
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Config, ConfigError> {
         let dir = path.parent().unwrap_or(Path::new(""));
-        tables::config(text, dir, env)
-            .map_err(|problems| ConfigError::Invalid { path: path.into(), problems })
+        let mut config = tables::config(text, dir, env)
+            .map_err(|problems| ConfigError::Invalid { path: path.into(), problems })?;
+        config.path = path.into();
+        Ok(config)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use railbird_core::keys::SECRET_LEN_MIN;
@@ -13,7 +13,8 @@ use toml::de::DeTable;
 
 use super::read::{At, Lookup, Problem, Reader, Table};
 use super::{
-    CHANNELS_MAX, Channel, Config, EDGES_MAX, EmbeddedEdge, Event, Feed, Role, Secrets, Spool, target,
+    CHANNELS_MAX, Channel, Config, EDGES_MAX, EmbeddedEdge, Event, Feed, Recording, Role, Secrets, Spool,
+    target,
 };
 
 const TITLE_LEN_MAX: usize = 200;
@@ -152,6 +153,7 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
     let secrets = secrets(root.table("secrets"), has_embedded);
     root.end();
     Some(Config {
+        path: PathBuf::new(),
         origin: origin_id?,
         data_dir: reader.path(&data_dir?.value),
         rtmp: rtmp?,
@@ -221,7 +223,7 @@ pub(super) fn id<T: std::str::FromStr<Err: Display>>(table: &Table<'_, '_>) -> O
 
 fn recording(table: Table<'_, '_>) -> Recording {
     let some = |value: u64| (value > 0).then_some(value);
-    let mut number = |name, default, most, unit| some(table.number(name, default, 0..=most, unit).value.unsigned_abs());
+    let number = |name, default, most, unit| some(table.number(name, default, 0..=most, unit).value.unsigned_abs());
     let keep_days = number("keep_days", 30, 36_500, "days");
     let keep_gb = number("keep_gb", 0, 1 << 20, "GiB");
     let end_after_s = number("end_after_s", 7200, 604_800, "seconds");

@@ -75,6 +75,7 @@ fn the_example_is_valid_and_has_every_key() {
         "[[edge]]",
         "[embedded_edge]",
         "[spool]",
+        "[recording]",
     ] {
         let broken = EXAMPLE.replacen(&format!("\n{header}\n"), &format!("\n{header}\nstrange = 1\n"), 1);
         let problems = parse(&broken).unwrap_err();
@@ -103,7 +104,8 @@ fn what_is_left_out_has_defaults() {
     let ms = [dns, connect, tls, first_byte, total].map(|deadline| deadline.as_millis());
     assert_eq!(ms, [2000, 2000, 3000, 5000, 10_000]);
     assert_eq!((&target.connection.authority, target.weight, target.backfill_mbps), (&None, 100, 100));
-    assert_eq!(config.spool.keep, Duration::from_secs(3600));
+    assert_eq!(config.spool, Spool::default());
+    assert_eq!(config.recording, Recording::default());
     assert_eq!(config.embedded_edge, None);
 }
 
@@ -141,11 +143,6 @@ fn every_problem_names_its_key_and_its_place() {
             "id = \"table-1\"",
             "id = \"table-1\"\nsegment_ms = 20000\ndvr_s = 60",
             "10:9: channel[0].dvr_s: 60 s list 3 segments of 20000 ms: it must be 4 to 20000 segments",
-        ),
-        (
-            "id = \"table-1\"",
-            "id = \"table-1\"\ndvr_s = 7200",
-            "9:9: channel[0].dvr_s: 7200 s are more than spool.keep_s (3600 s): raise that, or lower this",
         ),
         (
             "id = \"table-1\"",

@@ -2,12 +2,18 @@ use std::collections::BTreeSet;
 use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};
 
+use railbird_core::time::UtcMs;
+
+use super::queue::Entry;
 use super::*;
 use crate::store::server::{Credentials, NodeServer};
 use crate::store::{Answer, Created, Memory, Pending, S3, Trace};
 use crate::telemetry::Metrics;
 
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(100), cap: Duration::from_secs(1) };
+
+/// No share at all, so that the order is all that counts.
+const SHARE: Share = Share { workers: usize::MAX, bytes_a_second: None };
 
 fn object(start_ms: u64, kind: Kind) -> Arc<ObjectRef> {
     let name = match kind {
@@ -17,6 +23,9 @@ fn object(start_ms: u64, kind: Kind) -> Arc<ObjectRef> {
     Arc::new(ObjectRef {
         channel: "t".parse().unwrap(),
         rendition: "s".parse().unwrap(),
+        recording: "r".parse().unwrap(),
+        n: u32::try_from(start_ms).unwrap() * 2 + u32::from(kind != Kind::Init),
+        sha256: Hash::of(b"body"),
         path: name.clone().into(),
         name,
         len: 4,
@@ -43,7 +52,7 @@ impl Bench {
     /// A target that was tried and is up.
     fn up(workers: usize) -> Bench {
         let now = std::time::Instant::now();
-        let mut bench = Bench { queue: Queue::new(workers, BACKOFF, now), now };
+        let mut bench = Bench { queue: Queue::new(workers, SHARE, BACKOFF, now), now };
         assert!(matches!(bench.queue.next(now), Next::Probe));
         bench.queue.probed(&Ok(()), now, 0);
         assert_eq!(bench.queue.down(), None);
@@ -115,6 +124,47 @@ fn the_live_edge_goes_newest_first_then_the_backlog_oldest_first() {
     let backlog: Vec<u64> = (0..88_000).step_by(2000).collect();
     assert_eq!(bench.order(), [live, backlog].concat());
     assert_eq!(bench.queue.pending(), 0);
+}
+
+#[test]
+fn the_backlog_takes_no_more_than_its_share() {
+    let now = std::time::Instant::now();
+    // Objects have 4 bytes: two of the backlog a second, one at a time.
+    let share = Share { workers: 1, bytes_a_second: Some(8) };
+    let mut bench = Bench { queue: Queue::new(4, share, BACKOFF, now), now };
+    assert!(matches!(bench.queue.next(now), Next::Probe));
+    bench.queue.probed(&Ok(()), now, 0);
+    bench.push([100_000]);
+    bench.push((0..20_000).step_by(2000));
+    let live = bench.put();
+    assert_eq!(live.object.start.utc().0, 100_000);
+    let backlog = bench.put();
+    assert_eq!(backlog.object.start.utc().0, 0);
+    assert!(matches!(bench.queue.next(now), Next::Wait(None)), "one of the backlog is on its way");
+    bench.done(backlog, Outcome::Acknowledged);
+    let second = bench.put();
+    bench.done(second, Outcome::Acknowledged);
+    assert_eq!(bench.wait(), Duration::from_micros(125_001), "what is left is spent: until one byte is left again");
+    bench.push([102_000]);
+    let live = [bench.put(), bench.put()];
+    assert!(live.iter().any(|entry| entry.object.start.utc().0 == 102_000), "the live edge does not wait for it");
+}
+
+#[test]
+fn two_recordings_may_need_an_init_segment_of_the_same_name() {
+    let mut bench = Bench::up(1);
+    let other = Arc::new(ObjectRef { recording: "r2".parse().unwrap(), ..(*init()).clone() });
+    bench.queue.push(init(), None);
+    bench.queue.push(init(), None);
+    bench.queue.push(other.clone(), None);
+    bench.push([2000]);
+    assert_eq!(bench.queue.pending(), 3, "one of them twice is once");
+    let first = bench.put();
+    bench.done(first, Outcome::Acknowledged);
+    let second = bench.put();
+    assert_eq!(second.object, other);
+    bench.done(second, Outcome::Acknowledged);
+    assert_eq!(bench.order(), [2000]);
 }
 
 #[test]
@@ -426,6 +476,7 @@ impl Store for Moody {
 fn fast() -> Limits {
     Limits {
         workers: 4,
+        backlog: SHARE,
         put_deadline: Duration::from_millis(20),
         backoff: Backoff { first: Duration::from_millis(1), cap: Duration::from_millis(5) },
         check_every: Duration::from_millis(5),
@@ -444,7 +495,14 @@ fn start(
     let node = Node { id: id.parse().unwrap(), url: url.into() };
     let figures = metrics.target(&id.parse().unwrap(), &node.id);
     let client = crate::web::client().unwrap();
-    let delivery = Delivery::start(id.parse().unwrap(), node, store, acks, client, figures, limits);
+    let delivery = Delivery::start(
+        id.parse().unwrap(),
+        node,
+        store,
+        client,
+        Outlets { acks, evidence: None, metrics: figures },
+        limits,
+    );
     (delivery, received, metrics)
 }
 
@@ -487,7 +545,7 @@ async fn a_dead_target_neither_delays_another_nor_the_caller_and_catches_up() {
         }
         let all: BTreeSet<_> = objects.iter().map(|object| object.name.clone()).collect();
         assert_eq!(names(&mut a_acks, 20).await, all, "{mood:?}");
-        assert_eq!(a.drain(Duration::from_secs(60)).await, 0);
+        timeout(Duration::from_secs(60), a.drained()).await.unwrap();
         let mut status = b.status();
         assert!(until(&mut status, false).await.error.is_some());
         assert!(b_acks.try_recv().is_err());
@@ -496,7 +554,7 @@ async fn a_dead_target_neither_delays_another_nor_the_caller_and_catches_up() {
         bad.mood.send_replace(Mood::Well);
         assert_eq!(names(&mut b_acks, 20).await, all, "{mood:?}");
         until(&mut status, true).await;
-        assert_eq!(b.drain(Duration::from_secs(60)).await, 0);
+        timeout(Duration::from_secs(60), b.drained()).await.unwrap();
         assert_eq!(bad.memory.object(&objects[7].name).unwrap().body, &b"body"[..]);
     }
 }
@@ -522,7 +580,7 @@ async fn an_object_that_the_spool_lost_is_passed_over() {
         delivery.enqueue(object, None);
     }
     assert_eq!(names(&mut acks, 1).await.pop_first().as_deref(), Some("t/s/4000.m4s"));
-    assert_eq!(delivery.drain(Duration::from_secs(60)).await, 0);
+    timeout(Duration::from_secs(60), delivery.drained()).await.unwrap();
     assert!(metrics.text().contains("railbird_target_puts_total{target=\"a\",result=\"gone\"} 2"));
 }
 

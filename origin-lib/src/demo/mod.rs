@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
 use crate::config::{
-    Bucket, Channel, Config, Connection, Deadlines, EmbeddedEdge, Event, Feed, Node, Place, Role, Secret,
+    Bucket, Channel, Config, Connection, Deadlines, EmbeddedEdge, Event, Feed, Node, Place, Recording, Role, Secret,
     Secrets, Spool, Target,
 };
 use crate::store::server::{Credentials, NodeServer};
@@ -266,6 +266,7 @@ fn configuration(
     });
     let edge = options.address(options.edge, 0, 8787)?;
     Ok(Config {
+        path: PathBuf::new(),
         origin: "demo".parse()?,
         data_dir,
         rtmp: options.address(options.rtmp, 2, 1935)?,
@@ -286,7 +287,8 @@ fn configuration(
             session: Some(Secret::new(&kept.session)),
             admin: Some(random_secret()?),
         },
-        spool: Spool { keep: Duration::from_secs(600) },
+        spool: Spool { reserve_bytes: 64 << 20 },
+        recording: Recording::default(),
     })
 }
 

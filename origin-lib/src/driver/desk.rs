@@ -1,7 +1,6 @@
 //! One task that owns every channel's book and reel.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use bytes::Bytes;
 use railbird_core::id::{ChannelId, RecordingId, TargetId};
 use railbird_core::recording::{Record, Reel};
 use railbird_core::state::{ChannelState, Node, NodeProbe, Phase, REPLAYS_MAX, Replay, ReplayList};
-use railbird_core::time::UtcMs;
+use railbird_core::time::{MediaTime, UtcMs};
 use tokio::sync::{mpsc, oneshot};
 
 use super::shelf::{self, Nodes, Plan, Shelf};
@@ -38,15 +37,14 @@ pub enum Message {
     Spool(Told),
     /// A target has acknowledged an object.
     Acked(TargetId, Arc<ObjectRef>),
-    /// A target is there from now on, or its node is another one or has another weight. With `backfill` it gets
-    /// everything that is still on the disk, without it what is made from now on.
+    /// A target is there from now on, or its node is another one or has another weight.
     Target {
         /// The target.
         target: TargetId,
         /// The node over it. Whether it is up is told by [`Message::NodeUp`].
         node: Node,
-        /// Objects from before now, too.
-        backfill: bool,
+        /// It gets no segment that starts before; zero for everything that is still on the disk.
+        since: MediaTime,
     },
     /// A target gets no new objects any more; viewers are led away from its node.
     Drain(TargetId),
@@ -95,6 +93,8 @@ pub trait World: Send + 'static {
     fn replays(&self, list: ReplayList);
     /// Hands a chapter to the edges; false where it must be offered again later.
     fn chapter(&self, number: usize, chapter: ChannelState) -> bool;
+    /// How often an edge was found to have lost what it was told.
+    fn forgot(&self) -> u64;
     /// Keeps the summary of a recording that has ended.
     fn keep(&self, channel: &ChannelId, summary: Summary);
 }
@@ -118,7 +118,10 @@ pub struct Desk<W> {
     nodes: Nodes,
     /// Targets that get what is made.
     active: BTreeSet<TargetId>,
+    /// Targets that don't get what is older.
+    since: BTreeMap<TargetId, MediaTime>,
     cursors: BTreeMap<(TargetId, ChannelId, RecordingId), u32>,
+    forgot: u64,
     receiver: mpsc::Receiver<Message>,
     spool: Spool,
     world: W,
@@ -143,21 +146,24 @@ pub fn channel() -> (Sender, mpsc::Receiver<Message>) {
 }
 
 impl<W: World> Desk<W> {
-    /// A desk for these channels and targets.
+    /// A desk for these channels and targets. Those in `since` don't get what is older.
     pub fn new(
         channels: BTreeMap<ChannelId, Begin>,
         nodes: BTreeMap<TargetId, Node>,
+        since: BTreeMap<TargetId, MediaTime>,
         receiver: mpsc::Receiver<Message>,
         spool: Spool,
         world: W,
     ) -> Desk<W> {
         let now = clock::steady();
-        let active = nodes.keys().cloned().collect();
+        let active = nodes.iter().filter(|(_, node)| node.weight > 0).map(|(id, _)| id.clone()).collect();
         let mut desk = Desk {
             channels: BTreeMap::new(),
             nodes,
             active,
+            since,
             cursors: BTreeMap::new(),
+            forgot: 0,
             receiver,
             spool,
             world,
@@ -246,7 +252,7 @@ impl<W: World> Desk<W> {
                 }
             }
             Message::Acked(target, object) => self.acked(&target, &object, now),
-            Message::Target { target, node, backfill } => self.target(target, node, backfill),
+            Message::Target { target, node, since } => self.target(target, node, since),
             Message::Drain(target) => {
                 self.active.remove(&target);
                 self.set_node(&target, |node| node.weight = 0);
@@ -356,36 +362,22 @@ impl<W: World> Desk<W> {
         }
     }
 
-    fn target(&mut self, target: TargetId, mut node: Node, backfill: bool) {
-        let new = !self.nodes.contains_key(&target);
+    fn target(&mut self, target: TargetId, mut node: Node, since: MediaTime) {
         if let Some(known) = self.nodes.get(&target) {
             (node.up, node.probe) = (known.up, known.probe);
         }
         self.nodes.insert(target.clone(), node.clone());
-        for (id, channel) in &mut self.channels {
-            let Some(shelf) = &mut channel.current else { continue };
+        for shelf in self.channels.values_mut().filter_map(|channel| channel.current.as_mut()) {
             shelf.set_node(&target, Some(node.clone()));
-            if new && !backfill {
-                let key = (target.clone(), id.clone(), shelf.recording().clone());
-                let n = u32::try_from(shelf.reel.objects().len()).unwrap_or(u32::MAX);
-                // The init segment in force is needed all the same.
-                let init = shelf.reel.objects().iter().rposition(|object| object.len > 0 && is_init(object));
-                self.cursors.insert(key, n);
-                let init = init.and_then(|n| u32::try_from(n).ok());
-                if let Some(object) = init.and_then(|n| shelf.object(n, PathBuf::new())) {
-                    let path = self.spool.path(&object.name);
-                    if let Some(object) = shelf.object(object.n, path) {
-                        self.world.enqueue(&target, object, None);
-                    }
-                }
-            }
         }
+        self.since.insert(target.clone(), since);
         self.active.insert(target);
     }
 
     fn removed(&mut self, target: &TargetId) {
         self.active.remove(target);
         self.nodes.remove(target);
+        self.since.remove(target);
         self.cursors.retain(|(of, _, _), _| of != target);
         for (id, channel) in &mut self.channels {
             if let Some(shelf) = &mut channel.current {
@@ -427,6 +419,7 @@ impl<W: World> Desk<W> {
     /// Gives a target's queue more of what the target lacks, oldest first.
     fn refill(&mut self, target: &TargetId) {
         let (mut room, mut looks) = (self.world.room(target), BACKLOG_LOOKS_MAX);
+        let since = self.since.get(target).copied().unwrap_or_default();
         for (id, channel) in &self.channels {
             let owed = channel.owed.iter().map(|(reel, _)| reel);
             let current = channel.current.as_ref().map(|shelf| &shelf.reel);
@@ -439,7 +432,8 @@ impl<W: World> Desk<W> {
                     let n = *cursor;
                     *cursor += 1;
                     looks -= 1;
-                    if bit.is_some_and(|bit| (object.on >> bit) & 1 == 1) {
+                    let old = reel.segment(n).is_some_and(|segment| segment.start < since);
+                    if old || bit.is_some_and(|bit| (object.on >> bit) & 1 == 1) {
                         continue;
                     }
                     let Some(object) = shelf::object(reel, n, self.spool.path(&reel.name(object))) else { continue };
@@ -471,6 +465,12 @@ impl<W: World> Desk<W> {
     }
 
     fn tell_replays(&mut self, now: UtcMs) {
+        let forgot = self.world.forgot();
+        if std::mem::replace(&mut self.forgot, forgot) != forgot {
+            for shelf in self.channels.values_mut().filter_map(|channel| channel.current.as_mut()) {
+                shelf.changed.extend(0..shelf.chapters());
+            }
+        }
         for (id, channel) in &mut self.channels {
             if let Some(shelf) = &mut channel.current {
                 while let Some(number) = shelf.changed.first().copied() {
@@ -506,10 +506,6 @@ impl Channel {
     fn is_open(&self) -> bool {
         self.current.as_ref().is_some_and(|shelf| shelf.reel.ended().is_none())
     }
-}
-
-fn is_init(object: &railbird_core::recording::Object) -> bool {
-    matches!(object.kind, railbird_core::recording::Kind::Init(_))
 }
 
 /// What left a queue is looked for again from there on.

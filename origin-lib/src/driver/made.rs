@@ -12,14 +12,3 @@ pub struct Made {
     pub object: Object,
 }
 
-#[cfg(test)]
-impl Made {
-    pub(crate) fn segment_for_test(name: &str, bytes: Vec<u8>) -> Made {
-        use railbird_core::package::Kind;
-        use railbird_core::time::{MediaSpan, MediaTime};
-        let (start, duration) = (MediaTime(0), MediaSpan::from_ms(2000));
-        let kind = Kind::Segment { start, duration, discontinuity: false };
-        let object = Object { name: name.to_string(), bytes: bytes.into(), kind };
-        Made { channel: "t".parse().unwrap(), object }
-    }
-}

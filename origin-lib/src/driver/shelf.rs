@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use railbird_core::id::{OriginId, RecordingId, RenditionId, TargetId};
+use railbird_core::id::{OriginId, RecordingId, TargetId};
 use railbird_core::package;
 use railbird_core::publish::{Book, Channel};
 use railbird_core::recording::{Head, Kind, Misfit, Record, Reel};
@@ -213,10 +213,6 @@ impl Shelf {
 
     pub(super) fn plan(&self) -> &Plan {
         &self.plan
-    }
-
-    pub(super) fn rendition(&self) -> &RenditionId {
-        &self.reel.head().rendition
     }
 
     /// An object as delivery takes it; `None` where the disk does not have it.

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Lease;
 use crate::driver::{Made, Message, Sender};
-use crate::spool::{Spool, SpoolError};
+use crate::spool::Spool;
 use crate::telemetry::{FeedMetrics, Metrics};
 
 /// Where the objects of all feeds go.
@@ -153,14 +153,11 @@ impl Feed {
     }
 
     fn write(&mut self, made: Made) {
-        match self.output.spool.write(made.clone()) {
+        match self.output.spool.write(made) {
             Ok(()) => self.behind = false,
             Err(error) => {
                 if !std::mem::replace(&mut self.behind, true) {
                     tracing::error!(channel = %self.lease.channel, %error, "segments are lost until the disk is faster");
-                }
-                if error == SpoolError::Behind {
-                    let _ = self.output.desk.try_send(Message::Lost(made));
                 }
             }
         }

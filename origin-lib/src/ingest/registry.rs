@@ -98,6 +98,13 @@ impl Registry {
         Registry(Arc::new(Mutex::new(Inner { keys: keys.collect(), publishing, ends, last_lease: 0 })))
     }
 
+    /// A channel's media was cut up to here by an earlier run.
+    pub fn restore(&self, channel: &ChannelId, end: MediaTime) {
+        self.with(|inner| {
+            inner.ends.insert(channel.clone(), end);
+        });
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut Inner) -> T) -> T {
         // Nothing panics while it holds the lock; if it did, the maps would still be whole.
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))

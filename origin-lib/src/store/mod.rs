@@ -11,7 +11,7 @@ mod s3;
 pub mod server;
 #[cfg(test)]
 mod tests;
-mod wire;
+pub(crate) mod wire;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -158,11 +158,4 @@ impl<T> Answer<T> {
     pub fn map<U>(self, mean: impl FnOnce(T) -> U) -> Answer<U> {
         Answer { result: self.result.map(mean), trace: self.trace }
     }
-}
-
-/// What a provider calls a request, by the header that has it.
-pub(crate) fn request_id(headers: &http::HeaderMap) -> Option<String> {
-    const NAMES: [&str; 5] = ["x-amz-request-id", "cf-ray", "x-request-id", "x-amz-cf-id", "x-cache-id"];
-    let value = NAMES.iter().find_map(|name| headers.get(*name))?.to_str().ok()?;
-    Some(value.chars().take(128).collect())
 }

@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use railbird_core::id::TargetId;
+use railbird_core::time::MediaTime;
 use serde::{Deserialize, Serialize};
 
 /// The longest file that is read, in bytes.
@@ -17,6 +18,9 @@ const LEN_MAX: u64 = 1 << 20;
 pub(super) struct Kept {
     /// Targets that were added, each as the text of one `[[target]]`. Secrets are named there, not written.
     pub(super) added: BTreeMap<TargetId, String>,
+    /// Targets that were added and don't get what is older.
+    #[serde(default)]
+    pub(super) since: BTreeMap<TargetId, MediaTime>,
     /// Targets that get nothing new.
     pub(super) draining: BTreeSet<TargetId>,
     /// Targets of the configuration that are not used any more.

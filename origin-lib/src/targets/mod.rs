@@ -14,6 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use railbird_core::id::TargetId;
 use railbird_core::state::{NODES_MAX, Node};
+use railbird_core::time::MediaTime;
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -159,6 +160,16 @@ impl Begin {
         Ok(Begin { kept, targets })
     }
 
+    /// The targets.
+    pub fn ids(&self) -> Vec<TargetId> {
+        self.targets.iter().map(|(target, _, _)| target.id.clone()).collect()
+    }
+
+    /// Targets that don't get what is older.
+    pub fn since(&self) -> BTreeMap<TargetId, MediaTime> {
+        self.kept.since.clone()
+    }
+
     /// The nodes over the targets, for a desk that begins. None is up yet.
     pub fn nodes(&self) -> BTreeMap<TargetId, Node> {
         self.targets.iter().map(|(target, standing, _)| (target.id.clone(), node(target, *standing))).collect()
@@ -218,20 +229,22 @@ impl Targets {
                 return Err(Refusal::Full);
             }
         }
+        let since = if backfill { MediaTime::default() } else { clock::now().media() };
         self.0.change(|kept| {
+            kept.since.insert(id.clone(), since);
             kept.added.insert(id.clone(), text.to_string());
             kept.removed.remove(&id);
             kept.draining.remove(&id);
         })?;
-        self.begin(target, true, backfill).await?;
+        self.begin(target, true, since).await?;
         self.0.tell(&id, "it was added");
         Ok(id)
     }
 
-    async fn begin(&self, target: Target, added: bool, backfill: bool) -> Result<(), Refusal> {
+    async fn begin(&self, target: Target, added: bool, since: MediaTime) -> Result<(), Refusal> {
         let (id, node) = (target.id.clone(), node(&target, Standing::Active));
         // The desk first: it must know whose acknowledgements come.
-        let message = Message::Target { target: id.clone(), node, backfill };
+        let message = Message::Target { target: id.clone(), node, since };
         self.0.tools.desk.send(message).await.map_err(|_| Refusal::Stopping)?;
         let running = self.0.run(target, Standing::Active, added);
         let running = running.map_err(|error| Refusal::Invalid(format!("{error:#}")))?;
@@ -250,7 +263,9 @@ impl Targets {
                 return Err(Refusal::Last(id.clone()));
             }
         }
-        self.0.change(|kept| drop(kept.draining.insert(id.clone())))?;
+        self.0.change(|kept| {
+            kept.draining.insert(id.clone());
+        })?;
         if let Some(running) = self.0.running().get_mut(id) {
             running.standing = Standing::Draining;
         }
@@ -271,6 +286,7 @@ impl Targets {
         }
         self.0.change(|kept| {
             kept.added.remove(id);
+            kept.since.remove(id);
             kept.draining.remove(id);
             kept.removed.insert(id.clone());
         })?;
@@ -296,7 +312,7 @@ impl Targets {
             match known.get(&target.id) {
                 None if removed => done.push(format!("target {} stays removed", target.id)),
                 None => {
-                    self.begin(target.clone(), false, true).await?;
+                    self.begin(target.clone(), false, MediaTime::default()).await?;
                     done.push(format!("target {} added", target.id));
                 }
                 Some((was, false)) if only_weight_differs(was, target) => {
@@ -306,7 +322,7 @@ impl Targets {
                     let standing = self.0.running().get(&target.id).map_or(Standing::Active, |of| of.standing);
                     if standing == Standing::Active {
                         let (target, node) = (target.id.clone(), node(target, standing));
-                        let message = Message::Target { target, node, backfill: true };
+                        let message = Message::Target { target, node, since: MediaTime::default() };
                         self.0.tools.desk.send(message).await.map_err(|_| Refusal::Stopping)?;
                     }
                     done.push(format!("target {}: weight {}", target.id, target.weight));
@@ -314,7 +330,7 @@ impl Targets {
                 Some((was, false)) if was != target => {
                     // Another bucket has none of what the old one had.
                     self.end(&target.id).await?;
-                    self.begin(target.clone(), false, true).await?;
+                    self.begin(target.clone(), false, MediaTime::default()).await?;
                     done.push(format!("target {} replaced", target.id));
                 }
                 Some(_) => {}
@@ -352,6 +368,17 @@ impl Targets {
             }
         };
         running.iter().map(listed).collect()
+    }
+
+    /// The nodes over the targets, whether each can be used included.
+    pub fn nodes(&self) -> BTreeMap<TargetId, Node> {
+        let running = self.0.running();
+        let node = |(id, of): (&TargetId, &Running)| {
+            let mut node = node(&of.config, of.standing);
+            node.up = *of.delivery.up().borrow();
+            (id.clone(), node)
+        };
+        running.iter().map(node).collect()
     }
 
     /// What is wrong with targets and nodes: what each is, its name, a sentence.

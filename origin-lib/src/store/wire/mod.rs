@@ -346,7 +346,7 @@ pub(super) fn short(words: &str) -> String {
 }
 
 /// What the provider calls the request, with the headers' names: a support desk asks for it by them.
-fn request_id(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
     let known = REQUEST_IDS.iter().filter_map(|name| {
         let value = headers.get(*name)?.to_str().ok()?;
         Some(format!("{name}: {}", short(value)))

@@ -1,5 +1,9 @@
 //! The origin as a whole: which part is started with what, and how it all stops.
 
+mod library;
+mod past;
+mod world;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -10,24 +14,28 @@ use anyhow::Context;
 use axum::Router;
 use railbird_core::id::{ChannelId, RecordingId, RenditionId};
 use railbird_core::keys::MasterSecret;
-use railbird_core::package;
-use railbird_core::publish::{Book, Channel as BookChannel};
-use railbird_core::state::{ChannelBrief, EventState, Node as NodeState};
+use railbird_core::state::{ChannelBrief, EventState};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use crate::api::crew::Crew;
 use crate::api::{self, Api, Channels, Health};
-use crate::config::{Config, Target};
-use crate::delivery::{self, Ack, Delivery, ObjectRef};
-use crate::driver::{Desk, Message, Sender};
+use crate::config::Config;
+use crate::delivery::{self, Ack};
+use crate::driver::{self, Desk, Message, Sender};
 use crate::edge_host::{self, EdgeHost, EdgeHostConfig};
 use crate::edge_push::{self, EdgePush};
+use crate::evidence::Evidence;
 use crate::ingest::{self, Listener, Registry};
 use crate::score::Scores;
-use crate::spool::{Spool, Stored};
-use crate::store;
+use crate::spool::keeper::{Bounds, Keeper};
+use crate::spool::{self, Spool};
+use crate::targets::{self, Targets, Tools};
 use crate::telemetry::Metrics;
 use crate::{clock, web};
+use library::Library;
+use past::Past;
+use world::Edges;
 
 /// What a feed becomes: the encoder's own stream, unchanged.
 const RENDITION: &str = "source";
@@ -43,14 +51,17 @@ pub struct Running {
     pub api: SocketAddr,
     /// Where RTMP listens.
     pub rtmp: SocketAddr,
+    /// What the crew may change.
+    pub crew: Crew,
     listener: Listener,
     spool: Spool,
     desk: Sender,
-    deliveries: Arc<[Delivery]>,
+    targets: Targets,
     http: Api,
     embedded: Option<edge_host::Running>,
     push: Arc<EdgePush>,
     tasks: JoinSet<()>,
+    keeper: Keeper,
 }
 
 /// `railbird serve`: until SIGTERM or Ctrl-C.
@@ -59,8 +70,18 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let edge = config.embedded_edge.as_ref().map_or("none here".to_string(), |edge| edge.public_url.clone());
     let running = start(config, |_| Router::new()).await?;
     tracing::info!(rtmp = %running.rtmp, api = %running.api, edge, "the origin runs");
-    stopped.await;
-    running.stop().await
+    tokio::pin!(stopped);
+    let mut reloads = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            () = &mut stopped => return running.stop().await,
+            _ = reloads.recv() => {
+                if let Err(error) = running.crew.reload().await {
+                    tracing::error!("the configuration is not taken over: {}", error.message);
+                }
+            }
+        }
+    }
 }
 
 /// Starts everything. `extra` makes further routes of the API, given the embedded edge's address.
@@ -87,52 +108,46 @@ pub async fn start(
     push.publish_event(&event);
     let channels = Channels::new(event);
 
+    let (desk, messages) = driver::channel();
+    let begin = targets::Begin::read(&config.data_dir, &config.targets).context("targets.json")?;
+    let past = Past::read(&config, &rendition, &begin.ids());
+    let spool = start_spool(&config, past.lines, desk.clone())?;
+    let evidence = Evidence::start(&config.data_dir.join("evidence"));
+    let evidence = evidence.with_context(|| describe(&config.data_dir))?;
+    let (nodes, since) = (begin.nodes(), begin.since());
     let (acks, acked) = mpsc::channel(delivery::ACKS_MAX);
-    let deliveries: Arc<[Delivery]> = config
-        .targets
-        .iter()
-        .map(|target| start_target(target, acks.clone(), &client, &metrics))
-        .collect::<anyhow::Result<_>>()?;
-    drop(acks);
+    let tools = Tools { client: client.clone(), metrics: metrics.clone(), evidence, desk: desk.clone(), acks };
+    let targets = Targets::start(&config.data_dir, begin, tools)?;
+    tasks.spawn(forward_acks(acked, desk.clone()));
+    let library = Library::start(&config, past.ended, targets.clone(), push.clone(), &mut tasks);
+    let world = Edges { targets: targets.clone(), push: push.clone(), channels: channels.clone(), library };
+    tasks.spawn(Desk::new(past.begins, nodes, since, messages, spool.clone(), world).run());
+    let keeper = start_keeper(&config, &spool, &targets, desk.clone());
 
-    let books = config.channels.iter().map(|channel| {
-        let book = Book::new(book_channel(&config, channel), rendition.clone());
-        (channel.id.clone(), book)
-    });
-    let enqueue = enqueue(deliveries.clone(), rendition.clone());
-    let (states, listed) = (push.clone(), channels.clone());
-    let publish = move |state| {
-        listed.set(&state);
-        states.publish_state(&state);
-    };
-    let (desk, sender) = Desk::new(books.collect(), enqueue, publish);
-    tasks.spawn(desk.run());
-    tasks.spawn(forward_acks(acked, &config.targets, sender.clone()));
-    for (node, delivery) in deliveries.iter().enumerate() {
-        tasks.spawn(forward_up(node, delivery, sender.clone()));
-    }
-
-    let spool = start_spool(&config, sender.clone())?;
     let secret = MasterSecret::new(config.secrets.master.expose().as_bytes()).context("secrets.master")?;
-    let (desk, metrics_of_feeds) = (sender.clone(), metrics.clone());
+    let (spool_of_feeds, desk_of_feeds, figures) = (spool.clone(), desk.clone(), metrics.clone());
     let objects =
-        ingest::Output { spool: spool.clone(), desk: sender, rendition, secret, metrics: metrics_of_feeds };
-    let listener = Listener::start(config.rtmp, Registry::new(&config.channels), objects).await?;
+        ingest::Output { spool: spool_of_feeds, desk: desk_of_feeds, rendition, secret, metrics: figures };
+    let registry = Registry::new(&config.channels);
+    past.ends.iter().for_each(|(channel, end)| registry.restore(channel, *end));
+    let listener = Listener::start(config.rtmp, registry, objects).await?;
 
     let scores = start_scores(&config, &push, &mut tasks)?;
     metrics.register(|registry| scores.metrics().register(registry));
     let keys = config.channels.iter().filter_map(|channel| {
         Some((channel.id.clone(), channel.score_key.as_ref()?.expose().as_bytes().to_vec()))
     });
-    watch_health(&health, &config, &deliveries, &push);
+    watch_health(&health, &targets, &push, &spool);
+    let crew = Crew::new(&config, targets.clone(), desk.clone());
     let router = api::router(health, channels, metrics)
+        .merge(api::crew::router(crew.clone()))
         .merge(api::score::router(scores, api::score::Keys::new(keys)))
         .merge(extra(edge));
     let http = Api::start(config.api, router).await;
     let http = http.with_context(|| format!("api.listen: can't listen at {}", config.api))?;
 
     let (rtmp, api) = (listener.addr, http.addr());
-    Ok(Running { edge, api, rtmp, listener, spool, desk, deliveries, http, embedded, push, tasks })
+    Ok(Running { edge, api, rtmp, crew, listener, spool, desk, targets, http, embedded, push, tasks, keeper })
 }
 
 impl Running {
@@ -144,12 +159,13 @@ impl Running {
         );
         self.listener.stop().await;
         if tokio::time::timeout(DRAIN_DEADLINE, self.drained()).await.is_err() {
-            let left: usize = self.deliveries.iter().map(Delivery::pending).sum();
+            let left = self.targets.pending();
             tracing::warn!(
                 left,
-                "stopped before every target and edge had the last objects: they will not get them"
+                "stopped before every target and edge had the last objects: they get them at the next start"
             );
         }
+        drop(self.keeper);
         self.http.stop().await;
         if let Some(embedded) = self.embedded {
             embedded.shutdown().await;
@@ -164,10 +180,10 @@ impl Running {
     async fn drained(&self) {
         self.spool.settled().await;
         self.settled().await;
-        for delivery in self.deliveries.iter() {
-            delivery.drain(DRAIN_DEADLINE).await;
-        }
+        self.targets.drained(DRAIN_DEADLINE).await;
         self.settled().await;
+        // The lines of the acknowledgements.
+        self.spool.settled().await;
         self.push.settled().await;
     }
 
@@ -200,51 +216,20 @@ async fn start_edge(config: &Config, metrics: &Metrics) -> anyhow::Result<Option
 }
 
 /// What `/healthz` looks at.
-fn watch_health(health: &Health, config: &Config, deliveries: &[Delivery], push: &EdgePush) {
-    for (target, delivery) in config.targets.iter().zip(deliveries) {
-        let (status, node) = (delivery.status(), delivery.node_up());
-        health.watch("target", target.id.as_str(), move || status.borrow().error.clone());
-        let (status, written, url) = (delivery.status(), delivery.newest(), target.node.url.clone());
-        health.watch("node", target.node.id.as_str(), move || {
-            let written = status.borrow().up && written.borrow().is_some();
-            (written && !*node.borrow()).then(|| format!("nothing can be read at {url}"))
+fn watch_health(health: &Health, targets: &Targets, push: &EdgePush, spool: &Spool) {
+    let targets = targets.clone();
+    health.watch(move || targets.unwell());
+    for (edge, status) in push.statuses() {
+        health.watch(move || {
+            let error = status.borrow().error.clone();
+            error.map(|error| ("edge", edge.clone(), error)).into_iter().collect()
         });
     }
-    for (edge, status) in push.statuses() {
-        health.watch("edge", edge, move || status.borrow().error.clone());
-    }
-}
-
-fn start_target(
-    target: &Target,
-    acks: mpsc::Sender<Ack>,
-    client: &reqwest::Client,
-    metrics: &Metrics,
-) -> anyhow::Result<Delivery> {
-    let store = store::open(target).with_context(|| format!("target {} can't be opened", target.id))?;
-    // The store keeps the target's deadlines and says which one was missed; this one is for a store that doesn't.
-    let put_deadline = target.connection.deadlines.total + Duration::from_secs(1);
-    let limits = delivery::Limits { put_deadline, ..delivery::Limits::default() };
-    let (id, node) = (target.id.clone(), target.node.clone());
-    let figures = metrics.target(&target.id, &target.node.id);
-    Ok(Delivery::start(id, node, store, acks, client.clone(), figures, limits))
-}
-
-fn book_channel(config: &Config, channel: &crate::config::Channel) -> BookChannel {
-    let node = |target: &Target| NodeState {
-        weight: target.weight,
-        ..NodeState::new(target.node.id.clone(), target.node.url.clone(), false)
-    };
-    BookChannel {
-        id: channel.id.clone(),
-        origin: config.origin.clone(),
-        recording: RecordingId::beginning(clock::now()),
-        title: channel.title.clone(),
-        segment_ms: channel.segment_ms,
-        key_period_s: channel.key_period_s,
-        window_s: channel.dvr_s,
-        nodes: config.targets.iter().map(node).collect(),
-    }
+    let disk = spool.disk();
+    health.watch(move || {
+        let alarm = disk.borrow().alarm();
+        alarm.map(|alarm| ("disk", "data_dir".to_string(), alarm)).into_iter().collect()
+    });
 }
 
 fn event_state(config: &Config) -> EventState {
@@ -260,76 +245,36 @@ fn event_state(config: &Config) -> EventState {
     }
 }
 
-/// Hands each object to every target, with the init segment that it needs.
-fn enqueue(deliveries: Arc<[Delivery]>, rendition: RenditionId) -> impl FnMut(&Stored) {
-    let mut inits: BTreeMap<ChannelId, String> = BTreeMap::new();
-    move |stored| {
-        let (channel, object) = (&stored.made.channel, &stored.made.object);
-        let (start, kind) = match &object.kind {
-            package::Kind::Init(init) => {
-                inits.insert(channel.clone(), init.name.clone());
-                (clock::now().media(), delivery::Kind::Init)
-            }
-            package::Kind::Segment { start, .. } => {
-                let init = inits.get(channel).cloned().unwrap_or_default();
-                (*start, delivery::Kind::Segment { init })
-            }
-        };
-        let object_ref = Arc::new(ObjectRef {
-            channel: channel.clone(),
-            rendition: rendition.clone(),
-            name: object.name.clone(),
-            path: stored.path.clone(),
-            len: object.bytes.len() as u64,
-            start,
-            kind,
-        });
-        for delivery in deliveries.iter() {
-            delivery.enqueue(object_ref.clone(), Some(object.bytes.clone()));
+async fn forward_acks(mut acked: mpsc::Receiver<Ack>, desk: Sender) {
+    while let Some(ack) = acked.recv().await {
+        if desk.send(Message::Acked(ack.target, ack.object)).await.is_err() {
+            return;
         }
     }
 }
 
-fn forward_acks(
-    mut acked: mpsc::Receiver<Ack>,
-    targets: &[Target],
+fn start_spool(
+    config: &Config,
+    lines: BTreeMap<ChannelId, spool::Line>,
     desk: Sender,
-) -> impl Future<Output = ()> + use<> {
-    let nodes: BTreeMap<_, _> =
-        targets.iter().enumerate().map(|(node, target)| (target.id.clone(), node)).collect();
-    async move {
-        while let Some(ack) = acked.recv().await {
-            let Some(&node) = nodes.get(&ack.target) else { continue };
-            let (channel, name) = (ack.object.channel.clone(), ack.object.name.clone());
-            if desk.send(Message::Acked { channel, node, name }).await.is_err() {
-                return;
-            }
-        }
-    }
-}
-
-fn forward_up(node: usize, delivery: &Delivery, desk: Sender) -> impl Future<Output = ()> + use<> {
-    let mut up = delivery.up();
-    async move {
-        loop {
-            let now = *up.borrow_and_update();
-            if desk.send(Message::NodeUp { node, up: now }).await.is_err() || up.changed().await.is_err() {
-                return;
-            }
-        }
-    }
-}
-
-fn start_spool(config: &Config, desk: Sender) -> anyhow::Result<Spool> {
-    let dir = config.data_dir.join("objects");
-    let lost = desk.clone();
+) -> anyhow::Result<Spool> {
     // On the spool's own thread: it may wait for the desk, which waits for nobody.
-    let stored = move |stored| drop(desk.blocking_send(Message::Stored(stored)));
-    let failed = move |made: &crate::driver::Made, error: &std::io::Error| {
-        tracing::error!(object = made.object.name, %error, "an object can't be written to data_dir: viewers get a gap");
-        drop(lost.blocking_send(Message::Lost(made.clone())));
+    let tell = move |told| drop(desk.blocking_send(Message::Spool(told)));
+    Spool::start(&config.data_dir, lines, tell).with_context(|| describe(&config.data_dir))
+}
+
+fn start_keeper(config: &Config, spool: &Spool, targets: &Targets, desk: Sender) -> Keeper {
+    let channels = config.channels.iter().map(|channel| channel.id.clone()).collect();
+    let bounds = Bounds {
+        keep: config.recording.keep,
+        keep_bytes: config.recording.keep_bytes,
+        reserve_bytes: config.spool.reserve_bytes,
     };
-    Spool::start(&dir, config.spool.keep, stored, failed).with_context(|| describe(&dir))
+    let targets = targets.clone();
+    let forgotten = move |channel: &ChannelId, recording: &RecordingId| {
+        drop(desk.blocking_send(Message::Forgotten(channel.clone(), recording.clone())));
+    };
+    Keeper::start(channels, bounds, spool.clone(), move || targets.active(), forgotten)
 }
 
 fn describe(dir: &Path) -> String {

@@ -1,0 +1,83 @@
+//! What an earlier run left: for each channel, where the spool, the desk and the feeds go on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use railbird_core::id::{ChannelId, RecordingId, RenditionId, TargetId};
+use railbird_core::recording::Head;
+use railbird_core::time::MediaTime;
+
+use crate::config::{Channel, Config};
+use crate::driver::{Begin, Plan};
+use crate::journal::{self, History, Summary};
+use crate::{clock, spool};
+
+/// What an earlier run left.
+#[derive(Default)]
+pub(super) struct Past {
+    /// For the spool.
+    pub(super) lines: BTreeMap<ChannelId, spool::Line>,
+    /// For the desk.
+    pub(super) begins: BTreeMap<ChannelId, Begin>,
+    /// Recordings that have ended.
+    pub(super) ended: Vec<(ChannelId, Summary)>,
+    /// Up to where media was cut.
+    pub(super) ends: BTreeMap<ChannelId, MediaTime>,
+}
+
+impl Past {
+    /// Reads it. `targets` are those that there are.
+    pub(super) fn read(config: &Config, rendition: &RenditionId, targets: &[TargetId]) -> Past {
+        let mut past = Past::default();
+        for channel in &config.channels {
+            past.channel(config, channel, rendition, targets);
+        }
+        past
+    }
+
+    fn channel(&mut self, config: &Config, channel: &Channel, rendition: &RenditionId, targets: &[TargetId]) {
+        let id = &channel.id;
+        let end_after = config.recording.end_after.unwrap_or_default();
+        let end_after_ms = u64::try_from(end_after.as_millis()).unwrap_or(u64::MAX);
+        let found = History::read(&config.data_dir, &config.origin, id, end_after_ms, clock::now());
+        let History { open, ended, msn_min } = found;
+        let last = open.as_ref().and_then(|(reel, _)| reel.end());
+        if let Some(end) = last.into_iter().chain(ended.iter().map(|summary| summary.end)).max() {
+            // A clock that was set back must not make what we say look old.
+            clock::not_before(end.utc());
+            self.ends.insert(id.clone(), end);
+        }
+        let head = Head {
+            channel: id.clone(),
+            recording: RecordingId::beginning(clock::now()),
+            rendition: rendition.clone(),
+            segment_ms: channel.segment_ms,
+            key_period_s: channel.key_period_s,
+            msn_min,
+        };
+        let found = open.as_ref().map(|(reel, len)| spool::Found {
+            head: Arc::new(reel.head().clone()),
+            next_n: u32::try_from(reel.objects().len()).unwrap_or(u32::MAX),
+            len: *len,
+        });
+        self.lines.insert(id.clone(), spool::Line { head, found });
+
+        let lacks = |summary: &&Summary| {
+            !summary.evicted && !targets.iter().all(|target| summary.complete_at.contains(target))
+        };
+        let owed = ended.iter().filter(lacks).filter_map(|summary| {
+            let path = journal::path(&config.data_dir, id, &summary.recording);
+            Some((journal::read(&path).ok()?.reel, summary.clone()))
+        });
+        let owed = owed.collect();
+        self.ended.extend(ended.iter().map(|summary| (id.clone(), summary.clone())));
+        let plan = Plan {
+            origin: config.origin.clone(),
+            title: channel.title.clone(),
+            window_s: channel.dvr_s,
+            end_after_ms,
+        };
+        let open = open.map(|(reel, _)| reel);
+        self.begins.insert(id.clone(), Begin { plan, open, owed, summaries: ended });
+    }
+}

@@ -1,0 +1,59 @@
+//! What the desk does to the world: targets' queues, pushes to the edges, the origin's own lists.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use railbird_core::id::{ChannelId, TargetId};
+use railbird_core::state::{ChannelState, ReplayList};
+
+use super::library::Library;
+use crate::api::Channels;
+use crate::delivery::ObjectRef;
+use crate::driver::World;
+use crate::edge_push::EdgePush;
+use crate::journal::Summary;
+use crate::targets::Targets;
+
+/// Targets, edges and lists.
+pub(super) struct Edges {
+    pub(super) targets: Targets,
+    pub(super) push: Arc<EdgePush>,
+    pub(super) channels: Channels,
+    pub(super) library: Library,
+}
+
+impl World for Edges {
+    fn enqueue(
+        &self,
+        target: &TargetId,
+        object: Arc<ObjectRef>,
+        body: Option<Bytes>,
+    ) -> Option<Arc<ObjectRef>> {
+        self.targets.enqueue(target, object, body)
+    }
+
+    fn room(&self, target: &TargetId) -> usize {
+        self.targets.room(target)
+    }
+
+    fn state(&self, state: ChannelState) {
+        self.channels.set(&state);
+        self.push.publish_state(&state);
+    }
+
+    fn replays(&self, list: ReplayList) {
+        self.push.publish_replays(&list);
+    }
+
+    fn chapter(&self, number: usize, chapter: ChannelState) -> bool {
+        self.push.publish_chapter(number, &chapter)
+    }
+
+    fn forgot(&self) -> u64 {
+        *self.push.forgot().borrow()
+    }
+
+    fn keep(&self, channel: &ChannelId, summary: Summary) {
+        self.library.keep(channel, summary);
+    }
+}
