@@ -25,7 +25,7 @@ use crate::edge_push::{self, EdgePush};
 use crate::ingest::{self, Listener, Registry};
 use crate::score::Scores;
 use crate::spool::{Spool, Stored};
-use crate::store::{Place, S3, Store};
+use crate::store;
 use crate::telemetry::Metrics;
 use crate::{clock, web};
 
@@ -221,15 +221,20 @@ fn start_target(
     client: &reqwest::Client,
     metrics: &Metrics,
 ) -> anyhow::Result<Delivery> {
-    let store: Arc<dyn Store> = Arc::new(S3::new(Place::from(target)));
-    let limits = delivery::Limits { put_deadline: target.put_deadline, ..delivery::Limits::default() };
+    let store = store::open(target).with_context(|| format!("target {} can't be opened", target.id))?;
+    // The store keeps the target's deadlines and says which one was missed; this one is for a store that doesn't.
+    let put_deadline = target.connection.deadlines.total + Duration::from_secs(1);
+    let limits = delivery::Limits { put_deadline, ..delivery::Limits::default() };
     let (id, node) = (target.id.clone(), target.node.clone());
     let figures = metrics.target(&target.id, &target.node.id);
     Ok(Delivery::start(id, node, store, acks, client.clone(), figures, limits))
 }
 
 fn book_channel(config: &Config, channel: &crate::config::Channel) -> BookChannel {
-    let node = |target: &Target| NodeState::new(target.node.id.clone(), target.node.url.clone(), false);
+    let node = |target: &Target| NodeState {
+        weight: target.weight,
+        ..NodeState::new(target.node.id.clone(), target.node.url.clone(), false)
+    };
     BookChannel {
         id: channel.id.clone(),
         origin: config.origin.clone(),

@@ -7,12 +7,14 @@
 mod read;
 mod secret;
 mod tables;
+mod target;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use railbird_core::id::{ChannelId, EventId, NodeId, OriginId, TargetId};
@@ -111,11 +113,35 @@ impl Role {
     }
 }
 
-/// `[[target]]` of kind `s3`.
+/// `[[target]]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// Its name in logs and metrics.
     pub id: TargetId,
+    /// Where it is, and how to get in.
+    pub place: Place,
+    /// How it is reached.
+    pub connection: Connection,
+    /// How many viewers its node shall get, in proportion to the other nodes' weights.
+    pub weight: u16,
+    /// What a backfill may take of the line, in megabits a second; 0: no limit.
+    pub backfill_mbps: u32,
+    /// Where viewers read what is written here.
+    pub node: Node,
+}
+
+/// Where a target is, by its `kind`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// `s3`.
+    S3(Bucket),
+    /// `http`.
+    Http(EntryPoint),
+}
+
+/// A target of kind `s3`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bucket {
     /// URL of the store's API; none: AWS by its region.
     pub endpoint: Option<String>,
     /// Region by which requests are signed.
@@ -130,12 +156,78 @@ pub struct Target {
     pub access_key: Secret,
     /// Secret access key.
     pub secret_key: Secret,
-    /// How long name resolution, connecting and TLS may take.
-    pub connect_deadline: Duration,
-    /// How long one put may take, connecting included.
-    pub put_deadline: Duration,
-    /// Where viewers read what is written here.
-    pub node: Node,
+}
+
+/// A target of kind `http`: it takes an object by a `PUT` to `{url}/{name}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryPoint {
+    /// Base URL without a trailing slash.
+    pub url: String,
+    /// How to get in.
+    pub login: Login,
+    /// More headers of every request, by name in lower case.
+    pub headers: Vec<(String, Secret)>,
+}
+
+/// How an entry point lets us in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// By nothing, or by `headers`.
+    None,
+    /// HTTP's basic authentication.
+    Basic {
+        /// Who.
+        user: String,
+        /// And their password.
+        password: Secret,
+    },
+    /// A bearer token.
+    Bearer(Secret),
+}
+
+/// How a target is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// How long each step may take.
+    pub deadlines: Deadlines,
+    /// Whom TLS trusts in addition to the system's authorities.
+    pub authority: Option<Authority>,
+}
+
+/// How long each step of a request may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadlines {
+    /// `dns_ms`: resolving the name.
+    pub dns: Duration,
+    /// `connect_ms`: TCP.
+    pub connect: Duration,
+    /// `tls_ms`: the TLS handshake.
+    pub tls: Duration,
+    /// `first_byte_ms`: from the end of what we send to the first byte of the answer.
+    pub first_byte: Duration,
+    /// `put_ms`: all of it.
+    pub total: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Deadlines {
+        Deadlines {
+            dns: Duration::from_millis(2000),
+            connect: Duration::from_millis(2000),
+            tls: Duration::from_millis(3000),
+            first_byte: Duration::from_millis(5000),
+            total: Duration::from_millis(10_000),
+        }
+    }
+}
+
+/// `ca_file`: the certificates of one's own authority.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authority {
+    /// Where they were read.
+    pub path: PathBuf,
+    /// The file's text: PEM.
+    pub pem: Arc<str>,
 }
 
 /// `node` of a target.
@@ -236,4 +328,15 @@ impl Config {
         tables::config(text, dir, env)
             .map_err(|problems| ConfigError::Invalid { path: path.into(), problems })
     }
+}
+
+/// Reads the keys of one `[[target]]`, without that header, as one adds it at run time. Relative paths are relative to
+/// `dir`, the configuration's directory; `env` looks up an environment variable. Whether its ids and its place are those
+/// of another target is for the caller to see.
+pub fn target_from_toml(
+    text: &str,
+    dir: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Target, Vec<Problem>> {
+    target::alone(text, dir, env)
 }

@@ -207,15 +207,30 @@ impl<'d, 'r> Table<'d, 'r> {
 
     /// A table in this one. Where it is absent, one without any key.
     pub(super) fn table(&self, name: &'static str) -> Table<'d, 'r> {
-        let (mut table, mut span) = (None, self.span.clone());
-        if let Some(at) = self.value(name) {
-            span = at.span.clone();
-            match at.value {
-                DeValue::Table(found) => table = Some(found),
-                _ => drop(self.wrong::<()>(&at, "a table")),
-            }
+        match self.value(name) {
+            Some(at) => self.table_at(&at),
+            None => Table {
+                reader: self.reader,
+                key: self.path(name),
+                span: self.span.clone(),
+                table: None,
+                known: RefCell::default(),
+            },
         }
-        Table { reader: self.reader, key: self.path(name), span, table, known: RefCell::default() }
+    }
+
+    fn table_at(&self, at: &At<&'d DeValue<'d>>) -> Table<'d, 'r> {
+        let table = match at.value {
+            DeValue::Table(found) => Some(found),
+            _ => self.wrong(at, "a table"),
+        };
+        Table {
+            reader: self.reader,
+            key: at.key.clone(),
+            span: at.span.clone(),
+            table,
+            known: RefCell::default(),
+        }
     }
 
     /// An array of at most `max` tables (`[[name]]`).
@@ -251,6 +266,28 @@ impl<'d, 'r> Table<'d, 'r> {
     /// A secret that may be absent: `{ env = "NAME" }` or `{ file = "path" }`, of at least `len_min` bytes.
     pub(super) fn secret(&self, name: &'static str, len_min: usize) -> Option<At<Secret>> {
         let at = self.value(name)?;
+        self.secret_at(at, len_min)
+    }
+
+    /// A table of at most `max` secrets by names of the writer's choice.
+    pub(super) fn secrets(&self, name: &'static str, max: usize) -> Vec<(At<String>, Secret)> {
+        let table = self.table(name);
+        let mut secrets = Vec::new();
+        for (n, (name, value)) in table.table.into_iter().flatten().enumerate() {
+            let (text, key) = (name.get_ref().to_string(), table.path(name.get_ref()));
+            if n == max {
+                self.reader.problem(&key, name.span(), format!("is too many: at most {max}"));
+                break;
+            }
+            let at = At { value: value.get_ref(), key: key.clone(), span: value.span() };
+            if let Some(secret) = self.secret_at(at, 1) {
+                secrets.push((At { value: text, key, span: name.span() }, secret.value));
+            }
+        }
+        secrets
+    }
+
+    fn secret_at(&self, at: At<&'d DeValue<'d>>, len_min: usize) -> Option<At<Secret>> {
         if matches!(at.value, DeValue::String(_)) {
             let text = "a secret must not stand in this file: put it into an environment variable and write \
                         { env = \"NAME\" }, or into a file and write { file = \"path\" }";
@@ -260,7 +297,7 @@ impl<'d, 'r> Table<'d, 'r> {
         if !matches!(at.value, DeValue::Table(_)) {
             return self.wrong(&at, "{ env = \"NAME\" } or { file = \"path\" }");
         }
-        let table = self.table(name);
+        let table = self.table_at(&at);
         let (env, file) = (table.text("env"), table.text("file"));
         table.end();
         let found = match (env, file) {
@@ -303,15 +340,8 @@ impl<'d, 'r> Table<'d, 'r> {
 
     fn file_secret(&self, file: &At<String>) -> Result<String, String> {
         let path = self.reader.path(&file.value);
+        let text = read_file(&path, SECRET_LEN_MAX, "is it a secret?")?;
         let shown = path.display();
-        let mut text = String::new();
-        // The length that a file claims is no bound: a device has none.
-        let read = std::fs::File::open(&path)
-            .and_then(|file| file.take(SECRET_LEN_MAX + 1).read_to_string(&mut text));
-        let len = read.map_err(|error| format!("the file {shown} can't be read: {error}"))?;
-        if len as u64 > SECRET_LEN_MAX {
-            return Err(format!("the file {shown} has more than {SECRET_LEN_MAX} bytes: is it a secret?"));
-        }
         // Editors and `echo` end a file with a newline that belongs to nobody's secret.
         let text = text.trim_end_matches(['\r', '\n']);
         if text.is_empty() { Err(format!("the file {shown} is empty")) } else { Ok(text.into()) }
@@ -338,6 +368,18 @@ impl<'d, 'r> Table<'d, 'r> {
             }
         }
     }
+}
+
+/// A file's text. `doubt` is what to ask of one that is longer than `len_max` bytes.
+pub(super) fn read_file(path: &Path, len_max: u64, doubt: &str) -> Result<String, String> {
+    let (shown, mut text) = (path.display(), String::new());
+    // The length that a file claims is no bound: a device has none.
+    let read = std::fs::File::open(path).and_then(|file| file.take(len_max + 1).read_to_string(&mut text));
+    let len = read.map_err(|error| format!("the file {shown} can't be read: {error}"))?;
+    if len as u64 > len_max {
+        return Err(format!("the file {shown} has more than {len_max} bytes: {doubt}"));
+    }
+    Ok(text)
 }
 
 fn kind(value: &DeValue<'_>) -> &'static str {

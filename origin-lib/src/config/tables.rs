@@ -13,12 +13,11 @@ use toml::de::DeTable;
 
 use super::read::{At, Lookup, Problem, Reader, Table};
 use super::{
-    CHANNELS_MAX, Channel, Config, EDGES_MAX, EmbeddedEdge, Event, Feed, Node, Role, Secrets, Spool, Target,
+    CHANNELS_MAX, Channel, Config, EDGES_MAX, EmbeddedEdge, Event, Feed, Role, Secrets, Spool, target,
 };
 
 const TITLE_LEN_MAX: usize = 200;
 const URL_LEN_MAX: usize = 512;
-const PREFIX_LEN_MAX: usize = 256;
 const KEY_LEN_MIN: usize = 8;
 const FEEDS_MAX: usize = 1;
 
@@ -26,32 +25,49 @@ const FEEDS_MAX: usize = 1;
 const LISTED_MIN: i64 = 4;
 
 pub(super) fn config(text: &str, dir: &Path, env: Lookup<'_>) -> Result<Config, Vec<Problem>> {
+    document(text, dir, env, root)
+}
+
+/// Reads a whole text by `read`.
+pub(super) fn document<T>(
+    text: &str,
+    dir: &Path,
+    env: Lookup<'_>,
+    read: impl FnOnce(&Reader<'_>, &DeTable<'_>) -> Option<T>,
+) -> Result<T, Vec<Problem>> {
     let reader = Reader::new(text, dir, env);
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         reader.problem("", error.span().unwrap_or(0..0), format!("is not TOML: {}", error.message()));
     }
-    // A file that isn't TOML leaves too little to judge its content.
-    let config = if errors.is_empty() { root(&reader, document.get_ref()) } else { None };
+    // A text that isn't TOML leaves too little to judge its content.
+    let found = if errors.is_empty() { read(&reader, document.get_ref()) } else { None };
     let problems = reader.into_problems();
-    match config {
-        Some(config) if problems.is_empty() => Ok(config),
+    match found {
+        Some(found) if problems.is_empty() => Ok(found),
         _ => Err(problems),
     }
 }
 
 /// Notes whatever comes twice among the values of all tables.
 #[derive(Default)]
-struct Unique(BTreeMap<String, String>);
+pub(super) struct Unique(BTreeMap<String, String>);
 
 impl Unique {
-    fn check<T: Display>(&mut self, reader: &Reader<'_>, at: &At<T>) {
+    pub(super) fn check<T: Display>(&mut self, reader: &Reader<'_>, at: &At<T>) {
         let text = at.value.to_string();
         self.insert(reader, text.clone(), &at.key, at.span.clone(), &format!("{text:?}"));
     }
 
     /// `shown` stands for the value in the problem's text.
-    fn insert(&mut self, reader: &Reader<'_>, text: String, key: &str, span: Range<usize>, shown: &str) {
+    pub(super) fn insert(
+        &mut self,
+        reader: &Reader<'_>,
+        text: String,
+        key: &str,
+        span: Range<usize>,
+        shown: &str,
+    ) {
         if let Some(first) = self.0.get(&text) {
             reader.problem(key, span, format!("{shown} is already used by {first}: each needs its own"));
         } else {
@@ -111,11 +127,9 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
     }
     need_one(reader, document, "channel", "add a [[channel]] for each table of the event");
 
-    let (mut ids, mut node_ids, mut places) = (Unique::default(), Unique::default(), Unique::default());
-    let mut targets = Vec::new();
-    for table in root.tables("target", NODES_MAX) {
-        targets.extend(target(reader, table, &mut ids, &mut node_ids, &mut places));
-    }
+    let mut taken = target::Taken::default();
+    let tables = root.tables("target", NODES_MAX);
+    let targets = tables.into_iter().filter_map(|table| target::read(reader, table, &mut taken)).collect();
     need_one(reader, document, "target", "add a [[target]], the bucket to write to");
 
     let mut urls = Unique::default();
@@ -198,7 +212,7 @@ fn title(table: &Table<'_, '_>) -> Option<String> {
     table.parsed(text, check).map(|at| at.value)
 }
 
-fn id<T: std::str::FromStr<Err: Display>>(table: &Table<'_, '_>) -> Option<At<T>> {
+pub(super) fn id<T: std::str::FromStr<Err: Display>>(table: &Table<'_, '_>) -> Option<At<T>> {
     let text = table.text_needed("id", "its name, 1 to 64 characters of a-z, 0-9 and '-'")?;
     table.parsed(text, str::parse)
 }
@@ -277,7 +291,7 @@ fn feed(reader: &Reader<'_>, table: Table<'_, '_>, keys: &mut Unique) -> Option<
 }
 
 /// An `http(s)` URL without user, query, fragment and trailing slash, in the ASCII that playlists take.
-fn base_url(text: &str) -> Result<String, &'static str> {
+pub(super) fn base_url(text: &str) -> Result<String, &'static str> {
     let (scheme, rest) = text.split_once("://").unwrap_or(("", ""));
     if scheme != "http" && scheme != "https" {
         return Err("must be a URL that begins with http:// or https://");
@@ -297,112 +311,6 @@ fn base_url(text: &str) -> Result<String, &'static str> {
         return Err("must be at most 512 ASCII characters, without spaces, quotes, '?' and '#'");
     }
     Ok(text.into())
-}
-
-fn bucket(text: &str) -> Result<String, &'static str> {
-    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
-    if (3..=63).contains(&text.len()) && text.bytes().all(plain) {
-        Ok(text.into())
-    } else {
-        Err("must be a bucket's name: 3 to 63 characters of a-z, 0-9, '-' and '.'")
-    }
-}
-
-fn prefix(text: &str) -> Result<String, &'static str> {
-    let part = |part: &str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
-    };
-    if text.is_empty() || (text.len() <= PREFIX_LEN_MAX && text.split('/').all(part)) {
-        Ok(text.into())
-    } else {
-        Err("must be words of letters, digits, '-' and '_' with '/' between them, not at the ends")
-    }
-}
-
-fn region(text: &str) -> Result<String, &'static str> {
-    let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    if (1..=64).contains(&text.len()) && plain { Ok(text.into()) } else { Err("must be a region's name") }
-}
-
-fn target(
-    reader: &Reader<'_>,
-    table: Table<'_, '_>,
-    ids: &mut Unique,
-    node_ids: &mut Unique,
-    places: &mut Unique,
-) -> Option<Target> {
-    let id = id(&table);
-    if let Some(id) = &id {
-        ids.check(reader, id);
-    }
-    let is_s3 =
-        |text: &str| if text == "s3" { Ok(()) } else { Err("must be \"s3\", the only kind there is today") };
-    let kind = table.text_needed("kind", "write \"s3\"").and_then(|text| table.parsed(text, is_s3));
-    let endpoint = table.text("endpoint").and_then(|text| table.parsed(text, base_url)).map(|at| at.value);
-    let region = match table.text("region") {
-        Some(text) => table.parsed(text, region).map(|at| at.value),
-        None if endpoint.is_some() => Some("us-east-1".into()),
-        None => {
-            table.text_needed("region", "AWS needs its region; another store needs its endpoint");
-            None
-        }
-    };
-    let bucket = table.text_needed("bucket", "the bucket's name").and_then(|text| table.parsed(text, bucket));
-    let prefix = match table.text("prefix") {
-        Some(text) => table.parsed(text, prefix).map(|at| at.value),
-        None => Some(String::new()),
-    };
-    if let (Some(bucket), Some(prefix)) = (&bucket, &prefix) {
-        let place = format!("{endpoint:?} {region:?} {} {prefix}", bucket.value);
-        places.insert(reader, place, &bucket.key, bucket.span.clone(), "this bucket and prefix");
-    }
-    let path_style = table.flag("path_style", endpoint.is_some());
-    let (access_key, secret_key) =
-        (table.secret_needed("access_key", 1), table.secret_needed("secret_key", 1));
-    let ms = |name, default, range| {
-        let number = table.number(name, default, range, "milliseconds").value;
-        Duration::from_millis(number.unsigned_abs())
-    };
-    let connect_deadline = ms("connect_ms", 2000, 100..=30_000);
-    let put_deadline = ms("put_ms", 10_000, 500..=120_000);
-    if connect_deadline > put_deadline {
-        table.problem(
-            "connect_ms is above put_ms: a put includes connecting, so put_ms must be the larger one",
-        );
-    }
-    let node_table = table.table("node");
-    let node = if node_table.is_there() {
-        node(reader, node_table, node_ids)
-    } else {
-        table.problem("has no node: add node = { id = \"…\", url = \"…\" }, where viewers read this bucket");
-        None
-    };
-    table.end();
-    kind?;
-    Some(Target {
-        id: id?.value,
-        endpoint,
-        region: region?,
-        bucket: bucket?.value,
-        prefix: prefix?,
-        path_style,
-        access_key: access_key?.value,
-        secret_key: secret_key?.value,
-        connect_deadline,
-        put_deadline,
-        node: node?,
-    })
-}
-
-fn node(reader: &Reader<'_>, table: Table<'_, '_>, ids: &mut Unique) -> Option<Node> {
-    let id = id(&table);
-    if let Some(id) = &id {
-        ids.check(reader, id);
-    }
-    let hint = "where viewers read: an object's URL is {url}/{name}";
-    let url = table.text_needed("url", hint).and_then(|text| table.parsed(text, base_url));
-    table.end();
-    Some(Node { id: id?.value, url: url?.value })
 }
 
 fn embedded_edge(reader: &Reader<'_>, table: Table<'_, '_>, listeners: &mut Unique) -> Option<EmbeddedEdge> {

@@ -46,13 +46,23 @@ master = { env = "MASTER" }
 origin = { env = "ORIGIN" }
 "#;
 
+fn bucket(target: &Target) -> &Bucket {
+    match &target.place {
+        Place::S3(bucket) => bucket,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn the_example_is_valid_and_has_every_key() {
     let config = parse(EXAMPLE).unwrap();
     assert_eq!(config.channels[0].score_offset_ms, -1500);
-    assert_eq!(config.targets[0].prefix, "2026");
-    assert_eq!(config.targets[1].endpoint, None);
-    assert!(!config.targets[1].path_style);
+    assert_eq!(bucket(&config.targets[0]).prefix, "2026");
+    assert_eq!(bucket(&config.targets[1]).endpoint, None);
+    assert!(!bucket(&config.targets[1]).path_style);
+    let Place::Http(entry) = &config.targets[2].place else { panic!("{:?}", config.targets[2]) };
+    assert!(matches!(&entry.login, Login::Basic { user, .. } if user == "railbird"));
+    assert_eq!(entry.headers[0].0, "x-storage-zone");
     assert_eq!(config.embedded_edge.unwrap().public_url, "https://railbird.example.org");
     // Each key that a table knows is written in the example: the lists of known keys say so themselves.
     for header in [
@@ -61,6 +71,7 @@ fn the_example_is_valid_and_has_every_key() {
         "[[channel]]",
         "[[channel.feed]]",
         "[[target]]",
+        "[[target]]\nid = \"c\"",
         "[[edge]]",
         "[embedded_edge]",
         "[spool]",
@@ -86,8 +97,12 @@ fn what_is_left_out_has_defaults() {
     assert_eq!((channel.score_offset_ms, &channel.score_key), (0, &None));
     assert_eq!(channel.feeds[0].role, Role::Primary);
     let target = &config.targets[0];
-    assert_eq!((target.region.as_str(), target.path_style, target.prefix.as_str()), ("us-east-1", true, ""));
-    assert_eq!(target.put_deadline, Duration::from_secs(10));
+    let place = bucket(target);
+    assert_eq!((place.region.as_str(), place.path_style, place.prefix.as_str()), ("us-east-1", true, ""));
+    let Deadlines { dns, connect, tls, first_byte, total } = target.connection.deadlines;
+    let ms = [dns, connect, tls, first_byte, total].map(|deadline| deadline.as_millis());
+    assert_eq!(ms, [2000, 2000, 3000, 5000, 10_000]);
+    assert_eq!((&target.connection.authority, target.weight, target.backfill_mbps), (&None, 100, 100));
     assert_eq!(config.spool.keep, Duration::from_secs(3600));
     assert_eq!(config.embedded_edge, None);
 }
@@ -182,11 +197,7 @@ fn every_problem_names_its_key_and_its_place() {
             "",
             "7:1: channel[0]: has no feed: add a [[channel.feed]]",
         ),
-        (
-            "kind = \"s3\"",
-            "kind = \"ftp\"",
-            "14:8: target[0].kind: must be \"s3\", the only kind there is today",
-        ),
+        ("kind = \"s3\"", "kind = \"ftp\"", "14:8: target[0].kind: must be \"s3\" or \"http\""),
         (
             "endpoint = \"http://127.0.0.1:9001\"\n",
             "",
@@ -210,8 +221,23 @@ fn every_problem_names_its_key_and_its_place() {
         ),
         (
             "bucket = \"live\"",
-            "bucket = \"live\"\nput_ms = 1000\nconnect_ms = 2000",
-            "12:1: target[0]: connect_ms is above put_ms",
+            "bucket = \"live\"\nput_ms = 4000\nconnect_ms = 2000",
+            "12:1: target[0]: first_byte_ms is above put_ms",
+        ),
+        (
+            "bucket = \"live\"",
+            "bucket = \"live\"\nweight = 1001",
+            "17:10: target[0].weight: 1001 shares is out of range: use 0 to 1000 (default 100)",
+        ),
+        (
+            "bucket = \"live\"",
+            "bucket = \"live\"\nca_file = \"none.pem\"",
+            "17:11: target[0].ca_file: the file /etc/none.pem can't be read: ",
+        ),
+        (
+            "bucket = \"live\"",
+            "bucket = \"live\"\nbearer = { env = \"B\" }",
+            "17:1: target[0].bearer: is not a key here: remove it, or use one of access_key, backfill_mbps, bucket",
         ),
         ("9001/live\" }", "9001/live/\" }", "19:26: target[0].node.url: must not end with '/'"),
         (
@@ -320,4 +346,91 @@ fn secrets_come_from_files_and_show_themselves_to_nobody() {
     let error = Config::parse(&text, &path, &env).unwrap_err().to_string();
     assert!(error.contains("has more than 4096 bytes"), "{error}");
     assert!(matches!(Config::load(&dir.path().join("none")), Err(ConfigError::Unreadable { .. })));
+}
+
+/// A target of kind `http`, with these keys besides.
+fn entry(keys: &str) -> Result<Target, Vec<String>> {
+    let text = format!(
+        "id = \"cdn\"\nkind = \"http\"\nurl = \"https://push.example/live\"\n\
+         node = {{ id = \"cdn\", url = \"https://cdn.example\" }}\n{keys}\n"
+    );
+    target_from_toml(&text, Path::new("/etc"), &env)
+        .map_err(|problems| problems.iter().map(Problem::to_string).collect())
+}
+
+#[test]
+fn a_target_alone_is_read_as_one_in_the_file() {
+    let target = entry("weight = 0\nbackfill_mbps = 0\ndns_ms = 500\nput_ms = 20000").unwrap();
+    assert_eq!((target.id.as_str(), target.weight, target.backfill_mbps), ("cdn", 0, 0));
+    let deadlines = target.connection.deadlines;
+    assert_eq!((deadlines.dns, deadlines.total), (Duration::from_millis(500), Duration::from_secs(20)));
+    let Place::Http(place) = &target.place else { panic!("{target:?}") };
+    let none =
+        EntryPoint { url: "https://push.example/live".into(), login: Login::None, headers: Vec::new() };
+    assert_eq!(*place, none);
+
+    let login = |keys: &str| match entry(keys).unwrap().place {
+        Place::Http(entry) => (entry.login, entry.headers),
+        other => panic!("{other:?}"),
+    };
+    let secret = |name: &str| Secret::new(&env(name).unwrap());
+    let basic = Login::Basic { user: "me".into(), password: secret("PW") };
+    assert_eq!(login("user = \"me\"\npassword = { env = \"PW\" }"), (basic, Vec::new()));
+    assert_eq!(login("bearer = { env = \"T\" }"), (Login::Bearer(secret("T")), Vec::new()));
+    let headers = vec![("x-key".to_string(), secret("K")), ("x-zone".to_string(), secret("Z"))];
+    let keys = "headers = { X-Key = { env = \"K\" }, x-zone = { env = \"Z\" } }";
+    assert_eq!(login(keys), (Login::None, headers));
+}
+
+#[test]
+fn what_is_wrong_with_an_entry_point_is_said() {
+    for (keys, problem) in [
+        ("user = \"me\"", "needs user and password, or bearer, or neither"),
+        ("password = { env = \"PW\" }", "needs user and password, or bearer, or neither"),
+        (
+            "user = \"me\"\npassword = { env = \"PW\" }\nbearer = { env = \"T\" }",
+            "needs user and password, or bearer, or neither",
+        ),
+        ("user = \"a:b\"\npassword = { env = \"PW\" }", "5:8: user: must be one line"),
+        ("bearer = \"inline\"", "5:10: bearer: a secret must not stand in this file"),
+        ("headers = { X-Key = \"inline\" }", "5:21: headers.X-Key: a secret must not stand in this file"),
+        (
+            "headers = { Host = { env = \"K\" } }",
+            "5:13: headers.Host: can't be host, which Railbird sets itself",
+        ),
+        ("headers = { \"a b\" = { env = \"K\" } }", "headers.a b: must be a header's name"),
+        ("headers = 1", "5:11: headers: must be a table, not a whole number"),
+        (
+            "bucket = \"live\"",
+            "5:1: bucket: is not a key here: remove it, or use one of backfill_mbps, bearer",
+        ),
+        ("[[target]]", "target: is not a key here"),
+        ("x = = 1", "is not TOML: "),
+    ] {
+        let problems = entry(keys).unwrap_err();
+        assert!(problems.iter().any(|text| text.contains(problem)), "{keys}: {problem}\n{problems:#?}");
+    }
+}
+
+#[test]
+fn the_certificates_of_an_authority_are_read_with_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = rcgen::generate_simple_self_signed(["x".to_string()]).unwrap();
+    let read = |pem: &str| {
+        std::fs::write(dir.path().join("ca.pem"), pem).unwrap();
+        let text = "id = \"a\"\nkind = \"http\"\nurl = \"https://x\"\nnode = { id = \"a\", url = \"https://y\" }\nca_file = \"ca.pem\"\n";
+        target_from_toml(text, dir.path(), &env)
+    };
+    let pem = key.cert.pem();
+    assert_eq!(&*read(&pem).unwrap().connection.authority.unwrap().pem, pem);
+    for useless in
+        ["", "no PEM at all", "-----BEGIN CERTIFICATE-----\nhalf", &key.signing_key.serialize_pem()]
+    {
+        let problems = read(useless).unwrap_err();
+        let said = problems[0].to_string();
+        assert!(
+            said.starts_with("5:11: ca_file: ") && said.contains("ca.pem is not a list of cert"),
+            "{said}"
+        );
+    }
 }

@@ -353,9 +353,7 @@ fn finish(shared: &Shared, job: Job, found: &mut Option<Findings>) {
             if let Ok(findings) = result
                 && found.replace(findings) != Some(findings)
             {
-                let honoured = if findings.conditional_create { "honours" } else { "ignores" };
-                let (target, place) = (&shared.target, shared.store.place());
-                info!("target {target}: {place} takes objects and {honoured} conditional create");
+                info!("target {}: {} {findings}", shared.target, shared.store.place());
             }
             shared.queue().probed(&result.map(drop), now, jitter);
         }

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use super::*;
 use crate::store::server::{Credentials, NodeServer};
-use crate::store::{Answer, Created, Memory, Pending, Place, S3, Trace};
+use crate::store::{Answer, Created, Memory, Pending, S3, Trace};
 use crate::telemetry::Metrics;
 
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(100), cap: Duration::from_secs(1) };
@@ -406,6 +406,18 @@ impl Store for Moody {
         Box::pin(async move { self.put(object).await.map(|()| Created::Written) })
     }
 
+    fn get<'a>(&'a self, name: &'a str, len_max: usize) -> Pending<'a, Option<Bytes>> {
+        self.memory.get(name, len_max)
+    }
+
+    fn list<'a>(&'a self, prefix: &'a str, max: usize) -> Pending<'a, Vec<String>> {
+        self.memory.list(prefix, max)
+    }
+
+    fn delete<'a>(&'a self, name: &'a str) -> Pending<'a, ()> {
+        self.memory.delete(name)
+    }
+
     fn place(&self) -> String {
         "a moody store".into()
     }
@@ -485,7 +497,7 @@ async fn a_dead_target_neither_delays_another_nor_the_caller_and_catches_up() {
         assert_eq!(names(&mut b_acks, 20).await, all, "{mood:?}");
         until(&mut status, true).await;
         assert_eq!(b.drain(Duration::from_secs(60)).await, 0);
-        assert_eq!(bad.memory.get(&objects[7].name).unwrap().body, &b"body"[..]);
+        assert_eq!(bad.memory.object(&objects[7].name).unwrap().body, &b"body"[..]);
     }
 }
 
@@ -522,7 +534,7 @@ async fn a_real_node_is_up_when_it_is_written_and_read_and_down_when_it_dies() {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = NodeServer::start(listen, dir.path(), &["live"], &credentials).await.unwrap();
     let limits = Limits { put_deadline: Duration::from_secs(20), ..fast() };
-    let store = S3::new(Place {
+    let bucket = crate::config::Bucket {
         endpoint: Some(format!("http://{}", server.addr())),
         region: "us-east-1".into(),
         bucket: "live".into(),
@@ -530,9 +542,11 @@ async fn a_real_node_is_up_when_it_is_written_and_read_and_down_when_it_dies() {
         path_style: true,
         access_key,
         secret_key,
-        connect_deadline: limits.put_deadline,
-        put_deadline: limits.put_deadline,
-    });
+    };
+    let wait = limits.put_deadline;
+    let deadlines =
+        crate::config::Deadlines { dns: wait, connect: wait, tls: wait, first_byte: wait, total: wait };
+    let store = S3::new(&bucket, &crate::config::Connection { deadlines, authority: None }).unwrap();
     let url = format!("http://{}/live", server.addr());
     let (delivery, mut acks, _) = start("a", Arc::new(store), &url, limits);
     let (mut status, mut up) = (delivery.status(), delivery.up());

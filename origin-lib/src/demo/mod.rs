@@ -13,10 +13,14 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use railbird_core::state::WEIGHT_DEFAULT;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-use crate::config::{Channel, Config, EmbeddedEdge, Event, Feed, Node, Role, Secret, Secrets, Spool, Target};
+use crate::config::{
+    Bucket, Channel, Config, Connection, Deadlines, EmbeddedEdge, Event, Feed, Node, Place, Role, Secret,
+    Secrets, Spool, Target,
+};
 use crate::store::server::{Credentials, NodeServer};
 use crate::{pass, publisher, serve};
 use control::{Ready, ReadyChannel};
@@ -219,15 +223,25 @@ fn target(id: &str, node: &NodeServer, keys: &Credentials) -> anyhow::Result<Tar
     let endpoint = format!("http://{}", node.addr());
     Ok(Target {
         id: id.parse()?,
-        endpoint: Some(endpoint.clone()),
-        region: "us-east-1".to_string(),
-        bucket: BUCKET.to_string(),
-        prefix: String::new(),
-        path_style: true,
-        access_key: keys.access_key.clone(),
-        secret_key: keys.secret_key.clone(),
-        connect_deadline: Duration::from_secs(1),
-        put_deadline: Duration::from_secs(5),
+        place: Place::S3(Bucket {
+            endpoint: Some(endpoint.clone()),
+            region: "us-east-1".to_string(),
+            bucket: BUCKET.to_string(),
+            prefix: String::new(),
+            path_style: true,
+            access_key: keys.access_key.clone(),
+            secret_key: keys.secret_key.clone(),
+        }),
+        connection: Connection {
+            deadlines: Deadlines {
+                connect: Duration::from_secs(1),
+                total: Duration::from_secs(5),
+                ..Deadlines::default()
+            },
+            authority: None,
+        },
+        weight: WEIGHT_DEFAULT,
+        backfill_mbps: 0,
         node: Node { id: id.parse()?, url: format!("{endpoint}/{BUCKET}") },
     })
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::future::ready;
 use std::sync::{Mutex, PoisonError};
 
-use super::{Answer, Created, Object, Pending, Store, Trace};
+use bytes::Bytes;
+
+use super::{Answer, Created, Object, Pending, PutError, Store, Trace};
 
 /// Keeps every object. Honours conditional create.
 #[derive(Debug, Default)]
@@ -12,7 +14,7 @@ pub struct Memory(Mutex<BTreeMap<String, Object>>);
 
 impl Memory {
     /// The object of this name.
-    pub fn get(&self, name: &str) -> Option<Object> {
+    pub fn object(&self, name: &str) -> Option<Object> {
         self.objects().get(name).cloned()
     }
 
@@ -30,7 +32,7 @@ impl Memory {
 impl Store for Memory {
     fn put(&self, object: Object) -> Pending<'_, ()> {
         self.objects().insert(object.name.clone(), object);
-        Box::pin(ready(answer(())))
+        answer(Ok(()))
     }
 
     fn create(&self, object: Object) -> Pending<'_, Created> {
@@ -41,7 +43,28 @@ impl Store for Memory {
             objects.insert(object.name.clone(), object);
             Created::Written
         };
-        Box::pin(ready(answer(created)))
+        answer(Ok(created))
+    }
+
+    fn get<'a>(&'a self, name: &'a str, len_max: usize) -> Pending<'a, Option<Bytes>> {
+        let body = self.object(name).map(|object| object.body);
+        answer(match body {
+            Some(body) if body.len() > len_max => {
+                Err(PutError::GiveUp(format!("memory answered with more than {len_max} bytes")))
+            }
+            body => Ok(body),
+        })
+    }
+
+    fn list<'a>(&'a self, prefix: &'a str, max: usize) -> Pending<'a, Vec<String>> {
+        let objects = self.objects();
+        let names = objects.range(prefix.to_string()..).map(|(name, _)| name);
+        answer(Ok(names.take_while(|name| name.starts_with(prefix)).take(max).cloned().collect()))
+    }
+
+    fn delete<'a>(&'a self, name: &'a str) -> Pending<'a, ()> {
+        self.objects().remove(name);
+        answer(Ok(()))
     }
 
     fn place(&self) -> String {
@@ -49,6 +72,6 @@ impl Store for Memory {
     }
 }
 
-fn answer<T>(of: T) -> Answer<T> {
-    Answer { result: Ok(of), trace: Trace::default() }
+fn answer<'a, T: Send + 'a>(result: Result<T, PutError>) -> Pending<'a, T> {
+    Box::pin(ready(Answer { result, trace: Trace::default() }))
 }

@@ -1,23 +1,33 @@
-//! Where objects are written: one put, and the class of its error. Whoever calls owns retry (`delivery` does).
+//! Where objects are written: one request, and the class of its error. Whoever calls owns retry (`delivery` does).
 //!
-//! [`S3`] speaks the S3 API (AWS, R2, Garage, MinIO, …); [`Memory`] keeps objects for tests. Both pass one conformance
-//! suite. [`server`] is an S3 server on a directory, for the demo and for tests.
+//! [`S3`] speaks the S3 API (AWS, R2, Garage, MinIO, …), [`Http`] plain `PUT`, `GET` and `DELETE` (a CDN's entry point);
+//! [`Memory`] keeps objects for tests. All pass one conformance suite. [`probe`] finds out what a store honours.
+//! [`server`] is an S3 server on a directory, for the demo and for tests.
 
+mod http;
 mod memory;
+mod probe;
 mod s3;
 pub mod server;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
+pub use self::http::Http;
 pub use memory::Memory;
-pub use s3::{Place, S3};
+pub use probe::{Findings, Tried, probe};
+pub use s3::S3;
+pub use wire::OpenError;
+
+use crate::config::{Place, Target};
 
 /// What a [`Store`] answers with, later.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Answer<T>> + Send + 'a>>;
@@ -87,7 +97,8 @@ pub enum Created {
     NotOffered,
 }
 
-/// A bucket, or what stands for one.
+/// A bucket, or what stands for one. Every name is below the target's own prefix. Each request is bounded in time by the
+/// target's deadlines.
 pub trait Store: Send + Sync {
     /// Writes the object, over one of the same name.
     fn put(&self, object: Object) -> Pending<'_, ()>;
@@ -95,11 +106,29 @@ pub trait Store: Send + Sync {
     /// Writes the object unless there is one of this name.
     fn create(&self, object: Object) -> Pending<'_, Created>;
 
+    /// The bytes of the object of this name; `None` where there is none. More than `len_max` bytes are an error.
+    fn get<'a>(&'a self, name: &'a str, len_max: usize) -> Pending<'a, Option<Bytes>>;
+
+    /// The names that begin with `prefix`, in order: the first `max` of them. A store without a list (a CDN's entry point)
+    /// answers [`PutError::GiveUp`]; [`Findings::list`] tells it beforehand.
+    fn list<'a>(&'a self, prefix: &'a str, max: usize) -> Pending<'a, Vec<String>>;
+
+    /// Removes the object of this name, if there is one.
+    fn delete<'a>(&'a self, name: &'a str) -> Pending<'a, ()>;
+
     /// Where this is, for people: `bucket "x" at https://…`.
     fn place(&self) -> String;
 }
 
-/// Why a put failed, by what the caller can do. The texts are sentences for a person and hold no secret.
+/// Opens a target's store. Nothing is sent yet: the first request connects.
+pub fn open(target: &Target) -> Result<Arc<dyn Store>, OpenError> {
+    Ok(match &target.place {
+        Place::S3(bucket) => Arc::new(S3::new(bucket, &target.connection)?),
+        Place::Http(entry) => Arc::new(Http::new(entry, &target.connection)?),
+    })
+}
+
+/// Why a request failed, by what the caller can do. The texts are sentences for a person and hold no secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PutError {
     /// Nobody answers there: try again later; it counts for every object.
@@ -122,35 +151,6 @@ pub enum PutError {
     /// This object is refused for good.
     #[error("{0}")]
     GiveUp(String),
-}
-
-/// What a store was found to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Findings {
-    /// A second create of the same name was refused.
-    pub conditional_create: bool,
-}
-
-/// The object by which a store is tried: always the same bytes, so that any number of origins may write it.
-const PROBE: &str = "railbird-probe.txt";
-
-/// Tries a store as delivery will use it: does the bucket exist, do the credentials let us write, is a conditional
-/// create honoured?
-pub async fn probe(store: &dyn Store) -> Answer<Findings> {
-    let object = Object {
-        name: PROBE.into(),
-        body: Bytes::from_static(b"Written by a Railbird origin at start, to see whether it can.\n"),
-        content_type: "text/plain",
-        cache_control: "no-store",
-    };
-    let found = |conditional_create| Findings { conditional_create };
-    let first = store.create(object.clone()).await;
-    match first.result {
-        Ok(Created::Exists) => Answer { result: Ok(found(true)), trace: first.trace },
-        Ok(Created::Written) => store.create(object).await.map(|second| found(second == Created::Exists)),
-        Ok(Created::NotOffered) => store.put(object).await.map(|()| found(false)),
-        Err(error) => Answer { result: Err(error), trace: first.trace },
-    }
 }
 
 impl<T> Answer<T> {
