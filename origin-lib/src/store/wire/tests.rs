@@ -198,8 +198,9 @@ fn a_wait_is_told_in_seconds_or_as_a_date() {
 struct Ca(CertifiedIssuer<'static, KeyPair>);
 
 impl Ca {
-    fn new() -> Ca {
+    fn new(name: &str) -> Ca {
         let mut params = CertificateParams::default();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
         params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         Ca(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
@@ -236,7 +237,7 @@ impl Ca {
 
 #[tokio::test]
 async fn tls_trusts_whom_it_is_told_to_and_says_what_is_wrong() {
-    let (ours, other) = (Ca::new(), Ca::new());
+    let (ours, other, namesake) = (Ca::new("ours"), Ca::new("other"), Ca::new("ours"));
     let (our_pem, both) = (ours.0.pem(), format!("{}{}", other.0.pem(), ours.0.pem()));
     for pem in [&our_pem, &both] {
         let port = ours.server("localhost", false).await;
@@ -248,6 +249,7 @@ async fn tls_trusts_whom_it_is_told_to_and_says_what_is_wrong() {
     for (name, expired, pem, said) in [
         ("localhost", false, None, "set ca_file to that authority's certificate"),
         ("localhost", false, Some(other.0.pem()), "set ca_file to that authority's certificate"),
+        ("localhost", false, Some(namesake.0.pem()), "set ca_file to that authority's certificate"),
         ("elsewhere.test", false, Some(our_pem.clone()), "for another name: check endpoint"),
         ("localhost", true, Some(our_pem.clone()), "has expired"),
     ] {
