@@ -217,3 +217,123 @@ async fn what_is_not_http_is_hung_up_on() {
         assert!(answer.starts_with(answered) && answered.is_empty() == answer.is_empty(), "{answer}");
     }
 }
+
+/// How a target's store takes each fault: what [`railbird_origin::store`] promises, against the proxy's side of it.
+mod store {
+    use railbird_origin::config::{
+        Authority, Bucket, Connection, Deadlines, EntryPoint, Login, Place, Secret,
+    };
+    use railbird_origin::config::{Node, Target};
+    use railbird_origin::store::server::{Credentials, NodeServer};
+    use railbird_origin::store::{self, Object, PutError, Store, Tried};
+
+    use super::*;
+
+    const KEY: &str = "a key of this test";
+
+    async fn node(dir: &std::path::Path) -> NodeServer {
+        let credentials = Credentials { access_key: Secret::new(KEY), secret_key: Secret::new(KEY) };
+        let listen = (Ipv4Addr::LOCALHOST, 0).into();
+        NodeServer::start(listen, dir, &["live"], &credentials).await.unwrap()
+    }
+
+    fn open(place: Place, proxy: &Proxy, deadlines: Deadlines) -> Arc<dyn Store> {
+        let pem = |pem: &str| Authority { path: "ca.pem".into(), pem: pem.into() };
+        let target = Target {
+            id: "a".parse().unwrap(),
+            place,
+            connection: Connection { deadlines, authority: proxy.authority().map(pem) },
+            weight: 100,
+            backfill_mbps: 0,
+            node: Node { id: "a".parse().unwrap(), url: proxy.url() },
+        };
+        store::open(&target).unwrap()
+    }
+
+    fn s3(proxy: &Proxy, deadlines: Deadlines) -> Arc<dyn Store> {
+        let bucket = Bucket {
+            endpoint: Some(proxy.url()),
+            region: "us-east-1".into(),
+            bucket: "live".into(),
+            prefix: String::new(),
+            path_style: true,
+            access_key: Secret::new(KEY),
+            secret_key: Secret::new(KEY),
+        };
+        open(Place::S3(bucket), proxy, deadlines)
+    }
+
+    fn http(proxy: &Proxy, deadlines: Deadlines) -> Arc<dyn Store> {
+        let url = format!("{}/live", proxy.url());
+        open(Place::Http(EntryPoint { url, login: Login::None, headers: Vec::new() }), proxy, deadlines)
+    }
+
+    fn object(name: &str) -> Object {
+        Object::media(name.into(), Bytes::from(vec![7; 100_000]))
+    }
+
+    fn class(result: &Result<(), PutError>) -> &'static str {
+        match result {
+            Ok(()) => "taken",
+            Err(PutError::Unreachable(_)) => "unreachable",
+            Err(PutError::Retry(_)) => "retry",
+            Err(PutError::SlowDown { after: Some(after), .. }) if after.as_secs() == 7 => "slow down, 7",
+            Err(PutError::SlowDown { .. }) => "slow down",
+            Err(PutError::Misconfigured(_)) => "misconfigured",
+            Err(PutError::GiveUp(_)) => "give up",
+        }
+    }
+
+    #[tokio::test]
+    async fn each_fault_has_its_class_and_its_sentence_and_passes() {
+        let dir = tempfile::tempdir().unwrap();
+        let node = node(dir.path()).await;
+        let (plain, _) = upstream().await;
+        let busy = |status, retry_after| Fault::Busy { status, retry_after };
+        let long = Duration::from_secs(20);
+        let patient = Deadlines { dns: long, connect: long, tls: long, first_byte: long, total: long };
+        let hasty = Deadlines { first_byte: Duration::from_millis(60), ..patient };
+        for kind in ["s3", "http"] {
+            for (fault, found, said, deadlines) in [
+                (Fault::Refuse, "unreachable", "connect: ", patient),
+                (Fault::BlackHole, "retry", "first byte: ", hasty),
+                (Fault::Drip(4_000_000), "taken", "", patient),
+                (Fault::Reset, "retry", "the connection to ", patient),
+                (Fault::Truncate, "retry", "the answer of ", patient),
+                (busy(503, Some(7)), "slow down, 7", "answered 503", patient),
+                (busy(429, None), "slow down", "answered 429", patient),
+                (Fault::Garbage, "unreachable", "tls: ", patient),
+                (Fault::UnknownAuthority, "misconfigured", "set ca_file", patient),
+                (Fault::Latency(Duration::from_millis(20)), "taken", "", patient),
+            ] {
+                let to = if kind == "s3" { node.addr() } else { plain };
+                let proxy = Proxy::start_tls(to, 9).await.unwrap();
+                let store = if kind == "s3" { s3(&proxy, deadlines) } else { http(&proxy, deadlines) };
+                proxy.set(Some(Plan::always(fault))).await.unwrap();
+                let answer = store.put(object("t/s/1-0.m4s")).await;
+                let text = answer.result.as_ref().err().map(PutError::to_string).unwrap_or_default();
+                assert_eq!(class(&answer.result), found, "{kind} {fault:?} {text}");
+                assert!(text.contains(said), "{kind} {fault:?} {text}");
+                assert_eq!(answer.trace.peer, Some(proxy.addr()), "{kind} {fault:?}");
+
+                proxy.set(None).await.unwrap();
+                let patient = if kind == "s3" { s3(&proxy, patient) } else { http(&proxy, patient) };
+                let again = patient.put(object("t/s/1-0.m4s")).await;
+                assert_eq!(again.result, Ok(()), "{kind} {fault:?}");
+                assert!(again.trace.tls.is_some() && again.trace.first_byte.is_some());
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn wrong_bytes_on_read_back_are_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let node = node(dir.path()).await;
+        let proxy = Proxy::start(node.addr(), 10).await.unwrap();
+        let store = s3(&proxy, Deadlines::default());
+        let found = store::probe(&*store).await.result.unwrap();
+        assert_eq!((found.read_back, found.list, found.delete), (Tried::Works, Tried::Works, Tried::Works));
+        proxy.set(Some(Plan::always(Fault::Corrupt))).await.unwrap();
+        assert_eq!(store::probe(&*store).await.result.unwrap().read_back, Tried::Wrong);
+    }
+}
