@@ -156,7 +156,7 @@ fn entry_point(reader: &Reader<'_>, table: &Table<'_, '_>, taken: &mut Taken) ->
     };
     let mut headers: Vec<(String, Secret)> = Vec::new();
     for (name, value) in table.secrets("headers", HEADERS_MAX) {
-        let place = At { value: value, key: name.key.clone(), span: name.span.clone() };
+        let place = At { value, key: name.key.clone(), span: name.span.clone() };
         let (value, name) = (sendable(Some(place)), table.parsed(name, header_name));
         headers.extend(name.map(|at| at.value).zip(value));
     }

@@ -196,7 +196,7 @@ impl Reader {
         let mut response = timeout(deadline, request.send()).await.map_err(|_| silent())?.map_err(broken)?;
         trace.first_byte = Some(began.elapsed());
         trace.peer = response.remote_addr();
-        trace.request_id = crate::store::wire::request_id(response.headers());
+        trace.request_id = crate::store::request_id(response.headers());
         let status = response.status();
         trace.status = Some(status.as_u16());
         if !status.is_success() {

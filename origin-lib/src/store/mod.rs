@@ -11,7 +11,7 @@ mod s3;
 pub mod server;
 #[cfg(test)]
 mod tests;
-pub(crate) mod wire;
+mod wire;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -26,6 +26,7 @@ pub use memory::Memory;
 pub use probe::{Findings, Tried, probe};
 pub use s3::S3;
 pub use wire::OpenError;
+pub(crate) use wire::request_id;
 
 use crate::config::{Place, Target};
 

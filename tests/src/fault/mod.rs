@@ -19,6 +19,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::sleep;
 
 use self::tls::Certificates;
 
@@ -27,6 +28,9 @@ pub const CONNECTIONS_MAX: usize = 256;
 
 /// The most different requests that are told apart; after them, counting begins anew.
 const COUNTED_MAX: usize = 1 << 17;
+
+/// After a failed accept, how long to let others close what they have open.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -232,7 +236,7 @@ async fn run(listen: SocketAddr, shared: Arc<Shared>) -> io::Result<(SocketAddr,
                         connections.spawn(connection(stream, shared.clone()));
                     }
                     // Out of file descriptors, or a client that went before it was accepted.
-                    Err(_) => tokio::task::yield_now().await,
+                    Err(_) => sleep(ACCEPT_PAUSE).await,
                 },
             }
         }

@@ -3,7 +3,9 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{
+    AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader,
+};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 use tokio_rustls::server::TlsStream;
@@ -257,7 +259,9 @@ async fn answer<S: Stream>(
     len_min: usize,
 ) -> io::Result<()> {
     let len = body.len().max(len_min);
-    client.write_all(format!("HTTP/1.1 {status}\r\n{headers}content-length: {len}\r\n\r\n").as_bytes()).await?;
+    client
+        .write_all(format!("HTTP/1.1 {status}\r\n{headers}content-length: {len}\r\n\r\n").as_bytes())
+        .await?;
     client.write_all(body).await?;
     client.flush().await
 }

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::TlsAcceptor;
@@ -18,8 +18,8 @@ pub(super) struct Certificates {
 impl Certificates {
     pub(super) fn new() -> io::Result<Certificates> {
         let made = |error: Box<dyn Error + Send + Sync>| io::Error::other(error);
-        let (authority, known) = acceptor().map_err(made)?;
-        let (_, unknown) = acceptor().map_err(made)?;
+        let (authority, known) = acceptor("railbird test authority").map_err(made)?;
+        let (_, unknown) = acceptor("an authority that nobody knows").map_err(made)?;
         Ok(Certificates { authority, known, unknown })
     }
 
@@ -33,8 +33,9 @@ impl Certificates {
 }
 
 /// A new authority's certificate, and who shows one that it signed.
-fn acceptor() -> Result<(String, TlsAcceptor), Box<dyn Error + Send + Sync>> {
+fn acceptor(name: &str) -> Result<(String, TlsAcceptor), Box<dyn Error + Send + Sync>> {
     let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
     let key = KeyPair::generate()?;

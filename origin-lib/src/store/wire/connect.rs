@@ -18,12 +18,12 @@ use super::{Wire, short, tls};
 const ADDRESSES_MAX: usize = 4;
 
 /// What a lookup found; `None`: it is still under way.
-type Found = Option<Result<Vec<IpAddr>, String>>;
+pub(super) type Found = Option<Result<Vec<IpAddr>, String>>;
 
 /// Lookups under way. The system's resolver can't be interrupted and holds a thread for as long as it likes: there is one
 /// lookup of a name at a time, however many requests wait for it or gave up.
 #[derive(Debug, Default)]
-pub(super) struct Lookup(Arc<Mutex<BTreeMap<String, watch::Receiver<Found>>>>);
+pub(super) struct Lookup(pub(super) Arc<Mutex<BTreeMap<String, watch::Receiver<Found>>>>);
 
 impl Lookup {
     pub(super) async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, String> {

@@ -40,8 +40,8 @@ use crate::web::causes;
 /// Connections that are kept while nobody uses them.
 const IDLE_MAX: usize = 8;
 
-/// How long a connection is kept while nobody uses it: less than the common servers keep theirs.
-const IDLE_AGE_MAX: Duration = Duration::from_secs(15);
+/// How long a connection is kept while nobody uses it: less than the 5 seconds that impatient servers keep theirs.
+const IDLE_AGE_MAX: Duration = Duration::from_secs(4);
 
 /// How long a kept connection may take to say that it can be used.
 const READY_DEADLINE: Duration = Duration::from_millis(100);

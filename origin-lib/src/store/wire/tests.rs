@@ -150,8 +150,35 @@ async fn each_step_has_its_own_deadline_and_sentence() {
         let error = answer.result.unwrap_err();
         assert_eq!(error.to_string(), said);
         assert_eq!(matches!(error, PutError::Unreachable(_)), unreachable);
-        assert!(answer.trace.connect.is_some() && answer.trace.first_byte.is_none());
+        assert_eq!(answer.trace.first_byte, None);
     }
+}
+
+#[tokio::test]
+async fn a_name_and_a_connection_that_take_too_long_are_told_apart() {
+    let short = Duration::from_millis(60);
+    let slow = wire(Deadlines { dns: short, ..patient() }, None, false);
+    // A lookup that never ends.
+    let (_resolver, answer) = tokio::sync::watch::channel(None);
+    slow.lookup.0.lock().unwrap().insert("slow.invalid".into(), answer);
+    let error = slow.exchange(put("http://slow.invalid/", Vec::new()), 9).await.result.unwrap_err();
+    let said = "dns: the name \"slow.invalid\" of the place was not resolved within 60 ms (dns_ms)";
+    assert_eq!(error, PutError::Unreachable(said.into()));
+
+    // A listener that never accepts, with its queue full: the system answers no more knocks.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut held = Vec::new();
+    while let Ok(stream) = timeout(short, TcpStream::connect(address)).await {
+        held.push(stream.unwrap());
+    }
+    let slow = wire(Deadlines { connect: short, ..patient() }, None, false);
+    let answer = slow.exchange(put(&format!("http://{address}/"), Vec::new()), 9).await;
+    let said = "connect: the place did not accept a connection within 60 ms (connect_ms): is endpoint right?";
+    assert_eq!(answer.result.unwrap_err(), PutError::Unreachable(said.into()));
+    assert_eq!((answer.trace.peer, answer.trace.connect), (Some(address), None));
 }
 
 #[tokio::test]
@@ -198,8 +225,9 @@ fn a_wait_is_told_in_seconds_or_as_a_date() {
 struct Ca(CertifiedIssuer<'static, KeyPair>);
 
 impl Ca {
-    fn new() -> Ca {
+    fn new(name: &str) -> Ca {
         let mut params = CertificateParams::default();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
         params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         Ca(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
@@ -236,7 +264,7 @@ impl Ca {
 
 #[tokio::test]
 async fn tls_trusts_whom_it_is_told_to_and_says_what_is_wrong() {
-    let (ours, other) = (Ca::new(), Ca::new());
+    let (ours, other, namesake) = (Ca::new("ours"), Ca::new("other"), Ca::new("ours"));
     let (our_pem, both) = (ours.0.pem(), format!("{}{}", other.0.pem(), ours.0.pem()));
     for pem in [&our_pem, &both] {
         let port = ours.server("localhost", false).await;
@@ -248,6 +276,7 @@ async fn tls_trusts_whom_it_is_told_to_and_says_what_is_wrong() {
     for (name, expired, pem, said) in [
         ("localhost", false, None, "set ca_file to that authority's certificate"),
         ("localhost", false, Some(other.0.pem()), "set ca_file to that authority's certificate"),
+        ("localhost", false, Some(namesake.0.pem()), "set ca_file to that authority's certificate"),
         ("elsewhere.test", false, Some(our_pem.clone()), "for another name: check endpoint"),
         ("localhost", true, Some(our_pem.clone()), "has expired"),
     ] {

@@ -61,7 +61,8 @@ pub(super) fn refused(error: &io::Error, whom: &Whom) -> PutError {
     let wrong = |text: &str| PutError::Misconfigured(format!("tls: {place} {text}"));
     match cause {
         Some(rustls::Error::InvalidCertificate(certificate)) => match certificate {
-            CertificateError::UnknownIssuer => wrong(
+            // A bad signature is that of a namesake of an authority that is known.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => wrong(
                 "shows a certificate of an authority that this machine doesn't know: \
                  set ca_file to that authority's certificate",
             ),
