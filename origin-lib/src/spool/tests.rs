@@ -157,7 +157,9 @@ async fn an_init_segment_that_the_disk_refused_is_written_again_before_the_next_
 fn invariant_1_a_disk_that_hangs_is_refused_and_not_waited_for() {
     let dir = tempfile::tempdir().unwrap();
     let (hang, hold) = channel::<()>();
-    let tell = move |_| drop(hold.recv());
+    let tell = move |_| {
+        let _ = hold.recv();
+    };
     let spool = Spool::start(dir.path(), line(None), tell).unwrap();
     let results: Vec<_> = (0..OBJECTS_MAX as u64 * 3).map(|n| spool.write(segment(n + 1))).collect();
     assert_eq!(results.last(), Some(&Err(SpoolError::Behind)));
