@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ChannelState, NODES_MAX, Node, Phase, Rendition, SEGMENTS_MAX, Segment};
 use crate::id::{OriginId, RecordingId, RenditionId};
-use crate::time::{MediaSpan, UtcMs};
+use crate::time::{MediaSpan, MediaTime, UtcMs};
 
 /// An origin that was not heard for this long has no say, in milliseconds: origins repeat themselves every ten seconds.
 pub const FRESH_MS: u64 = 15_000;
@@ -59,6 +59,8 @@ pub struct Voice {
     phase: Phase,
     nodes: Vec<Node>,
     renditions: Vec<RenditionId>,
+    /// Where its newest segment starts.
+    newest: MediaTime,
 }
 
 /// What became of a push.
@@ -102,9 +104,10 @@ pub fn merge(kept: Option<Merged>, mut said: ChannelState, now: UtcMs) -> Result
         return Ok(Outcome::Old(kept.state.revision));
     }
     let alone = kept.fresh(now).all(|voice| voice.origin == said.origin);
+    let own = kept.voices.iter().find(|voice| voice.origin == said.origin).map(|voice| voice.newest);
     let state = &kept.state;
     let same_names = state.segment_ms == said.segment_ms && state.key_period_s == said.key_period_s;
-    if kept.is_over_for(&said) || (alone && (!same_names || went_back(state, &said))) {
+    if kept.is_over_for(&said) || (alone && (!same_names || (own > Some(newest(&said)) && went_back(state, &said)))) {
         kept.begin(&said);
     } else if !same_names {
         return Err(Conflict);
@@ -219,6 +222,7 @@ impl Merged {
             phase: said.phase,
             nodes: said.nodes.clone(),
             renditions: said.renditions.iter().map(|rendition| rendition.id.clone()).collect(),
+            newest: newest(said),
         });
         // One order for all, whoever spoke last.
         self.voices.sort_by(|a, b| a.origin.cmp(&b.origin));
@@ -256,7 +260,7 @@ impl Merged {
 
 impl Segment {
     /// Where it ends.
-    pub fn end(&self) -> crate::time::MediaTime {
+    pub fn end(&self) -> MediaTime {
         self.start + self.duration
     }
 }
@@ -287,7 +291,12 @@ fn keep_newest_line(rendition: &mut Rendition) {
     }
 }
 
-/// Whether all that is said lies before what is listed: the origin's clock was set back.
+fn newest(said: &ChannelState) -> MediaTime {
+    let last = said.renditions.iter().filter_map(|rendition| rendition.segments.last());
+    last.map(|segment| segment.start).max().unwrap_or_default()
+}
+
+/// Whether all that is said lies before what is listed: where the origin itself was further, its clock was set back.
 fn went_back(kept: &ChannelState, said: &ChannelState) -> bool {
     let before = |rendition: &Rendition| {
         let kept = kept.renditions.iter().find(|kept| kept.id == rendition.id);
