@@ -107,7 +107,9 @@ pub fn merge(kept: Option<Merged>, mut said: ChannelState, now: UtcMs) -> Result
     let own = kept.voices.iter().find(|voice| voice.origin == said.origin).map(|voice| voice.newest);
     let state = &kept.state;
     let same_names = state.segment_ms == said.segment_ms && state.key_period_s == said.key_period_s;
-    if kept.is_over_for(&said) || (alone && (!same_names || (own > Some(newest(&said)) && went_back(state, &said)))) {
+    if kept.is_over_for(&said)
+        || (alone && (!same_names || (own > Some(newest(&said)) && went_back(state, &said))))
+    {
         kept.begin(&said);
     } else if !same_names {
         return Err(Conflict);
@@ -122,8 +124,7 @@ impl Merged {
         (state.revision, state.phase) = (0, Phase::Waiting);
         state.nodes.clear();
         state.renditions.clear();
-        let mut merged =
-            Merged { state, voices: Vec::new(), past: Vec::new(), widest: MediaSpan::default() };
+        let mut merged = Merged { state, voices: Vec::new(), past: Vec::new(), widest: MediaSpan::default() };
         merged.take(said, now);
         merged
     }

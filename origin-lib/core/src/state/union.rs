@@ -138,17 +138,20 @@ impl Replays {
         self.ranked(now).into_iter().find(|found| found.replay.recording == *recording)
     }
 
+    /// Every origin's recordings, shown or not.
+    pub fn all(&self) -> impl Iterator<Item = (&OriginId, &Replay)> {
+        let lists = self.voices.iter().map(|voice| &voice.list);
+        lists.flat_map(|list| list.replays.iter().map(|replay| (&list.origin, replay)))
+    }
+
     /// All recordings, the better one of two that overlap first. One that is being made has no length yet: the one
     /// that began first will be the longer, and asking again must not find another.
     fn ranked(&self, now: UtcMs) -> Vec<Found<'_>> {
         let of = |voice: &'_ Voice| now.ms_since(voice.heard) <= FRESH_MS;
         let mut all: Vec<Found<'_>> = Vec::new();
         for voice in &self.voices {
-            let found = |replay| Found {
-                origin: &voice.list.origin,
-                replay,
-                live: of(voice) && !replay.ended,
-            };
+            let found =
+                |replay| Found { origin: &voice.list.origin, replay, live: of(voice) && !replay.ended };
             all.extend(voice.list.replays.iter().map(found));
         }
         all.sort_by(|a, b| {
