@@ -377,7 +377,7 @@ fn a_cell_that_cannot_be_read_counts_as_absent() {
     put(Table::Pass, PassId::of_email("viewer@railbird.test").unwrap().as_str());
     assert_eq!(code(&edge.get("/api/channels")), "no-event");
     assert_eq!(code(&edge.get("/live/table-1/main.m3u8")), "no-such-channel");
-    assert_eq!(code(&edge.get("/live/table-1/score.json?after=1")), "no-such-channel");
+    assert_eq!(code(&edge.get("/live/table-1/score.json?after=1")), "no-score");
     assert_eq!(code(&edge.login("right")), "bad-login");
     assert_eq!(edge.push("/origin/v1/channels/table-1/replays", &replays(1, 1)).status, 204);
     assert_eq!(edge.push("/origin/v1/channels/table-1/state", &state("live", &[1])).status, 204);
