@@ -110,8 +110,9 @@ pub fn recording<'a>(
         runs.extend(Some(tail).filter(|tail| !tail.segments.is_empty()));
     }
     let of = |run: &Run<'a>| run.rendition.target_duration_s;
-    // It must not change while segments are appended: the first chapter's holds for the origin's whole recording.
-    let target = if ended { runs.iter().map(of).max() } else { runs.first().map(of) }?;
+    // It must not change while segments are appended: what is live keeps its own for the whole recording.
+    let steady = live.and_then(|state| Run::of(state, rendition, order)).filter(|_| !ended);
+    let target = steady.as_ref().map(of).or(runs.iter().map(of).max())?;
     let segments: usize = runs.iter().map(|run| run.segments.len()).sum();
     let mut text = String::with_capacity(HEAD_LEN + segments * SEGMENT_LEN);
     let kind = if ended { "#EXT-X-PLAYLIST-TYPE:VOD\n" } else { "#EXT-X-PLAYLIST-TYPE:EVENT\n" };

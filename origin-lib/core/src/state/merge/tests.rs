@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::format;
 use std::string::ToString;
 
-use crate::object;
 use crate::playlist;
 use crate::publish::{Book, Channel, Init};
 use crate::state::NodeProbe;
@@ -311,6 +310,7 @@ impl Origin {
             segment_ms: 2000,
             key_period_s: 60,
             window_s,
+            msn_min: 0,
             nodes: nodes.iter().map(|id| node(id)).collect(),
         };
         let book = Book::new(channel, "source".parse().unwrap());
@@ -333,13 +333,11 @@ impl Origin {
             height: 16,
             frame_rate_milli: 0,
         };
-        let (channel, rendition) = ("t".parse().unwrap(), "source".parse().unwrap());
-        let name = object::segment_name(&channel, &rendition, start, 2000);
         self.book.init(init.clone());
         self.book.segment(start, duration, discontinuity, 1000, now);
         for node in (0..self.nodes.len()).filter(|node| acked >> node & 1 == 1) {
-            self.book.ack(node, &init.name, now);
-            self.book.ack(node, &name, now);
+            self.book.ack_init(node, &init.name, now);
+            self.book.ack(node, start, now);
         }
         self.snapshot(now);
     }
