@@ -2,13 +2,18 @@
 //!
 //! A value that can't be read was written by another version: it counts as absent, and the next push replaces it.
 
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use railbird_core::id::ChannelId;
+use railbird_core::hex;
+use railbird_core::id::{ChannelId, OriginId, RecordingId};
+use railbird_core::state::merge::Merged;
+use railbird_core::state::union::{Events, Replays};
 use railbird_core::state::{ChannelState, EventState, Node, Phase};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 
 use crate::passes::{Pass, PassId};
 use crate::port::{Cell, Store, StoreError, Table};
@@ -20,12 +25,30 @@ pub(crate) struct Summary {
     pub(crate) nodes: Vec<Node>,
 }
 
+/// The most cells that are asked for at the same time.
+pub(crate) const TOGETHER_MAX: usize = 16;
+
 pub(crate) fn event_cell() -> Cell {
     Cell { table: Table::Event, key: "event".to_string() }
 }
 
 pub(crate) fn channel_cell(channel: &ChannelId) -> Cell {
     Cell { table: Table::Channel, key: channel.to_string() }
+}
+
+pub(crate) fn replays_cell(channel: &ChannelId) -> Cell {
+    Cell { table: Table::Replays, key: channel.to_string() }
+}
+
+/// Identifiers have no `/`, so that no two chapters have one text; together they are too long for a key.
+pub(crate) fn chapter_cell(
+    channel: &ChannelId,
+    origin: &OriginId,
+    recording: &RecordingId,
+    chapter: u32,
+) -> Cell {
+    let text = format!("{channel}/{origin}/{recording}/{chapter}");
+    Cell { table: Table::Chapter, key: hex::encode(&Sha256::digest(text.as_bytes())) }
 }
 
 pub(crate) fn score_cell(channel: &ChannelId) -> Cell {
@@ -37,6 +60,10 @@ pub(crate) fn pass_cell(id: &PassId) -> Cell {
 }
 
 pub(crate) async fn event<S: Store>(store: &S) -> Result<Option<EventState>, StoreError> {
+    Ok(events(store).await?.and_then(|events| events.event()))
+}
+
+pub(crate) async fn events<S: Store>(store: &S) -> Result<Option<Events>, StoreError> {
     read(store, &event_cell()).await
 }
 
@@ -44,11 +71,27 @@ pub(crate) async fn channel<S: Store>(
     store: &S,
     channel: &ChannelId,
 ) -> Result<Option<ChannelState>, StoreError> {
+    Ok(merged(store, channel).await?.map(|merged| merged.state))
+}
+
+pub(crate) async fn merged<S: Store>(store: &S, channel: &ChannelId) -> Result<Option<Merged>, StoreError> {
     read(store, &channel_cell(channel)).await
 }
 
 pub(crate) async fn summary<S: Store>(store: &S, channel: &ChannelId) -> Result<Option<Summary>, StoreError> {
-    read(store, &channel_cell(channel)).await
+    #[derive(Deserialize)]
+    struct Kept {
+        state: Summary,
+    }
+    Ok(read(store, &channel_cell(channel)).await?.map(|Kept { state }| state))
+}
+
+pub(crate) async fn replays<S: Store>(store: &S, channel: &ChannelId) -> Result<Option<Replays>, StoreError> {
+    read(store, &replays_cell(channel)).await
+}
+
+pub(crate) async fn chapter<S: Store>(store: &S, cell: &Cell) -> Result<Option<ChannelState>, StoreError> {
+    read(store, cell).await
 }
 
 pub(crate) async fn pass<S: Store>(store: &S, id: &PassId) -> Result<Option<Pass>, StoreError> {

@@ -3,14 +3,18 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use railbird_core::id::{ChannelId, EventId};
+use futures::future;
+use railbird_core::id::{ChannelId, EventId, NodeId, RecordingId};
+use railbird_core::state::union::{Found, Replays};
 use railbird_core::state::{ChannelState, Node, Phase};
+use railbird_core::time::UtcMs;
 use serde::Serialize;
 
 use crate::edge::Call;
 use crate::errors::{self, Problem};
 use crate::http::Response;
 use crate::port::Store;
+use crate::routing::{self, Viewer};
 use crate::{cells, session};
 
 const NO_EVENT: Problem =
@@ -39,7 +43,30 @@ struct Channel {
     id: ChannelId,
     title: String,
     phase: Phase,
-    nodes: Vec<Node>,
+    /// In the order in which this viewer's player shall try them.
+    nodes: Vec<Place>,
+    /// Newest first.
+    replays: Vec<Recording>,
+}
+
+/// What a player needs of a node.
+#[derive(Serialize)]
+struct Place {
+    id: NodeId,
+    url: String,
+    up: bool,
+}
+
+#[derive(Serialize)]
+struct Recording {
+    id: RecordingId,
+    title: String,
+    /// ISO 8601.
+    start: String,
+    /// In whole seconds.
+    duration: i64,
+    /// It is being made.
+    live: bool,
 }
 
 /// `GET /api/channels`.
@@ -48,14 +75,35 @@ pub(crate) async fn list<S: Store>(call: &Call<'_, S>) -> Result<Response, Probl
     let event = cells::event(call.store).await?.ok_or(NO_EVENT)?;
     let mut channels = Vec::new();
     for brief in event.channels.into_iter().filter(|brief| session.channels.covers(&brief.id)) {
-        let (phase, nodes) = match cells::summary(call.store, &brief.id).await? {
-            Some(summary) => (summary.phase, summary.nodes),
+        let (summary, replays) =
+            future::try_join(cells::summary(call.store, &brief.id), cells::replays(call.store, &brief.id))
+                .await?;
+        let (phase, nodes) = match summary {
+            Some(summary) => (summary.phase, places(summary.nodes, &session.id)),
             None => (Phase::Waiting, Vec::new()),
         };
-        channels.push(Channel { id: brief.id, title: brief.title, phase, nodes });
+        let replays = recordings(&replays.unwrap_or_default(), call.moment.now);
+        channels.push(Channel { id: brief.id, title: brief.title, phase, nodes, replays });
     }
     let event = Event { id: event.event, title: event.title };
     Ok(errors::json(200, &List { event, channels }).with("cache-control", "no-store"))
+}
+
+fn places(mut nodes: Vec<Node>, viewer: &Viewer) -> Vec<Place> {
+    let order = routing::order(&nodes, viewer);
+    nodes.sort_by_key(|node| order.iter().position(|id| *id == node.id));
+    nodes.into_iter().map(|Node { id, url, up, .. }| Place { id, url, up }).collect()
+}
+
+fn recordings(replays: &Replays, now: UtcMs) -> Vec<Recording> {
+    let recording = |Found { replay, live, .. }: Found<'_>| Recording {
+        id: replay.recording.clone(),
+        title: replay.title.clone(),
+        start: replay.start.iso8601(),
+        duration: replay.duration.ms() / 1000,
+        live,
+    };
+    replays.shown(now).into_iter().rev().map(recording).collect()
 }
 
 /// A channel's state; or why there is none.

@@ -7,7 +7,7 @@ use crate::http::{Request, Response};
 use crate::port::{Moment, Store};
 use crate::router::{self, Route, View};
 use crate::settings::{Settings, SettingsError};
-use crate::{channels, intake, keys, live, login, pages, score, session, steer};
+use crate::{channels, intake, keys, live, login, pages, replay, score, session, steer};
 
 /// The edge over a host's store.
 #[derive(Debug)]
@@ -64,17 +64,27 @@ impl<S: Store> Edge<S> {
             Route::Logout => login::logout(&call).await,
             Route::Channels => channels::list(&call).await,
             Route::View { token, channel, view } => {
-                session::covering(&call, token.as_deref(), &channel).await?;
+                let viewer = session::covering(&call, token.as_deref(), &channel).await?.id;
                 match view {
-                    View::Multivariant => live::multivariant(&call, &channel).await,
+                    View::Multivariant => live::multivariant(&call, &channel, &viewer).await,
                     View::Media { node, rendition } => live::media(&call, &channel, &node, &rendition).await,
+                    View::Replay { recording } => {
+                        replay::multivariant(&call, &channel, &recording, &viewer).await
+                    }
+                    View::ReplayMedia { recording, node, rendition } => {
+                        replay::media(&call, &channel, &recording, &node, &rendition).await
+                    }
                     View::Score => score::document(&call, &channel).await,
                     View::Key { period } => keys::key(&call, &channel, period).await,
-                    View::Steer => steer::manifest(&call, &channel).await,
+                    View::Steer => steer::manifest(&call, &channel, &viewer).await,
                 }
             }
             Route::PushEvent => intake::event(&call).await,
             Route::PushState(channel) => intake::state(&call, &channel).await,
+            Route::PushReplays(channel) => intake::replays(&call, &channel).await,
+            Route::PushChapter { channel, recording, chapter } => {
+                intake::chapter(&call, &channel, &recording, chapter).await
+            }
             Route::PushScore(channel) => intake::score(&call, &channel).await,
             Route::PushPass => intake::pass(&call).await,
         }

@@ -7,8 +7,9 @@
 //! | 400 | `bad-request` |
 //! | 401 | `bad-login`, `no-session`, `session-expired`, `session-ended`, `bad-signature` |
 //! | 403 | `not-covered`, `no-such-period`, `pass-not-valid` |
-//! | 404 | `not-found`, `no-such-channel`, `no-such-playlist`, `no-score`; with `retry-after`: `not-started`, `no-event` |
+//! | 404 | `not-found`, `no-such-channel`, `no-such-replay`, `no-such-playlist`, `no-score`; with `retry-after`: `not-started`, `no-event` |
 //! | 405 | `wrong-method` |
+//! | 409 | `origins-differ` |
 //! | 413, 415 | `too-large`, `wrong-content-type` |
 //! | 503 | `misconfigured`; with `retry-after`: `store` |
 

@@ -1,20 +1,23 @@
-//! Content keys, for those periods that a viewer can need now.
+//! Content keys, for those periods that a viewer can need now: of what is live, and of recordings.
 
 use core::ops::RangeInclusive;
 
-use railbird_core::id::ChannelId;
+use railbird_core::id::{ChannelId, OriginId};
 use railbird_core::keys;
-use railbird_core::state::{ChannelState, Phase};
+use railbird_core::state::{ChannelState, Phase, Replay};
 use railbird_core::time::UtcMs;
 
-use crate::channels;
 use crate::edge::Call;
 use crate::errors::Problem;
 use crate::http::Response;
 use crate::port::Store;
+use crate::{cells, channels};
 
-const NO_SUCH_PERIOD: Problem =
-    Problem::new(403, "no-such-period", "only keys of what the channel's playlists list now are given out");
+const NO_SUCH_PERIOD: Problem = Problem::new(
+    403,
+    "no-such-period",
+    "only keys of what the channel's playlists and recordings list now are given out",
+);
 
 /// `GET /key/{channel}/{period}`. Whoever calls has checked the session.
 pub(crate) async fn key<S: Store>(
@@ -22,13 +25,44 @@ pub(crate) async fn key<S: Store>(
     channel: &ChannelId,
     period: u64,
 ) -> Result<Response, Problem> {
-    let state = channels::state(call, channel).await?;
+    let state = cells::channel(call.store, channel).await?;
     let given = |periods: Option<RangeInclusive<u64>>| periods.is_some_and(|range| range.contains(&period));
-    if !given(present(&state, call.moment.now)) && !given(listed(&state)) {
-        return Err(NO_SUCH_PERIOD);
+    let live = |state: &ChannelState| given(present(state, call.moment.now)) || given(listed(state));
+    if !state.as_ref().is_some_and(live) && !is_recorded(call, channel, state.as_ref(), period).await? {
+        return Err(match state {
+            Some(_) => NO_SUCH_PERIOD,
+            None => channels::missing(call, channel).await?,
+        });
     }
     let key = call.settings.master.content_key(channel, period);
     Ok(Response::new(200).body("application/octet-stream", key).with("cache-control", "no-store"))
+}
+
+/// Whether a recording of the channel has this period. How long periods are, the channel's state says, or where an edge
+/// has none, a chapter.
+async fn is_recorded<S: Store>(
+    call: &Call<'_, S>,
+    channel: &ChannelId,
+    state: Option<&ChannelState>,
+    period: u64,
+) -> Result<bool, Problem> {
+    let Some(replays) = cells::replays(call.store, channel).await? else { return Ok(false) };
+    let period_s = match (state, replays.all().last()) {
+        (Some(state), _) => state.key_period_s,
+        (None, Some((origin, replay))) => {
+            let cell = cells::chapter_cell(channel, origin, &replay.recording, 0);
+            match cells::chapter(call.store, &cell).await? {
+                Some(chapter) => chapter.key_period_s,
+                None => return Ok(false),
+            }
+        }
+        (None, None) => return Ok(false),
+    };
+    let has = |(_, replay): (&OriginId, &Replay)| {
+        let (first, last) = (replay.start, replay.start + replay.duration);
+        around(keys::period(first, period_s), keys::period(last, period_s)).contains(&period)
+    };
+    Ok(replays.all().any(has))
 }
 
 /// The present period and its neighbours, unless the channel has ended.

@@ -25,7 +25,7 @@
 //! | [`settings`] | whether the edge can work at all |
 //! | [`passes`], [`password`], [`login`] | who gets a session |
 //! | [`token`], [`session`] | whether a request has one |
-//! | `channels`, `live`, `keys`, `steer`, `score` | what of a channel a session gets |
+//! | `channels`, `live`, `replay`, `keys`, `steer`, `score` | what of a channel a session gets |
 //! | [`routing`] | which node comes first |
 //! | [`intake`] | what the origin and the operator may store |
 //! | `pages` | what a person sees |
@@ -52,6 +52,7 @@ mod pages;
 pub mod passes;
 pub mod password;
 pub mod port;
+mod replay;
 mod router;
 pub mod routing;
 mod score;

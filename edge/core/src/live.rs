@@ -1,5 +1,7 @@
 //! Live playlists: which text, in which order of nodes.
 
+use alloc::string::String;
+
 use railbird_core::id::{ChannelId, NodeId, RenditionId};
 use railbird_core::playlist;
 
@@ -8,12 +10,12 @@ use crate::edge::Call;
 use crate::errors::Problem;
 use crate::http::Response;
 use crate::port::Store;
-use crate::routing;
+use crate::routing::{self, Viewer};
 
 /// RFC 8216bis, 10.
 const CONTENT_TYPE: &str = "application/vnd.apple.mpegurl";
 
-const NO_SUCH_PLAYLIST: Problem = Problem::new(
+pub(crate) const NO_SUCH_PLAYLIST: Problem = Problem::new(
     404,
     "no-such-playlist",
     "the channel has no such node or rendition: its main.m3u8 lists what it has",
@@ -23,9 +25,10 @@ const NO_SUCH_PLAYLIST: Problem = Problem::new(
 pub(crate) async fn multivariant<S: Store>(
     call: &Call<'_, S>,
     channel: &ChannelId,
+    viewer: &Viewer,
 ) -> Result<Response, Problem> {
     let state = channels::state(call, channel).await?;
-    let order = routing::order(&state.nodes);
+    let order = routing::order(&state.nodes, viewer);
     if order.is_empty() || state.renditions.iter().all(|rendition| rendition.segments.is_empty()) {
         return Err(NOT_STARTED);
     }
@@ -51,6 +54,7 @@ pub(crate) async fn media<S: Store>(
     playlist::media(&state, rendition, &order).map(response).ok_or(NOT_STARTED)
 }
 
-fn response(text: alloc::string::String) -> Response {
+/// A playlist as a response.
+pub(crate) fn response(text: String) -> Response {
     Response::new(200).body(CONTENT_TYPE, text).with("cache-control", "private, no-cache")
 }

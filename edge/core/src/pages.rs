@@ -3,14 +3,14 @@
 use alloc::format;
 use alloc::string::String;
 
-use railbird_core::id::ChannelId;
+use railbird_core::id::{ChannelId, RecordingId};
 
 use crate::edge::Call;
 use crate::errors::Problem;
 use crate::http::Response;
 use crate::port::Store;
 use crate::router::{self, Page, Route};
-use crate::{channels, session};
+use crate::{channels, replay, session};
 
 /// No inline script or style; media and data may come from any node.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; worker-src 'self' blob:; \
@@ -22,7 +22,8 @@ pub(crate) async fn page<S: Store>(call: &Call<'_, S>, page: &Page) -> Response 
     let answer = match page {
         Page::Login => login(call).await,
         Page::Home => home(call).await,
-        Page::Watch(channel) => watch(call, channel).await,
+        Page::Watch(channel) => watch(call, channel, None).await,
+        Page::Replay(channel, recording) => watch(call, channel, Some(recording)).await,
     };
     answer.unwrap_or_else(|problem| explain(&problem))
 }
@@ -32,8 +33,12 @@ async fn login<S: Store>(call: &Call<'_, S>) -> Result<Response, Problem> {
         Ok(_) => Ok(redirect("/")),
         Err(problem) if problem.status == 401 => {
             // Where to go afterwards: one of our own pages, or nowhere.
-            let next = router::query(&call.request.query, "next")
-                .filter(|next| matches!(router::parse(next), Some(Route::Page(Page::Home | Page::Watch(_)))));
+            let next = router::query(&call.request.query, "next").filter(|next| {
+                matches!(
+                    router::parse(next),
+                    Some(Route::Page(Page::Home | Page::Watch(_) | Page::Replay(..)))
+                )
+            });
             let next = next.map(|next| format!(" data-next=\"{next}\"")).unwrap_or_default();
             Ok(shell(200, "Log in", &format!("data-page=\"login\"{next}"), ""))
         }
@@ -49,14 +54,26 @@ async fn home<S: Store>(call: &Call<'_, S>) -> Result<Response, Problem> {
     }
 }
 
-async fn watch<S: Store>(call: &Call<'_, S>, channel: &ChannelId) -> Result<Response, Problem> {
+async fn watch<S: Store>(
+    call: &Call<'_, S>,
+    channel: &ChannelId,
+    recording: Option<&RecordingId>,
+) -> Result<Response, Problem> {
     match session::covering(call, None, channel).await {
         Ok(_) => {
-            let title = channels::title(call, channel).await?;
-            let attributes = format!("data-page=\"watch\" data-channel=\"{channel}\"");
+            let channel_title = channels::title(call, channel).await?;
+            let mut attributes = format!("data-page=\"watch\" data-channel=\"{channel}\"");
+            let Some(recording) = recording else {
+                return Ok(shell(200, &channel_title, &attributes, ""));
+            };
+            let title = replay::title(call, channel, recording).await?;
+            attributes.push_str(&format!(" data-replay=\"{recording}\""));
             Ok(shell(200, &title, &attributes, ""))
         }
-        Err(problem) if problem.status == 401 => Ok(redirect(&format!("/login?next=/watch/{channel}"))),
+        Err(problem) if problem.status == 401 => {
+            let replay = recording.map(|recording| format!("/{recording}")).unwrap_or_default();
+            Ok(redirect(&format!("/login?next=/watch/{channel}{replay}")))
+        }
         Err(problem) => Err(problem),
     }
 }

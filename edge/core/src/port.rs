@@ -18,10 +18,14 @@ pub struct Moment {
 /// What kind of thing a [`Cell`] holds. A host may keep each kind where it serves it best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {
-    /// The event: one cell, key `event`.
+    /// The event, as each origin announced it: one cell, key `event`.
     Event,
-    /// A channel's state, by channel.
+    /// A channel's state, merged of what its origins say, by channel.
     Channel,
+    /// A channel's recordings, as each origin lists them, by channel.
+    Replays,
+    /// A chapter of a recording, by the hexadecimal SHA-256 of channel, origin, recording and number.
+    Chapter,
     /// A channel's score, by channel.
     Score,
     /// A pass, by the hexadecimal SHA-256 of its normalised e-mail address.
@@ -36,6 +40,8 @@ impl Table {
         match self {
             Table::Event => "event",
             Table::Channel => "channel",
+            Table::Replays => "replays",
+            Table::Chapter => "chapter",
             Table::Score => "score",
             Table::Pass => "pass",
             Table::Revoked => "revoked",

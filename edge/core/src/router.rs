@@ -3,7 +3,8 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use railbird_core::id::{ChannelId, NodeId, RenditionId};
+use railbird_core::id::{ChannelId, NodeId, RecordingId, RenditionId};
+use railbird_core::state::CHAPTERS_MAX;
 
 /// The longest path that is looked at, in bytes: a token and room for three identifiers.
 pub(crate) const PATH_LEN_MAX: usize = crate::token::TEXT_LEN_MAX + 512;
@@ -24,6 +25,12 @@ pub(crate) enum Route {
     },
     PushEvent,
     PushState(ChannelId),
+    PushReplays(ChannelId),
+    PushChapter {
+        channel: ChannelId,
+        recording: RecordingId,
+        chapter: u32,
+    },
     PushScore(ChannelId),
     PushPass,
 }
@@ -34,6 +41,8 @@ pub(crate) enum Page {
     Home,
     Login,
     Watch(ChannelId),
+    /// A recording of a channel.
+    Replay(ChannelId, RecordingId),
 }
 
 /// A part of a channel.
@@ -41,6 +50,8 @@ pub(crate) enum Page {
 pub(crate) enum View {
     Multivariant,
     Media { node: NodeId, rendition: RenditionId },
+    Replay { recording: RecordingId },
+    ReplayMedia { recording: RecordingId, node: NodeId, rendition: RenditionId },
     Score,
     Key { period: u64 },
     Steer,
@@ -52,7 +63,12 @@ impl Route {
         match self {
             Route::Health | Route::Page(_) | Route::Channels | Route::View { .. } => "GET, HEAD",
             Route::Login | Route::Logout => "POST",
-            Route::PushEvent | Route::PushState(_) | Route::PushScore(_) | Route::PushPass => "PUT",
+            Route::PushEvent
+            | Route::PushState(_)
+            | Route::PushReplays(_)
+            | Route::PushChapter { .. }
+            | Route::PushScore(_)
+            | Route::PushPass => "PUT",
         }
     }
 
@@ -73,12 +89,20 @@ pub(crate) fn parse(path: &str) -> Option<Route> {
         [""] => Route::Page(Page::Home),
         ["login"] => Route::Page(Page::Login),
         ["watch", channel] => Route::Page(Page::Watch(channel.parse().ok()?)),
+        ["watch", channel, recording] => {
+            Route::Page(Page::Replay(channel.parse().ok()?, recording.parse().ok()?))
+        }
         ["healthz"] => Route::Health,
         ["api", "login"] => Route::Login,
         ["api", "logout"] => Route::Logout,
         ["api", "channels"] => Route::Channels,
         ["origin", "v1", "event"] => Route::PushEvent,
         ["origin", "v1", "channels", channel, "state"] => Route::PushState(channel.parse().ok()?),
+        ["origin", "v1", "channels", channel, "replays"] => Route::PushReplays(channel.parse().ok()?),
+        ["origin", "v1", "channels", channel, "replays", recording, chapter] => {
+            let chapter = number(chapter)?.try_into().ok().filter(|chapter| *chapter < CHAPTERS_MAX)?;
+            Route::PushChapter { channel: channel.parse().ok()?, recording: recording.parse().ok()?, chapter }
+        }
         ["origin", "v1", "channels", channel, "score"] => Route::PushScore(channel.parse().ok()?),
         ["admin", "v1", "passes"] => Route::PushPass,
         ["t", token, rest @ ..] if !token.is_empty() => {
@@ -97,14 +121,24 @@ fn view(parts: &[&str]) -> Option<(ChannelId, View)> {
         ["live", channel, "main.m3u8"] => (channel, View::Multivariant),
         ["live", channel, "score.json"] => (channel, View::Score),
         ["live", channel, node, file] => {
-            let rendition = file.strip_suffix(".m3u8")?.parse().ok()?;
-            (channel, View::Media { node: node.parse().ok()?, rendition })
+            (channel, View::Media { node: node.parse().ok()?, rendition: playlist_of(file)? })
+        }
+        ["replay", channel, recording, "main.m3u8"] => {
+            (channel, View::Replay { recording: recording.parse().ok()? })
+        }
+        ["replay", channel, recording, node, file] => {
+            let (recording, node) = (recording.parse().ok()?, node.parse().ok()?);
+            (channel, View::ReplayMedia { recording, node, rendition: playlist_of(file)? })
         }
         ["key", channel, period] => (channel, View::Key { period: number(period)? }),
         ["steer", channel] => (channel, View::Steer),
         _ => return None,
     };
     Some((channel.parse().ok()?, view))
+}
+
+fn playlist_of(file: &str) -> Option<RenditionId> {
+    file.strip_suffix(".m3u8")?.parse().ok()
 }
 
 /// A decimal number in its only form: digits without a sign or leading zeros.

@@ -10,7 +10,7 @@ use crate::edge::Call;
 use crate::errors::{self, Problem};
 use crate::http::Response;
 use crate::port::Store;
-use crate::routing;
+use crate::routing::{self, Viewer};
 
 /// When a player asks again, in seconds.
 const TTL_S: u32 = 10;
@@ -24,12 +24,17 @@ struct Manifest {
 }
 
 /// `GET /steer/{channel}`. Never 429: one such answer ends a player's steering for good.
-pub(crate) async fn manifest<S: Store>(call: &Call<'_, S>, channel: &ChannelId) -> Result<Response, Problem> {
+pub(crate) async fn manifest<S: Store>(
+    call: &Call<'_, S>,
+    channel: &ChannelId,
+    viewer: &Viewer,
+) -> Result<Response, Problem> {
     let state = channels::state(call, channel).await?;
     // The list must not be empty.
     if state.nodes.is_empty() {
         return Err(NOT_STARTED);
     }
-    let manifest = Manifest { version: 1, ttl: TTL_S, pathway_priority: routing::order(&state.nodes) };
+    let manifest =
+        Manifest { version: 1, ttl: TTL_S, pathway_priority: routing::order(&state.nodes, viewer) };
     Ok(errors::json(200, &manifest).with("cache-control", "private, no-cache"))
 }

@@ -144,6 +144,24 @@ fn state(phase: &str, periods: &[u64]) -> Value {
     })
 }
 
+/// A list with one recording that is over, of chapters of 30 segments.
+fn replays(revision: u64, chapters: u32) -> Value {
+    let (start, duration) = (NOW.media(), u64::from(chapters) * 30 * 180_000);
+    json!({"channel": "table-1", "origin": "north", "revision": revision, "replays": [{
+        "recording": "r-1", "title": "Final", "start": start, "duration": duration, "chapters": chapters, "ended": true,
+    }]})
+}
+
+/// A chapter of so many segments, counted from the recording's beginning.
+fn chapter(first: u64, segments: u64) -> Value {
+    let mut state = state("live", &[]);
+    state["recording"] = json!("r-1");
+    let start = |n: u64| NOW.plus_ms(2000 * n).media();
+    let segment = |n| json!({"start": start(n), "duration": 180_000, "on": 1});
+    state["renditions"][0]["segments"] = (first..first + segments).map(segment).collect();
+    state
+}
+
 /// argon2id of `right` with little memory, which is all that a test needs.
 fn pass(password: &str, until: UtcMs) -> Value {
     use argon2::{Argon2, Params, PasswordHasher};
@@ -164,10 +182,14 @@ fn a_store_that_fails_is_503_and_tells_nobody_where_it_is() {
     for response in [
         edge.get("/api/channels"),
         edge.get("/live/table-1/main.m3u8"),
+        edge.get("/replay/table-1/r-1/main.m3u8"),
+        edge.get("/replay/table-1/r-1/a/source.m3u8"),
         edge.get("/key/table-1/1"),
         edge.get("/live/table-1/score.json"),
         edge.login("right"),
         edge.push("/origin/v1/channels/table-1/state", &state("live", &[1])),
+        edge.push("/origin/v1/channels/table-1/replays", &replays(1, 1)),
+        edge.push("/origin/v1/channels/table-1/replays/r-1/0", &chapter(0, 1)),
         edge.push("/admin/v1/passes", &pass("right", NOW.plus_ms(1000))),
     ] {
         assert_eq!((response.status, &*code(&response)), (503, "store"));
@@ -350,12 +372,14 @@ fn a_cell_that_cannot_be_read_counts_as_absent() {
     };
     put(Table::Event, "event");
     put(Table::Channel, "table-1");
+    put(Table::Replays, "table-1");
     put(Table::Score, "table-1");
     put(Table::Pass, PassId::of_email("viewer@railbird.test").unwrap().as_str());
     assert_eq!(code(&edge.get("/api/channels")), "no-event");
     assert_eq!(code(&edge.get("/live/table-1/main.m3u8")), "no-such-channel");
     assert_eq!(code(&edge.get("/live/table-1/score.json?after=1")), "no-score");
     assert_eq!(code(&edge.login("right")), "bad-login");
+    assert_eq!(edge.push("/origin/v1/channels/table-1/replays", &replays(1, 1)).status, 204);
     assert_eq!(edge.push("/origin/v1/channels/table-1/state", &state("live", &[1])).status, 204);
     assert_eq!(edge.get("/live/table-1/main.m3u8").status, 200);
 }
@@ -369,12 +393,70 @@ fn cells_are_addressed_with_characters_of_identifiers() {
     edge.push("/origin/v1/channels/table-1/state", &state("live", &[1]));
     edge.push("/origin/v1/event", &json!({"event": "e", "title": "", "revision": 1, "channels": []}));
     edge.get("/live/table-1/score.json");
+    edge.push("/origin/v1/channels/table-1/replays", &replays(1, 2));
+    edge.push("/origin/v1/channels/table-1/replays/r-1/0", &chapter(0, 30));
+    edge.get("/replay/table-1/r-1/a/source.m3u8");
     let cells = probe.cells.borrow();
-    for table in [Table::Event, Table::Channel, Table::Score, Table::Pass, Table::Revoked] {
+    let tables = [Table::Event, Table::Channel, Table::Score, Table::Pass, Table::Revoked];
+    for table in tables.into_iter().chain([Table::Replays, Table::Chapter]) {
         assert!(cells.iter().any(|cell| cell.table == table), "{table:?} was not asked for");
     }
     for cell in cells.iter() {
         let plain = cell.key.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
         assert!(plain && (1..=64).contains(&cell.key.len()), "{cell:?}");
     }
+}
+
+#[test]
+fn a_recording_that_the_origin_drops_leaves_the_store() {
+    let probe = Probe::default();
+    let edge = Fixture::new(&probe);
+    let list = "/origin/v1/channels/table-1/replays";
+    edge.push(list, &replays(1, 40));
+    for n in 0..40_u64 {
+        edge.push(&format!("{list}/r-1/{n}"), &chapter(n * 30, 30));
+    }
+    assert_eq!((probe.inner.len(), edge.get("/replay/table-1/r-1/a/source.m3u8").status), (41, 200));
+    let mut none = replays(2, 0);
+    none["replays"] = json!([]);
+    assert_eq!(edge.push(list, &none).status, 204);
+    assert_eq!(code(&edge.get("/replay/table-1/r-1/main.m3u8")), "no-such-channel");
+    probe.inner.expire(NOW);
+    assert_eq!(probe.inner.len(), 1);
+}
+
+#[test]
+fn a_recording_ends_only_when_its_chapters_are_all_there() {
+    let probe = Probe::default();
+    let edge = Fixture::new(&probe);
+    let list = "/origin/v1/channels/table-1/replays";
+    let path = "/replay/table-1/r-1/a/source.m3u8";
+    edge.push("/origin/v1/channels/table-1/state", &state("live", &[1]));
+    edge.push(list, &replays(1, 20));
+    assert_eq!(code(&edge.get(path)), "not-started");
+    let text = || String::from_utf8(edge.get(path).body).unwrap();
+    for n in (0..20).filter(|n| *n != 17) {
+        edge.push(&format!("{list}/r-1/{n}"), &chapter(n * 30, 30));
+    }
+    assert_eq!(text().matches("#EXTINF").count(), 17 * 30, "nothing before what is in front of it");
+    assert!(text().contains("#EXT-X-PLAYLIST-TYPE:EVENT") && !text().contains("ENDLIST"));
+    edge.push(&format!("{list}/r-1/17"), &chapter(17 * 30, 30));
+    assert_eq!(text().matches("#EXTINF").count(), 600);
+    assert!(text().contains("#EXT-X-PLAYLIST-TYPE:VOD") && text().ends_with("#EXT-X-ENDLIST\n"));
+    assert!(!text().contains("#EXT-X-DISCONTINUITY\n"), "chapters follow one another");
+    assert!(text().contains("URI=\"../../../../key/table-1/"));
+}
+
+#[test]
+fn keys_of_recordings_are_given_out_and_of_nothing_between() {
+    let probe = Probe::default();
+    let edge = Fixture::new(&probe);
+    let key = |period: u64| edge.get(&format!("/key/table-1/{period}")).status;
+    let present = keys::period(NOW.media(), PERIOD_S as u32);
+    edge.push("/origin/v1/channels/table-1/state", &state("ended", &[present - 50]));
+    // Five minutes.
+    edge.push("/origin/v1/channels/table-1/replays", &replays(1, 5));
+    let given: Vec<bool> = (present - 3..present + 9).map(|period| key(period) == 200).collect();
+    let expected: Vec<bool> = (-3..9).map(|n| (-1..=6).contains(&n)).collect();
+    assert_eq!(given, expected);
 }

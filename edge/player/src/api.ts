@@ -1,6 +1,7 @@
 // The edge's API, as the pages ask it. Everything that comes back is checked here.
 
 import { NODES_MAX, type Node } from "./nodes";
+import { parseReplay, REPLAYS_MAX, type Replay } from "./replays";
 import { parseScore, type ScoreDocument } from "./score";
 
 /** How long the edge may take to answer, in milliseconds. */
@@ -15,6 +16,8 @@ export interface Channel {
   title: string;
   phase: Phase;
   nodes: Node[];
+  /** Its recordings, the newest first. */
+  replays: Replay[];
 }
 
 export interface Programme {
@@ -101,17 +104,23 @@ export async function programme(): Promise<Programme> {
           url: typeof node["url"] === "string" ? node["url"] : "",
           up: node["up"] !== false,
         })),
+        replays: list(channel["replays"], REPLAYS_MAX)
+          .map(parseReplay)
+          .filter((replay) => replay !== null),
       };
     }),
   };
 }
 
-/** The address of a channel's playlist. */
-export const playlistPath = (channel: string): string => `/live/${encodeURIComponent(channel)}/main.m3u8`;
+/** The address of a channel's playlist, or of one of its recordings'. */
+export const playlistPath = (channel: string, replay: string | null): string =>
+  replay === null
+    ? `/live/${encodeURIComponent(channel)}/main.m3u8`
+    : `/replay/${encodeURIComponent(channel)}/${encodeURIComponent(replay)}/main.m3u8`;
 
-/** Asks whether a channel's playlist is there, so that its refusal can be told apart before hls.js is started. */
-export async function playable(channel: string): Promise<void> {
-  const response = await ask(playlistPath(channel));
+/** Asks whether a playlist is there, so that its refusal can be told apart before hls.js is started. */
+export async function playable(path: string): Promise<void> {
+  const response = await ask(path);
   await response.body?.cancel();
 }
 

@@ -3,6 +3,7 @@
 import { ApiError, programme, type Channel, type Phase, type Programme } from "./api";
 import { el, setText, topBar } from "./dom";
 import { logoutButton } from "./logout";
+import { length } from "./replays";
 import { toLogin } from "./session";
 
 /** How often the list is asked for anew, in milliseconds. */
@@ -10,12 +11,32 @@ const REFRESH_MS = 10_000;
 
 export const PHASES: Record<Phase, string> = { live: "Live", waiting: "Not started yet", ended: "Ended" };
 
+/** The address of a recording's page. */
+export const replayPath = (channel: string, replay: string): string =>
+  `/watch/${encodeURIComponent(channel)}/${encodeURIComponent(replay)}`;
+
+const DATE = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
+
+function recordings(channel: Channel): HTMLElement | null {
+  // What is being made is the channel itself, with its own way back to the start.
+  const over = channel.replays.filter(({ live }) => !live);
+  if (over.length === 0) return null;
+  const items = over.map((replay) => {
+    const about = `${DATE.format(replay.start_ms)} · ${length(replay.duration_s)}`;
+    const link = el("a", { href: replayPath(channel.id, replay.id), "data-testid": "replay" });
+    link.append(el("span", { class: "title" }, replay.title || channel.title), el("span", { class: "about" }, about));
+    return el("li", {}, link);
+  });
+  return el("section", { class: "replays" }, el("h2", {}, "Replays"), el("ul", { role: "list" }, ...items));
+}
+
 function card(channel: Channel): HTMLElement {
   const link = el("a", { href: `/watch/${encodeURIComponent(channel.id)}`, class: "card channel", "data-testid": "channel" });
   const phase = el("span", { class: "phase", "data-phase": channel.phase }, PHASES[channel.phase]);
   link.append(el("span", { class: "cloth", "aria-hidden": "true" }, el("i"), el("i"), el("i")));
   link.append(el("span", { class: "title" }, channel.title), phase);
-  return el("li", {}, link);
+  const replays = recordings(channel);
+  return replays === null ? el("li", {}, link) : el("li", {}, link, replays);
 }
 
 export function homePage(app: HTMLElement): void {
@@ -29,7 +50,7 @@ export function homePage(app: HTMLElement): void {
 
   let drawn = "";
   const show = (answer: Programme) => {
-    const channels = answer.channels.map(({ id, title, phase }) => ({ id, title, phase }));
+    const channels = answer.channels.map(({ id, title, phase, replays }) => ({ id, title, phase, replays }));
     const text = JSON.stringify([answer.title, channels]);
     if (text === drawn) return;
     drawn = text;

@@ -14,9 +14,9 @@ function place(): HTMLElement {
   return made;
 }
 
-const { page, channel } = document.body.dataset;
+const { page, channel, replay } = document.body.dataset;
 if (page === "login") loginPage(place());
-else if (page === "watch" && channel !== undefined && channel !== "") watchPage(place(), channel);
+else if (page === "watch" && channel !== undefined && channel !== "") watchPage(place(), channel, replay ?? null);
 else if (page === "home") homePage(place());
 // Any other page came with its text.
 else topBar();

@@ -6,8 +6,8 @@
 
 /** Stands for all nodes; no host of this name can exist (RFC 2606). */
 export const OBJECT_BASE = "https://object.invalid";
-/** The most objects whose place is remembered; the oldest are forgotten. */
-export const OBJECTS_MAX = 8_192;
+/** The most objects whose place is remembered: more than twelve hours of them; the oldest are forgotten. */
+export const OBJECTS_MAX = 32_768;
 
 /** The line before a variant's URI, and the pathway that it names. */
 const VARIANT = /^#EXT-X-STREAM-INF:/;

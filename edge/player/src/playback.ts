@@ -1,4 +1,4 @@
-// Plays one channel: hls.js with our segment loader, or the browser's own HLS where there is no Media Source.
+// Plays one channel, live or a recording of it: hls.js with our segment loader, or the browser's own HLS where there is no Media Source.
 
 import Hls, {
   ErrorDetails,
@@ -26,6 +26,7 @@ export type State =
   | "edge-failing"
   | "not-covered"
   | "no-such-channel"
+  | "no-such-replay"
   | "unsupported";
 
 export interface Listener {
@@ -104,6 +105,8 @@ export const retryAfterMs = (retry_after_s: number | null, otherwise_ms: number)
 export class Playback {
   #video: HTMLVideoElement;
   #channel: string;
+  /** The recording that is played; `null` for what is live. */
+  #replay: string | null;
   #book: NodeBook;
   #facts: Facts;
   #listener: Listener;
@@ -114,10 +117,13 @@ export class Playback {
   #shown: State | null = null;
   #failing: "nodes-failing" | "edge-failing" | null = null;
   #pictured = false;
+  /** Where a recording begins to play. */
+  #resume_s = 0;
 
-  constructor(video: HTMLVideoElement, channel: string, book: NodeBook, facts: Facts, listener: Listener) {
+  constructor(video: HTMLVideoElement, channel: string, replay: string | null, book: NodeBook, facts: Facts, listener: Listener) {
     this.#video = video;
     this.#channel = channel;
+    this.#replay = replay;
     this.#book = book;
     this.#facts = facts;
     this.#listener = listener;
@@ -143,6 +149,21 @@ export class Playback {
   start(): void {
     this.#show("connecting");
     void this.#connect();
+  }
+
+  /** The recording that is played; `null` for what is live. */
+  get replay(): string | null {
+    return this.#replay;
+  }
+
+  /** Plays a recording of the channel from its start, or (`null`) what is live. */
+  turnTo(replay: string | null): void {
+    this.#replay = replay;
+    this.#failing = null;
+    this.#detach();
+    this.#pictured = false;
+    this.#resume_s = 0;
+    this.start();
   }
 
   /** The date on the media timeline of the picture now shown; `null` before the first. */
@@ -199,18 +220,28 @@ export class Playback {
 
   async #connect(): Promise<void> {
     clearTimeout(this.#timer);
+    const path = this.#path();
     try {
-      await playable(this.#channel);
+      await playable(path);
     } catch (error) {
-      this.#refused(error);
+      if (path === this.#path()) this.#refused(error);
       return;
     }
+    // The viewer turned to something else meanwhile.
+    if (path !== this.#path()) return;
     this.#show("connecting");
     if (Hls.isSupported()) this.#attach();
     else if (this.#video.canPlayType("application/vnd.apple.mpegurl") !== "") {
-      this.#video.src = playlistPath(this.#channel);
+      this.#video.src = path;
+      if (this.#replay !== null) {
+        this.#video.addEventListener("loadedmetadata", () => (this.#video.currentTime = 0), { once: true });
+      }
       this.play();
     } else this.#show("unsupported");
+  }
+
+  #path(): string {
+    return playlistPath(this.#channel, this.#replay);
   }
 
   #refused(error: unknown): void {
@@ -220,7 +251,7 @@ export class Playback {
     else if (error.code === "not-started") {
       this.#show("not-started");
       this.#later(retryAfterMs(error.retry_after_s, NOT_STARTED_MS));
-    } else if (error.status === 404) this.#show("no-such-channel");
+    } else if (error.status === 404) this.#show(error.code === "no-such-replay" ? "no-such-replay" : "no-such-channel");
     else this.#trouble("edge-failing", error.retry_after_s);
   }
 
@@ -256,18 +287,20 @@ export class Playback {
     const { loader } = Hls.DefaultConfig;
     const objects = new Objects(this.#channel);
     const fLoader = fragmentLoader(this.#book, objects, watcher, loader);
-    const hls = new Hls({ ...CONFIG, fLoader, pLoader: playlistLoader(objects, loader) });
+    const hls = new Hls({ ...CONFIG, startPosition: this.#replay === null ? -1 : this.#resume_s, fLoader, pLoader: playlistLoader(objects, loader) });
     this.#hls = hls;
     hls.on(Events.MANIFEST_PARSED, () => this.play());
     hls.on(Events.LEVEL_LOADED, () => {
       if (this.#failing === "edge-failing") this.#well();
     });
     hls.on(Events.ERROR, (_event, data) => this.#failed(hls, data));
-    hls.loadSource(playlistPath(this.#channel));
+    hls.loadSource(this.#path());
     hls.attachMedia(this.#video);
   }
 
   #detach(): void {
+    // After trouble, a recording goes on where it was.
+    this.#resume_s = this.#pictured ? this.#video.currentTime : this.#resume_s;
     this.#hls?.destroy();
     this.#hls = null;
   }

@@ -1,11 +1,11 @@
 // Where people go when a session begins and ends. Pure, but for `toLogin`.
 
-const WATCH_PATH = /^\/watch\/[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/;
+const WATCH_PATH = /^(?:\/watch)(?:\/[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?){1,2}$/;
 /** A second trip to the login page within this time means that the trip doesn't help, in milliseconds. */
 const LOOP_MS = 5_000;
 const LAST_TRIP = "railbird-login";
 
-/** The page to open after a login: a channel's page of ours, or the channel list; nothing else. */
+/** The page to open after a login: a page of ours of a channel or a recording, or the channel list; nothing else. */
 export function nextPath(query: string): string {
   const next = new URLSearchParams(query).get("next") ?? "";
   return WATCH_PATH.test(next) ? next : "/";

@@ -1,14 +1,15 @@
-// The page of one channel: picture, score, controls, and which node is in use.
+// The page of one channel, live or a recording of it: picture, score, controls, and which node is in use.
 
 import { ApiError, programme, score, type Channel, type Phase } from "./api";
 import { controls } from "./controls";
 import { el, setText, topBar } from "./dom";
 import { expose, Facts } from "./facts";
-import { PHASES } from "./home";
+import { PHASES, replayPath } from "./home";
 import { logoutButton } from "./logout";
 import { NodeBook } from "./nodes";
 import { Playback, type State } from "./playback";
 import { ScoreLog } from "./score";
+import type { Replay } from "./replays";
 import { Scoreboard } from "./scoreboard";
 import { toLogin } from "./session";
 
@@ -28,15 +29,17 @@ interface Words {
   busy: boolean;
 }
 
-const WORDS: Record<Exclude<State, "playing"> | "feed-paused", Words> = {
+const WORDS: Record<Exclude<State, "playing"> | "feed-paused" | "replay-ended", Words> = {
   connecting: { title: "Connecting…", more: "", busy: true },
   "not-started": { title: "Not started yet", more: "The picture comes by itself as soon as play begins.", busy: true },
   "feed-paused": { title: "Waiting for the table", more: "No picture comes from the venue. It returns by itself.", busy: true },
   ended: { title: "This channel has ended", more: "", busy: false },
+  "replay-ended": { title: "The recording is over", more: "", busy: false },
   "nodes-failing": { title: "No node answers at the moment", more: "Trying all of them again. Nothing for you to do.", busy: true },
   "edge-failing": { title: "Railbird can't be reached", more: "Trying again. Check your connection if this lasts.", busy: true },
   "not-covered": { title: "Your pass does not cover this channel", more: "Choose another channel above.", busy: false },
   "no-such-channel": { title: "There is no such channel", more: "Choose another channel above.", busy: false },
+  "no-such-replay": { title: "There is no such recording", more: "It may no longer be kept.", busy: false },
   unsupported: { title: "This browser can't play the picture", more: "Update it, or use a current Chrome, Firefox, Edge or Safari.", busy: false },
 };
 
@@ -118,7 +121,7 @@ function followScore(channel: string, log: ScoreLog, sessionEnded: () => void): 
   void ask();
 }
 
-export function watchPage(app: HTMLElement, channel: string): void {
+export function watchPage(app: HTMLElement, channel: string, recording: string | null): void {
   const { tools } = topBar();
   const channels = switcher(channel);
   tools.append(channels.select, logoutButton());
@@ -127,7 +130,8 @@ export function watchPage(app: HTMLElement, channel: string): void {
   // Browsers start only silent pictures by themselves; the property counts, not the attribute.
   video.muted = true;
   const [title, more] = [el("strong"), el("span")];
-  const notice = el("div", { class: "notice", role: "status", "data-testid": "state" }, el("i", { class: "spinner" }), title, more);
+  const offer = el("a", { class: "primary offer", href: "/", hidden: true, "data-testid": "offer" }, "Watch the replay");
+  const notice = el("div", { class: "notice", role: "status", "data-testid": "state" }, el("i", { class: "spinner" }), title, more, offer);
   const unmute = el("button", { type: "button", class: "unmute", "data-testid": "unmute", hidden: true }, "Tap for sound");
   const start = el("button", { type: "button", class: "start primary", "data-testid": "start", hidden: true }, "Play");
   const board = new Scoreboard();
@@ -141,16 +145,23 @@ export function watchPage(app: HTMLElement, channel: string): void {
   let leaving = false;
   let state: State = "connecting";
   let phase: Phase | null = null;
+  let replays: readonly Replay[] = [];
+  /** The recording that is being made of what is live. */
+  const beingMade = () => replays.find(({ live }) => live)?.id ?? null;
 
   const showState = () => {
     notice.hidden = state === "playing" || !start.hidden;
-    const shown = state === "connecting" && phase === "waiting" ? "feed-paused" : state;
+    const paused = state === "connecting" && phase === "waiting" && playback.replay === null;
+    const shown = paused ? "feed-paused" : state === "ended" && recording !== null ? "replay-ended" : state;
     notice.dataset["state"] = shown;
     if (shown === "playing") return;
     const words = WORDS[shown];
     notice.classList.toggle("busy", words.busy);
     setText(title, words.title);
     setText(more, words.more);
+    const newest = recording === null ? replays.find(({ live }) => !live) : undefined;
+    offer.hidden = shown !== "ended" || newest === undefined;
+    if (newest !== undefined) offer.href = replayPath(channel, newest.id);
   };
   const sessionEnded = () => {
     if (leaving) return;
@@ -177,8 +188,9 @@ export function watchPage(app: HTMLElement, channel: string): void {
       if (own !== undefined) {
         book.update(own.nodes);
         phase = own.phase;
+        replays = own.replays;
         showState();
-        document.title = `${own.title} · Railbird`;
+        if (recording === null) document.title = `${own.title} · Railbird`;
       }
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -191,7 +203,7 @@ export function watchPage(app: HTMLElement, channel: string): void {
     asking = setTimeout(() => void askNodes(), CHANNELS_MS);
   };
 
-  const playback = new Playback(video, channel, book, facts, {
+  const playback = new Playback(video, channel, recording, book, facts, {
     state(next) {
       state = next;
       if (next === "playing") start.hidden = true;
@@ -214,8 +226,17 @@ export function watchPage(app: HTMLElement, channel: string): void {
 
   const bar = controls(stage, video, line.line, {
     play: () => playback.play(),
-    goLive: () => playback.goLive(),
+    goLive() {
+      if (playback.replay === null) playback.goLive();
+      else playback.turnTo(null);
+    },
     behind: () => playback.behind(),
+    startOver() {
+      const start = beingMade();
+      const playing = recording !== null || playback.replay !== null;
+      return start === null || playing ? null : () => playback.turnTo(start);
+    },
+    live: () => recording === null,
   });
   stage.append(bar.bar);
   const showUnmute = () => {
@@ -267,6 +288,11 @@ export function watchPage(app: HTMLElement, channel: string): void {
   followScore(channel, log, sessionEnded);
   // The nodes first: the first segment's loader should know them.
   void askNodes().finally(() => {
-    if (!leaving) playback.start();
+    if (leaving) return;
+    // What is left of its window is no more than its last minutes: the recording has all of it.
+    if (recording === null && phase === "ended" && replays.some(({ live }) => !live)) {
+      state = "ended";
+      showState();
+    } else playback.start();
   });
 }

@@ -1,6 +1,6 @@
 //! Playlists: pure functions from a channel state to text (RFC 8216bis).
 //!
-//! The text depends on the snapshot and on an order of nodes, never on the viewer, so that caches can hold it and it
+//! The text depends on snapshots and on an order of nodes, never on the viewer, so that caches can hold it and it
 //! carries no secret. URIs of the edge are relative, so that the same text serves a viewer with a cookie and a player
 //! with its token in the path. Segment URIs are absolute: they lead to nodes.
 //!
@@ -8,9 +8,11 @@
 //! is in force.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt::{self, Write as _};
 
 use crate::id::{NodeId, RenditionId};
+use crate::state::merge::joins;
 use crate::state::{ChannelState, Phase, Rendition, Segment};
 use crate::{hex, keys, object};
 
@@ -27,17 +29,30 @@ const SEGMENT_LEN: usize = 128;
 pub fn multivariant(state: &ChannelState, order: &[NodeId]) -> String {
     let mut text = String::new();
     // Writing to a String can't fail.
-    let _ = write_multivariant(&mut text, state, order);
+    let _ = write_multivariant(&mut text, state, order, LIVE_ROOT);
     text
 }
 
-fn write_multivariant(text: &mut String, state: &ChannelState, order: &[NodeId]) -> fmt::Result {
+/// The same for a recording, of which `state` is any chapter. For a request to
+/// `/replay/{channel}/{recording}/main.m3u8`.
+pub fn recording_multivariant(state: &ChannelState, order: &[NodeId]) -> String {
+    let mut text = String::new();
+    let _ = write_multivariant(&mut text, state, order, REPLAY_ROOT);
+    text
+}
+
+/// From a live multivariant playlist to where keys and steering lie, and from that of a recording. Media playlists are
+/// one folder deeper.
+const LIVE_ROOT: &str = "../../";
+const REPLAY_ROOT: &str = "../../../";
+
+fn write_multivariant(text: &mut String, state: &ChannelState, order: &[NodeId], root: &str) -> fmt::Result {
     writeln!(text, "#EXTM3U\n#EXT-X-VERSION:{VERSION}\n#EXT-X-INDEPENDENT-SEGMENTS")?;
     if let Some(first) = order.first() {
         let channel = &state.channel;
         writeln!(
             text,
-            "#EXT-X-CONTENT-STEERING:SERVER-URI=\"../../steer/{channel}\",PATHWAY-ID=\"{first}\""
+            "#EXT-X-CONTENT-STEERING:SERVER-URI=\"{root}steer/{channel}\",PATHWAY-ID=\"{first}\""
         )?;
     }
     for node in order {
@@ -64,86 +79,182 @@ fn write_multivariant(text: &mut String, state: &ChannelState, order: &[NodeId])
 /// For a request to `/live/{channel}/{node}/{rendition}.m3u8`. `None` where the state has no such rendition, or the
 /// rendition no segment.
 pub fn media(state: &ChannelState, rendition: &RenditionId, order: &[NodeId]) -> Option<String> {
-    let rendition = state.renditions.iter().find(|r| r.id == *rendition)?;
-    let first = rendition.segments.first()?;
-    let mut text = String::with_capacity(HEAD_LEN + rendition.segments.len() * SEGMENT_LEN);
-    let _ = Media { state, rendition, order }.write(&mut text, first);
-    Some(text)
+    let run = Run::of(state, rendition, order)?;
+    let mut text = String::with_capacity(HEAD_LEN + run.segments.len() * SEGMENT_LEN);
+    let (first_msn, sequence) = (run.rendition.first_msn, run.rendition.discontinuity_sequence);
+    let _ = write_head(&mut text, run.rendition.target_duration_s, "", first_msn, sequence);
+    let mut writer = Writer::new(text, LIVE_ROOT);
+    let _ = writer.run(&run, false);
+    Some(writer.end(state.phase == Phase::Ended))
 }
 
-struct Media<'a> {
+/// The media playlist of a recording: its chapters in order, as [`media`] would list each.
+///
+/// `live` is the channel's state where the recording is still being made: what it has behind the last chapter is
+/// listed, if it follows without a hole. `ended` says that nothing will follow. Then it is a `VOD` playlist with its end,
+/// else an `EVENT` playlist to which segments are only ever appended.
+///
+/// For a request to `/replay/{channel}/{recording}/{node}/{rendition}.m3u8`. `None` where there is no segment.
+pub fn recording<'a>(
+    chapters: impl IntoIterator<Item = &'a ChannelState>,
+    live: Option<&'a ChannelState>,
+    rendition: &RenditionId,
+    order: &[NodeId],
+    ended: bool,
+) -> Option<String> {
+    let chapters = chapters.into_iter().filter_map(|state| Run::of(state, rendition, order));
+    let mut runs: Vec<Run<'a>> = chapters.collect();
+    if let Some(mut tail) = live.and_then(|state| Run::of(state, rendition, order)) {
+        let last = runs.last().and_then(|run| run.segments.last());
+        tail.segments = behind(last, tail.segments);
+        runs.extend(Some(tail).filter(|tail| !tail.segments.is_empty()));
+    }
+    let of = |run: &Run<'a>| run.rendition.target_duration_s;
+    // It must not change while segments are appended: what is live keeps its own for the whole recording.
+    let steady = live.and_then(|state| Run::of(state, rendition, order)).filter(|_| !ended);
+    let target = steady.as_ref().map(of).or(runs.iter().map(of).max())?;
+    let segments: usize = runs.iter().map(|run| run.segments.len()).sum();
+    let mut text = String::with_capacity(HEAD_LEN + segments * SEGMENT_LEN);
+    let kind = if ended { "#EXT-X-PLAYLIST-TYPE:VOD\n" } else { "#EXT-X-PLAYLIST-TYPE:EVENT\n" };
+    let _ = write_head(&mut text, target, kind, 0, 0);
+    let mut writer = Writer::new(text, REPLAY_ROOT);
+    let mut last: Option<&Segment> = None;
+    for run in &runs {
+        let hole = last.zip(run.segments.first()).is_some_and(|(last, first)| !joins(last, first));
+        let _ = writer.run(run, hole);
+        last = run.segments.last();
+    }
+    Some(writer.end(ended))
+}
+
+/// What of a live window follows `last`; nothing where there is a hole between, since a later chapter will fill it.
+fn behind<'a>(last: Option<&Segment>, window: &'a [Segment]) -> &'a [Segment] {
+    let Some(last) = last else { return window };
+    let next = window.partition_point(|segment| segment.start.utc() <= last.start.utc());
+    let rest = window.get(next..).unwrap_or_default();
+    let known = next > 0;
+    if known || rest.first().is_some_and(|first| joins(last, first)) { rest } else { &[] }
+}
+
+fn write_head(
+    text: &mut String,
+    target_duration_s: u32,
+    kind: &str,
+    first_msn: u64,
+    discontinuity_sequence: u64,
+) -> fmt::Result {
+    writeln!(text, "#EXTM3U\n#EXT-X-VERSION:{VERSION}")?;
+    writeln!(text, "#EXT-X-TARGETDURATION:{target_duration_s}")?;
+    text.push_str(kind);
+    writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{first_msn}")?;
+    writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{discontinuity_sequence}")?;
+    writeln!(text, "#EXT-X-INDEPENDENT-SEGMENTS")
+}
+
+/// Segments of one state in a row.
+struct Run<'a> {
     state: &'a ChannelState,
     rendition: &'a Rendition,
-    order: &'a [NodeId],
+    segments: &'a [Segment],
+    /// Positions in the state's nodes, in the order in which to look for an object.
+    nodes: Vec<usize>,
 }
 
-impl Media<'_> {
-    fn write(&self, text: &mut String, first: &Segment) -> fmt::Result {
-        let rendition = self.rendition;
-        writeln!(text, "#EXTM3U\n#EXT-X-VERSION:{VERSION}")?;
-        writeln!(text, "#EXT-X-TARGETDURATION:{}", rendition.target_duration_s)?;
-        writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", rendition.first_msn)?;
-        writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", rendition.discontinuity_sequence)?;
-        writeln!(text, "#EXT-X-INDEPENDENT-SEGMENTS")?;
+impl<'a> Run<'a> {
+    /// `None` where there is no such rendition, or nothing in it.
+    fn of(state: &'a ChannelState, rendition: &RenditionId, order: &[NodeId]) -> Option<Run<'a>> {
+        let rendition = state.renditions.iter().find(|r| r.id == *rendition)?;
+        rendition.segments.first()?;
+        let position = |id: &NodeId| state.nodes.iter().position(|node| node.id == *id);
+        let mut nodes: Vec<usize> = order.iter().filter_map(position).collect();
+        nodes.extend((0..state.nodes.len()).filter(|at| !order.contains(&state.nodes[*at].id)));
+        Some(Run { state, rendition, segments: &rendition.segments, nodes })
+    }
 
-        let (mut init, mut period) = (None, None);
-        for (at, segment) in rendition.segments.iter().enumerate() {
-            let begins = core::ptr::eq(segment, first);
-            if segment.discontinuity && !begins {
-                writeln!(text, "#EXT-X-DISCONTINUITY")?;
+    /// The base URL of the node from which to read an object that the nodes of the mask `on` have.
+    fn url_of(&self, on: u32) -> Option<&'a str> {
+        let has = |node: &&usize| on.checked_shr(**node as u32).is_some_and(|bits| bits & 1 == 1);
+        let node = self.nodes.iter().find(has)?;
+        self.state.nodes.get(*node).map(|node| &*node.url)
+    }
+
+    fn init(&self, segment: &Segment) -> &'a str {
+        self.rendition.inits.get(usize::from(segment.init)).map_or("", String::as_str)
+    }
+}
+
+/// Writes runs behind one another, and a tag only where what it says changes.
+struct Writer<'a> {
+    text: String,
+    root: &'static str,
+    init: Option<&'a str>,
+    period: Option<u64>,
+    begun: bool,
+}
+
+impl<'a> Writer<'a> {
+    fn new(text: String, root: &'static str) -> Writer<'a> {
+        Writer { text, root, init: None, period: None, begun: false }
+    }
+
+    /// A run; `hole` says that it does not follow from the one before.
+    fn run(&mut self, run: &Run<'a>, hole: bool) -> fmt::Result {
+        let (state, rendition) = (run.state, run.rendition);
+        for (at, segment) in run.segments.iter().enumerate() {
+            let discontinuity = segment.discontinuity || (hole && at == 0);
+            if discontinuity && self.begun {
+                writeln!(self.text, "#EXT-X-DISCONTINUITY")?;
             }
-            if init != Some(segment.init) {
-                if period.take().is_some() {
-                    writeln!(text, "#EXT-X-KEY:METHOD=NONE")?;
+            let init = run.init(segment);
+            if self.init != Some(init) {
+                if self.period.take().is_some() {
+                    writeln!(self.text, "#EXT-X-KEY:METHOD=NONE")?;
                 }
-                self.write_map(text, at, segment)?;
-                init = Some(segment.init);
+                self.map(run, at, segment, init)?;
+                self.init = Some(init);
             }
-            let key_period = keys::period(segment.start, self.state.key_period_s);
-            if period != Some(key_period) {
-                self.write_key(text, key_period)?;
-                period = Some(key_period);
+            let period = keys::period(segment.start, state.key_period_s);
+            if self.period != Some(period) {
+                self.key(state, period)?;
+                self.period = Some(period);
             }
-            if begins || segment.discontinuity {
-                writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{}", segment.start)?;
+            if discontinuity || !self.begun {
+                writeln!(self.text, "#EXT-X-PROGRAM-DATE-TIME:{}", segment.start)?;
             }
-            let node = self.node_of(segment.on).filter(|_| !segment.gap);
-            if node.is_none() {
-                writeln!(text, "#EXT-X-GAP")?;
+            self.begun = true;
+            let url = run.url_of(segment.on).filter(|_| !segment.gap);
+            if url.is_none() {
+                writeln!(self.text, "#EXT-X-GAP")?;
             }
-            let url = node.and_then(|node| self.state.nodes.get(node)).map_or("", |node| &node.url);
-            write!(text, "#EXTINF:{},\n{url}/", segment.duration.decimal_seconds(5))?;
-            let (channel, segment_ms) = (&self.state.channel, self.state.segment_ms);
-            object::write_segment_name(text, channel, &rendition.id, segment.start, segment_ms)?;
-            text.push('\n');
-        }
-        if self.state.phase == Phase::Ended {
-            writeln!(text, "#EXT-X-ENDLIST")?;
+            let url = url.or(state.nodes.first().map(|node| &*node.url)).unwrap_or_default();
+            write!(self.text, "#EXTINF:{},\n{url}/", segment.duration.decimal_seconds(5))?;
+            let (channel, segment_ms) = (&state.channel, state.segment_ms);
+            object::write_segment_name(&mut self.text, channel, &rendition.id, segment.start, segment_ms)?;
+            self.text.push('\n');
         }
         Ok(())
     }
 
-    /// `EXT-X-MAP` for the run of segments that begins at `at`: at the node of the run's newest segment, since that is
-    /// where the viewer reads on.
-    fn write_map(&self, text: &mut String, at: usize, segment: &Segment) -> fmt::Result {
-        let run = self.rendition.segments.iter().skip(at).take_while(|s| s.init == segment.init);
-        let node = run.filter_map(|s| self.node_of(s.on)).last().and_then(|node| self.state.nodes.get(node));
-        let url = node.or(self.state.nodes.first()).map_or("", |node| &node.url);
-        let name = self.rendition.inits.get(usize::from(segment.init)).map_or("", String::as_str);
-        writeln!(text, "#EXT-X-MAP:URI=\"{url}/{name}\"")
+    /// `EXT-X-MAP` for the segments from `at` on that need it: at the node of the newest of them, since that is where
+    /// the viewer reads on.
+    fn map(&mut self, run: &Run<'_>, at: usize, segment: &Segment, name: &str) -> fmt::Result {
+        let same = run.segments.iter().skip(at).take_while(|s| s.init == segment.init);
+        let url = same.filter_map(|s| run.url_of(s.on)).last();
+        let url = url.or(run.state.nodes.first().map(|node| &*node.url)).unwrap_or_default();
+        writeln!(self.text, "#EXT-X-MAP:URI=\"{url}/{name}\"")
     }
 
-    fn write_key(&self, text: &mut String, period: u64) -> fmt::Result {
-        let channel = &self.state.channel;
+    fn key(&mut self, state: &ChannelState, period: u64) -> fmt::Result {
+        let (channel, root) = (&state.channel, self.root);
         let iv = hex::encode(&keys::iv(channel, period));
-        writeln!(text, "#EXT-X-KEY:METHOD=AES-128,URI=\"../../../key/{channel}/{period}\",IV=0x{iv}")
+        writeln!(self.text, "#EXT-X-KEY:METHOD=AES-128,URI=\"../{root}key/{channel}/{period}\",IV=0x{iv}")
     }
 
-    /// The node from which to read an object that the nodes of the mask `on` have.
-    fn node_of(&self, on: u32) -> Option<usize> {
-        let has = |node: &usize| on.checked_shr(*node as u32).is_some_and(|bits| bits & 1 == 1);
-        let position = |id: &NodeId| self.state.nodes.iter().position(|node| node.id == *id);
-        self.order.iter().filter_map(position).find(has).or_else(|| (0..self.state.nodes.len()).find(has))
+    fn end(mut self, ended: bool) -> String {
+        if ended {
+            self.text.push_str("#EXT-X-ENDLIST\n");
+        }
+        self.text
     }
 }
 

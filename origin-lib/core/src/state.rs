@@ -1,7 +1,8 @@
 //! The snapshots that the origin gives the edge. They travel as JSON, signed (see [`crate::sign`]).
 //!
-//! Every playlist is made from a [`ChannelState`] alone. A receiver keeps the one with the highest `revision` and
-//! ignores any older one, so that pushes may be lost, doubled or out of order.
+//! Every playlist is made from a [`ChannelState`] alone. Of one origin a receiver takes the one with the highest `revision`
+//! and ignores any older one, so that pushes may be lost, doubled or out of order. What several origins say of one
+//! channel is put together by [`merge`], and of the event and of recordings by [`union`].
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -11,11 +12,17 @@ use serde::{Deserialize, Serialize};
 use crate::id::{ChannelId, EventId, NodeId, OriginId, RecordingId, RenditionId};
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 
+pub mod merge;
+pub mod union;
+
 /// The most nodes a channel can have: one bit each in [`Segment::on`].
 pub const NODES_MAX: usize = 32;
 
 /// The most segments a rendition's window can list.
 pub const SEGMENTS_MAX: usize = 20_000;
+
+/// The most renditions of a channel.
+pub const RENDITIONS_MAX: usize = 16;
 
 /// The largest snapshot that a receiver takes, in bytes of JSON.
 pub const STATE_LEN_MAX: usize = 4 << 20;
@@ -25,6 +32,9 @@ pub const STATE_LEN_MAX: usize = 4 << 20;
 pub struct EventState {
     /// The event.
     pub event: EventId,
+    /// Which origin says so, where several may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<OriginId>,
     /// What people call it.
     pub title: String,
     /// Goes up with every change; [`UtcMs`] of the change in practice.
@@ -124,6 +134,12 @@ pub struct NodeProbe {
 
 /// The most recordings that a [`ReplayList`] names.
 pub const REPLAYS_MAX: usize = 64;
+
+/// The most chapters of a recording.
+pub const CHAPTERS_MAX: u32 = 2_000;
+
+/// The most segments of a rendition in a chapter.
+pub const CHAPTER_SEGMENTS_MAX: usize = 1_000;
 
 /// The recordings of a channel that can be watched, oldest first. `PUT /origin/v1/channels/{channel}/replays`.
 ///
@@ -233,6 +249,9 @@ impl ChannelState {
                 return Err(StateError::NodeUrl);
             }
         }
+        if self.renditions.len() > RENDITIONS_MAX {
+            return Err(StateError::Renditions);
+        }
         for rendition in &self.renditions {
             let names = rendition.inits.iter().all(|name| is_plain(name) && name.len() <= 512);
             if !names || !is_plain(&rendition.codecs) || rendition.codecs.len() > 256 {
@@ -271,6 +290,9 @@ pub enum StateError {
     /// A text that can't stand in a playlist.
     #[error("codecs and init names must be printable ASCII without space and quote")]
     Text,
+    /// Too many renditions.
+    #[error("a channel can have at most 16 renditions")]
+    Renditions,
     /// Too many segments, one without duration, or one without its init segment.
     #[error("a rendition has at most 20,000 segments, each with a duration and an init segment")]
     Segments,

@@ -14,6 +14,7 @@ const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCA
 fn channels() -> Channels {
     Channels::new(EventState {
         event: "cup".parse().unwrap(),
+        origin: None,
         title: "Cup".into(),
         revision: 1,
         channels: vec![ChannelBrief { id: "table-1".parse().unwrap(), title: "Table 1".into() }],

@@ -62,7 +62,13 @@ fn pusher(edges: &[String], secret: &str, limits: &Limits) -> (EdgePush, Metrics
 }
 
 fn event(revision: u64) -> EventState {
-    EventState { event: "cup".parse().unwrap(), title: "Cup".into(), revision, channels: Vec::new() }
+    EventState {
+        event: "cup".parse().unwrap(),
+        origin: None,
+        title: "Cup".into(),
+        revision,
+        channels: Vec::new(),
+    }
 }
 
 fn state(channel: &str, revision: u64) -> ChannelState {

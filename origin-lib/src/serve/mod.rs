@@ -239,6 +239,7 @@ fn event_state(config: &Config) -> EventState {
     };
     EventState {
         event: config.event.id.clone(),
+        origin: Some(config.origin.clone()),
         title: config.event.title.clone(),
         revision: clock::now().0,
         channels: config.channels.iter().map(brief).collect(),

@@ -12,6 +12,7 @@ fn path(route: &Route) -> String {
         Route::Page(Page::Home) => "/".to_string(),
         Route::Page(Page::Login) => "/login".to_string(),
         Route::Page(Page::Watch(channel)) => format!("/watch/{channel}"),
+        Route::Page(Page::Replay(channel, recording)) => format!("/watch/{channel}/{recording}"),
         Route::Login => "/api/login".to_string(),
         Route::Logout => "/api/logout".to_string(),
         Route::Channels => "/api/channels".to_string(),
@@ -20,6 +21,10 @@ fn path(route: &Route) -> String {
             let rest = match view {
                 View::Multivariant => format!("live/{channel}/main.m3u8"),
                 View::Media { node, rendition } => format!("live/{channel}/{node}/{rendition}.m3u8"),
+                View::Replay { recording } => format!("replay/{channel}/{recording}/main.m3u8"),
+                View::ReplayMedia { recording, node, rendition } => {
+                    format!("replay/{channel}/{recording}/{node}/{rendition}.m3u8")
+                }
                 View::Score => format!("live/{channel}/score.json"),
                 View::Key { period } => format!("key/{channel}/{period}"),
                 View::Steer => format!("steer/{channel}"),
@@ -28,6 +33,10 @@ fn path(route: &Route) -> String {
         }
         Route::PushEvent => "/origin/v1/event".to_string(),
         Route::PushState(channel) => format!("/origin/v1/channels/{channel}/state"),
+        Route::PushReplays(channel) => format!("/origin/v1/channels/{channel}/replays"),
+        Route::PushChapter { channel, recording, chapter } => {
+            format!("/origin/v1/channels/{channel}/replays/{recording}/{chapter}")
+        }
         Route::PushScore(channel) => format!("/origin/v1/channels/{channel}/score"),
         Route::PushPass => "/admin/v1/passes".to_string(),
     }
@@ -41,6 +50,12 @@ fn every_route_has_one_path() {
         view,
     };
     let media = View::Media { node: "a".parse().unwrap(), rendition: "source".parse().unwrap() };
+    let recording = || "r-1".parse().unwrap();
+    let replayed = View::ReplayMedia {
+        recording: recording(),
+        node: "a".parse().unwrap(),
+        rendition: "source".parse().unwrap(),
+    };
     for (text, route) in [
         ("/", Route::Page(Page::Home)),
         ("/login", Route::Page(Page::Login)),
@@ -53,6 +68,16 @@ fn every_route_has_one_path() {
         ("/live/table-1/score.json", view(None, View::Score)),
         ("/live/table-1/a/source.m3u8", view(None, media.clone())),
         ("/key/table-1/18446744073709551615", view(None, View::Key { period: u64::MAX })),
+        ("/watch/table-1/r-1", Route::Page(Page::Replay("table-1".parse().unwrap(), recording()))),
+        ("/replay/table-1/r-1/main.m3u8", view(None, View::Replay { recording: recording() })),
+        ("/t/x/replay/table-1/r-1/main.m3u8", view(Some("x"), View::Replay { recording: recording() })),
+        ("/replay/table-1/r-1/a/source.m3u8", view(None, replayed.clone())),
+        ("/t/x/replay/table-1/r-1/a/source.m3u8", view(Some("x"), replayed)),
+        ("/origin/v1/channels/table-1/replays", Route::PushReplays("table-1".parse().unwrap())),
+        (
+            "/origin/v1/channels/table-1/replays/r-1/1999",
+            Route::PushChapter { channel: "table-1".parse().unwrap(), recording: recording(), chapter: 1999 },
+        ),
         ("/steer/table-1", view(None, View::Steer)),
         ("/t/x_Y-9/live/table-1/main.m3u8", view(Some("x_Y-9"), View::Multivariant)),
         ("/t/x/live/table-1/score.json", view(Some("x"), View::Score)),
@@ -99,7 +124,15 @@ fn hostile_paths_are_no_routes() {
         "/watch/.",
         "/watch/..",
         "/watch/table_1",
-        "/watch/table-1/x",
+        "/watch/table-1/r_1",
+        "/watch/table-1/r-1/x",
+        "/replay/table-1/main.m3u8",
+        "/replay/table-1/r-1/a/b/source.m3u8",
+        "/replay/table-1/../main.m3u8",
+        "/origin/v1/channels/table-1/replays/r-1/2000",
+        "/origin/v1/channels/table-1/replays/r-1/01",
+        "/origin/v1/channels/table-1/replays/r-1/-1",
+        "/origin/v1/channels/table-1/replays/r-1",
         "/watch/%74able-1",
         "/live/../key/table-1/1",
         "/live/%2e%2e/main.m3u8",
@@ -172,7 +205,7 @@ proptest! {
         parts in proptest::collection::vec(
             proptest::sample::select(vec![
                 "", ".", "..", "t", "live", "key", "steer", "watch", "login", "api", "channels", "origin", "v1",
-                "state", "score", "event", "table-1", "a", "main.m3u8", "score.json", "source.m3u8", "7", "%2e", "A",
+                "state", "replay", "replays", "score", "event", "table-1", "a", "main.m3u8", "score.json", "source.m3u8", "7", "%2e", "A",
             ]),
             0..8,
         )

@@ -32,23 +32,71 @@ pub(crate) fn event(revision: u64) -> Value {
     })
 }
 
-/// Segments of the minute before `now`, oldest first, on the timeline's grid. The fifth is at node b only, the sixth
-/// nowhere.
+/// Where the segment of this number starts.
+pub(crate) fn start(number: u64) -> MediaTime {
+    UtcMs(number * u64::from(SEGMENT_MS)).media()
+}
+
+/// The number of the segment that starts here.
+pub(crate) fn number(start: MediaTime) -> u64 {
+    start.utc().0 / u64::from(SEGMENT_MS)
+}
+
+/// Of twenty segments in a row one is at node b only, and the next nowhere.
+pub(crate) fn only_b(number: u64) -> bool {
+    number % 20 == 4
+}
+
+/// See [`only_b`].
+pub(crate) fn nowhere(number: u64) -> bool {
+    number % 20 == 5
+}
+
+/// Segments of the minute before `now`, oldest first, on the timeline's grid.
 pub(crate) fn starts(now: UtcMs) -> Vec<MediaTime> {
-    let first = (now.0 - 60_000) / u64::from(SEGMENT_MS) * u64::from(SEGMENT_MS);
-    (0..20).map(|n| UtcMs(first + n * u64::from(SEGMENT_MS)).media()).collect()
+    let first = (now.0 - 60_000) / u64::from(SEGMENT_MS);
+    (first..first + 20).map(start).collect()
+}
+
+fn segment(start: MediaTime) -> Value {
+    let n = number(start);
+    let on = match n {
+        n if only_b(n) => 2,
+        n if nowhere(n) => 0,
+        _ => 3,
+    };
+    json!({"start": start, "duration": u64::from(SEGMENT_MS) * 90, "on": on, "gap": nowhere(n)})
+}
+
+/// A recording in a list of replays, of chapters of ten segments; `first` is the number of its first segment.
+pub(crate) fn replay(recording: &str, first: u64, chapters: u64, ended: bool) -> Value {
+    json!({
+        "recording": recording, "title": format!("Final <{recording}>"), "start": start(first),
+        "duration": chapters * 10 * u64::from(SEGMENT_MS) * 90, "chapters": chapters, "ended": ended,
+    })
+}
+
+/// What an origin lists of a channel's recordings.
+pub(crate) fn replays(channel: &str, origin: &str, revision: u64, replays: &[Value]) -> Value {
+    json!({"channel": channel, "origin": origin, "revision": revision, "replays": replays})
+}
+
+/// A chapter of these segments.
+pub(crate) fn chapter(
+    channel: &str,
+    recording: &str,
+    revision: u64,
+    numbers: core::ops::Range<u64>,
+) -> Value {
+    let mut state = state(channel, revision, UtcMs(60_000), [true, true]);
+    state["recording"] = json!(recording);
+    state["renditions"][0]["segments"] = numbers.map(|n| segment(start(n))).collect();
+    state
 }
 
 /// A channel's state; `up` says of each node whether it is.
 pub(crate) fn state(channel: &str, revision: u64, now: UtcMs, up: [bool; 2]) -> Value {
-    let segment = |(n, start): (usize, MediaTime)| {
-        let on = match n {
-            4 => 2,
-            5 => 0,
-            _ => 3,
-        };
-        json!({"start": start, "duration": u64::from(SEGMENT_MS) * 90, "on": on, "gap": n == 5})
-    };
+    let starts = starts(now);
     json!({
         "channel": channel, "origin": "north", "recording": "20261120t105200z",
         "title": format!("Channel {channel}"),
@@ -70,10 +118,10 @@ pub(crate) fn state(channel: &str, revision: u64, now: UtcMs, up: [bool; 2]) -> 
             "height": 720,
             "frame_rate_milli": 25_000,
             "target_duration_s": 2,
-            "first_msn": 1000,
+            "first_msn": number(starts[0]),
             "discontinuity_sequence": 0,
             "inits": [format!("{channel}/source/init-0011223344556677.mp4")],
-            "segments": starts(now).into_iter().enumerate().map(segment).collect::<Vec<_>>(),
+            "segments": starts.into_iter().map(segment).collect::<Vec<_>>(),
         }],
     })
 }

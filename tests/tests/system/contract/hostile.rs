@@ -90,6 +90,10 @@ pub(crate) async fn methods<D: Door>(edge: &Edge<'_, D>, session: &Session) {
         ("/origin/v1/event", "PUT"),
         ("/origin/v1/channels/table-1/state", "PUT"),
         ("/origin/v1/channels/table-1/score", "PUT"),
+        ("/origin/v1/channels/table-1/replays", "PUT"),
+        ("/origin/v1/channels/table-1/replays/r-1/0", "PUT"),
+        ("/replay/table-1/r-1/main.m3u8", "GET, HEAD"),
+        ("/watch/table-1/r-1", "GET, HEAD"),
         ("/admin/v1/passes", "PUT"),
     ] {
         for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {

@@ -16,27 +16,34 @@ pub(crate) async fn channels<D: Door>(edge: &Edge<'_, D>, session: &Session) {
     let answer = edge.get("/api/channels", session).await;
     answer.status(200).header("content-type", "application/json").header("cache-control", "no-store");
     let nodes = json!([{"id": "a", "url": NODE_A, "up": true}, {"id": "b", "url": NODE_B, "up": true}]);
-    let channel = |id: &str, title: &str, phase: &str, nodes: &Value| json!({"id": id, "title": title, "phase": phase, "nodes": nodes});
+    let channel = |id: &str, title: &str, phase: &str, nodes: &Value| json!({"id": id, "title": title, "phase": phase, "nodes": nodes, "replays": []});
+    let sorted = |mut list: Value| {
+        for channel in list["channels"].as_array_mut().unwrap() {
+            // Each viewer has its own order.
+            channel["nodes"].as_array_mut().unwrap().sort_by_key(|node| node["id"].to_string());
+        }
+        list
+    };
     let all = [
         channel("table-1", "Table 1", "live", &nodes),
         channel("table-2", "Table \"2\" & <more>", "live", &nodes),
         channel("table-3", "Table 3", "waiting", &json!([])),
     ];
     let event = json!({"id": "open-2026", "title": "Railbird Open <2026>"});
-    assert_eq!(answer.json(), json!({"event": event, "channels": all}));
+    assert_eq!(sorted(answer.json()), json!({"event": event, "channels": all}));
     let narrow = edge.get("/api/channels", &super::ask::session(&["table-2", "table-9"])).await;
-    assert_eq!(narrow.json(), json!({"event": event, "channels": [all[1]]}));
+    assert_eq!(sorted(narrow.json()), json!({"event": event, "channels": [all[1]]}));
 }
 
 /// The value of a quoted attribute in a playlist.
-fn attribute<'a>(text: &'a str, name: &str) -> &'a str {
+pub(super) fn attribute<'a>(text: &'a str, name: &str) -> &'a str {
     let start = format!("{name}=\"");
     let rest = text.split_once(&start).unwrap_or_else(|| panic!("no {name} in:\n{text}")).1;
     rest.split_once('"').unwrap().0
 }
 
 /// A relative reference against a path, as far as playlists use it (RFC 3986, 5.2).
-fn resolve(base: &str, reference: &str) -> String {
+pub(super) fn resolve(base: &str, reference: &str) -> String {
     let mut parts: Vec<&str> = base.split('/').collect();
     parts.pop();
     for part in reference.split('/') {
@@ -49,11 +56,11 @@ fn resolve(base: &str, reference: &str) -> String {
 }
 
 /// The lines that are URIs.
-fn uris(text: &str) -> Vec<&str> {
+pub(super) fn uris(text: &str) -> Vec<&str> {
     text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect()
 }
 
-fn playlist(answer: &Answer) -> String {
+pub(super) fn playlist(answer: &Answer) -> String {
     answer.status(200).header("content-type", HLS).header("cache-control", "private, no-cache");
     let text = answer.text();
     assert!(text.starts_with("#EXTM3U\n"), "{}: {text}", answer.asked());
@@ -64,12 +71,14 @@ fn playlist(answer: &Answer) -> String {
 pub(crate) async fn playlists<D: Door>(edge: &Edge<'_, D>, session: &Session) {
     let main = session.path("/live/table-1/main.m3u8");
     let text = playlist(&edge.get_plain(&main).await);
-    assert_eq!(uris(&text), ["a/source.m3u8", "b/source.m3u8"]);
+    let order = steering(edge, &session.path("/steer/table-1")).await;
+    let variants: Vec<String> = order.iter().map(|node| format!("{node}/source.m3u8")).collect();
+    assert_eq!(uris(&text), variants, "this viewer's order");
     for node in ["a", "b"] {
         assert!(text.contains(&format!("PATHWAY-ID=\"{node}\"")), "{text}");
     }
     let steer = resolve(&main, attribute(&text, "SERVER-URI"));
-    assert_eq!(steering(edge, &steer).await, ["a", "b"]);
+    assert_eq!(steering(edge, &steer).await, order);
 
     for (variant, own) in [("a/source.m3u8", NODE_A), ("b/source.m3u8", NODE_B)] {
         let path = resolve(&main, variant);
@@ -92,35 +101,35 @@ pub(crate) async fn playlists<D: Door>(edge: &Edge<'_, D>, session: &Session) {
     }
 }
 
-/// The segment URLs are those of the fixture: at the first of `nodes`, the fifth at b, which alone has it.
+/// The segment URLs are those of the fixture: at the first of `nodes`, but one at b, which alone has it.
 fn segments(text: &str, nodes: &[&str], gap_at: &str) {
     let (channel, rendition) = ("table-1".parse().unwrap(), "source".parse().unwrap());
     let uris = uris(text);
     assert_eq!(uris.len(), 20, "{text}");
     let first = object::segment_name(&channel, &rendition, first_start(text), SEGMENT_MS);
     assert!(uris[0].ends_with(&first), "{first} is not first in:\n{text}");
-    for (n, uri) in uris.iter().enumerate() {
+    let first = fixture::number(first_start(text));
+    for (n, uri) in (first..).zip(&uris) {
         let expected = match n {
-            4 => NODE_B,
-            5 => gap_at,
+            n if fixture::only_b(n) => NODE_B,
+            n if fixture::nowhere(n) => gap_at,
             _ => nodes[0],
         };
         // Where a gap's URL leads is of no matter.
-        assert!(n == 5 || uri.starts_with(&format!("{expected}/table-1/source/")), "{n}: {uri} in:\n{text}");
+        let right = uri.starts_with(&format!("{expected}/table-1/source/"));
+        assert!(right || fixture::nowhere(n), "{n}: {uri} in:\n{text}");
     }
     assert_eq!(text.matches("#EXT-X-GAP").count(), 1, "{text}");
-    assert!(text.contains("#EXT-X-MEDIA-SEQUENCE:1000\n"), "{text}");
+    assert!(text.contains(&format!("#EXT-X-MEDIA-SEQUENCE:{first}\n")), "{text}");
 }
 
 /// The first program date-time of a playlist, by searching the fixture's grid for it.
 fn first_start(text: &str) -> railbird_core::time::MediaTime {
     let (_, rest) = text.split_once("#EXT-X-PROGRAM-DATE-TIME:").unwrap();
     let stamp = rest.lines().next().unwrap();
-    let now = now().0 / u64::from(SEGMENT_MS) * u64::from(SEGMENT_MS);
-    let grid = (0..600).map(|n| railbird_core::time::UtcMs(now - n * u64::from(SEGMENT_MS)).media());
-    grid.into_iter()
-        .find(|time| time.iso8601() == stamp)
-        .unwrap_or_else(|| panic!("{stamp} is not on the grid"))
+    let newest = now().0 / u64::from(SEGMENT_MS);
+    let mut grid = (0..600).map(|n| fixture::start(newest - n));
+    grid.find(|time| time.iso8601() == stamp).unwrap_or_else(|| panic!("{stamp} is not on the grid"))
 }
 
 async fn steering<D: Door>(edge: &Edge<'_, D>, path: &str) -> Vec<String> {
@@ -134,7 +143,7 @@ async fn steering<D: Door>(edge: &Edge<'_, D>, path: &str) -> Vec<String> {
     serde_json::from_value(manifest["PATHWAY-PRIORITY"].clone()).unwrap()
 }
 
-fn content_key(channel: &str, period: u64) -> [u8; 16] {
+pub(super) fn content_key(channel: &str, period: u64) -> [u8; 16] {
     let secret = MasterSecret::new(variable("master_secret").as_bytes()).unwrap();
     secret.content_key(&channel.parse::<ChannelId>().unwrap(), period)
 }
@@ -200,11 +209,14 @@ pub(crate) async fn a_node_goes_down<D: Door>(edge: &Edge<'_, D>, session: &Sess
     let now = now();
     // Newer than any revision that was pushed before, by the same clock.
     let revision = now.0 + 1;
+    // Where both are the same, this viewer's own order.
+    let own = steering(edge, &session.path("/steer/table-1")).await;
+    let own = [own[0].as_str(), own[1].as_str()];
     for (later, up, order) in [
         (0, [false, true], ["b", "a"]),
-        (1, [false, false], ["a", "b"]),
+        (1, [false, false], own),
         (2, [true, false], ["a", "b"]),
-        (3, [true, true], ["a", "b"]),
+        (3, [true, true], own),
     ] {
         let state = fixture::state("table-1", revision + later, now, up);
         edge.push(PUSH, &state).await.status(204);
@@ -216,14 +228,17 @@ pub(crate) async fn a_node_goes_down<D: Door>(edge: &Edge<'_, D>, session: &Sess
         assert_eq!(uris(&main)[0], format!("{}/source.m3u8", order[0]), "{up:?}");
         for (own, bit) in [("a", 0), ("b", 1)] {
             let text = playlist(&edge.get(&format!("/live/table-1/{own}/source.m3u8"), session).await);
-            // The own node if it is up, else the first of the common order.
-            let first = if up[bit] { own } else { order[0] };
+            // The own node if it is up, else the first of those that are, else the first.
+            let other = if up == [false, true] { "b" } else { "a" };
+            let first = if up[bit] { own } else { other };
             let first = if first == "a" { NODE_A } else { NODE_B };
             segments(&text, &[first], first);
         }
         let list = edge.get("/api/channels", session).await.json();
-        let seen = [0, 1].map(|n| list["channels"][0]["nodes"][n]["up"].as_bool().unwrap());
-        assert_eq!(seen, up);
+        let nodes = list["channels"][0]["nodes"].as_array().unwrap();
+        let is_up = |id| nodes.iter().find(|node| node["id"] == id).unwrap()["up"].as_bool().unwrap();
+        assert_eq!(["a", "b"].map(is_up), up);
+        assert_eq!([0, 1].map(|n| nodes[n]["id"].as_str().unwrap()), order);
     }
 }
 

@@ -10,8 +10,10 @@ mod hostile;
 mod live;
 mod login;
 mod memory;
+mod origins;
 mod pages;
 mod pushes;
+mod replays;
 mod sessions;
 
 use railbird_edge::{Request, Response};
@@ -51,6 +53,12 @@ pub(crate) async fn run(door: &impl Door) {
     live::score(&edge, &session).await;
     live::a_node_goes_down(&edge, &session).await;
     live::not_started(&edge, &session).await;
+    origins::one_takes_over_from_the_other(&edge, &session).await;
+    origins::a_drained_node_comes_last(&edge, &session).await;
+    replays::refused(&edge, &session).await;
+    replays::one_that_is_over(&edge, &session).await;
+    replays::start_over(&edge, &session).await;
+    replays::twelve_hours(&edge, &session).await;
     pages::shells(&edge, &session).await;
     pages::redirects(&edge).await;
     hostile::paths(&edge, &session).await;

@@ -42,6 +42,14 @@ pub(crate) async fn shells<D: Door>(edge: &Edge<'_, D>, session: &Session) {
     assert!(!html.contains(&session.token), "no token in a page");
     page(&edge.get("/watch/table-3", session).await, 200);
     page(&edge.get("/watch/table-9", session).await, 404);
+    // Of the recordings' own cases.
+    let html = page(&edge.get("/watch/table-1/r-2026", session).await, 200);
+    assert!(
+        html.contains("<body data-page=\"watch\" data-channel=\"table-1\" data-replay=\"r-2026\">"),
+        "{html}"
+    );
+    assert!(html.contains("<title>Final &lt;r-2026&gt; · Railbird</title>"), "{html}");
+    page(&edge.get("/watch/table-1/r-9", session).await, 404);
     page(&edge.get("/watch/table-1", &super::ask::session(&["table-2"])).await, 403);
 }
 
@@ -50,6 +58,8 @@ pub(crate) async fn redirects<D: Door>(edge: &Edge<'_, D>) {
     edge.get_plain("/").await.status(303).header("location", "/login");
     let to = "/login?next=/watch/table-1";
     edge.get_plain("/watch/table-1").await.status(303).header("location", to);
+    let to_replay = "/login?next=/watch/table-1/r-2026";
+    edge.get_plain("/watch/table-1/r-2026").await.status(303).header("location", to_replay);
     // A stranger does not learn which channels there are.
     edge.get_plain("/watch/table-9").await.status(303).header("location", "/login?next=/watch/table-9");
     let session = session(&["*"]);

@@ -15,6 +15,8 @@ fn guarded(channel: &str) -> Vec<String> {
         format!("/live/{channel}/a/source.m3u8"),
         format!("/live/{channel}/score.json"),
         format!("/steer/{channel}"),
+        format!("/replay/{channel}/r-1/main.m3u8"),
+        format!("/replay/{channel}/r-1/a/source.m3u8"),
         format!("/key/{channel}/{period}"),
     ]
 }
@@ -23,7 +25,8 @@ fn guarded(channel: &str) -> Vec<String> {
 pub(crate) async fn cookie_or_path<D: Door>(edge: &Edge<'_, D>, session: &Session) {
     let now = now().seconds();
     let expired = mint(&["*"], now - 7200, now - 3600);
-    for path in guarded("table-1").iter().filter(|path| !path.contains("score")) {
+    let playable = |path: &&String| !path.contains("score") && !path.contains("replay");
+    for path in guarded("table-1").iter().filter(playable) {
         let by_cookie = edge.get(path, session).await;
         let by_path = edge.get_plain(&session.path(path)).await;
         by_cookie.status(200);

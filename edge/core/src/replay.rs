@@ -1,0 +1,170 @@
+//! Recordings: playlists made of their chapters, and of what is live behind the last one.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use futures::future;
+use railbird_core::id::{ChannelId, NodeId, OriginId, RecordingId, RenditionId};
+use railbird_core::playlist;
+use railbird_core::state::merge::Merged;
+use railbird_core::state::union::{Found, Replays};
+use railbird_core::state::{ChannelState, Node, Replay};
+
+use crate::cells;
+use crate::channels::{self, NOT_STARTED};
+use crate::edge::Call;
+use crate::errors::Problem;
+use crate::http::Response;
+use crate::live::{self, NO_SUCH_PLAYLIST};
+use crate::port::Store;
+use crate::routing::{self, Viewer};
+
+const NO_SUCH_REPLAY: Problem = Problem::new(
+    404,
+    "no-such-replay",
+    "there is no such recording, or it is no longer kept: GET /api/channels lists them",
+);
+
+/// A recording as its list has it, and what is live of it.
+struct Recording {
+    origin: OriginId,
+    replay: Replay,
+    /// The channel's state, for its nodes.
+    channel: Option<ChannelState>,
+    /// Whether that is of this recording, and shows what follows the last chapter.
+    goes_on: bool,
+}
+
+impl Recording {
+    async fn find<S: Store>(
+        call: &Call<'_, S>,
+        channel: &ChannelId,
+        recording: &RecordingId,
+    ) -> Result<Recording, Problem> {
+        let (replays, merged) =
+            future::try_join(cells::replays(call.store, channel), cells::merged(call.store, channel)).await?;
+        let replays: Replays = replays.unwrap_or_default();
+        let Some(Found { origin, replay, .. }) = replays.find(recording, call.moment.now) else {
+            // A channel that is not there is told apart.
+            channels::title(call, channel).await?;
+            return Err(NO_SUCH_REPLAY);
+        };
+        let of = |merged: &Merged| {
+            let mut voices = merged.voices.iter();
+            voices.any(|voice| voice.origin == *origin && voice.recording == *recording)
+        };
+        let goes_on = !replay.ended && merged.as_ref().is_some_and(of);
+        let (origin, replay) = (origin.clone(), replay.clone());
+        Ok(Recording { origin, replay, channel: merged.map(|merged| merged.state), goes_on })
+    }
+
+    /// A chapter, its nodes as the channel knows them now; `None` where the store does not have it (yet).
+    async fn chapter<S: Store>(
+        &self,
+        call: &Call<'_, S>,
+        channel: &ChannelId,
+        number: u32,
+    ) -> Result<Option<ChannelState>, Problem> {
+        let cell = cells::chapter_cell(channel, &self.origin, &self.replay.recording, number);
+        let chapter = cells::chapter(call.store, &cell).await?;
+        Ok(chapter.map(|mut chapter| {
+            chapter.nodes.iter_mut().for_each(|node| self.renew(node));
+            chapter
+        }))
+    }
+
+    /// Where a node is and how it does may have changed since. One that the channel no longer has comes last.
+    fn renew(&self, node: &mut Node) {
+        let Some(channel) = &self.channel else { return };
+        match channel.nodes.iter().find(|now| now.id == node.id) {
+            Some(now) => node.clone_from(now),
+            None => node.up = false,
+        }
+    }
+
+    /// The state that says what follows the last chapter. Without a chapter, only as long as its window still begins
+    /// where the recording does: an EVENT playlist never loses its front.
+    fn tail(&self, chapters: usize) -> Option<&ChannelState> {
+        let from_start = |state: &ChannelState| {
+            let first = state.renditions.iter().filter_map(|rendition| rendition.segments.first());
+            first.map(|segment| segment.start).min().is_some_and(|start| start <= self.replay.start)
+        };
+        self.channel.as_ref().filter(|state| self.goes_on && (chapters > 0 || from_start(state)))
+    }
+}
+
+/// `GET /replay/{channel}/{recording}/main.m3u8`.
+pub(crate) async fn multivariant<S: Store>(
+    call: &Call<'_, S>,
+    channel: &ChannelId,
+    recording: &RecordingId,
+    viewer: &Viewer,
+) -> Result<Response, Problem> {
+    let found = Recording::find(call, channel, recording).await?;
+    let chapter = found.chapter(call, channel, 0).await?;
+    // What is live knows best which renditions and nodes there are, a chapter of a recording that is over which there
+    // were.
+    let state = match (found.tail(usize::from(chapter.is_some())), &chapter) {
+        (Some(live), _) => live,
+        (None, Some(chapter)) => chapter,
+        (None, None) => return Err(NOT_STARTED),
+    };
+    let order = routing::order(&state.nodes, viewer);
+    if order.is_empty() || state.renditions.iter().all(|rendition| rendition.segments.is_empty()) {
+        return Err(NOT_STARTED);
+    }
+    Ok(live::response(playlist::recording_multivariant(state, &order)))
+}
+
+/// `GET /replay/{channel}/{recording}/{node}/{rendition}.m3u8`.
+pub(crate) async fn media<S: Store>(
+    call: &Call<'_, S>,
+    channel: &ChannelId,
+    recording: &RecordingId,
+    node: &NodeId,
+    rendition: &RenditionId,
+) -> Result<Response, Problem> {
+    let found = Recording::find(call, channel, recording).await?;
+    let mut chapters: Vec<ChannelState> = Vec::new();
+    let numbers: Vec<u32> = (0..found.replay.chapters).collect();
+    // Up to the first that has not arrived: what is behind it must not be listed before it.
+    let mut whole = true;
+    for some in numbers.chunks(cells::TOGETHER_MAX) {
+        let read = future::try_join_all(some.iter().map(|number| found.chapter(call, channel, *number)));
+        let mut read = read.await?.into_iter();
+        chapters.extend(read.by_ref().map_while(|chapter| chapter));
+        whole = chapters.len() > some.last().copied().unwrap_or_default() as usize;
+        if !whole {
+            break;
+        }
+    }
+    let tail = found.tail(chapters.len()).filter(|_| whole);
+    let mut nodes: Vec<Node> = Vec::new();
+    for known in tail.into_iter().chain(chapters.iter().rev()).flat_map(|state| &state.nodes) {
+        if nodes.iter().all(|node| node.id != known.id) {
+            nodes.push(known.clone());
+        }
+    }
+    if nodes.is_empty() {
+        return Err(NOT_STARTED);
+    }
+    let order = routing::pathway_order(&nodes, node).ok_or(NO_SUCH_PLAYLIST)?;
+    let has = |state: &ChannelState| state.renditions.iter().any(|known| known.id == *rendition);
+    if !tail.into_iter().chain(&chapters).any(has) {
+        return Err(NO_SUCH_PLAYLIST);
+    }
+    let ended = found.replay.ended && whole;
+    let text = playlist::recording(&chapters, tail, rendition, &order, ended);
+    text.map(live::response).ok_or(NOT_STARTED)
+}
+
+/// What a page about a recording is called.
+pub(crate) async fn title<S: Store>(
+    call: &Call<'_, S>,
+    channel: &ChannelId,
+    recording: &RecordingId,
+) -> Result<String, Problem> {
+    let replays = cells::replays(call.store, channel).await?.unwrap_or_default();
+    let found = replays.find(recording, call.moment.now).ok_or(NO_SUCH_REPLAY)?;
+    Ok(found.replay.title.clone())
+}
