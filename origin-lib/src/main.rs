@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use railbird_origin::config::Config;
-use railbird_origin::{demo, pass, publisher, serve, telemetry};
+use railbird_origin::{clock, demo, evidence, pass, publisher, serve, telemetry};
 
 /// Live sport from a venue table to the people who hold a pass.
 #[derive(Parser)]
@@ -50,6 +50,15 @@ enum Command {
     Pass {
         #[command(subcommand)]
         what: Pass,
+    },
+    /// Write a report of what happened to targets, nodes, pushes and edges, for a provider's support: a self-contained
+    /// HTML page, and a CSV of everything.
+    Evidence {
+        /// The origin's configuration.
+        #[arg(long, value_name = "FILE", default_value = "railbird.toml")]
+        config: PathBuf,
+        #[command(flatten)]
+        options: evidence::command::Options,
     },
 }
 
@@ -138,6 +147,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Pass { what: Pass::Issue(issue) } => {
             let config = Config::load(&issue.config)?;
             pass::issue(&config, &issue.email, &issue.channels, issue.days).await
+        }
+        Command::Evidence { config, options } => {
+            evidence::command::run(&Config::load(&config)?, &options, clock::now())
         }
     }
 }

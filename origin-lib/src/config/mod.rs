@@ -54,6 +54,10 @@ pub struct Config {
     pub secrets: Secrets,
     /// The local disk spool.
     pub spool: Spool,
+    /// What is kept of what happened to targets, nodes, pushes and edges.
+    pub evidence: Evidence,
+    /// Every secret that was resolved, so that no text that leaves the house has one in it.
+    pub known_secrets: Vec<Secret>,
 }
 
 /// `[event]`.
@@ -178,6 +182,13 @@ pub struct Secrets {
 pub struct Spool {
     /// How long objects stay on the local disk.
     pub keep: Duration,
+}
+
+/// `[evidence]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// For how many days it is kept.
+    pub keep_days: u32,
 }
 
 /// The configuration can't be used.

@@ -13,7 +13,7 @@ use toml::de::DeTable;
 
 use super::read::{At, Lookup, Problem, Reader, Table};
 use super::{
-    CHANNELS_MAX, Channel, Config, EDGES_MAX, EmbeddedEdge, Event, Feed, Node, Role, Secrets, Spool, Target,
+    CHANNELS_MAX, Channel, Config, EDGES_MAX, EmbeddedEdge, Event, Evidence, Feed, Node, Role, Secrets, Spool, Target,
 };
 
 const TITLE_LEN_MAX: usize = 200;
@@ -102,6 +102,9 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
     let spool_table = root.table("spool");
     let keep_s = spool_table.number("keep_s", 3600, 60..=2_592_000, "seconds");
     spool_table.end();
+    let evidence_table = root.table("evidence");
+    let keep_days = evidence_table.number("keep_days", 30, 1..=3650, "days");
+    evidence_table.end();
 
     let (mut ids, mut keys) = (Unique::default(), Unique::default());
     let mut channels = Vec::new();
@@ -148,6 +151,8 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
         embedded_edge,
         secrets: secrets?,
         spool: Spool { keep: Duration::from_secs(keep_s.value.unsigned_abs()) },
+        evidence: Evidence { keep_days: u32::try_from(keep_days.value).unwrap_or(30) },
+        known_secrets: reader.secrets(),
     })
 }
 

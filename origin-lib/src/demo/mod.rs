@@ -16,7 +16,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-use crate::config::{Channel, Config, EmbeddedEdge, Event, Feed, Node, Role, Secret, Secrets, Spool, Target};
+use crate::config::{self, Channel, Config, EmbeddedEdge, Event, Feed, Node, Role, Secret, Secrets, Spool, Target};
 use crate::store::server::{Credentials, NodeServer};
 use crate::{pass, publisher, serve};
 use control::{Ready, ReadyChannel};
@@ -273,6 +273,8 @@ fn configuration(
             admin: Some(random_secret()?),
         },
         spool: Spool { keep: Duration::from_secs(600) },
+        evidence: config::Evidence { keep_days: 30 },
+        known_secrets: Vec::new(),
     })
 }
 
