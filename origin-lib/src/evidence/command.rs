@@ -13,8 +13,12 @@ use super::csv::{Csv, subject};
 use super::html::{self, Head};
 use super::redact::Redact;
 use super::summary::{Period, Summary};
-use super::{Subject, period, read};
+use super::{Subject, read};
 use crate::config::Config;
+use crate::when;
+
+/// The longest period of one report, in days.
+const DAYS_MAX: u64 = 31;
 
 /// What to report on.
 #[derive(Args, Debug, Default)]
@@ -52,13 +56,13 @@ pub fn dir(config: &Config) -> PathBuf {
 
 /// Writes what was asked for, and says on standard output what it wrote.
 pub fn run(config: &Config, options: &Options, now: UtcMs) -> anyhow::Result<()> {
-    let from = period::time(&options.from, now).context("--from")?;
-    let to = period::time(&options.to, now).context("--to")?;
+    let from = when::time(&options.from, now).context("--from")?;
+    let to = when::time(&options.to, now).context("--to")?;
     anyhow::ensure!(from < to, "--from ({}) must lie before --to ({})", from.iso8601(), to.iso8601());
     anyhow::ensure!(
-        to.ms_since(from) <= period::DAYS_MAX * 86_400_000,
+        to.ms_since(from) <= DAYS_MAX * 86_400_000,
         "a report spans at most {} days: choose a later --from",
-        period::DAYS_MAX
+        DAYS_MAX
     );
     let dir = dir(config);
     anyhow::ensure!(dir.is_dir(), "{}: there is no evidence yet: has this origin run?", dir.display());

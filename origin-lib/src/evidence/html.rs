@@ -88,8 +88,16 @@ fn count(of: u64, one: &str, many: &str) -> String {
 
 /// A share in percent, never rounded up to a whole that it is not.
 fn percent(part: u64, whole: u64) -> String {
-    let hundredths = u128::from(part) * 10_000 / u128::from(whole.max(1));
-    format!("{}.{:02} %", hundredths / 100, hundredths % 100)
+    hundredths(u64::try_from(u128::from(part) * 10_000 / u128::from(whole.max(1))).unwrap_or(u64::MAX))
+}
+
+fn hundredths(of: u64) -> String {
+    format!("{}.{:02} %", of / 100, of % 100)
+}
+
+/// The share of the downtime in hundredths of a percent, rounded up: what is not nothing does not look like it.
+fn unavailable(ms: u64, whole: u64) -> u64 {
+    u64::try_from((u128::from(ms) * 10_000).div_ceil(u128::from(whole.max(1)))).unwrap_or(u64::MAX)
 }
 
 fn bytes(len: u64) -> String {
@@ -167,7 +175,7 @@ impl Page<'_> {
         }
         if head.unreadable > 0 {
             let lines = count(head.unreadable, "line", "lines");
-            self.add(format_args!(" {lines} of the origin’s log could not be read and are missing here."));
+            self.add(format_args!(" {lines} of the origin’s log could not be read, and count as nothing here."));
         }
         if self.summary.left_out > 0 {
             self.out.push_str(" There was more than one report holds: ask for one target, node, push or edge.");
@@ -236,9 +244,13 @@ impl Page<'_> {
             let _ = write!(
                 text,
                 " It was unavailable {}, for {} altogether ({} of the period).",
-                if outages == 1 { "once".to_string() } else { format!("{} times", number(outages)) },
+                match outages {
+                    1 => "once".to_string(),
+                    2 => "twice".to_string(),
+                    more => format!("{} times", number(more)),
+                },
                 span(Duration::from_millis(story.downtime_ms)),
-                percent(story.downtime_ms, whole),
+                hundredths(unavailable(story.downtime_ms, whole)),
             );
         }
         if let Some((at, minute)) = story.worst_minute() {
@@ -264,7 +276,10 @@ impl Page<'_> {
             (number(story.failed), format!("failed, {} without an answer", number(story.unanswered))),
             (number(outages), if outages == 1 { "outage".to_string() } else { "outages".to_string() }),
             (span(Duration::from_millis(story.downtime_ms)), "unavailable".to_string()),
-            (percent(whole.saturating_sub(story.downtime_ms), whole), "of the period available".to_string()),
+            (
+                hundredths(10_000_u64.saturating_sub(unavailable(story.downtime_ms, whole))),
+                "of the period available".to_string(),
+            ),
             (bytes(story.bytes), "transferred".to_string()),
         ];
         self.out.push_str("<ul class=\"tiles\">");
@@ -394,14 +409,14 @@ impl Page<'_> {
             return;
         }
         let caption = match story.failed > FAILURES_MAX as u64 {
-            true => format!("The first {FAILURES_MAX} of {} failed requests", number(story.failed)),
-            false => "Failed requests".to_string(),
+            true => format!("The first {FAILURES_MAX} of {} failed requests, spans in milliseconds", number(story.failed)),
+            false => "Failed requests, spans in milliseconds".to_string(),
         };
         self.table(
             &caption,
             &[
-                "Time (UTC)", "HTTP", "Error", "Address", "Request id", "#DNS ms", "#Connect ms", "#TLS ms",
-                "#First byte ms", "#Total ms", "Object",
+                "Time (UTC)", "HTTP", "Error", "Address", "Request id", "#DNS", "#Connect", "#TLS",
+                "#First byte", "#Total", "Object",
             ],
         );
         for entry in &story.failures {

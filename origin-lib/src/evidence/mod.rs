@@ -10,7 +10,6 @@ pub mod command;
 mod csv;
 mod html;
 mod line;
-mod period;
 mod plot;
 mod read;
 mod redact;

@@ -14,9 +14,9 @@ const RIGHT: f64 = 948.0;
 
 /// Top and height of the three panels.
 const STRIP: (f64, f64) = (4.0, 18.0);
-const TIMES: (f64, f64) = (40.0, 220.0);
-const FAILED: (f64, f64) = (288.0, 44.0);
-const HEIGHT: f64 = 356.0;
+const TIMES: (f64, f64) = (52.0, 220.0);
+const FAILED: (f64, f64) = (302.0, 44.0);
+const HEIGHT: f64 = 368.0;
 
 /// The shortest outage that can be seen.
 const OUTAGE_WIDTH_MIN: f64 = 2.0;

@@ -195,7 +195,7 @@ fn an_evening_becomes_a_report_and_a_table() {
         "Railbird origin “north”, event “Night of &lt;Champions&gt;”",
         "<h2>Target a</h2>",
         "bucket “live” at https://s3.cdn.example",
-        "It was unavailable 2 times, for 12 min 3",
+        "It was unavailable twice, for 12 min 3",
         "1 line of the origin’s log could not be read",
         "&lt;script&gt;alert(1)&lt;/script&gt; drained by the operator",
         "while the body was sent to https://cdn.example/x?[removed]",

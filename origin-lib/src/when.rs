@@ -1,9 +1,6 @@
-//! From when to when: what a person types for it.
+//! A time as a person types it on a command line.
 
 use railbird_core::time::UtcMs;
-
-/// The longest period of one report, in days.
-pub(super) const DAYS_MAX: u64 = 31;
 
 /// The text is no time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -11,12 +8,12 @@ pub(super) const DAYS_MAX: u64 = 31;
     "{text:?} is not a time: write 2026-11-21T18:45:00Z (UTC where no zone is given), a day as 2026-11-21, or how long ago \
      as 90s, 30m, 2h or 3d"
 )]
-pub(super) struct NotATime {
+pub struct NotATime {
     text: String,
 }
 
 /// Reads a time: ISO 8601, or how long before `now`.
-pub(super) fn time(text: &str, now: UtcMs) -> Result<UtcMs, NotATime> {
+pub fn time(text: &str, now: UtcMs) -> Result<UtcMs, NotATime> {
     ago(text, now).or_else(|| iso8601(text)).ok_or_else(|| NotATime { text: text.chars().take(40).collect() })
 }
 
