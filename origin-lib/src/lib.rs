@@ -17,7 +17,7 @@ mod http_server;
 pub mod ingest;
 pub mod pass;
 pub mod publisher;
-mod recorded;
+pub mod recorded;
 pub mod score;
 pub mod serve;
 pub mod spool;
