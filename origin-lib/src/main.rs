@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use railbird_origin::config::Config;
-use railbird_origin::{clock, demo, evidence, pass, publisher, serve, telemetry};
+use railbird_origin::{clock, demo, evidence, export, pass, publisher, serve, telemetry, verify};
 
 /// Live sport from a venue table to the people who hold a pass.
 #[derive(Parser)]
@@ -59,6 +59,22 @@ enum Command {
         config: PathBuf,
         #[command(flatten)]
         options: evidence::command::Options,
+    },
+    /// Check every object of the recordings against its hash, on the disk and at every target that acknowledged it.
+    Verify {
+        /// The origin's configuration.
+        #[arg(long, value_name = "FILE", default_value = "railbird.toml")]
+        config: PathBuf,
+        #[command(flatten)]
+        options: verify::command::Options,
+    },
+    /// Write a recording, or a part of it, as one MP4 without re-encoding.
+    Export {
+        /// The origin's configuration.
+        #[arg(long, value_name = "FILE", default_value = "railbird.toml")]
+        config: PathBuf,
+        #[command(flatten)]
+        options: export::command::Options,
     },
 }
 
@@ -150,6 +166,10 @@ async fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Evidence { config, options } => {
             evidence::command::run(&Config::load(&config)?, &options, clock::now())
+        }
+        Command::Verify { config, options } => verify::command::run(&Config::load(&config)?, &options).await,
+        Command::Export { config, options } => {
+            export::command::run(&Config::load(&config)?, &options, clock::now())
         }
     }
 }

@@ -55,7 +55,9 @@ pub fn gaps(reel: &Reel) -> Vec<Gap> {
     let mut gaps = Vec::new();
     let mut end: Option<MediaTime> = None;
     for n in reel.order() {
-        let (Some(segment), Some(object)) = (reel.segment(*n), reel.objects().get(*n as usize)) else { continue };
+        let (Some(segment), Some(object)) = (reel.segment(*n), reel.objects().get(*n as usize)) else {
+            continue;
+        };
         if let Some(from) = end.filter(|end| *end + GAP_MIN < segment.start) {
             add(&mut gaps, Gap { from, to: segment.start, why: "no feed came".into() });
         }

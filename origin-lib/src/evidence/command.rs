@@ -15,7 +15,7 @@ use super::redact::Redact;
 use super::summary::{Period, Summary};
 use super::{Subject, read};
 use crate::config::Config;
-use crate::when;
+use crate::{store, when};
 
 /// The longest period of one report, in days.
 const DAYS_MAX: u64 = 31;
@@ -138,8 +138,7 @@ fn place(config: &Config, subject: &Subject) -> Option<String> {
     match subject {
         Subject::Target(id) => {
             let target = config.targets.iter().find(|target| target.id == *id)?;
-            let at = target.endpoint.clone().unwrap_or_else(|| format!("AWS, region {}", target.region));
-            Some(format!("bucket “{}” at {at}", target.bucket))
+            Some(store::open(target).ok()?.place())
         }
         Subject::Node(id) => {
             let mut nodes = config.targets.iter().map(|target| &target.node);

@@ -171,14 +171,20 @@ impl Page<'_> {
              request that the origin made is counted; nothing is sampled.",
         );
         if let Some(csv) = &head.csv {
-            self.add(format_args!(" The file <span class=\"mono\">{}</span> has every one of them.", escape(csv)));
+            self.add(format_args!(
+                " The file <span class=\"mono\">{}</span> has every one of them.",
+                escape(csv)
+            ));
         }
         if head.unreadable > 0 {
             let lines = count(head.unreadable, "line", "lines");
-            self.add(format_args!(" {lines} of the origin’s log could not be read, and count as nothing here."));
+            self.add(format_args!(
+                " {lines} of the origin’s log could not be read, and count as nothing here."
+            ));
         }
         if self.summary.left_out > 0 {
-            self.out.push_str(" There was more than one report holds: ask for one target, node, push or edge.");
+            self.out
+                .push_str(" There was more than one report holds: ask for one target, node, push or edge.");
         }
         self.out.push_str("</p>\n");
         if self.summary.stories.is_empty() {
@@ -263,7 +269,8 @@ impl Page<'_> {
             );
         }
         if story.slow > 0 {
-            let _ = write!(text, " {} succeeded later than we need.", count(story.slow, "request", "requests"));
+            let _ =
+                write!(text, " {} succeeded later than we need.", count(story.slow, "request", "requests"));
         }
         text
     }
@@ -409,14 +416,26 @@ impl Page<'_> {
             return;
         }
         let caption = match story.failed > FAILURES_MAX as u64 {
-            true => format!("The first {FAILURES_MAX} of {} failed requests, spans in milliseconds", number(story.failed)),
+            true => format!(
+                "The first {FAILURES_MAX} of {} failed requests, spans in milliseconds",
+                number(story.failed)
+            ),
             false => "Failed requests, spans in milliseconds".to_string(),
         };
         self.table(
             &caption,
             &[
-                "Time (UTC)", "HTTP", "Error", "Address", "Request id", "#DNS", "#Connect", "#TLS",
-                "#First byte", "#Total", "Object",
+                "Time (UTC)",
+                "HTTP",
+                "Error",
+                "Address",
+                "Request id",
+                "#DNS",
+                "#Connect",
+                "#TLS",
+                "#First byte",
+                "#Total",
+                "Object",
             ],
         );
         for entry in &story.failures {

@@ -148,7 +148,11 @@ impl Plot<'_> {
         let low = done().filter_map(|column| column.percentile(50)).min();
         let high = done().map(|column| column.max).max();
         let (Some(low), Some(high)) = (low, high) else {
-            self.text("empty", ((LEFT + RIGHT) / 2.0, TIMES.0 + TIMES.1 / 2.0), "No request succeeded in this period.");
+            self.text(
+                "empty",
+                ((LEFT + RIGHT) / 2.0, TIMES.0 + TIMES.1 / 2.0),
+                "No request succeeded in this period.",
+            );
             return;
         };
         let low = log_ms(low).floor().clamp(0.0, 5.0);

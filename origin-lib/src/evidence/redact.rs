@@ -38,7 +38,8 @@ impl Redact {
         while let Some(at) = rest.find("://") {
             let (before, after) = rest.split_at(at + 3);
             urls.push_str(before);
-            let end = after.find(|c: char| c.is_whitespace() || "\"'`<>()".contains(c)).unwrap_or(after.len());
+            let end =
+                after.find(|c: char| c.is_whitespace() || "\"'`<>()".contains(c)).unwrap_or(after.len());
             let (url, after) = after.split_at(end);
             urls.push_str(&plain(url));
             rest = after;
@@ -67,8 +68,14 @@ mod tests {
         for (text, out) in [
             ("nothing to see", "nothing to see"),
             ("key hunter2 and hunter2-long, abc", "key [removed] and [removed], abc"),
-            ("GET https://user:pass@cdn.example/a/b?sig=x&y=z: 403", "GET https://cdn.example/a/b?[removed] 403"),
-            ("at \"http://a.example?t=1\" and rtmp://b.example/live", "at \"http://a.example?[removed]\" and rtmp://b.example/live"),
+            (
+                "GET https://user:pass@cdn.example/a/b?sig=x&y=z: 403",
+                "GET https://cdn.example/a/b?[removed] 403",
+            ),
+            (
+                "at \"http://a.example?t=1\" and rtmp://b.example/live",
+                "at \"http://a.example?[removed]\" and rtmp://b.example/live",
+            ),
             ("://", "://"),
         ] {
             assert_eq!(redact.text(text), out);

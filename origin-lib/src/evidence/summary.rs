@@ -28,8 +28,10 @@ const OUTAGE_ADDRESSES_MAX: usize = 8;
 const COLUMNS_MAX: u64 = 240;
 
 /// How wide a column may be, in milliseconds.
-const COLUMN_MS: [u64; 12] =
-    [1000, 5000, 10_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_000, 7_200_000, 21_600_000];
+const COLUMN_MS: [u64; 12] = [
+    1000, 5000, 10_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_000, 7_200_000,
+    21_600_000,
+];
 
 /// Bins of a column's times: sixteen to a power of ten, from a millisecond on.
 const BINS_A_DECADE: f64 = 16.0;
@@ -302,10 +304,10 @@ impl Summary {
             return;
         }
         let columns = self.period.columns();
-        let story = self.stories.entry(entry.subject.clone()).or_insert_with(|| Story {
-            columns: vec![Column::default(); columns],
-            ..Story::default()
-        });
+        let story = self
+            .stories
+            .entry(entry.subject.clone())
+            .or_insert_with(|| Story { columns: vec![Column::default(); columns], ..Story::default() });
         story.add(entry, &self.period);
     }
 

@@ -52,9 +52,15 @@ fn an_entry_is_a_line_that_can_be_read_back() {
         done(AT),
         failed(AT, "it broke"),
         entry(AT, What::Up),
-        Entry { subject: Subject::Edge("live.example.org".into()), ..entry(AT, What::Down { reason: "r".into() }) },
+        Entry {
+            subject: Subject::Edge("live.example.org".into()),
+            ..entry(AT, What::Down { reason: "r".into() })
+        },
         Entry { subject: Subject::Node("n".parse().unwrap()), trace: Some(whole), ..entry(AT, What::Slow) },
-        Entry { subject: Subject::Push("p".parse().unwrap()), ..entry(AT, What::Changed { text: "t".into() }) },
+        Entry {
+            subject: Subject::Push("p".parse().unwrap()),
+            ..entry(AT, What::Changed { text: "t".into() })
+        },
     ] {
         let line = serde_json::to_string(&entry).unwrap();
         assert_eq!(serde_json::from_str::<Entry>(&line).unwrap(), entry, "{line}");
@@ -82,11 +88,18 @@ fn evening(dir: &Path) {
     push(&entry(AT, What::Up));
     for s in 0..7200 {
         let at = AT.plus_ms(s * 1000 + random(300));
-        let (dead, sick) = ((3000..3720).contains(&s) || (5400..5445).contains(&s), (2900..3000).contains(&s));
+        let (dead, sick) =
+            ((3000..3720).contains(&s) || (5400..5445).contains(&s), (2900..3000).contains(&s));
         match s {
-            3003 | 5402 => push(&entry(at, What::Down { reason: "3 puts in a row failed: the connection was reset".into() })),
+            3003 | 5402 => push(&entry(
+                at,
+                What::Down { reason: "3 puts in a row failed: the connection was reset".into() },
+            )),
             3720 | 5445 => push(&entry(at, What::Up)),
-            4000 => push(&entry(at, What::Changed { text: "<script>alert(1)</script> drained by the operator".into() })),
+            4000 => push(&entry(
+                at,
+                What::Changed { text: "<script>alert(1)</script> drained by the operator".into() },
+            )),
             _ => {}
         }
         let object = Some(format!("table-1/source/{}-40.m4s", 897_585_960 + s));
@@ -94,12 +107,21 @@ fn evening(dir: &Path) {
         let failure = match (dead, random(if sick { 3 } else { 400 })) {
             (true, _) if s % 5 > 0 => continue,
             (true, 0..200) => Some(("unreachable", "connecting took longer than 5 s", None)),
-            (true, _) => Some(("retry", "connection reset by peer while the body was sent to https://u:hunter2@cdn.example/x?sig=1", None)),
-            (false, 0) => Some(("slow-down", "503 Slow Down: \"Reduce your request rate.\" & <b>hunter2</b>", Some(503))),
+            (true, _) => Some((
+                "retry",
+                "connection reset by peer while the body was sent to https://u:hunter2@cdn.example/x?sig=1",
+                None,
+            )),
+            (false, 0) => Some((
+                "slow-down",
+                "503 Slow Down: \"Reduce your request rate.\" & <b>hunter2</b>",
+                Some(503),
+            )),
             (false, _) => None,
         };
         let slower = if sick { 900_000 } else { 1 };
-        let total = Duration::from_micros(38_000 + random(30_000) + random(60) * random(60) * 30 + random(slower));
+        let total =
+            Duration::from_micros(38_000 + random(30_000) + random(60) * random(60) * 30 + random(slower));
         let id = Some(format!("{:016X}", random(u64::MAX)));
         match failure {
             Some((class, text, status)) => push(&Entry {
@@ -167,7 +189,9 @@ fn config(dir: &Path) -> crate::config::Config {
         master = { env = "KEY" }
         origin = { env = "KEY" }
     "#;
-    let env = |name: &str| Some(if name == "HUNTER" { "hunter2x".into() } else { format!("0123456789abcdef-{name}") });
+    let env = |name: &str| {
+        Some(if name == "HUNTER" { "hunter2x".into() } else { format!("0123456789abcdef-{name}") })
+    };
     crate::config::Config::parse(text, &dir.join("railbird.toml"), &env).unwrap()
 }
 
@@ -194,7 +218,7 @@ fn an_evening_becomes_a_report_and_a_table() {
         "What we saw of targets, nodes, pushes and edges",
         "Railbird origin “north”, event “Night of &lt;Champions&gt;”",
         "<h2>Target a</h2>",
-        "bucket “live” at https://s3.cdn.example",
+        "bucket &quot;live&quot; at https://s3.cdn.example",
         "It was unavailable twice, for 12 min 3",
         "1 line of the origin’s log could not be read",
         "&lt;script&gt;alert(1)&lt;/script&gt; drained by the operator",
@@ -220,7 +244,8 @@ fn a_report_can_be_of_one_subject_and_what_makes_none_is_said() {
     let config = config(dir.path());
     let out = dir.path().join("out.html");
     let run = |options: command::Options| {
-        let options = command::Options { out: Some(out.clone()), from: "10m".into(), to: "0s".into(), ..options };
+        let options =
+            command::Options { out: Some(out.clone()), from: "10m".into(), to: "0s".into(), ..options };
         command::run(&config, &options, AT.plus_ms(600_000)).map_err(|error| format!("{error:#}"))
     };
     assert!(run(command::Options::default()).unwrap_err().contains("there is no evidence yet"));

@@ -260,12 +260,16 @@ mod tests {
     #[test]
     fn old_days_are_removed_and_other_files_are_not() {
         let dir = tempfile::tempdir().unwrap();
-        for name in ["2026-10-20.jsonl", "2026-10-20-2.jsonl", "2026-10-21.jsonl", "notes.jsonl", "2020-01-01.txt"] {
+        for name in
+            ["2026-10-20.jsonl", "2026-10-20-2.jsonl", "2026-10-21.jsonl", "notes.jsonl", "2020-01-01.txt"]
+        {
             fs::write(dir.path().join(name), "x").unwrap();
         }
         writer(dir.path(), 500).sweep(AT);
-        let mut left: Vec<_> =
-            fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        let mut left: Vec<_> = fs::read_dir(dir.path())
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
         left.sort();
         assert_eq!(left, ["2020-01-01.txt", "2026-10-21.jsonl", "notes.jsonl"]);
     }

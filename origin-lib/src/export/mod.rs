@@ -3,6 +3,7 @@
 //! Two passes over the segments, each of which reads, checks and decrypts one at a time: the first makes the tables, the
 //! second writes the media behind them. A segment that can't be used is a gap, as one that was never recorded.
 
+pub mod command;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -154,7 +155,8 @@ impl Reader<'_> {
     fn load(&mut self, init: u32) -> Result<(), String> {
         if !self.inits.contains_key(&init) {
             let bytes = self.object(init).map_err(|why| format!("its init segment can't be used: {why}"))?;
-            let tracks = read::init(&bytes).map_err(|error| format!("its init segment can't be used: {error}"))?;
+            let tracks =
+                read::init(&bytes).map_err(|error| format!("its init segment can't be used: {error}"))?;
             if self.inits.len() >= INITS_MAX {
                 self.inits.clear();
             }

@@ -207,9 +207,14 @@ fn gaps_of_the_journal_are_reported() {
     recorded.reel.apply(lost(n + 1, end + two)).unwrap();
     recorded.reel.apply(lost(n + 2, end + two + two + two)).unwrap();
     let gaps = recorded::gaps(&recorded.reel);
-    let whole: Vec<_> = gaps.iter().map(|gap| ((gap.from - end).ms(), (gap.to - end).ms(), gap.why.as_str())).collect();
+    let whole: Vec<_> =
+        gaps.iter().map(|gap| ((gap.from - end).ms(), (gap.to - end).ms(), gap.why.as_str())).collect();
     assert_eq!(
         whole,
-        [(0, 4000, "the disk did not take it"), (4000, 6000, "no feed came"), (6000, 8000, "the disk did not take it")]
+        [
+            (0, 4000, "the disk did not take it"),
+            (4000, 6000, "no feed came"),
+            (6000, 8000, "the disk did not take it")
+        ]
     );
 }

@@ -1,6 +1,7 @@
 //! `railbird verify`: is every object of a recording what was recorded, on the disk and at every target that
 //! acknowledged it?
 
+pub mod command;
 #[cfg(test)]
 mod tests;
 
@@ -178,12 +179,7 @@ fn wanted(reel: &Reel, object: &railbird_core::recording::Object) -> Option<Want
 }
 
 /// Looks at every wanted object, a few at a time.
-async fn check<F>(
-    place: String,
-    wanted: Vec<Wanted>,
-    pending: u64,
-    read: impl Fn(Wanted) -> F,
-) -> Tally
+async fn check<F>(place: String, wanted: Vec<Wanted>, pending: u64, read: impl Fn(Wanted) -> F) -> Tally
 where
     F: Future<Output = (String, Found)> + Send + 'static,
 {
@@ -229,7 +225,9 @@ async fn at_target(place: Arc<dyn Place>, wanted: Wanted) -> (String, Found) {
     let len_max = usize::try_from(wanted.len).unwrap_or(usize::MAX).saturating_add(1);
     let found = match place.read(&wanted.name, len_max).await {
         Ok(None) => Found::Missing,
-        Ok(Some(bytes)) if bytes.len() as u64 == wanted.len && Hash::of(&bytes) == wanted.sha256 => Found::Good,
+        Ok(Some(bytes)) if bytes.len() as u64 == wanted.len && Hash::of(&bytes) == wanted.sha256 => {
+            Found::Good
+        }
         Ok(Some(_)) => Found::Wrong,
         Err(why) => Found::Unknown(why),
     };
@@ -257,7 +255,8 @@ impl fmt::Display for Report {
         };
         row(f, ["place", "good", "missing", "wrong", "unknown", "pending"])?;
         for tally in &self.places {
-            let counts = [tally.good, tally.missing.count, tally.wrong.count, tally.unknown.count, tally.pending];
+            let counts =
+                [tally.good, tally.missing.count, tally.wrong.count, tally.unknown.count, tally.pending];
             let [good, missing, wrong, unknown, pending] = counts.map(|count| count.to_string());
             row(f, [&tally.place, &good, &missing, &wrong, &unknown, &pending])?;
         }

@@ -53,7 +53,8 @@ async fn a_whole_recording_is_sound() {
 async fn what_is_missing_wrong_or_not_to_be_read_is_named() {
     let mut recorded = Recorded::new(2);
     let (target, mut kept) = mirrored(&mut recorded);
-    let names: Vec<String> = recorded.reel.objects().iter().map(|object| recorded.reel.name(object)).collect();
+    let names: Vec<String> =
+        recorded.reel.objects().iter().map(|object| recorded.reel.name(object)).collect();
     fs::remove_file(recorded.path(3)).unwrap();
     fs::write(recorded.path(4), b"short").unwrap();
     kept.remove(&names[5]);

@@ -22,7 +22,9 @@ pub const SAMPLES_MAX: usize = 50_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MovieError {
     /// One sample would last longer than 32 bits can say.
-    #[error("it has a gap of more than ten hours: export what is before it and what is after it, with --from and --to")]
+    #[error(
+        "it has a gap of more than ten hours: export what is before it and what is after it, with --from and --to"
+    )]
     Gap,
     /// More samples than there may be.
     #[error("it has more than {SAMPLES_MAX} samples: export it in parts, with --from and --to")]

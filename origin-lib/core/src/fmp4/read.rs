@@ -87,7 +87,8 @@ pub fn init(bytes: &[u8]) -> Result<Vec<Track>, ReadError> {
             skip(&mut trex, 4)?;
             let id = u32(&mut trex)?;
             skip(&mut trex, 4)?;
-            let defaults = Defaults { duration: u32(&mut trex)?, size: u32(&mut trex)?, flags: u32(&mut trex)? };
+            let defaults =
+                Defaults { duration: u32(&mut trex)?, size: u32(&mut trex)?, flags: u32(&mut trex)? };
             tracks.iter_mut().filter(|track| track.id == id).for_each(|track| track.defaults = defaults);
         }
     }
@@ -209,7 +210,8 @@ fn run(
     let first = if flags & 4 != 0 { Some(u32(&mut trun)?) } else { None };
     // A row may have no column at all: what says how many rows there are has been checked above.
     for n in 0..count {
-        let mut column = |flag: u32, default: u32| if flags & flag != 0 { u32(&mut trun) } else { Ok(default) };
+        let mut column =
+            |flag: u32, default: u32| if flags & flag != 0 { u32(&mut trun) } else { Ok(default) };
         let duration = column(0x100, defaults.duration)?;
         let size = column(0x200, defaults.size)? as usize;
         let default = first.filter(|_| n == 0).unwrap_or(defaults.flags);
