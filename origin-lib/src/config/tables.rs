@@ -11,6 +11,8 @@ use railbird_core::keys::SECRET_LEN_MIN;
 use railbird_core::state::{NODES_MAX, SEGMENTS_MAX};
 use toml::de::DeTable;
 
+use crate::evidence::KEEP_DAYS;
+
 use super::read::{At, Lookup, Problem, Reader, Table};
 use super::{
     CHANNELS_MAX, Channel, Config, EDGES_MAX, EmbeddedEdge, Event, Evidence, Feed, Node, Role, Secrets, Spool, Target,
@@ -103,7 +105,7 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
     let keep_s = spool_table.number("keep_s", 3600, 60..=2_592_000, "seconds");
     spool_table.end();
     let evidence_table = root.table("evidence");
-    let keep_days = evidence_table.number("keep_days", 30, 1..=3650, "days");
+    let keep_days = evidence_table.number("keep_days", i64::from(KEEP_DAYS), 1..=3650, "days");
     evidence_table.end();
 
     let (mut ids, mut keys) = (Unique::default(), Unique::default());
@@ -151,7 +153,7 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
         embedded_edge,
         secrets: secrets?,
         spool: Spool { keep: Duration::from_secs(keep_s.value.unsigned_abs()) },
-        evidence: Evidence { keep_days: u32::try_from(keep_days.value).unwrap_or(30) },
+        evidence: Evidence { keep_days: u32::try_from(keep_days.value).unwrap_or(KEEP_DAYS) },
         known_secrets: reader.secrets(),
     })
 }

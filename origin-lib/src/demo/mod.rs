@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 
 use crate::config::{self, Channel, Config, EmbeddedEdge, Event, Feed, Node, Role, Secret, Secrets, Spool, Target};
 use crate::store::server::{Credentials, NodeServer};
-use crate::{pass, publisher, serve};
+use crate::{evidence, pass, publisher, serve};
 use control::{Ready, ReadyChannel};
 
 const EMAIL: &str = "demo@railbird.test";
@@ -273,7 +273,7 @@ fn configuration(
             admin: Some(random_secret()?),
         },
         spool: Spool { keep: Duration::from_secs(600) },
-        evidence: config::Evidence { keep_days: 30 },
+        evidence: config::Evidence { keep_days: evidence::KEEP_DAYS },
         known_secrets: Vec::new(),
     })
 }

@@ -168,7 +168,7 @@ impl Page<'_> {
         ));
         self.out.push_str(
             "<p class=\"soft\">All times are UTC by the clock of the origin’s machine, and mark the end of a request. Every \
-             request that the origin made is counted; nothing is sampled.",
+             request that the origin recorded is counted; nothing is sampled.",
         );
         if let Some(csv) = &head.csv {
             self.add(format_args!(
@@ -178,9 +178,7 @@ impl Page<'_> {
         }
         if head.unreadable > 0 {
             let lines = count(head.unreadable, "line", "lines");
-            self.add(format_args!(
-                " {lines} of the origin’s log could not be read, and count as nothing here."
-            ));
+            self.add(format_args!(" {lines} of the origin’s log could not be read."));
         }
         if self.summary.left_out > 0 {
             self.out

@@ -36,6 +36,9 @@ pub use write::{DAY_FILES_MAX, FILE_LEN_MAX};
 /// How many entries may wait for the disk.
 pub const WAITING_MAX: usize = 4096;
 
+/// For how many days evidence is kept where nothing else is said.
+pub const KEEP_DAYS: u32 = 30;
+
 /// Whom an entry is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -112,8 +115,13 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// Starts the writer below `dir`, which keeps [`KEEP_DAYS`].
+    pub fn start(dir: &Path) -> io::Result<Evidence> {
+        Evidence::keeping(dir, KEEP_DAYS)
+    }
+
     /// Starts the writer below `dir`. Days that are over for more than `keep_days` are removed.
-    pub fn start(dir: &Path, keep_days: u32) -> io::Result<Evidence> {
+    pub fn keeping(dir: &Path, keep_days: u32) -> io::Result<Evidence> {
         fs::create_dir_all(dir)?;
         let (sender, receiver) = sync_channel(WAITING_MAX);
         let (dir, dropped) = (dir.to_path_buf(), Counter::default());

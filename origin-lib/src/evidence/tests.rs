@@ -288,7 +288,7 @@ fn an_outage_that_began_the_day_before_counts_from_the_period_s_begin() {
 #[test]
 fn how_many_were_dropped_is_a_figure() {
     let dir = tempfile::tempdir().unwrap();
-    let evidence = Evidence::start(&dir.path().join("evidence"), 30).unwrap();
+    let evidence = Evidence::start(&dir.path().join("evidence")).unwrap();
     let mut registry = Registry::with_prefix("railbird");
     evidence.register(&mut registry);
     assert_eq!(evidence.dropped(), 0);

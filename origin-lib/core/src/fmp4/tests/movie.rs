@@ -68,7 +68,7 @@ fn found(bytes: &[u8], trak: &Trak) -> Vec<Found> {
     let offsets_of_time: Vec<i64> = match &stbl.ctts {
         Some(ctts) => {
             let runs = ctts.entries.iter();
-            runs.flat_map(|run| vec![i64::from(run.sample_offset); run.sample_count as usize]).collect()
+            runs.flat_map(|run| vec![run.sample_offset; run.sample_count as usize]).collect()
         }
         None => vec![0; sizes.len()],
     };
@@ -268,7 +268,7 @@ proptest! {
             for (seen, sent) in seen.iter().zip(&sent) {
                 prop_assert_eq!(&seen.data[..], &sent.data[..]);
                 prop_assert_eq!(seen.key, sent.key);
-                let real = sent.dts.rescale(hz) - cuts[0].video[0].dts.rescale(hz).max(0);
+                let real = sent.dts.rescale(hz) - cuts[0].video[0].dts.rescale(hz);
                 let first = of(&cuts[0])[0].dts.rescale(hz) - cuts[0].video[0].dts.rescale(hz);
                 prop_assert!((seen.dts + first).abs_diff(real) <= layout::GRID_MS_MAX * u64::from(hz) / 1000);
             }
