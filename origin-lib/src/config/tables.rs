@@ -15,7 +15,8 @@ use crate::evidence::KEEP_DAYS;
 
 use super::read::{At, Lookup, Problem, Reader, Table};
 use super::{
-    CHANNELS_MAX, Channel, Config, EDGES_MAX, EmbeddedEdge, Event, Evidence, Feed, Node, Role, Secrets, Spool, Target,
+    CHANNELS_MAX, Channel, Config, EDGES_MAX, EmbeddedEdge, Event, Evidence, Feed, Node, Role, Secrets,
+    Spool, Target,
 };
 
 const TITLE_LEN_MAX: usize = 200;

@@ -16,7 +16,9 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-use crate::config::{self, Channel, Config, EmbeddedEdge, Event, Feed, Node, Role, Secret, Secrets, Spool, Target};
+use crate::config::{
+    self, Channel, Config, EmbeddedEdge, Event, Feed, Node, Role, Secret, Secrets, Spool, Target,
+};
 use crate::store::server::{Credentials, NodeServer};
 use crate::{evidence, pass, publisher, serve};
 use control::{Ready, ReadyChannel};
