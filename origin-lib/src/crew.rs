@@ -57,14 +57,17 @@ pub async fn ask(config: &Config, ask: Ask) -> anyhow::Result<()> {
     match ask {
         Ask::Targets => print_targets(&answer),
         Ask::Add(_) => println!("added: `railbird target list` shows how it is doing"),
-        Ask::Drain(id) => println!("{id} gets nothing new; once viewers have left, `railbird target remove {id}`"),
+        Ask::Drain(id) => {
+            println!("{id} gets nothing new; once viewers have left, `railbird target remove {id}`")
+        }
         Ask::Remove(id) => println!("{id} is removed"),
         Ask::End(channel) => {
             let recording = answer["recording"].as_str().unwrap_or_default();
             println!("{channel} has ended; its replay is {recording}");
         }
         Ask::Reload => {
-            let done: Vec<&str> = answer["done"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            let done: Vec<&str> =
+                answer["done"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
             println!("{}", if done.is_empty() { "nothing has changed".to_string() } else { done.join("\n") });
         }
     }

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
 use anyhow::Context;
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use railbird_origin::config::Config;
 use railbird_origin::crew::{self, Ask, NewTarget};
-use railbird_origin::{demo, pass, publisher, serve, telemetry};
+use railbird_origin::{clock, demo, evidence, export, pass, publisher, serve, telemetry, verify};
 
 /// Live sport from a venue table to the people who hold a pass.
 #[derive(Parser)]
@@ -74,6 +74,31 @@ enum Command {
     Pass {
         #[command(subcommand)]
         what: Pass,
+    },
+    /// Write a report of what happened to targets, nodes, pushes and edges, for a provider's support: a self-contained
+    /// HTML page, and a CSV of everything.
+    Evidence {
+        /// The origin's configuration.
+        #[arg(long, value_name = "FILE", default_value = "railbird.toml")]
+        config: PathBuf,
+        #[command(flatten)]
+        options: evidence::command::Options,
+    },
+    /// Check every object of the recordings against its hash, on the disk and at every target that acknowledged it.
+    Verify {
+        /// The origin's configuration.
+        #[arg(long, value_name = "FILE", default_value = "railbird.toml")]
+        config: PathBuf,
+        #[command(flatten)]
+        options: verify::command::Options,
+    },
+    /// Write a recording, or a part of it, as one MP4 without re-encoding.
+    Export {
+        /// The origin's configuration.
+        #[arg(long, value_name = "FILE", default_value = "railbird.toml")]
+        config: PathBuf,
+        #[command(flatten)]
+        options: export::command::Options,
     },
 }
 
@@ -213,6 +238,13 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Pass { what: Pass::Issue(issue) } => {
             let config = Config::load(&issue.config)?;
             pass::issue(&config, &issue.email, &issue.channels, issue.days).await
+        }
+        Command::Evidence { config, options } => {
+            evidence::command::run(&Config::load(&config)?, &options, clock::now())
+        }
+        Command::Verify { config, options } => verify::command::run(&Config::load(&config)?, &options).await,
+        Command::Export { config, options } => {
+            export::command::run(&Config::load(&config)?, &options, clock::now())
         }
     }
 }

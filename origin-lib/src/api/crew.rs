@@ -83,17 +83,21 @@ impl Crew {
         }
         let path = self.0.path.clone();
         let read = tokio::task::spawn_blocking(move || Config::load(&path)).await;
-        let config = read.map_err(|error| wrong(error.to_string()))?.map_err(|error| wrong(error.to_string()))?;
+        let config =
+            read.map_err(|error| wrong(error.to_string()))?.map_err(|error| wrong(error.to_string()))?;
         let mut done = self.0.targets.reload(&config.targets).await?;
         if Fixed::of(&config) != self.0.fixed {
-            done.push("channels, the event, edges or listeners differ: only a restart takes these over".into());
+            done.push(
+                "channels, the event, edges or listeners differ: only a restart takes these over".into(),
+            );
         }
         Ok(done)
     }
 
     async fn end(&self, channel: ChannelId) -> Result<RecordingId, ApiError> {
         let (answer, ended) = oneshot::channel();
-        let stopping = || ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the origin is stopping");
+        let stopping =
+            || ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the origin is stopping");
         self.0.desk.send(Message::End(channel, answer)).await.map_err(|_| stopping())?;
         let none = || {
             let text = "the channel is unknown, or records nothing at the moment: GET /v1/channels lists the channels";
@@ -192,7 +196,8 @@ async fn end(
 ) -> Result<Response, ApiError> {
     crew.check(&method, &uri, &headers, &body)?;
     let channel = channel.parse::<ChannelId>();
-    let channel = channel.map_err(|error| ApiError::new(StatusCode::NOT_FOUND, "no-such-channel", error.to_string()))?;
+    let channel = channel
+        .map_err(|error| ApiError::new(StatusCode::NOT_FOUND, "no-such-channel", error.to_string()))?;
     let recording = crew.end(channel).await?;
     Ok(Json(json!({ "recording": recording })).into_response())
 }

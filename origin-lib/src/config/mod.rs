@@ -60,6 +60,10 @@ pub struct Config {
     pub spool: Spool,
     /// Recordings.
     pub recording: Recording,
+    /// What is kept of what happened to targets, nodes, pushes and edges.
+    pub evidence: Evidence,
+    /// Every secret that was resolved, so that no text that leaves the house has one in it.
+    pub known_secrets: Vec<Secret>,
 }
 
 /// `[event]`.
@@ -298,6 +302,13 @@ impl Default for Spool {
     fn default() -> Spool {
         Spool { reserve_bytes: 2048 << 20 }
     }
+}
+
+/// `[evidence]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// For how many days it is kept.
+    pub keep_days: u32,
 }
 
 /// The configuration can't be used.

@@ -47,11 +47,12 @@ pub(super) struct Reader<'a> {
     dir: &'a Path,
     env: Lookup<'a>,
     problems: RefCell<Vec<Problem>>,
+    secrets: RefCell<Vec<Secret>>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(text: &'a str, dir: &'a Path, env: Lookup<'a>) -> Reader<'a> {
-        Reader { text, dir, env, problems: RefCell::default() }
+        Reader { text, dir, env, problems: RefCell::default(), secrets: RefCell::default() }
     }
 
     /// Notes a problem of `key` that stands at `span`.
@@ -70,6 +71,11 @@ impl<'a> Reader<'a> {
         let mut problems = self.problems.into_inner();
         problems.sort_by_key(|problem| (problem.line, problem.column));
         problems
+    }
+
+    /// Every secret that was resolved so far.
+    pub(super) fn secrets(&self) -> Vec<Secret> {
+        self.secrets.borrow().clone()
     }
 
     /// A path in the file is relative to the file.
@@ -313,7 +319,10 @@ impl<'d, 'r> Table<'d, 'r> {
             }
         });
         match long_enough {
-            Ok(secret) => Some(at.map(|_| secret)),
+            Ok(secret) => {
+                self.reader.secrets.borrow_mut().push(secret.clone());
+                Some(at.map(|_| secret))
+            }
             Err(text) => {
                 self.reader.problem(&at.key, at.span, text);
                 None

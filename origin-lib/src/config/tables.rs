@@ -11,10 +11,12 @@ use railbird_core::keys::SECRET_LEN_MIN;
 use railbird_core::state::{NODES_MAX, SEGMENTS_MAX};
 use toml::de::DeTable;
 
+use crate::evidence::KEEP_DAYS;
+
 use super::read::{At, Lookup, Problem, Reader, Table};
 use super::{
-    CHANNELS_MAX, Channel, Config, EDGES_MAX, EmbeddedEdge, Event, Feed, Recording, Role, Secrets, Spool,
-    target,
+    CHANNELS_MAX, Channel, Config, EDGES_MAX, EmbeddedEdge, Event, Evidence, Feed, Recording, Role, Secrets,
+    Spool, target,
 };
 
 const TITLE_LEN_MAX: usize = 200;
@@ -120,6 +122,9 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
     let reserve_mb = spool_table.number("reserve_mb", 2048, 16..=16_777_216, "MiB").value.unsigned_abs();
     spool_table.end();
     let recording = recording(root.table("recording"));
+    let evidence_table = root.table("evidence");
+    let keep_days = evidence_table.number("keep_days", i64::from(KEEP_DAYS), 1..=3650, "days");
+    evidence_table.end();
 
     let (mut ids, mut keys) = (Unique::default(), Unique::default());
     let mut channels = Vec::new();
@@ -166,6 +171,8 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
         secrets: secrets?,
         spool: Spool { reserve_bytes: reserve_mb << 20 },
         recording,
+        evidence: Evidence { keep_days: u32::try_from(keep_days.value).unwrap_or(KEEP_DAYS) },
+        known_secrets: reader.secrets(),
     })
 }
 
@@ -223,7 +230,8 @@ pub(super) fn id<T: std::str::FromStr<Err: Display>>(table: &Table<'_, '_>) -> O
 
 fn recording(table: Table<'_, '_>) -> Recording {
     let some = |value: u64| (value > 0).then_some(value);
-    let number = |name, default, most, unit| some(table.number(name, default, 0..=most, unit).value.unsigned_abs());
+    let number =
+        |name, default, most, unit| some(table.number(name, default, 0..=most, unit).value.unsigned_abs());
     let keep_days = number("keep_days", 30, 36_500, "days");
     let keep_gb = number("keep_gb", 0, 1 << 20, "GiB");
     let end_after_s = number("end_after_s", 7200, 604_800, "seconds");

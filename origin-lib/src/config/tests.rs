@@ -76,6 +76,7 @@ fn the_example_is_valid_and_has_every_key() {
         "[embedded_edge]",
         "[spool]",
         "[recording]",
+        "[evidence]",
     ] {
         let broken = EXAMPLE.replacen(&format!("\n{header}\n"), &format!("\n{header}\nstrange = 1\n"), 1);
         let problems = parse(&broken).unwrap_err();

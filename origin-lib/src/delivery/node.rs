@@ -116,7 +116,11 @@ impl Reader {
             let wanted = suspect.clone().unwrap_or_else(|| written.clone());
             let back = self.read(&wanted.object, whole).await;
             if whole {
-                suspect = back.result.as_ref().is_err_and(|wrong| wrong.class == WRONG_BYTES).then(|| wanted.clone());
+                suspect = back
+                    .result
+                    .as_ref()
+                    .is_err_and(|wrong| wrong.class == WRONG_BYTES)
+                    .then(|| wanted.clone());
             }
             if let (Ok(()), Some(ttfb)) = (&back.result, back.trace.first_byte) {
                 if ttfbs.len() >= TTFBS_KEPT {
@@ -165,7 +169,8 @@ impl Reader {
 
     fn record(&self, what: Option<What>, object: Option<&ObjectRef>, len: u64, trace: Option<Trace>) {
         if let (Some(evidence), Some(what)) = (&self.evidence, what) {
-            let (subject, object) = (Subject::Node(self.node.id.clone()), object.map(|object| object.name.clone()));
+            let (subject, object) =
+                (Subject::Node(self.node.id.clone()), object.map(|object| object.name.clone()));
             evidence.record(Entry { at: clock::now(), subject, what, object, len, trace });
         }
     }
@@ -188,7 +193,8 @@ impl Reader {
         len: &mut u64,
     ) -> Result<(), Wrong> {
         let deadline = self.limits.check_deadline;
-        let silent = || Wrong { class: "unreachable", text: format!("no answer within {} ms", deadline.as_millis()) };
+        let silent =
+            || Wrong { class: "unreachable", text: format!("no answer within {} ms", deadline.as_millis()) };
         // The error's text would repeat the URL.
         let broken = |error: reqwest::Error| Wrong { class: "unreachable", text: crate::web::words(&error) };
         let request = self.client.get(format!("{}/{}", self.node.url, object.name));

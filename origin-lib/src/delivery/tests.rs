@@ -144,10 +144,17 @@ fn the_backlog_takes_no_more_than_its_share() {
     bench.done(backlog, Outcome::Acknowledged);
     let second = bench.put();
     bench.done(second, Outcome::Acknowledged);
-    assert_eq!(bench.wait(), Duration::from_micros(125_001), "what is left is spent: until one byte is left again");
+    assert_eq!(
+        bench.wait(),
+        Duration::from_micros(125_001),
+        "what is left is spent: until one byte is left again"
+    );
     bench.push([102_000]);
     let live = [bench.put(), bench.put()];
-    assert!(live.iter().any(|entry| entry.object.start.utc().0 == 102_000), "the live edge does not wait for it");
+    assert!(
+        live.iter().any(|entry| entry.object.start.utc().0 == 102_000),
+        "the live edge does not wait for it"
+    );
 }
 
 #[test]

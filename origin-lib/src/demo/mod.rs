@@ -18,11 +18,11 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
 use crate::config::{
-    Bucket, Channel, Config, Connection, Deadlines, EmbeddedEdge, Event, Feed, Node, Place, Recording, Role, Secret,
-    Secrets, Spool, Target,
+    self, Bucket, Channel, Config, Connection, Deadlines, EmbeddedEdge, Event, Feed, Node, Place, Recording,
+    Role, Secret, Secrets, Spool, Target,
 };
 use crate::store::server::{Credentials, NodeServer};
-use crate::{pass, publisher, serve};
+use crate::{evidence, pass, publisher, serve};
 use control::{Ready, ReadyChannel};
 
 const EMAIL: &str = "demo@railbird.test";
@@ -289,6 +289,8 @@ fn configuration(
         },
         spool: Spool { reserve_bytes: 64 << 20 },
         recording: Recording::default(),
+        evidence: config::Evidence { keep_days: evidence::KEEP_DAYS },
+        known_secrets: Vec::new(),
     })
 }
 

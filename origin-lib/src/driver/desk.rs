@@ -84,7 +84,12 @@ pub type Sender = mpsc::Sender<Message>;
 /// What the desk does to the world. Nothing here may wait.
 pub trait World: Send + 'static {
     /// Queues an object for a target; gives one that had to leave the queue for it.
-    fn enqueue(&self, target: &TargetId, object: Arc<ObjectRef>, body: Option<Bytes>) -> Option<Arc<ObjectRef>>;
+    fn enqueue(
+        &self,
+        target: &TargetId,
+        object: Arc<ObjectRef>,
+        body: Option<Bytes>,
+    ) -> Option<Arc<ObjectRef>>;
     /// How many more objects of its backlog a target's queue takes.
     fn room(&self, target: &TargetId) -> usize;
     /// Tells the edges a channel's new state.
@@ -178,10 +183,8 @@ impl<W: World> Desk<W> {
             let summaries = begin.summaries.into_iter().map(|summary| (summary.recording.clone(), summary));
             let (phase, summaries) = (Phase::Waiting, summaries.collect());
             let (owed, list_changed) = (begin.owed, true);
-            desk.channels.insert(
-                id,
-                Channel { plan, phase, current, active_at: now, owed, summaries, list_changed },
-            );
+            desk.channels
+                .insert(id, Channel { plan, phase, current, active_at: now, owed, summaries, list_changed });
         }
         desk
     }
@@ -263,7 +266,8 @@ impl<W: World> Desk<W> {
             Message::Phase { channel, phase } => {
                 if let Some(channel) = self.channels.get_mut(&channel) {
                     (channel.phase, channel.active_at) = (phase, now);
-                    if let Some(shelf) = channel.current.as_mut().filter(|shelf| shelf.reel.ended().is_none()) {
+                    if let Some(shelf) = channel.current.as_mut().filter(|shelf| shelf.reel.ended().is_none())
+                    {
                         shelf.book.set_phase(phase);
                     }
                 }
@@ -310,7 +314,8 @@ impl<W: World> Desk<W> {
                 channel.owed.push((shelf.reel, summary));
             }
         }
-        let mut shelf = Shelf::new(channel.plan.clone(), Reel::new(head.clone()), &self.nodes, now, &mut Vec::new());
+        let mut shelf =
+            Shelf::new(channel.plan.clone(), Reel::new(head.clone()), &self.nodes, now, &mut Vec::new());
         shelf.book.set_phase(channel.phase);
         channel.current = Some(shelf);
         channel.list_changed = true;
@@ -349,7 +354,8 @@ impl<W: World> Desk<W> {
         let record = match &mut channel.current {
             Some(shelf) if *shelf.recording() == object.recording => shelf.acked(target, object.n, now),
             _ => {
-                let owed = channel.owed.iter_mut().find(|(reel, _)| reel.head().recording == object.recording);
+                let owed =
+                    channel.owed.iter_mut().find(|(reel, _)| reel.head().recording == object.recording);
                 let Some((reel, _)) = owed else { return };
                 let record = Record::Ack { n: object.n, target: target.clone() };
                 reel.apply(record.clone()).map(|()| record)
@@ -358,7 +364,9 @@ impl<W: World> Desk<W> {
         match record {
             // Before anybody is told that the object is there.
             Ok(record) => note(&self.spool, &object.channel, &object.recording, record),
-            Err(error) => tracing::error!(%target, object = object.name, %error, "an acknowledgement can't be entered"),
+            Err(error) => {
+                tracing::error!(%target, object = object.name, %error, "an acknowledgement can't be entered")
+            }
         }
     }
 
@@ -436,7 +444,9 @@ impl<W: World> Desk<W> {
                     if old || bit.is_some_and(|bit| (object.on >> bit) & 1 == 1) {
                         continue;
                     }
-                    let Some(object) = shelf::object(reel, n, self.spool.path(&reel.name(object))) else { continue };
+                    let Some(object) = shelf::object(reel, n, self.spool.path(&reel.name(object))) else {
+                        continue;
+                    };
                     room -= 1;
                     // A full queue would have had no room.
                     self.world.enqueue(target, object, None);
@@ -450,7 +460,8 @@ impl<W: World> Desk<W> {
         let targets: Vec<TargetId> = self.active.iter().cloned().collect();
         for (id, channel) in &mut self.channels {
             let done = |reel: &Reel| reel.complete_at(&targets);
-            let current = channel.current.as_ref().filter(|shelf| shelf.reel.ended().is_some() && done(&shelf.reel));
+            let current =
+                channel.current.as_ref().filter(|shelf| shelf.reel.ended().is_some() && done(&shelf.reel));
             let finished = current.and_then(|shelf| shelf.summary(&targets));
             let owed = channel.owed.iter().filter(|(reel, _)| done(reel));
             let owed = owed.filter_map(|(reel, old)| Summary::of(reel, old.first_msn, &targets));
@@ -485,7 +496,8 @@ impl<W: World> Desk<W> {
             if !std::mem::take(&mut channel.list_changed) {
                 continue;
             }
-            let mut replays: Vec<Replay> = channel.summaries.values().map(|one| replay(&channel.plan, one)).collect();
+            let mut replays: Vec<Replay> =
+                channel.summaries.values().map(|one| replay(&channel.plan, one)).collect();
             let open = channel.current.as_ref().filter(|shelf| shelf.reel.ended().is_none());
             replays.extend(open.and_then(open_replay));
             replays.drain(..replays.len().saturating_sub(REPLAYS_MAX));
@@ -533,7 +545,8 @@ fn replay(plan: &Plan, summary: &Summary) -> Replay {
         title: plan.title.clone(),
         start: summary.start,
         duration: summary.end - summary.start,
-        chapters: u32::try_from(segments.div_ceil(railbird_core::recording::CHAPTER_SEGMENTS)).unwrap_or(u32::MAX),
+        chapters: u32::try_from(segments.div_ceil(railbird_core::recording::CHAPTER_SEGMENTS))
+            .unwrap_or(u32::MAX),
         ended: true,
     }
 }

@@ -11,4 +11,3 @@ pub struct Made {
     /// The object.
     pub object: Object,
 }
-

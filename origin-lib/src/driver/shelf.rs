@@ -52,8 +52,11 @@ impl Shelf {
         notes: &mut Vec<Record>,
     ) -> Shelf {
         let Head { channel, recording, rendition, segment_ms, key_period_s, msn_min } = reel.head().clone();
-        let gone: Vec<TargetId> =
-            (0..32).filter_map(|bit| reel.target(bit)).filter(|id| !nodes.contains_key(*id)).cloned().collect();
+        let gone: Vec<TargetId> = (0..32)
+            .filter_map(|bit| reel.target(bit))
+            .filter(|id| !nodes.contains_key(*id))
+            .cloned()
+            .collect();
         for target in gone {
             let record = Record::Removed { target };
             // Removing always fits.
@@ -71,13 +74,8 @@ impl Shelf {
             msn_min,
             nodes: Vec::new(),
         };
-        let mut shelf = Shelf {
-            plan,
-            book: Book::new(channel, rendition),
-            reel,
-            changed: BTreeSet::new(),
-            chapters: 0,
-        };
+        let mut shelf =
+            Shelf { plan, book: Book::new(channel, rendition), reel, changed: BTreeSet::new(), chapters: 0 };
         for (target, node) in nodes {
             shelf.set_node(target, Some(node.clone()));
         }

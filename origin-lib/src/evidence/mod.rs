@@ -3,22 +3,41 @@
 //! Whoever sees something records an [`Entry`] and goes on at once. One thread writes them, a line of JSON each, to
 //! `{date}.jsonl` below its directory. Entries are evidence, not truth: where the disk refuses them, or more than
 //! [`WAITING_MAX`] wait, they are counted and dropped, and nothing else notices.
+//!
+//! `railbird evidence` ([`command`]) reads them back and makes a report and a table of them.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+pub mod command;
+mod csv;
+mod html;
+mod line;
+mod plot;
+mod read;
+mod redact;
+mod summary;
+#[cfg(test)]
+mod tests;
+mod write;
 
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::registry::Registry;
 use railbird_core::id::{NodeId, PushId, TargetId};
 use railbird_core::time::UtcMs;
 use serde::{Deserialize, Serialize};
 
 use crate::store::Trace;
 
+pub use write::{DAY_FILES_MAX, FILE_LEN_MAX};
+
 /// How many entries may wait for the disk.
 pub const WAITING_MAX: usize = 4096;
+
+/// For how many days evidence is kept where nothing else is said.
+pub const KEEP_DAYS: u32 = 30;
 
 /// Whom an entry is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -77,89 +96,57 @@ pub struct Entry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
     /// How many bytes went over.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub len: u64,
     /// How the request went.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "line")]
     pub trace: Option<Trace>,
+}
+
+fn is_zero(len: &u64) -> bool {
+    *len == 0
 }
 
 /// Takes entries. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Evidence {
     sender: SyncSender<Entry>,
-    dropped: Arc<AtomicU64>,
+    dropped: Counter,
 }
 
 impl Evidence {
-    /// Starts the writer below `dir`.
+    /// Starts the writer below `dir`, which keeps [`KEEP_DAYS`].
     pub fn start(dir: &Path) -> io::Result<Evidence> {
+        Evidence::keeping(dir, KEEP_DAYS)
+    }
+
+    /// Starts the writer below `dir`. Days that are over for more than `keep_days` are removed.
+    pub fn keeping(dir: &Path, keep_days: u32) -> io::Result<Evidence> {
         fs::create_dir_all(dir)?;
         let (sender, receiver) = sync_channel(WAITING_MAX);
-        let (dir, dropped) = (dir.to_path_buf(), Arc::new(AtomicU64::new(0)));
+        let (dir, dropped) = (dir.to_path_buf(), Counter::default());
         let lost = dropped.clone();
         std::thread::Builder::new()
             .name("evidence".to_string())
-            .spawn(move || write_all(&dir, &receiver, &lost))?;
+            .spawn(move || write::write_all(&dir, keep_days, &receiver, &lost))?;
         Ok(Evidence { sender, dropped })
     }
 
     /// Takes an entry; never waits.
     pub fn record(&self, entry: Entry) {
         if self.sender.try_send(entry).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.dropped.inc();
         }
     }
 
     /// How many entries were dropped so far.
     pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
+        self.dropped.get()
     }
-}
 
-/// The file of the day of an instant.
-pub fn file_of(dir: &Path, at: UtcMs) -> PathBuf {
-    let day: String = at.iso8601().chars().take(10).collect();
-    dir.join(day + ".jsonl")
-}
-
-fn write_all(dir: &Path, receiver: &Receiver<Entry>, dropped: &AtomicU64) {
-    while let Ok(entry) = receiver.recv() {
-        // What has come together is written together.
-        let mut lines: Vec<(PathBuf, Vec<u8>)> = Vec::new();
-        for entry in std::iter::once(entry).chain(receiver.try_iter().take(WAITING_MAX)) {
-            let (path, Ok(mut line)) = (file_of(dir, entry.at), serde_json::to_vec(&entry)) else { continue };
-            line.push(b'\n');
-            match lines.last_mut() {
-                Some((last, bytes)) if *last == path => bytes.extend_from_slice(&line),
-                _ => lines.push((path, line)),
-            }
-        }
-        for (path, bytes) in lines {
-            let file = OpenOptions::new().append(true).create(true).open(&path);
-            if file.and_then(|mut file| file.write_all(&bytes)).is_err() {
-                let count = bytes.iter().filter(|byte| **byte == b'\n').count();
-                dropped.fetch_add(count as u64, Ordering::Relaxed);
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_entry_is_a_line_that_can_be_read_back() {
-        let entry = Entry {
-            at: UtcMs(1_795_171_920_040),
-            subject: Subject::Target("a".parse().unwrap()),
-            what: What::Failed { class: "retry".into(), text: "it broke".into() },
-            object: Some("t/s/1-0.m4s".into()),
-            len: 5,
-            trace: Some(Trace { status: Some(503), ..Trace::default() }),
-        };
-        let line = serde_json::to_string(&entry).unwrap();
-        assert_eq!(serde_json::from_str::<Entry>(&line).unwrap(), entry, "{line}");
+    /// Shows in the metrics how many entries were dropped.
+    pub fn register(&self, registry: &mut Registry) {
+        let help = "Entries of evidence that were dropped because the disk was full or behind";
+        registry.register("evidence_dropped", help, self.dropped.clone());
     }
 }

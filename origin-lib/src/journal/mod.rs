@@ -101,7 +101,9 @@ pub fn read(path: &Path) -> Result<Journal, ReadError> {
         Some(len) => lines::read::<Record>(&line).map(|record| (record, len)),
         None => None,
     };
-    let Some((Record::Begin(head), mut len)) = head else { return Err(ReadError::Head { path: path.into() }) };
+    let Some((Record::Begin(head), mut len)) = head else {
+        return Err(ReadError::Head { path: path.into() });
+    };
     let mut reel = Reel::new(head);
     let mut damaged = false;
     while let Some(line_len) = next_line(&mut file, &mut line).map_err(failed)? {

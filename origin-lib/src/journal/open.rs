@@ -4,9 +4,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use railbird_core::id::RecordingId;
 use railbird_core::recording::{Head, Record};
 use railbird_core::time::UtcMs;
-use railbird_core::id::RecordingId;
 
 use crate::lines;
 

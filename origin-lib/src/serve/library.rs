@@ -14,11 +14,11 @@ use railbird_core::state::{ChannelState, NODES_MAX, Node};
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, spawn_blocking};
 
+use crate::clock;
 use crate::config::Config;
 use crate::edge_push::EdgePush;
 use crate::journal::{self, Summary};
 use crate::targets::Targets;
-use crate::clock;
 
 /// The most recordings that wait.
 const WAITING_MAX: usize = 4096;
@@ -52,11 +52,16 @@ impl Library {
         tasks: &mut JoinSet<()>,
     ) -> Library {
         let (wanted, receiver) = mpsc::channel(WAITING_MAX);
-        let keyed = |(channel, summary): (ChannelId, Summary)| ((channel, summary.recording.to_string()), summary);
+        let keyed =
+            |(channel, summary): (ChannelId, Summary)| ((channel, summary.recording.to_string()), summary);
         let shelves = Shelves {
             data_dir: config.data_dir.clone(),
             origin: config.origin.clone(),
-            titles: config.channels.iter().map(|channel| (channel.id.clone(), channel.title.clone())).collect(),
+            titles: config
+                .channels
+                .iter()
+                .map(|channel| (channel.id.clone(), channel.title.clone()))
+                .collect(),
             targets,
             push,
             ended: ended.into_iter().map(keyed).collect(),
@@ -84,7 +89,8 @@ impl Shelves {
         let mut forgot = self.push.forgot();
         loop {
             // Newest first: that is what people ask for.
-            let all: Vec<_> = self.ended.iter().rev().map(|((id, _), one)| (id.clone(), one.clone())).collect();
+            let all: Vec<_> =
+                self.ended.iter().rev().map(|((id, _), one)| (id.clone(), one.clone())).collect();
             for (channel, summary) in all {
                 self.offer(&channel, &summary).await;
             }

@@ -112,11 +112,13 @@ pub async fn start(
     let begin = targets::Begin::read(&config.data_dir, &config.targets).context("targets.json")?;
     let past = Past::read(&config, &rendition, &begin.ids());
     let spool = start_spool(&config, past.lines, desk.clone())?;
-    let evidence = Evidence::start(&config.data_dir.join("evidence"));
+    let evidence = Evidence::keeping(&config.data_dir.join("evidence"), config.evidence.keep_days);
     let evidence = evidence.with_context(|| describe(&config.data_dir))?;
+    metrics.register(|registry| evidence.register(registry));
     let (nodes, since) = (begin.nodes(), begin.since());
     let (acks, acked) = mpsc::channel(delivery::ACKS_MAX);
-    let tools = Tools { client: client.clone(), metrics: metrics.clone(), evidence, desk: desk.clone(), acks };
+    let tools =
+        Tools { client: client.clone(), metrics: metrics.clone(), evidence, desk: desk.clone(), acks };
     let targets = Targets::start(&config.data_dir, begin, tools)?;
     tasks.spawn(forward_acks(acked, desk.clone()));
     let library = Library::start(&config, past.ended, targets.clone(), push.clone(), &mut tasks);

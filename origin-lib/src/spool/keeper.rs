@@ -92,7 +92,8 @@ impl<F: Fn() -> Vec<TargetId>, G: Fn(&ChannelId, &RecordingId)> Room<F, G> {
                 continue;
             }
             bytes -= if summary.evicted { 0 } else { summary.bytes };
-            let why = if old { "it is older than recording.keep_days" } else { "recording.keep_gb is reached" };
+            let why =
+                if old { "it is older than recording.keep_days" } else { "recording.keep_gb is reached" };
             tracing::info!(%channel, recording = %summary.recording, "a recording is deleted: {why}");
             self.forget(&channel, &summary.recording);
         }

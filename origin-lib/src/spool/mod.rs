@@ -79,7 +79,11 @@ enum Job {
     /// A further line of a recording's journal.
     Note(ChannelId, RecordingId, Record),
     /// The last line of a channel's open journal.
-    End { channel: ChannelId, at: UtcMs, next_msn: u64 },
+    End {
+        channel: ChannelId,
+        at: UtcMs,
+        next_msn: u64,
+    },
     /// Answers once everything before it was written.
     Settled(oneshot::Sender<()>),
 }
@@ -218,7 +222,12 @@ impl Spool {
     }
 
     /// Adds a line to a recording's journal; never waits. It reaches the disk with the next object.
-    pub fn note(&self, channel: &ChannelId, recording: &RecordingId, record: Record) -> Result<(), SpoolError> {
+    pub fn note(
+        &self,
+        channel: &ChannelId,
+        recording: &RecordingId,
+        record: Record,
+    ) -> Result<(), SpoolError> {
         self.send(Job::Note(channel.clone(), recording.clone(), record))
     }
 

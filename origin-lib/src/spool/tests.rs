@@ -14,7 +14,8 @@ fn init(name: &str) -> Made {
         height: 16,
         frame_rate_milli: 0,
     };
-    let object = Object { name: name.to_string(), bytes: Bytes::from_static(b"init"), kind: Kind::Init(init) };
+    let object =
+        Object { name: name.to_string(), bytes: Bytes::from_static(b"init"), kind: Kind::Init(init) };
     Made { channel: "t".parse().unwrap(), object }
 }
 
@@ -108,7 +109,10 @@ async fn a_recording_goes_on_after_a_restart_and_another_begins_after_its_end() 
     assert_eq!(next(&told, 2), ["2 t/source/init-00.mp4", "3 t/source/2-0.m4s"]);
     assert_eq!(next(&told, 2), ["0 t/source/init-00.mp4", "1 t/source/3-0.m4s"]);
     let [first, second] = &journals(dir.path())[..] else { panic!() };
-    assert_eq!((first.reel.objects().len(), first.reel.ended(), first.reel.next_msn()), (4, Some(UtcMs(9)), 77));
+    assert_eq!(
+        (first.reel.objects().len(), first.reel.ended(), first.reel.next_msn()),
+        (4, Some(UtcMs(9)), 77)
+    );
     assert_eq!(first.reel.objects().iter().map(|object| object.on).collect::<Vec<_>>(), [0, 1, 0, 1]);
     assert_eq!((second.reel.objects().len(), second.reel.head().msn_min), (2, 77));
 }

@@ -120,7 +120,8 @@ impl<T: FnMut(Told)> Writer<T> {
         let mut parts = self.parts(&jobs);
         write_parts(&mut parts);
         // The files get their names, each where it has a record to go with it.
-        let (mut dirs, mut told, mut touched, mut answers) = (BTreeSet::new(), Vec::new(), BTreeSet::new(), Vec::new());
+        let (mut dirs, mut told, mut touched, mut answers) =
+            (BTreeSet::new(), Vec::new(), BTreeSet::new(), Vec::new());
         let mut parts = parts.into_iter().peekable();
         for job in jobs {
             match job {
@@ -176,7 +177,9 @@ impl<T: FnMut(Told)> Writer<T> {
         self.disk.send_if_modified(|disk| {
             match (&disk.failing, &failing) {
                 (None, Some(text)) => tracing::error!(dir = %self.data_dir.display(), "{text}"),
-                (Some(_), None) => tracing::info!(dir = %self.data_dir.display(), "data_dir can be written again"),
+                (Some(_), None) => {
+                    tracing::info!(dir = %self.data_dir.display(), "data_dir can be written again")
+                }
                 _ => {}
             }
             std::mem::replace(&mut disk.failing, failing.clone()) != failing

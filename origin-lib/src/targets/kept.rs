@@ -36,10 +36,13 @@ impl Kept {
         let path = Kept::path(data_dir);
         let text = match fs::metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Kept::default()),
-            Ok(meta) if meta.len() > LEN_MAX => return Err(io::Error::other("targets.json has more than 1 MiB")),
+            Ok(meta) if meta.len() > LEN_MAX => {
+                return Err(io::Error::other("targets.json has more than 1 MiB"));
+            }
             _ => fs::read(&path)?,
         };
-        let wrong = |error| io::Error::other(format!("{}: {error}: mend it, or move it away", path.display()));
+        let wrong =
+            |error| io::Error::other(format!("{}: {error}: mend it, or move it away", path.display()));
         serde_json::from_slice(&text).map_err(wrong)
     }
 

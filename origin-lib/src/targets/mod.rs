@@ -153,7 +153,9 @@ impl Begin {
                 Ok(target) if targets.iter().all(|(known, _, _)| !clash(known, &target)) => {
                     targets.push((target, standing(id), true));
                 }
-                Ok(_) => tracing::warn!(target_id = %id, "a target that was added is in the configuration now"),
+                Ok(_) => {
+                    tracing::warn!(target_id = %id, "a target that was added is in the configuration now")
+                }
                 Err(error) => tracing::error!(target_id = %id, %error, "a target that was added is left out"),
             }
         }
@@ -172,7 +174,10 @@ impl Begin {
 
     /// The nodes over the targets, for a desk that begins. None is up yet.
     pub fn nodes(&self) -> BTreeMap<TargetId, Node> {
-        self.targets.iter().map(|(target, standing, _)| (target.id.clone(), node(target, *standing))).collect()
+        self.targets
+            .iter()
+            .map(|(target, standing, _)| (target.id.clone(), node(target, *standing)))
+            .collect()
     }
 }
 
@@ -319,7 +324,8 @@ impl Targets {
                     if let Some(running) = self.0.running().get_mut(&target.id) {
                         running.config = target.clone();
                     }
-                    let standing = self.0.running().get(&target.id).map_or(Standing::Active, |of| of.standing);
+                    let standing =
+                        self.0.running().get(&target.id).map_or(Standing::Active, |of| of.standing);
                     if standing == Standing::Active {
                         let (target, node) = (target.id.clone(), node(target, standing));
                         let message = Message::Target { target, node, since: MediaTime::default() };

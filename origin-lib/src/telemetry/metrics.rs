@@ -94,7 +94,11 @@ impl Metrics {
         r.register("target_puts", "Puts to a target by result", f.target_puts);
         r.register("target_put_seconds", "How long acknowledged puts took", f.target_put_seconds);
         r.register("target_bytes", "Bytes that a target acknowledged", f.target_bytes);
-        r.register("target_dropped", "Objects that left a full queue, to come again from the disk", f.target_dropped);
+        r.register(
+            "target_dropped",
+            "Objects that left a full queue, to come again from the disk",
+            f.target_dropped,
+        );
         r.register("node_up", "1 while what was written can be read through the node", f.node_up);
         r.register("edge_up", "1 while an edge takes what is pushed", f.edge_up);
         r.register("edge_pushes", "Pushes to an edge by result", f.edge_pushes);

@@ -1,12 +1,14 @@
 //! A feed all the way from messages to the boxes of its segments.
 
 use railbird_core::fmp4;
+use railbird_core::fmp4::movie::Movie;
+use railbird_core::fmp4::read;
 use railbird_core::media::{FeedEvent, Tracks};
 use railbird_core::segment::{self, Input, Segmenter};
 use railbird_core::time::{MediaTime, UtcMs};
 use railbird_core::timeline::{self, Anchor, Timeline};
 
-use super::rtmp;
+use super::{halves, rtmp};
 
 const NOW: UtcMs = UtcMs(1_795_171_920_040);
 const SEGMENT_MS: u32 = 2000;
@@ -35,6 +37,30 @@ pub(super) fn feed(input: &[u8]) {
     });
     segmenter.finish();
     write(&mut segmenter, &mut last);
+}
+
+/// An init segment and a segment. What is accepted points into the segment, and a movie can be made of it.
+pub(super) fn read(input: &[u8]) {
+    let (head, body) = halves(input);
+    let Ok(tracks) = read::init(head) else { return };
+    let Ok(fragments) = read::segment(body, &tracks) else { return };
+    let samples: usize = fragments.iter().map(|fragment| fragment.samples.len()).sum();
+    assert!(samples <= read::SAMPLES_MAX);
+    for fragment in &fragments {
+        assert!(!fragment.samples.is_empty());
+        assert!(fragment.samples.iter().all(|sample| body.get(sample.data.clone()).is_some()));
+    }
+    let mut movie = Movie::default();
+    // Twice: a second time each sample comes too early, and is moved.
+    for _ in 0..2 {
+        if movie.add(&tracks, &fragments).is_err() {
+            return;
+        }
+    }
+    let media =
+        fragments.iter().flat_map(|fragment| &fragment.samples).map(|sample| sample.data.len() as u64);
+    assert_eq!(movie.media_len(), 2 * media.sum::<u64>());
+    assert!(!movie.head().is_empty());
 }
 
 fn write(segmenter: &mut Segmenter, last: &mut MediaTime) {

@@ -1,4 +1,5 @@
-//! The boxes of an init segment and of a segment (ISO/IEC 14496-12; RFC 8216bis, 3.1.2). Decides nothing.
+//! The boxes of an init segment and of a segment (ISO/IEC 14496-12; RFC 8216bis, 3.1.2). Decides nothing. [`read`] reads them
+//! back, and [`movie`] makes one file of many segments.
 //!
 //! Both are pure functions: the same tracks or the same cut give the same bytes, anywhere, and a segment's bytes depend
 //! on no other segment. Video is track 1 in 1/90000 s; audio is track 2 in samples a second. Decoding times count from
@@ -6,6 +7,8 @@
 
 mod boxes;
 mod layout;
+pub mod movie;
+pub mod read;
 #[cfg(test)]
 mod tests;
 
@@ -326,20 +329,10 @@ fn trak(
                 b.u16(UNDETERMINED);
                 b.zeros(2);
             });
-            b.full(b"hdlr", 0, 0, |b| {
-                b.zeros(4);
-                b.bytes(track.handler);
-                b.zeros(12);
-                b.bytes(track.name);
-            });
+            handler(b, track.handler, track.name);
             b.boxed(b"minf", |b| {
                 media_header(b);
-                b.boxed(b"dinf", |b| {
-                    b.full(b"dref", 0, 0, |b| {
-                        b.u32(1);
-                        b.full(b"url ", 0, 1, |_| {}); // in this file
-                    });
-                });
+                data_here(b);
                 b.boxed(b"stbl", |b| {
                     b.full(b"stsd", 0, 0, |b| {
                         b.u32(1);
@@ -351,6 +344,25 @@ fn trak(
                     b.full(b"stco", 0, 0, |b| b.u32(0));
                 });
             });
+        });
+    });
+}
+
+fn handler(b: &mut Boxes<'_>, handler: &[u8; 4], name: &[u8]) {
+    b.full(b"hdlr", 0, 0, |b| {
+        b.zeros(4);
+        b.bytes(handler);
+        b.zeros(12);
+        b.bytes(name);
+    });
+}
+
+/// `dinf`: the media is in this file.
+fn data_here(b: &mut Boxes<'_>) {
+    b.boxed(b"dinf", |b| {
+        b.full(b"dref", 0, 0, |b| {
+            b.u32(1);
+            b.full(b"url ", 0, 1, |_| {});
         });
     });
 }

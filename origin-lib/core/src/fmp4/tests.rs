@@ -1,6 +1,8 @@
 //! Golden bytes lie in `tests/golden`, each with a dump that a person can read. After a wanted change, write them anew
 //! with `UPDATE_GOLDEN=1 cargo test -p railbird-core fmp4`, and read the difference.
 
+mod movie;
+
 use std::fmt::Write as _;
 use std::io::Cursor;
 use std::path::PathBuf;
@@ -15,7 +17,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::media::{Kind, Sample};
-use crate::time::UtcMs;
+use crate::time::{MediaSpan, UtcMs};
 
 const START: UtcMs = UtcMs(1_795_171_920_040);
 
@@ -90,7 +92,7 @@ fn dump(bytes: &[u8]) -> String {
             writeln!(out, "{:indent$}{name} {size}", "", indent = 2 * depth).unwrap();
             // Containers, and how many bytes of their own come before their children.
             let own = match name {
-                "moov" | "trak" | "mdia" | "minf" | "dinf" | "stbl" | "mvex" | "moof" | "traf" => 0,
+                "moov" | "trak" | "mdia" | "minf" | "dinf" | "stbl" | "mvex" | "moof" | "traf" | "edts" => 0,
                 "stsd" | "dref" => 8,
                 "avc1" => 78,
                 "mp4a" => 28,

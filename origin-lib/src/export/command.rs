@@ -1,0 +1,103 @@
+//! `railbird export` on the command line.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+use railbird_core::id::{ChannelId, RecordingId};
+use railbird_core::keys::MasterSecret;
+use railbird_core::time::UtcMs;
+
+use super::Exported;
+use crate::config::Config;
+use crate::{journal, when};
+
+/// What to export, and where to.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// The channel.
+    #[arg(long, value_name = "CHANNEL")]
+    pub channel: ChannelId,
+    /// The recording; without it, the channel's newest one.
+    #[arg(long, value_name = "RECORDING")]
+    pub recording: Option<RecordingId>,
+    /// From the segment in which this lies: 2026-11-21T18:45:00Z (UTC where no zone is given), or how long ago: 2h, -30m.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub from: Option<String>,
+    /// Up to the segment in which this lies, written in the same ways.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub to: Option<String>,
+    /// The MP4 to write; it must not exist yet.
+    #[arg(short, long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// Writes the file, says on standard output what is in it, and on standard error what is missing in it.
+pub fn run(config: &Config, options: &Options, now: UtcMs) -> anyhow::Result<()> {
+    let time = |text: &Option<String>| text.as_deref().map(|text| when::time(text, now)).transpose();
+    let from = time(&options.from).context("--from")?.map(UtcMs::media);
+    let to = time(&options.to).context("--to")?.map(UtcMs::media);
+    if let (Some(from), Some(to)) = (from, to) {
+        anyhow::ensure!(from < to, "--from ({}) must lie before --to ({})", from.iso8601(), to.iso8601());
+    }
+    let recording = match &options.recording {
+        Some(recording) => recording.clone(),
+        None => journal::recordings(&config.data_dir, &options.channel)?
+            .pop()
+            .with_context(|| format!("{}: there is no recording of this channel", options.channel))?,
+    };
+    let journal = journal::read(&journal::path(&config.data_dir, &options.channel, &recording))?;
+    let secret = MasterSecret::new(config.secrets.master.expose().as_bytes()).context("secrets.master")?;
+    let exported = write(&options.out, |out| {
+        super::export(&journal.reel, &journal::objects_dir(&config.data_dir), &secret, from, to, out)
+    })?;
+    report(&exported, &options.out);
+    if journal.damaged {
+        eprintln!(
+            "the journal of {recording} is damaged: what was recorded after the damage is not in the file"
+        );
+    }
+    Ok(())
+}
+
+/// Writes a file under another name first, so that what has the right name is whole.
+fn write(
+    path: &Path,
+    export: impl FnOnce(&mut BufWriter<File>) -> Result<Exported, super::ExportError>,
+) -> anyhow::Result<Exported> {
+    anyhow::ensure!(!path.exists(), "{} exists: remove it, or choose another name", path.display());
+    let mut part = OsString::from(path);
+    part.push(".part");
+    let written = File::create(&part).map_err(super::ExportError::Io).and_then(|file| {
+        let mut out = BufWriter::with_capacity(1 << 20, file);
+        let exported = export(&mut out)?;
+        let file = out.into_inner().map_err(io::Error::from)?;
+        file.sync_all()?;
+        fs::rename(&part, path)?;
+        Ok(exported)
+    });
+    if written.is_err() {
+        // It is of no use; and where it can't be removed, the error below says more.
+        let _ = fs::remove_file(&part);
+    }
+    written.with_context(|| format!("{}", path.display()))
+}
+
+fn report(exported: &Exported, path: &Path) {
+    for gap in &exported.gaps {
+        let seconds = (gap.to - gap.from).decimal_seconds(3);
+        let (from, to) = (gap.from.iso8601(), gap.to.iso8601());
+        eprintln!("gap of {seconds} s from {from} to {to}: {}", gap.why);
+    }
+    println!(
+        "wrote {}: {} segments, {:.1} MB, from {} to {}",
+        path.display(),
+        exported.segments,
+        exported.len as f64 / 1e6,
+        exported.from.iso8601(),
+        exported.to.iso8601()
+    );
+}

@@ -1,0 +1,174 @@
+//! `railbird export`: a recording, or a part of it, as one MP4 without re-encoding.
+//!
+//! Two passes over the segments, each of which reads, checks and decrypts one at a time: the first makes the tables, the
+//! second writes the media behind them. A segment that can't be used is a gap, as one that was never recorded.
+
+pub mod command;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::Path;
+
+use railbird_core::fmp4::movie::{self, Movie, MovieError};
+use railbird_core::fmp4::read::{self, Fragment, Track};
+use railbird_core::keys::{self, MasterSecret};
+use railbird_core::recording::Reel;
+use railbird_core::time::MediaTime;
+
+use crate::recorded::{self, Gap};
+
+/// The most init segments of one export that are kept at a time.
+const INITS_MAX: usize = 64;
+
+/// Nothing can be exported.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// No segment that can be used.
+    #[error("there is no segment to export in this time{}", first.as_ref().map(|why| format!(": {why}")).unwrap_or_default())]
+    Nothing {
+        /// Why the first one can't be used, if there is one.
+        first: Option<String>,
+    },
+    /// What one file can't hold.
+    #[error(transparent)]
+    Movie(#[from] MovieError),
+    /// An object was there in the first pass and is not the same in the second.
+    #[error("{name} changed while it was exported ({why}): export again")]
+    Changed {
+        /// The object.
+        name: String,
+        /// What happened to it.
+        why: String,
+    },
+    /// The file can't be written.
+    #[error("can't be written: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// What was exported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exported {
+    /// How many segments.
+    pub segments: usize,
+    /// How large the file is, in bytes.
+    pub len: u64,
+    /// Where the first segment starts.
+    pub from: MediaTime,
+    /// Where the last one ends.
+    pub to: MediaTime,
+    /// What is missing between them.
+    pub gaps: Vec<Gap>,
+}
+
+/// Reads a recording's segments.
+struct Reader<'a> {
+    reel: &'a Reel,
+    objects: &'a Path,
+    secret: &'a MasterSecret,
+    /// Tracks by the number of their init segment.
+    inits: BTreeMap<u32, Vec<Track>>,
+    key: Option<(u64, [u8; 16])>,
+}
+
+/// Writes the segments that touch `from` to `to` as one MP4. `objects` is the directory of all objects.
+pub fn export(
+    reel: &Reel,
+    objects: &Path,
+    secret: &MasterSecret,
+    from: Option<MediaTime>,
+    to: Option<MediaTime>,
+    out: &mut impl Write,
+) -> Result<Exported, ExportError> {
+    let mut reader = Reader { reel, objects, secret, inits: BTreeMap::new(), key: None };
+    let (mut movie, mut used, mut unusable) = (Movie::default(), Vec::new(), Vec::new());
+    let mut span: Option<(MediaTime, MediaTime)> = None;
+    for n in reel.order() {
+        let Some(segment) = reel.segment(*n) else { continue };
+        let end = segment.start + segment.duration;
+        let lost = reel.objects().get(*n as usize).is_none_or(|object| object.sha256.is_none());
+        if lost || from.is_some_and(|from| end <= from) || to.is_some_and(|to| segment.start >= to) {
+            continue;
+        }
+        match reader.segment(*n) {
+            Ok((_, fragments)) => {
+                movie.add(reader.tracks(*n), &fragments)?;
+                used.push(*n);
+                span = Some((span.map_or(segment.start, |(start, _)| start), end));
+            }
+            Err(why) => recorded::add(&mut unusable, Gap { from: segment.start, to: end, why }),
+        }
+    }
+    let Some((start, end)) = span else {
+        return Err(ExportError::Nothing { first: unusable.into_iter().next().map(|gap| gap.why) });
+    };
+    let head = movie.head();
+    out.write_all(&head)?;
+    for n in &used {
+        // What passed its hash before and passes it again has the same samples.
+        let (bytes, fragments) = reader
+            .segment(*n)
+            .map_err(|why| ExportError::Changed { name: reader.name(*n).unwrap_or_default(), why })?;
+        for media in movie::media(&bytes, &fragments) {
+            out.write_all(media)?;
+        }
+    }
+    out.flush()?;
+    let mut gaps: Vec<Gap> = recorded::gaps(reel).into_iter().chain(unusable).collect();
+    gaps.retain(|gap| gap.to > start && gap.from < end);
+    gaps.sort_by_key(|gap| gap.from);
+    let len = head.len() as u64 + movie.media_len();
+    Ok(Exported { segments: used.len(), len, from: start, to: end, gaps })
+}
+
+impl Reader<'_> {
+    fn name(&self, n: u32) -> Option<String> {
+        self.reel.objects().get(n as usize).map(|object| self.reel.name(object))
+    }
+
+    /// The tracks of a segment that was read.
+    fn tracks(&self, n: u32) -> &[Track] {
+        let init = self.reel.segment(n).and_then(|segment| segment.init);
+        init.and_then(|init| self.inits.get(&init)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The segment in clear, and where its samples lie in it.
+    fn segment(&mut self, n: u32) -> Result<(Vec<u8>, Vec<Fragment>), String> {
+        let segment = self.reel.segment(n).ok_or("it is not in the journal")?;
+        self.load(segment.init.ok_or("its init segment is not in the journal")?)?;
+        let mut bytes = self.object(n)?;
+        let head = self.reel.head();
+        let period = keys::period(segment.start, head.key_period_s);
+        let key = match self.key {
+            Some((of, key)) if of == period => key,
+            _ => self.secret.content_key(&head.channel, period),
+        };
+        self.key = Some((period, key));
+        keys::decrypt(&key, &keys::iv(&head.channel, period), &mut bytes)
+            .map_err(|_| "it does not decrypt: is secrets.master the one that it was recorded with?")?;
+        let fragments = read::segment(&bytes, self.tracks(n)).map_err(|error| error.to_string())?;
+        Ok((bytes, fragments))
+    }
+
+    /// Reads an init segment, unless it was read already.
+    fn load(&mut self, init: u32) -> Result<(), String> {
+        if !self.inits.contains_key(&init) {
+            let bytes = self.object(init).map_err(|why| format!("its init segment can't be used: {why}"))?;
+            let tracks =
+                read::init(&bytes).map_err(|error| format!("its init segment can't be used: {error}"))?;
+            if self.inits.len() >= INITS_MAX {
+                self.inits.clear();
+            }
+            self.inits.insert(init, tracks);
+        }
+        Ok(())
+    }
+
+    fn object(&self, n: u32) -> Result<Vec<u8>, String> {
+        let object = self.reel.objects().get(n as usize).ok_or("it is not in the journal")?;
+        let sha256 = object.sha256.as_ref().ok_or("the disk did not take it")?;
+        let name = self.reel.name(object);
+        recorded::object(self.objects, &name, object.len, sha256).map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,220 @@
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use bytes::Bytes;
+use railbird_core::flv::{Demux, File};
+use railbird_core::hash::Hash;
+use railbird_core::id::RecordingId;
+use railbird_core::package::{Kind, Output, Packager, Settings};
+use railbird_core::recording::{Head, Record};
+use railbird_core::time::{MediaSpan, UtcMs};
+
+use super::*;
+
+const CLIP: &[u8] = include_bytes!("../../clip/table.flv");
+const ROUND_MS: u32 = 8000;
+const NOW: UtcMs = UtcMs(1_795_171_920_040);
+
+/// A recording of the bundled clip on a disk of its own.
+pub(crate) struct Recorded {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) reel: Reel,
+    pub(crate) secret: MasterSecret,
+}
+
+impl Recorded {
+    /// So many rounds of the clip; `key_period_s` is short enough that keys change.
+    pub(crate) fn new(rounds: u32) -> Recorded {
+        let settings = Settings {
+            channel: "table-1".parse().unwrap(),
+            rendition: "source".parse().unwrap(),
+            segment_ms: 2000,
+            key_period_s: 7,
+            secret: MasterSecret::new(b"0123456789abcdef").unwrap(),
+        };
+        let reel = Reel::new(Head {
+            channel: settings.channel.clone(),
+            recording: RecordingId::beginning(NOW),
+            rendition: settings.rendition.clone(),
+            segment_ms: settings.segment_ms,
+            key_period_s: settings.key_period_s,
+            msn_min: 0,
+        });
+        let (dir, secret) = (tempfile::tempdir().unwrap(), settings.secret.clone());
+        let mut recorded = Recorded { dir, reel, secret };
+        let mut packager = Packager::new(settings, MediaTime::default());
+        let mut demux = Demux::new();
+        for round in 0..rounds {
+            for tag in File::new(Bytes::from_static(CLIP)).unwrap() {
+                let tag = tag.unwrap();
+                let ms = tag.timestamp_ms + round * ROUND_MS;
+                demux.handle(tag.kind, ms, tag.payload).unwrap();
+                while let Some(event) = demux.poll() {
+                    packager.handle(event, NOW.plus_ms(u64::from(ms)));
+                }
+            }
+        }
+        packager.finish();
+        while let Some(output) = packager.poll() {
+            if let Output::Object(object) = output {
+                recorded.keep(object);
+            }
+        }
+        recorded
+    }
+
+    fn keep(&mut self, object: railbird_core::package::Object) {
+        let path = self.dir.path().join(&object.name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, &object.bytes).unwrap();
+        let n = self.reel.objects().len() as u32;
+        let (len, sha256) = (object.bytes.len() as u64, Hash::of(&object.bytes));
+        let record = match object.kind {
+            Kind::Init(init) => Record::Init { n, init, len, sha256 },
+            Kind::Segment { start, duration, discontinuity } => {
+                Record::Segment { n, start, duration, discontinuity, len, sha256 }
+            }
+        };
+        self.reel.apply(record).unwrap();
+    }
+
+    pub(crate) fn path(&self, n: u32) -> PathBuf {
+        let object = &self.reel.objects()[n as usize];
+        self.dir.path().join(self.reel.name(object))
+    }
+
+    fn export(&self, from: Option<u64>, to: Option<u64>) -> Result<(Vec<u8>, Exported), ExportError> {
+        let mut out = Vec::new();
+        let at = |ms: Option<u64>| ms.map(|ms| NOW.plus_ms(ms).media());
+        let exported = export(&self.reel, self.dir.path(), &self.secret, at(from), at(to), &mut out)?;
+        assert_eq!(out.len() as u64, exported.len);
+        Ok((out, exported))
+    }
+}
+
+/// What ffmpeg says of a file: of each packet its track, its presentation time in milliseconds and its hash.
+fn packets(name: &str, bytes: &[u8], dir: &Path) -> Vec<(u32, i64, String)> {
+    let path = dir.join(name);
+    fs::write(&path, bytes).unwrap();
+    let out = Command::new("ffmpeg")
+        .args(["-v", "error", "-i"])
+        .arg(&path)
+        .args(["-map", "0:v", "-map", "0:a", "-c", "copy", "-f", "framemd5", "-"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success() && said.is_empty(), "{said}");
+    let text = String::from_utf8(out.stdout).unwrap();
+    let bases: Vec<i64> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("#tb ")?.split_once(": 1/")?.1.parse().ok())
+        .collect();
+    let rows = text.lines().filter(|line| !line.starts_with('#')).map(|line| {
+        let cells: Vec<&str> = line.split(',').map(str::trim).collect();
+        let track: u32 = cells[0].parse().unwrap();
+        let pts: i64 = cells[2].parse().unwrap();
+        (track, pts * 1000 / bases[track as usize], cells[5].to_string())
+    });
+    rows.collect()
+}
+
+#[test]
+fn ffmpeg_finds_every_packet_of_the_clip_in_its_place() {
+    let recorded = Recorded::new(3);
+    let (bytes, exported) = recorded.export(None, None).unwrap();
+    assert_eq!((exported.segments, &exported.gaps[..]), (12, &[][..]));
+    let found = packets("out.mp4", &bytes, recorded.dir.path());
+    let sent = packets("clip.flv", CLIP, recorded.dir.path());
+    for track in [0, 1] {
+        let of = |packets: &[(u32, i64, String)]| -> Vec<(i64, String)> {
+            let rows = packets.iter().filter(|row| row.0 == track);
+            rows.map(|(_, pts, hash)| (*pts, hash.clone())).collect()
+        };
+        let (found, sent) = (of(&found), of(&sent));
+        let sent_three = (0..3).flat_map(|round| {
+            sent.iter().map(move |(pts, hash)| (pts + round * i64::from(ROUND_MS), hash.clone()))
+        });
+        let sent: Vec<_> = sent_three.collect();
+        // The file begins with the first picture: the sound that the encoder sent before it is skipped or not.
+        let skipped = sent.len() - found.len();
+        assert!(skipped <= if track == 0 { 0 } else { 4 }, "{skipped} packets of track {track} are missing");
+        let zero = packets_begin(&sent_video(recorded.dir.path()));
+        for ((pts, hash), (sent_pts, sent_hash)) in found.iter().zip(&sent[skipped..]) {
+            assert_eq!(hash, sent_hash);
+            assert!((pts - (sent_pts - zero)).abs() <= 4, "{pts} ms is not {} ms", sent_pts - zero);
+        }
+    }
+}
+
+fn sent_video(dir: &Path) -> Vec<(u32, i64, String)> {
+    packets("clip.flv", CLIP, dir).into_iter().filter(|row| row.0 == 0).collect()
+}
+
+fn packets_begin(packets: &[(u32, i64, String)]) -> i64 {
+    packets.iter().map(|row| row.1).min().unwrap()
+}
+
+#[test]
+fn a_part_is_whole_segments_and_begins_at_zero() {
+    let recorded = Recorded::new(2);
+    let (bytes, exported) = recorded.export(Some(4500), Some(6000)).unwrap();
+    assert_eq!(exported.segments, 1);
+    assert_eq!(exported.from, NOW.plus_ms(4067).media());
+    let packets = packets("part.mp4", &bytes, recorded.dir.path());
+    assert_eq!(packets_begin(&packets.iter().filter(|row| row.0 == 0).cloned().collect::<Vec<_>>()), 0);
+    assert_eq!(packets.iter().filter(|row| row.0 == 0).count(), 60);
+    assert!(matches!(recorded.export(Some(60_000), None), Err(ExportError::Nothing { first: None })));
+}
+
+#[test]
+fn what_can_t_be_used_is_a_gap_and_what_follows_keeps_its_time() {
+    let recorded = Recorded::new(3);
+    let order = recorded.reel.order();
+    fs::remove_file(recorded.path(order[2])).unwrap();
+    let mut bytes = fs::read(recorded.path(order[3])).unwrap();
+    bytes[1000] ^= 1;
+    fs::write(recorded.path(order[3]), bytes).unwrap();
+    let (bytes, exported) = recorded.export(None, None).unwrap();
+    let ms = |gap: &Gap| (gap.from.utc().0 - NOW.0, gap.to.utc().0 - NOW.0);
+    assert_eq!(exported.gaps.iter().map(ms).collect::<Vec<_>>(), [(4067, 6067), (6067, 8067)]);
+    assert!(exported.gaps[0].why.contains("missing") && exported.gaps[1].why.contains("not those"));
+    let packets = packets("gap.mp4", &bytes, recorded.dir.path());
+    for track in [0, 1] {
+        let times: Vec<i64> = packets.iter().filter(|row| row.0 == track).map(|row| row.1).collect();
+        assert!(times.iter().any(|ms| (3900..4000).contains(ms)));
+        assert!(!times.iter().any(|ms| (4050..7950).contains(ms)));
+        assert!(times.iter().any(|ms| (7990..8100).contains(ms)));
+    }
+}
+
+#[test]
+fn a_wrong_master_secret_is_said() {
+    let mut recorded = Recorded::new(1);
+    recorded.secret = MasterSecret::new(b"another one of 16 bytes").unwrap();
+    let error = recorded.export(None, None).unwrap_err();
+    assert!(error.to_string().contains("secrets.master"), "{error}");
+}
+
+#[test]
+fn gaps_of_the_journal_are_reported() {
+    let mut recorded = Recorded::new(1);
+    let end = recorded.reel.end().unwrap();
+    let n = recorded.reel.objects().len() as u32;
+    let two = MediaSpan::from_ms(2000);
+    let lost = |n, start| Record::Lost { n, start, duration: two, discontinuity: false };
+    recorded.reel.apply(lost(n, end)).unwrap();
+    recorded.reel.apply(lost(n + 1, end + two)).unwrap();
+    recorded.reel.apply(lost(n + 2, end + two + two + two)).unwrap();
+    let gaps = recorded::gaps(&recorded.reel);
+    let whole: Vec<_> =
+        gaps.iter().map(|gap| ((gap.from - end).ms(), (gap.to - end).ms(), gap.why.as_str())).collect();
+    assert_eq!(
+        whole,
+        [
+            (0, 4000, "the disk did not take it"),
+            (4000, 6000, "no feed came"),
+            (6000, 8000, "the disk did not take it")
+        ]
+    );
+}
