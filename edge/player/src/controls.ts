@@ -136,7 +136,7 @@ export function controls(stage: HTMLElement, video: HTMLVideoElement, status: HT
     const near = behind_s < LIVE_WITHIN_S;
     const now = near && !video.paused && video.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA;
     live.dataset["live"] = String(now);
-    setText(live, near ? (video.paused ? "Go live" : "Live") : `Go live (−${Math.round(behind_s)} s)`);
+    setText(live, near ? (video.paused ? "Go live" : "Live") : now_range === null ? `Go live (−${Math.round(behind_s)} s)` : "Go live");
     live.title = now ? "You are watching live" : "Jump to the live picture (L)";
   }
 

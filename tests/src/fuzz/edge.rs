@@ -93,7 +93,7 @@ pub(super) fn request(input: &[u8]) {
         assert!(!value.bytes().any(|b| b.is_ascii_control()), "header {name} has a control character");
     }
     if !trusted {
-        let guarded = ["/live/", "/key/", "/steer/", "/t/", "/api/channels"];
+        let guarded = ["/live/", "/replay/", "/key/", "/steer/", "/t/", "/api/channels"];
         let asks = guarded.iter().any(|start| path.starts_with(start));
         assert!(!(asks && response.status < 400), "{path} without a session: {}", response.status);
         assert!(
