@@ -16,6 +16,7 @@ mod http_server;
 pub mod ingest;
 pub mod pass;
 pub mod publisher;
+pub mod push;
 pub mod score;
 pub mod serve;
 pub mod spool;

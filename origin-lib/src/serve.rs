@@ -11,6 +11,7 @@ use axum::Router;
 use railbird_core::id::{ChannelId, RecordingId, RenditionId};
 use railbird_core::keys::MasterSecret;
 use railbird_core::package;
+use railbird_core::programme::Resume;
 use railbird_core::publish::{Book, Channel as BookChannel};
 use railbird_core::state::{ChannelBrief, EventState, Node as NodeState};
 use tokio::sync::{mpsc, oneshot};
@@ -22,7 +23,9 @@ use crate::delivery::{self, Ack, Delivery, ObjectRef};
 use crate::driver::{Desk, Message, Sender};
 use crate::edge_host::{self, EdgeHost, EdgeHostConfig};
 use crate::edge_push::{self, EdgePush};
+use crate::evidence::Evidence;
 use crate::ingest::{self, Listener, Registry};
+use crate::push::{self as pushed, Pushes};
 use crate::score::Scores;
 use crate::spool::{Spool, Stored};
 use crate::store;
@@ -34,6 +37,9 @@ const RENDITION: &str = "source";
 
 /// How long objects may still go out after a stop was asked for.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long pushes may take to say good-bye.
+const PUSHES_DEADLINE: Duration = Duration::from_secs(2);
 
 /// A running origin.
 pub struct Running {
@@ -50,6 +56,7 @@ pub struct Running {
     http: Api,
     embedded: Option<edge_host::Running>,
     push: Arc<EdgePush>,
+    pushes: Pushes,
     tasks: JoinSet<()>,
 }
 
@@ -115,9 +122,22 @@ pub async fn start(
     let spool = start_spool(&config, sender.clone())?;
     let secret = MasterSecret::new(config.secrets.master.expose().as_bytes()).context("secrets.master")?;
     let (desk, metrics_of_feeds) = (sender.clone(), metrics.clone());
-    let objects =
-        ingest::Output { spool: spool.clone(), desk: sender, rendition, secret, metrics: metrics_of_feeds };
-    let listener = Listener::start(config.rtmp, Registry::new(&config.channels), objects).await?;
+    let objects = ingest::Output {
+        spool: spool.clone(),
+        desk: sender,
+        rendition,
+        secret,
+        metrics: metrics_of_feeds,
+        pair: None,
+        anchored: Arc::new(|_, _, _| {}),
+    };
+    let evidence =
+        Evidence::start(&config.data_dir.join("evidence")).with_context(|| describe(&config.data_dir))?;
+    let pushes = Pushes::start(&config.pushes, &pushed::roots()?, &evidence, &objects.metrics);
+    pushes.watch(&health);
+    let taps = |channel: &ChannelId| pushes.taps(channel);
+    let feeds = ingest::Channels::new(&config.channels, &objects, |_| Resume::default(), taps);
+    let listener = Listener::start(config.rtmp, Registry::new(&config.channels), feeds).await?;
 
     let scores = start_scores(&config, &push, &mut tasks)?;
     metrics.register(|registry| scores.metrics().register(registry));
@@ -127,12 +147,13 @@ pub async fn start(
     watch_health(&health, &config, &deliveries, &push);
     let router = api::router(health, channels, metrics)
         .merge(api::score::router(scores, api::score::Keys::new(keys)))
+        .merge(pushes.router())
         .merge(extra(edge));
     let http = Api::start(config.api, router).await;
     let http = http.with_context(|| format!("api.listen: can't listen at {}", config.api))?;
 
     let (rtmp, api) = (listener.addr, http.addr());
-    Ok(Running { edge, api, rtmp, listener, spool, desk, deliveries, http, embedded, push, tasks })
+    Ok(Running { edge, api, rtmp, listener, spool, desk, deliveries, http, embedded, push, pushes, tasks })
 }
 
 impl Running {
@@ -143,6 +164,9 @@ impl Running {
             DRAIN_DEADLINE.as_secs()
         );
         self.listener.stop().await;
+        if tokio::time::timeout(PUSHES_DEADLINE, self.pushes.stop()).await.is_err() {
+            tracing::warn!("not every push could be ended in order");
+        }
         if tokio::time::timeout(DRAIN_DEADLINE, self.drained()).await.is_err() {
             let left: usize = self.deliveries.iter().map(Delivery::pending).sum();
             tracing::warn!(
