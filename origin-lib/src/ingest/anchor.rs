@@ -37,10 +37,10 @@ use crate::store::{Created, Object, Pending, PutError};
 const DEADLINE: Duration = Duration::from_millis(ANCHOR_MS_MAX - 100);
 
 /// How long it may take from the begin of the first list to the end of the write of a candidate.
-const WINDOW: Duration = Duration::from_millis(700);
+pub const WINDOW: Duration = Duration::from_millis(700);
 
 /// How long a candidate waits for others.
-const SETTLE: Duration = WINDOW;
+pub const SETTLE: Duration = WINDOW;
 
 /// How often a number that the other origin took is followed by another look.
 const LOOKS_MAX: usize = 4;

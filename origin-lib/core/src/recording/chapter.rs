@@ -4,9 +4,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Kind, Object, Reel};
+use crate::id::OriginId;
 use crate::state::{ChannelState, NODES_MAX, Node, Phase, Rendition, Segment};
 use crate::time::{MediaSpan, UtcMs};
-use crate::id::OriginId;
 
 /// How many segments a chapter lists: ten minutes of 2 s segments.
 pub const CHAPTER_SEGMENTS: usize = 300;
@@ -16,7 +16,8 @@ pub type Slots = [Option<Node>; NODES_MAX];
 
 /// The nodes in the order of their bits, and a mask over them for a mask over bits: what a snapshot names.
 pub(crate) fn compact(slots: &Slots) -> (Vec<Node>, impl Fn(u32) -> u32 + use<>) {
-    let bits: Vec<usize> = slots.iter().enumerate().filter(|(_, slot)| slot.is_some()).map(|(b, _)| b).collect();
+    let bits: Vec<usize> =
+        slots.iter().enumerate().filter(|(_, slot)| slot.is_some()).map(|(b, _)| b).collect();
     let nodes = slots.iter().flatten().cloned().collect();
     let mask = move |on: u32| {
         let has = |(place, bit): (usize, &usize)| ((on >> bit) & 1) << place;
@@ -35,7 +36,8 @@ impl Reel {
     /// The chapter of a segment's number, if it is one of the first `listed` segments.
     pub fn chapter_of(&self, n: u32) -> Option<usize> {
         let start = self.segment(n)?.start;
-        let place = self.order().partition_point(|other| self.segment(*other).is_some_and(|s| s.start < start));
+        let place =
+            self.order().partition_point(|other| self.segment(*other).is_some_and(|s| s.start < start));
         Some(place / CHAPTER_SEGMENTS)
     }
 
@@ -60,7 +62,8 @@ impl Reel {
         let mut segments = Vec::new();
         let (mut sum_bits, mut sum_ticks, mut peak) = (0_u64, 0_u64, 0_u32);
         for n in numbers {
-            let Some(Object { kind: Kind::Segment(segment), len, on, .. }) = self.objects().get(*n as usize) else {
+            let Some(Object { kind: Kind::Segment(segment), len, on, .. }) = self.objects().get(*n as usize)
+            else {
                 continue;
             };
             let Some(init) = segment.init else { continue };
