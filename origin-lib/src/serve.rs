@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
-use railbird_core::id::{ChannelId, RecordingId, RenditionId};
+use railbird_core::id::{ChannelId, RecordingId, RenditionId, TargetId};
 use railbird_core::keys::MasterSecret;
 use railbird_core::package;
 use railbird_core::programme::Resume;
@@ -24,6 +24,7 @@ use crate::driver::{Desk, Message, Sender};
 use crate::edge_host::{self, EdgeHost, EdgeHostConfig};
 use crate::edge_push::{self, EdgePush};
 use crate::evidence::Evidence;
+use crate::ingest::anchor::Pair;
 use crate::ingest::{self, Listener, Registry};
 use crate::push::{self as pushed, Pushes};
 use crate::score::Scores;
@@ -128,7 +129,7 @@ pub async fn start(
         rendition,
         secret,
         metrics: metrics_of_feeds,
-        pair: None,
+        pair: start_pair(&config, &mut tasks)?,
         anchored: Arc::new(|_, _, _| {}),
     };
     let evidence =
@@ -237,6 +238,18 @@ fn watch_health(health: &Health, config: &Config, deliveries: &[Delivery], push:
     for (edge, status) in push.statuses() {
         health.watch("edge", edge, move || status.borrow().error.clone());
     }
+}
+
+/// What this origin shares with another one, where it is one of two.
+fn start_pair(config: &Config, tasks: &mut JoinSet<()>) -> anyhow::Result<Option<Arc<Pair>>> {
+    let at = |id: &TargetId| config.targets.iter().find(|target| target.id == *id);
+    let Some(target) = config.anchors_at.as_ref().and_then(at) else { return Ok(None) };
+    // A connection of its own, so that no queue of the target is in its way.
+    let store = store::open(target).with_context(|| format!("target {} can't be opened", target.id))?;
+    let pair = Arc::new(Pair::new(store, config.origin.clone()));
+    let prepared = pair.clone();
+    tasks.spawn(async move { prepared.prepare().await });
+    Ok(Some(pair))
 }
 
 fn start_target(

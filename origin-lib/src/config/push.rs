@@ -5,7 +5,7 @@ use railbird_core::rtmp::{StreamKey, Url};
 
 use super::read::{At, Reader, Table};
 use super::tables::{Unique, id};
-use super::{Channel, PUSHES_MAX, Push, Target};
+use super::{Channel, PUSHES_MAX, Place, Push, Target};
 
 const KEY_LEN_MIN: usize = 1;
 
@@ -64,7 +64,11 @@ pub(super) fn anchors_at(root: &Table<'_, '_>, targets: &[Target]) -> Option<Tar
     let table = root.table("pair");
     let known = |text: &str| {
         let target = targets.iter().find(|target| target.id.as_str() == text);
-        target.map(|target| target.id.clone()).ok_or("is the id of no [[target]]")
+        match target {
+            Some(Target { id, place: Place::S3(_), .. }) => Ok(id.clone()),
+            Some(_) => Err("is a target of kind \"http\", which has no list: use one of kind \"s3\""),
+            None => Err("is the id of no [[target]]"),
+        }
     };
     let at = if table.is_there() {
         table.text_needed("anchors_at", "the id of a [[target]] that both origins write to")

@@ -130,7 +130,8 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
 
     let mut taken = target::Taken::default();
     let tables = root.tables("target", NODES_MAX);
-    let targets = tables.into_iter().filter_map(|table| target::read(reader, table, &mut taken)).collect();
+    let targets: Vec<_> =
+        tables.into_iter().filter_map(|table| target::read(reader, table, &mut taken)).collect();
     need_one(reader, document, "target", "add a [[target]], the bucket to write to");
 
     let anchors_at = push::anchors_at(&root, &targets);

@@ -31,7 +31,7 @@ use railbird_core::timeline::Anchor;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::store::{Created, Object, Pending, PutError};
+use crate::store::{Created, Object, PutError, Store, probe};
 
 /// How long it may take in all: a little less than frames wait.
 const DEADLINE: Duration = Duration::from_millis(ANCHOR_MS_MAX - 100);
@@ -54,30 +54,9 @@ const ANCHOR_LEN_MAX: usize = 1024;
 /// The first number. Ten digits.
 const FIRST: u64 = 9_999_999_999;
 
-/// Where two origins meet: what this needs of a store.
-pub trait Shelf: Send + Sync {
-    /// Writes the object, over one of the same name.
-    fn put(&self, object: Object) -> Pending<'_, ()>;
-
-    /// Writes the object unless there is one of this name.
-    fn create(&self, object: Object) -> Pending<'_, Created>;
-
-    /// The object's bytes; `None` where there is none.
-    fn get<'a>(&'a self, name: &'a str, len_max: usize) -> Pending<'a, Option<Bytes>>;
-
-    /// The first `max` names that begin with `prefix`, in order.
-    fn list<'a>(&'a self, prefix: &'a str, max: usize) -> Pending<'a, Vec<String>>;
-
-    /// Whether a second create of the same name is refused.
-    fn honours_create(&self) -> Pending<'_, bool>;
-
-    /// Where this is, for people.
-    fn place(&self) -> String;
-}
-
 /// What two origins that take the same feeds share.
 pub struct Pair {
-    store: Arc<dyn Shelf>,
+    store: Arc<dyn Store>,
     origin: OriginId,
     conditional: OnceCell<bool>,
 }
@@ -98,7 +77,7 @@ enum Failure {
 
 impl Pair {
     /// Two origins with different names meet at one store.
-    pub fn new(store: Arc<dyn Shelf>, origin: OriginId) -> Pair {
+    pub fn new(store: Arc<dyn Store>, origin: OriginId) -> Pair {
         Pair { store, origin, conditional: OnceCell::new() }
     }
 
@@ -180,8 +159,9 @@ impl Pair {
     }
 
     async fn conditional(&self) -> Result<bool, Failure> {
-        let probe = async || -> Result<bool, Failure> { Ok(self.store.honours_create().await.result?) };
-        self.conditional.get_or_try_init(probe).await.copied()
+        let try_it =
+            async || -> Result<bool, Failure> { Ok(probe(&*self.store).await.result?.conditional_create) };
+        self.conditional.get_or_try_init(try_it).await.copied()
     }
 }
 

@@ -4,11 +4,11 @@ use std::sync::Mutex;
 use railbird_core::time::UtcMs;
 
 use super::*;
-use crate::store::{Answer, Trace};
+use crate::store::{Answer, Memory, Pending, Trace};
 
 const NOW: UtcMs = UtcMs(1_795_171_920_000);
 
-fn pair(store: &Arc<impl Shelf + 'static>, origin: &str) -> Pair {
+fn pair(store: &Arc<impl Store + 'static>, origin: &str) -> Pair {
     Pair::new(store.clone(), origin.parse().unwrap())
 }
 
@@ -59,7 +59,7 @@ impl Slow {
     }
 }
 
-impl Shelf for Slow {
+impl Store for Slow {
     fn put(&self, object: Object) -> Pending<'_, ()> {
         self.act(|objects| drop(objects.insert(object.name.clone(), object)))
     }
@@ -84,8 +84,8 @@ impl Shelf for Slow {
         })
     }
 
-    fn honours_create(&self) -> Pending<'_, bool> {
-        self.act(|_| self.honours)
+    fn delete<'a>(&'a self, name: &'a str) -> Pending<'a, ()> {
+        self.act(|objects| drop(objects.remove(name)))
     }
 
     fn place(&self) -> String {
@@ -95,7 +95,7 @@ impl Shelf for Slow {
 
 #[tokio::test(start_paused = true)]
 async fn the_second_origin_adopts_what_the_first_wrote() {
-    let store = Arc::new(Slow::new(1, 0, true));
+    let store = Arc::new(Memory::default());
     let (north, south) = (pair(&store, "north"), pair(&store, "south"));
     let first = Anchor { feed_ms: 1000, utc: NOW };
     assert_eq!(north.anchor(&id(), Role::Primary, first).await, Some(first));
@@ -110,14 +110,14 @@ async fn the_second_origin_adopts_what_the_first_wrote() {
     assert_eq!(north.anchor(&id(), Role::Primary, seen).await, Some(again));
     // Both still know the first.
     assert_eq!(north.anchor(&id(), Role::Primary, later).await, Some(first));
-    let names = store.objects.lock().unwrap();
-    let names: Vec<&str> = names.keys().filter_map(|name| name.strip_prefix("t/anchors/primary/")).collect();
+    let names = store.names();
+    let names: Vec<&str> = names.iter().filter_map(|name| name.strip_prefix("t/anchors/primary/")).collect();
     assert_eq!(names, ["9999999998.json", "9999999999.json"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_no_anchor_is_passed_over() {
-    let store = Arc::new(Slow::new(1, 0, true));
+    let store = Arc::new(Memory::default());
     let strange = |n: u32| Object {
         name: format!("t/anchors/primary/{n:010}.json"),
         body: Bytes::from_static(b"{}"),
@@ -127,7 +127,7 @@ async fn what_is_no_anchor_is_passed_over() {
     assert!(store.put(strange(5)).await.result.is_ok());
     let mine = Anchor { feed_ms: 0, utc: NOW };
     assert_eq!(pair(&store, "north").anchor(&id(), Role::Primary, mine).await, Some(mine));
-    assert!(store.objects.lock().unwrap().contains_key("t/anchors/primary/0000000004.json"));
+    assert!(store.names().iter().any(|name| name == "t/anchors/primary/0000000004.json"));
 }
 
 /// Two origins that see a feed within a second and a half of each other, at a store that takes up to `ms` each way.
