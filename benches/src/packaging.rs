@@ -14,11 +14,12 @@ use bytes::Bytes;
 use railbird_core::flv::{self, Demux};
 use railbird_core::fmp4;
 use railbird_core::keys::MasterSecret;
-use railbird_core::media::FeedEvent;
-use railbird_core::package::{Output as Packaged, Packager, Settings};
+use railbird_core::media::{FeedEvent, Role};
+use railbird_core::package;
+use railbird_core::programme::{Output as Made, Programme, Resume, Settings};
 use railbird_core::rtmp::{Output, Server};
 use railbird_core::segment::{self, Input, Segmenter};
-use railbird_core::time::MediaTime;
+use railbird_core::time::{MediaTime, Moment};
 use railbird_core::timeline::{self, Anchor, Timeline};
 
 use crate::process::{self, Used, median};
@@ -167,21 +168,26 @@ fn read(stream: &Path, mut take: impl FnMut(Option<FeedEvent>) -> Result<()>) ->
 }
 
 fn encrypted(stream: &Path, dir: &Path) -> Result<()> {
-    let settings = Settings {
+    let package = package::Settings {
         channel: "table-1".parse()?,
         rendition: "source".parse()?,
         segment_ms: SEGMENT_MS,
         key_period_s: 3600,
         secret: MasterSecret::new(b"0123456789abcdef")?,
     };
-    let mut packager = Packager::new(settings, MediaTime::default());
+    let now = || {
+        let utc = clock::now();
+        Moment { utc, up_ms: utc.0 }
+    };
+    let mut programme = Programme::new(Settings::new(package), Resume::default());
+    let publish = programme.begin(Role::Primary, now());
     read(stream, |event| {
         match event {
-            Some(event) => packager.handle(event, clock::now()),
-            None => packager.finish(),
+            Some(event) => programme.handle(publish, event, now()),
+            None => programme.end(publish, now()),
         }
-        while let Some(output) = packager.poll() {
-            let Packaged::Object(object) = output else { continue };
+        while let Some(output) = programme.poll() {
+            let Made::Object(object) = output else { continue };
             let name = object.name.rsplit('/').next().unwrap_or(&object.name);
             write(&dir.join(name), &object.bytes)?;
         }
@@ -189,7 +195,7 @@ fn encrypted(stream: &Path, dir: &Path) -> Result<()> {
     })
 }
 
-/// The same walk without [`Packager`], which always encrypts.
+/// The same walk without [`package::Packager`], which always encrypts.
 fn clear(stream: &Path, dir: &Path) -> Result<()> {
     let mut segmenter = Segmenter::new(SEGMENT_MS);
     let mut timeline: Option<Timeline> = None;

@@ -1,10 +1,10 @@
 //! The one place where the origin reads the wall clock.
 
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{LazyLock, OnceLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use railbird_core::time::UtcMs;
+use railbird_core::time::{Moment, UtcMs};
 
 /// The wall clock. A clock before 1970 reads as 1970.
 pub fn now() -> UtcMs {
@@ -29,4 +29,11 @@ pub fn steady() -> UtcMs {
     let (wall, begin) = *BEGIN;
     let passed = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
     wall.plus_ms(passed).plus_ms(AHEAD.load(Ordering::Relaxed))
+}
+
+/// The wall clock, and the one that only goes forward.
+pub fn moment() -> Moment {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let up = START.get_or_init(Instant::now).elapsed();
+    Moment { utc: now(), up_ms: u64::try_from(up.as_millis()).unwrap_or(u64::MAX) }
 }

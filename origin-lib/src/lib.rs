@@ -20,6 +20,7 @@ pub mod journal;
 mod lines;
 pub mod pass;
 pub mod publisher;
+pub mod push;
 pub mod recorded;
 pub mod score;
 pub mod serve;

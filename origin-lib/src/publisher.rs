@@ -38,6 +38,7 @@ const PAUSE_MS: (u64, u64) = (500, 8_000);
 /// Publishes until it is refused; every other end is followed by another attempt.
 pub async fn run(file: &Path, url: &str) -> anyhow::Result<()> {
     let url = Url::parse(url)?;
+    ensure!(!url.tls, "rtmps:// is for [[push]]; an origin takes rtmp:// here");
     let reel = Reel::load(file).await.with_context(|| format!("{}", file.display()))?;
     let mut pause_ms = PAUSE_MS.0;
     loop {

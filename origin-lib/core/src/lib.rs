@@ -10,10 +10,11 @@
 //! | [`rtmp`], [`flv`] | how a venue encoder's bytes become frames |
 //! | [`codec`] | what the codec parameters say |
 //! | [`timeline`] | where a feed's timestamps lie in epoch media time |
+//! | [`programme`] | which of a channel's feeds is used |
 //! | [`segment`] | where to cut |
 //! | [`fmp4`] | the boxes of an init segment and of a segment |
 //! | [`object`], [`keys`] | what an object is called and with which key it is encrypted |
-//! | [`package`] | the walk through the rooms above, from frames to objects |
+//! | [`package`] | the walk through the rooms above, from samples to objects |
 //! | [`recording`] | what a recording's journal says: every object, its hash, who has it |
 //! | [`publish`] | what may be listed |
 //! | [`state`], [`playlist`] | the snapshot that the edge gets, and the text made from it |
@@ -39,6 +40,7 @@ pub mod media;
 pub mod object;
 pub mod package;
 pub mod playlist;
+pub mod programme;
 pub mod publish;
 pub mod recording;
 pub mod rtmp;

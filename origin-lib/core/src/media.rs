@@ -4,8 +4,40 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::time::MediaTime;
+
+/// Which of a channel's feeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// The one that is used while it is well.
+    Primary,
+    /// The one that is used while the primary is not.
+    Backup,
+}
+
+impl Role {
+    /// Both, the preferred one first.
+    pub const ALL: [Role; 2] = [Role::Primary, Role::Backup];
+
+    /// As it is written in files, object names and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Primary => "primary",
+            Role::Backup => "backup",
+        }
+    }
+
+    /// The channel's other feed.
+    pub fn other(self) -> Role {
+        match self {
+            Role::Primary => Role::Backup,
+            Role::Backup => Role::Primary,
+        }
+    }
+}
 
 /// Which of a channel's muxed tracks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,7 +1,7 @@
-//! From a feed's frames to objects: timeline, segments, boxes, encryption and names, in one walk.
+//! From a channel's samples to objects: segments, boxes, encryption and names, in one walk.
 //!
-//! One packager lives as long as one publish of a feed. It says what must be known of the feed as it goes
-//! ([`Output::Note`]) and never fails: bad input is counted and left out by the rooms it walks through.
+//! One packager lives as long as its channel, behind [`crate::programme`], which decides whose samples come here. It never
+//! fails: bad input is counted and left out by the rooms it walks through.
 
 use alloc::collections::VecDeque;
 use alloc::format;
@@ -12,11 +12,10 @@ use bytes::Bytes;
 
 use crate::id::{ChannelId, RenditionId};
 use crate::keys::{self, MasterSecret};
-use crate::media::{Cut, FeedEvent, Tracks};
+use crate::media::{Cut, Tracks};
 use crate::publish::Init;
 use crate::segment::{self, Bound, Input, Segmenter};
-use crate::time::{MediaSpan, MediaTime, UtcMs};
-use crate::timeline::{self, Anchor, Timeline};
+use crate::time::{MediaSpan, MediaTime};
 use crate::{fmp4, object};
 
 /// What a channel's packager needs to know.
@@ -61,41 +60,19 @@ pub enum Kind {
     },
 }
 
-/// Something that the crew should read in the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Note {
-    /// The feed's clock is tied to the world's.
-    Anchored(Anchor),
-    /// The feed's clock jumped; the timeline begins again at this anchor.
-    Jumped(Anchor),
-    /// The encoder's key frames are too far apart.
-    Forced(Bound),
-}
-
 /// What comes out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// An object.
     Object(Object),
-    /// A note.
-    Note(Note),
+    /// The encoder's key frames are too far apart.
+    Forced(Bound),
 }
 
-/// What was left out or moved so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// By the timeline.
-    pub timeline: timeline::Counts,
-    /// By the segmenter.
-    pub segment: segment::Counts,
-}
-
-/// Makes one publish's objects.
+/// Makes one channel's objects.
 #[derive(Debug)]
 pub struct Packager {
     settings: Settings,
-    not_before: MediaTime,
-    timeline: Option<Timeline>,
     segmenter: Segmenter,
     /// The tracks of the init segment in force.
     tracks: Option<Tracks>,
@@ -106,14 +83,12 @@ pub struct Packager {
 }
 
 impl Packager {
-    /// A packager for a publish whose media must not lie before `not_before`: the [`Packager::end`] of the one before,
-    /// zero where there was none.
+    /// A packager for a channel whose media was cut up to `not_before` already: the [`Packager::end`] of before a restart,
+    /// zero where there is none.
     pub fn new(settings: Settings, not_before: MediaTime) -> Packager {
         Packager {
-            segmenter: Segmenter::new(settings.segment_ms),
+            segmenter: Segmenter::after(settings.segment_ms, not_before),
             settings,
-            not_before,
-            timeline: None,
             tracks: None,
             key: None,
             end: not_before,
@@ -121,36 +96,18 @@ impl Packager {
         }
     }
 
-    /// Takes what a demultiplexer told, at the time when it arrived.
-    pub fn handle(&mut self, event: FeedEvent, now: UtcMs) {
-        match event {
-            FeedEvent::Video(config) => self.segmenter.handle(Input::Video(config)),
-            FeedEvent::Audio(config) => self.segmenter.handle(Input::Audio(config)),
-            FeedEvent::Frame(frame) => {
-                let timeline = self.timeline.get_or_insert_with(|| {
-                    let timeline = Timeline::new(Anchor::from_arrival(&frame, now), self.not_before);
-                    self.outputs.push_back(Output::Note(Note::Anchored(timeline.anchor())));
-                    timeline
-                });
-                timeline.handle(frame, now);
-                while let Some(event) = timeline.poll() {
-                    match event {
-                        timeline::Event::Sample(sample) => self.segmenter.handle(Input::Sample(sample)),
-                        timeline::Event::Jumped(anchor) => {
-                            self.segmenter.handle(Input::Discontinuity);
-                            self.outputs.push_back(Output::Note(Note::Jumped(anchor)));
-                        }
-                    }
-                }
-            }
-        }
+    /// Takes what goes into a segmenter.
+    pub fn handle(&mut self, input: Input) {
+        self.segmenter.handle(input);
         self.collect();
     }
 
-    /// The publish has ended: what is open becomes a last segment.
+    /// Media has ended, for now or for good: what is open becomes a last segment. What comes later begins with its init
+    /// segment, so that a recording that begins there has it.
     pub fn finish(&mut self) {
         self.segmenter.finish();
         self.collect();
+        self.tracks = None;
     }
 
     /// The next output.
@@ -163,17 +120,21 @@ impl Packager {
         self.end
     }
 
+    /// The parameters of the samples that come.
+    pub fn tracks(&self) -> &Tracks {
+        self.segmenter.tracks()
+    }
+
     /// What was left out so far.
-    pub fn counts(&self) -> Counts {
-        let timeline = self.timeline.as_ref().map(Timeline::counts).unwrap_or_default();
-        Counts { timeline, segment: self.segmenter.counts() }
+    pub fn counts(&self) -> segment::Counts {
+        self.segmenter.counts()
     }
 
     fn collect(&mut self) {
         while let Some(event) = self.segmenter.poll() {
             match event {
                 segment::Event::Cut(cut) => self.package(&cut),
-                segment::Event::Forced(bound) => self.outputs.push_back(Output::Note(Note::Forced(bound))),
+                segment::Event::Forced(bound) => self.outputs.push_back(Output::Forced(bound)),
             }
         }
     }

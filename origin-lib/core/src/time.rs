@@ -41,6 +41,30 @@ impl UtcMs {
     }
 }
 
+/// An instant on two clocks: what the time is, and how much has passed.
+///
+/// The wall's clock is shared with other machines and people, and may be set at any time; the other one only goes forward,
+/// so that a time-out does not depend on who sets the wall's clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moment {
+    /// The wall's clock.
+    pub utc: UtcMs,
+    /// Milliseconds since an instant of this process.
+    pub up_ms: u64,
+}
+
+impl Moment {
+    /// Milliseconds that have passed since an earlier `up_ms`.
+    pub fn ms_since(self, up_ms: u64) -> u64 {
+        self.up_ms.saturating_sub(up_ms)
+    }
+
+    /// This moment and `ms` milliseconds, on both clocks.
+    pub fn plus_ms(self, ms: u64) -> Moment {
+        Moment { utc: self.utc.plus_ms(ms), up_ms: self.up_ms.saturating_add(ms) }
+    }
+}
+
 /// A point of epoch media time, in 1/90000 s since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

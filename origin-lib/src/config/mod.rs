@@ -4,6 +4,7 @@
 //! errors. Secrets come from environment variables or files and never stand in the file itself.
 //! `infra/railbird.example.toml` shows and explains every key.
 
+mod push;
 mod read;
 mod secret;
 mod tables;
@@ -17,8 +18,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use railbird_core::id::{ChannelId, EventId, NodeId, OriginId, TargetId};
+use railbird_core::id::{ChannelId, EventId, NodeId, OriginId, PushId, TargetId};
+use railbird_core::rtmp::Url;
 
+pub use railbird_core::media::Role;
 pub use read::Problem;
 pub use secret::Secret;
 
@@ -30,6 +33,9 @@ pub const CHANNELS_MAX: usize = 64;
 
 /// The most edges that one origin pushes to.
 pub const EDGES_MAX: usize = 16;
+
+/// The most destinations that one origin pushes channels to.
+pub const PUSHES_MAX: usize = 64;
 
 /// The whole configuration.
 #[derive(Clone, Debug)]
@@ -54,6 +60,10 @@ pub struct Config {
     pub edges: Vec<String>,
     /// The edge that runs inside this process, if any.
     pub embedded_edge: Option<EmbeddedEdge>,
+    /// The target at which this origin and another one that takes the same feeds agree on anchors.
+    pub anchors_at: Option<TargetId>,
+    /// Where channels are pushed to by RTMP.
+    pub pushes: Vec<Push>,
     /// The secrets that origin and edge share.
     pub secrets: Secrets,
     /// The local disk.
@@ -92,8 +102,12 @@ pub struct Channel {
     pub score_offset_ms: i32,
     /// The bearer of this key may write the channel's score. None: the channel takes no score.
     pub score_key: Option<Secret>,
-    /// What encoders may send for it; at least one.
+    /// What encoders may send for it; at least one, and none of the same role twice.
     pub feeds: Vec<Feed>,
+    /// Without video for so many milliseconds, a feed has stalled.
+    pub stall_ms: u32,
+    /// For so many milliseconds the primary must have been well to be used again.
+    pub steady_ms: u32,
 }
 
 /// `[[channel.feed]]`.
@@ -103,22 +117,6 @@ pub struct Feed {
     pub stream_key: Secret,
     /// Which of the channel's feeds.
     pub role: Role,
-}
-
-/// Which of a channel's feeds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    /// The one that is used.
-    Primary,
-}
-
-impl Role {
-    /// As it is written in the file and in metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Role::Primary => "primary",
-        }
-    }
 }
 
 /// `[[target]]`.
@@ -245,6 +243,19 @@ pub struct Node {
     pub id: NodeId,
     /// Base URL without a trailing slash: an object's URL is `{url}/{name}`.
     pub url: String,
+}
+
+/// `[[push]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Push {
+    /// Its name in logs and metrics.
+    pub id: PushId,
+    /// The channel that is pushed.
+    pub channel: ChannelId,
+    /// Where to, the stream key included.
+    pub url: Url,
+    /// Its failure is no reason for an alarm.
+    pub optional: bool,
 }
 
 /// `[embedded_edge]`.

@@ -139,6 +139,11 @@ impl<'d, 'r> Table<'d, 'r> {
         None
     }
 
+    /// A value that stands for what this table leaves out.
+    pub(super) fn here<T>(&self, value: T) -> At<T> {
+        At { value, key: self.key.clone(), span: self.span.clone() }
+    }
+
     /// Whether the file has this table at all.
     pub(super) fn is_there(&self) -> bool {
         self.table.is_some()

@@ -11,6 +11,7 @@ use railbird_core::keys::SECRET_LEN_MIN;
 use railbird_core::state::{NODES_MAX, SEGMENTS_MAX};
 use toml::de::DeTable;
 
+use super::push;
 use crate::evidence::KEEP_DAYS;
 
 use super::read::{At, Lookup, Problem, Reader, Table};
@@ -22,7 +23,7 @@ use super::{
 const TITLE_LEN_MAX: usize = 200;
 const URL_LEN_MAX: usize = 512;
 const KEY_LEN_MIN: usize = 8;
-const FEEDS_MAX: usize = 1;
+const FEEDS_MAX: usize = Role::ALL.len();
 
 /// The fewest segments that a live playlist may list.
 const LISTED_MIN: i64 = 4;
@@ -136,8 +137,12 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
 
     let mut taken = target::Taken::default();
     let tables = root.tables("target", NODES_MAX);
-    let targets = tables.into_iter().filter_map(|table| target::read(reader, table, &mut taken)).collect();
+    let targets: Vec<_> =
+        tables.into_iter().filter_map(|table| target::read(reader, table, &mut taken)).collect();
     need_one(reader, document, "target", "add a [[target]], the bucket to write to");
+
+    let anchors_at = push::anchors_at(&root, &targets);
+    let pushes = push::pushes(reader, &root, &channels);
 
     let mut urls = Unique::default();
     let mut edges = Vec::new();
@@ -168,6 +173,8 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
         targets,
         edges,
         embedded_edge,
+        anchors_at,
+        pushes,
         secrets: secrets?,
         spool: Spool { reserve_bytes: reserve_mb << 20 },
         recording,
@@ -276,7 +283,10 @@ fn channel(
     if tables.is_empty() {
         table.problem("has no feed: add a [[channel.feed]] with the stream_key of its encoder");
     }
-    let feeds = tables.into_iter().filter_map(|table| feed(reader, table, keys)).collect();
+    let mut roles = Unique::default();
+    let feeds = tables.into_iter().filter_map(|table| feed(reader, table, keys, &mut roles)).collect();
+    let stall_ms = table.number("stall_ms", 1000, 200..=30_000, "milliseconds").value;
+    let steady_ms = table.number("steady_ms", 10_000, 1_000..=600_000, "milliseconds").value;
     table.end();
     Some(Channel {
         id: id?.value,
@@ -287,10 +297,12 @@ fn channel(
         score_offset_ms: i32::try_from(score_offset_ms).ok()?,
         score_key,
         feeds,
+        stall_ms: u32::try_from(stall_ms).ok()?,
+        steady_ms: u32::try_from(steady_ms).ok()?,
     })
 }
 
-fn feed(reader: &Reader<'_>, table: Table<'_, '_>, keys: &mut Unique) -> Option<Feed> {
+fn feed(reader: &Reader<'_>, table: Table<'_, '_>, keys: &mut Unique, roles: &mut Unique) -> Option<Feed> {
     let stream_key = table.secret_needed("stream_key", KEY_LEN_MIN);
     if let Some(at) = &stream_key {
         let text = at.value.expose();
@@ -303,11 +315,18 @@ fn feed(reader: &Reader<'_>, table: Table<'_, '_>, keys: &mut Unique) -> Option<
     }
     let role = |text: &str| match text {
         "primary" => Ok(Role::Primary),
-        _ => Err("must be \"primary\", the only role there is today"),
+        "backup" => Ok(Role::Backup),
+        _ => Err("must be \"primary\" or \"backup\""),
     };
-    let role = table.text("role").map_or(Some(Role::Primary), |text| Some(table.parsed(text, role)?.value));
+    let role = match table.text("role") {
+        Some(text) => table.parsed(text, role),
+        None => Some(table.here(Role::Primary)),
+    };
+    if let Some(at) = &role {
+        roles.insert(reader, at.value.as_str().into(), &at.key, at.span.clone(), "this role");
+    }
     table.end();
-    Some(Feed { stream_key: stream_key?.value, role: role? })
+    Some(Feed { stream_key: stream_key?.value, role: role?.value })
 }
 
 /// An `http(s)` URL without user, query, fragment and trailing slash, in the ASCII that playlists take.

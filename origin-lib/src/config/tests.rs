@@ -57,6 +57,13 @@ fn bucket(target: &Target) -> &Bucket {
 fn the_example_is_valid_and_has_every_key() {
     let config = parse(EXAMPLE).unwrap();
     assert_eq!(config.channels[0].score_offset_ms, -1500);
+    let roles: Vec<Role> = config.channels[0].feeds.iter().map(|feed| feed.role).collect();
+    assert_eq!(roles, Role::ALL);
+    assert_eq!(config.anchors_at, Some(config.targets[0].id.clone()));
+    let push = &config.pushes[0];
+    assert_eq!((push.url.without_key().as_str(), push.optional), ("rtmps://live.example.com:443/app", true));
+    assert_eq!(push.url.key.reveal(), "secret-of-RAILBIRD_PUSH_SOCIAL_KEY-0123456789");
+    assert!(!format!("{push:?}").contains("secret-of"));
     assert_eq!(bucket(&config.targets[0]).prefix, "2026");
     assert_eq!(bucket(&config.targets[1]).endpoint, None);
     assert!(!bucket(&config.targets[1]).path_style);
@@ -72,6 +79,8 @@ fn the_example_is_valid_and_has_every_key() {
         "[[channel.feed]]",
         "[[target]]",
         "[[target]]\nid = \"c\"",
+        "[pair]",
+        "[[push]]",
         "[[edge]]",
         "[embedded_edge]",
         "[spool]",
@@ -98,6 +107,8 @@ fn what_is_left_out_has_defaults() {
     assert_eq!((channel.segment_ms, channel.key_period_s, channel.dvr_s), (2000, 3600, 120));
     assert_eq!((channel.score_offset_ms, &channel.score_key), (0, &None));
     assert_eq!(channel.feeds[0].role, Role::Primary);
+    assert_eq!((channel.stall_ms, channel.steady_ms), (1000, 10_000));
+    assert_eq!((&config.anchors_at, config.pushes.len()), (&None, 0));
     let target = &config.targets[0];
     let place = bucket(target);
     assert_eq!((place.region.as_str(), place.path_style, place.prefix.as_str()), ("us-east-1", true, ""));
@@ -187,8 +198,29 @@ fn every_problem_names_its_key_and_its_place() {
         ),
         (
             "{ env = \"STREAM\" }",
-            "{ env = \"STREAM\" }\nrole = \"backup\"",
-            "12:8: channel[0].feed[0].role: must be \"primary\"",
+            "{ env = \"STREAM\" }\nrole = \"spare\"",
+            "12:8: channel[0].feed[0].role: must be \"primary\" or \"backup\"",
+        ),
+        (
+            "{ env = \"STREAM\" }",
+            "{ env = \"STREAM\" }\n[[channel.feed]]\nstream_key = { env = \"OTHER\" }",
+            "12:1: channel[0].feed[1]: this role is already used by channel[0].feed[0]: each needs its own",
+        ),
+        (
+            "[[edge]]",
+            "[pair]\nanchors_at = \"b\"\n[[edge]]",
+            "21:14: pair.anchors_at: is the id of no [[target]]",
+        ),
+        ("[[edge]]", "[pair]\n[[edge]]", "20:1: pair.anchors_at: is missing: the id of a [[target]]"),
+        (
+            "[[edge]]",
+            "[[push]]\nid = \"p\"\nchannel = \"table-2\"\nurl = \"rtmp://h/a\"\nstream_key = { env = \"P\" }\n[[edge]]",
+            "22:11: push[0].channel: is the id of no [[channel]]",
+        ),
+        (
+            "[[edge]]",
+            "[[push]]\nid = \"p\"\nchannel = \"table-1\"\nurl = \"http://h/a\"\nstream_key = { env = \"P\" }\n[[edge]]",
+            "23:7: push[0].url: the URL must begin with rtmp:// or rtmps://",
         ),
         (
             "[[channel.feed]]\nstream_key = { env = \"STREAM\" }",

@@ -262,6 +262,8 @@ fn configuration(
             score_offset_ms: 0,
             score_key: Some(random_secret()?),
             feeds: vec![Feed { stream_key: Secret::new(&format!("demo-{id}")), role: Role::Primary }],
+            stall_ms: 1000,
+            steady_ms: 10_000,
         })
     });
     let edge = options.address(options.edge, 0, 8787)?;
@@ -281,6 +283,8 @@ fn configuration(
             assets: options.assets.clone(),
             public_url: format!("http://{edge}"),
         }),
+        anchors_at: None,
+        pushes: Vec::new(),
         secrets: Secrets {
             master: Secret::new(&kept.master),
             origin: random_secret()?,

@@ -6,9 +6,11 @@ use bytes::Bytes;
 use railbird_core::flv::{Demux, File};
 use railbird_core::hash::Hash;
 use railbird_core::id::RecordingId;
-use railbird_core::package::{Kind, Output, Packager, Settings};
+use railbird_core::media::Role;
+use railbird_core::package::{self, Kind};
+use railbird_core::programme::{Output, Programme, Resume, Settings};
 use railbird_core::recording::{Head, Record};
-use railbird_core::time::{MediaSpan, UtcMs};
+use railbird_core::time::{MediaSpan, Moment, UtcMs};
 
 use super::*;
 
@@ -26,7 +28,7 @@ pub(crate) struct Recorded {
 impl Recorded {
     /// So many rounds of the clip; `key_period_s` is short enough that keys change.
     pub(crate) fn new(rounds: u32) -> Recorded {
-        let settings = Settings {
+        let settings = package::Settings {
             channel: "table-1".parse().unwrap(),
             rendition: "source".parse().unwrap(),
             segment_ms: 2000,
@@ -43,7 +45,9 @@ impl Recorded {
         });
         let (dir, secret) = (tempfile::tempdir().unwrap(), settings.secret.clone());
         let mut recorded = Recorded { dir, reel, secret };
-        let mut packager = Packager::new(settings, MediaTime::default());
+        let mut programme = Programme::new(Settings::new(settings), Resume::default());
+        let moment = |ms: u32| Moment { utc: NOW.plus_ms(u64::from(ms)), up_ms: u64::from(ms) };
+        let publish = programme.begin(Role::Primary, moment(0));
         let mut demux = Demux::new();
         for round in 0..rounds {
             for tag in File::new(Bytes::from_static(CLIP)).unwrap() {
@@ -51,12 +55,12 @@ impl Recorded {
                 let ms = tag.timestamp_ms + round * ROUND_MS;
                 demux.handle(tag.kind, ms, tag.payload).unwrap();
                 while let Some(event) = demux.poll() {
-                    packager.handle(event, NOW.plus_ms(u64::from(ms)));
+                    programme.handle(publish, event, moment(ms));
                 }
             }
         }
-        packager.finish();
-        while let Some(output) = packager.poll() {
+        programme.end(publish, moment(rounds * ROUND_MS));
+        while let Some(output) = programme.poll() {
             if let Output::Object(object) = output {
                 recorded.keep(object);
             }

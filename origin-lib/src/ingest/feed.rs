@@ -1,78 +1,45 @@
-//! One publish of a feed: its messages become objects on their way to the disk.
+//! One publish of a feed: its messages become events of its channel's programme.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use railbird_core::flv::{self, Demux, TagKind};
-use railbird_core::id::RenditionId;
-use railbird_core::keys::MasterSecret;
 use railbird_core::media::{self, FeedEvent, Frame};
-use railbird_core::package::{Kind, Note, Output as Packaged, Packager, Settings};
-use railbird_core::state::Phase;
-use railbird_core::time::UtcMs;
+use railbird_core::programme::Publish;
 use tokio_util::sync::CancellationToken;
 
-use super::Lease;
-use crate::driver::{Made, Message, Sender};
-use crate::spool::Spool;
-use crate::telemetry::{FeedMetrics, Metrics};
-
-/// Where the objects of all feeds go.
-#[derive(Clone)]
-pub struct Output {
-    /// The disk.
-    pub spool: Spool,
-    /// The desk.
-    pub desk: Sender,
-    /// The rendition that every feed becomes: what the encoder sent, unchanged.
-    pub rendition: RenditionId,
-    /// Where content keys come from.
-    pub secret: MasterSecret,
-    /// Where figures are kept.
-    pub metrics: Metrics,
-}
+use super::{Channel, Lease};
+use crate::telemetry::FeedMetrics;
 
 /// One publish of a feed.
 pub struct Feed {
     lease: Lease,
     peer: String,
     demux: Demux,
-    packager: Packager,
-    output: Output,
+    channel: Arc<Channel>,
+    publish: Publish,
     metrics: FeedMetrics,
     skipped: u64,
     last_key_ms: Option<i64>,
-    /// The spool refuses objects: said once, until it takes one again.
-    behind: bool,
 }
 
 impl Feed {
-    /// The publisher was let in.
-    pub fn begin(lease: Lease, peer: &str, output: Output) -> Feed {
-        let settings = Settings {
-            channel: lease.channel.clone(),
-            rendition: output.rendition.clone(),
-            segment_ms: lease.segment_ms,
-            key_period_s: lease.key_period_s,
-            secret: output.secret.clone(),
-        };
-        let metrics = output.metrics.feed(&lease.channel, lease.role);
+    /// The publisher was let in, and its channel's programme knows it.
+    pub fn begin(lease: Lease, peer: &str, channel: Arc<Channel>, publish: Publish) -> Feed {
+        let metrics = channel.metrics(lease.role);
         metrics.connected(true);
         tracing::info!(channel = %lease.channel, feed = lease.role.as_str(), peer, "feed began");
-        let packager = Packager::new(settings, lease.end());
-        let feed = Feed {
+        Feed {
             lease,
             peer: peer.to_string(),
             demux: Demux::new(),
-            packager,
-            output,
+            channel,
+            publish,
             metrics,
             skipped: 0,
             last_key_ms: None,
-            behind: false,
-        };
-        feed.tell(Phase::Live);
-        feed
+        }
     }
 
     /// Set when the feed must end.
@@ -81,13 +48,7 @@ impl Feed {
     }
 
     /// Takes one message. An error is a reason to refuse the feed.
-    pub fn media(
-        &mut self,
-        kind: TagKind,
-        timestamp_ms: u32,
-        payload: Bytes,
-        now: UtcMs,
-    ) -> Result<(), flv::Error> {
+    pub fn media(&mut self, kind: TagKind, timestamp_ms: u32, payload: Bytes) -> Result<(), flv::Error> {
         match self.demux.handle(kind, timestamp_ms, payload) {
             Ok(()) => {}
             Err(error @ flv::Error::Skip(_)) => {
@@ -102,24 +63,23 @@ impl Feed {
             }
         }
         while let Some(event) = self.demux.poll() {
-            self.event(event, now);
+            self.event(event);
         }
         Ok(())
     }
 
-    fn event(&mut self, event: FeedEvent, now: UtcMs) {
-        let channel = &self.lease.channel;
+    fn event(&mut self, event: FeedEvent) {
+        let (channel, feed) = (&self.lease.channel, self.lease.role.as_str());
         match &event {
             FeedEvent::Video(video) => {
-                tracing::info!(%channel, codec = video.codec, "video {}x{}", video.width, video.height);
+                tracing::info!(%channel, feed, codec = video.codec, "video {}x{}", video.width, video.height);
             }
             FeedEvent::Audio(audio) => {
-                tracing::info!(%channel, codec = audio.codec, "audio {} Hz", audio.sample_rate);
+                tracing::info!(%channel, feed, codec = audio.codec, "audio {} Hz", audio.sample_rate);
             }
             FeedEvent::Frame(frame) => self.count(frame),
         }
-        self.packager.handle(event, now);
-        self.deliver();
+        self.channel.handle(self.publish, event);
     }
 
     fn count(&mut self, frame: &Frame) {
@@ -132,81 +92,23 @@ impl Feed {
         }
     }
 
-    /// Hands over what the packager made.
-    fn deliver(&mut self) {
-        while let Some(output) = self.packager.poll() {
-            match output {
-                Packaged::Object(object) => {
-                    // A connection that was taken over must not write into its successor's time.
-                    if !self.lease.advance(self.packager.end()) {
-                        continue;
-                    }
-                    if matches!(object.kind, Kind::Segment { .. }) {
-                        self.metrics.segment();
-                    }
-                    let made = Made { channel: self.lease.channel.clone(), object };
-                    self.write(made);
-                }
-                Packaged::Note(note) => self.note(note),
-            }
-        }
-    }
-
-    fn write(&mut self, made: Made) {
-        match self.output.spool.write(made) {
-            Ok(()) => self.behind = false,
-            Err(error) => {
-                if !std::mem::replace(&mut self.behind, true) {
-                    tracing::error!(channel = %self.lease.channel, %error, "segments are lost until the disk is faster");
-                }
-            }
-        }
-    }
-
-    fn note(&self, note: Note) {
-        let channel = &self.lease.channel;
-        match note {
-            Note::Anchored(anchor) => {
-                tracing::info!(%channel, feed_ms = anchor.feed_ms, utc = %anchor.utc, "timeline anchored");
-            }
-            Note::Jumped(anchor) => {
-                let (feed_ms, utc) = (anchor.feed_ms, anchor.utc);
-                tracing::warn!(%channel, feed_ms, %utc, "the encoder's clock jumped: a discontinuity, and a new anchor");
-            }
-            Note::Forced(bound) => tracing::warn!(%channel, "{bound}"),
-        }
-    }
-
-    fn tell(&self, phase: Phase) {
-        let channel = self.lease.channel.clone();
-        if self.lease.is_current() && self.output.desk.try_send(Message::Phase { channel, phase }).is_err() {
-            tracing::error!(channel = %self.lease.channel, "the desk is overloaded: viewers see an old state");
-        }
-    }
-
-    /// The publish has ended; its last segment is made.
+    /// The publish has ended.
     pub fn end(mut self, reason: &str) {
         while let Some(event) = self.demux.poll() {
-            self.event(event, crate::clock::now());
+            self.event(event);
         }
-        self.packager.finish();
-        self.deliver();
+        let counts = self.channel.end(self.publish);
         if self.lease.is_current() {
             self.metrics.connected(false);
         }
-        self.tell(Phase::Waiting);
-        let counts = self.packager.counts();
-        let left_out = counts.timeline.early
-            + counts.timeline.stragglers
-            + counts.segment.leading
-            + counts.segment.unusable;
         tracing::info!(
             channel = %self.lease.channel,
+            feed = self.lease.role.as_str(),
             peer = self.peer,
             reason,
-            left_out,
+            left_out = counts.early + counts.stragglers,
             skipped = self.skipped,
-            jumps = counts.timeline.jumps,
+            jumps = counts.jumps,
             "feed ended"
         );
     }

@@ -1,11 +1,14 @@
-//! Sockets of venue encoders. Bytes go to a sans-IO demultiplexer, frames to the packager, objects to the spool.
+//! Sockets of venue encoders. Bytes go to a sans-IO demultiplexer, frames to the channel's programme, objects to the spool.
 //!
 //! Nothing here waits for anything downstream of the local disk (DESIGN.md, invariant 1).
 
+pub mod anchor;
+mod channel;
 mod feed;
 mod registry;
 mod rtmp;
 
-pub use feed::{Feed, Output};
+pub use channel::{Anchored, Channel, Channels, Output, Tap};
+pub use feed::Feed;
 pub use registry::{Lease, Refusal, Registry};
 pub use rtmp::{FEEDS_MAX, Listener};

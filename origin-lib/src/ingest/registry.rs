@@ -4,44 +4,30 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use railbird_core::id::ChannelId;
-use railbird_core::time::MediaTime;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Channel, Role};
 
-/// Which channel a stream key opens, and who publishes there.
+/// Which feed a stream key opens, and who publishes it.
 #[derive(Clone, Debug)]
 pub struct Registry(Arc<Mutex<Inner>>);
 
 #[derive(Debug)]
 struct Inner {
     /// By the hash of the stream key, so that a look-up's time tells nothing of a key.
-    keys: BTreeMap<[u8; 32], Opens>,
-    publishing: BTreeMap<ChannelId, Publishing>,
-    /// Up to where each channel's media has been cut.
-    ends: BTreeMap<ChannelId, MediaTime>,
+    keys: BTreeMap<[u8; 32], (ChannelId, Role)>,
+    publishing: BTreeMap<(ChannelId, Role), Publishing>,
     last_lease: u64,
-}
-
-/// What a stream key opens.
-#[derive(Clone, Debug)]
-struct Opens {
-    channel: ChannelId,
-    role: Role,
-    segment_ms: u32,
-    key_period_s: u32,
 }
 
 #[derive(Debug)]
 struct Publishing {
     lease: u64,
-    role: Role,
-    peer: String,
     ended: CancellationToken,
 }
 
-/// The right to publish a channel; given back when dropped.
+/// The right to publish a feed; given back when dropped.
 #[derive(Debug)]
 pub struct Lease {
     registry: Registry,
@@ -50,10 +36,6 @@ pub struct Lease {
     pub channel: ChannelId,
     /// Which of its feeds.
     pub role: Role,
-    /// The channel's segment duration, in milliseconds.
-    pub segment_ms: u32,
-    /// The channel's key period, in seconds.
-    pub key_period_s: u32,
     /// Set when the same encoder came back on a new connection, or the origin stops: the holder must end.
     pub ended: CancellationToken,
 }
@@ -67,16 +49,6 @@ pub enum Refusal {
     /// The origin has as many feeds as it takes.
     #[error("the origin takes no more than {} feeds at once", super::FEEDS_MAX)]
     Full,
-    /// Another feed of the channel is being published.
-    #[error("channel {channel} is already fed by {peer} with its {role} key: stop that encoder first")]
-    Busy {
-        /// The channel.
-        channel: ChannelId,
-        /// Who feeds it.
-        peer: String,
-        /// With which key.
-        role: &'static str,
-    },
 }
 
 fn hash(key: &str) -> [u8; 32] {
@@ -87,22 +59,14 @@ impl Registry {
     /// From the configured channels.
     pub fn new(channels: &[Channel]) -> Registry {
         let keys = channels.iter().flat_map(|channel| {
-            let entry = |feed: &crate::config::Feed| {
-                let Channel { segment_ms, key_period_s, .. } = *channel;
-                let opens = Opens { channel: channel.id.clone(), role: feed.role, segment_ms, key_period_s };
-                (hash(feed.stream_key.expose()), opens)
-            };
-            channel.feeds.iter().map(entry)
+            let id = channel.id.clone();
+            channel.feeds.iter().map(move |feed| (hash(feed.stream_key.expose()), (id.clone(), feed.role)))
         });
-        let (publishing, ends) = (BTreeMap::new(), BTreeMap::new());
-        Registry(Arc::new(Mutex::new(Inner { keys: keys.collect(), publishing, ends, last_lease: 0 })))
-    }
-
-    /// A channel's media was cut up to here by an earlier run.
-    pub fn restore(&self, channel: &ChannelId, end: MediaTime) {
-        self.with(|inner| {
-            inner.ends.insert(channel.clone(), end);
-        });
+        Registry(Arc::new(Mutex::new(Inner {
+            keys: keys.collect(),
+            publishing: BTreeMap::new(),
+            last_lease: 0,
+        })))
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Inner) -> T) -> T {
@@ -111,57 +75,40 @@ impl Registry {
     }
 
     /// Lets a publisher in. One that comes back with the key that is being published takes over from its old connection,
-    /// which may be dead without knowing it.
-    pub fn publish(&self, stream_key: &str, peer: &str) -> Result<Lease, Refusal> {
+    /// which may be dead without knowing it. `begin` is called for one at a time, in the order in which they are let in.
+    pub fn publish<T>(
+        &self,
+        stream_key: &str,
+        begin: impl FnOnce(&ChannelId, Role) -> Option<T>,
+    ) -> Result<(Lease, T), Refusal> {
         self.with(|inner| {
-            let opens = inner.keys.get(&hash(stream_key)).cloned().ok_or(Refusal::UnknownKey)?;
-            let Opens { channel, role, segment_ms, key_period_s } = opens;
-            if let Some(current) = inner.publishing.get(&channel) {
-                if current.role != role {
-                    let (peer, role) = (current.peer.clone(), current.role.as_str());
-                    return Err(Refusal::Busy { channel, peer, role });
-                }
-                current.ended.cancel();
-            }
+            let (channel, role) = inner.keys.get(&hash(stream_key)).cloned().ok_or(Refusal::UnknownKey)?;
+            let begun = begin(&channel, role).ok_or(Refusal::UnknownKey)?;
             inner.last_lease += 1;
             let (lease, ended) = (inner.last_lease, CancellationToken::new());
-            let publishing = Publishing { lease, role, peer: peer.to_string(), ended: ended.clone() };
-            inner.publishing.insert(channel.clone(), publishing);
-            Ok(Lease { registry: self.clone(), id: lease, channel, role, segment_ms, key_period_s, ended })
+            let publishing = Publishing { lease, ended: ended.clone() };
+            if let Some(old) = inner.publishing.insert((channel.clone(), role), publishing) {
+                old.ended.cancel();
+            }
+            Ok((Lease { registry: self.clone(), id: lease, channel, role, ended }, begun))
         })
     }
 }
 
 impl Lease {
-    /// Up to where the channel's media has been cut, by whichever connection.
-    pub fn end(&self) -> MediaTime {
-        self.registry.with(|inner| inner.ends.get(&self.channel).copied().unwrap_or_default())
-    }
-
-    /// The channel's media has been cut up to `end`. False where the lease has been taken over: what was cut must not be
-    /// used then.
-    pub fn advance(&self, end: MediaTime) -> bool {
-        self.registry.with(|inner| {
-            let current = inner.publishing.get(&self.channel).is_some_and(|p| p.lease == self.id);
-            if current {
-                let last = inner.ends.entry(self.channel.clone()).or_default();
-                *last = end.max(*last);
-            }
-            current
-        })
-    }
-
     /// Whether this lease is the one in force.
     pub fn is_current(&self) -> bool {
-        self.registry.with(|inner| inner.publishing.get(&self.channel).is_some_and(|p| p.lease == self.id))
+        let key = (self.channel.clone(), self.role);
+        self.registry.with(|inner| inner.publishing.get(&key).is_some_and(|p| p.lease == self.id))
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        let key = (self.channel.clone(), self.role);
         self.registry.with(|inner| {
-            if inner.publishing.get(&self.channel).is_some_and(|publishing| publishing.lease == self.id) {
-                inner.publishing.remove(&self.channel);
+            if inner.publishing.get(&key).is_some_and(|publishing| publishing.lease == self.id) {
+                inner.publishing.remove(&key);
             }
         });
     }
@@ -181,29 +128,44 @@ mod tests {
             dvr_s: 60,
             score_offset_ms: 0,
             score_key: None,
-            feeds: vec![Feed { stream_key: Secret::new(&format!("key of {id}")), role: Role::Primary }],
+            feeds: Role::ALL
+                .map(|role| Feed { stream_key: Secret::new(&format!("{} key of {id}", role.as_str())), role })
+                .into(),
+            stall_ms: 1000,
+            steady_ms: 10_000,
         };
         Registry::new(&[channel("a"), channel("b")])
     }
 
+    fn publish(registry: &Registry, key: &str) -> Result<Lease, Refusal> {
+        registry.publish(key, |_, _| Some(())).map(|(lease, ())| lease)
+    }
+
     #[test]
-    fn a_key_opens_its_channel_only() {
+    fn a_key_opens_its_feed_only() {
         let registry = registry();
-        assert_eq!(registry.publish("key of a", "x").unwrap().channel.as_str(), "a");
-        assert_eq!(registry.publish("key of b", "x").unwrap().channel.as_str(), "b");
-        assert_eq!(registry.publish("key of c", "x").unwrap_err(), Refusal::UnknownKey);
+        for (key, channel, role) in [
+            ("primary key of a", "a", Role::Primary),
+            ("backup key of a", "a", Role::Backup),
+            ("primary key of b", "b", Role::Primary),
+        ] {
+            let lease = publish(&registry, key).unwrap();
+            assert_eq!((lease.channel.as_str(), lease.role), (channel, role));
+        }
+        assert_eq!(publish(&registry, "primary key of c").unwrap_err(), Refusal::UnknownKey);
+        let nothing = registry.publish("primary key of a", |_, _| None::<()>);
+        assert_eq!(nothing.unwrap_err(), Refusal::UnknownKey);
     }
 
     #[test]
     fn an_encoder_that_comes_back_takes_over() {
         let registry = registry();
-        let old = registry.publish("key of a", "old").unwrap();
-        let other = registry.publish("key of b", "other").unwrap();
-        assert!(old.advance(MediaTime(5)));
-        let new = registry.publish("key of a", "new").unwrap();
-        assert!(old.ended.is_cancelled() && !new.ended.is_cancelled() && !other.ended.is_cancelled());
-        assert!(!old.advance(MediaTime(9)) && !old.is_current() && new.is_current());
-        assert_eq!(new.end(), MediaTime(5));
+        let old = publish(&registry, "primary key of a").unwrap();
+        let others = ["backup key of a", "primary key of b"].map(|key| publish(&registry, key).unwrap());
+        let new = publish(&registry, "primary key of a").unwrap();
+        assert!(old.ended.is_cancelled() && !new.ended.is_cancelled());
+        assert!(others.iter().all(|other| !other.ended.is_cancelled() && other.is_current()));
+        assert!(!old.is_current() && new.is_current());
         drop(old);
         assert!(new.is_current(), "the old connection's end does not end the new one");
     }

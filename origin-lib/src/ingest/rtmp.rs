@@ -14,8 +14,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::feed::{Feed, Output as Objects};
-use super::{Lease, Refusal, Registry};
+use super::feed::Feed;
+use super::{Channels, Refusal, Registry};
 use crate::clock;
 
 /// How many feeds may be published at once.
@@ -50,14 +50,14 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens at `addr`. Objects of the feeds go to `objects`.
-    pub async fn start(addr: SocketAddr, registry: Registry, objects: Objects) -> anyhow::Result<Listener> {
+    /// Listens at `addr` for the feeds of `channels`.
+    pub async fn start(addr: SocketAddr, registry: Registry, channels: Channels) -> anyhow::Result<Listener> {
         let socket =
             TcpListener::bind(addr).await.with_context(|| format!("rtmp.listen: can't listen at {addr}"))?;
         let addr = socket.local_addr()?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let slots = Arc::new(Semaphore::new(FEEDS_MAX));
-        tasks.spawn(accept(socket, registry, objects, slots, stop.clone(), tasks.clone()));
+        tasks.spawn(accept(socket, registry, channels, slots, stop.clone(), tasks.clone()));
         Ok(Listener { addr, stop, tasks })
     }
 
@@ -72,7 +72,7 @@ impl Listener {
 async fn accept(
     socket: TcpListener,
     registry: Registry,
-    objects: Objects,
+    channels: Channels,
     slots: Arc<Semaphore>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -95,7 +95,7 @@ async fn accept(
         let connection = Connection {
             server: Server::new(entropy()),
             registry: registry.clone(),
-            objects: objects.clone(),
+            channels: channels.clone(),
             peer: peer.to_string(),
             feed: None,
             refused: false,
@@ -118,7 +118,7 @@ fn entropy() -> [u8; 32] {
 struct Connection {
     server: Server,
     registry: Registry,
-    objects: Objects,
+    channels: Channels,
     peer: String,
     feed: Option<Feed>,
     refused: bool,
@@ -219,8 +219,10 @@ impl Connection {
             match output {
                 Output::Send(bytes) => write(stream, &bytes).await?,
                 Output::Publish { app: _, key } => match self.let_in(key.reveal()) {
-                    Ok(lease) => {
-                        self.begin(lease);
+                    Ok(feed) => {
+                        if let Some(old) = self.feed.replace(feed) {
+                            old.end("the encoder began another feed on the same connection");
+                        }
                         self.server.accept();
                     }
                     Err(refusal) => {
@@ -230,7 +232,7 @@ impl Connection {
                 },
                 Output::Media { kind, timestamp_ms, payload } => {
                     let Some(feed) = &mut self.feed else { continue };
-                    if let Err(refusal) = feed.media(kind, timestamp_ms, payload, clock::now()) {
+                    if let Err(refusal) = feed.media(kind, timestamp_ms, payload) {
                         self.refuse(&refusal.to_string());
                     }
                 }
@@ -251,28 +253,22 @@ impl Connection {
         Ok(Next::Go)
     }
 
-    fn let_in(&mut self, stream_key: &str) -> Result<Lease, Refusal> {
+    fn let_in(&mut self, stream_key: &str) -> Result<Feed, Refusal> {
         if self.slot.is_none() {
             self.slot = self.slots.clone().try_acquire_owned().ok();
         }
         if self.slot.is_none() {
             return Err(Refusal::Full);
         }
-        let lease = self.registry.publish(stream_key, &self.peer)?;
+        let begin = |id: &_, role| self.channels.get(id).map(|channel| (channel.begin(role), channel));
+        let (lease, (publish, channel)) = self.registry.publish(stream_key, begin)?;
         self.stranger = None;
-        Ok(lease)
+        Ok(Feed::begin(lease, &self.peer, channel, publish))
     }
 
     fn refuse(&mut self, reason: &str) {
         self.refused = true;
         self.server.refuse(reason);
-    }
-
-    fn begin(&mut self, lease: Lease) {
-        if let Some(old) = self.feed.take() {
-            old.end("the encoder began another feed on the same connection");
-        }
-        self.feed = Some(Feed::begin(lease, &self.peer, self.objects.clone()));
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
-use railbird_core::id::{ChannelId, RecordingId, RenditionId};
+use railbird_core::id::{ChannelId, RecordingId, RenditionId, TargetId};
 use railbird_core::keys::MasterSecret;
 use railbird_core::state::{ChannelBrief, EventState};
 use tokio::sync::{mpsc, oneshot};
@@ -26,10 +26,13 @@ use crate::driver::{self, Desk, Message, Sender};
 use crate::edge_host::{self, EdgeHost, EdgeHostConfig};
 use crate::edge_push::{self, EdgePush};
 use crate::evidence::Evidence;
+use crate::ingest::anchor::Pair;
 use crate::ingest::{self, Listener, Registry};
+use crate::push::{self as pushed, Pushes};
 use crate::score::Scores;
 use crate::spool::keeper::{Bounds, Keeper};
 use crate::spool::{self, Spool};
+use crate::store;
 use crate::targets::{self, Targets, Tools};
 use crate::telemetry::Metrics;
 use crate::{clock, web};
@@ -42,6 +45,9 @@ const RENDITION: &str = "source";
 
 /// How long objects may still go out after a stop was asked for.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long pushes may take to say good-bye.
+const PUSHES_DEADLINE: Duration = Duration::from_secs(2);
 
 /// A running origin.
 pub struct Running {
@@ -60,6 +66,7 @@ pub struct Running {
     http: Api,
     embedded: Option<edge_host::Running>,
     push: Arc<EdgePush>,
+    pushes: Pushes,
     tasks: JoinSet<()>,
     keeper: Keeper,
 }
@@ -117,6 +124,7 @@ pub async fn start(
     metrics.register(|registry| evidence.register(registry));
     let (nodes, since) = (begin.nodes(), begin.since());
     let (acks, acked) = mpsc::channel(delivery::ACKS_MAX);
+    let evidence_of_pushes = evidence.clone();
     let tools =
         Tools { client: client.clone(), metrics: metrics.clone(), evidence, desk: desk.clone(), acks };
     let targets = Targets::start(&config.data_dir, begin, tools)?;
@@ -127,12 +135,27 @@ pub async fn start(
     let keeper = start_keeper(&config, &spool, &targets, desk.clone());
 
     let secret = MasterSecret::new(config.secrets.master.expose().as_bytes()).context("secrets.master")?;
-    let (spool_of_feeds, desk_of_feeds, figures) = (spool.clone(), desk.clone(), metrics.clone());
-    let objects =
-        ingest::Output { spool: spool_of_feeds, desk: desk_of_feeds, rendition, secret, metrics: figures };
-    let registry = Registry::new(&config.channels);
-    past.ends.iter().for_each(|(channel, end)| registry.restore(channel, *end));
-    let listener = Listener::start(config.rtmp, registry, objects).await?;
+    let (keep_anchor, figures) = (desk.clone(), metrics.clone());
+    let objects = ingest::Output {
+        spool: spool.clone(),
+        desk: desk.clone(),
+        rendition,
+        secret,
+        metrics: figures,
+        pair: start_pair(&config, &mut tasks)?,
+        anchored: Arc::new(move |channel, role, anchor| {
+            let (channel, feed) = (channel.clone(), role.as_str().to_string());
+            if keep_anchor.try_send(Message::Anchored { channel, feed, anchor }).is_err() {
+                tracing::warn!("an anchor is not kept: after a restart, the feed's clock is tied anew");
+            }
+        }),
+    };
+    let pushes = Pushes::start(&config.pushes, &pushed::roots()?, &evidence_of_pushes, &objects.metrics);
+    pushes.watch(&health);
+    let taps = |channel: &ChannelId| pushes.taps(channel);
+    let resume = |channel: &ChannelId| past.resumes.get(channel).cloned().unwrap_or_default();
+    let feeds = ingest::Channels::new(&config.channels, &objects, resume, taps);
+    let listener = Listener::start(config.rtmp, Registry::new(&config.channels), feeds).await?;
 
     let scores = start_scores(&config, &push, &mut tasks)?;
     metrics.register(|registry| scores.metrics().register(registry));
@@ -144,12 +167,28 @@ pub async fn start(
     let router = api::router(health, channels, metrics)
         .merge(api::crew::router(crew.clone()))
         .merge(api::score::router(scores, api::score::Keys::new(keys)))
+        .merge(pushes.router())
         .merge(extra(edge));
     let http = Api::start(config.api, router).await;
     let http = http.with_context(|| format!("api.listen: can't listen at {}", config.api))?;
 
     let (rtmp, api) = (listener.addr, http.addr());
-    Ok(Running { edge, api, rtmp, crew, listener, spool, desk, targets, http, embedded, push, tasks, keeper })
+    Ok(Running {
+        edge,
+        api,
+        rtmp,
+        crew,
+        listener,
+        spool,
+        desk,
+        targets,
+        http,
+        embedded,
+        push,
+        pushes,
+        tasks,
+        keeper,
+    })
 }
 
 impl Running {
@@ -160,6 +199,9 @@ impl Running {
             DRAIN_DEADLINE.as_secs()
         );
         self.listener.stop().await;
+        if tokio::time::timeout(PUSHES_DEADLINE, self.pushes.stop()).await.is_err() {
+            tracing::warn!("not every push could be ended in order");
+        }
         if tokio::time::timeout(DRAIN_DEADLINE, self.drained()).await.is_err() {
             let left = self.targets.pending();
             tracing::warn!(
@@ -232,6 +274,18 @@ fn watch_health(health: &Health, targets: &Targets, push: &EdgePush, spool: &Spo
         let alarm = disk.borrow().alarm();
         alarm.map(|alarm| ("disk", "data_dir".to_string(), alarm)).into_iter().collect()
     });
+}
+
+/// What this origin shares with another one, where it is one of two.
+fn start_pair(config: &Config, tasks: &mut JoinSet<()>) -> anyhow::Result<Option<Arc<Pair>>> {
+    let at = |id: &TargetId| config.targets.iter().find(|target| target.id == *id);
+    let Some(target) = config.anchors_at.as_ref().and_then(at) else { return Ok(None) };
+    // A connection of its own, so that no queue of the target is in its way.
+    let store = store::open(target).with_context(|| format!("target {} can't be opened", target.id))?;
+    let pair = Arc::new(Pair::new(store, config.origin.clone()));
+    let prepared = pair.clone();
+    tasks.spawn(async move { prepared.prepare().await });
+    Ok(Some(pair))
 }
 
 fn event_state(config: &Config) -> EventState {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use railbird_core::id::{ChannelId, RecordingId, RenditionId, TargetId};
+use railbird_core::media::Role;
+use railbird_core::programme::Resume;
 use railbird_core::recording::Head;
-use railbird_core::time::MediaTime;
 
 use crate::config::{Channel, Config};
 use crate::driver::{Begin, Plan};
@@ -21,8 +22,8 @@ pub(super) struct Past {
     pub(super) begins: BTreeMap<ChannelId, Begin>,
     /// Recordings that have ended.
     pub(super) ended: Vec<(ChannelId, Summary)>,
-    /// Up to where media was cut.
-    pub(super) ends: BTreeMap<ChannelId, MediaTime>,
+    /// For the feeds: up to where media was cut, and how their clocks were tied to the world's.
+    pub(super) resumes: BTreeMap<ChannelId, Resume>,
 }
 
 impl Past {
@@ -45,7 +46,10 @@ impl Past {
         if let Some(end) = last.into_iter().chain(ended.iter().map(|summary| summary.end)).max() {
             // A clock that was set back must not make what we say look old.
             clock::not_before(end.utc());
-            self.ends.insert(id.clone(), end);
+            let role = |feed: &str| Role::ALL.into_iter().find(|role| role.as_str() == feed);
+            let anchors = open.iter().flat_map(|(reel, _)| reel.anchors());
+            let anchors = anchors.filter_map(|(feed, anchor)| Some((role(feed)?, *anchor))).collect();
+            self.resumes.insert(id.clone(), Resume { not_before: end, anchors });
         }
         let head = Head {
             channel: id.clone(),

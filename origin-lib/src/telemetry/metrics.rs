@@ -38,6 +38,7 @@ struct Families {
     feed_frames: Counters,
     feed_segments: Counters,
     feed_connected: Gauges,
+    feed_used: Gauges,
     feed_key_interval: Seconds,
     target_up: Gauges,
     target_queue: Gauges,
@@ -66,6 +67,7 @@ impl Metrics {
             feed_frames: Family::default(),
             feed_segments: Family::default(),
             feed_connected: Family::default(),
+            feed_used: Family::default(),
             feed_key_interval: Family::default(),
             target_up: Family::default(),
             target_queue: Family::default(),
@@ -84,6 +86,7 @@ impl Metrics {
         r.register("feed_frames", "Access units received from a feed", f.feed_frames);
         r.register("feed_segments", "Segments made from a feed", f.feed_segments);
         r.register("feed_connected", "1 while an encoder publishes the feed", f.feed_connected);
+        r.register("feed_used", "1 while the channel is made of the feed", f.feed_used);
         r.register(
             "feed_key_interval_seconds",
             "Time between the last two random access points of a feed",
@@ -143,6 +146,7 @@ impl Metrics {
             audio: f.feed_frames.get_or_create_owned(&kind("audio")),
             segments: f.feed_segments.get_or_create_owned(&labels),
             connected: f.feed_connected.get_or_create_owned(&labels),
+            used: f.feed_used.get_or_create_owned(&labels),
             key_interval: f.feed_key_interval.get_or_create_owned(&labels),
         }
     }
@@ -190,6 +194,7 @@ pub struct FeedMetrics {
     audio: Counter,
     segments: Counter,
     connected: Gauge,
+    used: Gauge,
     key_interval: Gauge<f64, AtomicU64>,
 }
 
@@ -211,6 +216,11 @@ impl FeedMetrics {
     /// A segment was made.
     pub fn segment(&self) {
         self.segments.inc();
+    }
+
+    /// The channel is made of it, or no longer.
+    pub fn used(&self, used: bool) {
+        self.used.set(i64::from(used));
     }
 
     /// An encoder publishes it, or no longer.
@@ -376,6 +386,7 @@ mod tests {
         let metrics = Metrics::new();
         let feed = metrics.feed(&"table-1".parse().unwrap(), Role::Primary);
         feed.connected(true);
+        feed.used(true);
         feed.frame(media::Kind::Video, 1000);
         feed.frame(media::Kind::Audio, 24);
         feed.key_interval(Duration::from_millis(500));
@@ -395,6 +406,7 @@ mod tests {
         let text = metrics.text();
         for line in [
             "railbird_feed_connected{channel=\"table-1\",feed=\"primary\"} 1",
+            "railbird_feed_used{channel=\"table-1\",feed=\"primary\"} 1",
             "railbird_feed_bytes_total{channel=\"table-1\",feed=\"primary\"} 1024",
             "railbird_feed_frames_total{channel=\"table-1\",feed=\"primary\",kind=\"audio\"} 1",
             "railbird_feed_segments_total{channel=\"table-1\",feed=\"primary\"} 1",

@@ -10,3 +10,5 @@ mod demo;
 mod hosts;
 #[cfg(test)]
 mod play;
+#[cfg(test)]
+mod push;

@@ -7,7 +7,7 @@ use tokio::process::Command;
 
 use crate::demo::{Demo, client, finish, outcome};
 
-fn ffmpeg() -> Command {
+pub(crate) fn ffmpeg() -> Command {
     let mut command = Command::new("ffmpeg");
     command.args(["-nostdin", "-hide_banner", "-loglevel", "error"]);
     command
@@ -40,7 +40,7 @@ async fn source(file: &Path, seconds: u32) -> anyhow::Result<()> {
 }
 
 /// The hash of each decoded frame, in order of presentation.
-fn hashes(framemd5: &str) -> Vec<String> {
+pub(crate) fn hashes(framemd5: &str) -> Vec<String> {
     let lines = framemd5.lines().filter(|line| !line.starts_with('#'));
     lines.filter_map(|line| line.rsplit(',').next()).map(|hash| hash.trim().to_string()).collect()
 }

@@ -1,6 +1,7 @@
 //! FLV tags (Adobe FLV 10.1, annex E): what RTMP's audio, video and data messages carry, and files of them.
 //!
-//! [`Demux`] turns message bodies into [`FeedEvent`](crate::media::FeedEvent)s; [`File`] reads a file's tags.
+//! [`Demux`] turns message bodies into [`FeedEvent`](crate::media::FeedEvent)s; [`File`] reads a file's tags; [`body`]
+//! goes the other way.
 
 use alloc::string::String;
 
@@ -8,11 +9,13 @@ use crate::codec::ConfigError;
 
 mod demux;
 mod file;
+mod mux;
 #[cfg(test)]
 mod tests;
 
 pub use demux::Demux;
 pub use file::{File, FileError, TAG_LEN_MAX, Tag};
+pub use mux::{audio_header, body, video_header};
 
 /// What a tag, or an RTMP message, carries. The numbers are FLV's tag types, which are RTMP's message types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -55,6 +55,33 @@ fn frames_keep_time_and_data() {
 }
 
 #[test]
+fn what_is_muxed_is_what_was_demuxed() {
+    let (mut demux, mut again) = (Demux::new(), Demux::new());
+    let messages = [
+        (TagKind::Video, video_header(AVCC)),
+        (TagKind::Audio, bytes("af001190")),
+        (TagKind::Video, bytes("1701000050 00000002 6588")),
+        (TagKind::Video, bytes("2701fffff0 00000002 4188")),
+        (TagKind::Audio, bytes("af01 211b")),
+    ];
+    for (kind, message) in messages {
+        demux.handle(kind, 1234, message.clone()).unwrap();
+        let event = demux.poll().unwrap();
+        let (muxed_kind, muxed) = match &event {
+            FeedEvent::Video(video) => (TagKind::Video, super::video_header(video)),
+            FeedEvent::Audio(audio) => (TagKind::Audio, super::audio_header(audio)),
+            FeedEvent::Frame(Frame { kind, cts_ms, key, data, .. }) => {
+                let (dts, data) = (Default::default(), data.clone());
+                super::body(&crate::media::Sample { kind: *kind, dts, cts: cts_ms * 90, key: *key, data })
+            }
+        };
+        assert_eq!((muxed_kind, &muxed[..]), (kind, &message[..]));
+        again.handle(muxed_kind, 1234, muxed.into()).unwrap();
+        assert_eq!(again.poll(), Some(event));
+    }
+}
+
+#[test]
 fn messages_without_an_event() {
     for (kind, message) in [
         (TagKind::Video, ""),

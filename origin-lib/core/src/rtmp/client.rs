@@ -272,6 +272,6 @@ impl Url {
     /// The address to connect to: `host:port`, an IPv6 address in brackets.
     pub fn address(&self) -> String {
         let rest = self.without_key();
-        rest.trim_start_matches("rtmp://").split('/').next().unwrap_or_default().to_string()
+        rest.split('/').nth(2).unwrap_or_default().to_string()
     }
 }

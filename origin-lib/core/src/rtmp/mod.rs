@@ -48,7 +48,7 @@ mod server;
 mod tests;
 mod url;
 
-pub use client::{Client, ClientOutput};
+pub use client::{Client, ClientOutput, SendError};
 pub use server::{Output, Server};
 pub use url::{URL_LEN_MAX, Url, UrlError};
 

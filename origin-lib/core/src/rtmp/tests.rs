@@ -59,7 +59,7 @@ fn urls() {
     for (text, error) in [
         ("", UrlError::Scheme),
         ("rtmp:/", UrlError::Scheme),
-        ("rtmps://h/a/k", UrlError::Scheme),
+        ("rtmpt://h/a/k", UrlError::Scheme),
         ("http://h/a/k", UrlError::Scheme),
         ("rtmp:/\u{2044}h/a/k", UrlError::Scheme),
         ("rtmp:///a/k", UrlError::Host),
@@ -85,6 +85,22 @@ fn urls() {
         assert_eq!(Url::parse(text), Err(error), "{text}");
     }
     assert!(Url::parse(&long(512)).is_ok());
+}
+
+#[test]
+fn urls_over_tls_and_urls_whose_key_stands_apart() {
+    let url = Url::parse("RTMPS://live.example.org/app/key").unwrap();
+    assert_eq!((url.tls, url.port, url.address().as_str()), (true, 443, "live.example.org:443"));
+    assert_eq!(url.without_key(), "rtmps://live.example.org:443/app");
+    for (text, app) in [("rtmps://h/live2", "live2"), ("rtmps://h/live2/", "live2"), ("rtmps://h/a/b", "a/b")]
+    {
+        let url = Url::with_key(text, "key".into()).unwrap();
+        assert_eq!((url.app.as_str(), url.key.reveal()), (app, "key"));
+    }
+    for text in ["rtmps://h", "rtmps://h/", "http://h/a", "rtmp://user@h/a"] {
+        assert!(Url::with_key(text, "key".into()).is_err(), "{text}");
+    }
+    assert_eq!(Url::with_key("rtmp://h/a", "".into()), Err(UrlError::Path));
 }
 
 #[test]

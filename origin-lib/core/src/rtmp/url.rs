@@ -1,4 +1,4 @@
-//! `rtmp://host[:port]/app/key`.
+//! `rtmp://host[:port]/app/key`, and `rtmps://` for the same over TLS.
 
 use alloc::format;
 use alloc::string::String;
@@ -11,11 +11,13 @@ pub const URL_LEN_MAX: usize = 2048;
 /// Where a feed goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
+    /// Over TLS.
+    pub tls: bool,
     /// Name or address; an IPv6 address without its brackets.
     pub host: String,
-    /// Port; 1935 where the URL names none.
+    /// Port; where the URL names none, 1935, or 443 over TLS.
     pub port: u16,
-    /// The first part of the path.
+    /// The path up to the key.
     pub app: String,
     /// The rest of the path, with its query.
     pub key: StreamKey,
@@ -28,7 +30,7 @@ pub enum UrlError {
     #[error("the URL is longer than 2048 bytes")]
     TooLong,
     /// Another scheme.
-    #[error("the URL must begin with rtmp://; rtmps:// is not supported")]
+    #[error("the URL must begin with rtmp:// or rtmps://")]
     Scheme,
     /// The host or the port is no such thing.
     #[error("the URL needs a host and, after ':', a port from 1 to 65535: rtmp://HOST:PORT/APP/KEY")]
@@ -44,31 +46,52 @@ impl Url {
         if text.len() > URL_LEN_MAX {
             return Err(UrlError::TooLong);
         }
-        let (scheme, rest) = text.split_at_checked(7).ok_or(UrlError::Scheme)?;
-        if !scheme.eq_ignore_ascii_case("rtmp://") {
-            return Err(UrlError::Scheme);
-        }
-        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let (host, port) = host_and_port(authority).ok_or(UrlError::Host)?;
+        let (tls, host, port, path) = split(text)?;
         let (app, key) = path.split_once('/').ok_or(UrlError::Path)?;
-        let fits = |name: &str| {
-            (1..=NAME_LEN_MAX).contains(&name.len()) && !name.contains(|c: char| c.is_control() || c == ' ')
-        };
         if !fits(app) || !fits(key) {
             return Err(UrlError::Path);
         }
-        Ok(Url { host: host.into(), port, app: app.into(), key: key.into() })
+        Ok(Url { tls, host: host.into(), port, app: app.into(), key: key.into() })
+    }
+
+    /// From a URL without a key, whose whole path is the app, and the key.
+    pub fn with_key(text: &str, key: StreamKey) -> Result<Url, UrlError> {
+        if text.len() > URL_LEN_MAX {
+            return Err(UrlError::TooLong);
+        }
+        let (tls, host, port, path) = split(text)?;
+        let app = path.trim_end_matches('/');
+        if !fits(app) || !fits(key.reveal()) {
+            return Err(UrlError::Path);
+        }
+        Ok(Url { tls, host: host.into(), port, app: app.into(), key })
     }
 
     /// The URL without its key: what `connect` names.
     pub fn without_key(&self) -> String {
         let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
-        format!("rtmp://{open}{}{close}:{}/{}", self.host, self.port, self.app)
+        let scheme = if self.tls { "rtmps" } else { "rtmp" };
+        format!("{scheme}://{open}{}{close}:{}/{}", self.host, self.port, self.app)
     }
 }
 
-fn host_and_port(authority: &str) -> Option<(&str, u16)> {
-    const PORT: u16 = 1935;
+fn fits(name: &str) -> bool {
+    (1..=NAME_LEN_MAX).contains(&name.len()) && !name.contains(|c: char| c.is_control() || c == ' ')
+}
+
+/// TLS, host, port and path.
+fn split(text: &str) -> Result<(bool, &str, u16, &str), UrlError> {
+    let (scheme, rest) = text.split_once("://").ok_or(UrlError::Scheme)?;
+    let tls = scheme.eq_ignore_ascii_case("rtmps");
+    if !tls && !scheme.eq_ignore_ascii_case("rtmp") {
+        return Err(UrlError::Scheme);
+    }
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (host, port) = host_and_port(authority, if tls { 443 } else { 1935 }).ok_or(UrlError::Host)?;
+    Ok((tls, host, port, path))
+}
+
+fn host_and_port(authority: &str, default: u16) -> Option<(&str, u16)> {
     let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
         let (host, rest) = rest.split_once(']')?;
         let v6 = |c: char| c.is_ascii_hexdigit() || matches!(c, ':' | '.');
@@ -87,7 +110,7 @@ fn host_and_port(authority: &str) -> Option<(&str, u16)> {
         (host, port)
     };
     let port = match port {
-        None => PORT,
+        None => default,
         // `parse` alone would take a sign.
         Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok()?,
         Some(_) => return None,

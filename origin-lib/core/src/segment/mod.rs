@@ -65,6 +65,8 @@ pub enum Input {
     Video(VideoConfig),
     /// Audio parameters; the same again changes nothing.
     Audio(AudioConfig),
+    /// All parameters of the feed that samples come from now on; the same again changes nothing.
+    Tracks(Tracks),
     /// A sample on the media timeline.
     Sample(Sample),
     /// What follows does not continue what came before: a new publish, or a jump of the feed's clock.
@@ -147,13 +149,18 @@ pub struct Segmenter {
 impl Segmenter {
     /// A segmenter for segments of `segment_ms` milliseconds: the channel's, by which its objects are named.
     pub fn new(segment_ms: u32) -> Segmenter {
+        Segmenter::after(segment_ms, MediaTime::default())
+    }
+
+    /// One that goes on behind what was cut before a restart: no segment starts before `floor`.
+    pub fn after(segment_ms: u32, floor: MediaTime) -> Segmenter {
         Segmenter {
             segment_ms,
             tracks: Tracks::default(),
             open: VecDeque::new(),
             open_len: 0,
             open_samples: 0,
-            floor: MediaTime::default(),
+            floor,
             run: MediaTime::default(),
             broken: true,
             cut_in_run: false,
@@ -168,6 +175,11 @@ impl Segmenter {
     /// What did not go where it should, so far.
     pub fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// The parameters in force.
+    pub fn tracks(&self) -> &Tracks {
+        &self.tracks
     }
 
     /// Bytes of media that wait for a cut; at most [`OPEN_LEN_MAX`].
@@ -198,6 +210,12 @@ impl Segmenter {
                         self.finish();
                     }
                     self.tracks.audio = Some(config);
+                }
+            }
+            Input::Tracks(tracks) => {
+                if self.tracks != tracks {
+                    self.finish();
+                    self.tracks = tracks;
                 }
             }
             Input::Discontinuity => self.finish(),

@@ -24,10 +24,14 @@
 //! }
 //! ```
 
+mod anchors;
 #[cfg(test)]
 mod tests;
 
 use alloc::collections::VecDeque;
+
+pub use anchors::{ANCHORS_MAX, Anchors};
+use serde::{Deserialize, Serialize};
 
 use crate::media::{Frame, Kind, Sample};
 use crate::time::{MediaTime, UtcMs};
@@ -45,6 +49,12 @@ pub const STRAGGLERS_MAX: u32 = 64;
 /// The largest distance of presentation from decoding, either way: 10 s. More is cut down to it.
 pub const CTS_MS_MAX: i32 = 10_000;
 
+/// A known anchor is not used for a feed that would lie further behind its arrival than this: 15 s.
+pub const LATE_MS_MAX: u64 = 15_000;
+
+/// A known anchor is not used for a feed that would lie further ahead of its arrival than this: 3 s.
+pub const EARLY_MS_MAX: u64 = 3_000;
+
 /// Latest instant that a timeline gives: the year 5138, far from where 64 bits end.
 const MEDIA_MS_MAX: i64 = 100_000_000_000_000;
 
@@ -52,7 +62,7 @@ const MEDIA_MS_MAX: i64 = 100_000_000_000_000;
 const STEP: u64 = 3_000;
 
 /// The tie between a feed's clock and the world's: this feed timestamp is decoded at that instant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Anchor {
     /// Decoding time on the feed's clock, in milliseconds.
     pub feed_ms: i64,
@@ -64,6 +74,16 @@ impl Anchor {
     /// The anchor that says: what arrives now happens now. The rule where a feed carries no capture time.
     pub fn from_arrival(first: &Frame, now: UtcMs) -> Anchor {
         Anchor { feed_ms: first.dts_ms, utc: now }
+    }
+
+    /// Whether this may be the anchor of a feed whose timestamp `feed_ms` arrived at `now`: it puts the timestamp where a
+    /// frame may well come from. A feed comes late where its encoder sends what it kept during an outage, and early
+    /// where two machines' clocks differ.
+    pub fn fits(self, feed_ms: i64, now: UtcMs) -> bool {
+        self.media(feed_ms).is_some_and(|media| {
+            let utc = media.utc();
+            now.ms_since(utc) <= LATE_MS_MAX && utc.ms_since(now) <= EARLY_MS_MAX
+        })
     }
 
     /// Where a feed timestamp lies on epoch media time; `None` before 1970 or absurdly late.
@@ -95,6 +115,18 @@ pub struct Counts {
     pub jumps: u64,
 }
 
+impl Counts {
+    /// These and others.
+    pub fn plus(self, other: Counts) -> Counts {
+        Counts {
+            early: self.early + other.early,
+            stragglers: self.stragglers + other.stragglers,
+            nudged: self.nudged + other.nudged,
+            jumps: self.jumps + other.jumps,
+        }
+    }
+}
+
 /// The end of a track so far.
 #[derive(Clone, Copy, Debug)]
 struct Tip {
@@ -122,8 +154,14 @@ impl Timeline {
     /// is nothing: no sample lies before it. An anchor that says otherwise is moved to it, so a publisher that
     /// reconnects, or a wall clock that was set back, never writes over the past.
     pub fn new(anchor: Anchor, not_before: MediaTime) -> Timeline {
+        Timeline::on(not_earlier(anchor, not_before), not_before)
+    }
+
+    /// A timeline on an anchor that others use as well, so that it is not moved: frames from before `not_before` are left
+    /// out and counted.
+    pub fn on(anchor: Anchor, not_before: MediaTime) -> Timeline {
         Timeline {
-            anchor: not_earlier(anchor, not_before),
+            anchor,
             not_before,
             video: None,
             audio: None,

@@ -1,0 +1,308 @@
+//! One publish of a feed: its frames become samples, and wait there while the other feed is used.
+
+use alloc::collections::VecDeque;
+
+use super::{AnchorFrom, HELD_LEN_MAX, HELD_SAMPLES_MAX, Publish, WAITING_LEN_MAX};
+use crate::media::{FeedEvent, Kind, Sample, Tracks};
+use crate::time::{MediaTime, Moment, UtcMs};
+use crate::timeline::{self, Anchor, Anchors, Timeline};
+
+/// Audio from this long before a key frame is kept with it: muxers bring the two tracks skewed. 0.5 s.
+const AUDIO_BEFORE: u64 = 45_000;
+
+/// What a feed's events became.
+#[derive(Debug)]
+pub(super) enum Item {
+    /// The feed's parameters are these from now on.
+    Tracks(Tracks),
+    /// A sample on the media timeline.
+    Sample(Sample),
+    /// The feed's clock jumped.
+    Jumped(Anchor),
+}
+
+/// What a feed wants of its programme.
+#[derive(Debug)]
+pub(super) enum Want {
+    /// The anchor for this first frame is not known: it may be asked for.
+    Ask { feed_ms: i64, arrived: UtcMs },
+    /// This anchor is in use.
+    Anchored { anchor: Anchor, from: AnchorFrom },
+}
+
+/// Where a publish stands.
+#[derive(Debug)]
+enum Place {
+    /// No frame has come.
+    New,
+    /// The next frame gets a new anchor, whatever is known.
+    Again,
+    /// Others are asked for the anchor of its first frame.
+    Waiting { feed_ms: i64, arrived: UtcMs, since: u64, events: VecDeque<FeedEvent>, len: usize },
+    /// Its timestamps have a place.
+    On(Timeline),
+}
+
+/// Samples since the last key frame, that frame first.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    pub(super) samples: VecDeque<Sample>,
+    /// Their parameters.
+    pub(super) tracks: Tracks,
+    len: usize,
+    /// Its key frame stays the first, whatever comes: the switch to it is under way.
+    pub(super) kept: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Feed {
+    pub(super) publish: Publish,
+    /// The parameters that the encoder told last.
+    tracks: Tracks,
+    /// The parameters of the items that were taken out.
+    told: Tracks,
+    pub(super) items: VecDeque<Item>,
+    pub(super) wants: VecDeque<Want>,
+    pub(super) held: Held,
+    /// When video last came, or the publish began.
+    pub(super) heard: u64,
+    /// Since when it has come without a stall.
+    steady_since: u64,
+    /// The last two key frames were this far apart, and where the last one was.
+    pub(super) interval: Option<u64>,
+    last_key: Option<MediaTime>,
+    /// The newest decoding time.
+    pub(super) newest: Option<MediaTime>,
+    place: Place,
+    /// What timelines before the present one left out.
+    counts: timeline::Counts,
+}
+
+/// What a feed needs to know of its programme.
+pub(super) struct Around<'a> {
+    pub(super) anchors: &'a Anchors,
+    pub(super) not_before: MediaTime,
+    /// What lies behind all that was used.
+    pub(super) behind: MediaTime,
+    pub(super) stall_ms: u64,
+    /// Whether others may be asked for an anchor.
+    pub(super) ask: bool,
+    pub(super) wait_ms: u64,
+}
+
+impl Feed {
+    pub(super) fn new(publish: Publish, now: Moment) -> Feed {
+        Feed {
+            publish,
+            tracks: Tracks::default(),
+            told: Tracks::default(),
+            items: VecDeque::new(),
+            wants: VecDeque::new(),
+            held: Held::default(),
+            heard: now.up_ms,
+            steady_since: now.up_ms,
+            interval: None,
+            last_key: None,
+            newest: None,
+            place: Place::New,
+            counts: timeline::Counts::default(),
+        }
+    }
+
+    /// For how long it has had no video.
+    pub(super) fn silent_ms(&self, now: Moment) -> u64 {
+        now.ms_since(self.heard)
+    }
+
+    /// For how long it has come without a stall, up to its newest video.
+    pub(super) fn steady_ms(&self) -> u64 {
+        self.heard.saturating_sub(self.steady_since)
+    }
+
+    pub(super) fn counts(&self) -> timeline::Counts {
+        match &self.place {
+            Place::On(timeline) => self.counts.plus(timeline.counts()),
+            _ => self.counts,
+        }
+    }
+
+    /// Takes the next event. What follows is in `items` and `wants`.
+    pub(super) fn handle(&mut self, event: FeedEvent, now: Moment, around: &Around<'_>) {
+        if let FeedEvent::Frame(frame) = &event {
+            // Where there is video, sound alone is a stall.
+            if frame.kind == Kind::Video || self.tracks.video.is_none() {
+                if self.silent_ms(now) >= around.stall_ms {
+                    self.steady_since = now.up_ms;
+                }
+                self.heard = now.up_ms;
+            }
+            match self.place {
+                Place::New => self.first(frame.dts_ms, now, around),
+                Place::Again => {
+                    let anchor = Anchor { feed_ms: frame.dts_ms, utc: now.utc };
+                    self.begin(Timeline::new(anchor, around.behind), AnchorFrom::Behind, now.utc);
+                }
+                _ => {}
+            }
+        }
+        if let FeedEvent::Video(_) = event
+            && self.tracks.video.is_none()
+        {
+            // What came before was sound only: its steadiness says nothing.
+            (self.heard, self.steady_since) = (now.up_ms, now.up_ms);
+        }
+        match &mut self.place {
+            Place::Waiting { since, events, len, .. } => {
+                *len += event_len(&event);
+                events.push_back(event);
+                if *len > WAITING_LEN_MAX || now.ms_since(*since) >= around.wait_ms {
+                    self.give_up_waiting(now, around);
+                }
+            }
+            _ => self.place_event(event, now.utc),
+        }
+    }
+
+    /// The answer to [`Want::Ask`]: one to adopt, or the word that there is none.
+    pub(super) fn answer(&mut self, anchor: Option<(Anchor, AnchorFrom)>, now: Moment, around: &Around<'_>) {
+        if !matches!(self.place, Place::Waiting { .. }) {
+            return;
+        }
+        match anchor {
+            Some((anchor, from)) => self.begin(Timeline::on(anchor, around.not_before), from, now.utc),
+            None => self.give_up_waiting(now, around),
+        }
+    }
+
+    /// The publish ends: what waits for an anchor gets the one of its arrival.
+    pub(super) fn give_up_waiting(&mut self, now: Moment, around: &Around<'_>) {
+        if let Place::Waiting { feed_ms, arrived, .. } = self.place {
+            let anchor = Anchor { feed_ms, utc: arrived };
+            self.begin(Timeline::new(anchor, around.not_before), AnchorFrom::ArrivalAlone, now.utc);
+        }
+    }
+
+    /// The feed lies too far behind the channel's media to be used: a new anchor at its next frame, from arrival.
+    pub(super) fn anchor_again(&mut self) {
+        if let Place::On(timeline) = &self.place {
+            self.counts = self.counts.plus(timeline.counts());
+        }
+        self.place = Place::Again;
+        self.drop_held();
+        (self.interval, self.last_key, self.newest) = (None, None, None);
+    }
+
+    fn first(&mut self, feed_ms: i64, now: Moment, around: &Around<'_>) {
+        if let Some(anchor) = around.anchors.fitting(feed_ms, now.utc) {
+            self.begin(Timeline::on(anchor, around.not_before), AnchorFrom::Known, now.utc);
+        } else if around.ask {
+            self.wants.push_back(Want::Ask { feed_ms, arrived: now.utc });
+            let (since, events) = (now.up_ms, VecDeque::new());
+            self.place = Place::Waiting { feed_ms, arrived: now.utc, since, events, len: 0 };
+        } else {
+            let anchor = Anchor { feed_ms, utc: now.utc };
+            self.begin(Timeline::new(anchor, around.not_before), AnchorFrom::Arrival, now.utc);
+        }
+    }
+
+    /// The timestamps have a place; what waited for it goes there.
+    fn begin(&mut self, timeline: Timeline, from: AnchorFrom, now: UtcMs) {
+        self.wants.push_back(Want::Anchored { anchor: timeline.anchor(), from });
+        if let Place::Waiting { events, .. } = core::mem::replace(&mut self.place, Place::On(timeline)) {
+            for event in events {
+                self.place_event(event, now);
+            }
+        }
+    }
+
+    fn place_event(&mut self, event: FeedEvent, now: UtcMs) {
+        match event {
+            FeedEvent::Video(config) => {
+                self.tracks.video = Some(config);
+                self.items.push_back(Item::Tracks(self.tracks.clone()));
+            }
+            FeedEvent::Audio(config) => {
+                self.tracks.audio = Some(config);
+                self.items.push_back(Item::Tracks(self.tracks.clone()));
+            }
+            FeedEvent::Frame(frame) => {
+                let Place::On(timeline) = &mut self.place else { return };
+                timeline.handle(frame, now);
+                while let Some(event) = timeline.poll() {
+                    self.items.push_back(match event {
+                        timeline::Event::Sample(sample) => Item::Sample(sample),
+                        timeline::Event::Jumped(anchor) => Item::Jumped(anchor),
+                    });
+                }
+            }
+        }
+    }
+
+    /// The parameters of what comes next.
+    pub(super) fn told(&mut self, tracks: Tracks) {
+        let held = &mut self.held;
+        // Sound that is announced a moment after the first picture changes nothing of what is held.
+        let other = held.tracks.video != tracks.video
+            || (held.tracks.audio.is_some() && held.tracks.audio != tracks.audio);
+        if other {
+            self.drop_held();
+        } else {
+            held.tracks = tracks.clone();
+        }
+        self.told = tracks;
+    }
+
+    pub(super) fn drop_held(&mut self) {
+        self.held = Held::default();
+    }
+
+    /// Notes where a sample lies, whether the feed is in use or not.
+    pub(super) fn note(&mut self, sample: &Sample) {
+        self.newest = self.newest.max(Some(sample.dts));
+        if self.begins(sample) {
+            self.interval = self.last_key.map(|last| sample.dts.0.saturating_sub(last.0));
+            self.last_key = Some(sample.dts);
+        }
+    }
+
+    /// Whether decoding can begin at this sample.
+    pub(super) fn begins(&self, sample: &Sample) -> bool {
+        sample.key && (sample.kind == Kind::Video || self.told.video.is_none())
+    }
+
+    /// Keeps a sample of a feed that is not in use.
+    pub(super) fn hold(&mut self, sample: Sample) {
+        let begins = self.begins(&sample);
+        let held = &mut self.held;
+        if begins && !held.kept {
+            let from = sample.dts.0.saturating_sub(AUDIO_BEFORE);
+            held.samples
+                .retain(|old| old.kind == Kind::Audio && sample.kind == Kind::Video && old.dts.0 >= from);
+            held.len = held.samples.iter().map(|sample| sample.data.len()).sum();
+            held.tracks = self.told.clone();
+            held.samples.push_front(sample);
+        } else {
+            held.samples.push_back(sample);
+        }
+        if let Some(newest) = if begins && !held.kept { held.samples.front() } else { held.samples.back() } {
+            held.len += newest.data.len();
+        }
+        if held.len > HELD_LEN_MAX || held.samples.len() > HELD_SAMPLES_MAX {
+            self.drop_held();
+        }
+    }
+
+    /// The key frame at which this feed could be begun.
+    pub(super) fn start(&self) -> Option<&Sample> {
+        self.held.samples.front().filter(|sample| self.begins(sample))
+    }
+}
+
+fn event_len(event: &FeedEvent) -> usize {
+    // A frame without data takes room, too.
+    const ROOM: usize = 128;
+    match event {
+        FeedEvent::Frame(frame) => frame.data.len() + ROOM,
+        _ => ROOM,
+    }
+}

@@ -1,0 +1,441 @@
+//! Which of a channel's feeds is used: the switch between its primary and its backup, and the walk from their frames to
+//! objects.
+//!
+//! A programme lives as long as its channel. Each feed's publishes have a timeline of their own; the samples of one feed go
+//! on to the one [`Packager`], those of the other wait, from its newest key frame on, until they are needed:
+//!
+//! - The feed in use stalls (no video for `stall_ms`) or its publish ends: the other takes over at its first key frame
+//!   that lies behind what was used, which may be one that waits already. That is within one of its key frame intervals.
+//! - The primary has been steady for `steady_ms` again: it takes over at one of its key frames. The backup goes on up to
+//!   there. Where the primary comes later than the backup, the backup's samples from the expected key frame on wait for
+//!   it, [`LAG_MS_MAX`] at most, so that nothing is lost; a primary that lies further behind gets a new anchor.
+//!
+//! Media time never goes back. A switch is a discontinuity, except between feeds of the same parameters whose media time
+//! goes on ([`GAP_MS_MAX`]). Time-outs count on [`Moment::up_ms`], so that nobody causes a switch by setting the clock.
+//!
+//! ```
+//! # use railbird_core::{keys::MasterSecret, media::Role, package, programme::*, time::{Moment, UtcMs}};
+//! let package = package::Settings {
+//!     channel: "table-1".parse()?, rendition: "source".parse()?, segment_ms: 2000, key_period_s: 3600,
+//!     secret: MasterSecret::new(b"sixteen bytes or more")?,
+//! };
+//! let mut programme = Programme::new(Settings::new(package), Resume::default());
+//! let now = Moment { utc: UtcMs(1_795_171_920_000), up_ms: 0 };
+//! let publish = programme.begin(Role::Primary, now);
+//! // programme.handle(publish, event, now) for each of the demultiplexer's events, then:
+//! while let Some(output) = programme.poll() {
+//!     if let Output::Object(object) = output {
+//!         println!("{}", object.name);
+//!     }
+//! }
+//! programme.end(publish, now);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod feed;
+mod switch;
+#[cfg(test)]
+mod tests;
+
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use feed::{Around, Feed, Item, Want};
+use switch::Tail;
+
+use crate::media::{FeedEvent, Kind, Role, Sample, Tracks};
+use crate::package::{self, Object, Packager};
+use crate::segment::{self, Bound, Input};
+use crate::time::{MediaTime, Moment, UtcMs};
+use crate::timeline::{self, Anchor, Anchors};
+
+/// Without video for this long, a feed has stalled, unless configured otherwise.
+pub const STALL_MS: u64 = 1_000;
+
+/// A primary that comes without a stall for this long is used again, unless configured otherwise.
+pub const STEADY_MS: u64 = 10_000;
+
+/// The most bytes of a feed that waits to be used; beyond, it waits for its next key frame.
+pub const HELD_LEN_MAX: usize = 32 << 20;
+
+/// The most samples of a feed that waits to be used.
+pub const HELD_SAMPLES_MAX: usize = 8192;
+
+/// How long a publish's first frames wait for the anchor that others may know.
+pub const ANCHOR_MS_MAX: u64 = 2_000;
+
+/// The most bytes that wait for an anchor.
+pub const WAITING_LEN_MAX: usize = 16 << 20;
+
+/// How far the feed that takes over may lie behind the one in use.
+pub const LAG_MS_MAX: u64 = 3_000;
+
+/// The largest hole between two feeds that is no discontinuity, beyond the duration of a frame.
+pub const GAP_MS_MAX: u64 = 100;
+
+/// How long what is open waits, after the end of the feed in use, for a key frame of the other.
+pub const OPEN_MS_MAX: u64 = 10_000;
+
+/// What a frame is taken to last where nothing tells, in 1/90000 s.
+const STEP: u64 = 3_000;
+
+const TICKS: u64 = 90;
+
+/// What a programme needs to know.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What its objects are made with.
+    pub package: package::Settings,
+    /// Without video for this long, in milliseconds, a feed has stalled.
+    pub stall_ms: u64,
+    /// For how long the primary must have been well to be used again, in milliseconds.
+    pub steady_ms: u64,
+    /// Ask others for an anchor that is not known here ([`Output::Ask`]).
+    pub ask: bool,
+    /// Give out the samples as they are used ([`Output::Passed`]).
+    pub tap: bool,
+}
+
+impl Settings {
+    /// The defaults: an origin alone, nobody who taps.
+    pub fn new(package: package::Settings) -> Settings {
+        Settings { package, stall_ms: STALL_MS, steady_ms: STEADY_MS, ask: false, tap: false }
+    }
+}
+
+/// What is known from before a restart.
+#[derive(Clone, Debug, Default)]
+pub struct Resume {
+    /// Up to where the channel's media was cut.
+    pub not_before: MediaTime,
+    /// The feeds' anchors, the newest last.
+    pub anchors: Vec<(Role, Anchor)>,
+}
+
+/// One publish of a feed: which connection an event comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Publish(u64);
+
+/// Where an anchor comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnchorFrom {
+    /// From the arrival of the first frame.
+    Arrival,
+    /// From the arrival of the first frame, because others who might know one did not answer in time.
+    ArrivalAlone,
+    /// From an earlier publish of the same feed.
+    Known,
+    /// From others.
+    Others,
+    /// From arrival, after the feed's clock jumped.
+    Jump,
+    /// From arrival, because the one before lay far behind the feed in use.
+    Behind,
+}
+
+/// A sample that is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passed {
+    /// The parameters of its feed.
+    pub tracks: Arc<Tracks>,
+    /// The sample.
+    pub sample: Sample,
+}
+
+/// Why the other feed is used from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The one before had no video for this many milliseconds.
+    Stalled(u64),
+    /// The publish of the one before ended.
+    Ended,
+    /// The primary has been well for this many milliseconds.
+    Steady(u64),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Stalled(ms) => write!(f, "it had no video for {ms} ms"),
+            Reason::Ended => f.write_str("its publish ended"),
+            Reason::Steady(ms) => write!(f, "the primary has been steady for {ms} ms"),
+        }
+    }
+}
+
+/// Something that the crew should read in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// The other feed is used from now on.
+    Switched {
+        /// The feed that was used.
+        from: Role,
+        /// The feed that is used.
+        to: Role,
+        /// Why.
+        reason: Reason,
+        /// Whether media time and parameters go on.
+        seamless: bool,
+    },
+    /// The feed lay so far behind the one in use that it gets a new anchor.
+    Behind {
+        /// The feed.
+        role: Role,
+        /// How far, in milliseconds.
+        ms: u64,
+    },
+    /// The encoder's key frames are too far apart.
+    Forced(Bound),
+}
+
+/// What comes out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// An object.
+    Object(Object),
+    /// A note.
+    Note(Note),
+    /// A feed's clock is tied to the world's: to be kept for [`Resume`].
+    Anchored {
+        /// The feed.
+        role: Role,
+        /// The anchor.
+        anchor: Anchor,
+        /// Where it comes from.
+        from: AnchorFrom,
+    },
+    /// Others may know an anchor: answer with [`Programme::answer`] within [`ANCHOR_MS_MAX`].
+    Ask {
+        /// Whose first frame waits.
+        publish: Publish,
+        /// The feed.
+        role: Role,
+        /// That frame's timestamp.
+        feed_ms: i64,
+        /// When it arrived.
+        arrived: UtcMs,
+    },
+    /// A sample is used; only where [`Settings::tap`] asks for it.
+    Passed(Passed),
+}
+
+/// One channel's feeds, and what is made of them. See the [module](self).
+#[derive(Debug)]
+pub struct Programme {
+    settings: Settings,
+    packager: Packager,
+    feeds: [Option<Feed>; 2],
+    anchors: [Anchors; 2],
+    publishes: u64,
+    /// The feed in use, and the one that was before nothing was.
+    used: Option<Role>,
+    last: Option<Role>,
+    /// The parameters of the feed in use.
+    tracks: Arc<Tracks>,
+    /// Since when no feed is in use while what is open waits for the other one.
+    ended: Option<u64>,
+    /// What is open can be gone on with.
+    run: bool,
+    /// The newest decoding times that were used, of video and audio.
+    tips: [Option<MediaTime>; 2],
+    /// The latest presentation time that was used.
+    shown: Option<MediaTime>,
+    /// What the newest frame is taken to last.
+    step: u64,
+    tail: Option<Tail>,
+    /// Since when the backup goes on to a key frame of the primary that is there already.
+    returning: Option<u64>,
+    /// No return to the primary is tried before.
+    return_after: u64,
+    outputs: VecDeque<Output>,
+}
+
+fn slot(role: Role) -> usize {
+    match role {
+        Role::Primary => 0,
+        Role::Backup => 1,
+    }
+}
+
+fn track(kind: Kind) -> usize {
+    match kind {
+        Kind::Video => 0,
+        Kind::Audio => 1,
+    }
+}
+
+impl Programme {
+    /// A programme that goes on behind what is known from before.
+    pub fn new(settings: Settings, resume: Resume) -> Programme {
+        let mut anchors = [Anchors::default(), Anchors::default()];
+        for (role, anchor) in resume.anchors {
+            if let Some(anchors) = anchors.get_mut(slot(role)) {
+                anchors.note(anchor);
+            }
+        }
+        Programme {
+            packager: Packager::new(settings.package.clone(), resume.not_before),
+            settings,
+            feeds: [None, None],
+            anchors,
+            publishes: 0,
+            used: None,
+            last: None,
+            tracks: Arc::default(),
+            ended: None,
+            run: false,
+            tips: [None; 2],
+            shown: None,
+            step: STEP,
+            tail: None,
+            returning: None,
+            return_after: 0,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// A feed is published from now on. A publish of the same feed that still goes on has ended: its connection may be
+    /// dead without knowing it, and what it brings from now on is not used.
+    pub fn begin(&mut self, role: Role, now: Moment) -> Publish {
+        self.leave(role, now);
+        self.publishes += 1;
+        let publish = Publish(self.publishes);
+        self.feeds[slot(role)] = Some(Feed::new(publish, now));
+        self.decide(now);
+        self.collect();
+        publish
+    }
+
+    /// Takes what a demultiplexer told of a publish, at the time when it arrived.
+    pub fn handle(&mut self, publish: Publish, event: FeedEvent, now: Moment) {
+        self.with(publish, now, |feed, around| feed.handle(event, now, around));
+    }
+
+    /// Answers [`Output::Ask`]: the anchor to use, or that nobody told one in time.
+    pub fn answer(&mut self, publish: Publish, anchor: Option<(Anchor, AnchorFrom)>, now: Moment) {
+        self.with(publish, now, |feed, around| feed.answer(anchor, now, around));
+    }
+
+    /// A publish has ended. What is open becomes a last segment, unless the channel's other feed may go on with it.
+    pub fn end(&mut self, publish: Publish, now: Moment) {
+        if let Some(role) = self.role_of(publish) {
+            self.with(publish, now, |feed, around| feed.give_up_waiting(now, around));
+            self.leave(role, now);
+            self.decide(now);
+            self.collect();
+        }
+    }
+
+    /// The next output.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Whether this publish goes on: it has not ended, and none of the same feed has begun since.
+    pub fn is_current(&self, publish: Publish) -> bool {
+        self.role_of(publish).is_some()
+    }
+
+    /// Whether any feed is published.
+    pub fn is_live(&self) -> bool {
+        self.feeds.iter().any(Option::is_some)
+    }
+
+    /// The feed in use.
+    pub fn used(&self) -> Option<Role> {
+        self.used
+    }
+
+    /// What a publish that goes on left out so far.
+    pub fn counts(&self, publish: Publish) -> timeline::Counts {
+        let feed = self.feeds.iter().flatten().find(|feed| feed.publish == publish);
+        feed.map(Feed::counts).unwrap_or_default()
+    }
+
+    /// What the segmenter left out so far, of all publishes.
+    pub fn segment_counts(&self) -> segment::Counts {
+        self.packager.counts()
+    }
+
+    fn role_of(&self, publish: Publish) -> Option<Role> {
+        Role::ALL.into_iter().find(|role| self.feed(*role).is_some_and(|feed| feed.publish == publish))
+    }
+
+    fn feed(&self, role: Role) -> Option<&Feed> {
+        self.feeds[slot(role)].as_ref()
+    }
+
+    /// Lets a feed act, then does what follows.
+    fn with(&mut self, publish: Publish, now: Moment, act: impl FnOnce(&mut Feed, &Around<'_>)) {
+        let Some(role) = self.role_of(publish) else { return };
+        let behind = self.tip().map_or(MediaTime::default(), |tip| MediaTime(tip.0.saturating_add(1)));
+        let around = Around {
+            anchors: &self.anchors[slot(role)],
+            not_before: self.packager.end(),
+            behind: self.packager.end().max(behind),
+            stall_ms: self.settings.stall_ms,
+            ask: self.settings.ask,
+            wait_ms: ANCHOR_MS_MAX,
+        };
+        let Some(feed) = &mut self.feeds[slot(role)] else { return };
+        act(feed, &around);
+        while let Some(want) = self.feeds[slot(role)].as_mut().and_then(|feed| feed.wants.pop_front()) {
+            self.want(publish, role, want);
+        }
+        while let Some(item) = self.feeds[slot(role)].as_mut().and_then(|feed| feed.items.pop_front()) {
+            self.item(role, item, now);
+            // Before the next key frame takes the place of one that is waited for.
+            self.decide(now);
+        }
+        self.decide(now);
+        self.collect();
+    }
+
+    fn want(&mut self, publish: Publish, role: Role, want: Want) {
+        match want {
+            Want::Ask { feed_ms, arrived } => {
+                self.outputs.push_back(Output::Ask { publish, role, feed_ms, arrived });
+            }
+            Want::Anchored { anchor, from } => self.anchored(role, anchor, from),
+        }
+    }
+
+    fn anchored(&mut self, role: Role, anchor: Anchor, from: AnchorFrom) {
+        self.anchors[slot(role)].note(anchor);
+        self.outputs.push_back(Output::Anchored { role, anchor, from });
+    }
+
+    fn item(&mut self, role: Role, item: Item, now: Moment) {
+        let used = self.used == Some(role);
+        match item {
+            Item::Tracks(tracks) => {
+                if let Some(feed) = &mut self.feeds[slot(role)] {
+                    feed.told(tracks.clone());
+                }
+                if used {
+                    self.set_tracks(tracks);
+                }
+            }
+            Item::Jumped(anchor) => {
+                self.anchored(role, anchor, AnchorFrom::Jump);
+                if used {
+                    self.flush_tail();
+                    self.packager.handle(Input::Discontinuity);
+                } else if let Some(feed) = &mut self.feeds[slot(role)] {
+                    feed.drop_held();
+                }
+            }
+            Item::Sample(sample) => {
+                if let Some(feed) = &mut self.feeds[slot(role)] {
+                    feed.note(&sample);
+                    if !used {
+                        return feed.hold(sample);
+                    }
+                }
+                self.pass(sample, now);
+            }
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! When which feed is used.
+
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+
+use super::feed::Feed;
+use super::{
+    GAP_MS_MAX, HELD_LEN_MAX, HELD_SAMPLES_MAX, LAG_MS_MAX, Note, OPEN_MS_MAX, Output, Passed, Programme,
+    Reason, TICKS, slot, track,
+};
+use crate::media::{Kind, Role, Sample, Tracks};
+use crate::package;
+use crate::segment::Input;
+use crate::time::{MediaTime, Moment};
+
+/// After so many times `steady_ms`, the primary's key frames are taken to be irregular.
+const IRREGULAR: u64 = 3;
+
+/// The backup's samples that wait for the primary's expected key frame.
+#[derive(Debug)]
+pub(super) struct Tail {
+    at: Point,
+    since: u64,
+    samples: VecDeque<Sample>,
+    len: usize,
+}
+
+/// Where one feed ends and the other begins.
+#[derive(Clone, Copy, Debug)]
+struct Point {
+    /// Decoding time of the key frame.
+    dts: MediaTime,
+    /// What is shown before it ends before this.
+    shown: MediaTime,
+}
+
+impl Point {
+    fn is_reached_by(self, sample: &Sample) -> bool {
+        sample.dts >= self.dts || (sample.kind == Kind::Video && sample.pts() >= self.shown)
+    }
+}
+
+impl Programme {
+    /// The decoding time up to which the track that segments begin with was used.
+    pub(super) fn tip(&self) -> Option<MediaTime> {
+        let [video, audio] = self.tips;
+        if self.tracks.video.is_some() { video } else { audio }
+    }
+
+    fn is_well(&self, role: Role, now: Moment) -> bool {
+        self.feed(role).is_some_and(|feed| feed.silent_ms(now) < self.settings.stall_ms)
+    }
+
+    /// Whether a feed that begins with this key frame goes on with what is open: no discontinuity.
+    fn is_seamless(&self, tracks: &Tracks, start: &Sample) -> bool {
+        let behind = self.tip().map(|tip| start.dts.0.saturating_sub(tip.0));
+        self.run
+            && tracks == self.packager.tracks()
+            && behind.is_some_and(|behind| behind <= self.step + GAP_MS_MAX * TICKS)
+    }
+
+    /// Where the feed that is not in use would begin.
+    fn point(&self, feed: &Feed) -> Option<Point> {
+        let start = feed.start()?;
+        // A new run must begin behind all that was shown; within one, the decoder orders pictures.
+        let seamless = self.is_seamless(&feed.held.tracks, start);
+        let shown = if seamless { start.pts() } else { start.dts.min(start.pts()) };
+        Some(Point { dts: start.dts, shown })
+    }
+
+    /// Whether nothing that was used lies behind this point.
+    fn is_ahead(&self, point: Point) -> bool {
+        self.tip().is_none_or(|tip| point.dts > tip) && self.shown.is_none_or(|shown| point.shown > shown)
+    }
+
+    /// Where the feed can be begun, if it can.
+    fn start_of(&self, role: Role) -> Option<Point> {
+        self.point(self.feed(role)?).filter(|point| self.is_ahead(*point))
+    }
+
+    /// A publish ends, if there is one.
+    pub(super) fn leave(&mut self, role: Role, now: Moment) {
+        if self.feeds[slot(role)].take().is_none() || self.used != Some(role) {
+            return;
+        }
+        self.flush_tail();
+        self.used = None;
+        if self.is_well(role.other(), now) {
+            self.ended = Some(now.up_ms);
+        } else {
+            self.close();
+        }
+    }
+
+    /// Nothing goes on: what is open becomes a last segment.
+    fn close(&mut self) {
+        self.packager.finish();
+        (self.run, self.ended) = (false, None);
+    }
+
+    /// Looks at the feeds after something happened.
+    pub(super) fn decide(&mut self, now: Moment) {
+        match self.used {
+            None => self.take_up(now),
+            Some(used) => {
+                let silent = self.feed(used).map_or(0, |feed| feed.silent_ms(now));
+                if silent >= self.settings.stall_ms {
+                    self.replace(used, Reason::Stalled(silent), now);
+                } else if used == Role::Backup {
+                    self.consider_return(now);
+                }
+            }
+        }
+    }
+
+    /// No feed is in use: the first that can be begun is, the primary if both can.
+    fn take_up(&mut self, now: Moment) {
+        if self.ended.is_some_and(|ended| now.ms_since(ended) >= OPEN_MS_MAX) {
+            self.close();
+        }
+        for role in Role::ALL {
+            if self.start_of(role).is_some() {
+                return self.switch(role, Reason::Ended);
+            }
+            self.bring_up(role);
+        }
+    }
+
+    /// The feed in use has stalled.
+    fn replace(&mut self, used: Role, reason: Reason, now: Moment) {
+        let other = used.other();
+        if !self.is_well(other, now) {
+            return;
+        }
+        if self.start_of(other).is_some() {
+            self.switch(other, reason);
+        } else {
+            self.bring_up(other);
+        }
+    }
+
+    /// A feed that is well and yet lies far behind what was used can't be begun for as long: it gets a new anchor.
+    fn bring_up(&mut self, role: Role) {
+        let Some(tip) = self.tip() else { return };
+        let Some(feed) = &mut self.feeds[slot(role)] else { return };
+        // One that has just begun may be sending what it kept during an outage, faster than time goes.
+        let Some(newest) = feed.newest.filter(|_| feed.steady_ms() >= LAG_MS_MAX) else { return };
+        let ms = tip.0.saturating_sub(newest.0) / TICKS;
+        if ms > LAG_MS_MAX {
+            feed.anchor_again();
+            self.outputs.push_back(Output::Note(Note::Behind { role, ms }));
+        }
+    }
+
+    /// The backup is in use: does the primary come back?
+    fn consider_return(&mut self, now: Moment) {
+        let Some(steady) = self.primary_is_steady(now) else {
+            self.flush_tail();
+            self.returning = None;
+            if let Some(feed) = &mut self.feeds[slot(Role::Primary)] {
+                feed.held.kept = false;
+            }
+            return;
+        };
+        if self.start_of(Role::Primary).is_some() {
+            if let Some(feed) = &mut self.feeds[slot(Role::Primary)] {
+                feed.held.kept = true;
+            }
+            let since = *self.returning.get_or_insert(now.up_ms);
+            // The backup goes on up to there, unless it is late or has come there already.
+            if self.tail.is_some() || now.ms_since(since) >= LAG_MS_MAX {
+                self.switch(Role::Primary, Reason::Steady(steady));
+            }
+            return;
+        }
+        self.returning = None;
+        if self.tail.as_ref().is_some_and(|tail| now.ms_since(tail.since) >= LAG_MS_MAX) {
+            self.flush_tail();
+            self.return_after = now.up_ms.saturating_add(self.settings.steady_ms);
+        }
+        self.bring_up(Role::Primary);
+    }
+
+    /// For how long the primary has been steady, if long enough to be used again.
+    fn primary_is_steady(&self, now: Moment) -> Option<u64> {
+        let feed = self.feed(Role::Primary).filter(|_| self.is_well(Role::Primary, now))?;
+        let steady = feed.steady_ms();
+        (steady >= self.settings.steady_ms && now.up_ms >= self.return_after).then_some(steady)
+    }
+
+    /// Where the primary's next key frame is expected, if it comes behind what the backup brings. Where it was not to be
+    /// foreseen for long: anywhere from now on.
+    fn expected(&self, steady: u64) -> Option<Point> {
+        let feed = self.feed(Role::Primary)?;
+        if steady >= self.settings.steady_ms.saturating_mul(IRREGULAR) {
+            let behind = |time: MediaTime| MediaTime(time.0.saturating_add(1));
+            return Some(Point { dts: behind(self.tip()?), shown: behind(self.shown?) });
+        }
+        let (point, interval, tip) = (self.point(feed)?, feed.interval.filter(|n| *n > 0)?, self.tip()?);
+        let lag = tip.0.saturating_sub(feed.newest?.0);
+        let used = tip.max(self.shown.unwrap_or_default());
+        let intervals = used.0.saturating_sub(point.dts.0) / interval + 1;
+        let shift = interval.checked_mul(intervals)?;
+        let at = |time: MediaTime| MediaTime(time.0.saturating_add(shift));
+        (lag <= LAG_MS_MAX * TICKS).then(|| Point { dts: at(point.dts), shown: at(point.shown) })
+    }
+
+    /// A sample of the feed in use.
+    pub(super) fn pass(&mut self, sample: Sample, now: Moment) {
+        if self.used == Some(Role::Backup)
+            && let Some(steady) = self.primary_is_steady(now)
+        {
+            if let Some(point) = self.start_of(Role::Primary) {
+                if point.is_reached_by(&sample) {
+                    // Sound may be muxed ahead of the picture: the switch waits for the picture.
+                    if sample.kind == Kind::Video || self.tracks.video.is_none() {
+                        self.switch(Role::Primary, Reason::Steady(steady));
+                    }
+                    return;
+                }
+            } else {
+                let at = self.tail.as_ref().map(|tail| tail.at).or_else(|| self.expected(steady));
+                if let Some(at) = at.filter(|at| at.is_reached_by(&sample)) {
+                    return self.delay(sample, at, now);
+                }
+            }
+        }
+        self.emit(sample);
+    }
+
+    /// Lets a sample of the backup wait for the primary.
+    fn delay(&mut self, sample: Sample, at: Point, now: Moment) {
+        let new = || Tail { at, since: now.up_ms, samples: VecDeque::new(), len: 0 };
+        let tail = self.tail.get_or_insert_with(new);
+        tail.len += sample.data.len();
+        tail.samples.push_back(sample);
+        if tail.len > HELD_LEN_MAX || tail.samples.len() > HELD_SAMPLES_MAX {
+            self.flush_tail();
+            self.return_after = now.up_ms.saturating_add(self.settings.steady_ms);
+        }
+    }
+
+    /// What waited is used after all.
+    pub(super) fn flush_tail(&mut self) {
+        for sample in self.tail.take().into_iter().flat_map(|tail| tail.samples) {
+            self.emit(sample);
+        }
+    }
+
+    fn switch(&mut self, to: Role, reason: Reason) {
+        let point = self.feed(to).and_then(|feed| self.point(feed));
+        for sample in self.tail.take().into_iter().flat_map(|tail| tail.samples) {
+            if point.is_some_and(|point| !point.is_reached_by(&sample)) {
+                self.emit(sample);
+            }
+        }
+        let Some(feed) = &mut self.feeds[slot(to)] else { return };
+        let held = core::mem::take(&mut feed.held);
+        let Some(start) = held.samples.front() else { return };
+        let seamless = self.is_seamless(&held.tracks, start);
+        if !seamless {
+            self.packager.handle(Input::Discontinuity);
+            self.packager.handle(Input::Tracks(held.tracks.clone()));
+        }
+        self.tracks = Arc::new(held.tracks);
+        let from = self.last.replace(to);
+        (self.used, self.ended, self.returning) = (Some(to), None, None);
+        if let Some(from) = from.filter(|from| *from != to) {
+            self.collect();
+            self.outputs.push_back(Output::Note(Note::Switched { from, to, reason, seamless }));
+        }
+        for sample in held.samples {
+            self.emit(sample);
+        }
+    }
+
+    /// The feed in use has these parameters from now on.
+    pub(super) fn set_tracks(&mut self, tracks: Tracks) {
+        if let Some(video) = tracks.video.clone().filter(|_| tracks.video != self.tracks.video) {
+            self.packager.handle(Input::Video(video));
+        }
+        if let Some(audio) = tracks.audio.clone().filter(|_| tracks.audio != self.tracks.audio) {
+            self.packager.handle(Input::Audio(audio));
+        }
+        self.tracks = Arc::new(tracks);
+    }
+
+    /// A sample is used, unless media time would go back.
+    fn emit(&mut self, sample: Sample) {
+        let tip = &mut self.tips[track(sample.kind)];
+        if tip.is_some_and(|tip| sample.dts <= tip) {
+            return;
+        }
+        let last = tip.replace(sample.dts);
+        if sample.kind == Kind::Video || self.tracks.video.is_none() {
+            let step = last.map(|last| sample.dts.0 - last.0).filter(|step| *step <= TICKS * GAP_MS_MAX);
+            self.step = step.unwrap_or(self.step);
+            self.shown = self.shown.max(Some(sample.dts.max(sample.pts())));
+        }
+        self.run = true;
+        if self.settings.tap {
+            let passed = Passed { tracks: self.tracks.clone(), sample: sample.clone() };
+            self.outputs.push_back(Output::Passed(passed));
+        }
+        self.packager.handle(Input::Sample(sample));
+    }
+
+    /// Takes over what the packager made.
+    pub(super) fn collect(&mut self) {
+        while let Some(output) = self.packager.poll() {
+            self.outputs.push_back(match output {
+                package::Output::Object(object) => Output::Object(object),
+                package::Output::Forced(bound) => Output::Note(Note::Forced(bound)),
+            });
+        }
+    }
+}

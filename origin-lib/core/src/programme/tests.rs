@@ -1,0 +1,603 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::string::String;
+use std::vec::Vec;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::*;
+use crate::keys::MasterSecret;
+use crate::media::{AudioConfig, Frame, VideoConfig};
+use crate::package::Kind as Made;
+
+const START: Moment = Moment { utc: UtcMs(1_795_171_920_000), up_ms: 50_000 };
+const FRAME_MS: i64 = 40;
+const GOP_MS: i64 = 2000;
+const SOUND_MS: i64 = 20;
+
+fn settings() -> Settings {
+    let package = package::Settings {
+        channel: "t".parse().unwrap(),
+        rendition: "source".parse().unwrap(),
+        segment_ms: 2000,
+        key_period_s: 3600,
+        secret: MasterSecret::new(b"a secret of some length").unwrap(),
+    };
+    Settings { tap: true, ..Settings::new(package) }
+}
+
+fn video(width: u16) -> FeedEvent {
+    FeedEvent::Video(VideoConfig {
+        avcc: Bytes::copy_from_slice(&[1, 0x64, 0, 0x1f, 0xff, width as u8]),
+        codec: "avc1.64001f".into(),
+        width,
+        height: 720,
+        frame_rate_milli: Some(25_000),
+    })
+}
+
+fn audio() -> FeedEvent {
+    FeedEvent::Audio(AudioConfig {
+        asc: Bytes::from_static(b"\x11\x90"),
+        codec: "mp4a.40.2".into(),
+        sample_rate: 48_000,
+        channels: 2,
+        frame_len: 960,
+    })
+}
+
+/// An encoder: its clock shows `clock_ms` at `START`, and its key frames lie `phase_ms` behind whole intervals.
+#[derive(Clone, Copy, Debug)]
+struct Encoder {
+    role: Role,
+    clock_ms: i64,
+    phase_ms: i64,
+    /// How long a frame is on its way.
+    lag_ms: i64,
+    width: u16,
+}
+
+impl Encoder {
+    fn new(role: Role) -> Encoder {
+        Encoder { role, clock_ms: 0, phase_ms: 0, lag_ms: 0, width: 1280 }
+    }
+
+    /// The frames that arrive in the millisecond `at_ms` after `START`, of those sent from `from_ms` on.
+    fn frames(&self, at_ms: i64) -> Vec<FeedEvent> {
+        let sent = at_ms - self.lag_ms;
+        let mut frames = Vec::new();
+        let (name, shifted) = (self.role.as_str(), sent - self.phase_ms);
+        let frame = |kind, key| {
+            let data = std::format!("{name} {kind:?} {sent} {key}").into_bytes().into();
+            FeedEvent::Frame(Frame { kind, dts_ms: self.clock_ms + sent, cts_ms: 0, key, data })
+        };
+        if shifted.rem_euclid(FRAME_MS) == 0 {
+            frames.push(frame(Kind::Video, shifted.rem_euclid(GOP_MS) == 0));
+        }
+        if shifted.rem_euclid(SOUND_MS) == 0 {
+            frames.push(frame(Kind::Audio, true));
+        }
+        frames
+    }
+}
+
+/// What came out, with the time at which it did, in milliseconds after `START`.
+struct Bench {
+    programme: Programme,
+    now: i64,
+    passed: Vec<(i64, Passed)>,
+    notes: Vec<(i64, Note)>,
+    anchored: Vec<(Role, Anchor, AnchorFrom)>,
+    asked: Vec<(Publish, i64, UtcMs)>,
+    segments: Vec<(String, MediaTime, i64, bool)>,
+    /// What was used last, by the notes.
+    used: Option<Role>,
+}
+
+fn role_of(passed: &Passed) -> Role {
+    if passed.sample.data.starts_with(b"primary") { Role::Primary } else { Role::Backup }
+}
+
+impl Bench {
+    fn new(settings: Settings, resume: Resume) -> Bench {
+        Bench {
+            programme: Programme::new(settings, resume),
+            now: 0,
+            passed: Vec::new(),
+            notes: Vec::new(),
+            anchored: Vec::new(),
+            asked: Vec::new(),
+            segments: Vec::new(),
+            used: None,
+        }
+    }
+
+    fn moment(&self) -> Moment {
+        START.plus_ms(self.now.unsigned_abs())
+    }
+
+    fn begin(&mut self, encoder: &Encoder) -> Publish {
+        let publish = self.programme.begin(encoder.role, self.moment());
+        self.programme.handle(publish, video(encoder.width), self.moment());
+        self.programme.handle(publish, audio(), self.moment());
+        self.collect();
+        publish
+    }
+
+    fn feed(&mut self, publish: Publish, events: Vec<FeedEvent>) {
+        for event in events {
+            self.programme.handle(publish, event, self.moment());
+        }
+        self.collect();
+    }
+
+    fn end(&mut self, publish: Publish) {
+        self.programme.end(publish, self.moment());
+        self.collect();
+    }
+
+    /// Takes what came out, and checks what must always hold.
+    fn collect(&mut self) {
+        while let Some(output) = self.programme.poll() {
+            match output {
+                Output::Passed(passed) => {
+                    let role = role_of(&passed);
+                    assert_eq!(*self.used.get_or_insert(role), role, "only the feed in use");
+                    self.passed.push((self.now, passed));
+                }
+                Output::Note(note) => {
+                    if let Note::Switched { from, to, .. } = note {
+                        assert_eq!(self.used.replace(to), Some(from));
+                    }
+                    self.notes.push((self.now, note));
+                }
+                Output::Anchored { role, anchor, from } => self.anchored.push((role, anchor, from)),
+                Output::Ask { publish, feed_ms, arrived, .. } => self.asked.push((publish, feed_ms, arrived)),
+                Output::Object(object) => {
+                    if let Made::Segment { start, duration, discontinuity } = object.kind {
+                        self.segments.push((object.name, start, duration.ms(), discontinuity));
+                    }
+                }
+            }
+        }
+    }
+
+    fn switches(&self) -> Vec<(i64, Role, Reason, bool)> {
+        let switches = self.notes.iter().filter_map(|(at, note)| match *note {
+            Note::Switched { to, reason, seamless, .. } => Some((*at, to, reason, seamless)),
+            _ => None,
+        });
+        switches.collect()
+    }
+
+    fn samples(&self, kind: Kind) -> Vec<&Sample> {
+        let samples = self.passed.iter().map(|(_, passed)| &passed.sample);
+        samples.filter(|sample| sample.kind == kind).collect()
+    }
+
+    /// The largest step of video, in milliseconds, and when it came.
+    fn largest_step(&self) -> i64 {
+        let video = self.samples(Kind::Video);
+        video.windows(2).map(|pair| (pair[1].dts - pair[0].dts).ms()).max().unwrap_or(0)
+    }
+
+    /// Media time increases, no sample comes twice, no name does.
+    fn check(&self) {
+        for kind in [Kind::Video, Kind::Audio] {
+            let samples = self.samples(kind);
+            for pair in samples.windows(2) {
+                assert!(pair[1].dts > pair[0].dts, "{pair:?}");
+            }
+            let all: BTreeSet<_> = samples.iter().map(|sample| &sample.data).collect();
+            assert_eq!(all.len(), samples.len(), "no sample twice");
+        }
+        let names: BTreeSet<_> = self.segments.iter().map(|(name, ..)| name).collect();
+        assert_eq!(names.len(), self.segments.len());
+        for pair in self.segments.windows(2) {
+            assert!(pair[1].1 > pair[0].1, "{pair:?}");
+            // Segments follow each other, or say that they do not.
+            let end = pair[0].1.0 + pair[0].2.unsigned_abs() * 90;
+            assert!(pair[1].3 || pair[1].1.0.abs_diff(end) <= 90, "{pair:?}");
+        }
+    }
+}
+
+/// Two encoders for `for_ms`; the primary's frames do not arrive where `lost` says so.
+fn two(primary: Encoder, backup: Encoder, for_ms: i64, lost: impl Fn(i64) -> bool) -> Bench {
+    let mut bench = Bench::new(settings(), Resume::default());
+    let (p, b) = (bench.begin(&primary), bench.begin(&backup));
+    for at in 0..for_ms {
+        bench.now = at;
+        if !lost(at) {
+            bench.feed(p, primary.frames(at));
+        }
+        bench.feed(b, backup.frames(at));
+    }
+    bench.end(p);
+    bench.end(b);
+    bench.check();
+    bench
+}
+
+#[test]
+fn one_feed_goes_through_as_it_is() {
+    let mut bench = Bench::new(settings(), Resume::default());
+    let encoder = Encoder::new(Role::Primary);
+    let publish = bench.begin(&encoder);
+    for at in 0..10_000 {
+        bench.now = at;
+        bench.feed(publish, encoder.frames(at));
+    }
+    assert!(bench.programme.is_live() && bench.programme.is_current(publish));
+    bench.end(publish);
+    bench.check();
+    assert_eq!((bench.samples(Kind::Video).len(), bench.samples(Kind::Audio).len()), (250, 500));
+    assert_eq!(bench.segments.len(), 5);
+    assert!(bench.notes.is_empty() && !bench.programme.is_live());
+    assert_eq!(bench.anchored, [(Role::Primary, Anchor { feed_ms: 0, utc: START.utc }, AnchorFrom::Arrival)]);
+    assert_eq!(bench.segments.iter().filter(|segment| segment.3).count(), 1);
+}
+
+#[test]
+fn the_backup_takes_over_and_the_primary_comes_back_without_a_seam() {
+    // The primary brings nothing from 7.0 s to 12.0 s. Both encoders are alike and in step.
+    let bench = two(Encoder::new(Role::Primary), Encoder::new(Role::Backup), 40_000, |at| {
+        (7_000..12_000).contains(&at)
+    });
+    let switches = bench.switches();
+    let [(out, Role::Backup, Reason::Stalled(_), _), (back, Role::Primary, Reason::Steady(_), true)] =
+        switches[..]
+    else {
+        panic!("{switches:?}");
+    };
+    // At 8 s: the stall is seen at 7.96 s, and the next key frame of the backup comes at 8 s.
+    assert_eq!(out, 8_000);
+    // Steady from 12.0 s, so from 22.0 s on, at a key frame.
+    assert!((22_000..=24_000 + 40).contains(&back), "{back}");
+    // What was lost is what lies between the last frame of the one and the first key frame of the other.
+    assert_eq!(bench.largest_step(), 1_040);
+    assert_eq!(bench.samples(Kind::Video).len(), 1000 - 25);
+    assert_eq!(bench.segments.iter().filter(|segment| segment.3).count(), 2);
+}
+
+#[test]
+fn a_key_frame_that_waits_already_is_where_the_backup_begins() {
+    // The stall begins at 7.0 s; the backup's key frame at 7.2 s waits when it is seen, one second after the last frame.
+    let backup = Encoder { phase_ms: 1_200, ..Encoder::new(Role::Backup) };
+    let bench = two(Encoder::new(Role::Primary), backup, 12_000, |at| at >= 7_000);
+    assert_eq!(bench.switches()[0].0, 7_960);
+    let after: Vec<_> = bench.passed.iter().filter(|(_, passed)| role_of(passed) == Role::Backup).collect();
+    assert_eq!(after[0].1.sample.dts, START.utc.plus_ms(7_200).media());
+    assert_eq!(bench.largest_step(), 7_200 - 6_960);
+}
+
+#[test]
+fn a_feed_that_ends_is_followed_at_once() {
+    let (primary, backup) =
+        (Encoder::new(Role::Primary), Encoder { phase_ms: 40, ..Encoder::new(Role::Backup) });
+    let mut bench = Bench::new(settings(), Resume::default());
+    let (p, b) = (bench.begin(&primary), bench.begin(&backup));
+    for at in 0..8_000 {
+        bench.now = at;
+        if at < 4_001 {
+            bench.feed(p, primary.frames(at));
+        } else if at == 4_001 {
+            bench.end(p);
+        }
+        bench.feed(b, backup.frames(at));
+    }
+    bench.end(b);
+    bench.check();
+    // The backup's key frame comes one frame after the primary's last: no discontinuity.
+    assert_eq!(bench.switches(), [(4_040, Role::Backup, Reason::Ended, true)]);
+    assert_eq!(bench.samples(Kind::Video).len(), 200);
+    assert_eq!(bench.segments.iter().filter(|segment| segment.3).count(), 1);
+}
+
+#[test]
+fn other_parameters_are_a_discontinuity() {
+    let backup = Encoder { width: 640, ..Encoder::new(Role::Backup) };
+    let bench = two(Encoder::new(Role::Primary), backup, 30_000, |at| (7_000..8_500).contains(&at));
+    let seamless: Vec<_> = bench.switches().iter().map(|switch| switch.3).collect();
+    assert_eq!(seamless, [false, false]);
+    for (_, passed) in &bench.passed {
+        let width = if role_of(passed) == Role::Primary { 1280 } else { 640 };
+        assert_eq!(passed.tracks.video.as_ref().unwrap().width, width);
+    }
+    assert_eq!(bench.segments.iter().filter(|segment| segment.3).count(), 3);
+}
+
+#[test]
+fn what_an_old_connection_still_brings_is_not_used() {
+    let encoder = Encoder::new(Role::Primary);
+    let mut bench = Bench::new(settings(), Resume::default());
+    let old = bench.begin(&encoder);
+    for at in 0..2_500 {
+        bench.now = at;
+        bench.feed(old, encoder.frames(at));
+    }
+    let new = bench.begin(&encoder);
+    assert!(!bench.programme.is_current(old) && bench.programme.is_current(new));
+    let passed = bench.passed.len();
+    bench.now = 4_000;
+    bench.feed(old, encoder.frames(4_000));
+    bench.end(old);
+    assert_eq!(bench.passed.len(), passed);
+    bench.feed(new, encoder.frames(4_000));
+    bench.end(new);
+    bench.check();
+    assert_eq!(bench.passed.len(), passed + 2);
+    // The same clock: the anchor of the first publish goes on.
+    assert_eq!(bench.anchored[1], (Role::Primary, Anchor { feed_ms: 0, utc: START.utc }, AnchorFrom::Known));
+}
+
+#[test]
+fn numbering_and_timeline_go_on_after_a_restart() {
+    let encoder = Encoder { clock_ms: 77_000, ..Encoder::new(Role::Primary) };
+    let run = |resume: Resume, from: i64, to: i64| {
+        let mut bench = Bench::new(settings(), resume);
+        bench.now = from;
+        let publish = bench.begin(&encoder);
+        for at in from..to {
+            // The encoder sends what it has not sent: all from a second before its connection on, a little late.
+            bench.now = at + 300;
+            bench.feed(publish, encoder.frames(at));
+        }
+        bench.end(publish);
+        bench.check();
+        bench
+    };
+    let whole = run(Resume::default(), 0, 12_000);
+    let before = run(Resume::default(), 0, 5_000);
+    let (_, start, duration, _) = before.segments.last().unwrap();
+    let anchors = before.anchored.iter().map(|(role, anchor, _)| (*role, *anchor)).collect();
+    let not_before = MediaTime(start.0 + duration.unsigned_abs() * 90);
+    let after = run(Resume { not_before, anchors }, 4_500, 12_000);
+    // Nothing from before the end is cut again, and what follows has the names that it would have had.
+    assert!(after.segments[0].1 >= not_before);
+    assert_eq!(
+        after.segments[..],
+        whole.segments[whole.segments.len() - after.segments.len()..]
+            .iter()
+            .map(|segment| {
+                let mut segment = segment.clone();
+                segment.3 = segment.0 == after.segments[0].0;
+                segment
+            })
+            .collect::<Vec<_>>()[..]
+    );
+}
+
+#[test]
+fn an_anchor_of_others_is_adopted_and_the_frames_waited_for_it() {
+    let encoder = Encoder { clock_ms: 5_000, ..Encoder::new(Role::Primary) };
+    for (answer, from) in [
+        (
+            Some((Anchor { feed_ms: 0, utc: UtcMs(START.utc.0 - 4_000) }, AnchorFrom::Others)),
+            AnchorFrom::Others,
+        ),
+        (None, AnchorFrom::ArrivalAlone),
+    ] {
+        let mut bench = Bench::new(Settings { ask: true, ..settings() }, Resume::default());
+        let publish = bench.begin(&encoder);
+        for at in 0..500 {
+            bench.now = at;
+            bench.feed(publish, encoder.frames(at));
+        }
+        assert!(bench.passed.is_empty());
+        assert_eq!(bench.asked, [(publish, 5_000, START.utc)]);
+        bench.programme.answer(publish, answer, bench.moment());
+        bench.collect();
+        assert_eq!(bench.anchored[0].2, from);
+        assert_eq!(bench.passed.len(), 13 + 25);
+        let lag = answer.map_or(0, |_| 1_000);
+        assert_eq!(bench.passed[0].1.sample.dts, START.utc.plus_ms(lag).media());
+        // A second answer comes too late.
+        bench.programme.answer(publish, answer, bench.moment());
+        bench.collect();
+        assert_eq!(bench.anchored.len(), 1);
+        bench.end(publish);
+    }
+}
+
+#[test]
+fn nobody_waits_for_an_anchor_for_long() {
+    let encoder = Encoder::new(Role::Primary);
+    let mut bench = Bench::new(Settings { ask: true, ..settings() }, Resume::default());
+    let publish = bench.begin(&encoder);
+    for at in 0..2_500 {
+        bench.now = at;
+        bench.feed(publish, encoder.frames(at));
+        assert_eq!(bench.passed.is_empty(), at < 2_000);
+    }
+    assert_eq!(
+        bench.anchored,
+        [(Role::Primary, Anchor { feed_ms: 0, utc: START.utc }, AnchorFrom::ArrivalAlone)]
+    );
+    assert_eq!(bench.passed.len(), 63 + 125);
+    // Nor are more frames kept than there is room for.
+    let mut bench = Bench::new(Settings { ask: true, ..settings() }, Resume::default());
+    let publish = bench.begin(&encoder);
+    for n in 0..20 {
+        let data = Bytes::from(std::vec![0; 1 << 20]);
+        let frame = Frame { kind: Kind::Video, dts_ms: n, cts_ms: 0, key: true, data };
+        bench.programme.handle(publish, FeedEvent::Frame(frame), bench.moment());
+        assert_eq!(bench.programme.poll().is_some(), n == 0 || n >= 15, "{n}");
+    }
+    // A publish that ends while it waits is not lost.
+    let mut bench = Bench::new(Settings { ask: true, ..settings() }, Resume::default());
+    let publish = bench.begin(&encoder);
+    bench.feed(publish, encoder.frames(0));
+    bench.end(publish);
+    assert_eq!(bench.segments.len(), 1);
+}
+
+#[test]
+fn whoever_sets_the_clock_switches_nothing() {
+    let (primary, backup) = (Encoder::new(Role::Primary), Encoder::new(Role::Backup));
+    let mut bench = Bench::new(settings(), Resume::default());
+    let (p, b) = (bench.begin(&primary), bench.begin(&backup));
+    for at in 0..30_000 {
+        bench.now = at;
+        let mut moment = bench.moment();
+        match at {
+            5_000..10_000 => moment.utc.0 += 3_600_000,
+            10_000..20_000 => moment.utc.0 -= 3_600_000,
+            _ => {}
+        }
+        for (publish, encoder) in [(p, primary), (b, backup)] {
+            for event in encoder.frames(at) {
+                bench.programme.handle(publish, event, moment);
+            }
+        }
+        bench.collect();
+    }
+    bench.end(p);
+    bench.end(b);
+    bench.check();
+    assert!(bench.notes.is_empty() || bench.notes.iter().all(|(at, _)| *at >= 29_999), "{:?}", bench.notes);
+    assert_eq!(bench.samples(Kind::Video).len(), 750);
+}
+
+#[test]
+fn a_feed_that_lies_far_behind_gets_a_new_anchor() {
+    // The backup joins while the wall's clock is an hour ahead; once it is used, the primary lies an hour behind.
+    let (primary, backup) =
+        (Encoder::new(Role::Primary), Encoder { phase_ms: 40, ..Encoder::new(Role::Backup) });
+    let mut bench = Bench::new(settings(), Resume::default());
+    let (p, b) = (bench.begin(&primary), bench.begin(&backup));
+    for at in 0..40_000 {
+        bench.now = at;
+        let mut moment = bench.moment();
+        moment.utc.0 += 3_600_000;
+        if !(5_000..8_000).contains(&at) {
+            bench.feed(p, primary.frames(at));
+        }
+        for event in backup.frames(at) {
+            bench.programme.handle(b, event, moment);
+        }
+        bench.collect();
+    }
+    bench.end(p);
+    bench.end(b);
+    bench.check();
+    assert!(
+        bench
+            .notes
+            .iter()
+            .any(|(_, note)| matches!(note, Note::Behind { role: Role::Primary, ms } if *ms > 3_590_000))
+    );
+    let switches = bench.switches();
+    assert_eq!(switches.iter().map(|switch| switch.1).collect::<Vec<_>>(), [Role::Backup, Role::Primary]);
+}
+
+/// Of each time, the role that is used.
+fn used_at(bench: &Bench) -> BTreeMap<i64, Role> {
+    bench.passed.iter().map(|(at, passed)| (*at, role_of(passed))).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// However the two lie to each other: out within one key frame interval, back without losing a frame.
+    #[test]
+    fn a_switch_takes_one_key_frame_interval(
+        phase_ms in 0..GOP_MS,
+        lags in (0..2_500_i64, 0..2_500_i64),
+        clocks in (-100_000..100_000_i64, -100_000..100_000_i64),
+        stall in 6_000..8_000_i64,
+        length in 1_100..6_000_i64,
+    ) {
+        let primary = Encoder { lag_ms: lags.0, clock_ms: clocks.0, ..Encoder::new(Role::Primary) };
+        let backup = Encoder { phase_ms, lag_ms: lags.1, clock_ms: clocks.1, ..Encoder::new(Role::Backup) };
+        let bench = two(primary, backup, 40_000, |at| (stall..stall + length).contains(&at));
+        let switches = bench.switches();
+        // The backup may have been there first, and be used until the primary is steady.
+        let mut used = Role::Primary;
+        for (at, to, reason, _) in &switches {
+            prop_assert!(*to != used || *at == switches[0].0);
+            used = *to;
+            // Out: one interval after the stall is seen, and what the two lie apart.
+            if let Reason::Stalled(ms) = reason {
+                prop_assert!(*ms <= STALL_MS + GOP_MS as u64 + 2_500 + 40, "{:?}", switches);
+            }
+        }
+        // At the very end, the backup may follow the primary's.
+        let used = used_at(&bench).range(..39_900).next_back().map(|(_, role)| *role);
+        prop_assert_eq!(used, Some(Role::Primary), "{:?}", switches);
+        // Between two samples that go out there is no more than a stall, an interval, and what the primary is behind.
+        let times: Vec<i64> = bench.passed.iter().map(|(at, _)| *at).collect();
+        for pair in times.windows(2) {
+            prop_assert!(pair[1] - pair[0] <= 1_000 + GOP_MS + 2_500 + 80, "{:?} {:?}", pair, switches);
+        }
+        // The way back loses nothing that is not shorter than the bound of a seam.
+        for (at, to, reason, _) in switches {
+            if matches!(reason, Reason::Steady(_)) && to == Role::Primary {
+                let video: Vec<_> = bench.passed.iter().filter(|(_, passed)| passed.sample.kind == Kind::Video).collect();
+                let first = video.iter().position(|(when, passed)| *when >= at && role_of(passed) == Role::Primary).unwrap();
+                let step = (video[first].1.sample.dts - video[first - 1].1.sample.dts).ms();
+                prop_assert!(step <= 80, "{step}");
+            }
+        }
+    }
+
+    /// Stalls, late bursts, reconnects, jumps and joins of both feeds, for a minute.
+    #[test]
+    fn whatever_two_feeds_do_media_time_increases_and_one_is_used(
+        phase_ms in 0..GOP_MS,
+        width in prop_oneof![Just(1280_u16), Just(640)],
+        acts in prop::collection::vec((0..60_000_i64, any::<bool>(), 0..6_u8, 0..6_000_i64), 0..24),
+    ) {
+        let encoders = [Encoder::new(Role::Primary), Encoder { phase_ms, width, ..Encoder::new(Role::Backup) }];
+        let mut bench = Bench::new(settings(), Resume::default());
+        let mut acts = acts;
+        acts.sort_by_key(|act| act.0);
+        let mut acts = acts.into_iter().peekable();
+        let mut feeds = encoders.map(|encoder| (encoder, None::<Publish>, 0_i64, Vec::<FeedEvent>::new()));
+        feeds[0].1 = Some(bench.begin(&encoders[0]));
+        for at in 0..60_000 {
+            bench.now = at;
+            while let Some((_, backup, act, ms)) = acts.next_if(|act| act.0 <= at) {
+                let (encoder, publish, silent_until, waiting) = &mut feeds[usize::from(backup)];
+                match (act, *publish) {
+                    (0, _) => *publish = Some(bench.begin(encoder)),
+                    (1, Some(ended)) => {
+                        bench.end(ended);
+                        (*publish, *silent_until) = (None, 0);
+                        waiting.clear();
+                    }
+                    (2, _) => *silent_until = at + ms,
+                    (3, _) => encoder.clock_ms += ms - 3_000,
+                    (4, _) => encoder.clock_ms += 50 * ms,
+                    (5, Some(_)) => *publish = Some(bench.begin(encoder)),
+                    _ => {}
+                }
+            }
+            for (encoder, publish, silent_until, waiting) in &mut feeds {
+                // What was held up comes all at once.
+                waiting.extend(encoder.frames(at));
+                let Some(publish) = *publish else {
+                    waiting.clear();
+                    continue;
+                };
+                if at >= *silent_until {
+                    let events = std::mem::take(waiting);
+                    bench.feed(publish, events);
+                }
+            }
+        }
+        for (_, publish, ..) in feeds {
+            if let Some(publish) = publish {
+                bench.end(publish);
+            }
+        }
+        bench.check();
+        // Each use of a feed begins with a key frame.
+        let mut last = None;
+        for (_, passed) in bench.passed.iter().filter(|(_, passed)| passed.sample.kind == Kind::Video) {
+            let role = role_of(passed);
+            prop_assert!(last == Some(role) || passed.sample.key);
+            last = Some(role);
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! A channel as its feeds see it: the programme that they go through, and where what it makes goes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use railbird_core::id::{ChannelId, RenditionId};
+use railbird_core::keys::MasterSecret;
+use railbird_core::media::{FeedEvent, Role};
+use railbird_core::package::{self, Kind, Object};
+use railbird_core::programme::{
+    AnchorFrom, Note, Output as Made, Passed, Programme, Publish, Resume, Settings,
+};
+use railbird_core::state::Phase;
+use railbird_core::timeline::{self, Anchor};
+
+use super::anchor::Pair;
+use crate::clock;
+use crate::config;
+use crate::driver::{self, Message, Sender};
+use crate::spool::Spool;
+use crate::telemetry::{FeedMetrics, Metrics};
+
+/// Where what all feeds become goes.
+#[derive(Clone)]
+pub struct Output {
+    /// The disk.
+    pub spool: Spool,
+    /// The desk.
+    pub desk: Sender,
+    /// The rendition that every feed becomes: what the encoder sent, unchanged.
+    pub rendition: RenditionId,
+    /// Where content keys come from.
+    pub secret: MasterSecret,
+    /// Where figures are kept.
+    pub metrics: Metrics,
+    /// The other origin, where there is one.
+    pub pair: Option<Arc<Pair>>,
+    /// Takes each anchor that comes into use, to be given back after a restart. It must not wait.
+    pub anchored: Anchored,
+}
+
+/// Takes an anchor that comes into use.
+pub type Anchored = Arc<dyn Fn(&ChannelId, Role, Anchor) + Send + Sync>;
+
+/// Takes each sample of a channel that is used. It must not wait.
+pub type Tap = Arc<dyn Fn(&Passed) + Send + Sync>;
+
+/// The channels that feeds are published for. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Channels(Arc<BTreeMap<ChannelId, Arc<Channel>>>);
+
+impl Channels {
+    /// The configured channels. `resume` tells what is known of each from before a restart, `taps` who else wants its
+    /// samples.
+    pub fn new(
+        channels: &[config::Channel],
+        output: &Output,
+        mut resume: impl FnMut(&ChannelId) -> Resume,
+        mut taps: impl FnMut(&ChannelId) -> Vec<Tap>,
+    ) -> Channels {
+        let channels = channels.iter().map(|channel| {
+            let id = channel.id.clone();
+            let made = Channel::new(channel, output.clone(), resume(&id), taps(&id));
+            (id, Arc::new(made))
+        });
+        Channels(Arc::new(channels.collect()))
+    }
+
+    /// The channel of this name.
+    pub fn get(&self, id: &ChannelId) -> Option<Arc<Channel>> {
+        self.0.get(id).cloned()
+    }
+}
+
+/// One channel.
+pub struct Channel {
+    id: ChannelId,
+    output: Output,
+    metrics: BTreeMap<Role, FeedMetrics>,
+    taps: Vec<Tap>,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    programme: Programme,
+    /// What the desk was told last.
+    live: bool,
+    /// The spool refuses objects: said once, until it takes one again.
+    behind: bool,
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Channel {
+    fn new(channel: &config::Channel, output: Output, resume: Resume, taps: Vec<Tap>) -> Channel {
+        let package = package::Settings {
+            channel: channel.id.clone(),
+            rendition: output.rendition.clone(),
+            segment_ms: channel.segment_ms,
+            key_period_s: channel.key_period_s,
+            secret: output.secret.clone(),
+        };
+        let settings = Settings {
+            package,
+            stall_ms: u64::from(channel.stall_ms),
+            steady_ms: u64::from(channel.steady_ms),
+            ask: output.pair.is_some(),
+            tap: !taps.is_empty(),
+        };
+        let roles = channel.feeds.iter().map(|feed| feed.role);
+        let metrics = roles.map(|role| (role, output.metrics.feed(&channel.id, role))).collect();
+        let programme = Programme::new(settings, resume);
+        let inner = Mutex::new(Inner { programme, live: false, behind: false });
+        Channel { id: channel.id.clone(), output, metrics, taps, inner }
+    }
+
+    /// The figures of one of its feeds.
+    pub fn metrics(&self, role: Role) -> FeedMetrics {
+        let new = || self.output.metrics.feed(&self.id, role);
+        self.metrics.get(&role).cloned().unwrap_or_else(new)
+    }
+
+    /// A feed is published from now on.
+    pub fn begin(self: &Arc<Self>, role: Role) -> Publish {
+        self.with(|programme| programme.begin(role, clock::moment()))
+    }
+
+    /// Takes an event of a publish.
+    pub fn handle(self: &Arc<Self>, publish: Publish, event: FeedEvent) {
+        self.with(|programme| programme.handle(publish, event, clock::moment()));
+    }
+
+    /// A publish has ended; what was left out of it.
+    pub fn end(self: &Arc<Self>, publish: Publish) -> timeline::Counts {
+        self.with(|programme| {
+            let counts = programme.counts(publish);
+            programme.end(publish, clock::moment());
+            counts
+        })
+    }
+
+    /// Lets the programme act, and hands over what follows. Objects stay in order, because the lock is held: nothing here
+    /// waits.
+    fn with<T>(self: &Arc<Self>, act: impl FnOnce(&mut Programme) -> T) -> T {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = act(&mut inner.programme);
+        while let Some(made) = inner.programme.poll() {
+            match made {
+                Made::Object(object) => self.write(&mut inner, object),
+                Made::Passed(passed) => self.taps.iter().for_each(|tap| tap(&passed)),
+                Made::Note(note) => self.note(note),
+                Made::Anchored { role, anchor, from } => self.anchored(role, anchor, from),
+                Made::Ask { publish, role, feed_ms, arrived } => {
+                    self.ask(publish, role, Anchor { feed_ms, utc: arrived });
+                }
+            }
+        }
+        for (role, metrics) in &self.metrics {
+            metrics.used(inner.programme.used() == Some(*role));
+        }
+        self.tell(&mut inner);
+        answer
+    }
+
+    /// Asks the other origin for an anchor, and answers the programme when there is one, or none in time.
+    fn ask(self: &Arc<Self>, publish: Publish, role: Role, mine: Anchor) {
+        let Some(pair) = self.output.pair.clone() else { return };
+        let channel = self.clone();
+        tokio::spawn(async move {
+            let found = pair.anchor(&channel.id, role, mine).await;
+            channel.answer(publish, found.map(|anchor| (anchor, AnchorFrom::Others)));
+        });
+    }
+
+    fn answer(self: &Arc<Self>, publish: Publish, anchor: Option<(Anchor, AnchorFrom)>) {
+        self.with(|programme| programme.answer(publish, anchor, clock::moment()));
+    }
+
+    fn write(&self, inner: &mut Inner, object: Object) {
+        let metrics = inner.programme.used().and_then(|role| self.metrics.get(&role));
+        if let (Kind::Segment { .. }, Some(metrics)) =
+            (&object.kind, metrics.or(self.metrics.values().next()))
+        {
+            metrics.segment();
+        }
+        let made = driver::Made { channel: self.id.clone(), object };
+        match self.output.spool.write(made) {
+            Ok(()) => inner.behind = false,
+            Err(error) => {
+                if !std::mem::replace(&mut inner.behind, true) {
+                    tracing::error!(channel = %self.id, %error, "segments are lost until the disk is faster");
+                }
+            }
+        }
+    }
+
+    fn note(&self, note: Note) {
+        let channel = &self.id;
+        match note {
+            Note::Switched { from, to, reason, seamless } => {
+                let (from, to) = (from.as_str(), to.as_str());
+                tracing::warn!(%channel, from, to, %reason, seamless, "the other feed is used");
+            }
+            Note::Behind { role, ms } => {
+                let feed = role.as_str();
+                tracing::warn!(%channel, feed, ms, "the feed lies too far behind to be used: it gets a new anchor");
+            }
+            Note::Forced(bound) => tracing::warn!(%channel, "{bound}"),
+        }
+    }
+
+    fn anchored(&self, role: Role, anchor: Anchor, from: AnchorFrom) {
+        let (channel, feed, feed_ms, utc) = (&self.id, role.as_str(), anchor.feed_ms, anchor.utc);
+        match from {
+            AnchorFrom::Arrival | AnchorFrom::Behind => {
+                tracing::info!(%channel, feed, feed_ms, %utc, "timeline anchored");
+            }
+            AnchorFrom::Known => {
+                tracing::info!(%channel, feed, feed_ms, %utc, "the encoder's clock goes on: its anchor, too");
+            }
+            AnchorFrom::Others => {
+                tracing::info!(%channel, feed, feed_ms, %utc, "timeline anchored, as at the other origin");
+            }
+            AnchorFrom::ArrivalAlone => {
+                tracing::warn!(%channel, feed, feed_ms, %utc, "timeline anchored without the other origin: until the encoder reconnects, the two may name their segments differently");
+            }
+            AnchorFrom::Jump => {
+                tracing::warn!(%channel, feed, feed_ms, %utc, "the encoder's clock jumped: a discontinuity, and a new anchor");
+            }
+        }
+        (self.output.anchored)(channel, role, anchor);
+    }
+
+    fn tell(&self, inner: &mut Inner) {
+        let live = inner.programme.is_live();
+        if live == inner.live {
+            return;
+        }
+        inner.live = live;
+        let (channel, phase) = (self.id.clone(), if live { Phase::Live } else { Phase::Waiting });
+        if self.output.desk.try_send(Message::Phase { channel, phase }).is_err() {
+            tracing::error!(channel = %self.id, "the desk is overloaded: viewers see an old state");
+        }
+    }
+}
