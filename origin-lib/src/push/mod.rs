@@ -1,6 +1,6 @@
 //! Pushes channels on by RTMP: to a social platform, or to the entry point of another CDN.
 //!
-//! Each destination has one task and one bounded [`queue`] of the samples that its channel is made of. A destination that is
+//! Each destination has one task and one bounded queue of the samples that its channel is made of. A destination that is
 //! slow or dead fills its own queue and nothing else: what does not fit is dropped up to the next key frame, and counted.
 //! [`State`] is what is so: a push says `pushing` only while the destination has taken the stream and reads what is written.
 
