@@ -37,7 +37,13 @@ pub(super) struct Shelf {
     /// Chapters that the edges don't have as they are now.
     pub(super) changed: BTreeSet<usize>,
     chapters: usize,
+    /// How many segments were listed when the newest chapter was last found to have grown.
+    grown: usize,
 }
+
+/// How many further segments the newest chapter gets before it is pushed again: far fewer than a live window lists, since
+/// who starts over reads from one to the other.
+const GROWS_BY: usize = 4;
 
 /// Which node stands over each target.
 pub(super) type Nodes = BTreeMap<TargetId, Node>;
@@ -74,8 +80,14 @@ impl Shelf {
             msn_min,
             nodes: Vec::new(),
         };
-        let mut shelf =
-            Shelf { plan, book: Book::new(channel, rendition), reel, changed: BTreeSet::new(), chapters: 0 };
+        let mut shelf = Shelf {
+            plan,
+            book: Book::new(channel, rendition),
+            reel,
+            changed: BTreeSet::new(),
+            chapters: 0,
+            grown: 0,
+        };
         for (target, node) in nodes {
             shelf.set_node(target, Some(node.clone()));
         }
@@ -170,6 +182,7 @@ impl Shelf {
         // An end always fits.
         let _ = self.reel.apply(Record::End { at: now, next_msn });
         self.book.set_phase(Phase::Ended);
+        self.changed.extend(self.chapters.checked_sub(1));
         next_msn
     }
 
@@ -187,9 +200,13 @@ impl Shelf {
                 records.push(record);
             }
         }
-        let chapters = self.reel.chapters(self.book.listed_count());
-        self.changed.extend(self.chapters..chapters);
-        self.chapters = chapters;
+        let listed = self.book.listed_count();
+        let chapters = self.reel.chapters(listed);
+        if chapters > self.chapters || listed >= self.grown + GROWS_BY {
+            // The one that was the newest may have grown, too.
+            self.changed.extend(self.chapters.saturating_sub(1)..chapters);
+            (self.chapters, self.grown) = (chapters, listed);
+        }
         (state, records)
     }
 
@@ -202,7 +219,8 @@ impl Shelf {
     pub(super) fn chapter(&self, chapter: usize, now: UtcMs) -> Option<ChannelState> {
         let first_msn = self.book.first_msn()?;
         let Plan { title, origin, .. } = &*self.plan;
-        Some(self.reel.chapter(chapter, first_msn, title, origin, self.book.slots(), now))
+        let listed = self.book.listed_count();
+        Some(self.reel.chapter(chapter, listed, first_msn, title, origin, self.book.slots(), now))
     }
 
     pub(super) fn summary(&self, targets: &[TargetId]) -> Option<Summary> {

@@ -139,6 +139,7 @@ fn chapters(
     for (bit, slot) in slots.iter_mut().enumerate() {
         *slot = reel.target(bit).and_then(|target| nodes.get(target)).cloned();
     }
-    let count = reel.chapters(reel.order().len());
-    (0..count).map(|chapter| reel.chapter(chapter, first_msn, title, origin, &slots, clock::now())).collect()
+    let listed = reel.order().len();
+    let chapter = |number| reel.chapter(number, listed, first_msn, title, origin, &slots, clock::now());
+    (0..reel.chapters(listed)).map(chapter).collect()
 }

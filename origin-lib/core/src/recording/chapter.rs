@@ -27,10 +27,9 @@ pub(crate) fn compact(slots: &Slots) -> (Vec<Node>, impl Fn(u32) -> u32 + use<>)
 }
 
 impl Reel {
-    /// How many chapters `listed` segments make, the last one perhaps not full where the recording has ended.
+    /// How many chapters the first `listed` segments make; the last one may not be full.
     pub fn chapters(&self, listed: usize) -> usize {
-        let listed = listed.min(self.order().len());
-        if self.ended().is_some() { listed.div_ceil(CHAPTER_SEGMENTS) } else { listed / CHAPTER_SEGMENTS }
+        listed.min(self.order().len()).div_ceil(CHAPTER_SEGMENTS)
     }
 
     /// The chapter of a segment's number, if it is one of the first `listed` segments.
@@ -41,13 +40,15 @@ impl Reel {
         Some(place / CHAPTER_SEGMENTS)
     }
 
-    /// A chapter as the edge gets it. `first_msn` is the media sequence number of the recording's first segment.
+    /// A chapter of the first `listed` segments as the edge gets it. `first_msn` is the media sequence number of the
+    /// recording's first segment.
     ///
     /// A segment that no node has is a gap, one that was a gap in live playlists and came later is none: a replay shows
     /// all there is.
     pub fn chapter(
         &self,
         chapter: usize,
+        listed: usize,
         first_msn: u64,
         title: &str,
         origin: &OriginId,
@@ -56,7 +57,7 @@ impl Reel {
     ) -> ChannelState {
         let head = self.head();
         let from = chapter.saturating_mul(CHAPTER_SEGMENTS).min(self.order().len());
-        let numbers = self.order().iter().skip(from).take(CHAPTER_SEGMENTS);
+        let numbers = self.order().iter().take(listed).skip(from).take(CHAPTER_SEGMENTS);
         let (nodes, mask) = compact(slots);
         let mut inits: Vec<u32> = Vec::new();
         let mut segments = Vec::new();

@@ -35,7 +35,14 @@ fn start(at: u64) -> MediaTime {
 
 fn segment(n: u32, at: u64) -> Record {
     let (duration, sha256) = (MediaSpan::from_ms(2000), Hash::of(&n.to_be_bytes()));
-    Record::Segment { n, start: start(at), duration, discontinuity: at % 10 == 0, len: 500_000, sha256 }
+    Record::Segment {
+        n,
+        start: start(at),
+        duration,
+        discontinuity: at.is_multiple_of(10),
+        len: 500_000,
+        sha256,
+    }
 }
 
 fn lost(n: u32, at: u64) -> Record {
@@ -128,22 +135,23 @@ fn chapters_are_numbered_as_live_playlists_are() {
     let total = CHAPTER_SEGMENTS as u32 + 20;
     for n in 1..=total {
         records.push(segment(n, u64::from(n)));
-        records.push(ack(n, if n % 2 == 0 { "a" } else { "b" }));
+        records.push(ack(n, if n.is_multiple_of(2) { "a" } else { "b" }));
     }
     records.push(lost(total + 1, u64::from(total) + 1));
     let mut reel = reel(records);
     let listed = total as usize + 1;
     let origin = "north".parse().unwrap();
-    assert_eq!(reel.chapters(listed), 1);
-    let first = reel.chapter(0, 100, "T", &origin, &slots(), NOW);
+    assert_eq!((reel.chapters(0), reel.chapters(1), reel.chapters(listed)), (0, 1, 2));
+    let partial = reel.chapter(0, 7, 100, "T", &origin, &slots(), NOW);
+    assert_eq!(partial.renditions[0].segments.len(), 7);
+    let first = reel.chapter(0, listed, 100, "T", &origin, &slots(), NOW);
     first.check().unwrap();
     assert_eq!((first.phase, first.renditions[0].segments.len()), (Phase::Live, CHAPTER_SEGMENTS));
     assert_eq!((first.renditions[0].first_msn, first.renditions[0].discontinuity_sequence), (100, 0));
     assert_eq!(first.renditions[0].segments[0].on, 2);
 
     reel.apply(Record::End { at: NOW, next_msn: 8 }).unwrap();
-    assert_eq!(reel.chapters(listed), 2);
-    let second = reel.chapter(1, 100, "T", &origin, &slots(), NOW);
+    let second = reel.chapter(1, listed, 100, "T", &origin, &slots(), NOW);
     second.check().unwrap();
     let rendition = &second.renditions[0];
     assert_eq!((second.phase, rendition.segments.len(), rendition.inits.len()), (Phase::Ended, 21, 1));
