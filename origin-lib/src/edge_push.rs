@@ -8,6 +8,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -152,6 +153,10 @@ struct Edge {
     /// What the last push of each document came to; `None` for well.
     results: Mutex<BTreeMap<Document, Option<String>>>,
     status: watch::Sender<Status>,
+    /// The last chapter was tried more than once, and is not taken yet.
+    failing: AtomicBool,
+    /// Chapters were left out for it.
+    missed: AtomicBool,
     /// When what the edge has of each document was published.
     taken: watch::Sender<BTreeMap<Document, Instant>>,
 }
@@ -183,17 +188,20 @@ impl EdgePush {
                     up: false,
                     error: Some("nothing was pushed yet".into()),
                 }),
+                failing: AtomicBool::new(false),
+                missed: AtomicBool::new(false),
                 taken: watch::Sender::default(),
             }))
         };
         let edges: Vec<Arc<Edge>> = edges.iter().map(edge).collect::<Result<_, _>>()?;
         let (mut lanes, mut documents) = (Vec::new(), Documents::default());
+        let forgot: Arc<watch::Sender<u64>> = Arc::default();
         for edge in &edges {
             let (lane, chapters) = mpsc::channel(LANE_LEN_MAX);
-            documents.tasks.spawn(push_chapters(edge.clone(), chapters));
+            documents.tasks.spawn(push_chapters(edge.clone(), chapters, forgot.clone()));
             lanes.push(lane);
         }
-        Ok(EdgePush { edges, lanes, documents: Mutex::new(documents), forgot: Arc::default() })
+        Ok(EdgePush { edges, lanes, documents: Mutex::new(documents), forgot })
     }
 
     /// Takes the event. Returns at once.
@@ -218,16 +226,20 @@ impl EdgePush {
 
     /// Takes a chapter of a recording. Returns at once; false where an edge still has too many to take: offer it again.
     pub fn publish_chapter(&self, number: usize, chapter: &ChannelState) -> bool {
-        if self.lanes.iter().any(|lane| lane.capacity() == 0) {
+        // An edge that fails keeps no other from what is new; it gets everything once it is back.
+        let well =
+            || self.edges.iter().zip(&self.lanes).filter(|(edge, _)| !edge.failing.load(Ordering::Relaxed));
+        if well().any(|(_, lane)| lane.capacity() == 0) || well().next().is_none() {
             return false;
         }
         let document = Document::Chapter(chapter.channel.clone(), chapter.recording.clone(), number);
         match serde_json::to_vec(chapter) {
             Ok(body) => {
                 let chapter = Chapter { document, body: body.into() };
-                for lane in &self.lanes {
-                    // There was room, and whoever else offers one offers it again as well.
-                    let _ = lane.try_send(chapter.clone());
+                for (edge, lane) in self.edges.iter().zip(&self.lanes) {
+                    if lane.try_send(chapter.clone()).is_err() {
+                        edge.missed.store(true, Ordering::Relaxed);
+                    }
                 }
             }
             Err(error) => error!("{document} can't be written as JSON: {error}"),
@@ -343,7 +355,11 @@ async fn push(
 }
 
 /// Pushes chapters to one edge, one after another, each until it is taken or refused for good.
-async fn push_chapters(edge: Arc<Edge>, mut chapters: mpsc::Receiver<Chapter>) {
+async fn push_chapters(
+    edge: Arc<Edge>,
+    mut chapters: mpsc::Receiver<Chapter>,
+    forgot: Arc<watch::Sender<u64>>,
+) {
     while let Some(Chapter { document, body }) = chapters.recv().await {
         let mut failures = 0_u32;
         loop {
@@ -362,7 +378,12 @@ async fn push_chapters(edge: Arc<Edge>, mut chapters: mpsc::Receiver<Chapter>) {
                 break;
             }
             failures = failures.saturating_add(1);
+            edge.failing.store(failures > 1, Ordering::Relaxed);
             sleep(edge.limits.backoff.pause(failures, random::<2>().map_or(0, u16::from_le_bytes))).await;
+        }
+        edge.failing.store(false, Ordering::Relaxed);
+        if chapters.is_empty() && edge.missed.swap(false, Ordering::Relaxed) {
+            forgot.send_modify(|count| *count += 1);
         }
     }
 }

@@ -28,7 +28,7 @@ use tokio::sync::oneshot;
 use super::ApiError;
 use crate::clock;
 use crate::config::{Config, Secret};
-use crate::driver::{Message, Sender};
+use crate::driver::{Message, NoEnd, Sender};
 use crate::targets::{Refusal, Targets};
 
 /// What the crew may change. Cheap to clone.
@@ -99,11 +99,10 @@ impl Crew {
         let stopping =
             || ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the origin is stopping");
         self.0.desk.send(Message::End(channel, answer)).await.map_err(|_| stopping())?;
-        let none = || {
-            let text = "the channel is unknown, or records nothing at the moment: GET /v1/channels lists the channels";
-            ApiError::new(StatusCode::NOT_FOUND, "nothing-to-end", text)
-        };
-        ended.await.map_err(|_| stopping())?.ok_or_else(none)
+        ended.await.map_err(|_| stopping())?.map_err(|no_end| match no_end {
+            NoEnd::Nothing => ApiError::new(StatusCode::NOT_FOUND, "nothing-to-end", no_end.to_string()),
+            NoEnd::Live => ApiError::new(StatusCode::CONFLICT, "still-live", no_end.to_string()),
+        })
     }
 
     fn check(&self, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<(), ApiError> {

@@ -30,21 +30,32 @@ struct Judge {
     up: bool,
     judged: bool,
     in_row: u32,
+    /// Good answers since one was kept.
+    good: u32,
 }
 
+/// Of how many good answers in a row one goes into the evidence.
+const GOOD_ONE_IN: u32 = 10;
+
 impl Judge {
+    /// Whether this good answer goes into the evidence.
+    fn good_is_news(&mut self) -> bool {
+        self.good = (self.good + 1) % GOOD_ONE_IN;
+        self.good == 1
+    }
+
     /// Takes one more answer; whether the node is up.
     fn up_after(&mut self, success: bool) -> bool {
         if !self.judged {
             // The first answer decides at once: there is nothing to be steady about.
-            *self = Judge { up: success, judged: true, in_row: 0 };
+            *self = Judge { up: success, judged: true, ..Judge::default() };
         } else if success == self.up {
             self.in_row = 0;
         } else {
             self.in_row += 1;
             let enough = if self.up { FAILURES_TO_DOWN } else { SUCCESSES_TO_UP };
             if self.in_row >= enough {
-                *self = Judge { up: success, judged: true, in_row: 0 };
+                *self = Judge { up: success, judged: true, ..Judge::default() };
             }
         }
         self.up
@@ -148,6 +159,8 @@ impl Reader {
         let error = back.result.err();
         let what = match &error {
             None if back.trace.total >= SLOW => Some(What::Slow),
+            // Good news is kept now and then: it is asked for every second.
+            None if !judge.good_is_news() => None,
             None => Some(What::Done),
             Some(Wrong { class, text }) => Some(What::Failed { class: (*class).into(), text: text.clone() }),
         };

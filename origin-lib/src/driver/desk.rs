@@ -70,12 +70,23 @@ pub enum Message {
         /// The tie.
         anchor: railbird_core::timeline::Anchor,
     },
-    /// The channel ends; answers with its recording, `None` where none is being made.
-    End(ChannelId, oneshot::Sender<Option<RecordingId>>),
+    /// The channel ends; answers with its recording.
+    End(ChannelId, oneshot::Sender<Result<RecordingId, NoEnd>>),
     /// A recording was deleted.
     Forgotten(ChannelId, RecordingId),
     /// Answers once everything before it has been handled and published.
     Settled(oneshot::Sender<()>),
+}
+
+/// Why a channel can't be ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoEnd {
+    /// There is nothing to end.
+    #[error("the channel is unknown, or records nothing at the moment: GET /v1/channels lists the channels")]
+    Nothing,
+    /// What follows would begin another recording at once.
+    #[error("an encoder still sends: stop it first, then end the channel")]
+    Live,
 }
 
 /// Where messages for the desk go.
@@ -117,6 +128,17 @@ pub struct Begin {
     pub summaries: Vec<Summary>,
 }
 
+/// The targets as the desk begins with them.
+#[derive(Debug, Default)]
+pub struct BeginTargets {
+    /// The node over each.
+    pub nodes: BTreeMap<TargetId, Node>,
+    /// Those that get what is made.
+    pub active: BTreeSet<TargetId>,
+    /// Those that get no segment that starts before.
+    pub since: BTreeMap<TargetId, MediaTime>,
+}
+
 /// The channels, and where what follows from them goes.
 pub struct Desk<W> {
     channels: BTreeMap<ChannelId, Channel>,
@@ -151,17 +173,16 @@ pub fn channel() -> (Sender, mpsc::Receiver<Message>) {
 }
 
 impl<W: World> Desk<W> {
-    /// A desk for these channels and targets. Those in `since` don't get what is older.
+    /// A desk for these channels and targets.
     pub fn new(
         channels: BTreeMap<ChannelId, Begin>,
-        nodes: BTreeMap<TargetId, Node>,
-        since: BTreeMap<TargetId, MediaTime>,
+        targets: BeginTargets,
         receiver: mpsc::Receiver<Message>,
         spool: Spool,
         world: W,
     ) -> Desk<W> {
         let now = clock::steady();
-        let active = nodes.iter().filter(|(_, node)| node.weight > 0).map(|(id, _)| id.clone()).collect();
+        let BeginTargets { nodes, active, since } = targets;
         let mut desk = Desk {
             channels: BTreeMap::new(),
             nodes,
@@ -280,8 +301,10 @@ impl<W: World> Desk<W> {
                 }
             }
             Message::End(channel, answer) => {
+                let live = self.channels.get(&channel).is_some_and(|channel| channel.phase == Phase::Live);
+                let ended = if live { Err(NoEnd::Live) } else { self.end(&channel).ok_or(NoEnd::Nothing) };
                 // Whoever asked may have given up.
-                let _ = answer.send(self.end(&channel));
+                let _ = answer.send(ended);
             }
             Message::Forgotten(channel, recording) => {
                 if let Some(channel) = self.channels.get_mut(&channel) {

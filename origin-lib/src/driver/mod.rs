@@ -8,6 +8,6 @@ mod desk;
 mod made;
 mod shelf;
 
-pub use desk::{Begin, Desk, Message, Sender, World, channel};
+pub use desk::{Begin, BeginTargets, Desk, Message, NoEnd, Sender, World, channel};
 pub use made::Made;
 pub use shelf::Plan;

@@ -75,6 +75,7 @@ pub struct Running {
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let stopped = stop_signal();
     let edge = config.embedded_edge.as_ref().map_or("none here".to_string(), |edge| edge.public_url.clone());
+    raise_open_files();
     let running = start(config, |_| Router::new()).await?;
     tracing::info!(rtmp = %running.rtmp, api = %running.api, edge, "the origin runs");
     tokio::pin!(stopped);
@@ -88,6 +89,16 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
                 }
             }
         }
+    }
+}
+
+/// As many open files as the system lets us have without asking: encoders, viewers of the embedded edge, and journals.
+fn raise_open_files() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most));
+    if let Err(error) = raised {
+        tracing::warn!(%error, "the limit of open files stays as it is");
     }
 }
 
@@ -122,7 +133,7 @@ pub async fn start(
     let evidence = Evidence::keeping(&config.data_dir.join("evidence"), config.evidence.keep_days);
     let evidence = evidence.with_context(|| describe(&config.data_dir))?;
     metrics.register(|registry| evidence.register(registry));
-    let (nodes, since) = (begin.nodes(), begin.since());
+    let targets_of_desk = begin.for_desk();
     let (acks, acked) = mpsc::channel(delivery::ACKS_MAX);
     let evidence_of_pushes = evidence.clone();
     let tools =
@@ -131,7 +142,7 @@ pub async fn start(
     tasks.spawn(forward_acks(acked, desk.clone()));
     let library = Library::start(&config, past.ended, targets.clone(), push.clone(), &mut tasks);
     let world = Edges { targets: targets.clone(), push: push.clone(), channels: channels.clone(), library };
-    tasks.spawn(Desk::new(past.begins, nodes, since, messages, spool.clone(), world).run());
+    tasks.spawn(Desk::new(past.begins, targets_of_desk, messages, spool.clone(), world).run());
     let keeper = start_keeper(&config, &spool, &targets, desk.clone());
 
     let secret = MasterSecret::new(config.secrets.master.expose().as_bytes()).context("secrets.master")?;

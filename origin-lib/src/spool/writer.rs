@@ -117,6 +117,8 @@ impl<T: FnMut(Told)> Writer<T> {
 
     fn batch(&mut self, jobs: Vec<Job>) {
         let mut error = None;
+        // Asking alone says nothing of the disk.
+        let wrote = jobs.iter().any(|job| !matches!(job, Job::Settled(_)));
         let mut parts = self.parts(&jobs);
         write_parts(&mut parts);
         // The files get their names, each where it has a record to go with it.
@@ -175,6 +177,9 @@ impl<T: FnMut(Told)> Writer<T> {
             format!("data_dir can't be written, viewers get gaps: {error}: free space or mend the disk")
         });
         self.disk.send_if_modified(|disk| {
+            if !wrote && failing.is_none() {
+                return false;
+            }
             match (&disk.failing, &failing) {
                 (None, Some(text)) => tracing::error!(dir = %self.data_dir.display(), "{text}"),
                 (Some(_), None) => {

@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use crate::clock;
 use crate::config::{self, Target};
 use crate::delivery::{self, Ack, Delivery, ObjectRef, Outlets};
-use crate::driver::{Message, Sender};
+use crate::driver::{BeginTargets, Message, Sender};
 use crate::evidence::{Entry, Evidence, Subject, What};
 use crate::store;
 use crate::telemetry::Metrics;
@@ -167,17 +167,16 @@ impl Begin {
         self.targets.iter().map(|(target, _, _)| target.id.clone()).collect()
     }
 
-    /// Targets that don't get what is older.
-    pub fn since(&self) -> BTreeMap<TargetId, MediaTime> {
-        self.kept.since.clone()
-    }
-
-    /// The nodes over the targets, for a desk that begins. None is up yet.
-    pub fn nodes(&self) -> BTreeMap<TargetId, Node> {
-        self.targets
-            .iter()
-            .map(|(target, standing, _)| (target.id.clone(), node(target, *standing)))
-            .collect()
+    /// The same for a desk that begins. No node is up yet.
+    pub fn for_desk(&self) -> BeginTargets {
+        let node =
+            |(target, standing, _): &(Target, Standing, bool)| (target.id.clone(), node(target, *standing));
+        let active = self.targets.iter().filter(|(_, standing, _)| *standing == Standing::Active);
+        BeginTargets {
+            nodes: self.targets.iter().map(node).collect(),
+            active: active.map(|(target, _, _)| target.id.clone()).collect(),
+            since: self.kept.since.clone(),
+        }
     }
 }
 
