@@ -1,1 +1,130 @@
+use super::*;
 
+/// The inside of a `[[target]]` at an address where nobody answers: what is tried here needs no bucket.
+fn text(id: &str, node: &str) -> String {
+    format!(
+        "id = \"{id}\"\nkind = \"http\"\nurl = \"http://127.0.0.1:9/{id}\"\nnode = {{ id = \"{node}\", url = \"http://127.0.0.1:9/{id}\" }}"
+    )
+}
+
+fn target(id: &str, node: &str) -> Target {
+    parse(&text(id, node), Path::new("")).unwrap()
+}
+
+fn id(text: &str) -> TargetId {
+    text.parse().unwrap()
+}
+
+struct House {
+    dir: tempfile::TempDir,
+    configured: Vec<Target>,
+}
+
+impl House {
+    fn new(configured: &[&str]) -> House {
+        let configured = configured.iter().map(|id| target(id, id)).collect();
+        House { dir: tempfile::tempdir().unwrap(), configured }
+    }
+
+    /// As an origin starts: the targets, and what the desk is told from then on.
+    fn open(&self) -> (Targets, BeginTargets, mpsc::Receiver<Message>) {
+        let begin = Begin::read(self.dir.path(), &self.configured).unwrap();
+        let for_desk = begin.for_desk();
+        let (desk, messages) = crate::driver::channel();
+        let (acks, _) = mpsc::channel(1);
+        let tools = Tools {
+            client: crate::web::client().unwrap(),
+            metrics: Metrics::new(),
+            evidence: Evidence::start(&self.dir.path().join("evidence")).unwrap(),
+            desk,
+            acks,
+        };
+        (Targets::start(self.dir.path(), begin, tools).unwrap(), for_desk, messages)
+    }
+}
+
+/// What the desk is told of targets, but for whether their nodes are up.
+fn told(messages: &mut mpsc::Receiver<Message>) -> Vec<String> {
+    let mut told = Vec::new();
+    while let Ok(message) = messages.try_recv() {
+        told.push(match message {
+            Message::Target { target, node, since } => {
+                format!("{target} weighs {}, {}", node.weight, if since.0 == 0 { "all" } else { "new only" })
+            }
+            Message::Drain(target) => format!("{target} drains"),
+            Message::Removed(target) => format!("{target} is gone"),
+            Message::NodeUp(..) => continue,
+            other => panic!("{other:?}"),
+        });
+    }
+    told
+}
+
+fn names(targets: &Targets) -> Vec<String> {
+    targets.list().iter().map(|one| format!("{} {:?}", one.id, one.standing)).collect()
+}
+
+#[tokio::test]
+async fn what_a_person_changed_is_so_after_a_restart() {
+    let house = House::new(&["a", "b"]);
+    let (targets, _, mut messages) = house.open();
+    targets.add(&text("c", "c"), true).await.unwrap();
+    targets.add(&text("d", "d"), false).await.unwrap();
+    targets.drain(&id("a")).await.unwrap();
+    targets.remove(&id("b")).await.unwrap();
+    assert_eq!(told(&mut messages), ["c weighs 100, all", "d weighs 100, new only", "a drains", "b is gone"]);
+    let now = ["a Draining", "c Active", "d Active"];
+    assert_eq!(names(&targets), now);
+    assert_eq!(targets.active(), [id("c"), id("d")]);
+    drop(targets);
+
+    let (targets, for_desk, _) = house.open();
+    assert_eq!(names(&targets), now);
+    assert_eq!(for_desk.nodes[&id("a")].weight, 0);
+    assert_eq!(for_desk.active.into_iter().collect::<Vec<_>>(), [id("c"), id("d")]);
+    assert!(for_desk.since[&id("d")].0 > 0 && for_desk.since[&id("c")].0 == 0);
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_is_refused_with_what_to_do() {
+    let house = House::new(&["a", "b"]);
+    let (targets, _, mut messages) = house.open();
+    let refused = |result: Result<(), Refusal>| result.unwrap_err().to_string();
+    let added = async |text: &str| refused(targets.add(text, true).await.map(drop));
+    assert!(added(&text("a", "x")).await.contains("already (a)"));
+    assert!(added(&text("x", "b")).await.contains("already (b)"));
+    let problems = added("id = \"x\"\nkind = \"s3\"\n").await;
+    assert!(problems.contains("bucket") && problems.contains("has no node"), "{problems}");
+    assert!(refused(targets.drain(&id("x")).await).contains("`railbird target list` names them"));
+    assert!(refused(targets.remove(&id("x")).await).contains("`railbird target list` names them"));
+    targets.drain(&id("a")).await.unwrap();
+    assert!(refused(targets.drain(&id("b")).await).contains("add another one first"));
+    assert!(refused(targets.remove(&id("b")).await).contains("add another one first"));
+    assert_eq!(told(&mut messages), ["a drains"]);
+}
+
+#[tokio::test]
+async fn a_configuration_that_is_read_again_adds_replaces_and_removes() {
+    let house = House::new(&["a", "b"]);
+    let (targets, _, mut messages) = house.open();
+    targets.add(&text("mine", "mine"), true).await.unwrap();
+    told(&mut messages);
+    assert_eq!(targets.reload(&house.configured).await.unwrap(), Vec::<String>::new(), "nothing has changed");
+    let heavier = Target { weight: 300, ..target("a", "a") };
+    let moved = target("c", "elsewhere");
+    let done = targets.reload(&[heavier, moved]).await.unwrap();
+    assert_eq!(done, ["target a: weight 300", "target c added", "target b removed"]);
+    assert_eq!(told(&mut messages), ["a weighs 300, all", "c weighs 100, all", "b is gone"]);
+    let again = [Target { weight: 300, ..target("a", "a") }, target("c", "another")];
+    assert_eq!(targets.reload(&again).await.unwrap(), ["target c replaced"]);
+    assert_eq!(told(&mut messages), ["c is gone", "c weighs 100, all"]);
+    assert_eq!(names(&targets), ["a Active", "c Active", "mine Active"], "what was added at run time stays");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_no_reason_to_forget_what_it_says() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(Kept::path(dir.path()), b"{").unwrap();
+    let Err(error) = Begin::read(dir.path(), &[]) else { panic!("it was read") };
+    assert!(error.to_string().contains("mend it, or move it away"), "{error}");
+}
