@@ -7,7 +7,7 @@ use std::sync::Arc;
 use railbird_core::id::{OriginId, RecordingId, TargetId};
 use railbird_core::package;
 use railbird_core::publish::{Book, Channel};
-use railbird_core::recording::{Head, Kind, Misfit, Record, Reel};
+use railbird_core::recording::{Head, Kind, Misfit, Record, Reel, View};
 use railbird_core::state::{ChannelState, Node, Phase};
 use railbird_core::time::{MediaSpan, UtcMs};
 
@@ -218,9 +218,9 @@ impl Shelf {
     /// A chapter as the edges get it.
     pub(super) fn chapter(&self, chapter: usize, now: UtcMs) -> Option<ChannelState> {
         let first_msn = self.book.first_msn()?;
-        let Plan { title, origin, .. } = &*self.plan;
-        let listed = self.book.listed_count();
-        Some(self.reel.chapter(chapter, listed, first_msn, title, origin, self.book.slots(), now))
+        let (listed, slots) = (self.book.listed_count(), self.book.slots());
+        let view = View { listed, first_msn, title: &self.plan.title, origin: &self.plan.origin, slots };
+        Some(self.reel.chapter(chapter, &view, now))
     }
 
     pub(super) fn summary(&self, targets: &[TargetId]) -> Option<Summary> {

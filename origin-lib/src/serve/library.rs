@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use railbird_core::id::{ChannelId, OriginId, TargetId};
-use railbird_core::recording::Slots;
+use railbird_core::recording::{Slots, View};
 use railbird_core::state::{ChannelState, NODES_MAX, Node};
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, spawn_blocking};
@@ -140,6 +140,6 @@ fn chapters(
         *slot = reel.target(bit).and_then(|target| nodes.get(target)).cloned();
     }
     let listed = reel.order().len();
-    let chapter = |number| reel.chapter(number, listed, first_msn, title, origin, &slots, clock::now());
-    (0..reel.chapters(listed)).map(chapter).collect()
+    let view = View { listed, first_msn, title, origin, slots: &slots };
+    (0..reel.chapters(listed)).map(|chapter| reel.chapter(chapter, &view, clock::now())).collect()
 }

@@ -14,6 +14,21 @@ pub const CHAPTER_SEGMENTS: usize = 300;
 /// Which node stands over the target of each bit of [`Object::on`].
 pub type Slots = [Option<Node>; NODES_MAX];
 
+/// What chapters tell besides what the recording itself knows.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// How many segments were listed.
+    pub listed: usize,
+    /// The media sequence number of the recording's first segment.
+    pub first_msn: u64,
+    /// What people call the channel.
+    pub title: &'a str,
+    /// Which origin says so.
+    pub origin: &'a OriginId,
+    /// The nodes.
+    pub slots: &'a Slots,
+}
+
 /// The nodes in the order of their bits, and a mask over them for a mask over bits: what a snapshot names.
 pub(crate) fn compact(slots: &Slots) -> (Vec<Node>, impl Fn(u32) -> u32 + use<>) {
     let bits: Vec<usize> =
@@ -40,21 +55,12 @@ impl Reel {
         Some(place / CHAPTER_SEGMENTS)
     }
 
-    /// A chapter of the first `listed` segments as the edge gets it. `first_msn` is the media sequence number of the
-    /// recording's first segment.
+    /// A chapter as the edge gets it.
     ///
     /// A segment that no node has is a gap, one that was a gap in live playlists and came later is none: a replay shows
     /// all there is.
-    pub fn chapter(
-        &self,
-        chapter: usize,
-        listed: usize,
-        first_msn: u64,
-        title: &str,
-        origin: &OriginId,
-        slots: &Slots,
-        now: UtcMs,
-    ) -> ChannelState {
+    pub fn chapter(&self, chapter: usize, view: &View<'_>, now: UtcMs) -> ChannelState {
+        let View { listed, first_msn, title, origin, slots } = *view;
         let head = self.head();
         let from = chapter.saturating_mul(CHAPTER_SEGMENTS).min(self.order().len());
         let numbers = self.order().iter().take(listed).skip(from).take(CHAPTER_SEGMENTS);

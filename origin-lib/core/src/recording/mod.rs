@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-pub use chapter::{CHAPTER_SEGMENTS, Slots};
+pub use chapter::{CHAPTER_SEGMENTS, Slots, View};
 pub(crate) use chapter::{compact, rate, rounded_s};
 
 use crate::hash::Hash;

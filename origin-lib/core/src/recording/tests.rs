@@ -140,18 +140,19 @@ fn chapters_are_numbered_as_live_playlists_are() {
     records.push(lost(total + 1, u64::from(total) + 1));
     let mut reel = reel(records);
     let listed = total as usize + 1;
-    let origin = "north".parse().unwrap();
+    let (origin, slots) = ("north".parse().unwrap(), slots());
+    let view = |listed| View { listed, first_msn: 100, title: "T", origin: &origin, slots: &slots };
     assert_eq!((reel.chapters(0), reel.chapters(1), reel.chapters(listed)), (0, 1, 2));
-    let partial = reel.chapter(0, 7, 100, "T", &origin, &slots(), NOW);
+    let partial = reel.chapter(0, &view(7), NOW);
     assert_eq!(partial.renditions[0].segments.len(), 7);
-    let first = reel.chapter(0, listed, 100, "T", &origin, &slots(), NOW);
+    let first = reel.chapter(0, &view(listed), NOW);
     first.check().unwrap();
     assert_eq!((first.phase, first.renditions[0].segments.len()), (Phase::Live, CHAPTER_SEGMENTS));
     assert_eq!((first.renditions[0].first_msn, first.renditions[0].discontinuity_sequence), (100, 0));
     assert_eq!(first.renditions[0].segments[0].on, 2);
 
     reel.apply(Record::End { at: NOW, next_msn: 8 }).unwrap();
-    let second = reel.chapter(1, listed, 100, "T", &origin, &slots(), NOW);
+    let second = reel.chapter(1, &view(listed), NOW);
     second.check().unwrap();
     let rendition = &second.renditions[0];
     assert_eq!((second.phase, rendition.segments.len(), rendition.inits.len()), (Phase::Ended, 21, 1));
