@@ -127,7 +127,7 @@ enum Target {
     List,
     /// Add one, while feeds run.
     Add {
-        /// A file with the inside of one [[target]] of railbird.toml. Its secrets must be files, or variables of the running
+        /// A file with the inside of one `[[target]]` of railbird.toml. Its secrets must be files, or variables of the running
         /// origin's environment.
         file: PathBuf,
         /// With everything that is still on the disk, not only what is made from now on.
