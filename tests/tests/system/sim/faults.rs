@@ -20,6 +20,8 @@ pub(super) enum Fault {
     Crash { origin: usize },
     /// An origin's disk fails.
     Disk { origin: usize },
+    /// An origin's wall clock is set, and later set right.
+    Clock { origin: usize },
     /// The store where two origins meet can't be reached.
     Pair,
     /// Pushes to the edge are lost.
@@ -32,7 +34,7 @@ impl Fault {
             (world.encoders.len(), world.origins.len(), world.targets.len());
         let rng = &mut world.rng;
         let (encoder, origin) = (rng.pick(encoders), rng.pick(origins));
-        match rng.range(0, 14) {
+        match rng.range(0, 15) {
             0 | 1 => Fault::Stall { encoder },
             2 => Fault::Encoder { encoder },
             3 => Fault::Jump { encoder },
@@ -41,6 +43,7 @@ impl Fault {
             9 | 10 => Fault::Crash { origin },
             11 => Fault::Disk { origin },
             12 => Fault::Pair,
+            13 if world.clocks => Fault::Clock { origin },
             _ => Fault::Pushes,
         }
     }
@@ -79,6 +82,10 @@ impl Fault {
                 let mood = disk::Mood::BAD[world.rng.pick(disk::Mood::BAD.len())];
                 world.origins[origin].disk.mood = mood;
             }
+            Fault::Clock { origin } => {
+                let by = world.rng.range(0, 7_200_000) as i64 - 3_600_000;
+                world.origins[origin].wall_ms = by;
+            }
             Fault::Pair => world.soon.pair_lost = true,
             Fault::Pushes => world.pushes_lost = true,
         }
@@ -111,6 +118,7 @@ impl Fault {
                 }
             }
             Fault::Disk { origin } => world.origins[origin].disk.mood = disk::Mood::Well,
+            Fault::Clock { origin } => world.origins[origin].wall_ms = 0,
             Fault::Pair => world.soon.pair_lost = false,
             Fault::Pushes => world.pushes_lost = false,
         }

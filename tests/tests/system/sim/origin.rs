@@ -11,7 +11,7 @@ use railbird_core::package::{self, Kind};
 use railbird_core::programme::{Output, Passed, Programme, Publish, Resume, Settings};
 use railbird_core::recording::{Record, Reel};
 use railbird_core::state::{ChannelState, Node, Phase};
-use railbird_core::time::{Moment, UtcMs};
+use railbird_core::time::{MediaTime, Moment, UtcMs};
 use railbird_core::timeline::Anchor;
 use railbird_origin::delivery::queue::{Entry, Next, Outcome, Queue};
 use railbird_origin::delivery::{Backoff, ROOM, Share};
@@ -40,10 +40,14 @@ pub(super) struct Origin {
     /// Goes up with every crash: what an earlier life began is nobody's any more.
     pub(super) life: u64,
     pub(super) disk: Disk,
+    /// How far its wall clock is ahead of the time, in milliseconds.
+    pub(super) wall_ms: i64,
     /// While it lives.
     pub(super) run: Option<Run>,
     /// What it stored in all its lives.
     pub(super) made: BTreeMap<String, Made>,
+    /// Its segments by where they start.
+    starts: BTreeMap<MediaTime, Kind>,
     /// The samples that it used in all its lives.
     pub(super) used: Vec<Passed>,
     /// What a target has told it to have.
@@ -60,6 +64,8 @@ pub(super) struct Made {
 /// What a crash takes away.
 #[derive(Debug)]
 pub(super) struct Run {
+    /// What its steady clock read when it began, and when that was.
+    steady: (UtcMs, u64),
     programme: Programme,
     shelf: Option<Shelf>,
     nodes: BTreeMap<railbird_core::id::TargetId, Node>,
@@ -101,8 +107,10 @@ impl Origin {
             base,
             life: 0,
             disk: Disk::default(),
+            wall_ms: 0,
             run: None,
             made: BTreeMap::new(),
+            starts: BTreeMap::new(),
             used: Vec::new(),
             acked: Vec::new(),
         }
@@ -110,7 +118,7 @@ impl Origin {
 
     /// Begins, or goes on where the journal ends.
     pub(super) fn start(&mut self, around: &mut Around<'_>) -> Result<(), String> {
-        let now = utc(around.now);
+        let mut now = self.wall(around.now);
         let node = |target: &Target| {
             let id = target.id.as_str();
             (target.id.clone(), Node::new(id.parse().unwrap(), format!("https://{id}.test"), false))
@@ -125,11 +133,14 @@ impl Origin {
             resume =
                 Resume { not_before: reel.end().unwrap_or_default(), anchors: anchors.collect() };
         }
+        // A clock that was set back must not make what it says look old.
+        now = now.max(resume.not_before.utc());
         let mut notes = Vec::new();
         let shelf = reel.map(|reel| Shelf::new(self.plan.clone(), reel, &nodes, now, &mut notes));
         let instant = self.instant(around.now);
         let queues = around.targets.iter().map(|_| Queue::new(WORKERS, SHARE, BACKOFF, instant));
         self.run = Some(Run {
+            steady: (now, around.now),
             programme: Programme::new(self.settings.clone(), resume),
             shelf,
             nodes,
@@ -174,7 +185,11 @@ impl Origin {
     }
 
     fn moment(&self, now: u64) -> Moment {
-        Moment { utc: utc(now), up_ms: now }
+        Moment { utc: self.wall(now), up_ms: now }
+    }
+
+    fn wall(&self, now: u64) -> UtcMs {
+        UtcMs((EPOCH + now).saturating_add_signed(self.wall_ms))
     }
 
     pub(super) fn begin(&mut self, role: Role, events: [FeedEvent; 2], around: &mut Around<'_>) -> Option<Publish> {
@@ -239,8 +254,8 @@ impl Origin {
 
     /// The disk tells what became of what it was given.
     pub(super) fn told(&mut self, told: Vec<Told>, around: &mut Around<'_>) -> Result<(), String> {
-        let now = utc(around.now);
         let Some(run) = &mut self.run else { return Ok(()) };
+        let now = run.now(around.now);
         for one in told {
             let head = match &one {
                 Told::Stored(stored) => &stored.head,
@@ -260,6 +275,9 @@ impl Origin {
             };
             let object = shelf.stored(&stored, now).map_err(|error| format!("an object: {error}"))?;
             let made = Made { kind: stored.made.object.kind.clone(), hash: stored.sha256 };
+            if let Kind::Segment { start, .. } = made.kind {
+                self.starts.insert(start, made.kind.clone());
+            }
             if let Some(before) = self.made.insert(object.name.clone(), made.clone())
                 && before.hash != made.hash
             {
@@ -330,11 +348,12 @@ impl Origin {
     ) -> Result<(), String> {
         let (instant, object) = (self.instant(around.now), entry.object.clone());
         let Some(run) = &mut self.run else { return Ok(()) };
+        let now = run.now(around.now);
         run.queues[target].done(entry, outcome, instant, around.rng.next() as u16);
         if let Outcome::Acknowledged = outcome {
             self.acked.push((target, object.name.clone(), object.sha256));
             let shelf = run.shelf.as_mut().ok_or("an acknowledgement without a recording")?;
-            let acked = shelf.acked(&around.targets[target].id, object.n, utc(around.now));
+            let acked = shelf.acked(&around.targets[target].id, object.n, now);
             let record = acked.map_err(|error| format!("an acknowledgement: {error}"))?;
             self.disk.note(record, self.at, self.life, around);
             self.look_soon(around);
@@ -366,7 +385,8 @@ impl Origin {
     pub(super) fn look(&mut self, around: &mut Around<'_>) -> Option<ChannelState> {
         let run = self.run.as_mut()?;
         run.looking = false;
-        let (state, gaps) = run.shelf.as_mut()?.look(utc(around.now));
+        let now = run.now(around.now);
+        let (state, gaps) = run.shelf.as_mut()?.look(now);
         gaps.into_iter().for_each(|record| self.disk.note(record, self.at, self.life, around));
         if let Some(state) = &state {
             self.run.as_mut()?.state = Some(state.clone());
@@ -411,14 +431,29 @@ impl Origin {
 
     /// The channel ends.
     pub(super) fn finish(&mut self, around: &mut Around<'_>) {
-        if let Some(shelf) = self.run.as_mut().and_then(|run| run.shelf.as_mut()) {
-            shelf.end(utc(around.now));
+        let Some(run) = &mut self.run else { return };
+        let now = run.now(around.now);
+        if let Some(shelf) = &mut run.shelf {
+            shelf.end(now);
         }
         self.look_soon(around);
     }
 
+    /// The segment that it made from this time on.
+    pub(super) fn next(&self, from: MediaTime) -> Option<&Kind> {
+        self.starts.get(&from)
+    }
+
     pub(super) fn reel(&self) -> Option<&Reel> {
         self.run.as_ref()?.shelf.as_ref().map(|shelf| &shelf.reel)
+    }
+}
+
+impl Run {
+    /// The steady clock: nobody sets it.
+    fn now(&self, now: u64) -> UtcMs {
+        let (read, at) = self.steady;
+        read.plus_ms(now - at)
     }
 }
 

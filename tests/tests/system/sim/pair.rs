@@ -20,9 +20,10 @@ pub(super) fn same(one: &Origin, other: &Origin) -> Result<usize, String> {
         };
         let end = *start + *duration;
         let (mine, its) = (around(&one.used, *start, end), around(&other.used, *start, end));
-        // What comes behind tells both how long the last frames are.
+        // What comes behind tells both how long the last frames are, unless a connection ended in between.
         let goes_on = mine.iter().any(|passed| passed.sample.kind == Track::Video && passed.sample.pts() >= end);
-        if *discontinuity || twin.kind != made.kind || !goes_on || mine != its {
+        let joined = one.next(end) == other.next(end);
+        if *discontinuity || twin.kind != made.kind || !goes_on || !joined || mine != its {
             continue;
         }
         if made.hash != twin.hash {

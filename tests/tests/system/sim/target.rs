@@ -1,6 +1,6 @@
 //! A target with its bad moments, and what it has.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use railbird_core::hash::Hash;
@@ -37,7 +37,7 @@ pub(super) struct Target {
     pub(super) id: TargetId,
     pub(super) mood: Mood,
     /// What can be read through its node.
-    pub(super) objects: BTreeMap<String, Hash>,
+    pub(super) objects: HashMap<String, Hash>,
 }
 
 /// What becomes of a request: how long it takes, whether the object is there then, and what is said.
@@ -50,7 +50,7 @@ pub(super) struct Fate {
 
 impl Target {
     pub(super) fn new(id: &str) -> Target {
-        Target { id: id.parse().unwrap(), mood: Mood::Well, objects: BTreeMap::new() }
+        Target { id: id.parse().unwrap(), mood: Mood::Well, objects: HashMap::new() }
     }
 
     pub(super) fn fate(&self, rng: &mut Rng) -> Fate {

@@ -1,6 +1,6 @@
 //! A viewer who reloads a media playlist, and never sees what a player must not see (RFC 8216bis, 6.2.1 and 6.2.2).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::target::Target;
 
@@ -22,7 +22,7 @@ pub(super) struct Viewer {
     first_msn: u64,
     target_duration: Option<String>,
     /// Names that were listed, and where.
-    names: BTreeMap<String, u64>,
+    names: HashMap<String, u64>,
     pub(super) gaps: BTreeSet<u64>,
     pub(super) ended: bool,
 }
@@ -90,7 +90,10 @@ impl Viewer {
                 Some(before) if before != seen => return Err(format!("at {msn}: {before:?} became {seen:?}")),
                 _ => {}
             }
-            let first = *self.names.entry(seen.name.clone()).or_insert(*msn);
+            let Some(first) = self.names.get(&seen.name).copied() else {
+                self.names.insert(seen.name.clone(), *msn);
+                continue;
+            };
             if first != *msn {
                 return Err(format!("{} is listed at {first} and at {msn}", seen.name));
             }
@@ -109,11 +112,7 @@ impl Viewer {
         }
     }
 
-    /// The epoch-aligned index of the newest segment.
-    pub(super) fn newest(&self) -> u64 {
-        self.window.last_key_value().map_or(0, |(_, seen)| start(&seen.name).0)
-    }
-
+    /// How many segments it has seen.
     pub(super) fn count(&self) -> usize {
         self.names.len()
     }
