@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use railbird_core::hash::Hash;
+use railbird_core::id::{OriginId, TargetId};
 use railbird_core::keys::MasterSecret;
 use railbird_core::media::{FeedEvent, Role};
 use railbird_core::package::{self, Kind};
@@ -68,7 +69,7 @@ pub(super) struct Run {
     steady: (UtcMs, u64),
     programme: Programme,
     shelf: Option<Shelf>,
-    nodes: BTreeMap<railbird_core::id::TargetId, Node>,
+    nodes: BTreeMap<TargetId, Node>,
     queues: Vec<Queue>,
     /// When each queue wants to be asked again.
     wakes: Vec<Option<u64>>,
@@ -392,6 +393,18 @@ impl Origin {
             self.run.as_mut()?.state = Some(state.clone());
         }
         state
+    }
+
+    /// The edge keeps what it takes to be newer.
+    pub(super) fn outbid(&mut self, revision: u64, around: &mut Around<'_>) {
+        if let Some(shelf) = self.run.as_mut().and_then(|run| run.shelf.as_mut()) {
+            shelf.book.outbid(revision);
+            self.look_soon(around);
+        }
+    }
+
+    pub(super) fn id(&self) -> &OriginId {
+        &self.plan.origin
     }
 
     /// What is not urgent: backlogs, and whether targets answer.

@@ -10,6 +10,7 @@ use railbird_core::playlist;
 use railbird_core::programme::Publish;
 use railbird_core::state::ChannelState;
 use railbird_core::state::merge::{Merged, Outcome as Said, merge};
+use railbird_core::time::MediaTime;
 use railbird_core::timeline::Anchor;
 use railbird_origin::delivery::queue::{Entry, Outcome};
 use railbird_origin::spool::Told;
@@ -53,6 +54,7 @@ pub(super) enum Event {
     Round { origin: usize, life: u64 },
     Repeat { origin: usize, life: u64 },
     Push { edge: usize, state: Box<ChannelState> },
+    Kept { origin: usize, revision: u64 },
     Read { edge: usize },
     Begin(Fault),
     Lift(Fault),
@@ -264,6 +266,9 @@ impl World {
                 }
             }
             Event::Push { edge, state } => self.said(edge, *state)?,
+            Event::Kept { origin, revision } => {
+                self.with(origin, |origin, around| origin.outbid(revision, around));
+            }
             Event::Read { edge } => self.read(edge)?,
             Event::Begin(fault) => {
                 if self.now() < self.calm {
@@ -351,10 +356,14 @@ impl World {
     fn said(&mut self, edge: usize, state: ChannelState) -> Result<(), String> {
         state.check().map_err(|error| format!("a snapshot: {error}"))?;
         let now = utc(self.now());
+        let origin = self.origins.iter().position(|origin| *origin.id() == state.origin).ok_or("who?")?;
         let edge = &mut self.edges[edge];
         match merge(edge.kept.clone(), state, now).map_err(|error| error.to_string())? {
             Said::New(merged) | Said::Again(merged, _) => edge.kept = Some(merged),
-            Said::Old(_) => {}
+            Said::Old(revision) => {
+                let after = self.rng.range(2, 100);
+                self.soon.after(after, Event::Kept { origin, revision });
+            }
         }
         Ok(())
     }
@@ -379,12 +388,25 @@ impl World {
         // Its last look before the encoders stop.
         if (self.quiet - READ_MS..self.quiet).contains(&now) {
             if edge.news + FRESH_MS < now {
-                return Err(format!("a viewer of {:?} has seen nothing new since {} ms", edge.origins, edge.news));
+                let said = edge.kept.as_ref().map(|kept| (kept.state.revision, newest(&kept.state)));
+                let own = edge.origins.iter().map(|at| self.origins[*at].run.as_ref()?.state.as_ref());
+                let own: Vec<_> = own.map(|state| state.map(|s| (s.revision, newest(s)))).collect();
+                return Err(format!(
+                    "a viewer of {:?} has seen nothing new since {} ms: merged {said:?}, of {own:?}; {:?}",
+                    edge.origins,
+                    edge.news,
+                    self.origins[edge.origins[0]].reel().map(|reel| reel.end()),
+                ));
             }
         }
         self.soon.after(READ_MS, Event::Read { edge: at });
         Ok(())
     }
+}
+
+/// Where the newest segment starts that is listed.
+fn newest(state: &ChannelState) -> Option<MediaTime> {
+    Some(state.renditions.first()?.segments.last()?.start)
 }
 
 impl World {
