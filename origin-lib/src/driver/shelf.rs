@@ -54,13 +54,7 @@ pub type Nodes = BTreeMap<TargetId, Node>;
 
 impl Shelf {
     /// The recording of this journal, as an earlier run left it or just begun. Records that must follow are added to `notes`.
-    pub fn new(
-        plan: Arc<Plan>,
-        mut reel: Reel,
-        nodes: &Nodes,
-        now: UtcMs,
-        notes: &mut Vec<Record>,
-    ) -> Shelf {
+    pub fn new(plan: Arc<Plan>, mut reel: Reel, nodes: &Nodes, now: UtcMs, notes: &mut Vec<Record>) -> Shelf {
         let Head { channel, recording, rendition, segment_ms, key_period_s, msn_min } = reel.head().clone();
         let gone: Vec<TargetId> = (0..32)
             .filter_map(|bit| reel.target(bit))

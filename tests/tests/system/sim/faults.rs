@@ -30,8 +30,7 @@ pub(super) enum Fault {
 
 impl Fault {
     pub(super) fn any(world: &mut World) -> Fault {
-        let (encoders, origins, targets) =
-            (world.encoders.len(), world.origins.len(), world.targets.len());
+        let (encoders, origins, targets) = (world.encoders.len(), world.origins.len(), world.targets.len());
         let rng = &mut world.rng;
         let (encoder, origin) = (rng.pick(encoders), rng.pick(origins));
         match rng.range(0, 15) {

@@ -37,11 +37,15 @@ impl Drop for Repeat {
 }
 
 fn again(seed: u64) -> String {
-    format!("to repeat it: RAILBIRD_SIM_SEED={seed} cargo test -p railbird-tests --test system sim:: -- --nocapture")
+    format!(
+        "to repeat it: RAILBIRD_SIM_SEED={seed} cargo test -p railbird-tests --test system sim:: -- --nocapture"
+    )
 }
 
 fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text}: not a number")))
+    std::env::var(name)
+        .ok()
+        .map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text}: not a number")))
 }
 
 fn run(seed: u64, minutes: u64) -> Result<Shown, String> {

@@ -131,8 +131,7 @@ impl Origin {
             self.check_kept(reel, around.targets)?;
             let role = |feed: &str| Role::ALL.into_iter().find(|role| role.as_str() == feed);
             let anchors = reel.anchors().iter().filter_map(|(feed, anchor)| Some((role(feed)?, *anchor)));
-            resume =
-                Resume { not_before: reel.end().unwrap_or_default(), anchors: anchors.collect() };
+            resume = Resume { not_before: reel.end().unwrap_or_default(), anchors: anchors.collect() };
         }
         // A clock that was set back must not make what it says look old.
         now = now.max(resume.not_before.utc());
@@ -193,7 +192,12 @@ impl Origin {
         UtcMs((EPOCH + now).saturating_add_signed(self.wall_ms))
     }
 
-    pub(super) fn begin(&mut self, role: Role, events: [FeedEvent; 2], around: &mut Around<'_>) -> Option<Publish> {
+    pub(super) fn begin(
+        &mut self,
+        role: Role,
+        events: [FeedEvent; 2],
+        around: &mut Around<'_>,
+    ) -> Option<Publish> {
         let moment = self.moment(around.now);
         let run = self.run.as_mut()?;
         let publish = run.programme.begin(role, moment);

@@ -14,14 +14,16 @@ const AROUND: MediaSpan = MediaSpan::from_ms(900);
 pub(super) fn same(one: &Origin, other: &Origin) -> Result<usize, String> {
     let mut same = 0;
     for (name, made) in &one.made {
-        let (Some(twin), Kind::Segment { start, duration, discontinuity }) = (other.made.get(name), &made.kind)
+        let (Some(twin), Kind::Segment { start, duration, discontinuity }) =
+            (other.made.get(name), &made.kind)
         else {
             continue;
         };
         let end = *start + *duration;
         let (mine, its) = (around(&one.used, *start, end), around(&other.used, *start, end));
         // What comes behind tells both how long the last frames are, unless a connection ended in between.
-        let goes_on = mine.iter().any(|passed| passed.sample.kind == Track::Video && passed.sample.pts() >= end);
+        let goes_on =
+            mine.iter().any(|passed| passed.sample.kind == Track::Video && passed.sample.pts() >= end);
         let joined = one.next(end) == other.next(end);
         if *discontinuity || twin.kind != made.kind || !goes_on || !joined || mine != its {
             continue;

@@ -87,7 +87,9 @@ impl Viewer {
     fn follows(&mut self, window: &BTreeMap<u64, Seen>) -> Result<(), String> {
         for (msn, seen) in window {
             match self.window.get(msn) {
-                Some(before) if before != seen => return Err(format!("at {msn}: {before:?} became {seen:?}")),
+                Some(before) if before != seen => {
+                    return Err(format!("at {msn}: {before:?} became {seen:?}"));
+                }
                 _ => {}
             }
             let Some(first) = self.names.get(&seen.name).copied() else {

@@ -142,7 +142,12 @@ impl World {
         if !rng.one_in(4) {
             encoders.push(Encoder::new(Role::Backup, &mut like, &mut rng));
         }
-        let edge = |origins: &[usize]| Edge { origins: origins.into(), kept: None, viewer: Viewer::default(), news: 0 };
+        let edge = |origins: &[usize]| Edge {
+            origins: origins.into(),
+            kept: None,
+            viewer: Viewer::default(),
+            news: 0,
+        };
         let edges = if origins == 1 { vec![edge(&[0])] } else { vec![edge(&[0]), edge(&[0, 1])] };
         let targets = ["alpha", "beta", "gamma"].into_iter().take(rng.range(1, 4) as usize);
         let targets = targets.map(Target::new).collect();
@@ -347,7 +352,8 @@ impl World {
         for edge in 0..self.edges.len() {
             let lost = self.pushes_lost && !self.rng.one_in(4);
             if self.edges[edge].origins.contains(&origin) && !lost {
-                let after = if self.rng.one_in(20) { self.rng.range(500, 5_000) } else { self.rng.range(2, 100) };
+                let after =
+                    if self.rng.one_in(20) { self.rng.range(500, 5_000) } else { self.rng.range(2, 100) };
                 self.soon.after(after, Event::Push { edge, state: Box::new(state.clone()) });
             }
         }
@@ -416,7 +422,8 @@ impl World {
             let reel = origin.reel().ok_or("no recording")?;
             for object in reel.objects() {
                 let (name, Some(sha256)) = (reel.name(object), object.sha256) else { continue };
-                let other = |hash| self.origins.iter().any(|o| o.made.get(&name).is_some_and(|m| m.hash == hash));
+                let other =
+                    |hash| self.origins.iter().any(|o| o.made.get(&name).is_some_and(|m| m.hash == hash));
                 for target in &self.targets {
                     match target.objects.get(&name) {
                         Some(hash) if *hash == sha256 || other(*hash) => {}
