@@ -157,6 +157,8 @@ struct Edge {
     failing: AtomicBool,
     /// Chapters were left out for it.
     missed: AtomicBool,
+    /// The revision of a document that it kept when it was sent one that is no newer.
+    kept: Mutex<BTreeMap<Document, u64>>,
     /// When what the edge has of each document was published.
     taken: watch::Sender<BTreeMap<Document, Instant>>,
 }
@@ -184,6 +186,7 @@ impl EdgePush {
                 client: client.clone(),
                 limits: limits.clone(),
                 results: Mutex::default(),
+                kept: Mutex::default(),
                 status: watch::Sender::new(Status {
                     up: false,
                     error: Some("nothing was pushed yet".into()),
@@ -250,6 +253,22 @@ impl EdgePush {
     /// Counts how often an edge was found to have lost what it was told: it needs every chapter again.
     pub fn forgot(&self) -> watch::Receiver<u64> {
         self.forgot.subscribe()
+    }
+
+    /// The highest revision of a channel's state that an edge kept instead of what it was sent; 0 where it was never so. What
+    /// is published must not be below it.
+    pub fn state_kept(&self, channel: &ChannelId) -> u64 {
+        self.kept(&Document::State(channel.clone()))
+    }
+
+    /// The same for the list of a channel's recordings.
+    pub fn replays_kept(&self, channel: &ChannelId) -> u64 {
+        self.kept(&Document::Replays(channel.clone()))
+    }
+
+    fn kept(&self, document: &Document) -> u64 {
+        let kept = |edge: &Arc<Edge>| edge.kept().get(document).copied();
+        self.edges.iter().filter_map(kept).max().unwrap_or(0)
     }
 
     /// How each edge is doing, by its host.
@@ -413,7 +432,10 @@ impl Edge {
         let said = answer(&mut response).await;
         match status {
             204 => Ok(PushResult::Taken),
-            200 => Ok(PushResult::Kept),
+            200 => {
+                self.keeps(document, said.kept);
+                Ok(PushResult::Kept)
+            }
             401 | 403 => Err((
                 PushResult::Refused,
                 format!("it refuses our signature ({status}{said}): check that secrets.origin is the edge's"),
@@ -425,6 +447,18 @@ impl Edge {
             400..=499 => Err((PushResult::Refused, format!("it refuses {document} ({status}{said})"))),
             _ => Err(failed(format!("it answers {status}{said}"))),
         }
+    }
+
+    fn keeps(&self, document: &Document, revision: Option<u64>) {
+        if let (Document::State(_) | Document::Replays(_), Some(revision)) = (document, revision) {
+            let mut kept = self.kept();
+            let known = kept.entry(document.clone()).or_default();
+            *known = revision.max(*known);
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, BTreeMap<Document, u64>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes over what a push came to; logs each change once.
@@ -456,16 +490,32 @@ impl Edge {
 }
 
 /// What the edge says of an error, cut: `: message`, or nothing.
-async fn answer(response: &mut reqwest::Response) -> String {
+async fn answer(response: &mut reqwest::Response) -> Said {
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
         body.extend_from_slice(&chunk);
         if body.len() > ANSWER_LEN_MAX {
-            return String::new();
+            return Said::default();
         }
     }
     let json: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
     let message = json.pointer("/error/message").and_then(serde_json::Value::as_str).unwrap_or_default();
     let message: String = message.chars().filter(|c| !c.is_control()).take(WORDS_LEN_MAX).collect();
-    if message.is_empty() { message } else { format!(": {message}") }
+    let words = if message.is_empty() { message } else { format!(": {message}") };
+    Said { words, kept: json.get("kept").and_then(serde_json::Value::as_u64) }
+}
+
+/// What an edge says in its answer.
+#[derive(Default)]
+struct Said {
+    /// What went wrong, behind a colon.
+    words: String,
+    /// The revision that it has.
+    kept: Option<u64>,
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
 }

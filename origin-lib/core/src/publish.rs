@@ -348,6 +348,15 @@ impl Book {
         self.target_duration_s.is_some_and(|target_s| rounded_s(duration) > target_s)
     }
 
+    /// A receiver keeps a snapshot of this revision that it takes to be newer: an earlier run's, made on a clock that was
+    /// set back since. Snapshots are above it from now on.
+    pub fn outbid(&mut self, revision: u64) {
+        if revision > self.revision {
+            self.revision = revision;
+            self.changed = true;
+        }
+    }
+
     /// A new snapshot, where anything changed since the last. None before the first segment is listed: an origin that
     /// has just started must not wipe what the edge knows.
     pub fn poll(&mut self, now: UtcMs) -> Option<ChannelState> {
@@ -356,7 +365,7 @@ impl Book {
             return None;
         }
         core::mem::take(&mut self.changed).then(|| {
-            self.revision = now.0.max(self.revision + 1);
+            self.revision = now.0.max(self.revision.saturating_add(1));
             self.snapshot(now)
         })
     }

@@ -4,7 +4,7 @@
 //! target acknowledged goes out as an [`Ack`]; whether the target takes objects and its node gives them, as a `watch`.
 
 mod node;
-mod queue;
+pub mod queue;
 #[cfg(test)]
 mod tests;
 

@@ -2,6 +2,8 @@
 //!
 //! Init segments go first, since segments need them. Then the live edge, newest first; then the backlog, oldest first,
 //! within its [`Share`]. A target that fails gets one request at a time, at growing intervals, until one succeeds.
+//!
+//! Public so that a simulation can drive it in virtual time.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -104,10 +106,11 @@ impl Budget {
 
 /// An object that waits, or is on its way.
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) object: Arc<ObjectRef>,
+pub struct Entry {
+    /// The object.
+    pub object: Arc<ObjectRef>,
     /// Its bytes, where they are still in memory.
-    pub(super) body: Option<Bytes>,
+    pub body: Option<Bytes>,
     failures: u32,
     not_before: Option<Instant>,
     /// It goes on the backlog's share.
@@ -116,7 +119,7 @@ pub(super) struct Entry {
 
 /// What to do next.
 #[derive(Debug)]
-pub(super) enum Next {
+pub enum Next {
     /// Put this object, then say how it went ([`Queue::done`]).
     Put(Entry),
     /// See whether the target is back, then say how it went ([`Queue::probed`]).
@@ -127,8 +130,10 @@ pub(super) enum Next {
 
 /// How a put went.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub enum Outcome {
+    /// The target has it.
     Acknowledged,
+    /// The target does not, or did not say so.
     Failed(PutError),
     /// The spool no longer has the object: not the target's fault.
     Gone,
@@ -155,7 +160,7 @@ fn key(object: &ObjectRef) -> Key {
 
 /// The objects that wait for one target.
 #[derive(Debug)]
-pub(super) struct Queue {
+pub struct Queue {
     workers: usize,
     backoff: Backoff,
     inits: VecDeque<Entry>,
@@ -175,7 +180,7 @@ pub(super) struct Queue {
 
 impl Queue {
     /// A target that was not tried yet: the first thing to do is a probe.
-    pub(super) fn new(workers: usize, share: Share, backoff: Backoff, now: Instant) -> Queue {
+    pub fn new(workers: usize, share: Share, backoff: Backoff, now: Instant) -> Queue {
         let failing = Failing {
             until: now,
             tries: 0,
@@ -201,17 +206,17 @@ impl Queue {
     }
 
     /// Objects that wait or are on their way.
-    pub(super) fn pending(&self) -> usize {
+    pub fn pending(&self) -> usize {
         self.inits.len() + self.segments.len() + self.in_flight
     }
 
     /// Why the target counts as down, if it does.
-    pub(super) fn down(&self) -> Option<&str> {
+    pub fn down(&self) -> Option<&str> {
         self.failing.as_ref().filter(|failing| failing.counts_as_down).map(|failing| failing.text.as_str())
     }
 
     /// Adds an object, unless it is there already. Returns the one that had to go, where the queue was full.
-    pub(super) fn push(&mut self, object: Arc<ObjectRef>, body: Option<Bytes>) -> Option<Arc<ObjectRef>> {
+    pub fn push(&mut self, object: Arc<ObjectRef>, body: Option<Bytes>) -> Option<Arc<ObjectRef>> {
         let fits = |body: &Bytes| self.failing.is_none() && self.bodies_len + body.len() <= BODIES_LEN_MAX;
         let body = body.filter(fits);
         if !self.open.insert(key(&object)) {
@@ -258,7 +263,7 @@ impl Queue {
     }
 
     /// What to do next. Each [`Next::Put`] and [`Next::Probe`] must be followed by [`Queue::done`] or [`Queue::probed`].
-    pub(super) fn next(&mut self, now: Instant) -> Next {
+    pub fn next(&mut self, now: Instant) -> Next {
         if self.in_flight >= self.workers {
             return Next::Wait(None);
         }
@@ -332,7 +337,7 @@ impl Queue {
     }
 
     /// A put ended. Returns whether the object is done with, one way or the other.
-    pub(super) fn done(&mut self, mut entry: Entry, outcome: &Outcome, now: Instant, jitter: u16) -> bool {
+    pub fn done(&mut self, mut entry: Entry, outcome: &Outcome, now: Instant, jitter: u16) -> bool {
         self.in_flight = self.in_flight.saturating_sub(1);
         if std::mem::take(&mut entry.backlog) {
             self.budget.in_flight = self.budget.in_flight.saturating_sub(1);
@@ -364,7 +369,7 @@ impl Queue {
     }
 
     /// A probe ended.
-    pub(super) fn probed(&mut self, result: &Result<(), PutError>, now: Instant, jitter: u16) {
+    pub fn probed(&mut self, result: &Result<(), PutError>, now: Instant, jitter: u16) {
         self.in_flight = self.in_flight.saturating_sub(1);
         match result {
             Ok(()) => self.succeeded(),

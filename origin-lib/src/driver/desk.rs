@@ -111,6 +111,10 @@ pub trait World: Send + 'static {
     fn chapter(&self, number: usize, chapter: ChannelState) -> bool;
     /// How often an edge was found to have lost what it was told.
     fn forgot(&self) -> u64;
+    /// The highest revision of a channel's state that an edge kept instead of what it was told; 0 where it never did.
+    fn state_kept(&self, channel: &ChannelId) -> u64;
+    /// The same for the list of its recordings.
+    fn replays_kept(&self, channel: &ChannelId) -> u64;
     /// Keeps the summary of a recording that has ended.
     fn keep(&self, channel: &ChannelId, summary: Summary);
 }
@@ -233,6 +237,7 @@ impl<W: World> Desk<W> {
         let now = clock::steady();
         for (id, channel) in &mut self.channels {
             let Some(shelf) = &mut channel.current else { continue };
+            shelf.book.outbid(self.world.state_kept(id));
             let (state, gaps) = shelf.look(now);
             for gap in gaps {
                 note(&self.spool, id, shelf.recording(), gap);
@@ -516,7 +521,10 @@ impl<W: World> Desk<W> {
                     channel.list_changed = true;
                 }
             }
-            if !std::mem::take(&mut channel.list_changed) {
+            let kept = self.world.replays_kept(id);
+            let old = kept > self.replays_revision;
+            self.replays_revision = self.replays_revision.max(kept);
+            if !std::mem::take(&mut channel.list_changed) && !old {
                 continue;
             }
             let mut replays: Vec<Replay> =
@@ -524,7 +532,7 @@ impl<W: World> Desk<W> {
             let open = channel.current.as_ref().filter(|shelf| shelf.reel.ended().is_none());
             replays.extend(open.and_then(open_replay));
             replays.drain(..replays.len().saturating_sub(REPLAYS_MAX));
-            self.replays_revision = clock::now().0.max(self.replays_revision + 1);
+            self.replays_revision = clock::now().0.max(self.replays_revision.saturating_add(1));
             let (origin, revision) = (channel.plan.origin.clone(), self.replays_revision);
             self.world.replays(ReplayList { channel: id.clone(), origin, revision, replays });
         }

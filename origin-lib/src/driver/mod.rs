@@ -6,7 +6,7 @@
 
 mod desk;
 mod made;
-mod shelf;
+pub mod shelf;
 
 pub use desk::{Begin, BeginTargets, Desk, Message, NoEnd, Sender, World, channel};
 pub use made::Made;

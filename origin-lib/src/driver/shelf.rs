@@ -1,4 +1,6 @@
 //! One channel at the desk: its book, the reel of its recording, and what of both the edges must be told.
+//!
+//! Pure bookkeeping with the time as an argument; public so that a simulation can drive it in virtual time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -30,12 +32,14 @@ pub struct Plan {
 
 /// A recording, and what was listed of it.
 #[derive(Debug)]
-pub(super) struct Shelf {
+pub struct Shelf {
     plan: Arc<Plan>,
-    pub(super) reel: Reel,
-    pub(super) book: Book,
+    /// What the recording's journal says.
+    pub reel: Reel,
+    /// What may be listed.
+    pub book: Book,
     /// Chapters that the edges don't have as they are now.
-    pub(super) changed: BTreeSet<usize>,
+    pub changed: BTreeSet<usize>,
     chapters: usize,
     /// How many segments were listed when the newest chapter was last found to have grown.
     grown: usize,
@@ -46,17 +50,11 @@ pub(super) struct Shelf {
 const GROWS_BY: usize = 4;
 
 /// Which node stands over each target.
-pub(super) type Nodes = BTreeMap<TargetId, Node>;
+pub type Nodes = BTreeMap<TargetId, Node>;
 
 impl Shelf {
     /// The recording of this journal, as an earlier run left it or just begun. Records that must follow are added to `notes`.
-    pub(super) fn new(
-        plan: Arc<Plan>,
-        mut reel: Reel,
-        nodes: &Nodes,
-        now: UtcMs,
-        notes: &mut Vec<Record>,
-    ) -> Shelf {
+    pub fn new(plan: Arc<Plan>, mut reel: Reel, nodes: &Nodes, now: UtcMs, notes: &mut Vec<Record>) -> Shelf {
         let Head { channel, recording, rendition, segment_ms, key_period_s, msn_min } = reel.head().clone();
         let gone: Vec<TargetId> = (0..32)
             .filter_map(|bit| reel.target(bit))
@@ -98,12 +96,13 @@ impl Shelf {
         shelf
     }
 
-    pub(super) fn recording(&self) -> &RecordingId {
+    /// The recording.
+    pub fn recording(&self) -> &RecordingId {
         &self.reel.head().recording
     }
 
     /// An object is on the disk.
-    pub(super) fn stored(&mut self, stored: &Stored, now: UtcMs) -> Result<Arc<ObjectRef>, Misfit> {
+    pub fn stored(&mut self, stored: &Stored, now: UtcMs) -> Result<Arc<ObjectRef>, Misfit> {
         let Stored { made, n, len, sha256, .. } = stored;
         let (n, len, sha256) = (*n, *len, *sha256);
         match &made.object.kind {
@@ -123,7 +122,7 @@ impl Shelf {
     }
 
     /// A segment is not on the disk.
-    pub(super) fn lost(&mut self, n: u32, cut: Cut, now: UtcMs) -> Result<(), Misfit> {
+    pub fn lost(&mut self, n: u32, cut: Cut, now: UtcMs) -> Result<(), Misfit> {
         let Cut { start, duration, discontinuity } = cut;
         self.reel.apply(Record::Lost { n, start, duration, discontinuity })?;
         self.book.segment(start, duration, discontinuity, 0, now);
@@ -138,7 +137,7 @@ impl Shelf {
     }
 
     /// A target has an object. Gives the record of it.
-    pub(super) fn acked(&mut self, target: &TargetId, n: u32, now: UtcMs) -> Result<Record, Misfit> {
+    pub fn acked(&mut self, target: &TargetId, n: u32, now: UtcMs) -> Result<Record, Misfit> {
         let record = Record::Ack { n, target: target.clone() };
         self.reel.apply(record.clone())?;
         let slot = self.reel.bit(target)?;
@@ -154,7 +153,7 @@ impl Shelf {
     }
 
     /// A node came, changed or went.
-    pub(super) fn set_node(&mut self, target: &TargetId, node: Option<Node>) {
+    pub fn set_node(&mut self, target: &TargetId, node: Option<Node>) {
         let slot = match &node {
             Some(_) => self.reel.bit(target),
             None => self.reel.known_bit(target).ok_or(Misfit::Unknown),
@@ -167,7 +166,7 @@ impl Shelf {
     }
 
     /// A target is gone for good. Gives the record of it.
-    pub(super) fn removed(&mut self, target: &TargetId) -> Record {
+    pub fn removed(&mut self, target: &TargetId) -> Record {
         self.set_node(target, None);
         let record = Record::Removed { target: target.clone() };
         // Removing always fits.
@@ -177,7 +176,7 @@ impl Shelf {
     }
 
     /// The channel ends. Gives the number at which the next recording begins to count.
-    pub(super) fn end(&mut self, now: UtcMs) -> u64 {
+    pub fn end(&mut self, now: UtcMs) -> u64 {
         let next_msn = self.book.next_msn();
         // An end always fits.
         let _ = self.reel.apply(Record::End { at: now, next_msn });
@@ -188,7 +187,7 @@ impl Shelf {
 
     /// Lists what may be listed: a new state where anything changed, and records of the gaps in it, which must be noted
     /// before anybody is told.
-    pub(super) fn look(&mut self, now: UtcMs) -> (Option<ChannelState>, Vec<Record>) {
+    pub fn look(&mut self, now: UtcMs) -> (Option<ChannelState>, Vec<Record>) {
         let state = self.book.poll(now);
         let gaps = self.book.take_listed().into_iter().filter(|listed| listed.gap);
         let numbers: Vec<u32> = gaps.filter_map(|listed| self.reel.at(listed.start)).collect();
@@ -211,34 +210,36 @@ impl Shelf {
     }
 
     /// How many chapters there are.
-    pub(super) fn chapters(&self) -> usize {
+    pub fn chapters(&self) -> usize {
         self.chapters
     }
 
     /// A chapter as the edges get it.
-    pub(super) fn chapter(&self, chapter: usize, now: UtcMs) -> Option<ChannelState> {
+    pub fn chapter(&self, chapter: usize, now: UtcMs) -> Option<ChannelState> {
         let first_msn = self.book.first_msn()?;
         let (listed, slots) = (self.book.listed_count(), self.book.slots());
         let view = View { listed, first_msn, title: &self.plan.title, origin: &self.plan.origin, slots };
         Some(self.reel.chapter(chapter, &view, now))
     }
 
-    pub(super) fn summary(&self, targets: &[TargetId]) -> Option<Summary> {
+    /// The recording in short, once it has ended.
+    pub fn summary(&self, targets: &[TargetId]) -> Option<Summary> {
         Summary::of(&self.reel, self.book.first_msn()?, targets)
     }
 
-    pub(super) fn plan(&self) -> &Plan {
+    /// What stays the same for the channel's life.
+    pub fn plan(&self) -> &Plan {
         &self.plan
     }
 
     /// An object as delivery takes it; `None` where the disk does not have it.
-    pub(super) fn object(&self, n: u32, path: PathBuf) -> Option<Arc<ObjectRef>> {
+    pub fn object(&self, n: u32, path: PathBuf) -> Option<Arc<ObjectRef>> {
         object(&self.reel, n, path)
     }
 }
 
 /// An object of a reel as delivery takes it; `None` where the disk does not have it.
-pub(super) fn object(reel: &Reel, n: u32, path: PathBuf) -> Option<Arc<ObjectRef>> {
+pub fn object(reel: &Reel, n: u32, path: PathBuf) -> Option<Arc<ObjectRef>> {
     let object = reel.objects().get(n as usize)?;
     let (start, kind) = match &object.kind {
         Kind::Init(_) => {

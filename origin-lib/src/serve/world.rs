@@ -53,6 +53,14 @@ impl World for Edges {
         *self.push.forgot().borrow()
     }
 
+    fn state_kept(&self, channel: &ChannelId) -> u64 {
+        self.push.state_kept(channel)
+    }
+
+    fn replays_kept(&self, channel: &ChannelId) -> u64 {
+        self.push.replays_kept(channel)
+    }
+
     fn keep(&self, channel: &ChannelId, summary: Summary) {
         self.library.keep(channel, summary);
     }

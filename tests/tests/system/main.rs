@@ -12,3 +12,5 @@ mod hosts;
 mod play;
 #[cfg(test)]
 mod push;
+#[cfg(test)]
+mod sim;

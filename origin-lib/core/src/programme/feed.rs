@@ -4,8 +4,8 @@ use alloc::collections::VecDeque;
 
 use super::{AnchorFrom, HELD_LEN_MAX, HELD_SAMPLES_MAX, Publish, WAITING_LEN_MAX};
 use crate::media::{FeedEvent, Kind, Sample, Tracks};
-use crate::time::{MediaTime, Moment, UtcMs};
-use crate::timeline::{self, Anchor, Anchors, Timeline};
+use crate::time::{MediaSpan, MediaTime, Moment, UtcMs};
+use crate::timeline::{self, Anchor, Anchors, LATE_MS_MAX, Timeline};
 
 /// Audio from this long before a key frame is kept with it: muxers bring the two tracks skewed. 0.5 s.
 const AUDIO_BEFORE: u64 = 45_000;
@@ -165,10 +165,12 @@ impl Feed {
 
     /// The answer to [`Want::Ask`]: one to adopt, or the word that there is none.
     pub(super) fn answer(&mut self, anchor: Option<(Anchor, AnchorFrom)>, now: Moment, around: &Around<'_>) {
-        if !matches!(self.place, Place::Waiting { .. }) {
-            return;
-        }
+        let Place::Waiting { feed_ms, arrived, .. } = self.place else { return };
         match anchor {
+            Some((anchor, _)) if !reaches(anchor, feed_ms, around.not_before) => {
+                let anchor = Anchor { feed_ms, utc: arrived };
+                self.begin(Timeline::new(anchor, around.not_before), AnchorFrom::Behind, now.utc);
+            }
             Some((anchor, from)) => self.begin(Timeline::on(anchor, around.not_before), from, now.utc),
             None => self.give_up_waiting(now, around),
         }
@@ -193,7 +195,8 @@ impl Feed {
     }
 
     fn first(&mut self, feed_ms: i64, now: Moment, around: &Around<'_>) {
-        if let Some(anchor) = around.anchors.fitting(feed_ms, now.utc) {
+        let known = around.anchors.fitting(feed_ms, now.utc);
+        if let Some(anchor) = known.filter(|anchor| reaches(*anchor, feed_ms, around.not_before)) {
             self.begin(Timeline::on(anchor, around.not_before), AnchorFrom::Known, now.utc);
         } else if around.ask {
             self.wants.push_back(Want::Ask { feed_ms, arrived: now.utc });
@@ -296,6 +299,13 @@ impl Feed {
     pub(super) fn start(&self) -> Option<&Sample> {
         self.held.samples.front().filter(|sample| self.begins(sample))
     }
+}
+
+/// Whether a feed on this anchor gets past what was cut already, soon. It does not where a wall clock was ahead for a while: all
+/// that the feed brings would be left out for as long as that was.
+fn reaches(anchor: Anchor, feed_ms: i64, not_before: MediaTime) -> bool {
+    let late = MediaSpan::from_ms(LATE_MS_MAX as i64);
+    anchor.media(feed_ms).is_some_and(|media| media + late >= not_before)
 }
 
 fn event_len(event: &FeedEvent) -> usize {

@@ -1,0 +1,45 @@
+//! Two origins: where they used the same samples, they made the same bytes.
+
+use railbird_core::media::Kind as Track;
+use railbird_core::package::Kind;
+use railbird_core::programme::Passed;
+use railbird_core::time::{MediaSpan, MediaTime};
+
+use super::origin::Origin;
+
+/// What lies around a segment decides where it begins and ends.
+const AROUND: MediaSpan = MediaSpan::from_ms(900);
+
+/// How many segments both made of the same samples; an error where their bytes differ.
+pub(super) fn same(one: &Origin, other: &Origin) -> Result<usize, String> {
+    let mut same = 0;
+    for (name, made) in &one.made {
+        let (Some(twin), Kind::Segment { start, duration, discontinuity }) =
+            (other.made.get(name), &made.kind)
+        else {
+            continue;
+        };
+        let end = *start + *duration;
+        let (mine, its) = (around(&one.used, *start, end), around(&other.used, *start, end));
+        // What comes behind tells both how long the last frames are, unless a connection ended in between.
+        let goes_on =
+            mine.iter().any(|passed| passed.sample.kind == Track::Video && passed.sample.pts() >= end);
+        let joined = one.next(end) == other.next(end);
+        if *discontinuity || twin.kind != made.kind || !goes_on || !joined || mine != its {
+            continue;
+        }
+        if made.hash != twin.hash {
+            return Err(format!("{name} is {made:?} at one origin and {twin:?} at the other"));
+        }
+        same += 1;
+    }
+    Ok(same)
+}
+
+fn around(used: &[Passed], start: MediaTime, end: MediaTime) -> &[Passed] {
+    let (from, to) = (start + MediaSpan(-AROUND.0), end + AROUND);
+    // Samples of two tracks are nearly in order: good enough for a bound.
+    let first = used.partition_point(|passed| passed.sample.dts < from);
+    let last = used.partition_point(|passed| passed.sample.dts < to);
+    &used[first..last]
+}

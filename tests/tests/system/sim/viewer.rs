@@ -1,0 +1,142 @@
+//! A viewer who reloads a media playlist, and never sees what a player must not see (RFC 8216bis, 6.2.1 and 6.2.2).
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::target::Target;
+
+/// What stood at a media sequence number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Seen {
+    name: String,
+    gap: bool,
+    /// Its discontinuity sequence number.
+    sequence: u64,
+    init: String,
+    duration: String,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Viewer {
+    /// The last playlist.
+    window: BTreeMap<u64, Seen>,
+    first_msn: u64,
+    target_duration: Option<String>,
+    /// Names that were listed, and where.
+    names: HashMap<String, u64>,
+    pub(super) gaps: BTreeSet<u64>,
+    pub(super) ended: bool,
+}
+
+impl Viewer {
+    /// Looks at what it got; what is wrong with it is an error.
+    pub(super) fn read(&mut self, text: &str, targets: &[Target]) -> Result<(), String> {
+        let (mut msn, mut sequence, mut window) = (0, 0, BTreeMap::new());
+        let (mut init, mut duration, mut gap, mut ended) = (String::new(), String::new(), false, false);
+        for line in text.lines() {
+            if let Some(value) = line.strip_prefix("#EXT-X-TARGETDURATION:") {
+                let known = self.target_duration.get_or_insert_with(|| value.to_string());
+                if known != value {
+                    return Err(format!("target duration went from {known} to {value}"));
+                }
+            } else if let Some(value) = line.strip_prefix("#EXT-X-MEDIA-SEQUENCE:") {
+                msn = value.parse().map_err(|_| format!("{line}"))?;
+                if msn < self.first_msn {
+                    return Err(format!("media sequence went back from {} to {msn}", self.first_msn));
+                }
+                self.first_msn = msn;
+            } else if let Some(value) = line.strip_prefix("#EXT-X-DISCONTINUITY-SEQUENCE:") {
+                sequence = value.parse().map_err(|_| format!("{line}"))?;
+            } else if line == "#EXT-X-DISCONTINUITY" {
+                sequence += 1;
+            } else if let Some(value) = line.strip_prefix("#EXT-X-MAP:URI=\"") {
+                init = value.trim_end_matches('"').to_string();
+            } else if let Some(value) = line.strip_prefix("#EXTINF:") {
+                duration = value.to_string();
+            } else if line == "#EXT-X-GAP" {
+                gap = true;
+            } else if line == "#EXT-X-ENDLIST" {
+                ended = true;
+            } else if !line.starts_with('#') {
+                let (node, name) = at_node(line)?;
+                let (init_node, init_name) = at_node(&init)?;
+                if !gap {
+                    has(targets, node, name)?;
+                    has(targets, init_node, init_name)?;
+                }
+                let seen = Seen {
+                    name: name.to_string(),
+                    gap: std::mem::take(&mut gap),
+                    sequence,
+                    init: init_name.to_string(),
+                    duration: duration.clone(),
+                };
+                window.insert(msn, seen);
+                msn += 1;
+            }
+        }
+        self.follows(&window)?;
+        if self.ended && !ended {
+            return Err("the end was taken back".into());
+        }
+        self.gaps.extend(window.iter().filter(|(_, seen)| seen.gap).map(|(msn, _)| *msn));
+        (self.window, self.ended) = (window, ended);
+        Ok(())
+    }
+
+    /// Whether a playlist may follow the last one: segments left at the front and came at the end.
+    fn follows(&mut self, window: &BTreeMap<u64, Seen>) -> Result<(), String> {
+        for (msn, seen) in window {
+            match self.window.get(msn) {
+                Some(before) if before != seen => {
+                    return Err(format!("at {msn}: {before:?} became {seen:?}"));
+                }
+                _ => {}
+            }
+            let Some(first) = self.names.get(&seen.name).copied() else {
+                self.names.insert(seen.name.clone(), *msn);
+                continue;
+            };
+            if first != *msn {
+                return Err(format!("{} is listed at {first} and at {msn}", seen.name));
+            }
+        }
+        let last = |of: &BTreeMap<u64, Seen>| of.last_key_value().map(|(msn, _)| *msn);
+        if last(window) < last(&self.window) {
+            return Err(format!("the end went back from {:?} to {:?}", last(&self.window), last(window)));
+        }
+        if self.ended && last(window) != last(&self.window) {
+            return Err("something came behind the end".into());
+        }
+        let starts: Vec<(u64, u64)> = window.values().map(|seen| start(&seen.name)).collect();
+        match starts.windows(2).find(|pair| pair[1] <= pair[0]) {
+            Some(pair) => Err(format!("media time went back: {pair:?}")),
+            None => Ok(()),
+        }
+    }
+
+    /// How many segments it has seen.
+    pub(super) fn count(&self) -> usize {
+        self.names.len()
+    }
+}
+
+/// `https://{node}.test/{name}`.
+fn at_node(url: &str) -> Result<(&str, &str), String> {
+    let rest = url.strip_prefix("https://").ok_or_else(|| format!("not a URL: {url}"))?;
+    rest.split_once(".test/").ok_or_else(|| format!("not of a node: {url}"))
+}
+
+fn has(targets: &[Target], node: &str, name: &str) -> Result<(), String> {
+    let target = targets.iter().find(|target| target.id.as_str() == node);
+    match target.is_some_and(|target| target.objects.contains_key(name)) {
+        true => Ok(()),
+        false => Err(format!("{name} is listed at {node}, which does not have it")),
+    }
+}
+
+/// The index and the offset in a segment's name.
+fn start(name: &str) -> (u64, u64) {
+    let stem = name.rsplit('/').next().and_then(|file| file.strip_suffix(".m4s")).unwrap_or_default();
+    let (index, offset) = stem.split_once('-').unwrap_or_default();
+    (index.parse().unwrap_or(0), offset.parse().unwrap_or(0))
+}
