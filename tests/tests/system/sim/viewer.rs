@@ -39,13 +39,13 @@ impl Viewer {
                     return Err(format!("target duration went from {known} to {value}"));
                 }
             } else if let Some(value) = line.strip_prefix("#EXT-X-MEDIA-SEQUENCE:") {
-                msn = value.parse().map_err(|_| format!("{line}"))?;
+                msn = value.parse().map_err(|_| line.to_string())?;
                 if msn < self.first_msn {
                     return Err(format!("media sequence went back from {} to {msn}", self.first_msn));
                 }
                 self.first_msn = msn;
             } else if let Some(value) = line.strip_prefix("#EXT-X-DISCONTINUITY-SEQUENCE:") {
-                sequence = value.parse().map_err(|_| format!("{line}"))?;
+                sequence = value.parse().map_err(|_| line.to_string())?;
             } else if line == "#EXT-X-DISCONTINUITY" {
                 sequence += 1;
             } else if let Some(value) = line.strip_prefix("#EXT-X-MAP:URI=\"") {
