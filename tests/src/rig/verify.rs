@@ -43,14 +43,29 @@ impl Recording {
 impl Plan {
     /// Runs `railbird verify`; that it finds anything wrong is an error.
     pub async fn verify(&self) -> anyhow::Result<Vec<Recording>> {
+        self.run_verify(&[]).await
+    }
+
+    async fn run_verify(&self, options: &[&str]) -> anyhow::Result<Vec<Recording>> {
         let mut command = self.tool("verify");
-        let output = tokio::time::timeout(PATIENCE, command.arg("--json").output()).await;
+        let output = tokio::time::timeout(PATIENCE, command.arg("--json").args(options).output()).await;
         let output = output.context("verify does not end")??;
         let text = String::from_utf8_lossy(&output.stdout);
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "verify: {}\n{said}\n{text}", output.status);
         let reports: Vec<Value> = serde_json::from_str(&text)?;
         Ok(reports.iter().map(recording).collect())
+    }
+
+    /// Runs `railbird verify` on the disk alone; gives how many objects are good.
+    pub async fn verify_disk(&self) -> anyhow::Result<u64> {
+        Ok(self
+            .run_verify(&["--disk-only"])
+            .await?
+            .iter()
+            .flat_map(|one| &one.places)
+            .map(|place| place.good)
+            .sum())
     }
 
     /// Waits until every target has everything.

@@ -16,3 +16,4 @@ mod play;
 mod push;
 #[cfg(test)]
 mod sim;
+mod restart;
