@@ -15,5 +15,6 @@ mod play;
 #[cfg(test)]
 mod push;
 #[cfg(test)]
-mod sim;
 mod restart;
+#[cfg(test)]
+mod sim;
