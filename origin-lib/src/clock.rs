@@ -1,8 +1,13 @@
 //! The one place where the origin reads the wall clock.
 
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{LazyLock, OnceLock};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use railbird_core::time::{Moment, UtcMs};
 
@@ -22,6 +27,46 @@ pub fn not_before(past: UtcMs) {
     AHEAD.fetch_add(ahead, Ordering::Relaxed);
 }
 
+/// How often the file of [`keep`] is written.
+const KEEP_EVERY: Duration = Duration::from_millis(250);
+
+/// How far behind the clock the file may be after a crash, in milliseconds.
+const KEPT_MS: u64 = 500;
+
+/// The steady clock's reading is kept in a file until this is dropped.
+#[derive(Debug)]
+pub struct Kept {
+    _stop: SyncSender<()>,
+}
+
+/// Keeps the steady clock's reading in this file, from which it goes on after a crash: revisions are made of it, and an
+/// edge leaves out what looks old, even where the wall clock was set back while nothing was recorded.
+pub fn keep(path: &Path) -> io::Result<Kept> {
+    let text = match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        text => text?,
+    };
+    // A file that is not whole says nothing: recordings tell nearly as much.
+    if let Ok(kept) = text.trim().parse() {
+        not_before(UtcMs(kept).plus_ms(KEPT_MS));
+    }
+    // Overwritten in place: a full disk has room for that.
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+    let (stop, stopped) = sync_channel(0);
+    let write = move || {
+        loop {
+            let text = format!("{:020}\n", steady().0);
+            // Without it, less is known after a crash.
+            let _ = file.write_all_at(text.as_bytes(), 0);
+            if stopped.recv_timeout(KEEP_EVERY) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+        }
+    };
+    std::thread::Builder::new().name("clock".to_string()).spawn(write)?;
+    Ok(Kept { _stop: stop })
+}
+
 /// A clock that is never set: the wall clock when it was first read, and how long ago that is. For everything that asks
 /// how long something has lasted.
 pub fn steady() -> UtcMs {
@@ -36,4 +81,25 @@ pub fn moment() -> Moment {
     static START: OnceLock<Instant> = OnceLock::new();
     let up = START.get_or_init(Instant::now).elapsed();
     Moment { utc: now(), up_ms: u64::try_from(up.as_millis()).unwrap_or(u64::MAX) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_steady_clock_goes_on_where_a_crash_left_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("clock");
+        // An earlier run was ahead of what this machine's wall clock says now.
+        let ahead = now().plus_ms(5_000);
+        std::fs::write(&path, format!("{:020}\n", ahead.0)).unwrap();
+        let kept = keep(&path).unwrap();
+        assert!(steady() > ahead);
+        drop(kept);
+        for broken in ["", "12x", "\0\0\0"] {
+            std::fs::write(&path, broken).unwrap();
+            drop(keep(&path).unwrap());
+        }
+    }
 }

@@ -39,6 +39,7 @@ where
     B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
     let mut connections = JoinSet::new();
+    let mut starved = false;
     loop {
         while connections.try_join_next().is_some() {}
         tokio::select! {
@@ -46,10 +47,14 @@ where
             _ = connections.join_next(), if connections.len() >= CONNECTIONS_MAX => {}
             accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
                 Ok((stream, _)) => {
+                    starved = false;
                     connections.spawn(connection(stream, service.clone(), stop.clone()));
                 }
                 Err(error) => {
-                    warn!("can't accept a connection: {error}");
+                    // Said once, not ten times a second.
+                    if !std::mem::replace(&mut starved, true) {
+                        warn!("can't accept a connection: {error}");
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },

@@ -2,7 +2,9 @@
 //!
 //! The library part holds what more than one kind of test uses: the [`fuzz`] targets, which run under libFuzzer
 //! (`cargo xtask fuzz`) and, over the seeds that are kept in the repository, as ordinary tests; and the [`fault`] proxy,
-//! behind which a target fails as CDNs do.
+//! behind which a target fails as CDNs do; and the [`rig`], an origin that is
+//! killed and starved under load.
 
 pub mod fault;
 pub mod fuzz;
+pub mod rig;

@@ -8,6 +8,7 @@ mod lock;
 mod place;
 mod run;
 mod setup;
+mod soak;
 mod stages;
 mod test;
 mod wasm_check;
@@ -29,6 +30,8 @@ cargo xtask <command>
   fuzz [target] [--runs N | --seconds N] [--input FILE]
                             fuzz every target, or one; with --input, feed that one file to the target
   bench [name]              print the figures, all or one: wasm, packaging, edge, memory, micro (args go to criterion)
+  soak [--minutes N] [--seed S]
+                            channels under faults, kills and restarts; prints what was lost and memory over time
   help                      this text";
 
 fn main() -> ExitCode {
@@ -56,6 +59,7 @@ fn command(args: &[&str]) -> Result<()> {
         "build-edge" => edge::run(&Place::find()?, rest),
         "fuzz" => fuzz::run(&Place::find()?, rest),
         "bench" => bench::run(&Place::find()?, rest),
+        "soak" => soak::run(&Place::find()?, rest),
         other => bail!("there is no command {other:?}\n\n{USAGE}"),
     }
 }

@@ -17,6 +17,9 @@ use crate::run::{Run, which};
 /// The oldest major version of Node.js that the player's build and the browser tests run on.
 const NODE_MAJOR_MIN: u32 = 20;
 
+/// The version of Garage that the tests run against.
+const GARAGE_VERSION: &str = "2.5.0";
+
 /// Names under which distributions install Chromium, in order of preference.
 const CHROMIUM: [&str; 4] = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
 
@@ -41,6 +44,8 @@ pub(crate) enum Need {
     Ffmpeg,
     /// Chromium.
     Chromium,
+    /// Garage, an S3 server that is not ours.
+    Garage,
 }
 
 /// `cargo xtask setup`: all that the test command needs.
@@ -95,6 +100,7 @@ fn get(place: &Place, need: Need, apt: &mut Apt) -> Result<()> {
         Need::Cxx => apt.tool(&["c++", "g++", "clang++"], "g++"),
         Need::Ffmpeg => apt.tool(&["ffmpeg"], "ffmpeg").and_then(|()| apt.tool(&["ffprobe"], "ffmpeg")),
         Need::Chromium => apt.tool(&CHROMIUM, "chromium"),
+        Need::Garage => garage(place).map(drop),
     }
 }
 
@@ -149,12 +155,28 @@ pub(crate) fn worker_tools(place: &Place) -> Result<WorkerTools> {
     })
 }
 
+/// Garage, built where it is missing: some minutes, once a machine. Nobody measures it, so without optimisation.
+pub(crate) fn garage(place: &Place) -> Result<PathBuf> {
+    cargo_tool_with(place, "garage", GARAGE_VERSION, "garage", &["--debug"])
+}
+
 fn cargo_tool(place: &Place, package: &str, version: &str, program: &str) -> Result<PathBuf> {
+    cargo_tool_with(place, package, version, program, &[])
+}
+
+fn cargo_tool_with(
+    place: &Place,
+    package: &str,
+    version: &str,
+    program: &str,
+    options: &[&str],
+) -> Result<PathBuf> {
     let root = place.cache.join("tools").join(format!("{package}-{version}"));
     let path = root.join("bin").join(program);
     if !path.is_file() {
         let package = format!("{package}@{version}");
-        cargo_install(place).args(["install", "--locked", "--root"]).arg(&root).arg(package).go()?;
+        let install = cargo_install(place).args(["install", "--locked"]).args(options);
+        install.arg("--root").arg(&root).arg(package).go()?;
         ensure!(path.is_file(), "cargo install left no {}", path.display());
     }
     Ok(path)

@@ -71,7 +71,7 @@ const STAGES: &[Stage] = &[
             edge::SPIN_NEEDS,
             edge::WORKER_NEEDS,
             edge::PLAYER_NEEDS,
-            &[Need::Nextest, Need::Npm("tests/browser"), Need::Ffmpeg, Need::Chromium],
+            &[Need::Nextest, Need::Npm("tests/browser"), Need::Ffmpeg, Need::Chromium, Need::Garage],
         ],
         run: Test::tests,
     },
@@ -236,6 +236,7 @@ impl Test {
             .env("RAILBIRD_EDGE_COMPONENT", edge::component(&self.place))
             .env("RAILBIRD_FAULTS_COMPONENT", edge::faults_component(&self.place))
             .env("CHROMIUM", chromium)
+            .env("GARAGE", setup::garage(&self.place)?)
             .args(["nextest", "run", "--profile", "ci"])
             .args(NATIVE)
             .args(&self.nextest);

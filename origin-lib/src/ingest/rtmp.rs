@@ -78,6 +78,7 @@ async fn accept(
     tasks: TaskTracker,
 ) {
     let strangers = Strangers::default();
+    let mut starved = false;
     loop {
         let accepted = tokio::select! {
             accepted = socket.accept() => accepted,
@@ -86,11 +87,17 @@ async fn accept(
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::error!(%error, "no RTMP connection can be taken: raise the limit of open files");
+                // Said once, not five times a second.
+                if !std::mem::replace(&mut starved, true) {
+                    tracing::error!(%error, "no RTMP connection can be taken: raise the limit of open files");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
+        if std::mem::take(&mut starved) {
+            tracing::info!("RTMP connections can be taken again");
+        }
         let leave = strangers.enter();
         let connection = Connection {
             server: Server::new(entropy()),

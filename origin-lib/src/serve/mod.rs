@@ -69,6 +69,7 @@ pub struct Running {
     pushes: Pushes,
     tasks: JoinSet<()>,
     keeper: Keeper,
+    _clock: clock::Kept,
 }
 
 /// `railbird serve`: until SIGTERM or Ctrl-C.
@@ -111,6 +112,8 @@ pub async fn start(
     // Passes, scores and media: nobody else's business.
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&config.data_dir);
     made.with_context(|| describe(&config.data_dir))?;
+    let kept_clock =
+        clock::keep(&config.data_dir.join("clock")).with_context(|| describe(&config.data_dir))?;
     let metrics = Metrics::new();
     let client = web::client()?;
     let rendition: RenditionId = RENDITION.parse()?;
@@ -199,6 +202,7 @@ pub async fn start(
         pushes,
         tasks,
         keeper,
+        _clock: kept_clock,
     })
 }
 

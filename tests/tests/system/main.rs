@@ -5,6 +5,8 @@ mod browser;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod hosts;
@@ -12,5 +14,7 @@ mod hosts;
 mod play;
 #[cfg(test)]
 mod push;
+#[cfg(test)]
+mod restart;
 #[cfg(test)]
 mod sim;

@@ -460,6 +460,57 @@ fn whoever_sets_the_clock_switches_nothing() {
 }
 
 #[test]
+fn a_clock_that_was_set_while_the_encoder_or_the_origin_was_away_takes_nothing_back() {
+    const HOUR: i64 = 3_600_000;
+    // Set back or forward; put right again 10 s later or never; the encoder alone was away, or the origin was restarted.
+    for (step, right, restart) in [-HOUR, HOUR, -1_000, 1_000]
+        .into_iter()
+        .flat_map(|step| [(step, false), (step, true)])
+        .flat_map(|(step, right)| [(step, right, false), (step, right, true)])
+    {
+        let encoder = Encoder::new(Role::Primary);
+        let mut bench = Bench::new(settings(), Resume::default());
+        let mut publish = bench.begin(&encoder);
+        for at in 0..30_000 {
+            bench.now = at;
+            let by = match at {
+                ..7_000 => 0,
+                17_000.. if right => 0,
+                _ => step,
+            };
+            let mut moment = bench.moment();
+            moment.utc = UtcMs(moment.utc.0.saturating_add_signed(by));
+            // Three connections: before the clock is set, after it was, and after it was put right.
+            if [7_000, 17_000].contains(&at) {
+                bench.programme.end(publish, moment);
+                bench.collect();
+                if restart {
+                    let anchors = bench.anchored.iter().map(|(role, anchor, _)| (*role, *anchor)).collect();
+                    let (_, start, ms, _) = bench.segments.last().unwrap();
+                    let not_before = MediaTime(start.0 + ms.unsigned_abs() * 90);
+                    bench.programme = Programme::new(settings(), Resume { not_before, anchors });
+                }
+                publish = bench.programme.begin(Role::Primary, moment);
+                bench.programme.handle(publish, video(encoder.width), moment);
+                bench.programme.handle(publish, audio(), moment);
+            }
+            // After each of them the encoder is away for a moment.
+            if !(7_000..8_000).contains(&at) && !(17_000..18_000).contains(&at) {
+                for event in encoder.frames(at) {
+                    bench.programme.handle(publish, event, moment);
+                }
+            }
+            bench.collect();
+        }
+        bench.end(publish);
+        bench.check();
+        // What arrived is there: nothing was taken for the past.
+        let lost = bench.samples(Kind::Video).len().abs_diff(30 * 25 - 2 * 25);
+        assert!(lost <= 2 * 50, "{step} {right} {restart}: {lost} frames are missing");
+    }
+}
+
+#[test]
 fn a_feed_that_lies_far_behind_gets_a_new_anchor() {
     // The backup joins while the wall's clock is an hour ahead; once it is used, the primary lies an hour behind.
     let (primary, backup) =

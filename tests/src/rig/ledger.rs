@@ -1,0 +1,183 @@
+//! What an origin told of its channels over all its lives, and whether it ever took something back.
+
+use std::collections::BTreeMap;
+
+use railbird_core::id::{ChannelId, RecordingId};
+use railbird_core::object;
+use railbird_core::state::merge::{Merged, Outcome, merge};
+use railbird_core::state::{ChannelState, Phase, Rendition, Segment};
+use railbird_core::time::{MediaSpan, MediaTime, UtcMs};
+
+/// Segments that are further apart than this don't follow one another.
+const JOINT: MediaSpan = MediaSpan::from_ms(50);
+
+/// The most complaints that are kept.
+const COMPLAINTS_MAX: usize = 20;
+
+/// A segment as it was listed at its number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its object.
+    pub name: String,
+    /// The object of its init segment.
+    pub init: String,
+    /// Where it starts.
+    pub start: MediaTime,
+    /// How long it is.
+    pub duration: MediaSpan,
+    /// It does not continue the one before.
+    pub discontinuity: bool,
+    /// No node has it.
+    pub gap: bool,
+}
+
+#[derive(Default)]
+struct Line {
+    recording: Option<RecordingId>,
+    revision: u64,
+    first_msn: u64,
+    end_msn: u64,
+    discontinuities: u64,
+    listed: BTreeMap<u64, Listed>,
+    phase: Option<Phase>,
+    merged: Option<Merged>,
+}
+
+/// Everything that was told, in the order in which it came.
+#[derive(Default)]
+pub struct Ledger {
+    lines: BTreeMap<ChannelId, Line>,
+    complaints: Vec<String>,
+    states: u64,
+}
+
+impl Ledger {
+    /// What was wrong so far.
+    pub fn complaints(&self) -> &[String] {
+        &self.complaints
+    }
+
+    /// How many states came.
+    pub fn states(&self) -> u64 {
+        self.states
+    }
+
+    /// What was listed of a channel, by media sequence number.
+    pub fn listed(&self, channel: &ChannelId) -> BTreeMap<u64, Listed> {
+        self.lines.get(channel).map(|line| line.listed.clone()).unwrap_or_default()
+    }
+
+    /// Where a channel stood last.
+    pub fn phase(&self, channel: &ChannelId) -> Option<Phase> {
+        self.lines.get(channel).and_then(|line| line.phase)
+    }
+
+    /// A channel's recording.
+    pub fn recording(&self, channel: &ChannelId) -> Option<RecordingId> {
+        self.lines.get(channel).and_then(|line| line.recording.clone())
+    }
+
+    pub(super) fn complain(&mut self, complaint: String) {
+        if self.complaints.len() < COMPLAINTS_MAX {
+            self.complaints.push(complaint);
+        }
+    }
+
+    pub(super) fn take(&mut self, state: ChannelState) {
+        self.states += 1;
+        let line = self.lines.entry(state.channel.clone()).or_default();
+        let mut wrong = Vec::new();
+        if let Err(error) = state.check() {
+            wrong.push(error.to_string());
+        }
+        if state.revision <= line.revision {
+            wrong.push(format!("revision {} after {}", state.revision, line.revision));
+        }
+        line.revision = line.revision.max(state.revision);
+        if line.recording.as_ref().is_some_and(|recording| *recording != state.recording) {
+            wrong.push(format!("recording {} instead of {:?}", state.recording, line.recording));
+        }
+        line.recording = Some(state.recording.clone());
+        line.phase = Some(state.phase);
+        for rendition in &state.renditions {
+            line.rendition(&state, rendition, &mut wrong);
+        }
+        line.merge(&state, &mut wrong);
+        for what in wrong {
+            self.complain(format!("{} revision {}: {what}", state.channel, state.revision));
+        }
+    }
+}
+
+impl Line {
+    fn rendition(&mut self, state: &ChannelState, rendition: &Rendition, wrong: &mut Vec<String>) {
+        for (msn, segment) in (rendition.first_msn..).zip(&rendition.segments) {
+            let listed = listed(state, rendition, segment);
+            match self.listed.get(&msn) {
+                Some(known) if *known != listed => {
+                    wrong.push(format!("at {msn}: {listed:?}, where {known:?} was"));
+                }
+                Some(_) => {}
+                None => {
+                    if let Some((last, before)) = self.listed.range(..msn).next_back() {
+                        if listed.start + JOINT < before.start + before.duration {
+                            wrong.push(format!("{msn} begins before {last} ends: {listed:?}, {before:?}"));
+                        }
+                        if before.name == listed.name {
+                            wrong.push(format!("{} is listed twice", listed.name));
+                        }
+                    }
+                    self.listed.insert(msn, listed);
+                }
+            }
+        }
+    }
+
+    /// What viewers of an edge would see: the same numbers, and nothing that the origin says is too old.
+    fn merge(&mut self, state: &ChannelState, wrong: &mut Vec<String>) {
+        let now = UtcMs(state.updated.0);
+        match merge(self.merged.take(), state.clone(), now) {
+            Ok(Outcome::New(merged) | Outcome::Again(merged, _)) => {
+                let numbered = merged.state.renditions.iter().flat_map(|rendition| {
+                    (rendition.first_msn..).zip(&rendition.segments).map(move |pair| (rendition, pair))
+                });
+                // The origin itself may list less after a restart, until a target has acknowledged again what it lists.
+                for rendition in &merged.state.renditions {
+                    let end = rendition.first_msn + rendition.segments.len() as u64;
+                    for (what, before, now) in [
+                        ("EXT-X-MEDIA-SEQUENCE", &mut self.first_msn, rendition.first_msn),
+                        ("the last number", &mut self.end_msn, end),
+                        (
+                            "EXT-X-DISCONTINUITY-SEQUENCE",
+                            &mut self.discontinuities,
+                            rendition.discontinuity_sequence,
+                        ),
+                    ] {
+                        if now < *before {
+                            wrong.push(format!("{what} went back from {before} to {now}"));
+                        }
+                        *before = now.max(*before);
+                    }
+                }
+                for (rendition, (msn, segment)) in numbered {
+                    let name = listed(&merged.state, rendition, segment).name;
+                    if self.listed.get(&msn).is_some_and(|known| known.name != name) {
+                        wrong.push(format!("viewers see {name} at {msn}, which the origin lists elsewhere"));
+                    }
+                }
+                self.merged = Some(merged);
+            }
+            Ok(Outcome::Old(revision)) => {
+                wrong.push(format!("an edge leaves it out for revision {revision}"))
+            }
+            Err(error) => wrong.push(error.to_string()),
+        }
+    }
+}
+
+fn listed(state: &ChannelState, rendition: &Rendition, segment: &Segment) -> Listed {
+    let name = object::segment_name(&state.channel, &rendition.id, segment.start, state.segment_ms);
+    let init = rendition.inits.get(usize::from(segment.init)).cloned().unwrap_or_default();
+    let Segment { start, duration, discontinuity, gap, .. } = *segment;
+    Listed { name, init, start, duration, discontinuity, gap }
+}
