@@ -3,14 +3,26 @@
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod change;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod hosts;
 #[cfg(test)]
+mod origin;
+#[cfg(test)]
+mod outage;
+#[cfg(test)]
+mod pair;
+#[cfg(test)]
 mod play;
 #[cfg(test)]
 mod push;
 #[cfg(test)]
 mod sim;
+#[cfg(test)]
+mod sink;
+#[cfg(test)]
+mod viewers;
