@@ -119,11 +119,12 @@ impl Reader {
             }
             let Some(written) = newest.borrow_and_update().clone() else { continue };
             let new = seen.as_ref().is_none_or(|seen| seen.object.name != written.object.name);
+            // The very first one is among them: a node that spoils everything is found at once.
+            let whole = suspect.is_some() || (new && whole_in == 0);
             if new {
                 whole_in = whole_in.checked_sub(1).unwrap_or(WHOLE_ONE_IN - 1);
                 (seen, fresh) = (Some(written.clone()), false);
             }
-            let whole = suspect.is_some() || (new && whole_in == 0);
             let wanted = suspect.clone().unwrap_or_else(|| written.clone());
             let back = self.read(&wanted.object, whole).await;
             if whole {

@@ -367,7 +367,8 @@ impl<W: World> Desk<W> {
         let bytes = Some(stored.made.object.bytes).filter(|bytes| !bytes.is_empty());
         for target in &self.active {
             let key = (target.clone(), id.clone(), object.recording.clone());
-            let cursor = self.cursors.entry(key).or_insert(object.n);
+            // From the recording's begin on: a target that was just added may lack all that came before this object.
+            let cursor = self.cursors.entry(key).or_insert(0);
             if *cursor == object.n {
                 *cursor += 1;
             }

@@ -130,7 +130,8 @@ pub async fn start(
     let channels = Channels::new(event);
 
     let (desk, messages) = driver::channel();
-    let begin = targets::Begin::read(&config.data_dir, &config.targets).context("targets.json")?;
+    let beside = config.path.parent().filter(|_| config.path.is_file()).unwrap_or(&config.data_dir);
+    let begin = targets::Begin::read(&config.data_dir, beside, &config.targets).context("targets.json")?;
     let past = Past::read(&config, &rendition, &begin.ids());
     let spool = start_spool(&config, past.lines, desk.clone())?;
     let evidence = Evidence::keeping(&config.data_dir.join("evidence"), config.evidence.keep_days);

@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::io::{self, SeekFrom};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -18,9 +19,11 @@ use http::header::{
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use s3s::Body;
+use s3s::access::S3Access;
 use s3s::auth::SimpleAuth;
+use s3s::dto::PutObjectInput;
 use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{Body, S3Request, S3Result};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
@@ -79,6 +82,25 @@ impl Drop for Running {
     }
 }
 
+/// Lets everybody do what the signature allows, and every write through.
+struct Unconditional;
+
+impl S3Access for Unconditional {
+    fn put_object<'a, 'b, 'c>(
+        &'a self,
+        request: &'b mut S3Request<PutObjectInput>,
+    ) -> Pin<Box<dyn Future<Output = S3Result<()>> + Send + 'c>>
+    where
+        'a: 'c,
+        'b: 'c,
+        Self: 'c,
+    {
+        // Behind the check of the signature, which covers this header.
+        request.input.if_none_match = None;
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
 #[derive(Clone)]
 struct Service {
     s3: S3Service,
@@ -94,6 +116,26 @@ impl NodeServer {
         buckets: &[&str],
         credentials: &Credentials,
     ) -> Result<NodeServer, ServerError> {
+        NodeServer::serve(listen, dir, buckets, credentials, false).await
+    }
+
+    /// The same, but `If-None-Match` of a write is ignored, as some stores do.
+    pub async fn start_without_conditions(
+        listen: SocketAddr,
+        dir: &Path,
+        buckets: &[&str],
+        credentials: &Credentials,
+    ) -> Result<NodeServer, ServerError> {
+        NodeServer::serve(listen, dir, buckets, credentials, true).await
+    }
+
+    async fn serve(
+        listen: SocketAddr,
+        dir: &Path,
+        buckets: &[&str],
+        credentials: &Credentials,
+        unconditional: bool,
+    ) -> Result<NodeServer, ServerError> {
         let unusable = |text: String| ServerError::Directory { dir: dir.into(), text };
         std::fs::create_dir_all(dir).map_err(|error| unusable(error.to_string()))?;
         for bucket in buckets {
@@ -105,6 +147,9 @@ impl NodeServer {
             credentials.access_key.expose(),
             credentials.secret_key.expose(),
         ));
+        if unconditional {
+            s3.set_access(Unconditional);
+        }
         let service = Service { s3: s3.build(), dir: dir.into() };
         let (address, running) = run(listen, service.clone()).await?;
         Ok(NodeServer { address, service, task: Mutex::new(Some(running)) })

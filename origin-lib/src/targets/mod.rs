@@ -116,6 +116,8 @@ pub struct Targets(Arc<Inner>);
 
 struct Inner {
     data_dir: PathBuf,
+    /// What relative paths in an added target are relative to.
+    dir: PathBuf,
     tools: Tools,
     running: Mutex<BTreeMap<TargetId, Running>>,
     kept: Mutex<Kept>,
@@ -134,12 +136,15 @@ struct Running {
 /// The targets that an origin begins with: the configuration's, with what was changed at run time.
 pub struct Begin {
     kept: Kept,
+    dir: PathBuf,
     targets: Vec<(Target, Standing, bool)>,
 }
 
 impl Begin {
     /// Reads what was kept. A target that was added and can't be read any more is left out and logged.
-    pub fn read(data_dir: &Path, configured: &[Target]) -> std::io::Result<Begin> {
+    ///
+    /// Relative paths in a target that is added are relative to `dir`, as those of the configuration are.
+    pub fn read(data_dir: &Path, dir: &Path, configured: &[Target]) -> std::io::Result<Begin> {
         let kept = Kept::read(data_dir)?;
         let mut targets: Vec<(Target, Standing, bool)> = Vec::new();
         let standing = |id: &TargetId| {
@@ -149,7 +154,7 @@ impl Begin {
             targets.push((target.clone(), standing(&target.id), false));
         }
         for (id, text) in &kept.added {
-            match parse(text, data_dir) {
+            match parse(text, dir) {
                 Ok(target) if targets.iter().all(|(known, _, _)| !clash(known, &target)) => {
                     targets.push((target, standing(id), true));
                 }
@@ -159,7 +164,7 @@ impl Begin {
                 Err(error) => tracing::error!(target_id = %id, %error, "a target that was added is left out"),
             }
         }
-        Ok(Begin { kept, targets })
+        Ok(Begin { kept, dir: dir.into(), targets })
     }
 
     /// The targets.
@@ -208,6 +213,7 @@ impl Targets {
     pub fn start(data_dir: &Path, begin: Begin, tools: Tools) -> anyhow::Result<Targets> {
         let inner = Inner {
             data_dir: data_dir.into(),
+            dir: begin.dir,
             tools,
             running: Mutex::default(),
             kept: Mutex::new(begin.kept),
@@ -222,7 +228,7 @@ impl Targets {
 
     /// Adds a target, given as the text of one `[[target]]`; `backfill`: with everything that is still on the disk.
     pub async fn add(&self, text: &str, backfill: bool) -> Result<TargetId, Refusal> {
-        let target = parse(text, &self.0.data_dir)?;
+        let target = parse(text, &self.0.dir)?;
         let id = target.id.clone();
         {
             let running = self.0.running();

@@ -28,7 +28,7 @@ impl House {
 
     /// As an origin starts: the targets, and what the desk is told from then on.
     fn open(&self) -> (Targets, BeginTargets, mpsc::Receiver<Message>) {
-        let begin = Begin::read(self.dir.path(), &self.configured).unwrap();
+        let begin = Begin::read(self.dir.path(), self.dir.path(), &self.configured).unwrap();
         let for_desk = begin.for_desk();
         let (desk, messages) = crate::driver::channel();
         let (acks, _) = mpsc::channel(1);
@@ -125,6 +125,6 @@ async fn a_configuration_that_is_read_again_adds_replaces_and_removes() {
 fn a_file_that_cannot_be_read_is_no_reason_to_forget_what_it_says() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(Kept::path(dir.path()), b"{").unwrap();
-    let Err(error) = Begin::read(dir.path(), &[]) else { panic!("it was read") };
+    let Err(error) = Begin::read(dir.path(), dir.path(), &[]) else { panic!("it was read") };
     assert!(error.to_string().contains("mend it, or move it away"), "{error}");
 }

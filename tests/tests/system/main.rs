@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod change;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod crash;
@@ -11,6 +13,12 @@ mod demo;
 #[cfg(test)]
 mod hosts;
 #[cfg(test)]
+mod origin;
+#[cfg(test)]
+mod outage;
+#[cfg(test)]
+mod pair;
+#[cfg(test)]
 mod play;
 #[cfg(test)]
 mod push;
@@ -18,3 +26,7 @@ mod push;
 mod restart;
 #[cfg(test)]
 mod sim;
+#[cfg(test)]
+mod sink;
+#[cfg(test)]
+mod viewers;

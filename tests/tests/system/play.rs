@@ -15,9 +15,14 @@ pub(crate) fn ffmpeg() -> Command {
 
 /// An encoder's stream of `seconds`, with B-frames, a key frame each second, and a tone.
 async fn source(file: &Path, seconds: u32) -> anyhow::Result<()> {
+    source_of(file, seconds, "640x360").await
+}
+
+/// The same, in another size.
+pub(crate) async fn source_of(file: &Path, seconds: u32, size: &str) -> anyhow::Result<()> {
     let mut encode = ffmpeg();
     encode
-        .args(["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25", "-f", "lavfi", "-i"])
+        .args(["-f", "lavfi", "-i", &format!("testsrc2=size={size}:rate=25"), "-f", "lavfi", "-i"])
         .arg("sine=frequency=440:sample_rate=44100")
         .args(["-t", &seconds.to_string(), "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p"])
         .args([

@@ -59,6 +59,8 @@ struct Lane {
     shown: u64,
     /// The newest sample's decoding time and its own duration.
     last: (u64, u32),
+    /// Where the last sample in presentation order ends. Pictures are shown later than they are decoded.
+    end: u64,
     durations: Runs<u32>,
     offsets: Runs<i32>,
     sizes: Vec<u32>,
@@ -196,6 +198,7 @@ impl Lane {
             first: fragment.start,
             shown: shown.min().unwrap_or(fragment.start),
             last: (fragment.start, 0),
+            end: fragment.start,
             durations: Runs(Vec::new()),
             offsets: Runs(Vec::new()),
             sizes: Vec::new(),
@@ -222,6 +225,7 @@ impl Lane {
         for (sample, (at, duration, shown)) in fragment.samples.iter().zip(times) {
             let at = if self.sizes.is_empty() { at } else { self.follow(at)? };
             self.last = (at, u32::try_from(duration).map_err(|_| MovieError::Gap)?);
+            self.end = self.end.max(shown.max(at).saturating_add(duration));
             let cts = i128::from(shown) - i128::from(at);
             self.offsets.push(cts.clamp(i128::from(i32::MIN), i128::from(i32::MAX)) as i32);
             let size = u32::try_from(sample.data.len()).unwrap_or(u32::MAX);
@@ -260,7 +264,7 @@ impl Lane {
         Edit {
             empty: to_movie(self.first.saturating_sub(zero)),
             from,
-            len: to_movie(self.len().saturating_sub(from)),
+            len: to_movie(self.end.saturating_sub(self.first).saturating_sub(from)),
         }
     }
 

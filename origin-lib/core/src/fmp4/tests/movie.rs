@@ -179,8 +179,8 @@ fn the_first_picture_is_at_zero_and_the_sound_beside_it() {
         let elst = trak.edts.as_ref().unwrap().elst.as_ref().unwrap();
         elst.entries.iter().map(|edit| (edit.segment_duration, edit.media_time)).collect()
     };
-    // The first picture is shown 80 ms after its decoding; the sound begins 75 ms after that.
-    assert_eq!(edits(&moov.trak[0]), [(80 * 90, Some(80 * 90))]);
+    // The first picture is shown 80 ms after its decoding, and the last one to its end; the sound begins 75 ms after that.
+    assert_eq!(edits(&moov.trak[0]), [(120 * 90, Some(80 * 90))]);
     let sound = edits(&moov.trak[1]);
     assert_eq!(sound, [((171 - 5) * 90, Some(5 * 48))]);
 

@@ -1,0 +1,120 @@
+//! Two origins that take the same feed: the same objects, and viewers who do not notice that one of them died.
+
+use anyhow::{Context, ensure};
+use railbird_core::time::MediaSpan;
+use tokio::process::Command;
+
+use crate::origin::{Encoder, Origin, Plan, Source, Store, objects, until};
+use crate::play::ffmpeg;
+use crate::sink::{Sink, all_on, listed};
+use crate::viewers::Edge;
+
+/// Both meet at the first target.
+const PAIR: &str = "[pair]\nanchors_at = \"a\"\n";
+
+async fn two(targets: &[String], edges: [&[String]; 2]) -> anyhow::Result<[Origin; 2]> {
+    let plan = |id, edges| Plan { id, targets, edges, more: PAIR, files: &[] };
+    Ok([Origin::start(&plan("north", edges[0])).await?, Origin::start(&plan("south", edges[1])).await?])
+}
+
+/// One ffmpeg, two origins, one bucket: each object that either makes has the name and the bytes that the other gives it.
+///
+/// Both saw the whole publish here, so nothing may differ, not even the first segment, which begins where the feed does,
+/// or the last, which ends where it does.
+async fn same_objects(a: Store, said: &str) -> anyhow::Result<()> {
+    let source = Source::new(16).await?;
+    let sinks = [Sink::start(vec![("a", a.dir())]).await?, Sink::start(vec![("a", a.dir())]).await?];
+    let edges = sinks.each_ref().map(|sink| [sink.url.clone()]);
+    let origins = two(&[a.target("a")], [&edges[0], &edges[1]]).await?;
+    for origin in &origins {
+        origin.logged(said).await?;
+    }
+    let mut encoder =
+        Encoder::start(&origins.each_ref().map(|origin| origin.primary()).each_ref().map(|url| &url[..]))?;
+    // A feed that ends before its origins could agree on an anchor goes on alone: the second half waits for that.
+    let bytes = std::fs::read(&source.file)?;
+    let (first, second) = bytes.split_at(bytes.len() / 2);
+    encoder.send(first).await?;
+    for sink in &sinks {
+        sink.state("something is listed", |state| listed(state) > MediaSpan::from_ms(1_000)).await?;
+    }
+    encoder.send(second).await?;
+    encoder.finish().await?;
+    let whole = MediaSpan::from_ms(15_950);
+    for (origin, sink) in origins.iter().zip(&sinks) {
+        let all =
+            sink.state("everything is listed", |state| listed(state) >= whole && all_on(state, "a")).await;
+        all.with_context(|| origin.log())?;
+        origin.crew(&["channel", "end", "t"]).await?;
+        source.equals(&origin.export().await?).await?;
+        origin.verified("a").await?;
+        ensure!(sink.kept().lies.is_empty(), "{:#?}", sink.kept().lies);
+    }
+    let [north, south] = [origins[0].objects()?, origins[1].objects()?];
+    ensure!(north.len() >= 9, "only {} objects", north.len());
+    ensure!(north == south, "they differ:\n{north:#?}\n{south:#?}");
+    ensure!(objects(&a.dir())? == north, "the bucket has something else");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_3_two_origins_make_the_same_objects() -> anyhow::Result<()> {
+    same_objects(Store::start().await?, "honours conditional create").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_3_also_where_the_store_ignores_conditions() -> anyhow::Result<()> {
+    same_objects(Store::start_without_conditions().await?, "ignores conditional create").await
+}
+
+/// How long the feed is, and how much of it ffmpeg plays: a decoder gives its last frames only at the end of a stream.
+const FEED_S: u32 = 50;
+const PLAYED: usize = 40 * 25;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_notices_that_one_of_two_origins_was_killed() -> anyhow::Result<()> {
+    let source = Source::new(FEED_S).await?;
+    let (a, b, edge) = (Store::start().await?, Store::start().await?, Edge::start().await?);
+    let edges = [edge.url.clone()];
+    let [mut north, south] = two(&[a.target("a"), b.target("b")], [&edges, &edges]).await?;
+    let mut encoder: Command = ffmpeg();
+    let outputs =
+        format!("[f=flv:onfail=ignore]{}|[f=flv:onfail=ignore]{}", north.primary(), south.primary());
+    encoder.args(["-re", "-i"]).arg(&source.file).args(["-c", "copy", "-map", "0", "-f", "tee", &outputs]);
+    // It tells of the origin that is gone, and goes on.
+    let mut encoder = encoder.stderr(std::process::Stdio::null()).kill_on_drop(true).spawn()?;
+
+    let token = edge.token().await?;
+    edge.playlist(&token, "a", 5.9).await.with_context(|| format!("{}\n{}", north.log(), south.log()))?;
+    let mut person = edge.browser("steady.mjs", &["20"])?;
+    let played = edge.play(&token, PLAYED);
+    let killed = async {
+        person.says("playing").await?;
+        // Up to here both made the same.
+        let made = north.objects()?;
+        north.kill().await?;
+        person.content().await?;
+        anyhow::Ok(made)
+    };
+    let (played, made) = tokio::try_join!(played, killed).with_context(|| south.log())?;
+
+    let differs = source.frames.iter().zip(&played).position(|(a, b)| a != b);
+    ensure!(differs.is_none() && played.len() == PLAYED, "{} frames, differs: {differs:?}", played.len());
+    let ended = encoder.wait().await?;
+    ensure!(ended.success(), "the encoder ended with {ended}");
+    let whole = f64::from(FEED_S) - 0.1;
+    let text = edge.playlist(&token, "a", whole).await?;
+    ensure!(!text.contains("#EXT-X-DISCONTINUITY\n") && !text.contains("#EXT-X-GAP"), "{text}");
+
+    // What the dead one had made is what the other made; its very last may be a segment that it was still writing.
+    let survivor = south.objects()?;
+    let other = |(name, hash): &(&String, &railbird_core::hash::Hash)| survivor.get(*name) != Some(*hash);
+    let others: Vec<_> = made.iter().filter(other).collect();
+    ensure!(made.len() >= 3 && others.is_empty(), "made by the dead one only: {others:?}");
+    south.crew(&["channel", "end", "t"]).await?;
+    for place in ["a", "b"] {
+        south.verified(place).await?;
+    }
+    source.equals(&south.export().await?).await?;
+    until("the dead one's name is told", async || Ok(south.unwell("a").await?.is_none().then_some(()))).await
+}

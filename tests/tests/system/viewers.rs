@@ -1,0 +1,138 @@
+//! An edge that outlives origins, and who watches through it: ffmpeg and a person with a browser.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use anyhow::{Context, ensure};
+use railbird_origin::config::Secret;
+use railbird_origin::demo::control::{Ready, ReadyChannel};
+use railbird_origin::edge_host::{EdgeHost, EdgeHostConfig, Running};
+use railbird_origin::pass::{self, Pass};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::time::timeout;
+
+use crate::demo::{PATIENCE, assets, client, component, finish, workspace};
+use crate::origin::{SECRET, until};
+use crate::play::{ffmpeg, hashes};
+
+const EMAIL: &str = "viewer@example.org";
+const PASSWORD: &str = "the password of a test";
+
+/// An edge in this process.
+pub(crate) struct Edge {
+    pub(crate) url: String,
+    dir: TempDir,
+    _running: Running,
+}
+
+impl Edge {
+    pub(crate) async fn start() -> anyhow::Result<Edge> {
+        let dir = tempfile::tempdir()?;
+        let mut config = EdgeHostConfig::new(([127, 0, 0, 1], 0).into(), component()?);
+        config.assets = Some(assets()?);
+        config.store_dir = Some(dir.path().join("store"));
+        let names = ["master_secret", "origin_secret", "session_secret", "admin_secret"];
+        config.variables = names.into_iter().map(|name| (name.to_string(), SECRET.to_string())).collect();
+        let running = EdgeHost::start(config).await?;
+        let url = format!("http://{}", running.addr());
+        pass::put(&url, &Secret::new(SECRET), &Pass::new(EMAIL, PASSWORD, &[], 1)?).await?;
+        let ready = Ready {
+            edge: url.clone(),
+            origin: String::new(),
+            rtmp: String::new(),
+            nodes: BTreeMap::new(),
+            channels: Vec::<ReadyChannel>::new(),
+            email: EMAIL.into(),
+            password: PASSWORD.into(),
+        };
+        std::fs::write(dir.path().join("ready.json"), serde_json::to_vec(&ready)?)?;
+        Ok(Edge { url, dir, _running: running })
+    }
+
+    pub(crate) async fn token(&self) -> anyhow::Result<String> {
+        let login = serde_json::json!({ "email": EMAIL, "password": PASSWORD });
+        let answer = client()?.post(format!("{}/api/login", self.url)).json(&login).send().await?;
+        let body: serde_json::Value = answer.error_for_status()?.json().await?;
+        Ok(body["token"].as_str().context("no token")?.to_string())
+    }
+
+    /// The text of the live media playlist that pathway `node` has, once it lists so many seconds.
+    pub(crate) async fn playlist(&self, token: &str, node: &str, seconds: f64) -> anyhow::Result<String> {
+        let url = format!("{}/t/{token}/live/t/{node}/source.m3u8", self.url);
+        until("the playlist is long enough", async || {
+            let text = client()?.get(&url).send().await?.text().await?;
+            Ok((duration(&text) >= seconds).then_some(text))
+        })
+        .await
+    }
+
+    /// ffmpeg plays the live channel from its first listed segment on: the hashes of so many frames.
+    pub(crate) async fn play(&self, token: &str, frames: usize) -> anyhow::Result<Vec<String>> {
+        let mut player = ffmpeg();
+        player.args(["-live_start_index", "0", "-i", &format!("{}/t/{token}/live/t/main.m3u8", self.url)]);
+        player.args(["-map", "0:v:0", "-frames", &frames.to_string(), "-fps_mode", "passthrough"]);
+        player.args(["-f", "framemd5", "-"]);
+        Ok(hashes(&finish(player).await?))
+    }
+
+    /// A person with a browser, by one of the scripts of `tests/browser`.
+    pub(crate) fn browser(&self, script: &str, arguments: &[&str]) -> anyhow::Result<Person> {
+        let scripts = workspace().join("tests/browser");
+        ensure!(scripts.join("node_modules").exists(), "run `npm ci --ignore-scripts` in tests/browser");
+        let mut command = Command::new("node");
+        command.arg(scripts.join(script)).arg(self.dir.path().join("ready.json")).args(arguments);
+        command.kill_on_drop(true).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn()?;
+        let lines = BufReader::new(child.stdout.take().context("stdout")?).lines();
+        Ok(Person { child, lines })
+    }
+
+    /// Where pictures of what a person sees go, with `RAILBIRD_SHOTS`.
+    pub(crate) fn shots(&self) -> PathBuf {
+        std::env::var_os("RAILBIRD_SHOTS").map_or_else(|| self.dir.path().to_path_buf(), PathBuf::from)
+    }
+}
+
+/// How many seconds a playlist lists.
+pub(crate) fn duration(playlist: &str) -> f64 {
+    let lines = playlist.lines().filter_map(|line| line.strip_prefix("#EXTINF:")?.split(',').next());
+    lines.filter_map(|duration| duration.parse::<f64>().ok()).sum()
+}
+
+pub(crate) struct Person {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Person {
+    /// Waits until the script says this.
+    pub(crate) async fn says(&mut self, word: &str) -> anyhow::Result<()> {
+        let said = timeout(PATIENCE, async {
+            let mut before = String::new();
+            while let Some(line) = self.lines.next_line().await? {
+                if line == word {
+                    return anyhow::Ok(());
+                }
+                before.push_str(&line);
+                before.push('\n');
+            }
+            anyhow::bail!("it ended without {word:?}:\n{before}")
+        });
+        said.await.with_context(|| format!("it never said {word:?}"))?
+    }
+
+    /// Waits for the end; an exit code other than 0 is an error.
+    pub(crate) async fn content(mut self) -> anyhow::Result<()> {
+        let mut rest = String::new();
+        let read = async {
+            self.lines.get_mut().read_to_string(&mut rest).await?;
+            self.child.wait().await
+        };
+        let status = timeout(PATIENCE, read).await.context("the script does not end")??;
+        ensure!(status.success(), "{rest}");
+        Ok(())
+    }
+}
