@@ -393,16 +393,16 @@ impl World {
         }
         // Its last look before the encoders stop.
         if (self.quiet - READ_MS..self.quiet).contains(&now) && edge.news + FRESH_MS < now {
-                let said = edge.kept.as_ref().map(|kept| (kept.state.revision, newest(&kept.state)));
-                let own = edge.origins.iter().map(|at| self.origins[*at].run.as_ref()?.state.as_ref());
-                let own: Vec<_> = own.map(|state| state.map(|s| (s.revision, newest(s)))).collect();
-                return Err(format!(
-                    "a viewer of {:?} has seen nothing new since {} ms: merged {said:?}, of {own:?}; {:?}",
-                    edge.origins,
-                    edge.news,
-                    self.origins[edge.origins[0]].reel().map(|reel| reel.end()),
-                ));
-            }
+            let said = edge.kept.as_ref().map(|kept| (kept.state.revision, newest(&kept.state)));
+            let own = edge.origins.iter().map(|at| self.origins[*at].run.as_ref()?.state.as_ref());
+            let own: Vec<_> = own.map(|state| state.map(|s| (s.revision, newest(s)))).collect();
+            return Err(format!(
+                "a viewer of {:?} has seen nothing new since {} ms: merged {said:?}, of {own:?}; {:?}",
+                edge.origins,
+                edge.news,
+                self.origins[edge.origins[0]].reel().map(|reel| reel.end()),
+            ));
+        }
         self.soon.after(READ_MS, Event::Read { edge: at });
         Ok(())
     }
