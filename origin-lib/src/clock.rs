@@ -31,7 +31,7 @@ pub fn not_before(past: UtcMs) {
 const KEEP_EVERY: Duration = Duration::from_millis(250);
 
 /// How far behind the clock the file may be after a crash, in milliseconds.
-const KEPT_MS: u64 = 500;
+const KEPT_MS: u64 = 2_000;
 
 /// The steady clock's reading is kept in a file until this is dropped.
 #[derive(Debug)]

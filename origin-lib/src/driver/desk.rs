@@ -9,6 +9,7 @@ use railbird_core::id::{ChannelId, RecordingId, TargetId};
 use railbird_core::recording::{Record, Reel};
 use railbird_core::state::{ChannelState, Node, NodeProbe, Phase, REPLAYS_MAX, Replay, ReplayList};
 use railbird_core::time::{MediaTime, UtcMs};
+use railbird_core::timeline::Anchor;
 use tokio::sync::{mpsc, oneshot};
 
 use super::shelf::{self, Nodes, Plan, Shelf};
@@ -68,7 +69,7 @@ pub enum Message {
         /// Which feed: `primary` or `backup`.
         feed: String,
         /// The tie.
-        anchor: railbird_core::timeline::Anchor,
+        anchor: Anchor,
     },
     /// The channel ends; answers with its recording.
     End(ChannelId, oneshot::Sender<Result<RecordingId, NoEnd>>),
@@ -169,6 +170,8 @@ struct Channel {
     summaries: BTreeMap<RecordingId, Summary>,
     /// The edges don't know the list of recordings as it is.
     list_changed: bool,
+    /// How each feed's clock is tied to the world's: a recording begins with it.
+    anchors: BTreeMap<String, Anchor>,
 }
 
 /// The two ends of the way to the desk.
@@ -208,8 +211,19 @@ impl<W: World> Desk<W> {
             let summaries = begin.summaries.into_iter().map(|summary| (summary.recording.clone(), summary));
             let (phase, summaries) = (Phase::Waiting, summaries.collect());
             let (owed, list_changed) = (begin.owed, true);
-            desk.channels
-                .insert(id, Channel { plan, phase, current, active_at: now, owed, summaries, list_changed });
+            desk.channels.insert(
+                id,
+                Channel {
+                    plan,
+                    phase,
+                    current,
+                    active_at: now,
+                    owed,
+                    summaries,
+                    list_changed,
+                    anchors: BTreeMap::new(),
+                },
+            );
         }
         desk
     }
@@ -298,12 +312,12 @@ impl<W: World> Desk<W> {
                     }
                 }
             }
-            Message::Anchored { channel, feed, anchor } => {
-                let open = self.channels.get(&channel).and_then(|channel| channel.current.as_ref());
-                if let Some(shelf) = open.filter(|shelf| shelf.reel.ended().is_none()) {
-                    let (feed_ms, utc) = (anchor.feed_ms, anchor.utc);
-                    note(&self.spool, &channel, shelf.recording(), Record::Anchor { feed, feed_ms, utc });
+            Message::Anchored { channel: id, feed, anchor } => {
+                let Some(channel) = self.channels.get_mut(&id) else { return };
+                if let Some(shelf) = channel.current.as_ref().filter(|shelf| shelf.reel.ended().is_none()) {
+                    note(&self.spool, &id, shelf.recording(), anchored(&feed, anchor));
                 }
+                channel.anchors.insert(feed, anchor);
             }
             Message::End(channel, answer) => {
                 let live = self.channels.get(&channel).is_some_and(|channel| channel.phase == Phase::Live);
@@ -347,6 +361,10 @@ impl<W: World> Desk<W> {
         shelf.book.set_phase(channel.phase);
         channel.current = Some(shelf);
         channel.list_changed = true;
+        // They came before its first object.
+        for (feed, anchor) in &channel.anchors {
+            note(&self.spool, &head.channel, &head.recording, anchored(feed, *anchor));
+        }
         tracing::info!(channel = %head.channel, recording = %head.recording, "a recording begins");
     }
 
@@ -550,6 +568,10 @@ impl Channel {
     fn is_open(&self) -> bool {
         self.current.as_ref().is_some_and(|shelf| shelf.reel.ended().is_none())
     }
+}
+
+fn anchored(feed: &str, anchor: Anchor) -> Record {
+    Record::Anchor { feed: feed.into(), feed_ms: anchor.feed_ms, utc: anchor.utc }
 }
 
 /// What left a queue is looked for again from there on.

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::header::{
     ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH,
-    CONTENT_RANGE, CONTENT_TYPE, HeaderValue, RANGE,
+    CONTENT_RANGE, CONTENT_TYPE, HeaderValue, IF_NONE_MATCH, RANGE,
 };
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -104,6 +104,8 @@ impl S3Access for Unconditional {
 #[derive(Clone)]
 struct Service {
     s3: S3Service,
+    /// Held while a conditional write is answered: s3s-fs looks and then writes, so that two at a time could both win.
+    conditional: Arc<Mutex<()>>,
     dir: Arc<Path>,
 }
 
@@ -150,7 +152,7 @@ impl NodeServer {
         if unconditional {
             s3.set_access(Unconditional);
         }
-        let service = Service { s3: s3.build(), dir: dir.into() };
+        let service = Service { s3: s3.build(), conditional: Arc::default(), dir: dir.into() };
         let (address, running) = run(listen, service.clone()).await?;
         Ok(NodeServer { address, service, task: Mutex::new(Some(running)) })
     }
@@ -196,6 +198,8 @@ async fn run(listen: SocketAddr, service: Service) -> Result<(SocketAddr, Runnin
 impl Service {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let signed = request.headers().contains_key(AUTHORIZATION);
+        let conditional = request.headers().contains_key(IF_NONE_MATCH);
+        let _alone = if conditional { Some(self.conditional.lock().await) } else { None };
         let response = match *request.method() {
             Method::OPTIONS => empty(StatusCode::NO_CONTENT),
             Method::GET | Method::HEAD if !signed => self.read(&request).await,

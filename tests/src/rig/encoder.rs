@@ -85,6 +85,9 @@ impl Clip {
 }
 
 /// An access unit that a decoder can begin with: frame type 1, AVC.
+/// An encoder that goes on sends nothing from the first moments of its run again, in milliseconds.
+const AFTER_BEGIN_MS: u64 = 1_100;
+
 fn is_key(tag: &Tag) -> bool {
     tag.kind == TagKind::Video && tag.payload.first() == Some(&0x17) && tag.payload.get(1) == Some(&1)
 }
@@ -208,7 +211,8 @@ impl Life {
         let live_ms = u64::try_from(self.began.elapsed().as_millis())?;
         let from_ms = match self.kept_ms {
             0 => live_ms,
-            kept_ms => self.sent_ms.min(live_ms).saturating_sub(kept_ms),
+            // One that begins where its clock began is taken for one that was started again.
+            kept_ms => self.sent_ms.min(live_ms).saturating_sub(kept_ms).max(AFTER_BEGIN_MS),
         };
         let n = self.clip.key_from(from_ms);
         let at = self.clip.tag(n).map_or(0, |(_, ms)| ms);

@@ -301,10 +301,15 @@ impl Feed {
     }
 }
 
-/// Whether a feed on this anchor gets past what was cut already, soon. It does not where a wall clock was ahead for a while: all
-/// that the feed brings would be left out for as long as that was.
+/// How near to where an anchor's feed began another publish must begin to be a new run of its encoder, in milliseconds.
+const BEGIN_MS: u64 = 1_000;
+
+/// Whether a feed on this anchor gets past what was cut already, soon. It does not where a wall clock was ahead for a while, nor
+/// where the encoder was started again and its timestamps with it: all that the feed brings would be left out for as long as
+/// that was. One that goes on and sends again what it had kept does.
 fn reaches(anchor: Anchor, feed_ms: i64, not_before: MediaTime) -> bool {
-    let late = MediaSpan::from_ms(LATE_MS_MAX as i64);
+    let begins = feed_ms.abs_diff(anchor.feed_ms) < BEGIN_MS;
+    let late = MediaSpan::from_ms(if begins { BEGIN_MS as i64 } else { LATE_MS_MAX as i64 });
     anchor.media(feed_ms).is_some_and(|media| media + late >= not_before)
 }
 
