@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequest, Path, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
@@ -141,18 +141,27 @@ pub fn router(crew: Crew) -> Router {
         .with_state(crew)
 }
 
+/// The body of a request that is signed as it must be.
+struct Signed(Bytes);
+
+impl FromRequest<Crew> for Signed {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, crew: &Crew) -> Result<Signed, ApiError> {
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let headers = request.headers().clone();
+        let body = Bytes::from_request(request, crew).await;
+        let body = body.map_err(|error| ApiError::new(error.status(), "bad-body", error.body_text()))?;
+        crew.check(&method, &uri, &headers, &body)?;
+        Ok(Signed(body))
+    }
+}
+
 async fn list(State(crew): State<Crew>) -> Response {
     Json(json!({ "targets": crew.0.targets.list() })).into_response()
 }
 
-async fn add(
-    State(crew): State<Crew>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, ApiError> {
-    crew.check(&method, &uri, &headers, &body)?;
+async fn add(State(crew): State<Crew>, Signed(body): Signed) -> Result<Response, ApiError> {
     let add: Add = serde_json::from_slice(&body)
         .map_err(|error| ApiError::new(StatusCode::BAD_REQUEST, "bad-json", error.to_string()))?;
     let id = crew.0.targets.add(&add.target, add.backfill).await?;
@@ -162,12 +171,8 @@ async fn add(
 async fn drain(
     State(crew): State<Crew>,
     Path(id): Path<String>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
+    Signed(_): Signed,
 ) -> Result<Response, ApiError> {
-    crew.check(&method, &uri, &headers, &body)?;
     crew.0.targets.drain(&target(&id)?).await?;
     Ok(Json(json!({ "id": id, "standing": "draining" })).into_response())
 }
@@ -175,12 +180,8 @@ async fn drain(
 async fn remove(
     State(crew): State<Crew>,
     Path(id): Path<String>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
+    Signed(_): Signed,
 ) -> Result<Response, ApiError> {
-    crew.check(&method, &uri, &headers, &body)?;
     crew.0.targets.remove(&target(&id)?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -188,12 +189,8 @@ async fn remove(
 async fn end(
     State(crew): State<Crew>,
     Path(channel): Path<String>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
+    Signed(_): Signed,
 ) -> Result<Response, ApiError> {
-    crew.check(&method, &uri, &headers, &body)?;
     let channel = channel.parse::<ChannelId>();
     let channel = channel
         .map_err(|error| ApiError::new(StatusCode::NOT_FOUND, "no-such-channel", error.to_string()))?;
@@ -201,14 +198,7 @@ async fn end(
     Ok(Json(json!({ "recording": recording })).into_response())
 }
 
-async fn reload(
-    State(crew): State<Crew>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, ApiError> {
-    crew.check(&method, &uri, &headers, &body)?;
+async fn reload(State(crew): State<Crew>, Signed(_): Signed) -> Result<Response, ApiError> {
     Ok(Json(json!({ "done": crew.reload().await? })).into_response())
 }
 

@@ -551,7 +551,7 @@ impl<W: World> Desk<W> {
             let open = channel.current.as_ref().filter(|shelf| shelf.reel.ended().is_none());
             replays.extend(open.and_then(open_replay));
             replays.drain(..replays.len().saturating_sub(REPLAYS_MAX));
-            self.replays_revision = clock::now().0.max(self.replays_revision.saturating_add(1));
+            self.replays_revision = clock::steady().0.max(self.replays_revision.saturating_add(1));
             let (origin, revision) = (channel.plan.origin.clone(), self.replays_revision);
             self.world.replays(ReplayList { channel: id.clone(), origin, revision, replays });
         }

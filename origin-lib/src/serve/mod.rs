@@ -313,7 +313,7 @@ fn event_state(config: &Config) -> EventState {
         event: config.event.id.clone(),
         origin: Some(config.origin.clone()),
         title: config.event.title.clone(),
-        revision: clock::now().0,
+        revision: clock::steady().0,
         channels: config.channels.iter().map(brief).collect(),
     }
 }
