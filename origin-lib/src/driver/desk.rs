@@ -1,21 +1,24 @@
 //! One task that owns every channel's book and reel.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use railbird_core::id::{ChannelId, RecordingId, TargetId};
 use railbird_core::recording::{Record, Reel};
-use railbird_core::state::{ChannelState, Node, NodeProbe, Phase, REPLAYS_MAX, Replay, ReplayList};
+use railbird_core::state::{Node, Phase, ReplayList};
 use railbird_core::time::{MediaTime, UtcMs};
 use railbird_core::timeline::Anchor;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-use super::shelf::{self, Nodes, Plan, Shelf};
+use super::backlog::Backlog;
+use super::ended::Ended;
+use super::port::{Begin, BeginTargets, Message, NoEnd, Sender, World};
+use super::replays;
+use super::shelf::{Nodes, Plan, Shelf};
 use crate::clock;
 use crate::delivery::ObjectRef;
-use crate::journal::Summary;
+use crate::journal::Takers;
 use crate::spool::{Spool, Stored, Told};
 
 /// How many messages may wait for the desk. Senders that must not wait (ingests) send few and small ones.
@@ -28,131 +31,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How often it looks after what is not urgent: backlogs, chapters, ends.
 const ROUND_EVERY: Duration = Duration::from_millis(500);
 
-/// The most objects that are looked at for a target's backlog in one round.
-const BACKLOG_LOOKS_MAX: usize = 4096;
-
-/// Something that the desk must know.
-#[derive(Debug)]
-pub enum Message {
-    /// What became of an object that was handed to the disk.
-    Spool(Told),
-    /// A target has acknowledged an object.
-    Acked(TargetId, Arc<ObjectRef>),
-    /// A target is there from now on, or its node is another one or has another weight.
-    Target {
-        /// The target.
-        target: TargetId,
-        /// The node over it. Whether it is up is told by [`Message::NodeUp`].
-        node: Node,
-        /// It gets no segment that starts before; zero for everything that is still on the disk.
-        since: MediaTime,
-    },
-    /// A target gets no new objects any more; viewers are led away from its node.
-    Drain(TargetId),
-    /// A target is gone.
-    Removed(TargetId),
-    /// Whether the origin can write to, and read from, a target's node.
-    NodeUp(TargetId, bool),
-    /// What read-backs through a target's node found.
-    NodeProbe(TargetId, NodeProbe),
-    /// A channel's feed began or ended.
-    Phase {
-        /// The channel.
-        channel: ChannelId,
-        /// Where it stands now.
-        phase: Phase,
-    },
-    /// A feed's clock was tied to the world's.
-    Anchored {
-        /// The channel.
-        channel: ChannelId,
-        /// Which feed: `primary` or `backup`.
-        feed: String,
-        /// The tie.
-        anchor: Anchor,
-    },
-    /// The channel ends; answers with its recording.
-    End(ChannelId, oneshot::Sender<Result<RecordingId, NoEnd>>),
-    /// A recording was deleted.
-    Forgotten(ChannelId, RecordingId),
-    /// Answers once everything before it has been handled and published.
-    Settled(oneshot::Sender<()>),
-}
-
-/// Why a channel can't be ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoEnd {
-    /// There is nothing to end.
-    #[error("the channel is unknown, or records nothing at the moment: GET /v1/channels lists the channels")]
-    Nothing,
-    /// What follows would begin another recording at once.
-    #[error("an encoder still sends: stop it first, then end the channel")]
-    Live,
-}
-
-/// Where messages for the desk go.
-pub type Sender = mpsc::Sender<Message>;
-
-/// What the desk does to the world. Nothing here may wait.
-pub trait World: Send + 'static {
-    /// Queues an object for a target; gives one that had to leave the queue for it.
-    fn enqueue(
-        &self,
-        target: &TargetId,
-        object: Arc<ObjectRef>,
-        body: Option<Bytes>,
-    ) -> Option<Arc<ObjectRef>>;
-    /// How many more objects of its backlog a target's queue takes.
-    fn room(&self, target: &TargetId) -> usize;
-    /// Tells the edges a channel's new state.
-    fn state(&self, state: ChannelState);
-    /// Tells the edges which recordings there are.
-    fn replays(&self, list: ReplayList);
-    /// Hands a chapter to the edges; false where it must be offered again later.
-    fn chapter(&self, number: usize, chapter: ChannelState) -> bool;
-    /// How often an edge was found to have lost what it was told.
-    fn forgot(&self) -> u64;
-    /// The highest revision of a channel's state that an edge kept instead of what it was told; 0 where it never did.
-    fn state_kept(&self, channel: &ChannelId) -> u64;
-    /// The same for the list of its recordings.
-    fn replays_kept(&self, channel: &ChannelId) -> u64;
-    /// Keeps the summary of a recording that has ended.
-    fn keep(&self, channel: &ChannelId, summary: Summary);
-}
-
-/// A channel as the desk begins with it.
-#[derive(Debug)]
-pub struct Begin {
-    /// What stays the same.
-    pub plan: Plan,
-    /// The recording that an earlier run left open.
-    pub open: Option<Reel>,
-    /// Recordings that have ended and that some target lacks something of.
-    pub owed: Vec<(Reel, Summary)>,
-    /// All that have ended.
-    pub summaries: Vec<Summary>,
-}
-
-/// The targets as the desk begins with them.
-#[derive(Debug, Default)]
-pub struct BeginTargets {
-    /// The node over each.
-    pub nodes: BTreeMap<TargetId, Node>,
-    /// Those that get what is made.
-    pub active: BTreeSet<TargetId>,
-    /// Those that get no segment that starts before.
-    pub since: BTreeMap<TargetId, MediaTime>,
-}
-
 /// The channels, and where what follows from them goes.
 pub struct Desk<W> {
     channels: BTreeMap<ChannelId, Channel>,
     nodes: Nodes,
-    /// Targets that get what is made.
-    active: BTreeSet<TargetId>,
-    /// Targets that don't get what is older.
-    since: BTreeMap<TargetId, MediaTime>,
-    cursors: BTreeMap<(TargetId, ChannelId, RecordingId), u32>,
+    takers: Takers,
+    backlog: Backlog,
     forgot: u64,
     receiver: mpsc::Receiver<Message>,
     spool: Spool,
@@ -166,8 +50,7 @@ struct Channel {
     current: Option<Shelf>,
     /// When the last object came, or the desk began.
     active_at: UtcMs,
-    owed: Vec<(Reel, Summary)>,
-    summaries: BTreeMap<RecordingId, Summary>,
+    ended: Ended,
     /// The edges don't know the list of recordings as it is.
     list_changed: bool,
     /// How each feed's clock is tied to the world's: a recording begins with it.
@@ -189,13 +72,12 @@ impl<W: World> Desk<W> {
         world: W,
     ) -> Desk<W> {
         let now = clock::steady();
-        let BeginTargets { nodes, active, since } = targets;
+        let BeginTargets { nodes, takers } = targets;
         let mut desk = Desk {
             channels: BTreeMap::new(),
             nodes,
-            active,
-            since,
-            cursors: BTreeMap::new(),
+            takers,
+            backlog: Backlog::default(),
             forgot: 0,
             receiver,
             spool,
@@ -208,22 +90,10 @@ impl<W: World> Desk<W> {
             let shelf = |reel| Shelf::new(plan.clone(), reel, &desk.nodes, now, &mut notes);
             let current = begin.open.map(shelf);
             desk.note_all(&id, current.as_ref().map(|shelf| shelf.recording().clone()), notes);
-            let summaries = begin.summaries.into_iter().map(|summary| (summary.recording.clone(), summary));
-            let (phase, summaries) = (Phase::Waiting, summaries.collect());
-            let (owed, list_changed) = (begin.owed, true);
-            desk.channels.insert(
-                id,
-                Channel {
-                    plan,
-                    phase,
-                    current,
-                    active_at: now,
-                    owed,
-                    summaries,
-                    list_changed,
-                    anchors: BTreeMap::new(),
-                },
-            );
+            let ended = Ended::new(begin.ended);
+            let (phase, anchors, list_changed) = (Phase::Waiting, BTreeMap::new(), true);
+            let channel = Channel { plan, phase, current, active_at: now, ended, list_changed, anchors };
+            desk.channels.insert(id, channel);
         }
         desk
     }
@@ -274,10 +144,13 @@ impl<W: World> Desk<W> {
                 self.end(id);
             }
         }
-        for target in self.active.clone() {
-            self.refill(&target);
+        for (target, since) in &self.takers {
+            let reels = self.channels.values().flat_map(Channel::reels);
+            self.backlog.refill(target, *since, reels, &self.spool, &self.world);
         }
-        self.finish_owed();
+        for (id, channel) in &mut self.channels {
+            channel.settle(id, &self.takers, &self.backlog, &self.world);
+        }
         self.tell_replays(now);
     }
 
@@ -297,8 +170,9 @@ impl<W: World> Desk<W> {
             Message::Acked(target, object) => self.acked(&target, &object, now),
             Message::Target { target, node, since } => self.target(target, node, since),
             Message::Drain(target) => {
-                self.active.remove(&target);
+                self.takers.remove(&target);
                 self.set_node(&target, |node| node.weight = 0);
+                self.channels.values_mut().for_each(|channel| channel.ended.targets_changed());
             }
             Message::Removed(target) => self.removed(&target),
             Message::NodeUp(target, up) => self.set_node(&target, |node| node.up = up),
@@ -326,12 +200,23 @@ impl<W: World> Desk<W> {
                 let _ = answer.send(ended);
             }
             Message::Forgotten(channel, recording) => {
+                self.backlog.forget_recording(&channel, &recording);
                 if let Some(channel) = self.channels.get_mut(&channel) {
-                    channel.summaries.remove(&recording);
-                    channel.owed.retain(|(reel, _)| reel.head().recording != recording);
+                    channel.ended.forget(&recording);
                     channel.list_changed = true;
                 }
-                self.cursors.retain(|(_, _, of), _| *of != recording);
+            }
+            Message::Evicted(channel, recording) => {
+                let Some(channel) = self.channels.get_mut(&channel) else { return };
+                channel.ended.evicted(&recording);
+                let current = channel.current.as_mut().filter(|shelf| *shelf.recording() == recording);
+                // It always fits.
+                let _ = current.map(|shelf| shelf.reel.apply(Record::Evicted));
+            }
+            Message::Reopened(reel) => {
+                if let Some(channel) = self.channels.get_mut(&reel.head().channel) {
+                    channel.ended.take(*reel);
+                }
             }
             Message::Settled(answer) => {
                 self.look();
@@ -349,12 +234,10 @@ impl<W: World> Desk<W> {
             return;
         }
         if let Some(shelf) = channel.current.take() {
-            let targets: Vec<TargetId> = self.active.iter().cloned().collect();
-            if let Some(summary) = shelf.summary(&targets)
-                && !shelf.reel.complete_at(&targets)
-            {
-                channel.owed.push((shelf.reel, summary));
+            if let Some(summary) = shelf.summary(&self.takers) {
+                channel.ended.learn(summary);
             }
+            channel.ended.take(shelf.reel);
         }
         let mut shelf =
             Shelf::new(channel.plan.clone(), Reel::new(head.clone()), &self.nodes, now, &mut Vec::new());
@@ -383,15 +266,10 @@ impl<W: World> Desk<W> {
             }
         };
         let bytes = Some(stored.made.object.bytes).filter(|bytes| !bytes.is_empty());
-        for target in &self.active {
-            let key = (target.clone(), id.clone(), object.recording.clone());
-            // From the recording's begin on: a target that was just added may lack all that came before this object.
-            let cursor = self.cursors.entry(key).or_insert(0);
-            if *cursor == object.n {
-                *cursor += 1;
-            }
+        for target in self.takers.keys() {
+            self.backlog.offered(target, &object);
             if let Some(dropped) = self.world.enqueue(target, object.clone(), bytes.clone()) {
-                step_back(&mut self.cursors, target, &dropped);
+                self.backlog.step_back(target, &dropped);
             }
         }
     }
@@ -399,14 +277,15 @@ impl<W: World> Desk<W> {
     fn acked(&mut self, target: &TargetId, object: &ObjectRef, now: UtcMs) {
         let Some(channel) = self.channels.get_mut(&object.channel) else { return };
         let record = match &mut channel.current {
-            Some(shelf) if *shelf.recording() == object.recording => shelf.acked(target, object.n, now),
-            _ => {
-                let owed =
-                    channel.owed.iter_mut().find(|(reel, _)| reel.head().recording == object.recording);
-                let Some((reel, _)) = owed else { return };
-                let record = Record::Ack { n: object.n, target: target.clone() };
-                reel.apply(record.clone()).map(|()| record)
+            Some(shelf) if *shelf.recording() == object.recording => {
+                channel.ended.targets_changed();
+                shelf.acked(target, object.n, now)
             }
+            _ => match channel.ended.acked(&object.recording, object.n, target) {
+                Some(record) => record,
+                // It is sent again when its journal is read the next time.
+                None => return,
+            },
         };
         match record {
             // Before anybody is told that the object is there.
@@ -425,19 +304,29 @@ impl<W: World> Desk<W> {
         for shelf in self.channels.values_mut().filter_map(|channel| channel.current.as_mut()) {
             shelf.set_node(&target, Some(node.clone()));
         }
-        self.since.insert(target.clone(), since);
-        self.active.insert(target);
+        if self.takers.insert(target.clone(), since) != Some(since) {
+            self.backlog.forget_target(&target);
+        }
+        self.channels.values_mut().for_each(|channel| channel.ended.targets_changed());
     }
 
     fn removed(&mut self, target: &TargetId) {
-        self.active.remove(target);
+        self.takers.remove(target);
         self.nodes.remove(target);
-        self.since.remove(target);
-        self.cursors.retain(|(of, _, _), _| of != target);
+        self.backlog.forget_target(target);
         for (id, channel) in &mut self.channels {
             if let Some(shelf) = &mut channel.current {
                 let record = shelf.removed(target);
                 note(&self.spool, id, shelf.recording(), record);
+            }
+            let current = channel.current.as_ref().map(Shelf::recording);
+            for (recording, changed) in channel.ended.removed(target) {
+                if Some(&recording) != current {
+                    note(&self.spool, id, &recording, Record::Removed { target: target.clone() });
+                }
+                if let Some(summary) = changed {
+                    self.world.keep(id, summary);
+                }
             }
             channel.list_changed = true;
         }
@@ -453,7 +342,6 @@ impl<W: World> Desk<W> {
     }
 
     fn end(&mut self, id: &ChannelId) -> Option<RecordingId> {
-        let targets: Vec<TargetId> = self.active.iter().cloned().collect();
         let channel = self.channels.get_mut(id).filter(|channel| channel.is_open())?;
         let shelf = channel.current.as_mut()?;
         let now = clock::now();
@@ -462,64 +350,13 @@ impl<W: World> Desk<W> {
             tracing::error!(channel = %id, %error, "the recording's end can't be written: it ends at the next start");
         }
         let recording = shelf.recording().clone();
-        if let Some(summary) = shelf.summary(&targets) {
+        if let Some(summary) = shelf.summary(&self.takers) {
             self.world.keep(id, summary.clone());
-            channel.summaries.insert(recording.clone(), summary);
+            channel.ended.learn(summary);
         }
         channel.list_changed = true;
         tracing::info!(channel = %id, %recording, "the recording has ended");
         Some(recording)
-    }
-
-    /// Gives a target's queue more of what the target lacks, oldest first.
-    fn refill(&mut self, target: &TargetId) {
-        let (mut room, mut looks) = (self.world.room(target), BACKLOG_LOOKS_MAX);
-        let since = self.since.get(target).copied().unwrap_or_default();
-        for (id, channel) in &self.channels {
-            let owed = channel.owed.iter().map(|(reel, _)| reel);
-            let current = channel.current.as_ref().map(|shelf| &shelf.reel);
-            for reel in owed.chain(current).filter(|reel| !reel.evicted()) {
-                let key = (target.clone(), id.clone(), reel.head().recording.clone());
-                let cursor = self.cursors.entry(key).or_insert(0);
-                let bit = reel.known_bit(target);
-                while room > 0 && looks > 0 {
-                    let Some(object) = reel.objects().get(*cursor as usize) else { break };
-                    let n = *cursor;
-                    *cursor += 1;
-                    looks -= 1;
-                    let old = reel.segment(n).is_some_and(|segment| segment.start < since);
-                    if old || bit.is_some_and(|bit| (object.on >> bit) & 1 == 1) {
-                        continue;
-                    }
-                    let Some(object) = shelf::object(reel, n, self.spool.path(&reel.name(object))) else {
-                        continue;
-                    };
-                    room -= 1;
-                    // A full queue would have had no room.
-                    self.world.enqueue(target, object, None);
-                }
-            }
-        }
-    }
-
-    /// Lets go of recordings that have ended and that every target has.
-    fn finish_owed(&mut self) {
-        let targets: Vec<TargetId> = self.active.iter().cloned().collect();
-        for (id, channel) in &mut self.channels {
-            let done = |reel: &Reel| reel.complete_at(&targets);
-            let current =
-                channel.current.as_ref().filter(|shelf| shelf.reel.ended().is_some() && done(&shelf.reel));
-            let finished = current.and_then(|shelf| shelf.summary(&targets));
-            let owed = channel.owed.iter().filter(|(reel, _)| done(reel));
-            let owed = owed.filter_map(|(reel, old)| Summary::of(reel, old.first_msn, &targets));
-            for summary in owed.chain(finished).collect::<Vec<_>>() {
-                if channel.summaries.get(&summary.recording) != Some(&summary) {
-                    self.world.keep(id, summary.clone());
-                    channel.summaries.insert(summary.recording.clone(), summary);
-                }
-            }
-            channel.owed.retain(|(reel, _)| !done(reel));
-        }
     }
 
     fn tell_replays(&mut self, now: UtcMs) {
@@ -546,11 +383,7 @@ impl<W: World> Desk<W> {
             if !std::mem::take(&mut channel.list_changed) && !old {
                 continue;
             }
-            let mut replays: Vec<Replay> =
-                channel.summaries.values().map(|one| replay(&channel.plan, one)).collect();
-            let open = channel.current.as_ref().filter(|shelf| shelf.reel.ended().is_none());
-            replays.extend(open.and_then(open_replay));
-            replays.drain(..replays.len().saturating_sub(REPLAYS_MAX));
+            let replays = replays::list(&channel.plan, channel.ended.summaries(), channel.current.as_ref());
             self.replays_revision = clock::steady().0.max(self.replays_revision.saturating_add(1));
             let (origin, revision) = (channel.plan.origin.clone(), self.replays_revision);
             self.world.replays(ReplayList { channel: id.clone(), origin, revision, replays });
@@ -568,51 +401,32 @@ impl Channel {
     fn is_open(&self) -> bool {
         self.current.as_ref().is_some_and(|shelf| shelf.reel.ended().is_none())
     }
+
+    /// The journals at hand, oldest first.
+    fn reels(&self) -> impl Iterator<Item = &Reel> {
+        self.ended.reels().chain(self.current.as_ref().map(|shelf| &shelf.reel))
+    }
+
+    /// Looks what has come to targets of recordings that have ended, and asks for those that are to be sent.
+    fn settle(&mut self, id: &ChannelId, takers: &Takers, backlog: &Backlog, world: &impl World) {
+        let current = self.current.as_ref().map(|shelf| &shelf.reel);
+        let ended = current.filter(|reel| reel.ended().is_some());
+        for summary in self.ended.settle(ended, takers) {
+            world.keep(id, summary);
+        }
+        let current = current.map(|reel| &reel.head().recording);
+        for recording in self.ended.wanted(id, current, takers, backlog) {
+            world.reopen(id, recording);
+        }
+    }
 }
 
 fn anchored(feed: &str, anchor: Anchor) -> Record {
     Record::Anchor { feed: feed.into(), feed_ms: anchor.feed_ms, utc: anchor.utc }
 }
 
-/// What left a queue is looked for again from there on.
-fn step_back(
-    cursors: &mut BTreeMap<(TargetId, ChannelId, RecordingId), u32>,
-    target: &TargetId,
-    object: &ObjectRef,
-) {
-    let key = (target.clone(), object.channel.clone(), object.recording.clone());
-    if let Some(cursor) = cursors.get_mut(&key) {
-        *cursor = (*cursor).min(object.n);
-    }
-}
-
 fn note(spool: &Spool, channel: &ChannelId, recording: &RecordingId, record: Record) {
     if let Err(error) = spool.note(channel, recording, record) {
         tracing::warn!(%channel, %error, "a line of the journal is lost: after a restart, work may be done twice");
     }
-}
-
-fn replay(plan: &Plan, summary: &Summary) -> Replay {
-    let segments = summary.segments as usize;
-    Replay {
-        recording: summary.recording.clone(),
-        title: plan.title.clone(),
-        start: summary.start,
-        duration: summary.end - summary.start,
-        chapters: u32::try_from(segments.div_ceil(railbird_core::recording::CHAPTER_SEGMENTS))
-            .unwrap_or(u32::MAX),
-        ended: true,
-    }
-}
-
-fn open_replay(shelf: &Shelf) -> Option<Replay> {
-    let (start, end) = (shelf.reel.start()?, shelf.reel.end()?);
-    Some(Replay {
-        recording: shelf.recording().clone(),
-        title: shelf.plan().title.clone(),
-        start,
-        duration: end - start,
-        chapters: u32::try_from(shelf.chapters()).unwrap_or(u32::MAX),
-        ended: false,
-    })
 }

@@ -4,10 +4,15 @@
 //! their acknowledgements come back. One task owns every channel's book and reel; nothing here waits for anything
 //! downstream.
 
+mod backlog;
 mod desk;
+mod ended;
 mod made;
+mod port;
+mod replays;
 pub mod shelf;
 
-pub use desk::{Begin, BeginTargets, Desk, Message, NoEnd, Sender, World, channel};
+pub use desk::{Desk, channel};
 pub use made::Made;
+pub use port::{Begin, BeginTargets, Message, NoEnd, Sender, World};
 pub use shelf::Plan;

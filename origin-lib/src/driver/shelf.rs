@@ -14,7 +14,7 @@ use railbird_core::state::{ChannelState, Node, Phase};
 use railbird_core::time::{MediaSpan, UtcMs};
 
 use crate::delivery::{self, ObjectRef};
-use crate::journal::Summary;
+use crate::journal::{Summary, Takers};
 use crate::spool::{Cut, Stored};
 
 /// What stays the same for a channel's life.
@@ -223,8 +223,8 @@ impl Shelf {
     }
 
     /// The recording in short, once it has ended.
-    pub fn summary(&self, targets: &[TargetId]) -> Option<Summary> {
-        Summary::of(&self.reel, self.book.first_msn()?, targets)
+    pub fn summary(&self, takers: &Takers) -> Option<Summary> {
+        Summary::of(&self.reel, self.book.first_msn()?, takers)
     }
 
     /// What stays the same for the channel's life.

@@ -5,7 +5,8 @@ use std::path::Path;
 use railbird_core::id::{ChannelId, OriginId};
 use railbird_core::publish::{Book, Channel};
 use railbird_core::recording::{Head, Record, Reel};
-use railbird_core::time::UtcMs;
+use railbird_core::state::NODES_MAX;
+use railbird_core::time::{MediaTime, UtcMs};
 
 use super::{Journal, Open, Summary, path, read, recordings};
 
@@ -95,8 +96,9 @@ fn end(
             }
         }
     }
-    let targets: Vec<_> = (0..32).filter_map(|bit| reel.target(bit)).cloned().collect();
-    let summary = Summary::of(&reel, book.first_msn()?, &targets)?;
+    let targets = (0..NODES_MAX).filter_map(|bit| reel.target(bit));
+    let takers = targets.map(|target| (target.clone(), MediaTime(0))).collect();
+    let summary = Summary::of(&reel, book.first_msn()?, &takers)?;
     if let Err(error) = summary.write(data_dir, channel) {
         tracing::error!(%channel, %error, "a recording's summary can't be written");
     }

@@ -19,7 +19,7 @@ use railbird_core::recording::{Record, Reel};
 
 pub use history::History;
 pub(crate) use open::{Open, sync_dir};
-pub use summary::Summary;
+pub use summary::{Summary, Takers};
 
 use crate::lines;
 

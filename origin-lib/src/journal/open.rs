@@ -1,7 +1,7 @@
 //! A journal that is being written.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use railbird_core::id::RecordingId;
@@ -58,6 +58,20 @@ impl Open {
         file.set_len(len)?;
         file.seek(SeekFrom::Start(len))?;
         Ok(Open { path, file, len, synced: false })
+    }
+
+    /// Goes on with a journal that nobody else writes, whatever its length; the torn end of a line is cut off. A journal is
+    /// not read for it, long as it may be.
+    pub(crate) fn reopen(path: PathBuf) -> io::Result<Open> {
+        let mut file = OpenOptions::new().read(true).write(true).open(&path)?;
+        let mut len = file.metadata()?.len();
+        let mut end = Vec::new();
+        file.seek(SeekFrom::Start(len.saturating_sub(super::LINE_LEN_MAX)))?;
+        file.read_to_end(&mut end)?;
+        let whole = end.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        len = len.saturating_sub((end.len() - whole) as u64);
+        drop(file);
+        Open::resume(path, len)
     }
 
     /// Appends these records, all or none.

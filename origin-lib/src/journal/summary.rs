@@ -1,8 +1,10 @@
 //! What lists need to know of a recording that has ended, without its journal.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use railbird_core::id::{ChannelId, RecordingId, TargetId};
 use railbird_core::recording::Reel;
@@ -11,6 +13,9 @@ use serde::{Deserialize, Serialize};
 
 /// The longest summary that is read, in bytes.
 const LEN_MAX: u64 = 64 << 10;
+
+/// The targets that get what is made, each with the media time before which it gets nothing.
+pub type Takers = BTreeMap<TargetId, MediaTime>;
 
 /// A recording that has ended, in short.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +32,7 @@ pub struct Summary {
     pub segments: u32,
     /// How many bytes its objects have.
     pub bytes: u64,
-    /// Which targets have everything that was recorded.
+    /// Which targets have everything that was recorded and that they shall have.
     pub complete_at: Vec<TargetId>,
     /// Its objects' files were deleted from the local disk.
     pub evicted: bool,
@@ -38,9 +43,9 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Of a recording that has ended and has a segment. `targets` are those there are.
-    pub fn of(reel: &Reel, first_msn: u64, targets: &[TargetId]) -> Option<Summary> {
-        let complete = |target: &&TargetId| reel.complete_at(std::slice::from_ref(*target));
+    /// Of a recording that has ended and has a segment. `takers` are the targets that get what is made.
+    pub fn of(reel: &Reel, first_msn: u64, takers: &Takers) -> Option<Summary> {
+        let complete = takers.iter().filter(|(target, since)| reel.complete_at(target, **since));
         Some(Summary {
             recording: reel.head().recording.clone(),
             start: reel.start()?,
@@ -48,11 +53,24 @@ impl Summary {
             ended: reel.ended()?,
             segments: u32::try_from(reel.order().len()).unwrap_or(u32::MAX),
             bytes: reel.objects().iter().map(|object| object.len).sum(),
-            complete_at: targets.iter().filter(complete).cloned().collect(),
+            complete_at: complete.map(|(target, _)| target.clone()).collect(),
             evicted: reel.evicted(),
             first_msn,
             next_msn: reel.next_msn(),
         })
+    }
+
+    /// Whether a target still lacks something of it that it shall have.
+    pub fn lacks(&self, target: &TargetId, since: MediaTime) -> bool {
+        since < self.end && !self.complete_at.contains(target)
+    }
+
+    /// Whether nobody lacks anything of it, and at least one target has all of it: the disk is not needed.
+    pub fn is_safe(&self, takers: &Takers) -> bool {
+        let whole = |(target, since): (&TargetId, &MediaTime)| {
+            *since <= self.start && self.complete_at.contains(target)
+        };
+        takers.iter().all(|(target, since)| !self.lacks(target, *since)) && takers.iter().any(whole)
     }
 
     /// Where it is kept.
@@ -72,7 +90,9 @@ impl Summary {
     /// Writes it in place of the one before.
     pub fn write(&self, data_dir: &Path, channel: &ChannelId) -> io::Result<()> {
         let path = Summary::path(data_dir, channel, &self.recording);
-        let part = path.with_extension("part");
+        // More than one may write at a time.
+        static PART: AtomicU64 = AtomicU64::new(0);
+        let part = path.with_extension(format!("part-{}", PART.fetch_add(1, Ordering::Relaxed)));
         let mut file = File::create(&part)?;
         file.write_all(&serde_json::to_vec(self)?)?;
         file.sync_data()?;

@@ -1,7 +1,8 @@
 use super::*;
 use railbird_core::hash::Hash;
+use railbird_core::id::TargetId;
 use railbird_core::recording::Head;
-use railbird_core::time::{MediaSpan, UtcMs};
+use railbird_core::time::{MediaSpan, MediaTime, UtcMs};
 use std::io::Write;
 
 const NOW: UtcMs = UtcMs(1_795_171_920_000);
@@ -89,13 +90,52 @@ fn a_summary_is_read_back_and_a_bad_one_counts_as_missing() {
     let dir = tempfile::tempdir().unwrap();
     let path = written(dir.path(), 2);
     let mut reel = read(&path).unwrap().reel;
-    assert_eq!(Summary::of(&reel, 7, &[]), None, "it has not ended");
+    assert_eq!(Summary::of(&reel, 7, &Takers::new()), None, "it has not ended");
     reel.apply(Record::End { at: NOW, next_msn: 9 }).unwrap();
-    let summary = Summary::of(&reel, 7, &["a".parse().unwrap()]).unwrap();
+    let takers = Takers::from([("a".parse().unwrap(), MediaTime(0))]);
+    let summary = Summary::of(&reel, 7, &takers).unwrap();
     assert_eq!((summary.segments, summary.bytes, summary.complete_at.len()), (2, 10, 0));
     let channel = head().channel;
     summary.write(dir.path(), &channel).unwrap();
     assert_eq!(Summary::read(dir.path(), &channel, &summary.recording), Some(summary.clone()));
     fs::write(Summary::path(dir.path(), &channel, &summary.recording), b"{").unwrap();
     assert_eq!(Summary::read(dir.path(), &channel, &summary.recording), None);
+}
+
+#[test]
+fn a_recording_is_safe_once_nobody_lacks_it_and_somebody_has_all_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut reel = read(&written(dir.path(), 2)).unwrap().reel;
+    reel.apply(Record::End { at: NOW, next_msn: 9 }).unwrap();
+    let [a, new]: [TargetId; 2] = ["a", "new"].map(|id| id.parse().unwrap());
+    let later = reel.end().unwrap();
+    let all = Takers::from([(a.clone(), MediaTime(0))]);
+    let only_new = Takers::from([(new.clone(), later)]);
+    let both: Takers = all.clone().into_iter().chain(only_new.clone()).collect();
+    let summary = Summary::of(&reel, 7, &both).unwrap();
+    assert!(summary.lacks(&a, MediaTime(0)) && !summary.lacks(&new, later));
+    assert!(!summary.is_safe(&both) && !summary.is_safe(&only_new), "nobody has it");
+    for n in 0..u32::try_from(reel.objects().len()).unwrap() {
+        reel.apply(Record::Ack { n, target: a.clone() }).unwrap();
+    }
+    let summary = Summary::of(&reel, 7, &both).unwrap();
+    assert!(summary.is_safe(&both) && summary.is_safe(&all));
+    assert!(!summary.is_safe(&only_new), "who gets only what is new has not got this");
+    assert!(!summary.is_safe(&Takers::new()));
+}
+
+#[test]
+fn a_journal_is_gone_on_with_where_its_whole_lines_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = written(dir.path(), 2);
+    let whole = read(&path).unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    bytes.extend_from_slice(b"{\"is\":\"ack\"");
+    fs::write(&path, bytes).unwrap();
+    let mut open = Open::reopen(path.clone()).unwrap();
+    open.append(&[Record::Evicted]).unwrap();
+    let journal = read(&path).unwrap();
+    assert!(journal.reel.evicted() && !journal.damaged);
+    assert_eq!(journal.reel.objects(), whole.reel.objects());
+    assert_eq!(Open::reopen(path.with_extension("gone")).unwrap_err().kind(), std::io::ErrorKind::NotFound);
 }

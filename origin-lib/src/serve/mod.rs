@@ -15,13 +15,12 @@ use axum::Router;
 use railbird_core::id::{ChannelId, RecordingId, RenditionId, TargetId};
 use railbird_core::keys::MasterSecret;
 use railbird_core::state::{ChannelBrief, EventState};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::api::crew::Crew;
 use crate::api::{self, Api, Channels, Health};
 use crate::config::Config;
-use crate::delivery::{self, Ack};
 use crate::driver::{self, Desk, Message, Sender};
 use crate::edge_host::{self, EdgeHost, EdgeHostConfig};
 use crate::edge_push::{self, EdgePush};
@@ -30,7 +29,7 @@ use crate::ingest::anchor::Pair;
 use crate::ingest::{self, Listener, Registry};
 use crate::push::{self as pushed, Pushes};
 use crate::score::Scores;
-use crate::spool::keeper::{Bounds, Keeper};
+use crate::spool::keeper::{Bounds, Gone, Keeper};
 use crate::spool::{self, Spool};
 use crate::store;
 use crate::targets::{self, Targets, Tools};
@@ -132,20 +131,24 @@ pub async fn start(
     let (desk, messages) = driver::channel();
     let beside = config.path.parent().filter(|_| config.path.is_file()).unwrap_or(&config.data_dir);
     let begin = targets::Begin::read(&config.data_dir, beside, &config.targets).context("targets.json")?;
-    let past = Past::read(&config, &rendition, &begin.ids());
+    let past = Past::read(&config, &rendition);
     let spool = start_spool(&config, past.lines, desk.clone())?;
     let evidence = Evidence::keeping(&config.data_dir.join("evidence"), config.evidence.keep_days);
     let evidence = evidence.with_context(|| describe(&config.data_dir))?;
     metrics.register(|registry| evidence.register(registry));
     let targets_of_desk = begin.for_desk();
-    let (acks, acked) = mpsc::channel(delivery::ACKS_MAX);
     let evidence_of_pushes = evidence.clone();
-    let tools =
-        Tools { client: client.clone(), metrics: metrics.clone(), evidence, desk: desk.clone(), acks };
+    let tools = Tools { client: client.clone(), metrics: metrics.clone(), evidence, desk: desk.clone() };
     let targets = Targets::start(&config.data_dir, begin, tools)?;
-    tasks.spawn(forward_acks(acked, desk.clone()));
     let library = Library::start(&config, past.ended, targets.clone(), push.clone(), &mut tasks);
-    let world = Edges { targets: targets.clone(), push: push.clone(), channels: channels.clone(), library };
+    let world = Edges {
+        targets: targets.clone(),
+        push: push.clone(),
+        channels: channels.clone(),
+        library,
+        spool: spool.clone(),
+        desk: desk.clone(),
+    };
     tasks.spawn(Desk::new(past.begins, targets_of_desk, messages, spool.clone(), world).run());
     let keeper = start_keeper(&config, &spool, &targets, desk.clone());
 
@@ -318,14 +321,6 @@ fn event_state(config: &Config) -> EventState {
     }
 }
 
-async fn forward_acks(mut acked: mpsc::Receiver<Ack>, desk: Sender) {
-    while let Some(ack) = acked.recv().await {
-        if desk.send(Message::Acked(ack.target, ack.object)).await.is_err() {
-            return;
-        }
-    }
-}
-
 fn start_spool(
     config: &Config,
     lines: BTreeMap<ChannelId, spool::Line>,
@@ -344,10 +339,16 @@ fn start_keeper(config: &Config, spool: &Spool, targets: &Targets, desk: Sender)
         reserve_bytes: config.spool.reserve_bytes,
     };
     let targets = targets.clone();
-    let forgotten = move |channel: &ChannelId, recording: &RecordingId| {
-        drop(desk.blocking_send(Message::Forgotten(channel.clone(), recording.clone())));
+    let gone = move |channel: &ChannelId, recording: &RecordingId, how| {
+        let (channel, recording) = (channel.clone(), recording.clone());
+        let message = match how {
+            Gone::Forgotten => Message::Forgotten(channel, recording),
+            Gone::Evicted => Message::Evicted(channel, recording),
+        };
+        // A desk that is gone needs to know nothing.
+        drop(desk.blocking_send(message));
     };
-    Keeper::start(channels, bounds, spool.clone(), move || targets.active(), forgotten)
+    Keeper::start(channels, bounds, spool.clone(), move || targets.takers(), gone)
 }
 
 fn describe(dir: &Path) -> String {

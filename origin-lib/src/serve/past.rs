@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use railbird_core::id::{ChannelId, RecordingId, RenditionId, TargetId};
+use railbird_core::id::{ChannelId, RecordingId, RenditionId};
 use railbird_core::media::Role;
 use railbird_core::programme::Resume;
 use railbird_core::recording::Head;
 
 use crate::config::{Channel, Config};
 use crate::driver::{Begin, Plan};
-use crate::journal::{self, History, Summary};
+use crate::journal::{History, Summary};
 use crate::{clock, spool};
 
 /// What an earlier run left.
@@ -27,16 +27,16 @@ pub(super) struct Past {
 }
 
 impl Past {
-    /// Reads it. `targets` are those that there are.
-    pub(super) fn read(config: &Config, rendition: &RenditionId, targets: &[TargetId]) -> Past {
+    /// Reads it.
+    pub(super) fn read(config: &Config, rendition: &RenditionId) -> Past {
         let mut past = Past::default();
         for channel in &config.channels {
-            past.channel(config, channel, rendition, targets);
+            past.channel(config, channel, rendition);
         }
         past
     }
 
-    fn channel(&mut self, config: &Config, channel: &Channel, rendition: &RenditionId, targets: &[TargetId]) {
+    fn channel(&mut self, config: &Config, channel: &Channel, rendition: &RenditionId) {
         let id = &channel.id;
         let end_after = config.recording.end_after.unwrap_or_default();
         let end_after_ms = u64::try_from(end_after.as_millis()).unwrap_or(u64::MAX);
@@ -66,14 +66,6 @@ impl Past {
         });
         self.lines.insert(id.clone(), spool::Line { head, found });
 
-        let lacks = |summary: &&Summary| {
-            !summary.evicted && !targets.iter().all(|target| summary.complete_at.contains(target))
-        };
-        let owed = ended.iter().filter(lacks).filter_map(|summary| {
-            let path = journal::path(&config.data_dir, id, &summary.recording);
-            Some((journal::read(&path).ok()?.reel, summary.clone()))
-        });
-        let owed = owed.collect();
         self.ended.extend(ended.iter().map(|summary| (id.clone(), summary.clone())));
         let plan = Plan {
             origin: config.origin.clone(),
@@ -82,6 +74,6 @@ impl Past {
             end_after_ms,
         };
         let open = open.map(|(reel, _)| reel);
-        self.begins.insert(id.clone(), Begin { plan, open, owed, summaries: ended });
+        self.begins.insert(id.clone(), Begin { plan, open, ended });
     }
 }

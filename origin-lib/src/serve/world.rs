@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use railbird_core::id::{ChannelId, TargetId};
+use railbird_core::id::{ChannelId, RecordingId, TargetId};
 use railbird_core::state::{ChannelState, ReplayList};
 
 use super::library::Library;
 use crate::api::Channels;
 use crate::delivery::ObjectRef;
-use crate::driver::World;
+use crate::driver::{Message, Sender, World};
 use crate::edge_push::EdgePush;
-use crate::journal::Summary;
+use crate::journal::{self, Summary};
+use crate::spool::Spool;
 use crate::targets::Targets;
 
 /// Targets, edges and lists.
@@ -20,6 +21,8 @@ pub(super) struct Edges {
     pub(super) push: Arc<EdgePush>,
     pub(super) channels: Channels,
     pub(super) library: Library,
+    pub(super) spool: Spool,
+    pub(super) desk: Sender,
 }
 
 impl World for Edges {
@@ -63,5 +66,21 @@ impl World for Edges {
 
     fn keep(&self, channel: &ChannelId, summary: Summary) {
         self.library.keep(channel, summary);
+    }
+
+    fn reopen(&self, channel: &ChannelId, recording: RecordingId) {
+        let (spool, desk, channel) = (self.spool.clone(), self.desk.clone(), channel.clone());
+        tokio::spawn(async move {
+            spool.settled().await;
+            let path = journal::path(spool.data_dir(), &channel, &recording);
+            match tokio::task::spawn_blocking(move || journal::read(&path)).await {
+                Ok(Ok(journal)) => drop(desk.send(Message::Reopened(Box::new(journal.reel))).await),
+                Ok(Err(error)) => {
+                    tracing::error!(%channel, %error, "no target gets more of this recording before the next start")
+                }
+                // The origin is stopping.
+                Err(_) => {}
+            }
+        });
     }
 }

@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use railbird_core::id::{ChannelId, RecordingId, TargetId};
+use railbird_core::id::{ChannelId, RecordingId};
 use railbird_core::recording::{Kind, Record};
 use railbird_core::time::UtcMs;
 use tokio::sync::watch;
 
 use super::{Disk, Spool};
 use crate::clock;
-use crate::journal::{self, Summary};
+use crate::journal::{self, Summary, Takers};
 
 /// How often the disk is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -30,6 +30,15 @@ pub struct Bounds {
     pub keep_bytes: Option<u64>,
     /// How many bytes shall stay free on the disk.
     pub reserve_bytes: u64,
+}
+
+/// In what way a recording is not on the disk any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// It was deleted: nobody knows it any more.
+    Forgotten,
+    /// Its objects' files were deleted; targets have them.
+    Evicted,
 }
 
 /// Looks after the disk until it is dropped.
@@ -48,21 +57,21 @@ struct Room<F, G> {
     channels: Vec<ChannelId>,
     bounds: Bounds,
     spool: Spool,
-    active: F,
-    forgotten: G,
+    takers: F,
+    gone: G,
 }
 
 impl Keeper {
-    /// `active` names the targets that there are; `forgotten` is told of every recording that was deleted.
+    /// `takers` names the targets that get what is made; `gone` is told of every recording that is not on the disk any more.
     pub fn start(
         channels: Vec<ChannelId>,
         bounds: Bounds,
         spool: Spool,
-        active: impl Fn() -> Vec<TargetId> + Send + Sync + 'static,
-        forgotten: impl Fn(&ChannelId, &RecordingId) + Send + Sync + 'static,
+        takers: impl Fn() -> Takers + Send + Sync + 'static,
+        gone: impl Fn(&ChannelId, &RecordingId, Gone) + Send + Sync + 'static,
     ) -> Keeper {
-        let room =
-            Arc::new(Room { data_dir: spool.data_dir.clone(), channels, bounds, spool, active, forgotten });
+        let data_dir = spool.data_dir.clone();
+        let room = Arc::new(Room { data_dir, channels, bounds, spool, takers, gone });
         let task = tokio::spawn(async move {
             let mut ticks = tokio::time::interval(LOOK_EVERY);
             ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -77,7 +86,7 @@ impl Keeper {
     }
 }
 
-impl<F: Fn() -> Vec<TargetId>, G: Fn(&ChannelId, &RecordingId)> Room<F, G> {
+impl<F: Fn() -> Takers, G: Fn(&ChannelId, &RecordingId, Gone)> Room<F, G> {
     fn look(&self, now: UtcMs) {
         let mut ended = self.ended();
         ended.sort_by_key(|(_, summary)| summary.ended);
@@ -114,10 +123,8 @@ impl<F: Fn() -> Vec<TargetId>, G: Fn(&ChannelId, &RecordingId)> Room<F, G> {
     /// Deletes the files of what every target has, oldest first, until the reserve is free. Says so where that is not enough.
     fn make_room(&self, mut ended: Vec<(ChannelId, Summary)>) -> Option<String> {
         let reserve = self.bounds.reserve_bytes;
-        let active = (self.active)();
-        ended.retain(|(_, summary)| {
-            !summary.evicted && active.iter().all(|target| summary.complete_at.contains(target))
-        });
+        let takers = (self.takers)();
+        ended.retain(|(_, summary)| !summary.evicted && summary.is_safe(&takers));
         let mut ended = ended.into_iter();
         loop {
             let free = match free_bytes(&self.data_dir) {
@@ -144,6 +151,7 @@ impl<F: Fn() -> Vec<TargetId>, G: Fn(&ChannelId, &RecordingId)> Room<F, G> {
             if let Err(error) = summary.write(&self.data_dir, &channel) {
                 tracing::error!(%channel, %error, "a recording's summary can't be written");
             }
+            (self.gone)(&channel, &summary.recording, Gone::Evicted);
         }
     }
 
@@ -167,7 +175,7 @@ impl<F: Fn() -> Vec<TargetId>, G: Fn(&ChannelId, &RecordingId)> Room<F, G> {
         ] {
             delete(&path);
         }
-        (self.forgotten)(channel, recording);
+        (self.gone)(channel, recording, Gone::Forgotten);
     }
 
     /// Deletes a recording's segments. Init segments stay: other recordings need the same ones, and they are small.

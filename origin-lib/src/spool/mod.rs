@@ -257,6 +257,11 @@ impl Spool {
         self.disk.subscribe()
     }
 
+    /// Where everything lies.
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
     /// The file of an object.
     pub fn path(&self, name: &str) -> PathBuf {
         journal::objects_dir(&self.data_dir).join(name)

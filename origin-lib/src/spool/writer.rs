@@ -29,7 +29,7 @@ const PARALLEL_MAX: usize = 8;
 const OWED_MAX: usize = 8_192;
 
 /// The most journals of recordings that have ended which are held open.
-const ENDED_OPEN_MAX: usize = 8;
+const ENDED_OPEN_MAX: usize = 64;
 
 pub(super) struct Writer<T> {
     data_dir: PathBuf,
@@ -297,11 +297,15 @@ impl<T: FnMut(Told)> Writer<T> {
         let place = match self.ended.iter().position(|(known, _)| *known == path) {
             Some(place) => place,
             None => {
-                let len = journal::read(&path).map_err(io::Error::other)?.len;
+                let open = match Open::reopen(path.clone()) {
+                    // The recording was deleted meanwhile.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                    open => open?,
+                };
                 if self.ended.len() >= ENDED_OPEN_MAX {
                     self.ended.remove(0);
                 }
-                self.ended.push((path.clone(), Open::resume(path, len)?));
+                self.ended.push((path, open));
                 self.ended.len() - 1
             }
         };

@@ -28,6 +28,11 @@ pub(super) struct Kept {
 }
 
 impl Kept {
+    /// The media time before which a target gets nothing.
+    pub(super) fn since_of(&self, id: &TargetId) -> MediaTime {
+        self.since.get(id).copied().unwrap_or_default()
+    }
+
     pub(super) fn path(data_dir: &Path) -> PathBuf {
         data_dir.join("targets.json")
     }

@@ -24,6 +24,7 @@ use crate::config::{self, Target};
 use crate::delivery::{self, Ack, Delivery, ObjectRef, Outlets};
 use crate::driver::{BeginTargets, Message, Sender};
 use crate::evidence::{Entry, Evidence, Subject, What};
+use crate::journal::Takers;
 use crate::store;
 use crate::telemetry::Metrics;
 use kept::Kept;
@@ -106,8 +107,6 @@ pub struct Tools {
     pub evidence: Evidence,
     /// The desk.
     pub desk: Sender,
-    /// Where acknowledgements go.
-    pub acks: mpsc::Sender<Ack>,
 }
 
 /// The targets there are. Cheap to clone.
@@ -130,7 +129,7 @@ struct Running {
     added: bool,
     delivery: Delivery,
     // Dropped, they abort their tasks.
-    _forward: JoinSet<()>,
+    forward: JoinSet<()>,
 }
 
 /// The targets that an origin begins with: the configuration's, with what was changed at run time.
@@ -167,11 +166,6 @@ impl Begin {
         Ok(Begin { kept, dir: dir.into(), targets })
     }
 
-    /// The targets.
-    pub fn ids(&self) -> Vec<TargetId> {
-        self.targets.iter().map(|(target, _, _)| target.id.clone()).collect()
-    }
-
     /// The same for a desk that begins. No node is up yet.
     pub fn for_desk(&self) -> BeginTargets {
         let node =
@@ -179,8 +173,9 @@ impl Begin {
         let active = self.targets.iter().filter(|(_, standing, _)| *standing == Standing::Active);
         BeginTargets {
             nodes: self.targets.iter().map(node).collect(),
-            active: active.map(|(target, _, _)| target.id.clone()).collect(),
-            since: self.kept.since.clone(),
+            takers: active
+                .map(|(target, _, _)| (target.id.clone(), self.kept.since_of(&target.id)))
+                .collect(),
         }
     }
 }
@@ -306,9 +301,12 @@ impl Targets {
     }
 
     async fn end(&self, id: &TargetId) -> Result<(), Refusal> {
-        self.0.tools.desk.send(Message::Removed(id.clone())).await.map_err(|_| Refusal::Stopping)?;
-        drop(self.0.running().remove(id));
-        Ok(())
+        let running = self.0.running().remove(id);
+        if let Some(mut running) = running {
+            // First: an acknowledgement that came after the removal would count for another target of this name.
+            running.forward.shutdown().await;
+        }
+        self.0.tools.desk.send(Message::Removed(id.clone())).await.map_err(|_| Refusal::Stopping)
     }
 
     /// Takes over a configuration that was read again: its targets that are new are added (with their backlog), those that
@@ -333,7 +331,8 @@ impl Targets {
                         self.0.running().get(&target.id).map_or(Standing::Active, |of| of.standing);
                     if standing == Standing::Active {
                         let (target, node) = (target.id.clone(), node(target, standing));
-                        let message = Message::Target { target, node, since: MediaTime::default() };
+                        let since = self.0.kept().since_of(&target);
+                        let message = Message::Target { target, node, since };
                         self.0.tools.desk.send(message).await.map_err(|_| Refusal::Stopping)?;
                     }
                     done.push(format!("target {}: weight {}", target.id, target.weight));
@@ -411,9 +410,14 @@ impl Targets {
     }
 
     /// Those that get what is made.
-    pub fn active(&self) -> Vec<TargetId> {
-        let running = self.0.running();
-        running.iter().filter(|(_, of)| of.standing == Standing::Active).map(|(id, _)| id.clone()).collect()
+    pub fn takers(&self) -> Takers {
+        let active: Vec<TargetId> = {
+            let running = self.0.running();
+            let active = running.iter().filter(|(_, of)| of.standing == Standing::Active);
+            active.map(|(id, _)| id.clone()).collect()
+        };
+        let kept = self.0.kept();
+        active.into_iter().map(|id| (id.clone(), kept.since_of(&id))).collect()
     }
 
     /// Queues an object; gives one that had to leave the queue for it.
@@ -482,7 +486,7 @@ impl Inner {
     }
 
     fn run(&self, target: Target, standing: Standing, added: bool) -> anyhow::Result<Running> {
-        let Tools { client, metrics, evidence, desk, acks } = &self.tools;
+        let Tools { client, metrics, evidence, desk } = &self.tools;
         let store = store::open(&target)?;
         let place = store.place();
         // The store keeps the target's deadlines and says which one was missed; this one is for a store that doesn't.
@@ -491,13 +495,23 @@ impl Inner {
         let bytes_a_second = u64::from(target.backfill_mbps) * 125_000;
         limits.backlog.bytes_a_second = Some(bytes_a_second).filter(|rate| *rate > 0);
         let figures = metrics.target(&target.id, &target.node.id);
-        let outlets = Outlets { acks: acks.clone(), evidence: Some(evidence.clone()), metrics: figures };
+        let (acks, acked) = mpsc::channel(delivery::ACKS_MAX);
+        let outlets = Outlets { acks, evidence: Some(evidence.clone()), metrics: figures };
         let (id, node) = (target.id.clone(), target.node.clone());
         let delivery = Delivery::start(id.clone(), node, store, client.clone(), outlets, limits);
         let mut forward = JoinSet::new();
+        forward.spawn(forward_acks(acked, desk.clone()));
         forward.spawn(forward_up(id.clone(), delivery.up(), desk.clone()));
         forward.spawn(forward_probe(id, delivery.probed(), desk.clone()));
-        Ok(Running { config: target, place, standing, added, delivery, _forward: forward })
+        Ok(Running { config: target, place, standing, added, delivery, forward })
+    }
+}
+
+async fn forward_acks(mut acked: mpsc::Receiver<Ack>, desk: Sender) {
+    while let Some(ack) = acked.recv().await {
+        if desk.send(Message::Acked(ack.target, ack.object)).await.is_err() {
+            return;
+        }
     }
 }
 

@@ -31,13 +31,11 @@ impl House {
         let begin = Begin::read(self.dir.path(), self.dir.path(), &self.configured).unwrap();
         let for_desk = begin.for_desk();
         let (desk, messages) = crate::driver::channel();
-        let (acks, _) = mpsc::channel(1);
         let tools = Tools {
             client: crate::web::client().unwrap(),
             metrics: Metrics::new(),
             evidence: Evidence::start(&self.dir.path().join("evidence")).unwrap(),
             desk,
-            acks,
         };
         (Targets::start(self.dir.path(), begin, tools).unwrap(), for_desk, messages)
     }
@@ -75,14 +73,14 @@ async fn what_a_person_changed_is_so_after_a_restart() {
     assert_eq!(told(&mut messages), ["c weighs 100, all", "d weighs 100, new only", "a drains", "b is gone"]);
     let now = ["a Draining", "c Active", "d Active"];
     assert_eq!(names(&targets), now);
-    assert_eq!(targets.active(), [id("c"), id("d")]);
+    assert_eq!(targets.takers().into_keys().collect::<Vec<_>>(), [id("c"), id("d")]);
     drop(targets);
 
     let (targets, for_desk, _) = house.open();
     assert_eq!(names(&targets), now);
     assert_eq!(for_desk.nodes[&id("a")].weight, 0);
-    assert_eq!(for_desk.active.into_iter().collect::<Vec<_>>(), [id("c"), id("d")]);
-    assert!(for_desk.since[&id("d")].0 > 0 && for_desk.since[&id("c")].0 == 0);
+    let takers: Vec<_> = for_desk.takers.into_iter().map(|(target, since)| (target, since.0 > 0)).collect();
+    assert_eq!(takers, [(id("c"), false), (id("d"), true)]);
 }
 
 #[tokio::test]

@@ -397,15 +397,12 @@ impl Reel {
         self.evicted
     }
 
-    /// Whether these targets have everything that was recorded.
-    pub fn complete_at(&self, targets: &[TargetId]) -> bool {
-        let mut mask = 0_u32;
-        for target in targets {
-            match self.known_bit(target) {
-                Some(bit) => mask |= 1 << bit,
-                None => return self.objects.iter().all(|object| object.sha256.is_none()),
-            }
-        }
-        self.objects.iter().all(|object| object.sha256.is_none() || object.on & mask == mask)
+    /// Whether a target has everything that was recorded and that it shall have: every init segment, and the segments that
+    /// start at `since` or later.
+    pub fn complete_at(&self, target: &TargetId, since: MediaTime) -> bool {
+        let mask = self.known_bit(target).map_or(0, |bit| 1_u32 << bit);
+        let older = |object: &Object| matches!(&object.kind, Kind::Segment(segment) if segment.start < since);
+        let is_there = |object: &Object| object.sha256.is_none() || object.on & mask != 0;
+        self.objects.iter().all(|object| is_there(object) || older(object))
     }
 }

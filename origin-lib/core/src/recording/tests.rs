@@ -95,13 +95,17 @@ fn a_reel_knows_who_has_what() {
     let mut reel = reel([init(0, "i"), segment(1, 0), segment(2, 1), ack(0, "a"), ack(1, "a"), ack(1, "b")]);
     let targets: Vec<TargetId> = ["a", "b"].map(|id| id.parse().unwrap()).to_vec();
     assert_eq!(reel.objects().iter().map(|object| object.on).collect::<Vec<_>>(), [1, 3, 0]);
-    assert!(!reel.complete_at(&targets[..1]));
+    assert!(!reel.complete_at(&targets[0], MediaTime(0)));
     reel.apply(ack(2, "a")).unwrap();
-    assert!(reel.complete_at(&targets[..1]) && !reel.complete_at(&targets));
-    assert!(!reel.complete_at(&["new".parse().unwrap()]));
+    assert!(reel.complete_at(&targets[0], MediaTime(0)) && !reel.complete_at(&targets[1], MediaTime(0)));
+    let new: TargetId = "new".parse().unwrap();
+    assert!(!reel.complete_at(&new, MediaTime(0)));
+    assert!(!reel.complete_at(&new, start(1)), "an init segment goes to every target");
+    reel.apply(ack(0, "b")).unwrap();
+    assert!(reel.complete_at(&targets[1], start(2)) && !reel.complete_at(&targets[1], start(1)));
 
     reel.apply(Record::Removed { target: targets[0].clone() }).unwrap();
-    assert_eq!(reel.objects().iter().map(|object| object.on).collect::<Vec<_>>(), [0, 2, 0]);
+    assert_eq!(reel.objects().iter().map(|object| object.on).collect::<Vec<_>>(), [2, 2, 0]);
     let new: TargetId = "c".parse().unwrap();
     assert_eq!(reel.bit(&new), Ok(0), "a bit that is free again is used again");
     assert_eq!(reel.at(start(1)), Some(2));

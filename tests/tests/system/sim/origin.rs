@@ -441,9 +441,9 @@ impl Origin {
 
     /// Whether every target has everything.
     pub(super) fn is_complete(&self, targets: &[Target]) -> bool {
-        let ids: Vec<_> = targets.iter().map(|target| target.id.clone()).collect();
         let shelf = self.run.as_ref().and_then(|run| run.shelf.as_ref());
-        shelf.is_some_and(|shelf| shelf.reel.complete_at(&ids))
+        let complete = |reel: &Reel| targets.iter().all(|target| reel.complete_at(&target.id, MediaTime(0)));
+        shelf.is_some_and(|shelf| complete(&shelf.reel))
     }
 
     /// The channel ends.
