@@ -300,12 +300,14 @@ pub struct Recording {
     pub keep_bytes: Option<u64>,
     /// How long a channel may have no feed before it ends by itself; `None`: for ever.
     pub end_after: Option<Duration>,
+    /// A day after it was deleted here, a recording is deleted at the targets.
+    pub delete_at_targets: bool,
 }
 
 impl Default for Recording {
     fn default() -> Recording {
         let hours = |hours: u64| Some(Duration::from_secs(hours * 3600));
-        Recording { keep: hours(30 * 24), keep_bytes: None, end_after: hours(2) }
+        Recording { keep: hours(30 * 24), keep_bytes: None, end_after: hours(2), delete_at_targets: true }
     }
 }
 

@@ -242,11 +242,13 @@ fn recording(table: Table<'_, '_>) -> Recording {
     let keep_days = number("keep_days", 30, 36_500, "days");
     let keep_gb = number("keep_gb", 0, 1 << 20, "GiB");
     let end_after_s = number("end_after_s", 7200, 604_800, "seconds");
+    let delete_at_targets = table.flag("delete_at_targets", true);
     table.end();
     Recording {
         keep: keep_days.map(|days| Duration::from_secs(days * 86_400)),
         keep_bytes: keep_gb.map(|gb| gb << 30),
         end_after: end_after_s.map(Duration::from_secs),
+        delete_at_targets,
     }
 }
 

@@ -29,9 +29,10 @@ use crate::ingest::anchor::Pair;
 use crate::ingest::{self, Listener, Registry};
 use crate::push::{self as pushed, Pushes};
 use crate::score::Scores;
-use crate::spool::keeper::{Bounds, Gone, Keeper};
+use crate::spool::keeper::{AtTargets, Bounds, Gone, Keeper};
 use crate::spool::{self, Spool};
 use crate::store;
+use crate::targets::sweep::Sweep;
 use crate::targets::{self, Targets, Tools};
 use crate::telemetry::Metrics;
 use crate::{clock, web};
@@ -151,6 +152,8 @@ pub async fn start(
     };
     tasks.spawn(Desk::new(past.begins, targets_of_desk, messages, spool.clone(), world).run());
     let keeper = start_keeper(&config, &spool, &targets, desk.clone());
+    let swept = targets.clone();
+    tasks.spawn(Sweep::new(&config.data_dir).run(move || swept.stores()));
 
     let secret = MasterSecret::new(config.secrets.master.expose().as_bytes()).context("secrets.master")?;
     let (keep_anchor, figures) = (desk.clone(), metrics.clone());
@@ -337,6 +340,11 @@ fn start_keeper(config: &Config, spool: &Spool, targets: &Targets, desk: Sender)
         keep: config.recording.keep,
         keep_bytes: config.recording.keep_bytes,
         reserve_bytes: config.spool.reserve_bytes,
+        at_targets: match (config.recording.delete_at_targets, &config.anchors_at) {
+            (false, _) => AtTargets::Stays,
+            (true, Some(_)) => AtTargets::GoesWhenOld,
+            (true, None) => AtTargets::Goes,
+        },
     };
     let targets = targets.clone();
     let gone = move |channel: &ChannelId, recording: &RecordingId, how| {

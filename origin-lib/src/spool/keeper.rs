@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use super::{Disk, Spool};
 use crate::clock;
 use crate::journal::{self, Summary, Takers};
+use crate::targets::sweep;
 
 /// How often the disk is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -30,6 +31,19 @@ pub struct Bounds {
     pub keep_bytes: Option<u64>,
     /// How many bytes shall stay free on the disk.
     pub reserve_bytes: u64,
+    /// What becomes of a recording at the targets once it is deleted here.
+    pub at_targets: AtTargets,
+}
+
+/// What becomes of a recording at the targets once it is deleted here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtTargets {
+    /// It stays.
+    Stays,
+    /// It is deleted where it was too old; where there was too much, it stays: another origin may count otherwise.
+    GoesWhenOld,
+    /// It is deleted.
+    Goes,
 }
 
 /// In what way a recording is not on the disk any more.
@@ -104,7 +118,7 @@ impl<F: Fn() -> Takers, G: Fn(&ChannelId, &RecordingId, Gone)> Room<F, G> {
             let why =
                 if old { "it is older than recording.keep_days" } else { "recording.keep_gb is reached" };
             tracing::info!(%channel, recording = %summary.recording, "a recording is deleted: {why}");
-            self.forget(&channel, &summary.recording);
+            self.forget(&channel, &summary.recording, old, now);
         }
         let short = self.make_room(kept);
         let dir = self.data_dir.display();
@@ -166,8 +180,16 @@ impl<F: Fn() -> Takers, G: Fn(&ChannelId, &RecordingId, Gone)> Room<F, G> {
         ended
     }
 
-    fn forget(&self, channel: &ChannelId, recording: &RecordingId) {
+    fn forget(&self, channel: &ChannelId, recording: &RecordingId, old: bool, now: UtcMs) {
         self.delete_objects(channel, recording);
+        let goes = match self.bounds.at_targets {
+            AtTargets::Stays => false,
+            AtTargets::GoesWhenOld => old,
+            AtTargets::Goes => true,
+        };
+        if goes && let Err(error) = sweep::leave(&self.data_dir, channel, recording, now) {
+            tracing::warn!(%channel, %recording, %error, "what the targets have of this recording stays there");
+        }
         // The journal last: as long as it is there, a crash in between is mended the next time.
         for path in [
             Summary::path(&self.data_dir, channel, recording),

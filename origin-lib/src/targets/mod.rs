@@ -3,6 +3,7 @@
 //! What a person changed at run time is kept in `targets.json` below `data_dir`, so that a restart does not undo it.
 
 mod kept;
+pub mod sweep;
 #[cfg(test)]
 mod tests;
 
@@ -25,7 +26,7 @@ use crate::delivery::{self, Ack, Delivery, ObjectRef, Outlets};
 use crate::driver::{BeginTargets, Message, Sender};
 use crate::evidence::{Entry, Evidence, Subject, What};
 use crate::journal::Takers;
-use crate::store;
+use crate::store::{self, Store};
 use crate::telemetry::Metrics;
 use kept::Kept;
 
@@ -125,6 +126,7 @@ struct Inner {
 struct Running {
     config: Target,
     place: String,
+    store: Arc<dyn Store>,
     standing: Standing,
     added: bool,
     delivery: Delivery,
@@ -420,6 +422,11 @@ impl Targets {
         active.into_iter().map(|id| (id.clone(), kept.since_of(&id))).collect()
     }
 
+    /// The store of each.
+    pub fn stores(&self) -> sweep::Stores {
+        self.0.running().iter().map(|(id, of)| (id.clone(), of.store.clone())).collect()
+    }
+
     /// Queues an object; gives one that had to leave the queue for it.
     pub fn enqueue(
         &self,
@@ -498,12 +505,12 @@ impl Inner {
         let (acks, acked) = mpsc::channel(delivery::ACKS_MAX);
         let outlets = Outlets { acks, evidence: Some(evidence.clone()), metrics: figures };
         let (id, node) = (target.id.clone(), target.node.clone());
-        let delivery = Delivery::start(id.clone(), node, store, client.clone(), outlets, limits);
+        let delivery = Delivery::start(id.clone(), node, store.clone(), client.clone(), outlets, limits);
         let mut forward = JoinSet::new();
         forward.spawn(forward_acks(acked, desk.clone()));
         forward.spawn(forward_up(id.clone(), delivery.up(), desk.clone()));
         forward.spawn(forward_probe(id, delivery.probed(), desk.clone()));
-        Ok(Running { config: target, place, standing, added, delivery, forward })
+        Ok(Running { config: target, place, store, standing, added, delivery, forward })
     }
 }
 
