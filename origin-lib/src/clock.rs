@@ -52,12 +52,14 @@ pub fn keep(path: &Path) -> io::Result<Kept> {
     }
     // Overwritten in place: a full disk has room for that.
     let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+    let write = move || file.write_all_at(format!("{:020}\n", steady().0).as_bytes(), 0);
+    // Before anybody reads the clock: after a crash at once, the next run must not begin where this one did. Without a
+    // line in the file, less is known then.
+    let _ = write();
     let (stop, stopped) = sync_channel(0);
     let write = move || {
         loop {
-            let text = format!("{:020}\n", steady().0);
-            // Without it, less is known after a crash.
-            let _ = file.write_all_at(text.as_bytes(), 0);
+            let _ = write();
             if stopped.recv_timeout(KEEP_EVERY) != Err(RecvTimeoutError::Timeout) {
                 return;
             }
@@ -96,6 +98,8 @@ mod tests {
         std::fs::write(&path, format!("{:020}\n", ahead.0)).unwrap();
         let kept = keep(&path).unwrap();
         assert!(steady() > ahead);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.trim().parse::<u64>().unwrap() > ahead.0, "a crash at once is provided for");
         drop(kept);
         for broken in ["", "12x", "\0\0\0"] {
             std::fs::write(&path, broken).unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use railbird_core::id::{ChannelId, RecordingId, TargetId};
-use railbird_core::recording::{Record, Reel};
+use railbird_core::recording::{OBJECTS_MAX, Record, Reel};
 use railbird_core::state::{Node, Phase, ReplayList};
 use railbird_core::time::{MediaTime, UtcMs};
 use railbird_core::timeline::Anchor;
@@ -19,7 +19,7 @@ use super::shelf::{Nodes, Plan, Shelf};
 use crate::clock;
 use crate::delivery::ObjectRef;
 use crate::journal::Takers;
-use crate::spool::{Spool, Stored, Told};
+use crate::spool::{self, Spool, Stored, Told};
 
 /// How many messages may wait for the desk. Senders that must not wait (ingests) send few and small ones.
 const WAITING_MAX: usize = 4096;
@@ -30,6 +30,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// How often it looks after what is not urgent: backlogs, chapters, ends.
 const ROUND_EVERY: Duration = Duration::from_millis(500);
+
+/// How many objects a recording gets before another one begins, well below [`OBJECTS_MAX`]: four days of 2 s segments.
+pub const ROTATE_AT: u32 = 175_000;
+
+/// How many numbers a new recording leaves out for what may still come to the one before it.
+const ROTATE_SLACK: u64 = 2 * spool::OBJECTS_MAX as u64;
+
+const _: () = assert!((ROTATE_AT as usize) + 16 * spool::OBJECTS_MAX < OBJECTS_MAX);
 
 /// The channels, and where what follows from them goes.
 pub struct Desk<W> {
@@ -48,6 +56,8 @@ struct Channel {
     plan: Arc<Plan>,
     phase: Phase,
     current: Option<Shelf>,
+    /// The current one is long enough, and the disk was told to begin another.
+    rotating: bool,
     /// When the last object came, or the desk began.
     active_at: UtcMs,
     ended: Ended,
@@ -92,7 +102,16 @@ impl<W: World> Desk<W> {
             desk.note_all(&id, current.as_ref().map(|shelf| shelf.recording().clone()), notes);
             let ended = Ended::new(begin.ended);
             let (phase, anchors, list_changed) = (Phase::Waiting, BTreeMap::new(), true);
-            let channel = Channel { plan, phase, current, active_at: now, ended, list_changed, anchors };
+            let channel = Channel {
+                plan,
+                phase,
+                current,
+                rotating: false,
+                active_at: now,
+                ended,
+                list_changed,
+                anchors,
+            };
             desk.channels.insert(id, channel);
         }
         desk
@@ -233,8 +252,13 @@ impl<W: World> Desk<W> {
         if channel.current.as_ref().is_some_and(|shelf| *shelf.recording() == head.recording) {
             return;
         }
-        if let Some(shelf) = channel.current.take() {
+        if let Some(mut shelf) = channel.current.take() {
+            if shelf.reel.ended().is_none() {
+                // It was long enough.
+                shelf.end(clock::now());
+            }
             if let Some(summary) = shelf.summary(&self.takers) {
+                self.world.keep(&head.channel, summary.clone());
                 channel.ended.learn(summary);
             }
             channel.ended.take(shelf.reel);
@@ -243,7 +267,7 @@ impl<W: World> Desk<W> {
             Shelf::new(channel.plan.clone(), Reel::new(head.clone()), &self.nodes, now, &mut Vec::new());
         shelf.book.set_phase(channel.phase);
         channel.current = Some(shelf);
-        channel.list_changed = true;
+        (channel.list_changed, channel.rotating) = (true, false);
         // They came before its first object.
         for (feed, anchor) in &channel.anchors {
             note(&self.spool, &head.channel, &head.recording, anchored(feed, *anchor));
@@ -265,6 +289,13 @@ impl<W: World> Desk<W> {
                 return;
             }
         };
+        if object.n >= channel.plan.rotate_at && !std::mem::replace(&mut channel.rotating, true) {
+            let next_msn = shelf.book.next_msn() + ROTATE_SLACK;
+            if let Err(error) = self.spool.end(&id, clock::now(), next_msn) {
+                tracing::error!(channel = %id, %error, "the recording goes on, though it is long enough");
+                channel.rotating = false;
+            }
+        }
         let bytes = Some(stored.made.object.bytes).filter(|bytes| !bytes.is_empty());
         for target in self.takers.keys() {
             self.backlog.offered(target, &object);

@@ -11,8 +11,10 @@ mod made;
 mod port;
 mod replays;
 pub mod shelf;
+#[cfg(test)]
+mod tests;
 
-pub use desk::{Desk, channel};
+pub use desk::{Desk, ROTATE_AT, channel};
 pub use made::Made;
 pub use port::{Begin, BeginTargets, Message, NoEnd, Sender, World};
 pub use shelf::Plan;

@@ -28,6 +28,8 @@ pub struct Plan {
     pub window_s: u32,
     /// How long the channel may have no feed before it ends by itself, in milliseconds; 0: for ever.
     pub end_after_ms: u64,
+    /// How many objects a recording gets before another one begins, while the channel goes on.
+    pub rotate_at: u32,
 }
 
 /// A recording, and what was listed of it.

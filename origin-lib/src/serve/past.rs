@@ -9,7 +9,7 @@ use railbird_core::programme::Resume;
 use railbird_core::recording::Head;
 
 use crate::config::{Channel, Config};
-use crate::driver::{Begin, Plan};
+use crate::driver::{self, Begin, Plan};
 use crate::journal::{History, Summary};
 use crate::{clock, spool};
 
@@ -72,6 +72,7 @@ impl Past {
             title: channel.title.clone(),
             window_s: channel.dvr_s,
             end_after_ms,
+            rotate_at: driver::ROTATE_AT,
         };
         let open = open.map(|(reel, _)| reel);
         self.begins.insert(id.clone(), Begin { plan, open, ended });

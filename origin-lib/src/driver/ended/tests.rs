@@ -1,15 +1,12 @@
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use bytes::Bytes;
 use railbird_core::hash::Hash;
 use railbird_core::publish::Init;
 use railbird_core::recording::Head;
-use railbird_core::state::{ChannelState, ReplayList};
 use railbird_core::time::{MediaSpan, MediaTime, UtcMs};
 
 use super::*;
-use crate::delivery::ObjectRef;
-use crate::driver::World;
+use crate::driver::tests::Heard;
 use crate::spool::Spool;
 
 const SEGMENTS: u32 = 3;
@@ -59,47 +56,17 @@ fn name(reel: &Reel) -> RecordingId {
     reel.head().recording.clone()
 }
 
-/// A target with endless room that is told nothing.
-#[derive(Default)]
-struct Queue(Mutex<Vec<(TargetId, RecordingId, u32)>>);
-
-impl World for Arc<Queue> {
-    fn enqueue(&self, target: &TargetId, object: Arc<ObjectRef>, _: Option<Bytes>) -> Option<Arc<ObjectRef>> {
-        self.0.lock().unwrap().push((target.clone(), object.recording.clone(), object.n));
-        None
-    }
-    fn room(&self, _: &TargetId) -> usize {
-        usize::MAX
-    }
-    fn state(&self, _: ChannelState) {}
-    fn replays(&self, _: ReplayList) {}
-    fn chapter(&self, _: usize, _: ChannelState) -> bool {
-        true
-    }
-    fn forgot(&self) -> u64 {
-        0
-    }
-    fn state_kept(&self, _: &ChannelId) -> u64 {
-        0
-    }
-    fn replays_kept(&self, _: &ChannelId) -> u64 {
-        0
-    }
-    fn keep(&self, _: &ChannelId, _: Summary) {}
-    fn reopen(&self, _: &ChannelId, _: RecordingId) {}
-}
-
 /// Fills queues, and has the targets of which `acks` says so acknowledge.
 fn round(ended: &mut Ended, takers: &Takers, backlog: &mut Backlog, acks: &[&str]) -> usize {
-    let queue = Arc::new(Queue::default());
+    let heard = Arc::new(Heard::default());
     let spool = Spool::start(tempfile::tempdir().unwrap().path(), BTreeMap::new(), |_| {}).unwrap();
     for (target, since) in takers {
-        backlog.refill(target, *since, ended.reels(), &spool, &queue);
+        backlog.refill(target, *since, ended.reels(), &spool, &heard);
     }
-    let queued = std::mem::take(&mut *queue.0.lock().unwrap());
-    for (target, recording, n) in &queued {
+    let queued = std::mem::take(&mut *heard.queued.lock().unwrap());
+    for (target, object) in &queued {
         if acks.contains(&target.as_str()) {
-            ended.acked(recording, *n, target).unwrap().unwrap();
+            ended.acked(&object.recording, object.n, target).unwrap().unwrap();
         }
     }
     queued.len()

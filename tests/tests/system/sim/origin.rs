@@ -100,6 +100,7 @@ impl Origin {
             title: "Table 1".into(),
             window_s,
             end_after_ms: 0,
+            rotate_at: railbird_origin::driver::ROTATE_AT,
         };
         Origin {
             at,

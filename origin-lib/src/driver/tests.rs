@@ -1,0 +1,234 @@
+//! The desk with a real spool, and a world that only listens.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use railbird_core::id::{ChannelId, RecordingId, TargetId};
+use railbird_core::package::{Kind, Object};
+use railbird_core::publish::Init;
+use railbird_core::recording::{Head, Reel};
+use railbird_core::state::{ChannelState, Node, Phase, ReplayList};
+use railbird_core::time::{MediaSpan, MediaTime};
+use tokio::sync::oneshot;
+
+use super::*;
+use crate::delivery::ObjectRef;
+use crate::journal::{self, Summary, Takers};
+use crate::spool::{Line, Spool};
+
+/// What the desk did to the world. Queues have endless room.
+#[derive(Default)]
+pub(super) struct Heard {
+    pub(super) queued: Mutex<Vec<(TargetId, Arc<ObjectRef>)>>,
+    states: Mutex<Vec<ChannelState>>,
+    kept: Mutex<BTreeMap<RecordingId, Summary>>,
+    desk: Option<(PathBuf, Sender)>,
+}
+
+impl World for Arc<Heard> {
+    fn enqueue(&self, target: &TargetId, object: Arc<ObjectRef>, _: Option<Bytes>) -> Option<Arc<ObjectRef>> {
+        self.queued.lock().unwrap().push((target.clone(), object));
+        None
+    }
+    fn room(&self, _: &TargetId) -> usize {
+        usize::MAX
+    }
+    fn state(&self, state: ChannelState) {
+        self.states.lock().unwrap().push(state);
+    }
+    fn replays(&self, _: ReplayList) {}
+    fn chapter(&self, _: usize, _: ChannelState) -> bool {
+        true
+    }
+    fn forgot(&self) -> u64 {
+        0
+    }
+    fn state_kept(&self, _: &ChannelId) -> u64 {
+        0
+    }
+    fn replays_kept(&self, _: &ChannelId) -> u64 {
+        0
+    }
+    fn keep(&self, _: &ChannelId, summary: Summary) {
+        self.kept.lock().unwrap().insert(summary.recording.clone(), summary);
+    }
+    fn reopen(&self, channel: &ChannelId, recording: RecordingId) {
+        let (dir, desk) = self.desk.as_ref().unwrap();
+        let journal = journal::read(&journal::path(dir, channel, &recording)).unwrap();
+        desk.try_send(Message::Reopened(Box::new(journal.reel))).unwrap();
+    }
+}
+
+struct House {
+    dir: tempfile::TempDir,
+    desk: Sender,
+    spool: Spool,
+    heard: Arc<Heard>,
+}
+
+fn table() -> ChannelId {
+    "table-1".parse().unwrap()
+}
+
+fn target(id: &str) -> TargetId {
+    id.parse().unwrap()
+}
+
+impl House {
+    /// A desk with one channel and the target `a`.
+    fn new(rotate_at: u32) -> House {
+        let dir = tempfile::tempdir().unwrap();
+        let head = Head {
+            channel: table(),
+            recording: "later".parse().unwrap(),
+            rendition: "source".parse().unwrap(),
+            segment_ms: 1000,
+            key_period_s: 3600,
+            msn_min: 0,
+        };
+        let (desk, messages) = channel();
+        let teller = desk.clone();
+        let tell = move |told| drop(teller.blocking_send(Message::Spool(told)));
+        let lines = BTreeMap::from([(table(), Line { head, found: None })]);
+        let spool = Spool::start(dir.path(), lines, tell).unwrap();
+        let heard = Heard { desk: Some((dir.path().into(), desk.clone())), ..Heard::default() };
+        let heard = Arc::new(heard);
+        let origin = "o1".parse().unwrap();
+        let plan = Plan { origin, title: "Table 1".into(), window_s: 3600, end_after_ms: 0, rotate_at };
+        let begins = BTreeMap::from([(table(), Begin { plan, open: None, ended: Vec::new() })]);
+        let nodes = BTreeMap::from([(target("a"), node("a"))]);
+        let targets = BeginTargets { nodes, takers: Takers::from([(target("a"), MediaTime(0))]) };
+        tokio::spawn(Desk::new(begins, targets, messages, spool.clone(), heard.clone()).run());
+        House { dir, desk, spool, heard }
+    }
+
+    /// The disk and the desk have seen to everything.
+    async fn settle(&self) {
+        for _ in 0..3 {
+            self.spool.settled().await;
+            let (answer, settled) = oneshot::channel();
+            self.desk.send(Message::Settled(answer)).await.unwrap();
+            settled.await.unwrap();
+        }
+    }
+
+    async fn make(&self, kind: Kind, name: String) {
+        let object = Object { name, bytes: Bytes::from_static(b"ciphertext"), kind };
+        self.spool.write(Made { channel: table(), object }).unwrap();
+        self.settle().await;
+    }
+
+    async fn init(&self) {
+        let (name, codecs) = ("table-1/source/init-0.mp4".to_string(), "avc1.64001f".to_string());
+        let init = Init { name: name.clone(), codecs, width: 16, height: 16, frame_rate_milli: 0 };
+        self.make(Kind::Init(init), name).await;
+    }
+
+    async fn segment(&self, n: u64) {
+        let start = MediaTime((1_795_171_920 + n) * 90_000);
+        let kind = Kind::Segment { start, duration: MediaSpan::from_ms(1000), discontinuity: false };
+        self.make(
+            kind,
+            railbird_core::object::segment_name(&table(), &"source".parse().unwrap(), start, 1000),
+        )
+        .await;
+    }
+
+    /// Every target that is named acknowledges what was queued for it; the others forget it.
+    async fn acknowledge(&self, acks: &[&str]) -> usize {
+        let queued = std::mem::take(&mut *self.heard.queued.lock().unwrap());
+        for (target, object) in &queued {
+            if acks.contains(&target.as_str()) {
+                self.desk.send(Message::Acked(target.clone(), object.clone())).await.unwrap();
+            }
+        }
+        self.settle().await;
+        queued.len()
+    }
+
+    async fn end(&self) -> RecordingId {
+        let (answer, ended) = oneshot::channel();
+        self.desk.send(Message::End(table(), answer)).await.unwrap();
+        let ended = ended.await.unwrap().unwrap();
+        self.settle().await;
+        ended
+    }
+
+    async fn add(&self, id: &str) {
+        let message = Message::Target { target: target(id), node: node(id), since: MediaTime(0) };
+        self.desk.send(message).await.unwrap();
+        self.settle().await;
+    }
+
+    fn reels(&self) -> Vec<Reel> {
+        reels(self.dir.path())
+    }
+
+    fn complete_at(&self, recording: &RecordingId) -> Vec<TargetId> {
+        self.heard.kept.lock().unwrap()[recording].complete_at.clone()
+    }
+}
+
+fn node(id: &str) -> Node {
+    Node::new(id.parse().unwrap(), format!("https://{id}.test"), true)
+}
+
+fn reels(dir: &Path) -> Vec<Reel> {
+    let names = journal::recordings(dir, &table()).unwrap();
+    let journals = names.iter().map(|name| journal::read(&journal::path(dir, &table(), name)).unwrap());
+    journals.map(|journal| journal.reel).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_channel_that_never_ends_goes_on_in_another_recording() {
+    let house = House::new(4);
+    house.desk.send(Message::Phase { channel: table(), phase: Phase::Live }).await.unwrap();
+    house.init().await;
+    for n in 0..12 {
+        house.segment(n).await;
+        house.acknowledge(&["a"]).await;
+    }
+    let reels = house.reels();
+    assert_eq!(reels.iter().map(|reel| reel.order().len()).collect::<Vec<_>>(), [4, 4, 4]);
+    assert!(reels.iter().rev().skip(1).all(|reel| reel.ended().is_some()));
+    for reel in &reels[..2] {
+        assert_eq!(house.complete_at(&reel.head().recording), [target("a")]);
+    }
+    let states = house.heard.states.lock().unwrap();
+    assert!(states.iter().all(|state| state.phase != Phase::Ended), "viewers notice no end");
+    let first = |state: &ChannelState| state.renditions.first().map(|rendition| rendition.first_msn);
+    let numbers: Vec<u64> = states.iter().filter_map(first).collect();
+    assert!(numbers.is_sorted() && numbers.first() < numbers.last(), "{numbers:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_that_is_added_gets_what_has_ended_too_and_one_that_was_replaced_gets_it_again() {
+    let house = House::new(ROTATE_AT);
+    house.init().await;
+    for n in 0..3 {
+        house.segment(n).await;
+    }
+    house.acknowledge(&["a"]).await;
+    let first = house.end().await;
+    house.segment(3).await;
+    assert_eq!(house.acknowledge(&["a"]).await, 2, "an init segment and a segment");
+    assert_eq!(house.complete_at(&first), [target("a")]);
+
+    house.add("b").await;
+    assert_eq!(house.acknowledge(&["b"]).await, 6, "both recordings");
+    assert_eq!(house.complete_at(&first), [target("a"), target("b")]);
+
+    // Another bucket of the same name.
+    house.desk.send(Message::Removed(target("b"))).await.unwrap();
+    house.settle().await;
+    assert_eq!(house.complete_at(&first), [target("a")]);
+    house.add("b").await;
+    assert_eq!(house.acknowledge(&["b"]).await, 6);
+    assert_eq!(house.complete_at(&first), [target("a"), target("b")]);
+    house.settle().await;
+    // What is written agrees with it.
+    let last = &house.reels()[0];
+    assert!(last.complete_at(&target("b"), MediaTime(0)));
+}
