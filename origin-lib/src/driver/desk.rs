@@ -187,7 +187,11 @@ impl<W: World> Desk<W> {
                 }
             }
             Message::Acked(target, object) => self.acked(&target, &object, now),
-            Message::Target { target, node, since } => self.target(target, node, since),
+            Message::Target { target, node, since } => self.target(target, node, Some(since)),
+            Message::Again { target, node, since } => {
+                self.backlog.forget_target(&target);
+                self.target(target, node, since);
+            }
             Message::Drain(target) => {
                 self.takers.remove(&target);
                 self.set_node(&target, |node| node.weight = 0);
@@ -327,7 +331,7 @@ impl<W: World> Desk<W> {
         }
     }
 
-    fn target(&mut self, target: TargetId, mut node: Node, since: MediaTime) {
+    fn target(&mut self, target: TargetId, mut node: Node, since: Option<MediaTime>) {
         if let Some(known) = self.nodes.get(&target) {
             (node.up, node.probe) = (known.up, known.probe);
         }
@@ -335,7 +339,9 @@ impl<W: World> Desk<W> {
         for shelf in self.channels.values_mut().filter_map(|channel| channel.current.as_mut()) {
             shelf.set_node(&target, Some(node.clone()));
         }
-        if self.takers.insert(target.clone(), since) != Some(since) {
+        if let Some(since) = since
+            && self.takers.insert(target.clone(), since) != Some(since)
+        {
             self.backlog.forget_target(&target);
         }
         self.channels.values_mut().for_each(|channel| channel.ended.targets_changed());

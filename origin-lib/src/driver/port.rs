@@ -32,6 +32,15 @@ pub enum Message {
         /// It gets no segment that starts before; zero for everything that is still on the disk.
         since: MediaTime,
     },
+    /// A target begins anew where it is; what waited for it must be offered again.
+    Again {
+        /// The target.
+        target: TargetId,
+        /// The node over it.
+        node: Node,
+        /// As with [`Message::Target`]; `None` where it gets nothing new.
+        since: Option<MediaTime>,
+    },
     /// A target gets no new objects any more; viewers are led away from its node.
     Drain(TargetId),
     /// A target is gone.

@@ -14,8 +14,8 @@ use super::html::{self, Head};
 use super::redact::Redact;
 use super::summary::{Period, Summary};
 use super::{Subject, read};
-use crate::config::Config;
-use crate::{store, when};
+use crate::config::{Config, Target};
+use crate::{store, targets, when};
 
 /// The longest period of one report, in days.
 const DAYS_MAX: u64 = 31;
@@ -106,7 +106,9 @@ pub fn run(config: &Config, options: &Options, now: UtcMs) -> anyhow::Result<()>
             unreadable: found.unreadable,
             csv: csv.map(|name| name.to_string_lossy().into_owned()),
         };
-        let page = html::page(&summary, &head, &redact, |subject| place(config, subject));
+        let begin = targets::Begin::of(config).context("targets.json")?;
+        let targets: Vec<Target> = begin.targets().cloned().collect();
+        let page = html::page(&summary, &head, &redact, |subject| place(&targets, subject));
         std::fs::write(path, page).with_context(|| format!("{}: can't be written", path.display()))?;
         println!("wrote {}", path.display());
     }
@@ -134,14 +136,14 @@ fn wanted(options: &Options) -> Option<Subject> {
 }
 
 /// Where a subject is, for people.
-fn place(config: &Config, subject: &Subject) -> Option<String> {
+fn place(targets: &[Target], subject: &Subject) -> Option<String> {
     match subject {
         Subject::Target(id) => {
-            let target = config.targets.iter().find(|target| target.id == *id)?;
+            let target = targets.iter().find(|target| target.id == *id)?;
             Some(store::open(target).ok()?.place())
         }
         Subject::Node(id) => {
-            let mut nodes = config.targets.iter().map(|target| &target.node);
+            let mut nodes = targets.iter().map(|target| &target.node);
             nodes.find(|node| node.id == *id).map(|node| node.url.clone())
         }
         Subject::Push(_) | Subject::Edge(_) => None,

@@ -14,7 +14,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use railbird_core::id::{ChannelId, RecordingId};
+use railbird_core::id::{ChannelId, RecordingId, TargetId};
 use railbird_core::recording::{Record, Reel};
 
 pub use history::History;
@@ -38,7 +38,8 @@ pub struct Journal {
     pub reel: Reel,
     /// The length of the whole lines, in bytes: what follows is the torn end of a write.
     pub len: u64,
-    /// A line in the middle can't be read, or does not follow from those before it: what comes after it is not in the reel.
+    /// A line in the middle can't be read, or does not follow from those before it. What comes after it is in the reel up to
+    /// the first line that does not follow: where an object is missing, all after it.
     pub damaged: bool,
 }
 
@@ -105,18 +106,42 @@ pub fn read(path: &Path) -> Result<Journal, ReadError> {
         return Err(ReadError::Head { path: path.into() });
     };
     let mut reel = Reel::new(head);
-    let mut damaged = false;
+    let (mut torn, mut damaged) = (false, false);
     while let Some(line_len) = next_line(&mut file, &mut line).map_err(failed)? {
-        let record = lines::read::<Record>(&line);
-        let whole = record.is_some_and(|record| reel.apply(record).is_ok());
-        if !whole {
-            // The torn end of a write is followed by nothing that is whole.
-            damaged = followed(&mut file, &mut line).map_err(failed)?;
+        let Some(record) = lines::read::<Record>(&line) else {
+            torn = true;
+            continue;
+        };
+        // Behind the torn end of a write there is nothing that is whole.
+        damaged |= torn;
+        if reel.apply(record).is_err() {
+            damaged = true;
             break;
         }
-        len += line_len;
+        if !torn {
+            len += line_len;
+        }
     }
     Ok(Journal { reel, len, damaged })
+}
+
+/// A target has nothing any more of what it acknowledged: enters it in every recording of a channel. Before anybody else writes.
+pub fn forget_target(data_dir: &Path, channel: &ChannelId, target: &TargetId) -> io::Result<()> {
+    for recording in recordings(data_dir, channel)? {
+        let path = path(data_dir, channel, &recording);
+        // One that can't be read is nobody's.
+        let Ok(journal) = read(&path) else { continue };
+        if journal.reel.known_bit(target).is_some() {
+            let mut open = Open::reopen(path)?;
+            open.append(&[Record::Removed { target: target.clone() }])?;
+            open.sync()?;
+        }
+        if let Some(mut summary) = Summary::read(data_dir, channel, &recording) {
+            summary.complete_at.retain(|one| one != target);
+            summary.write(data_dir, channel)?;
+        }
+    }
+    Ok(())
 }
 
 /// The next line without its line feed, and its length with it; `None` at the end, or where no line feed comes.
@@ -124,17 +149,4 @@ fn next_line(file: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<u
     line.clear();
     let len = file.take(LINE_LEN_MAX).read_until(b'\n', line)? as u64;
     Ok((line.pop() == Some(b'\n')).then_some(len))
-}
-
-/// Whether any whole line follows.
-fn followed(file: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
-    loop {
-        line.clear();
-        if file.take(LINE_LEN_MAX).read_until(b'\n', line)? == 0 {
-            return Ok(false);
-        }
-        if line.pop() == Some(b'\n') && lines::read::<Record>(line).is_some() {
-            return Ok(true);
-        }
-    }
 }

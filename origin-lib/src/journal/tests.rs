@@ -139,3 +139,47 @@ fn a_journal_is_gone_on_with_where_its_whole_lines_end() {
     assert_eq!(journal.reel.objects(), whole.reel.objects());
     assert_eq!(Open::reopen(path.with_extension("gone")).unwrap_err().kind(), std::io::ErrorKind::NotFound);
 }
+
+#[test]
+fn a_target_that_moved_has_nothing_any_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = written(dir.path(), 2);
+    let target: TargetId = "a".parse().unwrap();
+    let acks: Vec<Record> = (0..2).map(|n| Record::Ack { n, target: target.clone() }).collect();
+    let mut open = Open::reopen(path.clone()).unwrap();
+    open.append(&acks).unwrap();
+    open.append(&[Record::End { at: NOW, next_msn: 9 }]).unwrap();
+    let takers = Takers::from([(target.clone(), MediaTime(0))]);
+    let summary = Summary::of(&read(&path).unwrap().reel, 7, &takers).unwrap();
+    assert!(summary.is_safe(&takers));
+    let channel = head().channel;
+    summary.write(dir.path(), &channel).unwrap();
+    forget_target(dir.path(), &channel, &"other".parse().unwrap()).unwrap();
+    assert!(read(&path).unwrap().reel.complete_at(&target, MediaTime(0)));
+    forget_target(dir.path(), &channel, &target).unwrap();
+    assert!(!read(&path).unwrap().reel.complete_at(&target, MediaTime(0)));
+    assert!(!Summary::read(dir.path(), &channel, &summary.recording).unwrap().is_safe(&takers));
+}
+
+#[test]
+fn a_flipped_bit_costs_no_more_than_its_line_and_is_never_cut_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = written(dir.path(), 4);
+    let target: TargetId = "a".parse().unwrap();
+    let mut open = Open::reopen(path.clone()).unwrap();
+    open.append(&[0, 1].map(|n| Record::Ack { n, target: target.clone() })).unwrap();
+    let whole = fs::read(&path).unwrap();
+    for line in 1..whole.iter().filter(|byte| **byte == b'\n').count() - 1 {
+        let mut bytes = whole.clone();
+        let at = bytes.split_inclusive(|byte| *byte == b'\n').take(line).map(<[u8]>::len).sum::<usize>();
+        bytes[at + 5] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        let journal = read(&path).unwrap();
+        assert!(journal.damaged, "line {line}");
+        // Without an object's line, those after it have no number; without an acknowledgement, nothing else is lost.
+        assert_eq!(journal.reel.objects().len(), 4.min(line - 1), "line {line}");
+        let len = fs::metadata(&path).unwrap().len();
+        Open::reopen(path.clone()).unwrap().append(&[Record::Evicted]).unwrap();
+        assert!(fs::metadata(&path).unwrap().len() > len, "what follows the damage stays");
+    }
+}

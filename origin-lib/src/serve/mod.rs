@@ -27,6 +27,7 @@ use crate::edge_push::{self, EdgePush};
 use crate::evidence::Evidence;
 use crate::ingest::anchor::Pair;
 use crate::ingest::{self, Listener, Registry};
+use crate::journal;
 use crate::push::{self as pushed, Pushes};
 use crate::score::Scores;
 use crate::spool::keeper::{AtTargets, Bounds, Gone, Keeper};
@@ -130,8 +131,13 @@ pub async fn start(
     let channels = Channels::new(event);
 
     let (desk, messages) = driver::channel();
-    let beside = config.path.parent().filter(|_| config.path.is_file()).unwrap_or(&config.data_dir);
-    let begin = targets::Begin::read(&config.data_dir, beside, &config.targets).context("targets.json")?;
+    let begin = targets::Begin::of(&config).context("targets.json")?;
+    for target in begin.moved() {
+        tracing::warn!(%target, "it is another place than before: it gets everything that is on the disk");
+        for channel in &config.channels {
+            journal::forget_target(&config.data_dir, &channel.id, &target)?;
+        }
+    }
     let past = Past::read(&config, &rendition);
     let spool = start_spool(&config, past.lines, desk.clone())?;
     let evidence = Evidence::keeping(&config.data_dir.join("evidence"), config.evidence.keep_days);

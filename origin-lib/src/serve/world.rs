@@ -74,7 +74,12 @@ impl World for Edges {
             spool.settled().await;
             let path = journal::path(spool.data_dir(), &channel, &recording);
             match tokio::task::spawn_blocking(move || journal::read(&path)).await {
-                Ok(Ok(journal)) => drop(desk.send(Message::Reopened(Box::new(journal.reel))).await),
+                Ok(Ok(journal)) => {
+                    if journal.damaged {
+                        tracing::error!(%channel, recording = %journal.reel.head().recording, "a journal is damaged: `railbird verify` says what is left of the recording");
+                    }
+                    drop(desk.send(Message::Reopened(Box::new(journal.reel))).await);
+                }
                 Ok(Err(error)) => {
                     tracing::error!(%channel, %error, "no target gets more of this recording before the next start")
                 }

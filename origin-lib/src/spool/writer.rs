@@ -28,6 +28,9 @@ const PARALLEL_MAX: usize = 8;
 /// The most lines that wait for a journal that can't be written. Beyond them, losses are no longer entered.
 const OWED_MAX: usize = 8_192;
 
+/// The most recordings of a channel that have ended and wait for the disk.
+const CLOSING_MAX: usize = 8;
+
 /// The most journals of recordings that have ended which are held open.
 const ENDED_OPEN_MAX: usize = 64;
 
@@ -47,6 +50,8 @@ pub(super) struct Writer<T> {
 struct Current {
     begins: Head,
     open: Option<Recording>,
+    /// Those that have ended and whose last lines the disk has not taken yet.
+    closing: Vec<Recording>,
     /// The feed's newest init segment: a new recording begins with it, and one that the disk refused is tried again.
     init: Option<Object>,
     /// What waits for its line: as many at most as there may be lines.
@@ -101,7 +106,10 @@ impl<T: FnMut(Told)> Writer<T> {
                     Some(Recording { head, journal, next_n, has_init: false, owed })
                 }
             };
-            current.insert(channel, Current { begins: line.head, open, init: None, held: Vec::new() });
+            current.insert(
+                channel,
+                Current { begins: line.head, open, closing: Vec::new(), init: None, held: Vec::new() },
+            );
         }
         let (data_dir, lines) = (data_dir.to_path_buf(), current);
         Ok(Writer { data_dir, objects, parts, lines, ended: Vec::new(), waiting, disk, tell, part: 0 })
@@ -151,7 +159,7 @@ impl<T: FnMut(Told)> Writer<T> {
                         error.get_or_insert(failed);
                     }
                 }
-                Job::End { channel, at, next_msn } => self.end(&channel, at, next_msn, &mut error),
+                Job::End { channel, at, next_msn } => self.end(&channel, at, next_msn),
                 Job::Settled(answer) => answers.push(answer),
             }
         }
@@ -286,8 +294,9 @@ impl<T: FnMut(Told)> Writer<T> {
     }
 
     fn note(&mut self, channel: &ChannelId, recording: &RecordingId, record: Record) -> io::Result<()> {
-        let open = self.lines.get_mut(channel).and_then(|line| line.open.as_mut());
-        if let Some(open) = open.filter(|open| open.head.recording == *recording) {
+        let line = self.lines.get_mut(channel);
+        let mut known = line.into_iter().flat_map(|line| line.closing.iter_mut().chain(line.open.as_mut()));
+        if let Some(open) = known.find(|open| open.head.recording == *recording) {
             if open.owed.len() < OWED_MAX {
                 open.owed.push(record);
             }
@@ -312,21 +321,30 @@ impl<T: FnMut(Told)> Writer<T> {
         self.ended.get_mut(place).map_or(Ok(()), |(_, journal)| journal.append(&[record]))
     }
 
-    fn end(&mut self, channel: &ChannelId, at: UtcMs, next_msn: u64, error: &mut Option<io::Error>) {
+    fn end(&mut self, channel: &ChannelId, at: UtcMs, next_msn: u64) {
         let Some(line) = self.lines.get_mut(channel) else { return };
         line.begins.msn_min = line.begins.msn_min.max(next_msn);
         let Some(mut recording) = line.open.take() else { return };
         recording.owed.push(Record::End { at, next_msn });
-        if let Err(failed) = recording.flush() {
-            // Without its last line, the recording counts as one that a crash ended: the next start ends it.
-            error.get_or_insert(failed);
+        if line.closing.len() >= CLOSING_MAX {
+            // Without its last lines it counts as one that a crash ended.
+            line.closing.remove(0);
         }
+        line.closing.push(recording);
     }
 
     /// Appends what the journals are owed. Gives the channels whose journal did not take it.
     fn flush(&mut self, touched: &BTreeSet<ChannelId>, error: &mut Option<io::Error>) -> BTreeSet<ChannelId> {
         let mut failed = BTreeSet::new();
         for (channel, line) in &mut self.lines {
+            while let Some(recording) = line.closing.first_mut() {
+                if let Err(reason) = recording.flush() {
+                    error.get_or_insert(reason);
+                    failed.insert(channel.clone());
+                    break;
+                }
+                line.closing.remove(0);
+            }
             let Some(recording) = &mut line.open else { continue };
             // Acknowledgements alone need not wait for the disk: without them an object is sent again.
             let result = if touched.contains(channel) { recording.flush() } else { recording.append() };

@@ -25,6 +25,9 @@ pub(super) struct Kept {
     pub(super) draining: BTreeSet<TargetId>,
     /// Targets of the configuration that are not used any more.
     pub(super) removed: BTreeSet<TargetId>,
+    /// Where each target was when it was last used: what it acknowledged is there.
+    #[serde(default)]
+    pub(super) places: BTreeMap<TargetId, String>,
 }
 
 impl Kept {

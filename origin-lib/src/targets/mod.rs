@@ -2,7 +2,9 @@
 //!
 //! What a person changed at run time is kept in `targets.json` below `data_dir`, so that a restart does not undo it.
 
+mod begin;
 mod kept;
+mod reload;
 pub mod sweep;
 #[cfg(test)]
 mod tests;
@@ -21,14 +23,17 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::clock;
-use crate::config::{self, Target};
+use crate::config::Target;
 use crate::delivery::{self, Ack, Delivery, ObjectRef, Outlets};
-use crate::driver::{BeginTargets, Message, Sender};
+use crate::driver::{Message, Sender};
 use crate::evidence::{Entry, Evidence, Subject, What};
 use crate::journal::Takers;
 use crate::store::{self, Store};
 use crate::telemetry::Metrics;
+use begin::{clash, node, place_of};
 use kept::Kept;
+
+pub use begin::{Begin, parse};
 
 /// Why a target can't be changed.
 #[derive(Debug, thiserror::Error)]
@@ -134,77 +139,6 @@ struct Running {
     forward: JoinSet<()>,
 }
 
-/// The targets that an origin begins with: the configuration's, with what was changed at run time.
-pub struct Begin {
-    kept: Kept,
-    dir: PathBuf,
-    targets: Vec<(Target, Standing, bool)>,
-}
-
-impl Begin {
-    /// Reads what was kept. A target that was added and can't be read any more is left out and logged.
-    ///
-    /// Relative paths in a target that is added are relative to `dir`, as those of the configuration are.
-    pub fn read(data_dir: &Path, dir: &Path, configured: &[Target]) -> std::io::Result<Begin> {
-        let kept = Kept::read(data_dir)?;
-        let mut targets: Vec<(Target, Standing, bool)> = Vec::new();
-        let standing = |id: &TargetId| {
-            if kept.draining.contains(id) { Standing::Draining } else { Standing::Active }
-        };
-        for target in configured.iter().filter(|target| !kept.removed.contains(&target.id)) {
-            targets.push((target.clone(), standing(&target.id), false));
-        }
-        for (id, text) in &kept.added {
-            match parse(text, dir) {
-                Ok(target) if targets.iter().all(|(known, _, _)| !clash(known, &target)) => {
-                    targets.push((target, standing(id), true));
-                }
-                Ok(_) => {
-                    tracing::warn!(target_id = %id, "a target that was added is in the configuration now")
-                }
-                Err(error) => tracing::error!(target_id = %id, %error, "a target that was added is left out"),
-            }
-        }
-        Ok(Begin { kept, dir: dir.into(), targets })
-    }
-
-    /// The same for a desk that begins. No node is up yet.
-    pub fn for_desk(&self) -> BeginTargets {
-        let node =
-            |(target, standing, _): &(Target, Standing, bool)| (target.id.clone(), node(target, *standing));
-        let active = self.targets.iter().filter(|(_, standing, _)| *standing == Standing::Active);
-        BeginTargets {
-            nodes: self.targets.iter().map(node).collect(),
-            takers: active
-                .map(|(target, _, _)| (target.id.clone(), self.kept.since_of(&target.id)))
-                .collect(),
-        }
-    }
-}
-
-/// Reads one `[[target]]`. Relative paths are relative to `dir`.
-pub fn parse(text: &str, dir: &Path) -> Result<Target, Refusal> {
-    config::target_from_toml(text, dir, &|name| std::env::var(name).ok()).map_err(|problems| {
-        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        Refusal::Invalid(lines.join("; "))
-    })
-}
-
-fn clash(one: &Target, other: &Target) -> bool {
-    one.id == other.id || one.node.id == other.node.id
-}
-
-/// Whether nothing but the weight of the node is another.
-fn only_weight_differs(was: &Target, is: &Target) -> bool {
-    was != is && *was == Target { weight: was.weight, ..is.clone() }
-}
-
-fn node(target: &Target, standing: Standing) -> Node {
-    let mut node = Node::new(target.node.id.clone(), target.node.url.clone(), false);
-    node.weight = if standing == Standing::Draining { 0 } else { target.weight };
-    node
-}
-
 impl Targets {
     /// Starts them all.
     pub fn start(data_dir: &Path, begin: Begin, tools: Tools) -> anyhow::Result<Targets> {
@@ -215,10 +149,19 @@ impl Targets {
             running: Mutex::default(),
             kept: Mutex::new(begin.kept),
         };
+        inner.change(|kept| {
+            let places = begin.targets.iter().map(|(target, _, _)| (target.id.clone(), place_of(target)));
+            kept.places.extend(places);
+        })?;
         for (target, standing, added) in begin.targets {
             let id = target.id.clone();
-            let running = inner.run(target, standing, added)?;
-            inner.running().insert(id, running);
+            match inner.run(target, standing, added) {
+                Ok(running) => drop(inner.running().insert(id, running)),
+                Err(error) if added => {
+                    tracing::error!(target_id = %id, "a target that was added can't be used, mend or remove it: {error:#}");
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(Targets(Arc::new(inner)))
     }
@@ -227,15 +170,7 @@ impl Targets {
     pub async fn add(&self, text: &str, backfill: bool) -> Result<TargetId, Refusal> {
         let target = parse(text, &self.0.dir)?;
         let id = target.id.clone();
-        {
-            let running = self.0.running();
-            if let Some((id, _)) = running.iter().find(|(_, known)| clash(&known.config, &target)) {
-                return Err(Refusal::Taken(id.to_string()));
-            }
-            if running.len() >= NODES_MAX {
-                return Err(Refusal::Full);
-            }
-        }
+        self.check(&target, None)?;
         let since = if backfill { MediaTime::default() } else { clock::now().media() };
         self.0.change(|kept| {
             kept.since.insert(id.clone(), since);
@@ -248,9 +183,26 @@ impl Targets {
         Ok(id)
     }
 
+    /// Whether a target can be started beside those there are, but for one in whose place it comes. Before anything is changed.
+    fn check(&self, target: &Target, but: Option<&TargetId>) -> Result<(), Refusal> {
+        {
+            let running = self.0.running();
+            let others = running.iter().filter(|(id, _)| Some(*id) != but);
+            if let Some((id, _)) = others.clone().find(|(_, known)| clash(&known.config, target)) {
+                return Err(Refusal::Taken(id.to_string()));
+            }
+            if others.count() >= NODES_MAX {
+                return Err(Refusal::Full);
+            }
+        }
+        // It is opened again to be used: now only to see that it can be.
+        store::open(target).map(drop).map_err(|error| Refusal::Invalid(error.to_string()))
+    }
+
     async fn begin(&self, target: Target, added: bool, since: MediaTime) -> Result<(), Refusal> {
         let (id, node) = (target.id.clone(), node(&target, Standing::Active));
         // The desk first: it must know whose acknowledgements come.
+        self.0.change(|kept| drop(kept.places.insert(id.clone(), place_of(&target))))?;
         let message = Message::Target { target: id.clone(), node, since };
         self.0.tools.desk.send(message).await.map_err(|_| Refusal::Stopping)?;
         let running = self.0.run(target, Standing::Active, added);
@@ -303,61 +255,29 @@ impl Targets {
     }
 
     async fn end(&self, id: &TargetId) -> Result<(), Refusal> {
-        let running = self.0.running().remove(id);
-        if let Some(mut running) = running {
-            // First: an acknowledgement that came after the removal would count for another target of this name.
-            running.forward.shutdown().await;
-        }
+        // First: an acknowledgement that came after the removal would count for another target of this name.
+        self.halt(id).await;
         self.0.tools.desk.send(Message::Removed(id.clone())).await.map_err(|_| Refusal::Stopping)
     }
 
-    /// Takes over a configuration that was read again: its targets that are new are added (with their backlog), those that
-    /// are gone from it removed, those that changed replaced. What a person did at run time stays. Gives what was done.
-    pub async fn reload(&self, configured: &[Target]) -> Result<Vec<String>, Refusal> {
-        let mut done = Vec::new();
-        let known: BTreeMap<TargetId, (Target, bool)> =
-            self.0.running().iter().map(|(id, of)| (id.clone(), (of.config.clone(), of.added))).collect();
-        for target in configured {
-            let removed = self.0.kept().removed.contains(&target.id);
-            match known.get(&target.id) {
-                None if removed => done.push(format!("target {} stays removed", target.id)),
-                None => {
-                    self.begin(target.clone(), false, MediaTime::default()).await?;
-                    done.push(format!("target {} added", target.id));
-                }
-                Some((was, false)) if only_weight_differs(was, target) => {
-                    if let Some(running) = self.0.running().get_mut(&target.id) {
-                        running.config = target.clone();
-                    }
-                    let standing =
-                        self.0.running().get(&target.id).map_or(Standing::Active, |of| of.standing);
-                    if standing == Standing::Active {
-                        let (target, node) = (target.id.clone(), node(target, standing));
-                        let since = self.0.kept().since_of(&target);
-                        let message = Message::Target { target, node, since };
-                        self.0.tools.desk.send(message).await.map_err(|_| Refusal::Stopping)?;
-                    }
-                    done.push(format!("target {}: weight {}", target.id, target.weight));
-                }
-                Some((was, false)) if was != target => {
-                    // Another bucket has none of what the old one had.
-                    self.end(&target.id).await?;
-                    self.begin(target.clone(), false, MediaTime::default()).await?;
-                    done.push(format!("target {} replaced", target.id));
-                }
-                Some(_) => {}
-            }
+    async fn halt(&self, id: &TargetId) {
+        let running = self.0.running().remove(id);
+        if let Some(mut running) = running {
+            running.forward.shutdown().await;
         }
-        for (id, _) in known.iter().filter(|(_, (_, added))| !added) {
-            if !configured.iter().any(|target| target.id == *id) {
-                self.end(id).await?;
-                done.push(format!("target {id} removed"));
-            }
-        }
-        for line in &done {
-            tracing::info!("configuration read again: {line}");
-        }
-        Ok(done)
+    }
+
+    /// Starts a target anew where it is, with another way to get there. What it has, it keeps.
+    async fn restart(&self, target: Target, standing: Standing) -> Result<(), Refusal> {
+        self.halt(&target.id).await;
+        let (id, node, since) =
+            (target.id.clone(), node(&target, standing), self.0.kept().since_of(&target.id));
+        let running = self.0.run(target, standing, false);
+        let running = running.map_err(|error| Refusal::Invalid(format!("{error:#}")))?;
+        self.0.running().insert(id.clone(), running);
+        let again =
+            Message::Again { target: id, node, since: (standing == Standing::Active).then_some(since) };
+        self.0.tools.desk.send(again).await.map_err(|_| Refusal::Stopping)
     }
 
     /// All of them, by name.

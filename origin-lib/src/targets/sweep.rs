@@ -4,6 +4,9 @@
 //! more, its segments are deleted at each target that there is, a few at a time; then the journal goes, too. Init segments
 //! stay: other recordings need the same ones, and they are small.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::driver::BeginTargets;
 
 /// The inside of a `[[target]]` at an address where nobody answers: what is tried here needs no bucket.
 fn text(id: &str, node: &str) -> String {
@@ -9,6 +10,12 @@ fn text(id: &str, node: &str) -> String {
 
 fn target(id: &str, node: &str) -> Target {
     parse(&text(id, node), Path::new("")).unwrap()
+}
+
+/// The same, with its objects somewhere else.
+fn elsewhere(id: &str, node: &str) -> Target {
+    let text = text(id, node).replacen(&format!("/{id}\""), "/other\"", 1);
+    parse(&text, Path::new("")).unwrap()
 }
 
 fn id(text: &str) -> TargetId {
@@ -49,6 +56,7 @@ fn told(messages: &mut mpsc::Receiver<Message>) -> Vec<String> {
             Message::Target { target, node, since } => {
                 format!("{target} weighs {}, {}", node.weight, if since.0 == 0 { "all" } else { "new only" })
             }
+            Message::Again { target, .. } => format!("{target} begins anew"),
             Message::Drain(target) => format!("{target} drains"),
             Message::Removed(target) => format!("{target} is gone"),
             Message::NodeUp(..) => continue,
@@ -110,13 +118,60 @@ async fn a_configuration_that_is_read_again_adds_replaces_and_removes() {
     assert_eq!(targets.reload(&house.configured).await.unwrap(), Vec::<String>::new(), "nothing has changed");
     let heavier = Target { weight: 300, ..target("a", "a") };
     let moved = target("c", "elsewhere");
-    let done = targets.reload(&[heavier, moved]).await.unwrap();
-    assert_eq!(done, ["target a: weight 300", "target c added", "target b removed"]);
-    assert_eq!(told(&mut messages), ["a weighs 300, all", "c weighs 100, all", "b is gone"]);
-    let again = [Target { weight: 300, ..target("a", "a") }, target("c", "another")];
-    assert_eq!(targets.reload(&again).await.unwrap(), ["target c replaced"]);
+    let done = targets.reload(&[heavier.clone(), moved.clone()]).await.unwrap();
+    assert_eq!(done, ["target b removed", "target a: weight 300", "target c: added"]);
+    assert_eq!(told(&mut messages), ["b is gone", "a weighs 300, all", "c weighs 100, all"]);
+    let moved = elsewhere("c", "elsewhere");
+    let done = targets.reload(&[heavier.clone(), moved.clone()]).await.unwrap();
+    assert_eq!(done, ["target c: replaced"]);
     assert_eq!(told(&mut messages), ["c is gone", "c weighs 100, all"]);
+    // What it has, it keeps, whatever else is another now.
+    let faster = Target { backfill_mbps: 7, ..moved };
+    assert_eq!(targets.reload(&[heavier.clone(), faster.clone()]).await.unwrap(), ["target c: changed"]);
+    assert_eq!(told(&mut messages), ["c begins anew"]);
     assert_eq!(names(&targets), ["a Active", "c Active", "mine Active"], "what was added at run time stays");
+
+    // What can't be done leaves everything as it was.
+    let same_node = target("new", "mine");
+    let done = targets.reload(&[heavier, faster, same_node, target("mine", "own")]).await.unwrap();
+    assert!(
+        done[0].contains("target new: left as it was: there is a target or node of this name"),
+        "{done:?}"
+    );
+    assert!(done[1].contains("target mine: left out, since one of this name was added"), "{done:?}");
+    assert_eq!(told(&mut messages), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_target_that_cannot_be_opened_changes_nothing_and_stops_no_start() {
+    let house = House::new(&["a"]);
+    let ca = house.dir.path().join("ca.pem");
+    std::fs::write(&ca, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+    let (targets, _, mut messages) = house.open();
+    let text = format!("{}\nca_file = \"ca.pem\"\n", text("x", "x").replace("http:", "https:"));
+    assert!(matches!(targets.add(&text, true).await, Err(Refusal::Invalid(_))));
+    assert_eq!((told(&mut messages), names(&targets)), (vec![], vec!["a Active".to_string()]));
+    drop(targets);
+    // An earlier version kept it all the same.
+    let mut kept = Kept::read(house.dir.path()).unwrap();
+    kept.added.insert(id("x"), text);
+    kept.write(house.dir.path()).unwrap();
+    let (targets, ..) = house.open();
+    assert_eq!(names(&targets), ["a Active"]);
+}
+
+#[tokio::test]
+async fn a_target_that_moved_while_the_origin_was_stopped_is_found() {
+    let mut house = House::new(&["a", "b"]);
+    let moved =
+        |house: &House| Begin::read(house.dir.path(), house.dir.path(), &house.configured).unwrap().moved();
+    assert_eq!(moved(&house), [], "nothing is known of any");
+    drop(house.open());
+    assert_eq!(moved(&house), []);
+    house.configured[1] = Target { weight: 7, backfill_mbps: 7, ..elsewhere("b", "b") };
+    assert_eq!(moved(&house), [id("b")]);
+    drop(house.open());
+    assert_eq!(moved(&house), [], "it was seen to");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::{Answer, Place};
 use crate::config::Config;
 use crate::journal;
 use crate::store::{self, PutError, Store};
+use crate::targets;
 
 /// How often an object is asked for before a target counts as unable to tell.
 const TRIES: u32 = 3;
@@ -89,14 +90,15 @@ pub async fn run(config: &Config, options: &Options) -> anyhow::Result<()> {
 }
 
 fn targets(config: &Config, options: &Options) -> anyhow::Result<Vec<(TargetId, Arc<dyn Place>)>> {
+    let begin = targets::Begin::of(config).context("targets.json")?;
     for wanted in &options.targets {
-        let known = config.targets.iter().any(|target| target.id == *wanted);
-        anyhow::ensure!(known, "--target {wanted}: the configuration has no target of this name");
+        let known = begin.targets().any(|target| target.id == *wanted);
+        anyhow::ensure!(known, "--target {wanted}: there is no target of this name");
     }
     let wanted =
         |id: &TargetId| !options.disk_only && (options.targets.is_empty() || options.targets.contains(id));
     let mut targets: Vec<(TargetId, Arc<dyn Place>)> = Vec::new();
-    for target in config.targets.iter().filter(|target| wanted(&target.id)) {
+    for target in begin.targets().filter(|target| wanted(&target.id)) {
         let store = store::open(target).with_context(|| format!("target {}", target.id))?;
         targets.push((target.id.clone(), Arc::new(Shelf(store))));
     }
