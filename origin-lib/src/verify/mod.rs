@@ -12,9 +12,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use railbird_core::fmp4;
 use railbird_core::hash::Hash;
 use railbird_core::id::{ChannelId, RecordingId, TargetId};
-use railbird_core::recording::Reel;
+use railbird_core::keys::{self, MasterSecret};
+use railbird_core::recording::{Head, Kind, Reel};
+use railbird_core::time::MediaTime;
 use serde::Serialize;
 use tokio::task::JoinSet;
 
@@ -22,6 +25,9 @@ use crate::recorded::{self, ObjectError};
 
 /// How many objects are read at a time from one place.
 const AT_A_TIME: usize = 8;
+
+/// The longest segment of another origin that is read, in bytes.
+const OTHER_LEN_MAX: usize = 64 << 20;
 
 /// The most names that a report lists of one kind.
 const NAMES_MAX: usize = 20;
@@ -48,6 +54,9 @@ pub struct Tally {
     pub missing: Names,
     /// Objects whose bytes are not those that were recorded.
     pub wrong: Names,
+    /// Of a pair: segments that the other origin wrote, with other bytes, since it got other frames. They decrypt, are whole, and
+    /// play in place of ours.
+    pub other: Names,
     /// Objects of which the place could not tell, with the error.
     pub unknown: Names,
 }
@@ -123,22 +132,47 @@ struct Wanted {
     name: String,
     len: u64,
     sha256: Hash,
+    /// Where it starts, of a segment.
+    start: Option<MediaTime>,
 }
 
 enum Found {
     Good,
     Missing,
     Wrong,
+    Other,
     Unknown(String),
 }
 
+/// How to tell what the other origin of a pair wrote from damage.
+#[derive(Clone, Debug)]
+pub struct Other {
+    /// The secret of both.
+    pub secret: MasterSecret,
+    /// The recording, whose channel and lengths are those of both.
+    pub head: Head,
+}
+
+impl Other {
+    /// Whether these bytes are a segment that starts in the same segment interval as ours.
+    fn made(&self, start: MediaTime, bytes: &Bytes) -> bool {
+        let Head { channel, segment_ms, key_period_s, .. } = &self.head;
+        let period = keys::period(start, *key_period_s);
+        let mut clear = bytes.to_vec();
+        let key = self.secret.content_key(channel, period);
+        keys::decrypt(&key, &keys::iv(channel, period), &mut clear).is_ok()
+            && fmp4::read::sequence_of(&clear) == Ok(fmp4::sequence(start, *segment_ms))
+    }
+}
+
 /// Checks a recording on the disk (`objects`: the directory of all objects; unless its files were deleted to make room) and at
-/// these targets.
+/// these targets. `other`: this origin is one of a pair.
 pub async fn verify(
     reel: &Reel,
     damaged: bool,
     objects: Option<PathBuf>,
     targets: &[(TargetId, Arc<dyn Place>)],
+    other: Option<&Other>,
 ) -> Report {
     let mut places = Vec::new();
     if let Some(dir) = objects.filter(|_| !reel.evicted()) {
@@ -155,8 +189,8 @@ pub async fn verify(
                 None => {}
             }
         }
-        let place = place.clone();
-        let read = move |wanted| at_target(place.clone(), wanted);
+        let (place, other) = (place.clone(), other.cloned());
+        let read = move |wanted| at_target(place.clone(), wanted, other.clone());
         places.push(check(target.to_string(), acknowledged, pending, read).await);
     }
     let stored = || reel.objects().iter().filter(|object| object.sha256.is_some());
@@ -175,7 +209,11 @@ pub async fn verify(
 }
 
 fn wanted(reel: &Reel, object: &railbird_core::recording::Object) -> Option<Wanted> {
-    Some(Wanted { name: reel.name(object), len: object.len, sha256: object.sha256? })
+    let start = match &object.kind {
+        Kind::Segment(segment) => Some(segment.start),
+        Kind::Init(_) => None,
+    };
+    Some(Wanted { name: reel.name(object), len: object.len, sha256: object.sha256?, start })
 }
 
 /// Looks at every wanted object, a few at a time.
@@ -196,18 +234,19 @@ where
             Some(Ok((_, Found::Good))) => tally.good += 1,
             Some(Ok((name, Found::Missing))) => tally.missing.add(name),
             Some(Ok((name, Found::Wrong))) => tally.wrong.add(name),
+            Some(Ok((name, Found::Other))) => tally.other.add(name),
             Some(Ok((name, Found::Unknown(why)))) => tally.unknown.add(format!("{name}: {why}")),
             Some(Err(error)) => tally.unknown.add(error.to_string()),
         }
     }
-    for names in [&mut tally.missing, &mut tally.wrong, &mut tally.unknown] {
+    for names in [&mut tally.missing, &mut tally.wrong, &mut tally.other, &mut tally.unknown] {
         names.first.sort();
     }
     tally
 }
 
 async fn on_disk(dir: PathBuf, wanted: Wanted) -> (String, Found) {
-    let Wanted { name, len, sha256 } = wanted;
+    let Wanted { name, len, sha256, .. } = wanted;
     let of = name.clone();
     let read = tokio::task::spawn_blocking(move || recorded::object(&dir, &of, len, &sha256));
     let found = match read.await {
@@ -220,15 +259,19 @@ async fn on_disk(dir: PathBuf, wanted: Wanted) -> (String, Found) {
     (name, found)
 }
 
-async fn at_target(place: Arc<dyn Place>, wanted: Wanted) -> (String, Found) {
+async fn at_target(place: Arc<dyn Place>, wanted: Wanted, other: Option<Other>) -> (String, Found) {
     // One byte more than it should have: a longer object is wrong, and not an error of the place.
     let len_max = usize::try_from(wanted.len).unwrap_or(usize::MAX).saturating_add(1);
+    let len_max = if other.is_some() { len_max.max(OTHER_LEN_MAX) } else { len_max };
     let found = match place.read(&wanted.name, len_max).await {
         Ok(None) => Found::Missing,
         Ok(Some(bytes)) if bytes.len() as u64 == wanted.len && Hash::of(&bytes) == wanted.sha256 => {
             Found::Good
         }
-        Ok(Some(_)) => Found::Wrong,
+        Ok(Some(bytes)) => {
+            let made = |other: Other| wanted.start.is_some_and(|start| other.made(start, &bytes));
+            if other.is_some_and(made) { Found::Other } else { Found::Wrong }
+        }
         Err(why) => Found::Unknown(why),
     };
     (wanted.name, found)
@@ -249,21 +292,24 @@ impl fmt::Display for Report {
         }
         let names = self.places.iter().map(|tally| tally.place.len());
         let width = names.max().unwrap_or(0).max("place".len());
-        let row = |f: &mut fmt::Formatter<'_>, cells: [&str; 6]| {
-            let [place, good, missing, wrong, unknown, pending] = cells;
-            write!(f, "\n  {place:width$} {good:>9} {missing:>9} {wrong:>9} {unknown:>9} {pending:>9}")
+        let row = |f: &mut fmt::Formatter<'_>, place: &str, cells: [&str; 6]| {
+            write!(f, "\n  {place:width$}")?;
+            cells.iter().try_for_each(|cell| write!(f, " {cell:>9}"))
         };
-        row(f, ["place", "good", "missing", "wrong", "unknown", "pending"])?;
+        row(f, "place", ["good", "missing", "wrong", "other", "unknown", "pending"])?;
         for tally in &self.places {
-            let counts =
-                [tally.good, tally.missing.count, tally.wrong.count, tally.unknown.count, tally.pending];
-            let [good, missing, wrong, unknown, pending] = counts.map(|count| count.to_string());
-            row(f, [&tally.place, &good, &missing, &wrong, &unknown, &pending])?;
+            let Tally { good, missing, wrong, other, unknown, pending, .. } = tally;
+            let counts = [*good, missing.count, wrong.count, other.count, unknown.count, *pending];
+            let counts = counts.map(|count| count.to_string());
+            row(f, &tally.place, counts.each_ref().map(String::as_str))?;
         }
         for tally in &self.places {
-            for (what, names) in
-                [("missing", &tally.missing), ("wrong", &tally.wrong), ("unknown", &tally.unknown)]
-            {
+            for (what, names) in [
+                ("missing", &tally.missing),
+                ("wrong", &tally.wrong),
+                ("the other origin's", &tally.other),
+                ("unknown", &tally.unknown),
+            ] {
                 for name in &names.first {
                     write!(f, "\n  {what} at {}: {name}", tally.place)?;
                 }

@@ -32,7 +32,7 @@ fn mirrored(recorded: &mut Recorded) -> (TargetId, BTreeMap<String, Bytes>) {
 }
 
 async fn run(recorded: &Recorded, targets: &[(TargetId, Arc<dyn Place>)]) -> Report {
-    verify(&recorded.reel, false, Some(recorded.dir.path().to_path_buf()), targets).await
+    verify(&recorded.reel, false, Some(recorded.dir.path().to_path_buf()), targets, None).await
 }
 
 #[tokio::test]
@@ -68,9 +68,9 @@ async fn what_is_missing_wrong_or_not_to_be_read_is_named() {
     assert_eq!(a.unknown.first, [format!("{}: 503 Slow Down", names[7])]);
     let text = report.to_string();
     for line in [
-        "\n  place      good   missing     wrong   unknown   pending\n",
-        "\n  disk          7         1         1         0         0\n",
-        "\n  a             6         1         1         1         0\n",
+        "\n  place      good   missing     wrong     other   unknown   pending\n",
+        "\n  disk          7         1         1         0         0         0\n",
+        "\n  a             6         1         1         0         1         0\n",
         &format!("\n  missing at a: {}\n", names[5]),
     ] {
         assert!(text.contains(line), "{line}\n{text}");
@@ -87,6 +87,45 @@ async fn an_evicted_recording_is_checked_at_targets_only_and_a_damaged_journal_i
     let targets: [(TargetId, Arc<dyn Place>); 1] = [(target, Arc::new(Kept(kept)))];
     let report = run(&recorded, &targets).await;
     assert!(report.sound() && report.places.len() == 1, "{report}");
-    let report = verify(&recorded.reel, true, None, &targets).await;
+    let report = verify(&recorded.reel, true, None, &targets, None).await;
     assert!(!report.sound());
+}
+
+#[tokio::test]
+async fn what_the_other_origin_of_a_pair_wrote_is_told_from_damage() {
+    let mut recorded = Recorded::new(2);
+    let (target, mut kept) = mirrored(&mut recorded);
+    let object = |n: usize| &recorded.reel.objects()[n];
+    let names: Vec<String> = (0..9).map(|n| recorded.reel.name(object(n))).collect();
+    let start = recorded.reel.segment(3).unwrap().start;
+    let head = recorded.reel.head().clone();
+    let period = keys::period(start, head.key_period_s);
+    let (key, iv) = (recorded.secret.content_key(&head.channel, period), keys::iv(&head.channel, period));
+    // The same cut with another picture: the last byte of its media is another one.
+    let mut clear = kept[&names[3]].to_vec();
+    keys::decrypt(&key, &iv, &mut clear).unwrap();
+    *clear.last_mut().unwrap() ^= 1;
+    keys::encrypt(&key, &iv, &mut clear);
+    kept.insert(names[3].clone(), clear.into());
+    // Another cut under this name, and damage.
+    kept.insert(names[4].clone(), kept[&names[8]].clone());
+    let mut damaged = kept[&names[5]].to_vec();
+    damaged[40] ^= 1;
+    kept.insert(names[5].clone(), damaged.into());
+    kept.insert(names[0].clone(), Bytes::from_static(b"no init segment"));
+    let place = Arc::new(Kept(kept)) as Arc<dyn Place>;
+    let (dir, targets) = (Some(recorded.dir.path().to_path_buf()), [(target, place)]);
+
+    let other = Other { secret: recorded.secret.clone(), head };
+    let report = verify(&recorded.reel, false, dir.clone(), &targets, Some(&other)).await;
+    let a = &report.places[1];
+    assert_eq!(a.other.first, [names[3].clone()], "{report}");
+    assert_eq!(a.wrong.count, 3, "{report}");
+    assert!(!report.sound());
+    let alone = verify(&recorded.reel, false, dir, &targets, None).await;
+    assert_eq!(
+        (alone.places[1].other.count, alone.places[1].wrong.count),
+        (0, 4),
+        "nobody else writes there"
+    );
 }

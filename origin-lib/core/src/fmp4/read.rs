@@ -149,6 +149,22 @@ pub fn segment(bytes: &[u8], tracks: &[Track]) -> Result<Vec<Fragment>, ReadErro
     Ok(fragments)
 }
 
+/// The `mfhd` sequence number of a segment, which must be whole boxes with a movie fragment and its media.
+pub fn sequence_of(bytes: &[u8]) -> Result<u32, ReadError> {
+    const INCOMPLETE: ReadError = ReadError("it is no segment");
+    let (mut sequence, mut media) = (None, false);
+    for found in boxes(bytes) {
+        let (name, content, _) = found?;
+        if name == b"moof" {
+            let mut mfhd = child(content, b"mfhd")?.ok_or(INCOMPLETE)?;
+            version(&mut mfhd)?;
+            sequence = Some(u32(&mut mfhd)?);
+        }
+        media |= name == b"mdat";
+    }
+    sequence.filter(|_| media).ok_or(INCOMPLETE)
+}
+
 /// `place` is where the `moof` begins and where the segment ends; `room` how many samples may still come.
 fn fragment(
     traf: &[u8],
