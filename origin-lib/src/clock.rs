@@ -53,11 +53,13 @@ pub fn keep(path: &Path) -> io::Result<Kept> {
     // Overwritten in place: a full disk has room for that.
     let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
     let (stop, stopped) = sync_channel(0);
+    // Without it, less is known after a crash.
+    let write = move || drop(file.write_all_at(format!("{:020}\n", steady().0).as_bytes(), 0));
+    // At once: one that is killed before its thread runs must not be followed by one that begins where it began.
+    write();
     let write = move || {
         loop {
-            let text = format!("{:020}\n", steady().0);
-            // Without it, less is known after a crash.
-            let _ = file.write_all_at(text.as_bytes(), 0);
+            write();
             if stopped.recv_timeout(KEEP_EVERY) != Err(RecvTimeoutError::Timeout) {
                 return;
             }
@@ -96,6 +98,9 @@ mod tests {
         std::fs::write(&path, format!("{:020}\n", ahead.0)).unwrap();
         let kept = keep(&path).unwrap();
         assert!(steady() > ahead);
+        // On the disk before anything can be told with it.
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.trim().parse::<u64>().unwrap() > ahead.0, "{text}");
         drop(kept);
         for broken in ["", "12x", "\0\0\0"] {
             std::fs::write(&path, broken).unwrap();
