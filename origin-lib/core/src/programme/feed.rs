@@ -341,7 +341,7 @@ const BEGIN_MS: u64 = 1_000;
 /// Whether a feed on this anchor gets past what was cut already, soon. It does not where a wall clock was ahead for a while, nor
 /// where the encoder was started again and its timestamps with it: all that the feed brings would be left out for as long as
 /// that was. One that goes on and sends again what it had kept does.
-fn reaches(anchor: Anchor, feed_ms: i64, not_before: MediaTime) -> bool {
+pub(super) fn reaches(anchor: Anchor, feed_ms: i64, not_before: MediaTime) -> bool {
     let begins = feed_ms.abs_diff(anchor.feed_ms) < BEGIN_MS;
     let late = MediaSpan::from_ms(if begins { BEGIN_MS as i64 } else { LATE_MS_MAX as i64 });
     anchor.media(feed_ms).is_some_and(|media| media + late >= not_before)

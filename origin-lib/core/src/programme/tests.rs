@@ -524,6 +524,30 @@ fn a_clock_that_was_set_while_the_encoder_or_the_origin_was_away_takes_nothing_b
 }
 
 #[test]
+fn a_known_anchor_is_used_where_the_feed_soon_gets_past_what_was_cut() {
+    let anchor = Anchor { feed_ms: 1_000, utc: START.utc };
+    // From which timestamp on the feed comes, and up to how long after the anchor's instant may have been cut.
+    for (feed_ms, cut_ms) in [
+        // It begins where the anchor's feed began: its encoder was started again.
+        (1_000, 1_000),
+        (1_999, 1_999),
+        (1, 1),
+        // It goes on, or sends again what it had kept.
+        (2_000, 16_000),
+        (0, 14_000),
+        (3_601_000, 3_615_000),
+    ] {
+        let cut = |ms: i64| MediaTime(START.utc.media().0.saturating_add_signed(ms * 90));
+        assert!(feed::reaches(anchor, feed_ms, MediaTime::default()), "{feed_ms}");
+        assert!(feed::reaches(anchor, feed_ms, cut(cut_ms)), "{feed_ms}");
+        assert!(!feed::reaches(anchor, feed_ms, cut(cut_ms + 1)), "{feed_ms}");
+    }
+    for feed_ms in [i64::MIN, i64::MAX] {
+        assert!(!feed::reaches(anchor, feed_ms, MediaTime::default()), "a time beyond all reason");
+    }
+}
+
+#[test]
 fn a_feed_that_lies_far_behind_gets_a_new_anchor() {
     // The backup joins while the wall's clock is an hour ahead; once it is used, the primary lies an hour behind.
     let (primary, backup) =
