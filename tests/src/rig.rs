@@ -12,12 +12,12 @@ mod verify;
 
 use std::time::Duration;
 
-pub use encoder::{Clip, Encoder};
+pub use encoder::{Clip, Encoder, KEY_INTERVAL_MS};
 pub use garage::Garage;
 pub use ledger::{Ledger, Listed};
 pub use origin::{Origin, Plan, Target};
 pub use sink::Sink;
-pub use verify::{Place, Recording};
+pub use verify::{Gap, Place, Recording};
 
 /// How long anything may take before it counts as failed: far above what a loaded machine needs.
 pub const PATIENCE: Duration = Duration::from_secs(120);

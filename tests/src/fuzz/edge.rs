@@ -24,6 +24,9 @@ const SCORE: &str = include_str!("../../fuzz-seeds/score-document/two-entries");
 /// The smallest parameters that argon2 has: a login costs microseconds.
 const PASS: &str = r#"{"email":"demo@railbird.test","password_hash":"$argon2id$v=19$m=8,t=1,p=1$YSBzYWx0IGZvciBmdXp6aW5n$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","channels":["*"],"valid_from":0,"valid_until":4102444800000}"#;
 
+/// What was recorded of the channel: what is on the air, and one that is over.
+const REPLAYS: &str = r#"{"channel":"table-1","origin":"north","revision":3,"replays":[{"recording":"20261120t105200z","title":"Table 1","start":161565472800000,"duration":450000,"chapters":1,"ended":false},{"recording":"final-1","title":"Final","start":161565472800000,"duration":450000,"chapters":1,"ended":true}]}"#;
+
 /// A secret of this name, for this target only.
 fn secret(name: &str) -> String {
     format!("{name} for fuzzing")
@@ -33,10 +36,15 @@ fn secret(name: &str) -> String {
 fn edge() -> Edge<MemoryStore> {
     let settings = Settings::read(|name| (name != "session_ttl_s").then(|| secret(name)));
     let edge = Edge::new(settings, MemoryStore::default());
+    // A chapter looks like a state.
+    let over = STATE.replace("20261120t105200z", "final-1");
     let pushes = [
         ("origin_secret", "/origin/v1/event", EVENT),
         ("origin_secret", "/origin/v1/channels/table-1/state", STATE),
         ("origin_secret", "/origin/v1/channels/table-1/score", SCORE),
+        ("origin_secret", "/origin/v1/channels/table-1/replays", REPLAYS),
+        ("origin_secret", "/origin/v1/channels/table-1/replays/20261120t105200z/0", STATE),
+        ("origin_secret", "/origin/v1/channels/table-1/replays/final-1/0", &over),
         ("admin_secret", "/admin/v1/passes", PASS),
     ];
     for (by, path, body) in pushes {
@@ -104,6 +112,12 @@ pub(super) fn request(input: &[u8]) {
     }
     let body = String::from_utf8_lossy(&response.body);
     assert!(untold.iter().all(|name| !body.contains(&secret(name))), "{path} shows a secret");
+}
+
+/// How the edge answers this request.
+#[cfg(test)]
+pub(super) fn status(input: &[u8]) -> Option<u16> {
+    parse(input).map(|(request, _)| answer(&edge(), request).status)
 }
 
 /// The request, and whether it has something that a stranger can't make.

@@ -45,6 +45,23 @@ fn every_folder_of_seeds_has_a_target_and_names_are_distinct() {
     assert_eq!(distinct.len(), TARGETS.len());
 }
 
+/// A seed that is answered with an error shows the way to nothing.
+#[test]
+fn the_seeds_of_recordings_reach_them() {
+    for (seed, status) in [
+        ("replay-main", 200),
+        ("replay-media", 200),
+        ("replay-page", 200),
+        ("start-over-main", 200),
+        ("start-over-media", 200),
+        ("push-replays", 204),
+        ("push-chapter", 204),
+    ] {
+        let input = fs::read(seeds().join("edge-request").join(seed)).unwrap();
+        assert_eq!(edge::status(&input), Some(status), "{seed}");
+    }
+}
+
 #[test]
 fn halves_are_cut_everywhere() {
     assert_eq!(halves(b""), (&b""[..], &b""[..]));

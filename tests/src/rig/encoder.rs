@@ -24,6 +24,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How long connecting may take, and each write.
 const DEADLINE: Duration = Duration::from_secs(5);
 
+/// How far apart the clip's key frames are, in milliseconds.
+pub const KEY_INTERVAL_MS: u64 = 500;
+
 /// A clip's tags.
 #[derive(Debug)]
 pub struct Clip {
@@ -84,10 +87,10 @@ impl Clip {
     }
 }
 
-/// An access unit that a decoder can begin with: frame type 1, AVC.
 /// An encoder that goes on sends nothing from the first moments of its run again, in milliseconds.
 const AFTER_BEGIN_MS: u64 = 1_100;
 
+/// An access unit that a decoder can begin with: frame type 1, AVC.
 fn is_key(tag: &Tag) -> bool {
     tag.kind == TagKind::Video && tag.payload.first() == Some(&0x17) && tag.payload.get(1) == Some(&1)
 }

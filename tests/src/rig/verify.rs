@@ -1,6 +1,7 @@
 //! What `railbird verify` says.
 
 use anyhow::{Context, ensure};
+use railbird_core::time::UtcMs;
 use serde_json::Value;
 
 use super::{PATIENCE, Plan, until};
@@ -14,10 +15,21 @@ pub struct Recording {
     pub recording: String,
     /// How many objects it has.
     pub objects: u64,
-    /// Its gaps: from when, to when, and why.
-    pub gaps: Vec<(String, String, String)>,
+    /// Its gaps.
+    pub gaps: Vec<Gap>,
     /// The disk and each target.
     pub places: Vec<Place>,
+}
+
+/// A part of a recording that is not there.
+#[derive(Clone, Debug)]
+pub struct Gap {
+    /// When it begins.
+    pub from: UtcMs,
+    /// When it ends.
+    pub to: UtcMs,
+    /// Why.
+    pub why: String,
 }
 
 /// What is at one place.
@@ -54,7 +66,7 @@ impl Plan {
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "verify: {}\n{said}\n{text}", output.status);
         let reports: Vec<Value> = serde_json::from_str(&text)?;
-        Ok(reports.iter().map(recording).collect())
+        reports.iter().map(recording).collect()
     }
 
     /// Runs `railbird verify` on the disk alone; gives how many objects are good.
@@ -78,7 +90,7 @@ impl Plan {
     }
 }
 
-fn recording(report: &Value) -> Recording {
+fn recording(report: &Value) -> anyhow::Result<Recording> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let place = |place: &Value| {
@@ -86,14 +98,29 @@ fn recording(report: &Value) -> Recording {
         let count = |name: &str| place[name].as_u64().unwrap_or_default();
         Place { name: text(&place["place"]), good: count("good"), pending: count("pending"), bad: bad.sum() }
     };
-    Recording {
+    let time = |value: &Value| time(value.as_str().unwrap_or_default()).with_context(|| format!("{value}"));
+    let gap = |gap: &Value| -> anyhow::Result<Gap> {
+        Ok(Gap { from: time(&gap["from"])?, to: time(&gap["to"])?, why: text(&gap["why"]) })
+    };
+    Ok(Recording {
         channel: text(&report["channel"]),
         recording: text(&report["recording"]),
         objects: report["objects"].as_u64().unwrap_or_default(),
-        gaps: list(&report["gaps"])
-            .iter()
-            .map(|gap| (text(&gap["from"]), text(&gap["to"]), text(&gap["why"])))
-            .collect(),
+        gaps: list(&report["gaps"]).iter().map(gap).collect::<Result<_, _>>()?,
         places: list(&report["places"]).iter().map(place).collect(),
+    })
+}
+
+/// The instant that is written so. ISO 8601 sorts as time does.
+fn time(text: &str) -> Option<UtcMs> {
+    let (mut low, mut high) = (0_u64, 1 << 43);
+    while low < high {
+        let middle = low.midpoint(high);
+        if UtcMs(middle).iso8601().as_str() < text {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
     }
+    Some(UtcMs(low)).filter(|found| found.iso8601() == text)
 }

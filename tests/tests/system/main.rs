@@ -1,6 +1,8 @@
 //! The system tests: one binary, a module for each subject.
 
 #[cfg(test)]
+mod backup;
+#[cfg(test)]
 mod browser;
 #[cfg(test)]
 mod change;

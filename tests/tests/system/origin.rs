@@ -132,6 +132,11 @@ pub(crate) struct Plan<'a> {
 
 impl Origin {
     pub(crate) async fn start(plan: &Plan<'_>) -> anyhow::Result<Origin> {
+        Origin::start_with(plan, "").await
+    }
+
+    /// One whose channel has these further settings.
+    pub(crate) async fn start_with(plan: &Plan<'_>, channel: &str) -> anyhow::Result<Origin> {
         let dir = tempfile::tempdir()?;
         let at = |name: &str| dir.path().join(name);
         for (name, text) in plan.files.iter().chain(&[
@@ -141,7 +146,7 @@ impl Origin {
         ]) {
             fs::write(at(name), text)?;
         }
-        fs::write(at("railbird.toml"), configuration(plan, plan.targets, "127.0.0.1:0", "127.0.0.1:0"))?;
+        fs::write(at("railbird.toml"), configuration(plan, channel, plan.targets, ANY))?;
         let log = fs::File::create(at("log"))?;
         let mut serve = railbird()?;
         serve.args(["serve", "--config"]).arg(at("railbird.toml")).env("RUST_LOG", "info");
@@ -158,12 +163,16 @@ impl Origin {
         });
         let (rtmp, api) = started.await?;
         // The crew's commands find the API by this file, the origin reads the other one.
-        fs::write(at("crew.toml"), configuration(plan, plan.targets, &rtmp, &api))?;
+        fs::write(at("crew.toml"), configuration(plan, channel, plan.targets, [&rtmp, &api]))?;
         Ok(Origin { rtmp: format!("rtmp://{rtmp}/live"), api: format!("http://{api}"), dir, child })
     }
 
     pub(crate) fn primary(&self) -> String {
         format!("{}/primary-key", self.rtmp)
+    }
+
+    pub(crate) fn backup(&self) -> String {
+        format!("{}/backup-key", self.rtmp)
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {
@@ -203,10 +212,10 @@ impl Origin {
 
     /// Writes the file that a reload reads, with these targets.
     pub(crate) fn configure(&self, plan: &Plan<'_>, targets: &[String]) -> anyhow::Result<()> {
-        fs::write(self.file("railbird.toml"), configuration(plan, targets, "127.0.0.1:0", "127.0.0.1:0"))?;
+        fs::write(self.file("railbird.toml"), configuration(plan, "", targets, ANY))?;
         let (rtmp, api) = (self.rtmp.trim_start_matches("rtmp://"), self.api.trim_start_matches("http://"));
         let rtmp = rtmp.trim_end_matches("/live");
-        Ok(fs::write(self.file("crew.toml"), configuration(plan, targets, rtmp, api))?)
+        Ok(fs::write(self.file("crew.toml"), configuration(plan, "", targets, [rtmp, api]))?)
     }
 
     pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
@@ -266,13 +275,17 @@ impl Origin {
     }
 }
 
-fn configuration(plan: &Plan<'_>, targets: &[String], rtmp: &str, api: &str) -> String {
+/// Where RTMP and the API listen, if it does not matter.
+const ANY: [&str; 2] = ["127.0.0.1:0"; 2];
+
+fn configuration(plan: &Plan<'_>, channel: &str, targets: &[String], listen: [&str; 2]) -> String {
+    let [rtmp, api] = listen;
     let targets: String = targets.iter().map(|target| format!("[[target]]\n{target}\n")).collect();
     let edges: String = plan.edges.iter().map(|edge| format!("[[edge]]\nurl = \"{edge}\"\n")).collect();
     format!(
         "[origin]\nid = \"{}\"\ndata_dir = \"data\"\n[rtmp]\nlisten = \"{rtmp}\"\n[api]\nlisten = \"{api}\"\n\
          [event]\nid = \"e\"\ntitle = \"E\"\n[spool]\nreserve_mb = 64\n\
-         [[channel]]\nid = \"t\"\ntitle = \"T\"\n\
+         [[channel]]\nid = \"t\"\ntitle = \"T\"\n{channel}\
          [[channel.feed]]\nstream_key = {{ file = \"primary\" }}\n\
          [[channel.feed]]\nstream_key = {{ file = \"backup\" }}\nrole = \"backup\"\n\
          {targets}{edges}{}\n\
@@ -316,7 +329,7 @@ impl Source {
     }
 }
 
-async fn frames(file: &Path) -> anyhow::Result<Vec<String>> {
+pub(crate) async fn frames(file: &Path) -> anyhow::Result<Vec<String>> {
     let mut decode = ffmpeg();
     decode.arg("-i").arg(file).args(["-map", "0:v:0", "-fps_mode", "passthrough", "-f", "framemd5", "-"]);
     Ok(hashes(&finish(decode).await?))

@@ -2,7 +2,7 @@
 
 use alloc::collections::VecDeque;
 
-use super::{AnchorFrom, HELD_LEN_MAX, HELD_SAMPLES_MAX, Publish, WAITING_LEN_MAX};
+use super::{AnchorFrom, HELD_LEN_MAX, HELD_SAMPLES_MAX, Publish, TICKS, WAITING_LEN_MAX};
 use crate::media::{FeedEvent, Kind, Sample, Tracks};
 use crate::time::{MediaSpan, MediaTime, Moment, UtcMs};
 use crate::timeline::{self, Anchor, Anchors, LATE_MS_MAX, Timeline};
@@ -43,10 +43,12 @@ enum Place {
     On(Timeline),
 }
 
-/// Samples since the last key frame, that frame first.
+/// Samples since the key frame at which the feed would be begun, that frame first.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     pub(super) samples: VecDeque<Sample>,
+    /// Key frames among them.
+    starts: usize,
     /// Their parameters.
     pub(super) tracks: Tracks,
     len: usize,
@@ -273,26 +275,58 @@ impl Feed {
         sample.key && (sample.kind == Kind::Video || self.told.video.is_none())
     }
 
-    /// Keeps a sample of a feed that is not in use.
-    pub(super) fn hold(&mut self, sample: Sample) {
+    /// Keeps a sample of a feed that is not in use. `wanted`: the key frame that is held is one to begin at, as far as can
+    /// be told now, so that the samples of a later one do not take its place. But no more than `span_ms` are kept for it.
+    pub(super) fn hold(&mut self, sample: Sample, wanted: bool, span_ms: u64) {
         let begins = self.begins(&sample);
         let held = &mut self.held;
-        if begins && !held.kept {
-            let from = sample.dts.0.saturating_sub(AUDIO_BEFORE);
-            held.samples
-                .retain(|old| old.kind == Kind::Audio && sample.kind == Kind::Video && old.dts.0 >= from);
-            held.len = held.samples.iter().map(|sample| sample.data.len()).sum();
-            held.tracks = self.told.clone();
-            held.samples.push_front(sample);
-        } else {
-            held.samples.push_back(sample);
+        held.len += sample.data.len();
+        let (kept, dts) = (held.kept, sample.dts);
+        held.samples.push_back(sample);
+        if begins {
+            held.starts += 1;
+            if !kept && !wanted {
+                self.begin_at(self.held.samples.len() - 1);
+            } else if !kept {
+                self.shorten(dts, span_ms);
+            }
         }
-        if let Some(newest) = if begins && !held.kept { held.samples.front() } else { held.samples.back() } {
-            held.len += newest.data.len();
-        }
-        if held.len > HELD_LEN_MAX || held.samples.len() > HELD_SAMPLES_MAX {
+        if self.held.len > HELD_LEN_MAX || self.held.samples.len() > HELD_SAMPLES_MAX {
             self.drop_held();
         }
+    }
+
+    /// Gives up key frames that lie too long before this time.
+    fn shorten(&mut self, dts: MediaTime, span_ms: u64) {
+        let from = dts.0.saturating_sub(span_ms.saturating_mul(TICKS));
+        let near = self.starts().find(|(_, sample)| sample.dts.0 >= from);
+        if let Some((at, _)) = near.filter(|(at, _)| *at > 0) {
+            self.begin_at(at);
+        }
+    }
+
+    /// The key frames that are held, and their places.
+    pub(super) fn starts(&self) -> impl Iterator<Item = (usize, &Sample)> {
+        let starts = self.held.samples.iter().enumerate().filter(|(_, sample)| self.begins(sample));
+        starts.take(self.held.starts)
+    }
+
+    /// What is held begins with the key frame at this place; of what came before, only sound that may belong to it stays.
+    pub(super) fn begin_at(&mut self, at: usize) {
+        let held = &mut self.held;
+        let rest = held.samples.split_off(at.min(held.samples.len()));
+        let mut before = core::mem::replace(&mut held.samples, rest);
+        let Some(start) = held.samples.pop_front() else { return };
+        let from = start.dts.0.saturating_sub(AUDIO_BEFORE);
+        before.retain(|old| old.kind == Kind::Audio && start.kind == Kind::Video && old.dts.0 >= from);
+        for sample in before.into_iter().rev() {
+            held.samples.push_front(sample);
+        }
+        held.samples.push_front(start);
+        held.len = held.samples.iter().map(|sample| sample.data.len()).sum();
+        held.tracks = self.told.clone();
+        let starts = self.held.samples.iter().filter(|sample| self.begins(sample)).count();
+        self.held.starts = starts;
     }
 
     /// The key frame at which this feed could be begun.
@@ -307,7 +341,7 @@ const BEGIN_MS: u64 = 1_000;
 /// Whether a feed on this anchor gets past what was cut already, soon. It does not where a wall clock was ahead for a while, nor
 /// where the encoder was started again and its timestamps with it: all that the feed brings would be left out for as long as
 /// that was. One that goes on and sends again what it had kept does.
-fn reaches(anchor: Anchor, feed_ms: i64, not_before: MediaTime) -> bool {
+pub(super) fn reaches(anchor: Anchor, feed_ms: i64, not_before: MediaTime) -> bool {
     let begins = feed_ms.abs_diff(anchor.feed_ms) < BEGIN_MS;
     let late = MediaSpan::from_ms(if begins { BEGIN_MS as i64 } else { LATE_MS_MAX as i64 });
     anchor.media(feed_ms).is_some_and(|media| media + late >= not_before)

@@ -2,7 +2,8 @@
 //! objects.
 //!
 //! A programme lives as long as its channel. Each feed's publishes have a timeline of their own; the samples of one feed go
-//! on to the one [`Packager`], those of the other wait, from its newest key frame on, until they are needed:
+//! on to the one [`Packager`], those of the other wait, from its first key frame that lies behind what was used on (or its
+//! newest where none does), until they are needed:
 //!
 //! - The feed in use stalls (no video for `stall_ms`) or its publish ends: the other takes over at its first key frame
 //!   that lies behind what was used, which may be one that waits already. That is within one of its key frame intervals.
@@ -428,10 +429,11 @@ impl Programme {
                 }
             }
             Item::Sample(sample) => {
+                let wanted = !used && self.is_startable(role);
                 if let Some(feed) = &mut self.feeds[slot(role)] {
                     feed.note(&sample);
                     if !used {
-                        return feed.hold(sample);
+                        return feed.hold(sample, wanted, self.settings.stall_ms.saturating_add(LAG_MS_MAX));
                     }
                 }
                 self.pass(sample, now);

@@ -23,6 +23,16 @@ pub(super) struct Tail {
     since: u64,
     samples: VecDeque<Sample>,
     len: usize,
+    /// There is a picture among them.
+    video: bool,
+}
+
+impl Tail {
+    /// Whether a sample goes to those that wait: it reaches the point, or it is a picture behind one that does, which it may
+    /// need.
+    fn takes(at: Point, waits: bool, sample: &Sample) -> bool {
+        at.is_reached_by(sample) || (waits && sample.kind == Kind::Video)
+    }
 }
 
 /// Where one feed ends and the other begins.
@@ -61,11 +71,15 @@ impl Programme {
 
     /// Where the feed that is not in use would begin.
     fn point(&self, feed: &Feed) -> Option<Point> {
-        let start = feed.start()?;
+        Some(self.point_at(&feed.held.tracks, feed.start()?))
+    }
+
+    /// Where a feed of these parameters would begin with this key frame.
+    fn point_at(&self, tracks: &Tracks, start: &Sample) -> Point {
         // A new run must begin behind all that was shown; within one, the decoder orders pictures.
-        let seamless = self.is_seamless(&feed.held.tracks, start);
+        let seamless = self.is_seamless(tracks, start);
         let shown = if seamless { start.pts() } else { start.dts.min(start.pts()) };
-        Some(Point { dts: start.dts, shown })
+        Point { dts: start.dts, shown }
     }
 
     /// Whether nothing that was used lies behind this point.
@@ -76,6 +90,25 @@ impl Programme {
     /// Where the feed can be begun, if it can.
     fn start_of(&self, role: Role) -> Option<Point> {
         self.point(self.feed(role)?).filter(|point| self.is_ahead(*point))
+    }
+
+    /// Whether the feed can be begun with what is held of it.
+    pub(super) fn is_startable(&self, role: Role) -> bool {
+        self.start_of(role).is_some()
+    }
+
+    /// Lets a feed that is not in use be begun at the first of its key frames that lies ahead of what was used: the ones
+    /// before would be late by now, the ones behind would lose what is between.
+    fn trim(&mut self, role: Role) {
+        if self.used == Some(role) || self.is_startable(role) {
+            return;
+        }
+        let Some(feed) = self.feed(role).filter(|feed| !feed.held.kept) else { return };
+        let ahead = |sample: &Sample| self.is_ahead(self.point_at(&feed.held.tracks, sample));
+        let Some((at, _)) = feed.starts().skip(1).find(|(_, sample)| ahead(sample)) else { return };
+        if let Some(feed) = &mut self.feeds[slot(role)] {
+            feed.begin_at(at);
+        }
     }
 
     /// A publish ends, if there is one.
@@ -100,6 +133,7 @@ impl Programme {
 
     /// Looks at the feeds after something happened.
     pub(super) fn decide(&mut self, now: Moment) {
+        Role::ALL.into_iter().for_each(|role| self.trim(role));
         match self.used {
             None => self.take_up(now),
             Some(used) => {
@@ -119,7 +153,7 @@ impl Programme {
             self.close();
         }
         for role in Role::ALL {
-            if self.start_of(role).is_some() {
+            if self.is_startable(role) {
                 return self.switch(role, Reason::Ended);
             }
             self.bring_up(role);
@@ -132,7 +166,7 @@ impl Programme {
         if !self.is_well(other, now) {
             return;
         }
-        if self.start_of(other).is_some() {
+        if self.is_startable(other) {
             self.switch(other, reason);
         } else {
             self.bring_up(other);
@@ -162,7 +196,7 @@ impl Programme {
             }
             return;
         };
-        if self.start_of(Role::Primary).is_some() {
+        if self.is_startable(Role::Primary) {
             if let Some(feed) = &mut self.feeds[slot(Role::Primary)] {
                 feed.held.kept = true;
             }
@@ -198,9 +232,12 @@ impl Programme {
         }
         let (point, interval, tip) = (self.point(feed)?, feed.interval.filter(|n| *n > 0)?, self.tip()?);
         let lag = tip.0.saturating_sub(feed.newest?.0);
-        let used = tip.max(self.shown.unwrap_or_default());
-        let intervals = used.0.saturating_sub(point.dts.0) / interval + 1;
-        let shift = interval.checked_mul(intervals)?;
+        // The first of the key frames to come that is ahead.
+        let behind = |time: MediaTime, used: MediaTime| {
+            used.0.checked_sub(time.0).map_or(0, |behind| behind / interval + 1)
+        };
+        let shown = self.shown.map_or(0, |shown| behind(point.shown, shown));
+        let shift = interval.checked_mul(behind(point.dts, tip).max(shown))?;
         let at = |time: MediaTime| MediaTime(time.0.saturating_add(shift));
         (lag <= LAG_MS_MAX * TICKS).then(|| Point { dts: at(point.dts), shown: at(point.shown) })
     }
@@ -219,8 +256,11 @@ impl Programme {
                     return;
                 }
             } else {
-                let at = self.tail.as_ref().map(|tail| tail.at).or_else(|| self.expected(steady));
-                if let Some(at) = at.filter(|at| at.is_reached_by(&sample)) {
+                let (at, waits) = match &self.tail {
+                    Some(tail) => (Some(tail.at), tail.video),
+                    None => (self.expected(steady), false),
+                };
+                if let Some(at) = at.filter(|at| Tail::takes(*at, waits, &sample)) {
                     return self.delay(sample, at, now);
                 }
             }
@@ -230,9 +270,10 @@ impl Programme {
 
     /// Lets a sample of the backup wait for the primary.
     fn delay(&mut self, sample: Sample, at: Point, now: Moment) {
-        let new = || Tail { at, since: now.up_ms, samples: VecDeque::new(), len: 0 };
+        let new = || Tail { at, since: now.up_ms, samples: VecDeque::new(), len: 0, video: false };
         let tail = self.tail.get_or_insert_with(new);
         tail.len += sample.data.len();
+        tail.video |= sample.kind == Kind::Video;
         tail.samples.push_back(sample);
         if tail.len > HELD_LEN_MAX || tail.samples.len() > HELD_SAMPLES_MAX {
             self.flush_tail();
@@ -249,9 +290,12 @@ impl Programme {
 
     fn switch(&mut self, to: Role, reason: Reason) {
         let point = self.feed(to).and_then(|feed| self.point(feed));
+        let mut waits = false;
         for sample in self.tail.take().into_iter().flat_map(|tail| tail.samples) {
-            if point.is_some_and(|point| !point.is_reached_by(&sample)) {
+            if point.is_some_and(|point| !Tail::takes(point, waits, &sample)) {
                 self.emit(sample);
+            } else {
+                waits |= sample.kind == Kind::Video;
             }
         }
         let Some(feed) = &mut self.feeds[slot(to)] else { return };

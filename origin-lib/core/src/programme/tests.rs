@@ -55,11 +55,13 @@ struct Encoder {
     /// How long a frame is on its way.
     lag_ms: i64,
     width: u16,
+    /// Pictures are sent in another order than they are shown, as most encoders do.
+    reorders: bool,
 }
 
 impl Encoder {
     fn new(role: Role) -> Encoder {
-        Encoder { role, clock_ms: 0, phase_ms: 0, lag_ms: 0, width: 1280 }
+        Encoder { role, clock_ms: 0, phase_ms: 0, lag_ms: 0, width: 1280, reorders: false }
     }
 
     /// The frames that arrive in the millisecond `at_ms` after `START`, of those sent from `from_ms` on.
@@ -69,7 +71,8 @@ impl Encoder {
         let (name, shifted) = (self.role.as_str(), sent - self.phase_ms);
         let frame = |kind, key| {
             let data = std::format!("{name} {kind:?} {sent} {key}").into_bytes().into();
-            FeedEvent::Frame(Frame { kind, dts_ms: self.clock_ms + sent, cts_ms: 0, key, data })
+            let cts_ms = if kind == Kind::Video && self.reorders { reordered(shifted) } else { 0 };
+            FeedEvent::Frame(Frame { kind, dts_ms: self.clock_ms + sent, cts_ms, key, data })
         };
         if shifted.rem_euclid(FRAME_MS) == 0 {
             frames.push(frame(Kind::Video, shifted.rem_euclid(GOP_MS) == 0));
@@ -78,6 +81,16 @@ impl Encoder {
             frames.push(frame(Kind::Audio, true));
         }
         frames
+    }
+}
+
+/// How long after it is decoded a picture is shown, with two pictures that may be left out between two that may not.
+fn reordered(sent_ms: i64) -> i32 {
+    let last = GOP_MS / FRAME_MS - 1;
+    match sent_ms.rem_euclid(GOP_MS) / FRAME_MS {
+        n if n == 0 || n == last => 80,
+        n if n % 3 == 1 => 160,
+        _ => 40,
     }
 }
 
@@ -511,6 +524,30 @@ fn a_clock_that_was_set_while_the_encoder_or_the_origin_was_away_takes_nothing_b
 }
 
 #[test]
+fn a_known_anchor_is_used_where_the_feed_soon_gets_past_what_was_cut() {
+    let anchor = Anchor { feed_ms: 1_000, utc: START.utc };
+    // From which timestamp on the feed comes, and up to how long after the anchor's instant may have been cut.
+    for (feed_ms, cut_ms) in [
+        // It begins where the anchor's feed began: its encoder was started again.
+        (1_000, 1_000),
+        (1_999, 1_999),
+        (1, 1),
+        // It goes on, or sends again what it had kept.
+        (2_000, 16_000),
+        (0, 14_000),
+        (3_601_000, 3_615_000),
+    ] {
+        let cut = |ms: i64| MediaTime(START.utc.media().0.saturating_add_signed(ms * 90));
+        assert!(feed::reaches(anchor, feed_ms, MediaTime::default()), "{feed_ms}");
+        assert!(feed::reaches(anchor, feed_ms, cut(cut_ms)), "{feed_ms}");
+        assert!(!feed::reaches(anchor, feed_ms, cut(cut_ms + 1)), "{feed_ms}");
+    }
+    for feed_ms in [i64::MIN, i64::MAX] {
+        assert!(!feed::reaches(anchor, feed_ms, MediaTime::default()), "a time beyond all reason");
+    }
+}
+
+#[test]
 fn a_feed_that_lies_far_behind_gets_a_new_anchor() {
     // The backup joins while the wall's clock is an hour ahead; once it is used, the primary lies an hour behind.
     let (primary, backup) =
@@ -540,6 +577,65 @@ fn a_feed_that_lies_far_behind_gets_a_new_anchor() {
     );
     let switches = bench.switches();
     assert_eq!(switches.iter().map(|switch| switch.1).collect::<Vec<_>>(), [Role::Backup, Role::Primary]);
+}
+
+/// What the primary sends from 7 s to 12 s comes at 12 s, all at once. And from its third second on, the backup is ahead of
+/// what the arrival of its first frame said: many an encoder begins with a burst.
+fn hung(primary: Encoder, mut backup: Encoder, lead_ms: i64) -> Bench {
+    let mut bench = Bench::new(settings(), Resume::default());
+    let (p, b) = (bench.begin(&primary), bench.begin(&backup));
+    let mut waiting = Vec::new();
+    for at in 0..30_000 {
+        bench.now = at;
+        waiting.extend(primary.frames(at));
+        if !(7_000..12_000).contains(&at) {
+            bench.feed(p, std::mem::take(&mut waiting));
+        }
+        bench.feed(b, backup.frames(at));
+        if at == 2_000 {
+            backup.clock_ms += lead_ms;
+            backup.phase_ms -= lead_ms;
+        }
+    }
+    bench.check();
+    bench
+}
+
+#[test]
+fn an_encoder_that_hung_is_replaced_within_one_interval_and_used_again_as_soon_as_it_is_steady() {
+    for (reorders, phase_ms, lead_ms) in [false, true].into_iter().flat_map(|reorders| {
+        let phases = (0..GOP_MS).step_by(130);
+        phases.flat_map(move |phase_ms| [0, 200, 640, 1_400, 2_600].map(|lead| (reorders, phase_ms, lead)))
+    }) {
+        let primary = Encoder { reorders, ..Encoder::new(Role::Primary) };
+        let backup = Encoder { phase_ms, reorders, ..Encoder::new(Role::Backup) };
+        let bench = hung(primary, backup, lead_ms);
+        let (case, switches) = ((reorders, phase_ms, lead_ms), bench.switches());
+        let [(_, Role::Backup, Reason::Stalled(_), _), (back, Role::Primary, Reason::Steady(_), true)] =
+            switches[..]
+        else {
+            panic!("{case:?}: {switches:?}");
+        };
+        // Steady from 12 s to 22 s; a key frame of it that the backup has not gone past is at most an interval away.
+        assert!(back <= 22_000 + GOP_MS + lead_ms + FRAME_MS, "{case:?}: {switches:?}");
+        // However far ahead the backup is: it begins at its first key frame behind what was used.
+        let late = if reorders { 2 * FRAME_MS } else { 0 };
+        let step = bench.largest_step();
+        assert!(step <= GOP_MS + FRAME_MS + late, "{case:?}: {step} ms between two pictures");
+        // Nobody gets a picture without the one that it was made from: each use of a feed has what it sent, in order.
+        for pair in bench
+            .passed
+            .iter()
+            .filter(|(_, one)| one.sample.kind == Kind::Video)
+            .collect::<Vec<_>>()
+            .windows(2)
+        {
+            let [(_, before), (_, after)] = pair else { continue };
+            let same = role_of(before) == role_of(after);
+            let step = (after.sample.dts - before.sample.dts).ms();
+            assert!(!same || step == FRAME_MS || step == FRAME_MS + lead_ms, "{case:?}: {step} {after:?}");
+        }
+    }
 }
 
 /// Of each time, the role that is used.

@@ -180,6 +180,33 @@ fn revisions_rise_even_when_the_clock_does_not() {
     assert!(!second.nodes[0].up);
 }
 
+#[test]
+fn what_a_receiver_kept_from_a_faster_clock_is_outbid() {
+    let mut book = book(10);
+    book.outbid(NOW.0 + 1);
+    assert_eq!(book.poll(NOW), None, "nothing is told before something is listed");
+    book.ack_init(0, "init-1", NOW);
+    make(&mut book, 0);
+    book.ack(0, start(0), NOW);
+    let first = book.poll(NOW).unwrap();
+    assert_eq!(first.revision, NOW.0 + 2);
+    assert_eq!(book.poll(NOW), None);
+    // An hour ahead: the same is told again, above that, and from there on.
+    let kept = NOW.0 + 3_600_000;
+    book.outbid(kept);
+    let again = book.poll(NOW.plus_ms(10)).unwrap();
+    assert_eq!(again.revision, kept + 1);
+    assert_eq!(again.renditions, first.renditions);
+    make(&mut book, 1);
+    book.ack(0, start(1), NOW.plus_ms(20));
+    assert_eq!(book.poll(NOW.plus_ms(20)).unwrap().revision, kept + 2);
+    // One that is no higher than what was told says nothing new.
+    for kept in [0, kept, kept + 2] {
+        book.outbid(kept);
+        assert_eq!(book.poll(NOW.plus_ms(30)), None);
+    }
+}
+
 proptest! {
     /// Whatever the order of acknowledgements: the list is contiguous, numbers never go back, nothing is listed twice,
     /// and what is listed is acknowledged or a gap.
