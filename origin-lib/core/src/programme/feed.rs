@@ -39,6 +39,17 @@ enum Place {
     Again,
     /// Others are asked for the anchor of its first frame.
     Waiting { feed_ms: i64, arrived: UtcMs, since: u64, events: VecDeque<FeedEvent>, len: usize },
+    /// It begins where the feed of this anchor began: another run of the encoder, or it sends again what it had kept. What
+    /// comes tells.
+    Doubted {
+        anchor: Anchor,
+        feed_ms: i64,
+        newest_ms: i64,
+        arrived: UtcMs,
+        since: u64,
+        events: VecDeque<FeedEvent>,
+        len: usize,
+    },
     /// Its timestamps have a place.
     On(Timeline),
 }
@@ -154,6 +165,15 @@ impl Feed {
             (self.heard, self.steady_since) = (now.up_ms, now.up_ms);
         }
         match &mut self.place {
+            Place::Doubted { since, events, len, newest_ms, .. } => {
+                if let FeedEvent::Frame(frame) = &event {
+                    *newest_ms = frame.dts_ms.max(*newest_ms);
+                }
+                *len += event_len(&event);
+                events.push_back(event);
+                let over = *len > WAITING_LEN_MAX || now.ms_since(*since) >= DOUBT_MS;
+                self.decide(over, now, around);
+            }
             Place::Waiting { since, events, len, .. } => {
                 *len += event_len(&event);
                 events.push_back(event);
@@ -180,6 +200,7 @@ impl Feed {
 
     /// The publish ends: what waits for an anchor gets the one of its arrival.
     pub(super) fn give_up_waiting(&mut self, now: Moment, around: &Around<'_>) {
+        self.decide(true, now, around);
         if let Place::Waiting { feed_ms, arrived, .. } = self.place {
             let anchor = Anchor { feed_ms, utc: arrived };
             self.begin(Timeline::new(anchor, around.not_before), AnchorFrom::ArrivalAlone, now.utc);
@@ -197,15 +218,54 @@ impl Feed {
     }
 
     fn first(&mut self, feed_ms: i64, now: Moment, around: &Around<'_>) {
-        let known = around.anchors.fitting(feed_ms, now.utc);
-        if let Some(anchor) = known.filter(|anchor| reaches(*anchor, feed_ms, around.not_before)) {
+        let arrived = now.utc;
+        match around.anchors.fitting(feed_ms, arrived) {
+            Some(anchor) if reaches(anchor, feed_ms, around.not_before) => {
+                self.begin(Timeline::on(anchor, around.not_before), AnchorFrom::Known, now.utc);
+            }
+            Some(anchor) if may_reach(anchor, feed_ms, around.not_before) => {
+                let (newest_ms, since, events) = (feed_ms, now.up_ms, VecDeque::new());
+                self.place = Place::Doubted { anchor, feed_ms, newest_ms, arrived, since, events, len: 0 };
+            }
+            _ => self.unknown(feed_ms, arrived, VecDeque::new(), now, around),
+        }
+    }
+
+    /// Tells another run of an encoder from one that sends again what it had kept: that comes faster than time passes. `over`:
+    /// there is no time left to see it.
+    fn decide(&mut self, over: bool, now: Moment, around: &Around<'_>) {
+        let Place::Doubted { anchor, feed_ms, newest_ms, since, .. } = self.place else { return };
+        let passed = i64::try_from(now.ms_since(since)).unwrap_or(i64::MAX);
+        let again = newest_ms.saturating_sub(feed_ms) >= passed.saturating_add(BEGIN_MS as i64);
+        if !again && !over {
+            return;
+        }
+        let Place::Doubted { arrived, events, .. } = core::mem::replace(&mut self.place, Place::New) else {
+            return;
+        };
+        if again {
+            self.place = Place::Waiting { feed_ms, arrived, since, events, len: 0 };
             self.begin(Timeline::on(anchor, around.not_before), AnchorFrom::Known, now.utc);
-        } else if around.ask {
-            self.wants.push_back(Want::Ask { feed_ms, arrived: now.utc });
-            let (since, events) = (now.up_ms, VecDeque::new());
-            self.place = Place::Waiting { feed_ms, arrived: now.utc, since, events, len: 0 };
         } else {
-            let anchor = Anchor { feed_ms, utc: now.utc };
+            self.unknown(feed_ms, arrived, events, now, around);
+        }
+    }
+
+    /// No anchor is known for a feed that begins at `feed_ms`.
+    fn unknown(
+        &mut self,
+        feed_ms: i64,
+        arrived: UtcMs,
+        events: VecDeque<FeedEvent>,
+        now: Moment,
+        around: &Around<'_>,
+    ) {
+        let len = events.iter().map(event_len).sum();
+        self.place = Place::Waiting { feed_ms, arrived, since: now.up_ms, events, len };
+        if around.ask {
+            self.wants.push_back(Want::Ask { feed_ms, arrived });
+        } else {
+            let anchor = Anchor { feed_ms, utc: arrived };
             self.begin(Timeline::new(anchor, around.not_before), AnchorFrom::Arrival, now.utc);
         }
     }
@@ -335,16 +395,27 @@ impl Feed {
     }
 }
 
-/// How near to where an anchor's feed began another publish must begin to be a new run of its encoder, in milliseconds.
+/// How near to where an anchor's feed began another publish must begin to be, perhaps, a new run of its encoder, in milliseconds.
 const BEGIN_MS: u64 = 1_000;
+
+/// For how long what such a publish brings is looked at, in milliseconds.
+const DOUBT_MS: u64 = 500;
 
 /// Whether a feed on this anchor gets past what was cut already, soon. It does not where a wall clock was ahead for a while, nor
 /// where the encoder was started again and its timestamps with it: all that the feed brings would be left out for as long as
 /// that was. One that goes on and sends again what it had kept does.
 pub(super) fn reaches(anchor: Anchor, feed_ms: i64, not_before: MediaTime) -> bool {
     let begins = feed_ms.abs_diff(anchor.feed_ms) < BEGIN_MS;
-    let late = MediaSpan::from_ms(if begins { BEGIN_MS as i64 } else { LATE_MS_MAX as i64 });
-    anchor.media(feed_ms).is_some_and(|media| media + late >= not_before)
+    reaches_within(anchor, feed_ms, not_before, if begins { BEGIN_MS as i64 } else { LATE_MS_MAX as i64 })
+}
+
+/// Whether it does where it sends again what it had kept from its very beginning.
+fn may_reach(anchor: Anchor, feed_ms: i64, not_before: MediaTime) -> bool {
+    reaches_within(anchor, feed_ms, not_before, LATE_MS_MAX as i64)
+}
+
+fn reaches_within(anchor: Anchor, feed_ms: i64, not_before: MediaTime, late_ms: i64) -> bool {
+    anchor.media(feed_ms).is_some_and(|media| media + MediaSpan::from_ms(late_ms) >= not_before)
 }
 
 fn event_len(event: &FeedEvent) -> usize {

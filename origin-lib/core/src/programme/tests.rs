@@ -382,6 +382,64 @@ fn numbering_and_timeline_go_on_after_a_restart() {
 }
 
 #[test]
+fn who_begins_again_where_it_began_is_told_from_who_starts_again_by_how_fast_it_comes() {
+    let encoder = Encoder { clock_ms: 77_000, ..Encoder::new(Role::Primary) };
+    for ask in [false, true] {
+        let settings = || Settings { ask, ..settings() };
+        let first = |to: i64| {
+            let mut bench = Bench::new(Settings { ask: false, ..settings() }, Resume::default());
+            let publish = bench.begin(&encoder);
+            for at in 0..to {
+                bench.now = at;
+                bench.feed(publish, encoder.frames(at));
+            }
+            bench.end(publish);
+            bench
+        };
+        let before = first(5_000);
+        let (_, start, duration, _) = before.segments.last().unwrap();
+        let not_before = MediaTime(start.0 + duration.unsigned_abs() * 90);
+        let anchors: Vec<_> = before.anchored.iter().map(|(role, anchor, _)| (*role, *anchor)).collect();
+        let resume = || Resume { not_before, anchors: anchors.clone() };
+
+        // All that it had kept comes at once, from its very first frame on.
+        let mut again = Bench::new(settings(), resume());
+        again.now = 6_000;
+        let publish = again.begin(&encoder);
+        (0..6_000).for_each(|at| again.feed(publish, encoder.frames(at)));
+        for at in 6_000..12_000 {
+            again.now = at;
+            again.feed(publish, encoder.frames(at));
+        }
+        again.end(publish);
+        assert_eq!(again.anchored[0].1, anchors[0].1, "its place is known");
+        let whole = first(12_000);
+        let names = |bench: &Bench| bench.segments.iter().map(|(name, ..)| name.clone()).collect::<Vec<_>>();
+        assert!(names(&whole).ends_with(&names(&again)), "nothing is missing, and nothing has another name");
+        assert!(again.segments.first().is_some_and(|first| first.1 >= not_before));
+
+        // Another run: the same timestamps as time passes.
+        let restarted = Encoder { clock_ms: 77_000 - 6_000, ..Encoder::new(Role::Primary) };
+        let mut other = Bench::new(settings(), resume());
+        other.now = 6_000;
+        let publish = other.begin(&restarted);
+        for at in 6_000..12_000 {
+            other.now = at;
+            other.feed(publish, restarted.frames(at));
+        }
+        if ask {
+            let (asked, feed_ms, arrived) = other.asked[0];
+            assert_eq!((asked, feed_ms, arrived), (publish, 77_000, START.utc.plus_ms(6_000)));
+            continue;
+        }
+        other.end(publish);
+        assert_eq!(other.anchored[0].1, Anchor { feed_ms: 77_000, utc: START.utc.plus_ms(6_000) });
+        let first = other.segments.first().unwrap().1;
+        assert_eq!(first.utc(), START.utc.plus_ms(6_000), "not a frame of it is left out");
+    }
+}
+
+#[test]
 fn an_anchor_of_others_is_adopted_and_the_frames_waited_for_it() {
     let encoder = Encoder { clock_ms: 5_000, ..Encoder::new(Role::Primary) };
     for (answer, from) in [
