@@ -110,6 +110,11 @@ impl Metrics {
             "Time from the last change of a document to its arrival at the edge",
             f.edge_lag,
         );
+        r.register(
+            "log_lost",
+            "Lines of the log that were lost because nobody read it",
+            super::lines::lost(),
+        );
         Metrics { registry: Arc::new(Mutex::new(r)), families }
     }
 
@@ -423,6 +428,7 @@ mod tests {
             "railbird_edge_up{edge=\"live.example.org\"} 1",
             "railbird_edge_pushes_total{edge=\"live.example.org\",result=\"taken\"} 1",
             "railbird_edge_lag_seconds{edge=\"live.example.org\"} 0.25",
+            "railbird_log_lost_total 0",
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
