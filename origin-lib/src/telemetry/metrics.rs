@@ -249,18 +249,21 @@ pub enum PutResult {
     Misconfigured,
     /// The store refuses this object.
     GiveUp,
-    /// The spool no longer has the object.
+    /// The spool could not be read; tried again.
+    Unread,
+    /// The spool no longer has the object, or not as it was made.
     Gone,
 }
 
 impl PutResult {
-    const ALL: [PutResult; 7] = [
+    const ALL: [PutResult; 8] = [
         PutResult::Ok,
         PutResult::Unreachable,
         PutResult::Retry,
         PutResult::SlowDown,
         PutResult::Misconfigured,
         PutResult::GiveUp,
+        PutResult::Unread,
         PutResult::Gone,
     ];
 
@@ -272,6 +275,7 @@ impl PutResult {
             PutResult::SlowDown => "slow-down",
             PutResult::Misconfigured => "misconfigured",
             PutResult::GiveUp => "give-up",
+            PutResult::Unread => "unread",
             PutResult::Gone => "gone",
         }
     }
