@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use railbird_core::hash::Hash;
 use tokio::time::{Instant, timeout};
 use tracing::error;
 
@@ -97,9 +98,9 @@ enum Error {
     Unreadable(io::Error),
 }
 
-/// Reads an object off the runtime's threads.
+/// Reads an object, and sees that it is what was made. Both off the runtime's threads.
 async fn read(object: &ObjectRef) -> Result<Bytes, Error> {
-    let (path, len) = (object.path.clone(), object.len);
+    let (path, len, hash) = (object.path.clone(), object.len, object.sha256);
     let read = tokio::task::spawn_blocking(move || {
         let body = std::fs::read(path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Error::Lost,
@@ -107,6 +108,9 @@ async fn read(object: &ObjectRef) -> Result<Bytes, Error> {
         })?;
         if body.len() as u64 != len {
             return Err(Error::Spoilt(format!("{} bytes instead of {len}", body.len())));
+        }
+        if Hash::of(&body) != hash {
+            return Err(Error::Spoilt("another hash".to_string()));
         }
         Ok(Bytes::from(body))
     });

@@ -642,6 +642,23 @@ async fn an_object_that_cannot_be_read_for_a_while_is_sent_once_it_can() {
     assert_eq!(acks.recv().await.unwrap().object, object);
 }
 
+/// Invariant 3: what was acknowledged once is what was made. What the disk spoilt never leaves the house.
+#[tokio::test]
+async fn invariant_3_an_object_that_the_disk_spoilt_is_not_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Moody::new(Mood::Well);
+    let (delivery, mut acks, metrics) = start("a", store.clone(), "http://127.0.0.1:1", fast());
+    let spoilt = spooled(dir.path(), segment(2000));
+    std::fs::write(&spoilt.path, "bodi").unwrap();
+    delivery.enqueue(spoilt.clone(), None);
+    delivery.enqueue(spooled(dir.path(), segment(4000)), None);
+    assert_eq!(names(&mut acks, 1).await.pop_first().as_deref(), Some("t/s/4000.m4s"));
+    timeout(Duration::from_secs(60), delivery.drained()).await.unwrap();
+    assert!(store.memory.object(&spoilt.name).is_none());
+    assert!(delivery.status().borrow().up);
+    assert!(metrics.text().contains("railbird_target_puts_total{target=\"a\",result=\"gone\"} 1"));
+}
+
 #[tokio::test]
 async fn a_real_node_is_up_when_it_is_written_and_read_and_down_when_it_dies() {
     let dir = tempfile::tempdir().unwrap();
