@@ -23,6 +23,11 @@ pub const FRESH_MS: u64 = 15_000;
 /// The most origins of a channel; above it, the one that was silent for longest is forgotten.
 pub const VOICES_MAX: usize = 8;
 
+/// How far ahead of a receiver's clock a revision may be, in milliseconds: four years. An origin counts by milliseconds of UTC
+/// and never back, so that one whose clock was once ahead stays ahead. What is further off is no revision, and whoever kept
+/// it would take none that follows.
+pub const REVISION_AHEAD_MS_MAX: u64 = 4 * 366 * 86_400_000;
+
 /// How many recordings that are over are remembered, so that a late push of one is not taken for news.
 const PAST_MAX: usize = 16;
 
@@ -203,7 +208,7 @@ impl Merged {
         state.origin = said.origin;
         state.title = said.title;
         state.updated = state.updated.max(said.updated);
-        state.revision = said.revision.max(state.revision + 1);
+        state.revision = said.revision.max(state.revision.saturating_add(1));
     }
 
     /// Notes what an origin says of itself.

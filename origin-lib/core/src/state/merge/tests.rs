@@ -113,6 +113,12 @@ fn an_older_snapshot_of_an_origin_is_ignored_and_a_repeated_one_shows_that_it_li
 }
 
 #[test]
+fn the_highest_revision_is_followed_by_no_overflow() {
+    let merged = pushed([said("north", u64::MAX, &["a"], 0..3), said("south", 1, &["a"], 0..4)]);
+    assert_eq!((merged.state.revision, numbers(&merged).len()), (u64::MAX, 4));
+}
+
+#[test]
 fn an_origin_that_is_silent_has_no_say() {
     let mut north = said("north", 1, &["a", "b"], 0..3);
     north.phase = Phase::Live;
