@@ -312,9 +312,11 @@ fn went_back(kept: &ChannelState, said: &ChannelState) -> bool {
     said.renditions.iter().any(before)
 }
 
-/// For each node of `from`, the bit that stands for it in masks over `to`; 0 where it is not there.
+/// For each node of `from`, the bit that stands for it in masks over `to`; 0 where it is not there. A node whose URL is
+/// another one is another place, which has nothing of what the former had.
 fn bits(from: &[Node], to: &[Node]) -> Vec<u32> {
-    let bit = |node: &Node| to.iter().position(|other| other.id == node.id).map_or(0, |at| 1_u32 << at);
+    let same = |a: &Node, b: &Node| a.id == b.id && a.url == b.url;
+    let bit = |node: &Node| to.iter().position(|other| same(other, node)).map_or(0, |at| 1_u32 << at);
     from.iter().map(bit).collect()
 }
 
