@@ -3,6 +3,7 @@
 //! Each edge gets each document by its own task, so that neither a slow edge nor a large document delays another. A
 //! document is pushed when it changes, again every ten seconds (an edge may have lost it), and again after a failure.
 
+mod said;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use railbird_core::id::{ChannelId, RecordingId};
+use railbird_core::publish::OUTBID_MS_MAX;
 use railbird_core::sign;
 use railbird_core::state::{ChannelState, EventState, ReplayList, STATE_LEN_MAX};
 use reqwest::Url;
@@ -28,12 +30,6 @@ use crate::config::Secret;
 use crate::delivery::Backoff;
 use crate::telemetry::{EdgeMetrics, Metrics, PushResult};
 use crate::web;
-
-/// The most bytes of an edge's answer that are read.
-const ANSWER_LEN_MAX: usize = 1024;
-
-/// The most characters of an edge's own words that are repeated in an error.
-const WORDS_LEN_MAX: usize = 200;
 
 /// The most chapters that wait for one edge.
 const LANE_LEN_MAX: usize = 64;
@@ -429,13 +425,17 @@ impl Edge {
             .body(body);
         let mut response = request.send().await.map_err(|error| failed(web::words(&error)))?;
         let status = response.status().as_u16();
-        let said = answer(&mut response).await;
+        let said = said::answer(&mut response).await;
         match status {
             204 => Ok(PushResult::Taken),
-            200 => {
-                self.keeps(document, said.kept);
-                Ok(PushResult::Kept)
-            }
+            200 => match self.keeps(document, said.kept) {
+                true => Ok(PushResult::Kept),
+                false => Err((
+                    PushResult::Refused,
+                    "it claims to keep a revision that nobody made: is this the URL of a Railbird edge?"
+                        .into(),
+                )),
+            },
             401 | 403 => Err((
                 PushResult::Refused,
                 format!("it refuses our signature ({status}{said}): check that secrets.origin is the edge's"),
@@ -449,12 +449,18 @@ impl Edge {
         }
     }
 
-    fn keeps(&self, document: &Document, revision: Option<u64>) {
+    /// Notes the revision that the edge has instead of ours. False where no origin can have made it: one edge that answers
+    /// nonsense must not lead us to revisions after which the others take nothing.
+    fn keeps(&self, document: &Document, revision: Option<u64>) -> bool {
         if let (Document::State(_) | Document::Replays(_), Some(revision)) = (document, revision) {
+            if revision > clock::steady().plus_ms(OUTBID_MS_MAX).0 {
+                return false;
+            }
             let mut kept = self.kept();
             let known = kept.entry(document.clone()).or_default();
             *known = revision.max(*known);
         }
+        true
     }
 
     fn kept(&self) -> MutexGuard<'_, BTreeMap<Document, u64>> {
@@ -486,36 +492,5 @@ impl Edge {
 
     fn results(&self) -> MutexGuard<'_, BTreeMap<Document, Option<String>>> {
         self.results.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What the edge says of an error, cut: `: message`, or nothing.
-async fn answer(response: &mut reqwest::Response) -> Said {
-    let mut body = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
-        body.extend_from_slice(&chunk);
-        if body.len() > ANSWER_LEN_MAX {
-            return Said::default();
-        }
-    }
-    let json: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
-    let message = json.pointer("/error/message").and_then(serde_json::Value::as_str).unwrap_or_default();
-    let message: String = message.chars().filter(|c| !c.is_control()).take(WORDS_LEN_MAX).collect();
-    let words = if message.is_empty() { message } else { format!(": {message}") };
-    Said { words, kept: json.get("kept").and_then(serde_json::Value::as_u64) }
-}
-
-/// What an edge says in its answer.
-#[derive(Default)]
-struct Said {
-    /// What went wrong, behind a colon.
-    words: String,
-    /// The revision that it has.
-    kept: Option<u64>,
-}
-
-impl fmt::Display for Said {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words)
     }
 }

@@ -188,7 +188,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("railbird: {error:#}");
+            telemetry::last_words(format!("railbird: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -198,7 +198,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve { config } => {
             let config = Config::load(&config)?;
-            telemetry::init_logs()?;
+            let _logs = telemetry::init_logs()?;
             serve::run(config).await
         }
         Command::CheckConfig { config } => {
@@ -208,11 +208,11 @@ async fn run(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Publish { file, url } => {
-            telemetry::init_logs()?;
+            let _logs = telemetry::init_logs()?;
             publisher::run(&file, &url).await
         }
         Command::Demo(options) => {
-            telemetry::init_logs()?;
+            let _logs = telemetry::init_logs()?;
             demo::run(options).await
         }
         Command::DemoControl { ready_file, what: DemoControl::Node { node, state } } => {

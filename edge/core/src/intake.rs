@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use futures::future;
 use railbird_core::id::{ChannelId, RecordingId};
 use railbird_core::sign;
-use railbird_core::state::merge::{self, Outcome};
+use railbird_core::state::merge::{self, Outcome, REVISION_AHEAD_MS_MAX};
 use railbird_core::state::union::Taken;
 use railbird_core::state::{
     CHAPTER_SEGMENTS_MAX, CHAPTERS_MAX, ChannelState, EventState, REPLAYS_MAX, ReplayList, STATE_LEN_MAX,
@@ -56,6 +56,7 @@ pub(crate) async fn event<S: Store>(call: &Call<'_, S>) -> Result<Response, Prob
     if event.channels.len() > CHANNELS_MAX {
         return Err(Problem::bad_request("an event has at most 64 channels"));
     }
+    check_revision(call, event.revision)?;
     check_titles(event.channels.iter().map(|brief| &*brief.title).chain([&*event.title]))?;
     let mut events = cells::events(call.store).await?.unwrap_or_default();
     let taken = events.take(event);
@@ -72,6 +73,7 @@ pub(crate) async fn state<S: Store>(call: &Call<'_, S>, channel: &ChannelId) -> 
     state.check().map_err(Problem::bad_request)?;
     check_titles([&*state.title])?;
     check_channel(&state.channel, channel)?;
+    check_revision(call, state.revision)?;
     let kept = cells::merged(call.store, channel).await?;
     let cell = cells::channel_cell(channel);
     match merge::merge(kept, state, call.moment.now) {
@@ -87,6 +89,7 @@ pub(crate) async fn replays<S: Store>(call: &Call<'_, S>, channel: &ChannelId) -
     verify(call, &call.settings.origin)?;
     let list: ReplayList = serde_json::from_slice(&call.request.body).map_err(errors::bad_json)?;
     check_channel(&list.channel, channel)?;
+    check_revision(call, list.revision)?;
     check_titles(list.replays.iter().map(|replay| &*replay.title))?;
     let fits = list.replays.iter().all(|replay| replay.chapters <= CHAPTERS_MAX && replay.duration.0 >= 0);
     if list.replays.len() > REPLAYS_MAX || !fits {
@@ -118,6 +121,7 @@ pub(crate) async fn chapter<S: Store>(
     state.check().map_err(Problem::bad_request)?;
     check_titles([&*state.title])?;
     check_channel(&state.channel, channel)?;
+    check_revision(call, state.revision)?;
     if state.recording != *recording {
         return Err(Problem::bad_request("the body is of another recording than the path"));
     }
@@ -217,6 +221,15 @@ fn check_channel(said: &ChannelId, addressed: &ChannelId) -> Result<(), Problem>
         Ok(())
     } else {
         Err(Problem::bad_request("the body is of another channel than the path"))
+    }
+}
+
+/// Revisions are times. One from another age would be kept, and all that follow would look old.
+fn check_revision<S: Store>(call: &Call<'_, S>, revision: u64) -> Result<(), Problem> {
+    if revision <= call.moment.now.plus_ms(REVISION_AHEAD_MS_MAX).0 {
+        Ok(())
+    } else {
+        Err(Problem::bad_request("the revision is more than four years ahead of the edge's clock"))
     }
 }
 

@@ -11,6 +11,7 @@ use std::vec;
 
 use railbird_core::keys;
 use railbird_core::sign;
+use railbird_core::state::merge::REVISION_AHEAD_MS_MAX;
 use railbird_core::time::UtcMs;
 use serde_json::{Value, json};
 
@@ -326,6 +327,34 @@ fn an_older_pass_sent_again_does_not_come_back() {
     assert_eq!((replayed.status, body(&replayed)), (200, json!({"kept": NOW.0 - 1})));
     assert_eq!(edge.login("right").status, 401);
     assert_eq!(edge.login("changed").status, 200);
+}
+
+/// Whoever kept such a revision would take nothing that follows, from whoever it came.
+#[test]
+fn a_revision_from_another_age_is_refused_and_the_next_one_is_taken() {
+    let probe = Probe::default();
+    let edge = Fixture::new(&probe);
+    let at = |mut document: Value, revision: u64| {
+        document["revision"] = json!(revision);
+        document
+    };
+    let event = json!({"event": "e", "title": "", "revision": 1, "channels": []});
+    for (path, document) in [
+        ("/origin/v1/event", event),
+        ("/origin/v1/channels/table-1/state", state("live", &[1])),
+        ("/origin/v1/channels/table-1/replays", replays(1, 2)),
+        ("/origin/v1/channels/table-1/replays/r-1/0", chapter(0, 30)),
+    ] {
+        for revision in [u64::MAX, NOW.plus_ms(REVISION_AHEAD_MS_MAX + 1).0] {
+            let refused = edge.push(path, &at(document.clone(), revision));
+            assert_eq!((refused.status, &*code(&refused)), (400, "bad-request"), "{path}");
+        }
+        // One whose clock was once ahead by a year is taken, and so is what follows.
+        let ahead = NOW.plus_ms(366 * 86_400_000).0;
+        for revision in [ahead, ahead + 1] {
+            assert_eq!(edge.push(path, &at(document.clone(), revision)).status, 204, "{path}");
+        }
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{ChannelId, OriginId, RecordingId, RenditionId};
 use crate::object;
 use crate::recording::{self, Reel, Slots, compact, rate, rounded_s};
+use crate::state::merge::REVISION_AHEAD_MS_MAX;
 use crate::state::{ChannelState, NODES_MAX, Node, Phase, Rendition, SEGMENTS_MAX, Segment};
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 
@@ -21,6 +22,10 @@ pub const GAP_WAIT_SEGMENTS: u64 = 3;
 
 /// How many segments may wait for their first acknowledgement; the oldest become gaps above it.
 pub const WAITING_MAX: usize = 5_000;
+
+/// How far ahead of our clock a receiver's revision may be for us to go above it, in milliseconds. Half of what receivers take:
+/// none of them can lead us to where the others take nothing from us.
+pub const OUTBID_MS_MAX: u64 = REVISION_AHEAD_MS_MAX / 2;
 
 /// How many init segments that left the window are kept before they are dropped.
 const INITS_KEPT: usize = 64;
@@ -72,6 +77,8 @@ pub struct Book {
     rendition: RenditionId,
     phase: Phase,
     revision: u64,
+    /// The highest revision that a receiver is said to keep.
+    bid: u64,
     changed: bool,
     inits: Vec<(Init, u32)>,
     listed: VecDeque<Segment>,
@@ -119,6 +126,7 @@ impl Book {
             rendition,
             phase: Phase::Waiting,
             revision: 0,
+            bid: 0,
             changed: false,
             inits: Vec::new(),
             listed: VecDeque::new(),
@@ -349,10 +357,10 @@ impl Book {
     }
 
     /// A receiver keeps a snapshot of this revision that it takes to be newer: an earlier run's, made on a clock that was
-    /// set back since. Snapshots are above it from now on.
+    /// set back since. Snapshots are above it from now on, unless it is further ahead than [`OUTBID_MS_MAX`].
     pub fn outbid(&mut self, revision: u64) {
-        if revision > self.revision {
-            self.revision = revision;
+        if revision > self.revision.max(self.bid) {
+            self.bid = revision;
             self.changed = true;
         }
     }
@@ -365,7 +373,8 @@ impl Book {
             return None;
         }
         core::mem::take(&mut self.changed).then(|| {
-            self.revision = now.0.max(self.revision.saturating_add(1));
+            let bid = if self.bid <= now.plus_ms(OUTBID_MS_MAX).0 { self.bid } else { 0 };
+            self.revision = now.0.max(self.revision.max(bid).saturating_add(1));
             self.snapshot(now)
         })
     }

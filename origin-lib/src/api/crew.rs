@@ -1,5 +1,5 @@
 //! What the crew changes while an event runs: targets, and the end of a channel. Every change is signed
-//! ([`railbird_core::sign`]) with `secrets.admin`, or `secrets.origin` where there is none.
+//! ([`railbird_core::sign`]) with `secrets.admin`, or `secrets.origin` where there is none, and good once.
 //!
 //! | request | does |
 //! | --- | --- |
@@ -26,6 +26,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::ApiError;
+use super::nonces::{Nonces, Refused};
 use crate::clock;
 use crate::config::{Config, Secret};
 use crate::driver::{Message, NoEnd, Sender};
@@ -37,6 +38,7 @@ pub struct Crew(Arc<Inner>);
 
 struct Inner {
     secret: Secret,
+    nonces: Nonces,
     path: PathBuf,
     fixed: Fixed,
     targets: Targets,
@@ -72,7 +74,8 @@ impl Crew {
     /// Over these targets.
     pub fn new(config: &Config, targets: Targets, desk: Sender) -> Crew {
         let (secret, path) = (secret(config).clone(), config.path.clone());
-        Crew(Arc::new(Inner { secret, path, fixed: Fixed::of(config), targets, desk }))
+        let (nonces, fixed) = (Nonces::default(), Fixed::of(config));
+        Crew(Arc::new(Inner { secret, nonces, path, fixed, targets, desk }))
     }
 
     /// Reads the configuration again and takes over its targets. Gives what was done.
@@ -112,7 +115,17 @@ impl Crew {
         let refused = |error: sign::SignatureError| {
             ApiError::new(StatusCode::UNAUTHORIZED, "not-signed", error.to_string())
         };
-        checked.map(drop).map_err(refused)
+        let (_, nonce) = checked.map_err(refused)?;
+        self.0.nonces.take(nonce, clock::moment().up_ms).map_err(|refused| match refused {
+            Refused::Again => {
+                let message = "this very request was taken already: sign each one anew";
+                ApiError::new(StatusCode::UNAUTHORIZED, "sent-again", message)
+            }
+            Refused::Full => {
+                let message = "too many signed requests within two minutes: wait, then try again";
+                ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too-many", message)
+            }
+        })
     }
 }
 

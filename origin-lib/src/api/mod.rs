@@ -2,6 +2,7 @@
 
 pub mod crew;
 mod error;
+mod nonces;
 pub mod score;
 #[cfg(test)]
 mod tests;

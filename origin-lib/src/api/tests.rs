@@ -114,3 +114,66 @@ async fn stopping_lets_requests_in_flight_end_and_takes_no_more() {
     assert_eq!(request.await.unwrap().unwrap().text().await.unwrap(), "done");
     stopping.await.unwrap();
 }
+
+/// Whoever listens on the way can't have done again what the crew did once.
+#[tokio::test]
+async fn a_signed_request_of_the_crew_is_good_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = r#"
+        [origin]
+        id = "north"
+        [event]
+        id = "cup"
+        title = "Cup"
+        [[channel]]
+        id = "t"
+        title = "T"
+        [[channel.feed]]
+        stream_key = { env = "KEY" }
+        [[target]]
+        id = "a"
+        kind = "s3"
+        endpoint = "http://127.0.0.1:1"
+        bucket = "live"
+        access_key = { env = "KEY" }
+        secret_key = { env = "KEY" }
+        node = { id = "a", url = "http://127.0.0.1:1/live" }
+        [[edge]]
+        url = "http://127.0.0.1:1"
+        [secrets]
+        master = { env = "KEY" }
+        origin = { env = "KEY" }
+    "#;
+    let env = |_: &str| Some("0123456789abcdef".to_string());
+    let config = crate::config::Config::parse(text, &dir.path().join("railbird.toml"), &env).unwrap();
+    let (desk, _messages) = crate::driver::channel();
+    let tools = crate::targets::Tools {
+        client: crate::web::client().unwrap(),
+        metrics: Metrics::new(),
+        evidence: crate::evidence::Evidence::start(&dir.path().join("evidence")).unwrap(),
+        desk: desk.clone(),
+    };
+    let begin = crate::targets::Begin::read(dir.path(), dir.path(), &[]).unwrap();
+    let targets = crate::targets::Targets::start(dir.path(), begin, tools).unwrap();
+    let crew = crew::Crew::new(&config, targets, desk);
+    let api = start(Health::default(), channels(), crew::router(crew)).await;
+    let client = reqwest::Client::new();
+    let ask = async |nonce: u8, body: &'static str| {
+        let now = crate::clock::now();
+        let path = "/v1/targets/nobody/drain";
+        let signature =
+            railbird_core::sign::sign(b"0123456789abcdef", "POST", path, body.as_bytes(), now, [nonce; 16]);
+        let send = async || {
+            let request = client.post(format!("http://{}{path}", api.addr())).body(body);
+            let answer = request.header(railbird_core::sign::HEADER, &signature).send().await.unwrap();
+            let status = answer.status().as_u16();
+            let body: Value = answer.json().await.unwrap();
+            (status, body["error"]["code"].as_str().unwrap().to_string())
+        };
+        [send().await, send().await]
+    };
+    let taken = (404, "no-such-target".to_string());
+    let again = (401, "sent-again".to_string());
+    assert_eq!(ask(1, "").await, [taken.clone(), again.clone()]);
+    assert_eq!(ask(2, "").await, [taken, again]);
+}

@@ -4,6 +4,7 @@
 //! target acknowledged goes out as an [`Ack`]; whether the target takes objects and its node gives them, as a `watch`.
 
 mod node;
+mod put;
 pub mod queue;
 #[cfg(test)]
 mod tests;
@@ -28,7 +29,7 @@ pub use queue::{BODIES_LEN_MAX, Backoff, ROOM, Share, WAITING_MAX};
 use crate::clock;
 use crate::config::Node;
 use crate::evidence::{Entry, Evidence, Subject, What};
-use crate::store::{self, Answer, Findings, Object, PutError, Store, Trace};
+use crate::store::{self, Answer, Findings, PutError, Store, Trace};
 use crate::telemetry::{PutResult, TargetMetrics};
 use queue::{Entry as QueueEntry, Next, Outcome, Queue};
 
@@ -145,6 +146,8 @@ struct Shared {
     changed: Notify,
     pending: watch::Sender<usize>,
     overflowed: AtomicBool,
+    /// The spool can't be read: said once, until it can.
+    unread: AtomicBool,
     status: watch::Sender<Status>,
     newest: watch::Sender<Option<Written>>,
 }
@@ -195,6 +198,7 @@ impl Delivery {
             changed: Notify::new(),
             pending: watch::Sender::new(0),
             overflowed: AtomicBool::new(false),
+            unread: AtomicBool::new(false),
             status,
             newest: watch::Sender::new(None),
         });
@@ -363,7 +367,7 @@ async fn run(shared: Arc<Shared>) {
         let next = shared.queue().next(Instant::now().into_std());
         match next {
             Next::Put(entry) => {
-                jobs.spawn(put(shared.clone(), entry));
+                jobs.spawn(put::put(shared.clone(), entry));
             }
             Next::Probe => {
                 jobs.spawn(probe(shared.clone()));
@@ -426,7 +430,7 @@ fn what_of(outcome: &Outcome, trace: Option<&Trace>) -> Option<What> {
         Outcome::Acknowledged if trace.is_some_and(|trace| trace.total >= SLOW) => Some(What::Slow),
         Outcome::Acknowledged => Some(What::Done),
         Outcome::Failed(error) => Some(failed(error)),
-        Outcome::Gone => None,
+        Outcome::Unread | Outcome::Gone => None,
     }
 }
 
@@ -444,6 +448,7 @@ fn failed(error: &PutError) -> What {
 fn result_of(outcome: &Outcome) -> PutResult {
     match outcome {
         Outcome::Acknowledged => PutResult::Ok,
+        Outcome::Unread => PutResult::Unread,
         Outcome::Gone => PutResult::Gone,
         Outcome::Failed(PutError::Unreachable(_)) => PutResult::Unreachable,
         Outcome::Failed(PutError::Retry(_)) => PutResult::Retry,
@@ -460,59 +465,7 @@ fn jitter() -> u16 {
     u16::from_le_bytes(bytes)
 }
 
-fn too_slow(shared: &Shared) -> PutError {
-    let ms = shared.limits.put_deadline.as_millis();
-    PutError::Retry(format!("{} did not take an object within {ms} ms", shared.store.place()))
-}
-
 async fn probe(shared: Arc<Shared>) -> Job {
     let answer = timeout(shared.limits.put_deadline, store::probe(&*shared.store)).await;
-    Job::Probe(answer.unwrap_or_else(|_| missed(&shared)))
-}
-
-/// What a store that does not keep its own deadline is answered for.
-fn missed<T>(shared: &Shared) -> Answer<T> {
-    let trace = Trace { total: shared.limits.put_deadline, ..Trace::default() };
-    Answer { result: Err(too_slow(shared)), trace }
-}
-
-async fn put(shared: Arc<Shared>, mut entry: QueueEntry) -> Job {
-    let object = entry.object.clone();
-    let body = match entry.body.take() {
-        Some(body) => body,
-        None => match tokio::fs::read(&object.path).await {
-            Ok(bytes) if bytes.len() as u64 == object.len => bytes.into(),
-            Ok(bytes) => {
-                let (len, wanted) = (bytes.len(), object.len);
-                warn!("{}: the spool has {len} bytes of it instead of {wanted}: not sent", object.name);
-                return Job::Put(entry, Outcome::Gone, None);
-            }
-            Err(error) => {
-                warn!("target {}: {} can't be read from the spool: {error}", shared.target, object.name);
-                return Job::Put(entry, Outcome::Gone, None);
-            }
-        },
-    };
-    let began = Instant::now();
-    let sent = shared.store.put(Object::media(object.name.clone(), body));
-    let answer = timeout(shared.limits.put_deadline, sent).await;
-    let Answer { result, trace } = answer.unwrap_or_else(|_| missed(&shared));
-    match result {
-        Err(error) => Job::Put(entry, Outcome::Failed(error), Some(trace)),
-        Ok(()) => {
-            let took = began.elapsed();
-            shared.metrics.acknowledged(object.len, took);
-            shared.newest.send_if_modified(|newest| {
-                let newer = newest.as_ref().is_none_or(|newest| newest.object.start <= object.start);
-                if newer {
-                    *newest = Some(Written { object: object.clone(), at: Instant::now() });
-                }
-                newer
-            });
-            let target = shared.target.clone();
-            // Without a consumer there is nobody to tell; the object is where it should be all the same.
-            let _ = shared.acks.send(Ack { target, object }).await;
-            Job::Put(entry, Outcome::Acknowledged, Some(trace))
-        }
-    }
+    Job::Probe(answer.unwrap_or_else(|_| put::missed(&shared)))
 }

@@ -111,7 +111,7 @@ pub struct Entry {
     pub object: Arc<ObjectRef>,
     /// Its bytes, where they are still in memory.
     pub body: Option<Bytes>,
-    failures: u32,
+    pub(super) failures: u32,
     not_before: Option<Instant>,
     /// It goes on the backlog's share.
     backlog: bool,
@@ -135,7 +135,9 @@ pub enum Outcome {
     Acknowledged,
     /// The target does not, or did not say so.
     Failed(PutError),
-    /// The spool no longer has the object: not the target's fault.
+    /// The spool could not be read just now: not the target's fault, and tried again.
+    Unread,
+    /// The spool no longer has the object, or not as it was made: not the target's fault.
     Gone,
 }
 
@@ -347,6 +349,14 @@ impl Queue {
             Outcome::Acknowledged => {
                 self.succeeded();
                 false
+            }
+            Outcome::Unread => {
+                // It says nothing of the target. Where that is failing, this was its one try: the next is no sooner.
+                if let Some(failing) = &mut self.failing {
+                    failing.until =
+                        failing.until.max(now + self.backoff.pause(entry.failures.saturating_add(1), jitter));
+                }
+                true
             }
             Outcome::Gone => false,
             Outcome::Failed(error) => {

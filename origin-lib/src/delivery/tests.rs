@@ -7,7 +7,7 @@ use railbird_core::time::UtcMs;
 use super::queue::Entry;
 use super::*;
 use crate::store::server::{Credentials, NodeServer};
-use crate::store::{Answer, Created, Memory, Pending, S3, Trace};
+use crate::store::{Answer, Created, Memory, Object, Pending, S3, Trace};
 use crate::telemetry::Metrics;
 
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(100), cap: Duration::from_secs(1) };
@@ -312,6 +312,32 @@ fn what_is_refused_for_good_or_gone_is_not_tried_again() {
 }
 
 #[test]
+fn a_spool_that_cannot_be_read_is_tried_again_and_is_no_failure_of_the_target() {
+    let mut bench = Bench::up(1);
+    bench.push([0]);
+    for pause in [1, 2, 4] {
+        let entry = bench.put();
+        assert!(!bench.done(entry, Outcome::Unread));
+        assert_eq!((bench.queue.down(), bench.queue.pending()), (None, 1));
+        assert_eq!(bench.wait(), BACKOFF.first * pause);
+    }
+    assert_eq!(bench.order(), [0]);
+    // A target that is down is tried with it, and no sooner again than any other.
+    bench.push([2000, 4000]);
+    for _ in 0..2 {
+        let entry = bench.put();
+        bench.fail(entry, retry());
+    }
+    bench.wait();
+    let entry = bench.put();
+    bench.done(entry, Outcome::Unread);
+    assert_eq!(bench.queue.down(), Some("it broke"));
+    assert!(bench.wait() >= BACKOFF.first);
+    bench.now += BACKOFF.cap;
+    assert_eq!(bench.order(), [4000, 2000]);
+}
+
+#[test]
 fn a_full_queue_drops_the_oldest_segment_and_keeps_init_segments() {
     let mut bench = Bench::up(1);
     bench.queue.push(init(), None);
@@ -589,6 +615,48 @@ async fn an_object_that_the_spool_lost_is_passed_over() {
     assert_eq!(names(&mut acks, 1).await.pop_first().as_deref(), Some("t/s/4000.m4s"));
     timeout(Duration::from_secs(60), delivery.drained()).await.unwrap();
     assert!(metrics.text().contains("railbird_target_puts_total{target=\"a\",result=\"gone\"} 2"));
+}
+
+/// A symbolic link that leads to itself can't be opened, and yet it is there: as with too many open files.
+#[tokio::test]
+async fn an_object_that_cannot_be_read_for_a_while_is_sent_once_it_can() {
+    let dir = tempfile::tempdir().unwrap();
+    let (delivery, mut acks, metrics) = start("a", Moody::new(Mood::Well), "http://127.0.0.1:1", fast());
+    let mut status = delivery.status();
+    until(&mut status, true).await;
+    let object = spooled(dir.path(), segment(0));
+    std::fs::remove_file(&object.path).unwrap();
+    std::os::unix::fs::symlink(&object.path, &object.path).unwrap();
+    delivery.enqueue(object.clone(), None);
+    let unread = |line: &str| {
+        let count = line.strip_prefix("railbird_target_puts_total{target=\"a\",result=\"unread\"} ");
+        count.is_some_and(|count| count.parse::<u64>().unwrap() >= 3)
+    };
+    while !metrics.text().lines().any(unread) {
+        tokio::task::yield_now().await;
+    }
+    assert!(status.borrow().up, "the target did nothing wrong");
+    assert_eq!(delivery.pending(), 1);
+    std::fs::remove_file(&object.path).unwrap();
+    spooled(dir.path(), segment(0));
+    assert_eq!(acks.recv().await.unwrap().object, object);
+}
+
+/// Invariant 3: what was acknowledged once is what was made. What the disk spoilt never leaves the house.
+#[tokio::test]
+async fn invariant_3_an_object_that_the_disk_spoilt_is_not_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Moody::new(Mood::Well);
+    let (delivery, mut acks, metrics) = start("a", store.clone(), "http://127.0.0.1:1", fast());
+    let spoilt = spooled(dir.path(), segment(2000));
+    std::fs::write(&spoilt.path, "bodi").unwrap();
+    delivery.enqueue(spoilt.clone(), None);
+    delivery.enqueue(spooled(dir.path(), segment(4000)), None);
+    assert_eq!(names(&mut acks, 1).await.pop_first().as_deref(), Some("t/s/4000.m4s"));
+    timeout(Duration::from_secs(60), delivery.drained()).await.unwrap();
+    assert!(store.memory.object(&spoilt.name).is_none());
+    assert!(delivery.status().borrow().up);
+    assert!(metrics.text().contains("railbird_target_puts_total{target=\"a\",result=\"gone\"} 1"));
 }
 
 #[tokio::test]

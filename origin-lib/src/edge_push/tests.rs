@@ -1,5 +1,5 @@
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -24,6 +24,8 @@ fn fast() -> Limits {
 #[derive(Clone)]
 struct Fake {
     status: Arc<AtomicU16>,
+    /// The revision that it claims to keep.
+    kept: Arc<AtomicU64>,
     got: mpsc::UnboundedSender<(String, String)>,
 }
 
@@ -40,7 +42,8 @@ async fn answer(State(fake): State<Fake>, request: Request) -> impl IntoResponse
     let _ = fake.got.send((path.into(), String::from_utf8(body.into()).unwrap()));
     let status = http::StatusCode::from_u16(status).unwrap();
     if status.is_success() {
-        return status.into_response();
+        let kept = fake.kept.load(Ordering::SeqCst);
+        return (status, format!("{{\"kept\":{kept}}}")).into_response();
     }
     (status, r#"{"error":{"code":"x","message":"do this"}}"#).into_response()
 }
@@ -49,7 +52,7 @@ async fn fake(base: &str) -> (String, Fake, mpsc::UnboundedReceiver<(String, Str
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap();
     let url = format!("http://{}{base}", listener.local_addr().unwrap());
     let (got, received) = mpsc::unbounded_channel();
-    let fake = Fake { status: Arc::new(AtomicU16::new(204)), got };
+    let fake = Fake { status: Arc::new(AtomicU16::new(204)), kept: Arc::default(), got };
     let router = Router::new().fallback(answer).with_state(fake.clone());
     tokio::spawn(async move { axum::serve(listener, router).await });
     (url, fake, received)
@@ -194,4 +197,27 @@ async fn what_no_edge_takes_is_not_sent() {
         &fast(),
     );
     assert!(bad.is_err());
+}
+
+#[tokio::test]
+async fn a_revision_that_an_edge_keeps_is_followed_unless_it_is_nonsense() {
+    let (url, fake, _got) = fake("").await;
+    fake.status.store(200, Ordering::SeqCst);
+    let (push, _) = pusher(&[url], SECRET, &fast());
+    let mut status = push.statuses().remove(0).1;
+    let channel = "table-1".parse().unwrap();
+    let nonsense = |status: &Status| status.error.as_ref().is_some_and(|error| error.contains("nobody made"));
+    // An earlier run's, whose clock was ahead by a year.
+    let ahead = clock::steady().plus_ms(366 * 86_400_000).0;
+    fake.kept.store(ahead, Ordering::SeqCst);
+    push.publish_state(&state("table-1", 1));
+    until(&mut status, |status| status.up).await;
+    assert_eq!(push.state_kept(&channel), ahead);
+    for revision in [clock::steady().plus_ms(OUTBID_MS_MAX + 3_600_000).0, u64::MAX] {
+        fake.kept.store(revision, Ordering::SeqCst);
+        until(&mut status, nonsense).await;
+        assert_eq!(push.state_kept(&channel), ahead, "no other edge hears of it");
+        fake.kept.store(ahead, Ordering::SeqCst);
+        until(&mut status, |status| status.up).await;
+    }
 }

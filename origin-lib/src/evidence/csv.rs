@@ -45,7 +45,7 @@ impl<W: Write> Csv<W> {
             trace.and_then(|trace| trace.status).map(|status| status.to_string()).unwrap_or_default(),
             cell(&self.redact.text(text)),
             trace.and_then(|trace| trace.peer).map(|peer| peer.to_string()).unwrap_or_default(),
-            cell(trace.and_then(|trace| trace.request_id.as_deref()).unwrap_or_default()),
+            cell(&self.redact.text(trace.and_then(|trace| trace.request_id.as_deref()).unwrap_or_default())),
             ms(trace.and_then(|trace| trace.dns)),
             ms(trace.and_then(|trace| trace.connect)),
             ms(trace.and_then(|trace| trace.tls)),
@@ -102,5 +102,25 @@ mod tests {
             "2026-11-20T10:52:00.040Z,target,a,failed,retry,t/s/1-0.m4s,5,503,\"'=HYPERLINK(\"\"x\"\"),\nsecond line\",\
              203.0.113.9:443,REQ1,,12.0,,,30.5\r\n"
         );
+    }
+
+    /// Invariant 8: a provider chooses its request ids, and may make them of what it was sent.
+    #[test]
+    fn invariant_8_a_request_id_is_no_way_out_for_a_secret_and_no_formula() {
+        for (id, shown) in [
+            ("r-hunter2-1", ",r-[removed]-1,"),
+            ("@SUM(A1)", ",'@SUM(A1),"),
+            ("-1+1", ",'-1+1,"),
+            ("https://u:p@a.example/?sig=x", ",https://a.example/?[removed],"),
+        ] {
+            let mut entry = failed(UtcMs(1_795_171_920_040), "no");
+            entry.trace.as_mut().unwrap().request_id = Some(id.into());
+            let mut out = Vec::new();
+            let mut csv = Csv::new(&mut out, Redact::new(&[crate::config::Secret::new("hunter2")])).unwrap();
+            csv.add(&entry).unwrap();
+            csv.finish().unwrap();
+            let text = String::from_utf8(out).unwrap();
+            assert!(text.contains(shown), "{text}");
+        }
     }
 }

@@ -452,7 +452,7 @@ impl Page<'_> {
             ("t", &known(trace.status.map(|status| status.to_string()))),
             ("w", &self.redact.text(text)),
             ("c", &known(trace.peer.map(|peer| peer.to_string()))),
-            ("o", &known(trace.request_id.clone())),
+            ("o", &known(trace.request_id.map(|id| self.redact.text(&id)))),
             ("n", &ms(trace.dns)),
             ("n", &ms(trace.connect)),
             ("n", &ms(trace.tls)),

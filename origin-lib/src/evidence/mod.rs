@@ -21,6 +21,7 @@ mod write;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use prometheus_client::metrics::counter::Counter;
@@ -29,7 +30,9 @@ use railbird_core::id::{NodeId, PushId, TargetId};
 use railbird_core::time::UtcMs;
 use serde::{Deserialize, Serialize};
 
+use crate::config::Secret;
 use crate::store::Trace;
+use redact::Redact;
 
 pub use write::{DAY_FILES_MAX, FILE_LEN_MAX};
 
@@ -112,6 +115,7 @@ fn is_zero(len: &u64) -> bool {
 pub struct Evidence {
     sender: SyncSender<Entry>,
     dropped: Counter,
+    redact: Option<Arc<Redact>>,
 }
 
 impl Evidence {
@@ -129,11 +133,20 @@ impl Evidence {
         std::thread::Builder::new()
             .name("evidence".to_string())
             .spawn(move || write::write_all(&dir, keep_days, &receiver, &lost))?;
-        Ok(Evidence { sender, dropped })
+        Ok(Evidence { sender, dropped, redact: None })
+    }
+
+    /// The same evidence for whoever may hear these secrets said: what is recorded through it is without them, and without
+    /// users, passwords and queries of URLs.
+    pub fn without(&self, secrets: &[Secret]) -> Evidence {
+        Evidence { redact: Some(Arc::new(Redact::new(secrets))), ..self.clone() }
     }
 
     /// Takes an entry; never waits.
-    pub fn record(&self, entry: Entry) {
+    pub fn record(&self, mut entry: Entry) {
+        if let Some(redact) = &self.redact {
+            redact.entry(&mut entry);
+        }
         if self.sender.try_send(entry).is_err() {
             self.dropped.inc();
         }

@@ -2,6 +2,7 @@
 //!
 //! Whoever records an entry keeps secrets out of it. But a provider's own error text may quote what it was sent.
 
+use super::{Entry, What};
 use crate::config::Secret;
 
 /// What stands for something that was taken out.
@@ -23,6 +24,19 @@ impl Redact {
         let mut secrets: Vec<Secret> = long.cloned().collect();
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
         Redact { secrets }
+    }
+
+    /// The entry with its texts from outside made so.
+    pub(super) fn entry(&self, entry: &mut Entry) {
+        match &mut entry.what {
+            What::Down { reason: text } | What::Failed { text, .. } | What::Changed { text } => {
+                *text = self.text(text);
+            }
+            What::Up | What::Done | What::Slow => {}
+        }
+        if let Some(id) = entry.trace.as_mut().and_then(|trace| trace.request_id.as_mut()) {
+            *id = self.text(id);
+        }
     }
 
     /// The text without secrets, and without what a person should not see of a URL: its user, password and query.

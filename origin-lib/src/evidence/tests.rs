@@ -122,7 +122,7 @@ fn evening(dir: &Path) {
         let slower = if sick { 900_000 } else { 1 };
         let total =
             Duration::from_micros(38_000 + random(30_000) + random(60) * random(60) * 30 + random(slower));
-        let id = Some(format!("{:016X}", random(u64::MAX)));
+        let id = Some(format!("{:016X}-hunter2", random(u64::MAX)));
         match failure {
             Some((class, text, status)) => push(&Entry {
                 at,

@@ -13,6 +13,7 @@ use railbird_core::programme::{
 };
 use railbird_core::state::Phase;
 use railbird_core::timeline::{self, Anchor};
+use tokio::sync::mpsc::error::TrySendError;
 
 use super::anchor::Pair;
 use crate::clock;
@@ -86,6 +87,8 @@ struct Inner {
     programme: Programme,
     /// What the desk was told last.
     live: bool,
+    /// The desk's queue was full: a task waits for room to tell it.
+    telling: bool,
     /// The spool refuses objects: said once, until it takes one again.
     behind: bool,
 }
@@ -115,7 +118,7 @@ impl Channel {
         let roles = channel.feeds.iter().map(|feed| feed.role);
         let metrics = roles.map(|role| (role, output.metrics.feed(&channel.id, role))).collect();
         let programme = Programme::new(settings, resume);
-        let inner = Mutex::new(Inner { programme, live: false, behind: false });
+        let inner = Mutex::new(Inner { programme, live: false, telling: false, behind: false });
         Channel { id: channel.id.clone(), output, metrics, taps, inner }
     }
 
@@ -236,15 +239,42 @@ impl Channel {
         (self.output.anchored)(channel, role, anchor);
     }
 
-    fn tell(&self, inner: &mut Inner) {
-        let live = inner.programme.is_live();
-        if live == inner.live {
+    /// Tells the desk where the channel stands, where it was told otherwise last.
+    fn tell(self: &Arc<Self>, inner: &mut Inner) {
+        if inner.telling || inner.programme.is_live() == inner.live {
             return;
         }
-        inner.live = live;
-        let (channel, phase) = (self.id.clone(), if live { Phase::Live } else { Phase::Waiting });
-        if self.output.desk.try_send(Message::Phase { channel, phase }).is_err() {
-            tracing::error!(channel = %self.id, "the desk is overloaded: viewers see an old state");
+        let live = inner.programme.is_live();
+        match self.output.desk.try_send(self.phase(live)) {
+            Ok(()) => inner.live = live,
+            Err(TrySendError::Closed(_)) => {}
+            Err(TrySendError::Full(_)) => {
+                tracing::error!(channel = %self.id, "the desk is overloaded: viewers see an old state");
+                inner.telling = true;
+                tokio::spawn(self.clone().tell_later());
+            }
         }
     }
+
+    /// Waits for room, and tells what is so by then: after a feed's end, nothing else would.
+    async fn tell_later(self: Arc<Self>) {
+        let room = self.output.desk.reserve().await;
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.telling = false;
+        let live = inner.programme.is_live();
+        // A desk that is gone needs to know nothing.
+        if let Ok(room) = room
+            && live != inner.live
+        {
+            room.send(self.phase(live));
+            inner.live = live;
+        }
+    }
+
+    fn phase(&self, live: bool) -> Message {
+        Message::Phase { channel: self.id.clone(), phase: if live { Phase::Live } else { Phase::Waiting } }
+    }
 }
+
+#[cfg(test)]
+mod tests;

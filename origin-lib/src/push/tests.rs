@@ -235,13 +235,14 @@ async fn a_push_begins_at_a_key_frame_and_comes_back_with_timestamps_that_go_on(
 }
 
 #[tokio::test]
-async fn what_the_destination_says_is_shown_and_the_key_is_not() {
+async fn invariant_8_what_the_destination_says_is_shown_and_the_key_is_not() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (sender, mut seen) = mpsc::unbounded_channel();
     let bench = Bench::new(&format!("rtmp://{}/live", listener.local_addr().unwrap()), roots().unwrap());
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            serve(stream, Some("this key has expired"), &sender, &Default::default()).await;
+            serve(stream, Some("this key has expired: live/the-stream-key"), &sender, &Default::default())
+                .await;
         }
     });
     let health = Health::default();

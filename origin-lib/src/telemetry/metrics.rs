@@ -110,6 +110,11 @@ impl Metrics {
             "Time from the last change of a document to its arrival at the edge",
             f.edge_lag,
         );
+        r.register(
+            "log_lost",
+            "Lines of the log that were lost because nobody read it",
+            super::lines::lost(),
+        );
         Metrics { registry: Arc::new(Mutex::new(r)), families }
     }
 
@@ -244,18 +249,21 @@ pub enum PutResult {
     Misconfigured,
     /// The store refuses this object.
     GiveUp,
-    /// The spool no longer has the object.
+    /// The spool could not be read; tried again.
+    Unread,
+    /// The spool no longer has the object, or not as it was made.
     Gone,
 }
 
 impl PutResult {
-    const ALL: [PutResult; 7] = [
+    const ALL: [PutResult; 8] = [
         PutResult::Ok,
         PutResult::Unreachable,
         PutResult::Retry,
         PutResult::SlowDown,
         PutResult::Misconfigured,
         PutResult::GiveUp,
+        PutResult::Unread,
         PutResult::Gone,
     ];
 
@@ -267,6 +275,7 @@ impl PutResult {
             PutResult::SlowDown => "slow-down",
             PutResult::Misconfigured => "misconfigured",
             PutResult::GiveUp => "give-up",
+            PutResult::Unread => "unread",
             PutResult::Gone => "gone",
         }
     }
@@ -423,6 +432,7 @@ mod tests {
             "railbird_edge_up{edge=\"live.example.org\"} 1",
             "railbird_edge_pushes_total{edge=\"live.example.org\",result=\"taken\"} 1",
             "railbird_edge_lag_seconds{edge=\"live.example.org\"} 0.25",
+            "railbird_log_lost_total 0",
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");

@@ -1,11 +1,15 @@
 //! What a person sees of a running origin: logs to read, figures to plot.
 
+mod lines;
 mod metrics;
 
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
+use lines::Lines;
+
+pub use lines::{FLUSH_DEADLINE, WAITING_LEN_MAX, last_words};
 pub use metrics::{EdgeMetrics, FeedMetrics, Metrics, PushResult, PutResult, TargetMetrics};
 
 /// What is logged where `RUST_LOG` says nothing: our own words, and of libraries only what went wrong.
@@ -23,22 +27,38 @@ pub enum LogError {
     /// The process logs already.
     #[error("logs were already set up")]
     Twice,
+    /// There is no thread for them.
+    #[error("logs can't be written: {0}")]
+    Thread(#[from] std::io::Error),
 }
 
-/// Logs to standard error from here on: one line each, in colour on a terminal only, filtered by `RUST_LOG`.
-pub fn init_logs() -> Result<(), LogError> {
+/// Keeps the log until it is dropped: then what still waits is written, for [`FLUSH_DEADLINE`] at most.
+#[must_use = "what was logged last is lost without it"]
+pub struct Logs(Lines);
+
+impl Drop for Logs {
+    fn drop(&mut self) {
+        self.0.flush(FLUSH_DEADLINE);
+    }
+}
+
+/// Logs to standard error from here on: one line each, in colour on a terminal only, filtered by `RUST_LOG`. Nobody who
+/// logs waits for whoever reads it.
+pub fn init_logs() -> Result<Logs, LogError> {
     let filter = match std::env::var("RUST_LOG") {
         Ok(text) if !text.is_empty() => {
             EnvFilter::try_new(text).map_err(|error| LogError::Filter(error.to_string()))?
         }
         _ => EnvFilter::new(DEFAULT_FILTER),
     };
+    let lines = Lines::start(std::io::stderr(), lines::lost())?;
     tracing_subscriber::fmt()
         .compact()
         .with_target(false)
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
+        .with_writer(lines.clone())
         .try_init()
-        .map_err(|_| LogError::Twice)
+        .map_err(|_| LogError::Twice)?;
+    Ok(Logs(lines))
 }

@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::PATIENCE;
 
@@ -118,28 +119,43 @@ impl Plan {
         let mut child = command.spawn().context("the origin does not start")?;
         let stderr = child.stderr.take().context("stderr")?;
         let (sender, log) = watch::channel(String::new());
-        tokio::spawn(keep(stderr, sender));
-        Ok(Origin { child, log })
+        let left = Arc::new(Notify::new());
+        tokio::spawn(keep(stderr, sender, left.clone()));
+        Ok(Origin { child, log, left })
     }
 }
 
-async fn keep(stderr: impl AsyncRead + Unpin, log: watch::Sender<String>) {
+async fn keep(stderr: impl AsyncRead + Unpin, log: watch::Sender<String>, left: Arc<Notify>) {
     let mut lines = BufReader::new(stderr).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
+    loop {
+        let line = tokio::select! {
+            line = lines.next_line() => line,
+            () = left.notified() => break,
+        };
+        let Ok(Some(line)) = line else { return };
         log.send_modify(|log| {
             log.push_str(&line);
             log.push('\n');
         });
     }
+    // The pipe stays open, and full.
+    drop(log);
+    std::future::pending::<()>().await;
 }
 
 /// A running origin. It is killed when dropped.
 pub struct Origin {
     child: Child,
     log: watch::Receiver<String>,
+    left: Arc<Notify>,
 }
 
 impl Origin {
+    /// Reads no more of what it logs, from now on: the pipe fills up.
+    pub fn leave_log(&self) {
+        self.left.notify_one();
+    }
+
     /// What it has logged so far.
     pub fn log(&self) -> String {
         self.log.borrow().clone()

@@ -96,6 +96,27 @@ async fn a_stop_does_not_wait_for_a_dead_target() {
     rig.sound().unwrap();
 }
 
+/// A log that nobody reads is the world, too: standard error is a full pipe, and every stranger at the door is a line of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn invariant_1_a_feed_goes_on_while_nobody_reads_the_log() {
+    let rig = Rig::new().await.unwrap();
+    let origin = rig.plan.start().unwrap();
+    origin.announce(&rig.address);
+    let (rtmp, api) = origin.ready().await.unwrap();
+    rig.lists(&origin, 2).await.unwrap();
+    origin.leave_log();
+    // Far more lines than a pipe holds.
+    for _ in 0..3_000 {
+        drop(TcpStream::connect(rtmp).await.unwrap());
+    }
+    rig.lists(&origin, 6).await.unwrap();
+    assert!(unwell(api, "disk").await.unwrap().is_empty());
+    // Nor does the end wait for somebody who reads.
+    let (ended, _) = origin.terminate().await.unwrap();
+    assert!(ended.success(), "{ended}");
+    rig.sound().unwrap();
+}
+
 /// A small disk of its own for the data; unmounted when dropped. Where this process may not mount, there is none.
 struct SmallDisk(PathBuf);
 

@@ -207,6 +207,26 @@ fn what_a_receiver_kept_from_a_faster_clock_is_outbid() {
     }
 }
 
+#[test]
+fn a_receivers_revision_is_outbid_unless_it_is_nonsense() {
+    let mut book = book(10);
+    book.ack_init(0, "init-1", NOW);
+    make(&mut book, 0);
+    book.ack(0, start(0), NOW);
+    assert_eq!(book.poll(NOW).unwrap().revision, NOW.0);
+    // An earlier run's, on a clock that was ahead by a year.
+    let ahead = NOW.plus_ms(366 * 86_400_000).0;
+    book.outbid(ahead);
+    assert_eq!(book.poll(NOW).unwrap().revision, ahead + 1);
+    // No run ever made these: who takes them would take nothing after them.
+    for nonsense in [NOW.plus_ms(OUTBID_MS_MAX + 1).0, u64::MAX] {
+        book.outbid(nonsense);
+        assert_eq!(book.poll(NOW).map(|state| state.revision <= ahead + 3), Some(true));
+        book.outbid(nonsense);
+        assert_eq!(book.poll(NOW), None, "the same once more is nothing new");
+    }
+}
+
 proptest! {
     /// Whatever the order of acknowledgements: the list is contiguous, numbers never go back, nothing is listed twice,
     /// and what is listed is acknowledged or a gap.

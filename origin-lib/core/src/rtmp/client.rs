@@ -223,11 +223,14 @@ impl Client {
         Ok(())
     }
 
+    /// What the server says, without the stream key: servers name the stream that they refuse, and the key is its name.
+    fn reason(&self, command: &Command) -> String {
+        let text = command.property("description").or(command.property("code"));
+        // Before it is cut, so that no part of the key is left.
+        shown(&self.url.key.taken_out_of(text.unwrap_or("the server gave no reason")))
+    }
+
     fn answer(&mut self, command: &Command, now: UtcMs) -> Result<(), Error> {
-        let info = || {
-            let text = command.property("description").or(command.property("code"));
-            shown(text.unwrap_or("the server gave no reason"))
-        };
         match (command.name.as_str(), self.phase) {
             ("_result", Phase::Connect) if command.transaction == CONNECT => {
                 let mut out = Vec::new();
@@ -252,16 +255,18 @@ impl Client {
             }
             // Servers say no to releaseStream and FCPublish and take the feed all the same.
             ("_error", _) if ![RELEASE_STREAM, FC_PUBLISH, UNPUBLISH].contains(&command.transaction) => {
-                self.end(ClientOutput::Refused { reason: info() });
+                let reason = self.reason(command);
+                self.end(ClientOutput::Refused { reason });
             }
             ("onStatus", _) if command.property("level") == Some("error") => {
-                self.end(ClientOutput::Refused { reason: info() });
+                let reason = self.reason(command);
+                self.end(ClientOutput::Refused { reason });
             }
             ("onStatus", Phase::Publish) if command.property("code") == Some("NetStream.Publish.Start") => {
                 self.enter(Phase::Ready, now);
                 self.outputs.push_back(ClientOutput::Ready);
             }
-            ("close", _) => return Err(Error::Refused(info())),
+            ("close", _) => return Err(Error::Refused(self.reason(command))),
             _ => {}
         }
         Ok(())

@@ -34,6 +34,7 @@
 //! ```
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use subtle::ConstantTimeEq;
@@ -118,6 +119,22 @@ impl StreamKey {
     /// Whether this is the expected key, in a time that does not depend on where they differ.
     pub fn is(&self, expected: &str) -> bool {
         self.0.as_bytes().ct_eq(expected.as_bytes()).into()
+    }
+}
+
+/// The shortest key, or part of one, that is looked for in texts: a shorter one would take ordinary words out.
+const KEY_LEN_MIN: usize = 4;
+
+impl StreamKey {
+    /// A text from outside without the key: neither the whole of it, nor what stands before or in its query.
+    fn taken_out_of(&self, text: &str) -> String {
+        let (name, query) = self.0.split_once('?').unwrap_or((&self.0, ""));
+        let values = query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value));
+        let parts = [self.0.as_str(), name, query].into_iter().chain(values);
+        // The longest first: each is a part of one before it.
+        let mut parts: Vec<&str> = parts.filter(|part| part.len() >= KEY_LEN_MIN).collect();
+        parts.sort_by_key(|part| core::cmp::Reverse(part.len()));
+        parts.iter().fold(String::from(text), |text, part| text.replace(part, "[removed]"))
     }
 }
 

@@ -23,6 +23,11 @@ pub const FRESH_MS: u64 = 15_000;
 /// The most origins of a channel; above it, the one that was silent for longest is forgotten.
 pub const VOICES_MAX: usize = 8;
 
+/// How far ahead of a receiver's clock a revision may be, in milliseconds: four years. An origin counts by milliseconds of UTC
+/// and never back, so that one whose clock was once ahead stays ahead. What is further off is no revision, and whoever kept
+/// it would take none that follows.
+pub const REVISION_AHEAD_MS_MAX: u64 = 4 * 366 * 86_400_000;
+
 /// How many recordings that are over are remembered, so that a late push of one is not taken for news.
 const PAST_MAX: usize = 16;
 
@@ -203,7 +208,7 @@ impl Merged {
         state.origin = said.origin;
         state.title = said.title;
         state.updated = state.updated.max(said.updated);
-        state.revision = said.revision.max(state.revision + 1);
+        state.revision = said.revision.max(state.revision.saturating_add(1));
     }
 
     /// Notes what an origin says of itself.
@@ -307,9 +312,11 @@ fn went_back(kept: &ChannelState, said: &ChannelState) -> bool {
     said.renditions.iter().any(before)
 }
 
-/// For each node of `from`, the bit that stands for it in masks over `to`; 0 where it is not there.
+/// For each node of `from`, the bit that stands for it in masks over `to`; 0 where it is not there. A node whose URL is
+/// another one is another place, which has nothing of what the former had.
 fn bits(from: &[Node], to: &[Node]) -> Vec<u32> {
-    let bit = |node: &Node| to.iter().position(|other| other.id == node.id).map_or(0, |at| 1_u32 << at);
+    let same = |a: &Node, b: &Node| a.id == b.id && a.url == b.url;
+    let bit = |node: &Node| to.iter().position(|other| same(other, node)).map_or(0, |at| 1_u32 << at);
     from.iter().map(bit).collect()
 }
 

@@ -445,6 +445,38 @@ impl Pair {
     }
 }
 
+/// Servers name the stream that they refuse, and its name is the key.
+#[test]
+fn invariant_8_a_servers_words_are_passed_on_without_the_stream_key() {
+    let object = |text: &str| {
+        let properties = [("level", "error"), ("description", text)];
+        let properties = properties.map(|(name, text)| (name.to_string(), Value::from(text)));
+        Value::Object(properties.into_iter().collect())
+    };
+    let long = format!("{}abcd-efgh", "x".repeat(395));
+    for (said, passed) in [
+        ("Stream live/abcd-efgh is already publishing", "Stream live/[removed] is already publishing"),
+        ("live/abcd-efgh?token=s3cret: denied", "live/[removed]: denied"),
+        ("token s3cret of abcd-efgh has expired", "token [removed] of [removed] has expired"),
+        (&*long, &*format!("{}[remo", "x".repeat(395))),
+    ] {
+        for (name, transaction) in [("_error", 1.0), ("onStatus", 0.0), ("close", 0.0)] {
+            let url = Url::parse("rtmp://host/live/abcd-efgh?token=s3cret").unwrap();
+            let mut client = Client::new(url, [1; 32]);
+            client.handle(&handshake(), START);
+            client.handle(&command(name, transaction, 0, &[Value::Null, object(said)]), START);
+            let told = core::iter::from_fn(|| client.poll()).last();
+            let Some(
+                ClientOutput::Refused { reason } | ClientOutput::Closed { reason: Error::Refused(reason) },
+            ) = told
+            else {
+                panic!("{name}: {told:?}")
+            };
+            assert_eq!(reason, passed, "{name}");
+        }
+    }
+}
+
 #[test]
 fn a_client_learns_why_it_is_refused() {
     let mut pair = Pair::new();

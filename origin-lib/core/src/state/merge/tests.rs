@@ -113,6 +113,12 @@ fn an_older_snapshot_of_an_origin_is_ignored_and_a_repeated_one_shows_that_it_li
 }
 
 #[test]
+fn the_highest_revision_is_followed_by_no_overflow() {
+    let merged = pushed([said("north", u64::MAX, &["a"], 0..3), said("south", 1, &["a"], 0..4)]);
+    assert_eq!((merged.state.revision, numbers(&merged).len()), (u64::MAX, 4));
+}
+
+#[test]
 fn an_origin_that_is_silent_has_no_say() {
     let mut north = said("north", 1, &["a", "b"], 0..3);
     north.phase = Phase::Live;
@@ -136,6 +142,33 @@ fn an_origin_that_is_silent_has_no_say() {
     assert_eq!(alone.state.phase, Phase::Waiting);
     let seen: Vec<_> = alone.state.nodes.iter().map(|node| (node.up, node.weight)).collect();
     assert_eq!(seen, [(true, 0), (false, 100)]);
+}
+
+/// A reload replaces a target under the same node id: the snapshot before it and the one after it both have the node.
+#[test]
+fn invariant_2_a_node_that_moved_has_nothing_of_what_it_had_elsewhere() {
+    let moved = |mut said: ChannelState| {
+        said.nodes[0].url = "https://elsewhere.test".to_string();
+        said
+    };
+    let on = |merged: &Merged| -> Vec<u32> {
+        merged.state.renditions[0].segments.iter().map(|segment| segment.on).collect()
+    };
+    let before = said("north", 1, &["a", "b"], 0..4);
+    let mut after = moved(said("north", 2, &["a", "b"], 0..5));
+    // The new place has the newest segment only.
+    after.renditions[0].segments[..4].iter_mut().for_each(|segment| segment.on = 0b10);
+    let merged = pushed([before.clone(), after.clone()]);
+    assert_eq!(on(&merged), [2, 2, 2, 2, 3]);
+    assert_eq!(merged.state.nodes[0].url, "https://elsewhere.test");
+
+    // The other origin still means the former place: what it says of that is nothing about this one.
+    let south = said("south", 1, &["a", "b"], 0..5);
+    let merged = pushed([before, after.clone(), south.clone()]);
+    assert_eq!(on(&merged), [2, 2, 2, 2, 3]);
+    // Once it means the same place, it counts again.
+    let merged = pushed([after, south, moved(said("south", 2, &["a", "b"], 0..5))]);
+    assert_eq!(on(&merged), [3, 3, 3, 3, 3]);
 }
 
 #[test]

@@ -1,0 +1,119 @@
+//! One put: the object's bytes, from memory or from the spool, and what came of it.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use railbird_core::hash::Hash;
+use tokio::time::{Instant, timeout};
+use tracing::error;
+
+use super::queue::{Entry, Outcome};
+use super::{Ack, Job, ObjectRef, Shared, Written};
+use crate::store::{Answer, Object, PutError, Trace};
+
+/// Puts an object, from memory or from the spool.
+pub(super) async fn put(shared: Arc<Shared>, mut entry: Entry) -> Job {
+    let object = entry.object.clone();
+    let body = match entry.body.take() {
+        Some(body) => body,
+        None => match read(&object).await {
+            Ok(body) => {
+                shared.unread.store(false, Ordering::Relaxed);
+                body
+            }
+            Err(error) => {
+                let outcome = shared.no_body(&entry, &error);
+                return Job::Put(entry, outcome, None);
+            }
+        },
+    };
+    let began = Instant::now();
+    let sent = shared.store.put(Object::media(object.name.clone(), body));
+    let answer = timeout(shared.limits.put_deadline, sent).await;
+    let Answer { result, trace } = answer.unwrap_or_else(|_| missed(&shared));
+    match result {
+        Err(error) => Job::Put(entry, Outcome::Failed(error), Some(trace)),
+        Ok(()) => {
+            let took = began.elapsed();
+            shared.metrics.acknowledged(object.len, took);
+            shared.newest.send_if_modified(|newest| {
+                let newer = newest.as_ref().is_none_or(|newest| newest.object.start <= object.start);
+                if newer {
+                    *newest = Some(Written { object: object.clone(), at: Instant::now() });
+                }
+                newer
+            });
+            let target = shared.target.clone();
+            // Without a consumer there is nobody to tell; the object is where it should be all the same.
+            let _ = shared.acks.send(Ack { target, object }).await;
+            Job::Put(entry, Outcome::Acknowledged, Some(trace))
+        }
+    }
+}
+
+impl Shared {
+    /// What becomes of an object whose bytes are not to be had here. Each of these is this machine's fault: a person hears of
+    /// it, and neither the breaker nor the evidence does.
+    fn no_body(&self, entry: &Entry, error: &Error) -> Outcome {
+        let (target, name) = (&self.target, &entry.object.name);
+        match error {
+            Error::Unreadable(_) => {
+                if entry.failures == 0 && !self.unread.swap(true, Ordering::Relaxed) {
+                    error!("target {target}: {name} {error}: it is tried again, and so is what follows");
+                }
+                Outcome::Unread
+            }
+            Error::Lost | Error::Spoilt(_) => {
+                error!("target {target}: {name} {error}: not sent");
+                Outcome::Gone
+            }
+        }
+    }
+}
+
+/// What a store that does not keep its own deadline is answered for.
+pub(super) fn missed<T>(shared: &Shared) -> Answer<T> {
+    let trace = Trace { total: shared.limits.put_deadline, ..Trace::default() };
+    Answer { result: Err(too_slow(shared)), trace }
+}
+
+fn too_slow(shared: &Shared) -> PutError {
+    let ms = shared.limits.put_deadline.as_millis();
+    PutError::Retry(format!("{} did not take an object within {ms} ms", shared.store.place()))
+}
+
+/// Why an object's bytes can't be sent from the spool. Each is a sentence that goes on after the object's name.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    /// It is not there any more.
+    #[error("is no longer in the spool")]
+    Lost,
+    /// It is there, with other bytes than were written: what a target would be blamed for, had it got them.
+    #[error("lies in the spool with other bytes than were written ({0}): check the disk")]
+    Spoilt(String),
+    /// It can't be read now: too many open files, a disk that is away. It may be read later.
+    #[error("can't be read from the spool ({0})")]
+    Unreadable(io::Error),
+}
+
+/// Reads an object, and sees that it is what was made. Both off the runtime's threads.
+async fn read(object: &ObjectRef) -> Result<Bytes, Error> {
+    let (path, len, hash) = (object.path.clone(), object.len, object.sha256);
+    let read = tokio::task::spawn_blocking(move || {
+        let body = std::fs::read(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Error::Lost,
+            _ => Error::Unreadable(error),
+        })?;
+        if body.len() as u64 != len {
+            return Err(Error::Spoilt(format!("{} bytes instead of {len}", body.len())));
+        }
+        if Hash::of(&body) != hash {
+            return Err(Error::Spoilt("another hash".to_string()));
+        }
+        Ok(Bytes::from(body))
+    });
+    // The task does not panic; at the runtime's end it may not begin.
+    read.await.unwrap_or_else(|error| Err(Error::Unreadable(io::Error::other(error))))
+}

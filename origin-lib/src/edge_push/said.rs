@@ -1,0 +1,40 @@
+//! What an edge says in its answer to a push.
+
+use std::fmt;
+
+/// The most bytes of an edge's answer that are read.
+const ANSWER_LEN_MAX: usize = 1024;
+
+/// The most characters of an edge's own words that are repeated in an error.
+const WORDS_LEN_MAX: usize = 200;
+
+/// What the edge says of an error, cut: `: message`, or nothing.
+pub(super) async fn answer(response: &mut reqwest::Response) -> Said {
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        body.extend_from_slice(&chunk);
+        if body.len() > ANSWER_LEN_MAX {
+            return Said::default();
+        }
+    }
+    let json: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+    let message = json.pointer("/error/message").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let message: String = message.chars().filter(|c| !c.is_control()).take(WORDS_LEN_MAX).collect();
+    let words = if message.is_empty() { message } else { format!(": {message}") };
+    Said { words, kept: json.get("kept").and_then(serde_json::Value::as_u64) }
+}
+
+/// What an edge says in its answer.
+#[derive(Default)]
+pub(super) struct Said {
+    /// What went wrong, behind a colon.
+    words: String,
+    /// The revision that it has.
+    pub(super) kept: Option<u64>,
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}

@@ -1,0 +1,67 @@
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::*;
+
+/// Longer than anything here takes; a test that waits this long has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn channel(dir: &std::path::Path, desk: Sender) -> Arc<Channel> {
+    let config = config::Channel {
+        id: "t".parse().unwrap(),
+        title: "T".into(),
+        segment_ms: 2000,
+        key_period_s: 60,
+        dvr_s: 60,
+        score_offset_ms: 0,
+        score_key: None,
+        feeds: vec![config::Feed { stream_key: config::Secret::new("key"), role: Role::Primary }],
+        stall_ms: 1000,
+        steady_ms: 10_000,
+    };
+    let output = Output {
+        spool: Spool::start(dir, BTreeMap::new(), |_| {}).unwrap(),
+        desk,
+        rendition: "source".parse().unwrap(),
+        secret: MasterSecret::new(b"0123456789abcdef").unwrap(),
+        metrics: Metrics::new(),
+        pair: None,
+        anchored: Arc::new(|_, _, _| {}),
+    };
+    Arc::new(Channel::new(&config, output, Resume::default(), Vec::new()))
+}
+
+/// The next phase that the desk is told.
+async fn phase(messages: &mut mpsc::Receiver<Message>) -> Phase {
+    loop {
+        match timeout(PATIENCE, messages.recv()).await.unwrap().unwrap() {
+            Message::Phase { phase, .. } => return phase,
+            _ => continue,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_phase_that_the_desk_has_no_room_for_is_told_once_it_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let (desk, mut messages) = driver::channel();
+    let fill = || while desk.try_send(Message::Removed("a".parse().unwrap())).is_ok() {};
+    let channel = channel(dir.path(), desk.clone());
+    fill();
+    let publish = channel.begin(Role::Primary);
+    assert_eq!(phase(&mut messages).await, Phase::Live);
+    // Nothing more happens on the channel once its feed has ended.
+    fill();
+    channel.end(publish);
+    assert_eq!(phase(&mut messages).await, Phase::Waiting);
+    // What changes and changes back before there is room is nothing to tell.
+    fill();
+    let publish = channel.begin(Role::Primary);
+    channel.end(publish);
+    let publish = channel.begin(Role::Primary);
+    assert_eq!(phase(&mut messages).await, Phase::Live);
+    channel.end(publish);
+    assert_eq!(phase(&mut messages).await, Phase::Waiting);
+}
