@@ -28,7 +28,8 @@ pub(crate) fn run(place: &Place) -> Result<()> {
     let dir = place.work.join("edge");
     let stores = [Store::start()?, Store::start()?];
     let component = Some(place.component.as_path());
-    let plan = Plan { channels: 2, component, stores: &stores, origin_lines: "", target_lines: "" };
+    let plan =
+        Plan { channels: 2, component, stores: &stores, nodes: &[], origin_lines: "", target_lines: "" };
     let origin = Origin::start(&place.railbird, &dir, &plan)?;
     let mut viewer = Viewer::enter(&origin.edge.to_string())?;
     let pid = origin.process.pid();

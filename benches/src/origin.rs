@@ -43,8 +43,10 @@ pub(crate) struct Plan<'a> {
     pub(crate) channels: usize,
     /// The edge to run in the same process; else states are pushed to a server that takes them all.
     pub(crate) component: Option<&'a Path>,
-    /// The targets, `a`, `b`, …, each with its node.
+    /// The targets, `a`, `b`, …
     pub(crate) stores: &'a [Store],
+    /// The node over each; the store itself where there is none of its own.
+    pub(crate) nodes: &'a [Store],
     /// Further lines of `[origin]`, and of each target.
     pub(crate) origin_lines: &'a str,
     pub(crate) target_lines: &'a str,
@@ -86,12 +88,12 @@ impl Origin {
             text += &format!("[[channel.feed]]\nstream_key = {{ file = \"stream-{channel}\" }}\n");
             fs::write(dir.join(format!("stream-{channel}")), stream_key(channel))?;
         }
-        for (name, store) in ('a'..='z').zip(plan.stores) {
-            let addr = store.addr();
+        for (n, (name, store)) in ('a'..='z').zip(plan.stores).enumerate() {
+            let (addr, node) = (store.addr(), plan.nodes.get(n).unwrap_or(store).addr());
             text += &format!(
                 "[[target]]\nid = \"{name}\"\nkind = \"s3\"\nendpoint = \"http://{addr}\"\nbucket = \"railbird\"\n\
                  access_key = {secret}\nsecret_key = {secret}\n{}\n\
-                 node = {{ id = \"{name}\", url = \"http://{addr}/railbird\" }}\n",
+                 node = {{ id = \"{name}\", url = \"http://{node}/railbird\" }}\n",
                 plan.target_lines
             );
         }

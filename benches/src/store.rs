@@ -36,7 +36,7 @@ pub(crate) struct Arrived {
     pub(crate) len: u64,
 }
 
-/// A running store. It runs until the process ends.
+/// A running store, or another door to its objects. It runs until the process ends.
 #[derive(Clone)]
 pub(crate) struct Store(Arc<Inner>);
 
@@ -44,6 +44,7 @@ struct Inner {
     addr: SocketAddr,
     state: Mutex<State>,
     changed: Condvar,
+    objects: Arc<Mutex<Objects>>,
 }
 
 struct State {
@@ -51,6 +52,10 @@ struct State {
     listens: bool,
     open: BTreeMap<u64, TcpStream>,
     opened: u64,
+}
+
+#[derive(Default)]
+struct Objects {
     arrived: BTreeMap<String, Arrived>,
     bodies: BTreeMap<String, Arc<[u8]>>,
     segments: VecDeque<String>,
@@ -58,17 +63,19 @@ struct State {
 
 impl Store {
     pub(crate) fn start() -> Result<Store> {
+        Store::over(Arc::default())
+    }
+
+    /// Another door to the same objects, which can die alone: a node.
+    pub(crate) fn door(&self) -> Result<Store> {
+        Store::over(self.0.objects.clone())
+    }
+
+    fn over(objects: Arc<Mutex<Objects>>) -> Result<Store> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let state = State {
-            mode: Mode::Well,
-            listens: true,
-            open: BTreeMap::new(),
-            opened: 0,
-            arrived: BTreeMap::new(),
-            bodies: BTreeMap::new(),
-            segments: VecDeque::new(),
-        };
-        let inner = Inner { addr: listener.local_addr()?, state: Mutex::new(state), changed: Condvar::new() };
+        let state = State { mode: Mode::Well, listens: true, open: BTreeMap::new(), opened: 0 };
+        let (addr, state) = (listener.local_addr()?, Mutex::new(state));
+        let inner = Inner { addr, state, changed: Condvar::new(), objects };
         let store = Store(Arc::new(inner));
         let accepting = store.clone();
         thread::spawn(move || accepting.accept(listener));
@@ -103,12 +110,16 @@ impl Store {
 
     /// Everything that came so far, in the order of names.
     pub(crate) fn arrived(&self) -> Vec<Arrived> {
-        self.state().arrived.values().cloned().collect()
+        self.objects().arrived.values().cloned().collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it holds the lock.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn objects(&self) -> MutexGuard<'_, Objects> {
+        self.0.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until this holds of the mode.
@@ -180,14 +191,14 @@ impl Store {
             return Ok(stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n")?);
         }
         let name = request.name().to_owned();
-        if request.only_new && self.state().arrived.contains_key(&name) {
+        if request.only_new && self.objects().arrived.contains_key(&name) {
             return Ok(stream.write_all(b"HTTP/1.1 412 Precondition Failed\r\ncontent-length: 0\r\n\r\n")?);
         }
         let len = body.len() as u64;
-        self.state().keep(&name, body);
+        self.objects().keep(&name, body);
         stream.write_all(b"HTTP/1.1 200 OK\r\netag: \"0\"\r\ncontent-length: 0\r\n\r\n")?;
         let arrived = Arrived { name: name.clone(), at: Instant::now(), len };
-        self.state().arrived.entry(name).or_insert(arrived);
+        self.objects().arrived.entry(name).or_insert(arrived);
         Ok(())
     }
 
@@ -202,7 +213,7 @@ impl Store {
             );
             return Ok(stream.write_all((head + &text).as_bytes())?);
         }
-        let body = self.state().bodies.get(request.name()).cloned();
+        let body = self.objects().bodies.get(request.name()).cloned();
         let Some(body) = body else {
             return Ok(stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")?);
         };
@@ -218,14 +229,14 @@ impl Store {
 
     fn list(&self, query: &str) -> String {
         let prefix = query.split('&').find_map(|pair| pair.strip_prefix("prefix=")).unwrap_or("");
-        let state = self.state();
-        let names = state.arrived.keys().filter(|name| name.starts_with(prefix)).take(1000);
+        let objects = self.objects();
+        let names = objects.arrived.keys().filter(|name| name.starts_with(prefix)).take(1000);
         let names: String = names.map(|name| format!("<Contents><Key>{name}</Key></Contents>")).collect();
         format!("<ListBucketResult><IsTruncated>false</IsTruncated>{names}</ListBucketResult>")
     }
 }
 
-impl State {
+impl Objects {
     fn keep(&mut self, name: &str, body: Vec<u8>) {
         let new = self.bodies.insert(name.to_owned(), body.into()).is_none();
         if new && name.ends_with(".m4s") {

@@ -55,6 +55,7 @@ pub(super) fn run(place: &Place) -> Result<()> {
         channels: CHANNELS,
         component: None,
         stores: &stores,
+        nodes: &[],
         origin_lines: &origin_lines,
         target_lines: "",
     };

@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::encoder::{Clip, Encoder};
 use super::{encoders, pass};
 use crate::origin::{Origin, Plan};
-use crate::process::{Times, Written, median, times, written};
+use crate::process::{Times, Written, median, quantile, times, written};
 use crate::store::Store;
 use crate::{Place, figure, input};
 
@@ -59,17 +59,21 @@ pub(super) fn run(place: &Place) -> Result<()> {
         MEASURED.as_secs(),
         median(costs.iter().flatten().map(|cost| cost.ingested / 1e9).collect())
     );
-    let of =
-        |n: usize, part: fn(&Cost) -> f64| median(costs.get(n).into_iter().flatten().map(part).collect());
+    let all = |n: usize, part: fn(&Cost) -> f64| -> Vec<f64> {
+        costs.get(n).into_iter().flatten().map(part).collect()
+    };
+    let of = |n: usize, part: fn(&Cost) -> f64| median(all(n, part));
+    // For a gigabyte.
+    let cpu = |cost: &Cost| (cost.user_s + cost.system_s) * 1e9;
     for n in 0..TARGETS_MAX {
-        let cpu = of(n, |cost| (cost.user_s + cost.system_s) * 1e9);
         let (user, system) = (of(n, |cost| cost.user_s * 1e9), of(n, |cost| cost.system_s * 1e9));
+        let ratio = of(n, cpu) / of(0, cpu);
+        let least = quantile(&mut all(n, cpu), 0.0);
         figure(
             &format!("{} target(s): CPU a gigabyte", n + 1),
-            &format!("{cpu:.2} s"),
+            &format!("{:.2} s", of(n, cpu)),
             &format!(
-                "user {user:.2}, system {system:.2}; {:.2} of one target's; no aim",
-                cpu / of(0, |cost| (cost.user_s + cost.system_s) * 1e9)
+                "user {user:.2}, system {system:.2}; {ratio:.2} of one target's; least {least:.2}; no aim"
             ),
         );
     }
@@ -87,8 +91,14 @@ pub(super) fn run(place: &Place) -> Result<()> {
 fn one(place: &Place, clip: &Arc<Clip>, targets: usize) -> Result<Cost> {
     let dir = place.work.join("costs");
     let stores = (0..targets).map(|_| Store::start()).collect::<Result<Vec<Store>>>()?;
-    let plan =
-        Plan { channels: CHANNELS, component: None, stores: &stores, origin_lines: "", target_lines: "" };
+    let plan = Plan {
+        channels: CHANNELS,
+        component: None,
+        stores: &stores,
+        nodes: &[],
+        origin_lines: "",
+        target_lines: "",
+    };
     let origin = Origin::start(&place.railbird, &dir, &plan)?;
     let pid = origin.process.pid();
     let mut encoders = encoders(&origin, clip, CHANNELS, SEGMENT);

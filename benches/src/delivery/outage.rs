@@ -54,6 +54,7 @@ fn one(place: &Place, clip: &Arc<Clip>, mbps: u32) -> Result<()> {
         channels: CHANNELS,
         component: None,
         stores: &stores,
+        nodes: &[],
         origin_lines: &format!("segment_ms = {}", SEGMENT.as_millis()),
         target_lines: &format!("backfill_mbps = {mbps}"),
     };
@@ -107,6 +108,8 @@ fn one(place: &Place, clip: &Arc<Clip>, mbps: u32) -> Result<()> {
         &format!("{rate:.0} Mb/s of backlog on average; no aim"),
     );
     let live = first.unwrap_or(back);
+    // What was on its way when the target went is no longer live when it is back.
+    let gone = gone.checked_sub(SEGMENT * 2).unwrap_or(gone);
     shown("at the healthy target, before", &at_a, None, gone);
     shown("at the healthy target, catching up", &at_a, Some(live), caught_up);
     shown("at the target itself, before", &at_b, None, gone);
