@@ -137,7 +137,7 @@ fn die(
         }
         let since = || asked.iter().filter(|asked| asked.at >= died && asked.at < died + DEAD);
         death.failed += since().filter(|asked| !asked.good).count();
-        match since().filter(here).last() {
+        match since().rfind(here) {
             Some(last) => death.last.push(last.at - died),
             None => {
                 death.last.push(Duration::ZERO);
