@@ -139,6 +139,8 @@ fn state(channel: &str, segments: u64) -> Value {
     };
     json!({
         "channel": channel,
+        "origin": "bench",
+        "recording": "20261120t105200z",
         "title": channel,
         "revision": now.plus_ms(86_400_000), // newer than what the origin itself tells
         "updated": now,
