@@ -21,9 +21,14 @@ pub(crate) struct Answer {
 
 impl Client {
     pub(crate) fn connect(addr: &str) -> Result<Client> {
+        Client::patient(addr, PATIENCE)
+    }
+
+    /// One that waits no longer than this for further bytes.
+    pub(crate) fn patient(addr: &str, patience: Duration) -> Result<Client> {
         let stream = TcpStream::connect(addr)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(patience))?;
         Ok(Client { stream: BufReader::new(stream), host: addr.to_owned() })
     }
 

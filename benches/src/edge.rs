@@ -6,24 +6,18 @@
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use railbird_core::sign;
 use railbird_core::time::UtcMs;
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Client};
+use crate::client::Client;
 use crate::clock;
-use crate::origin::{Origin, SECRET};
+use crate::origin::{Origin, Plan};
 use crate::process::{cpu_of, median, quantile};
-use crate::{Place, figure};
+use crate::store::Store;
+use crate::{Place, figure, session};
 
 const SEGMENT_MS: u64 = 2000;
 const KEY_PERIOD_S: u64 = 3600;
-const EMAIL: &str = "bench@railbird.test";
-const PASSWORD: &str = "hang on a ball";
-/// argon2id of [`PASSWORD`]: 19 MiB, two passes.
-const PASSWORD_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$Y29udHJhY3Qgc3VpdGUgc2FsdA\
-    $igq3VUgxKHh8M5Qt7+9ngjxqYnmj+2u7DGqTF+wc09w";
-
 /// How many requests are measured together.
 const BATCH: usize = 500;
 
@@ -32,7 +26,11 @@ const LOGINS: usize = 200;
 
 pub(crate) fn run(place: &Place) -> Result<()> {
     let dir = place.work.join("edge");
-    let origin = Origin::start(&place.railbird, &dir, 2, Some(&place.component))?;
+    let stores = [Store::start()?, Store::start()?];
+    let component = Some(place.component.as_path());
+    let plan =
+        Plan { channels: 2, component, stores: &stores, nodes: &[], origin_lines: "", target_lines: "" };
+    let origin = Origin::start(&place.railbird, &dir, &plan)?;
     let mut viewer = Viewer::enter(&origin.edge.to_string())?;
     let pid = origin.process.pid();
     println!("edge in wasmtime: one client, one connection");
@@ -90,7 +88,7 @@ fn logins(pid: u32, viewer: &mut Viewer) -> Result<()> {
     let (mut cpu, mut latency) = (Vec::new(), Vec::new());
     for _ in 0..LOGINS {
         let (before, asked) = (cpu_of(pid)?, Instant::now());
-        viewer.login()?;
+        session::login(&mut viewer.client)?;
         latency.push(asked.elapsed().as_secs_f64());
         cpu.push(cpu_of(pid)?.saturating_sub(before).as_secs_f64());
     }
@@ -112,30 +110,16 @@ impl Viewer {
     /// Brings what the origin and the operator would, and logs in.
     fn enter(addr: &str) -> Result<Viewer> {
         let mut client = Client::connect(addr)?;
-        let now = clock::now();
-        let pass = json!({
-            "email": EMAIL,
-            "password_hash": PASSWORD_HASH,
-            "channels": ["*"],
-            "valid_from": now.0 - 60_000,
-            "valid_until": now.plus_ms(86_400_000),
-        });
-        put(&mut client, "/admin/v1/passes", &pass)?;
+        session::issue(&mut client)?;
         for (channel, segments) in [("table-0", 60), ("table-1", 5400)] {
-            put(&mut client, &format!("/origin/v1/channels/{channel}/state"), &state(channel, segments))?;
+            session::put(
+                &mut client,
+                &format!("/origin/v1/channels/{channel}/state"),
+                &state(channel, segments),
+            )?;
         }
-        let mut viewer = Viewer { client, cookie: String::new() };
-        let login: Value = serde_json::from_slice(&viewer.login()?.body)?;
-        let token = login["token"].as_str().context("no token")?;
-        viewer.cookie = format!("__Host-railbird={token}");
-        Ok(viewer)
-    }
-
-    fn login(&mut self) -> Result<Answer> {
-        let body = serde_json::to_vec(&json!({"email": EMAIL, "password": PASSWORD}))?;
-        let answer = self.client.ask("POST", "/api/login", &[], &body)?;
-        ensure!(answer.status == 200, "login: {}", answer.status);
-        Ok(answer)
+        let cookie = format!("__Host-railbird={}", session::login(&mut client)?);
+        Ok(Viewer { client, cookie })
     }
 
     fn get(&mut self, path: &str) -> Result<()> {
@@ -143,16 +127,6 @@ impl Viewer {
         ensure!(answer.status == 200, "{path}: {} {}", answer.status, String::from_utf8_lossy(&answer.body));
         Ok(())
     }
-}
-
-fn put(client: &mut Client, path: &str, body: &Value) -> Result<()> {
-    let body = serde_json::to_vec(body)?;
-    let mut nonce = [0; 16];
-    getrandom::fill(&mut nonce)?;
-    let signature = sign::sign(SECRET.as_bytes(), "PUT", path, &body, clock::now(), nonce);
-    let answer = client.ask("PUT", path, &[(sign::HEADER, &signature)], &body)?;
-    ensure!(answer.status == 204, "{path}: {} {}", answer.status, String::from_utf8_lossy(&answer.body));
-    Ok(())
 }
 
 /// A channel that has been live for so many segments, at two nodes.
@@ -165,6 +139,8 @@ fn state(channel: &str, segments: u64) -> Value {
     };
     json!({
         "channel": channel,
+        "origin": "bench",
+        "recording": "20261120t105200z",
         "title": channel,
         "revision": now.plus_ms(86_400_000), // newer than what the origin itself tells
         "updated": now,

@@ -22,6 +22,20 @@ pub(crate) fn short(work: &Path) -> Result<PathBuf> {
     })
 }
 
+/// 20 s of 360p30 at 2 Mb/s, key frames every second, and AAC at 64 kb/s: what many channels at once are fed with.
+pub(crate) fn small(work: &Path) -> Result<PathBuf> {
+    make(work, "small.flv", |file| {
+        let mut command = ffmpeg();
+        command.args(["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=30,noise=alls=20:allf=t"]);
+        command.args(["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000", "-t", "20"]);
+        command.args(["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-bf", "0"]);
+        command.args(["-b:v", "2M", "-minrate", "2M", "-maxrate", "2M", "-bufsize", "2M"]);
+        command.args(["-x264-params", "nal-hrd=cbr", "-g", "30", "-keyint_min", "30", "-sc_threshold", "0"]);
+        command.args(["-c:a", "aac", "-b:a", "64k", "-f", "flv"]).arg(file);
+        Ok(command)
+    })
+}
+
 /// The short file over and over: half a gigabyte.
 pub(crate) fn long(work: &Path) -> Result<PathBuf> {
     let short = short(work)?;

@@ -4,12 +4,15 @@
 
 mod client;
 mod clock;
+mod delivery;
 mod edge;
 mod input;
 mod memory;
 mod origin;
 mod packaging;
 mod process;
+mod session;
+mod store;
 mod stream;
 mod wasm;
 
@@ -23,6 +26,8 @@ figures <name> --work DIR --railbird FILE --component FILE --worker DIR
   packaging   CPU per gigabyte, from RTMP bytes to encrypted objects, beside ffmpeg
   memory      resident memory per live channel
   edge        the edge in wasmtime: CPU and time of a request, and of an instance
+  delivery    latency beside a black hole, an outage caught up, a node's death, and what targets cost
+              (--part NAME: one of black-hole, outage, death, costs)
   wasm        how large the edge's Wasm is
 
 `cargo xtask bench [name]` gives the paths.";
@@ -52,6 +57,7 @@ fn main() -> Result<()> {
                 "packaging" => packaging::run(&place),
                 "memory" => memory::run(&place),
                 "edge" => edge::run(&place),
+                "delivery" => delivery::run(&place, option(options, "--part")),
                 "wasm" => wasm::run(&place),
                 other => bail!("there is no figure {other:?}\n\n{USAGE}"),
             }
@@ -60,10 +66,13 @@ fn main() -> Result<()> {
     }
 }
 
+fn option<'a>(options: &[&'a str], name: &str) -> Option<&'a str> {
+    options.iter().position(|option| *option == name).and_then(|at| options.get(at + 1)).copied()
+}
+
 fn place(options: &[&str]) -> Result<Place> {
     let path = |name: &str| {
-        let value = options.iter().position(|option| *option == name).and_then(|at| options.get(at + 1));
-        value.map(PathBuf::from).with_context(|| format!("{name} is missing\n\n{USAGE}"))
+        option(options, name).map(PathBuf::from).with_context(|| format!("{name} is missing\n\n{USAGE}"))
     };
     Ok(Place {
         work: path("--work")?,

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::origin::Origin;
+use crate::origin::{Origin, Plan};
 use crate::process::{Resident, median, resident};
+use crate::store::Store;
 use crate::{Place, figure, input};
 
 /// How many channels there are in the end.
@@ -27,7 +28,16 @@ const PARTS: usize = 5;
 pub(crate) fn run(place: &Place) -> Result<()> {
     let clip = input::short(&place.work)?;
     let dir = place.work.join("memory");
-    let origin = Origin::start(&place.railbird, &dir, CHANNELS, None)?;
+    let stores = [Store::start()?, Store::start()?];
+    let plan = Plan {
+        channels: CHANNELS,
+        component: None,
+        stores: &stores,
+        nodes: &[],
+        origin_lines: "",
+        target_lines: "",
+    };
+    let origin = Origin::start(&place.railbird, &dir, &plan)?;
     let idle = watch(&origin, IDLE)?;
     let mut encoders = vec![origin.publish(&place.railbird, &clip, 0)?];
     let one = watch(&origin, ONE)?;

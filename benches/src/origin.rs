@@ -1,7 +1,6 @@
-//! The real origin as a process, and the world around it: servers that take whatever it sends.
+//! The real origin as a process.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -9,6 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+
+use crate::store::Store;
 
 /// Every secret of the origin.
 pub(crate) const SECRET: &str = "bench-secret-0123456789";
@@ -37,7 +38,21 @@ impl Drop for Running {
     }
 }
 
-/// `railbird serve`, with two targets and, where there is a component, the edge in the same process.
+/// What differs between the origins of the figures.
+pub(crate) struct Plan<'a> {
+    pub(crate) channels: usize,
+    /// The edge to run in the same process; else states are pushed to a server that takes them all.
+    pub(crate) component: Option<&'a Path>,
+    /// The targets, `a`, `b`, …
+    pub(crate) stores: &'a [Store],
+    /// The node over each; the store itself where there is none of its own.
+    pub(crate) nodes: &'a [Store],
+    /// Further lines of `[origin]`, and of each target.
+    pub(crate) origin_lines: &'a str,
+    pub(crate) target_lines: &'a str,
+}
+
+/// `railbird serve`, and where the component is given, the edge in the same process.
 pub(crate) struct Origin {
     pub(crate) process: Running,
     pub(crate) rtmp: SocketAddr,
@@ -47,24 +62,19 @@ pub(crate) struct Origin {
 
 impl Origin {
     /// Starts it in `dir`, which is emptied.
-    pub(crate) fn start(
-        railbird: &Path,
-        dir: &Path,
-        channels: usize,
-        component: Option<&Path>,
-    ) -> Result<Origin> {
+    pub(crate) fn start(railbird: &Path, dir: &Path, plan: &Plan<'_>) -> Result<Origin> {
         let _ = fs::remove_dir_all(dir);
         fs::create_dir_all(dir)?;
-        let sinks = [sink()?, sink()?];
         let [rtmp, api, edge] = [free_port()?, free_port()?, free_port()?];
         let secret = "{ env = \"BENCH_SECRET\" }";
         let mut text = format!(
-            "[origin]\ndata_dir = \"data\"\n[rtmp]\nlisten = \"{rtmp}\"\n[api]\nlisten = \"{api}\"\n\
-             [event]\nid = \"bench\"\ntitle = \"Bench\"\n[spool]\nkeep_s = 120\n\
-             [secrets]\nmaster = {secret}\norigin = {secret}\nsession = {secret}\nadmin = {secret}\n"
+            "[origin]\ndata_dir = \"data\"\n{}\n[rtmp]\nlisten = \"{rtmp}\"\n[api]\nlisten = \"{api}\"\n\
+             [event]\nid = \"bench\"\ntitle = \"Bench\"\n\
+             [secrets]\nmaster = {secret}\norigin = {secret}\nsession = {secret}\nadmin = {secret}\n",
+            plan.origin_lines
         );
-        match component {
-            None => text += &format!("[[edge]]\nurl = \"http://{}\"\n", sinks[0]),
+        match plan.component {
+            None => text += &format!("[[edge]]\nurl = \"http://{}\"\n", Store::start()?.addr()),
             Some(component) => {
                 fs::create_dir_all(dir.join("player/assets"))?;
                 let component = component.display();
@@ -72,21 +82,26 @@ impl Origin {
                 text += "assets = \"player\"\n";
             }
         }
-        for channel in 0..channels {
-            text += &format!("[[channel]]\nid = \"table-{channel}\"\ntitle = \"Table {channel}\"\n");
+        for channel in 0..plan.channels {
+            let id = self::channel(channel);
+            text += &format!("[[channel]]\nid = \"{id}\"\ntitle = \"Table {channel}\"\n");
             text += &format!("[[channel.feed]]\nstream_key = {{ file = \"stream-{channel}\" }}\n");
             fs::write(dir.join(format!("stream-{channel}")), stream_key(channel))?;
         }
-        for (name, addr) in ["a", "b"].iter().zip(sinks) {
+        for (n, (name, store)) in ('a'..='z').zip(plan.stores).enumerate() {
+            let (addr, node) = (store.addr(), plan.nodes.get(n).unwrap_or(store).addr());
             text += &format!(
                 "[[target]]\nid = \"{name}\"\nkind = \"s3\"\nendpoint = \"http://{addr}\"\nbucket = \"railbird\"\n\
-                 access_key = {secret}\nsecret_key = {secret}\n\
-                 node = {{ id = \"{name}\", url = \"http://{addr}/railbird\" }}\n"
+                 access_key = {secret}\nsecret_key = {secret}\n{}\n\
+                 node = {{ id = \"{name}\", url = \"http://{node}/railbird\" }}\n",
+                plan.target_lines
             );
         }
         let config = dir.join("railbird.toml");
         fs::write(&config, text)?;
         let mut command = Command::new(railbird);
+        // Targets that die on purpose are no news.
+        command.stderr(fs::File::create(dir.join("log"))?);
         command.arg("serve").arg("--config").arg(&config).env("BENCH_SECRET", SECRET);
         let process = Running::start(&mut command)?;
         let began = Instant::now();
@@ -105,55 +120,15 @@ impl Origin {
     }
 }
 
-fn stream_key(channel: usize) -> String {
+/// The id of a channel.
+pub(crate) fn channel(n: usize) -> String {
+    format!("table-{n}")
+}
+
+pub(crate) fn stream_key(channel: usize) -> String {
     format!("bench-stream-{channel}")
 }
 
 fn free_port() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
-}
-
-/// A server that takes whatever is sent and says that all is well: a store, a node, and an edge that is pushed to.
-fn sink() -> Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let addr = listener.local_addr()?;
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            thread::spawn(move || {
-                let _ = swallow(stream);
-            });
-        }
-    });
-    Ok(addr)
-}
-
-fn swallow(stream: TcpStream) -> Result<()> {
-    let mut input = BufReader::new(stream);
-    loop {
-        let (mut length, mut continues, mut pushed) = (0_u64, false, false);
-        let mut line = String::new();
-        if input.read_line(&mut line)? == 0 {
-            return Ok(());
-        }
-        pushed |= line.contains("/origin/v1/");
-        while !line.trim_end().is_empty() {
-            line.clear();
-            input.read_line(&mut line)?;
-            let lower = line.trim_end().to_ascii_lowercase();
-            if let Some(value) = lower.strip_prefix("content-length:") {
-                length = value.trim().parse()?;
-            }
-            continues |= lower.starts_with("expect:");
-        }
-        if continues {
-            input.get_mut().write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
-        }
-        std::io::copy(&mut (&mut input).take(length), &mut std::io::sink())?;
-        let answer: &[u8] = if pushed {
-            b"HTTP/1.1 204 No Content\r\n\r\n"
-        } else {
-            b"HTTP/1.1 200 OK\r\netag: \"0\"\r\ncontent-length: 0\r\n\r\n"
-        };
-        input.get_mut().write_all(answer)?;
-    }
 }

@@ -52,6 +52,43 @@ pub(crate) fn cpu_of(pid: u32) -> Result<Duration> {
     Ok(Duration::from_nanos(ns))
 }
 
+/// What a process that runs has used so far, with threads that have ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    pub(crate) user: Duration,
+    pub(crate) system: Duration,
+}
+
+pub(crate) fn times(pid: u32) -> Result<Times> {
+    // Linux counts in hundredths of a second here, whatever its own clock's rate is.
+    const TICK: Duration = Duration::from_millis(10);
+    let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The second field, the program's name, may hold anything.
+    let (_, rest) = text.rsplit_once(')').context("stat")?;
+    let field = |n: usize| -> Result<Duration> {
+        Ok(TICK * rest.split_whitespace().nth(n).context("stat")?.parse::<u32>()?)
+    };
+    Ok(Times { user: field(11)?, system: field(12)? })
+}
+
+/// What a process that runs has written so far, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Written {
+    /// To the disk: pages of files that it made dirty. What the file system writes for itself is not in it.
+    pub(crate) disk: u64,
+    /// To whatever it called `write` for: files, and sockets where they are written to so.
+    pub(crate) calls: u64,
+}
+
+pub(crate) fn written(pid: u32) -> Result<Written> {
+    let text = fs::read_to_string(format!("/proc/{pid}/io"))?;
+    let field = |name: &str| -> Result<u64> {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).context("no such field")?;
+        Ok(line.trim_start_matches(':').trim().parse()?)
+    };
+    Ok(Written { disk: field("write_bytes")?, calls: field("wchar")? })
+}
+
 /// Resident memory of a process that runs, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Resident {

@@ -8,25 +8,29 @@ use crate::run::Run;
 use crate::setup;
 
 /// Figures of whole processes, in order.
-const FIGURES: [&str; 4] = ["wasm", "packaging", "edge", "memory"];
+const FIGURES: [&str; 5] = ["wasm", "packaging", "edge", "memory", "delivery"];
+
+/// The figure that has parts of its own, one of which may be named.
+const DELIVERY: &str = "delivery";
 
 /// criterion's benchmarks of parts.
 const MICRO: &str = "micro";
 
-/// `cargo xtask bench [name] [args of criterion…]`; without a name, all.
+/// `cargo xtask bench [name] [args of criterion…]`, or `cargo xtask bench delivery [part]`; without a name, all.
 pub(crate) fn run(place: &Place, args: &[&str]) -> Result<()> {
     match args {
         [] => {
-            figures(place, &FIGURES)?;
+            figures(place, &FIGURES, &[])?;
             micro(place, &[])
         }
         [MICRO, rest @ ..] => micro(place, rest),
-        [name] if FIGURES.contains(name) => figures(place, &[name]),
+        [name] if FIGURES.contains(name) => figures(place, &[name], &[]),
+        [DELIVERY, part] => figures(place, &[DELIVERY], &["--part", part]),
         _ => bail!("bench takes one of {}, {MICRO}, or nothing for all", FIGURES.join(", ")),
     }
 }
 
-fn figures(place: &Place, names: &[&str]) -> Result<()> {
+fn figures(place: &Place, names: &[&str], more: &[&str]) -> Result<()> {
     setup::needs(place, edge::SPIN_NEEDS)?;
     edge::build_spin(place)?;
     let packages = ["--package", "railbird-origin", "--package", "railbird-benches"];
@@ -44,6 +48,7 @@ fn figures(place: &Place, names: &[&str]) -> Result<()> {
             .arg(edge::component(place))
             .arg("--worker")
             .arg(edge::worker_dir(place))
+            .args(more.iter().copied())
             .go()?;
     }
     Ok(())

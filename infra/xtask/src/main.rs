@@ -29,7 +29,8 @@ cargo xtask <command>
   build-edge [spin|worker]  build the edge's Wasm; both without a name
   fuzz [target] [--runs N | --seconds N] [--input FILE]
                             fuzz every target, or one; with --input, feed that one file to the target
-  bench [name]              print the figures, all or one: wasm, packaging, edge, memory, micro (args go to criterion)
+  bench [name]              print the figures, all or one: wasm, packaging, edge, memory, delivery, micro (args go
+                            to criterion)
   soak [--minutes N] [--seed S]
                             channels under faults, kills and restarts; prints what was lost and memory over time
   help                      this text";

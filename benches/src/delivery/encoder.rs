@@ -1,0 +1,180 @@
+//! An encoder that knows when it sent what: a clip over and over, at any speed.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail, ensure};
+use railbird_core::flv::{File, Tag, TagKind};
+use railbird_core::rtmp::{Client, ClientOutput, Url};
+
+use crate::clock;
+use crate::origin::stream_key;
+
+/// How long the origin may take to answer, or to read.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A clip's tags.
+pub(super) struct Clip {
+    /// What a feed begins with: metadata and parameters.
+    heads: Vec<Tag>,
+    tags: Vec<Tag>,
+    round_ms: u64,
+}
+
+impl Clip {
+    /// Reads a file that is this long, in milliseconds: a whole number of groups of pictures.
+    pub(super) fn read(file: &Path, round_ms: u64) -> Result<Clip> {
+        let (mut heads, mut tags) = (Vec::new(), Vec::new());
+        for tag in File::new(std::fs::read(file)?.into())? {
+            let tag = tag?;
+            match (tag.kind, tag.payload.get(1)) {
+                (TagKind::Data, _) | (_, Some(0)) => heads.push(tag),
+                (_, Some(1)) if u64::from(tag.timestamp_ms) < round_ms => tags.push(tag),
+                _ => {}
+            }
+        }
+        tags.sort_by_key(|tag| tag.timestamp_ms);
+        ensure!(tags.iter().any(is_key), "{} has no key frame", file.display());
+        Ok(Clip { heads, tags, round_ms })
+    }
+}
+
+/// Frame type 1, AVC, an access unit.
+fn is_key(tag: &Tag) -> bool {
+    tag.kind == TagKind::Video && tag.payload.starts_with(&[0x17, 1])
+}
+
+/// What an encoder tells while it runs.
+#[derive(Default)]
+struct Told {
+    /// Media time sent.
+    ms: AtomicU64,
+    /// Bytes sent, RTMP's own included.
+    bytes: AtomicU64,
+    /// How much faster than real time it is.
+    speed: AtomicU32,
+    stop: AtomicBool,
+    /// When the last picture of each group of pictures had been sent.
+    ends: Mutex<Vec<Instant>>,
+}
+
+/// A running encoder. Dropping it ends it.
+pub(super) struct Encoder {
+    told: Arc<Told>,
+    thread: Option<JoinHandle<Result<()>>>,
+}
+
+impl Encoder {
+    /// Publishes on a channel at real speed, from `after` on.
+    pub(super) fn start(clip: &Arc<Clip>, rtmp: SocketAddr, channel: usize, after: Duration) -> Encoder {
+        let told = Arc::new(Told { speed: AtomicU32::new(1), ..Told::default() });
+        let (clip, theirs) = (clip.clone(), told.clone());
+        let thread = thread::spawn(move || {
+            thread::sleep(after);
+            publish(&clip, rtmp, channel, &theirs)
+        });
+        Encoder { told, thread: Some(thread) }
+    }
+
+    pub(super) fn speed(&self, times: u32) {
+        self.told.speed.store(times, Ordering::Relaxed);
+    }
+
+    /// Media time sent, in milliseconds.
+    pub(super) fn sent_ms(&self) -> u64 {
+        self.told.ms.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn sent_bytes(&self) -> u64 {
+        self.told.bytes.load(Ordering::Relaxed)
+    }
+
+    /// When the last picture of each group of pictures had been sent.
+    pub(super) fn ends(&self) -> Vec<Instant> {
+        self.told.ends.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// That it still runs.
+    pub(super) fn check(&mut self) -> Result<()> {
+        let Some(thread) = self.thread.take_if(|thread| thread.is_finished()) else { return Ok(()) };
+        match thread.join() {
+            Ok(Ok(())) => bail!("an encoder has ended"),
+            Ok(Err(error)) => Err(error.context("an encoder")),
+            Err(_) => bail!("an encoder panicked"),
+        }
+    }
+}
+
+impl Drop for Encoder {
+    fn drop(&mut self) {
+        self.told.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn publish(clip: &Clip, rtmp: SocketAddr, channel: usize, told: &Told) -> Result<()> {
+    let mut client =
+        Client::new(Url::parse(&format!("rtmp://{rtmp}/live/{}", stream_key(channel)))?, [7; 32]);
+    let mut stream = TcpStream::connect(rtmp)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    client.handle(&[], clock::now());
+    let mut buffer = [0; 4096];
+    while !write(&mut client, &mut stream, told)? {
+        let len = stream.read(&mut buffer)?;
+        ensure!(len > 0, "the origin closed the connection");
+        client.handle(&buffer[..len], clock::now());
+    }
+    for head in &clip.heads {
+        client.send(head.kind, 0, &head.payload)?;
+    }
+    let (mut due, mut sent_ms) = (Instant::now(), 0);
+    let mut last_picture = None;
+    for round in 0.. {
+        for tag in &clip.tags {
+            if told.stop.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            let ms = round * clip.round_ms + u64::from(tag.timestamp_ms);
+            due += Duration::from_millis(ms - sent_ms) / told.speed.load(Ordering::Relaxed).max(1);
+            sent_ms = ms;
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+            if is_key(tag) {
+                told.ends.lock().unwrap_or_else(PoisonError::into_inner).extend(last_picture);
+            }
+            // RTMP's timestamps wrap around at 32 bits.
+            client.send(tag.kind, ms as u32, &tag.payload)?;
+            write(&mut client, &mut stream, told)?;
+            told.ms.store(ms, Ordering::Relaxed);
+            if tag.kind == TagKind::Video {
+                last_picture = Some(Instant::now());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes what the client wants written; whether the feed has been taken.
+fn write(client: &mut Client, stream: &mut TcpStream, told: &Told) -> Result<bool> {
+    let mut ready = false;
+    while let Some(output) = client.poll() {
+        match output {
+            ClientOutput::Send(bytes) => {
+                stream.write_all(&bytes)?;
+                told.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            }
+            ClientOutput::Ready => ready = true,
+            ClientOutput::Refused { reason } => bail!("refused: {reason}"),
+            ClientOutput::Closed { reason } => bail!("closed: {reason}"),
+        }
+    }
+    Ok(ready)
+}
