@@ -46,7 +46,7 @@ async fn targets_come_and_go_while_a_feed_runs() -> anyhow::Result<()> {
         origin.crew(&["target", "add", &file, "--backfill"]).await?;
         encoder.send(quarters[1]).await?;
         // Everything from before it was added as well.
-        sink.state("C has all", |state| listed(state) > MediaSpan::from_ms(14_000) && all_on(state, "c"))
+        sink.state("C has all", |state| listed(state) > MediaSpan::from_ms(10_000) && all_on(state, "c"))
             .await?;
         led(&edge, &token, "c", &c, true).await?;
 
@@ -57,7 +57,7 @@ async fn targets_come_and_go_while_a_feed_runs() -> anyhow::Result<()> {
         drained.await?;
         let had = objects(&a.dir())?.len();
         encoder.send(quarters[2]).await?;
-        sink.state("it goes on", |state| listed(state) > MediaSpan::from_ms(23_000) && all_on(state, "c"))
+        sink.state("it goes on", |state| listed(state) > MediaSpan::from_ms(18_000) && all_on(state, "c"))
             .await?;
         ensure!(objects(&a.dir())?.len() == had, "a drained target got something new");
         origin.crew(&["target", "remove", "a"]).await?;
