@@ -122,6 +122,7 @@ async fn a_signed_request_of_the_crew_is_good_once() {
     let text = r#"
         [origin]
         id = "north"
+        data_dir = "data"
         [event]
         id = "cup"
         title = "Cup"
