@@ -313,7 +313,9 @@ impl<W: World> Desk<W> {
         let Some(channel) = self.channels.get_mut(&object.channel) else { return };
         let record = match &mut channel.current {
             Some(shelf) if *shelf.recording() == object.recording => {
-                channel.ended.targets_changed();
+                if shelf.reel.ended().is_some() {
+                    channel.ended.targets_changed();
+                }
                 shelf.acked(target, object.n, now)
             }
             _ => match channel.ended.acked(&object.recording, object.n, target) {
