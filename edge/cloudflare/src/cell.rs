@@ -1,18 +1,21 @@
 //! The Durable Object that holds one value, in SQLite.
 //!
-//! `GET` gives the value (404 where there is none), `PUT` sets it, with its expiry in a header. A row of SQLite holds at
-//! most 2 MB there, so that a value is kept in pieces. An expired value is not given any more; an alarm deletes it.
+//! `GET` gives the value (404 where there is none), `PUT` sets it, with its expiry in a header, `POST` applies a change
+//! and gives its answer. A row of SQLite holds at most 2 MB there, so that a value is kept in pieces. An expired value is
+//! not given any more; an alarm deletes it.
 
 #![expect(missing_docs, reason = "the attribute of a Durable Object writes public methods without")]
 
 use railbird_core::time::UtcMs;
+use railbird_edge::change::{self, Change, Keep};
 use worker::{
     Date, DateInit, DurableObject, Env, Method, Request, Response, ScheduledTime, SqlStorageValue, State,
     durable_object,
 };
 
 use crate::clock;
-use crate::store::EXPIRES;
+use crate::sql;
+use crate::store::{CHANGE, EXPIRES, NOW};
 
 /// Bytes of a value in one row.
 const PIECE_LEN: usize = 1 << 20;
@@ -35,13 +38,25 @@ impl DurableObject for Cell {
                 None => Response::error("no value", 404),
             },
             Method::Put => {
-                let expires = request.headers().get(EXPIRES)?;
-                let expires = expires.and_then(|text| text.parse().ok()).map(UtcMs);
+                let expires = time(&request, EXPIRES)?;
                 let value = request.bytes().await?;
                 self.write(&value, expires).await?;
                 Ok(Response::empty()?.with_status(204))
             }
-            _ => Response::error("only GET and PUT", 405),
+            Method::Post => {
+                let kind = request.headers().get(CHANGE)?.and_then(|name| name.parse().ok());
+                let (Some(kind), Some(now)) = (kind, time(&request, NOW)?) else {
+                    return Response::error("no such change", 400);
+                };
+                let change = Change { kind, said: request.bytes().await? };
+                let kept = self.read()?;
+                let applied = change::apply(&change, kept.as_deref(), now);
+                if let Keep::Value(value, expires) = applied.keep {
+                    self.write(&value, expires).await?;
+                }
+                Response::from_bytes(applied.answer)
+            }
+            _ => Response::error("only GET, PUT and POST", 405),
         }
     }
 
@@ -62,14 +77,11 @@ impl DurableObject for Cell {
 
 impl Cell {
     fn run(&self, query: &str, values: Vec<SqlStorageValue>) -> worker::Result<Vec<Vec<SqlStorageValue>>> {
-        self.state.storage().sql().exec(query, values)?.raw().collect()
+        sql::run(&self.state, query, values)
     }
 
-    /// Whether there are tables. A read must not make them: an object that stores nothing costs nothing.
     fn is_written(&self) -> worker::Result<bool> {
-        let found =
-            self.run("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'expiry'", vec![])?;
-        Ok(!found.is_empty())
+        sql::has_table(&self.state, "expiry")
     }
 
     /// Makes the tables; `delete_all` drops them.
@@ -125,4 +137,9 @@ impl Cell {
         let at = Date::new(DateInit::Millis(at.0));
         self.state.storage().set_alarm(ScheduledTime::new(at.into())).await
     }
+}
+
+/// A time in a request's header.
+fn time(request: &Request, name: &str) -> worker::Result<Option<UtcMs>> {
+    Ok(request.headers().get(name)?.and_then(|text| text.parse().ok()).map(UtcMs))
 }

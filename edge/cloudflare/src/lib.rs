@@ -3,13 +3,16 @@
 mod cell;
 mod clock;
 mod convert;
+mod index;
 mod settings;
+mod sql;
 mod store;
 
 use railbird_edge::{Edge, Request, Response, Settings};
 use worker::{Context, Env, event};
 
 pub use cell::Cell;
+pub use index::Index;
 
 /// Answers one request.
 ///

@@ -98,15 +98,6 @@ pub(crate) async fn pass<S: Store>(store: &S, id: &PassId) -> Result<Option<Pass
     read(store, &pass_cell(id)).await
 }
 
-/// The revision of the snapshot that is kept.
-pub(crate) async fn revision<S: Store>(store: &S, cell: &Cell) -> Result<Option<u64>, StoreError> {
-    #[derive(Deserialize)]
-    struct Revision {
-        revision: u64,
-    }
-    Ok(read(store, cell).await?.map(|Revision { revision }| revision))
-}
-
 async fn read<S: Store, T: DeserializeOwned>(store: &S, cell: &Cell) -> Result<Option<T>, StoreError> {
     Ok(store.get(cell).await?.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }

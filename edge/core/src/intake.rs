@@ -1,28 +1,31 @@
 //! Signed pushes: snapshots from the origin, passes from the operator.
 //!
-//! What several origins say is merged in `railbird-core`; here it is read, merged and written back. A store has no
-//! compare-and-set: of two pushes at the same moment, one may be lost with what it said. Origins repeat themselves every
-//! ten seconds, and the next push of the one that was lost mends that.
+//! What several origins say is merged in `railbird-core`; here it is checked, and the merge is a [`crate::change`] of what
+//! is kept. Where a host can't make changes one by one, of two pushes at the same moment one may be lost with what it
+//! said: origins repeat themselves every ten seconds, and the next push of the one that was lost mends that.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use futures::future;
 use railbird_core::id::{ChannelId, RecordingId};
 use railbird_core::sign;
-use railbird_core::state::merge::{self, Outcome, REVISION_AHEAD_MS_MAX};
-use railbird_core::state::union::Taken;
+use railbird_core::state::merge::{self, Merged, Outcome, REVISION_AHEAD_MS_MAX};
+use railbird_core::state::union::{Events, Replays, Taken};
 use railbird_core::state::{
-    CHAPTER_SEGMENTS_MAX, CHAPTERS_MAX, ChannelState, EventState, REPLAYS_MAX, ReplayList, STATE_LEN_MAX,
+    CHAPTER_SEGMENTS_MAX, CHAPTERS_MAX, ChannelState, EventState, REPLAYS_MAX, Replay, ReplayList,
+    STATE_LEN_MAX,
 };
 use railbird_core::time::UtcMs;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::change::{Applied, Change, Keep, Kind, json};
 use crate::edge::Call;
 use crate::errors::{self, Problem};
 use crate::http::Response;
 use crate::passes::{Coverage, Pass, PassId};
-use crate::port::{Cell, Store};
+use crate::port::{Cell, Store, StoreError};
 use crate::settings::Secret;
 use crate::{cells, password, score};
 
@@ -33,10 +36,40 @@ pub const CHANNELS_MAX: usize = 64;
 pub const TITLE_LEN_MAX: usize = 400;
 
 const TOO_LARGE: Problem = Problem::new(413, "too-large", "send at most 4 MiB");
+const UNREADABLE: Problem =
+    Problem::new(503, "store", "two versions of the edge are at work: send it again in a moment")
+        .with("retry-after", "1");
 
-#[derive(Serialize)]
-struct Kept {
-    kept: u64,
+/// What became of a push.
+#[derive(Serialize, Deserialize)]
+enum Verdict {
+    New,
+    /// What is kept is as new: its revision.
+    Kept(u64),
+    TooLarge,
+    TooManyChannels,
+    OriginsDiffer(String),
+    /// Only another version of the edge says something that this one can't read.
+    Unreadable,
+}
+
+impl Verdict {
+    fn response(self) -> Result<Response, Problem> {
+        #[derive(Serialize)]
+        struct Body {
+            kept: u64,
+        }
+        match self {
+            Verdict::New => Ok(Response::new(204)),
+            Verdict::Kept(kept) => Ok(errors::json(200, &Body { kept })),
+            Verdict::TooLarge => Err(TOO_LARGE),
+            Verdict::TooManyChannels => {
+                Err(Problem::bad_request("all origins of an event together have at most 64 channels"))
+            }
+            Verdict::OriginsDiffer(conflict) => Err(Problem::saying(409, "origins-differ", conflict)),
+            Verdict::Unreadable => Err(UNREADABLE),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -58,12 +91,7 @@ pub(crate) async fn event<S: Store>(call: &Call<'_, S>) -> Result<Response, Prob
     }
     check_revision(call, event.revision)?;
     check_titles(event.channels.iter().map(|brief| &*brief.title).chain([&*event.title]))?;
-    let mut events = cells::events(call.store).await?.unwrap_or_default();
-    let taken = events.take(event);
-    if events.event().is_some_and(|event| event.channels.len() > CHANNELS_MAX) {
-        return Err(Problem::bad_request("all origins of an event together have at most 64 channels"));
-    }
-    settle(call, &cells::event_cell(), taken, &events).await
+    settle(call, &cells::event_cell(), Kind::Event).await
 }
 
 /// `PUT /origin/v1/channels/{channel}/state`.
@@ -74,14 +102,7 @@ pub(crate) async fn state<S: Store>(call: &Call<'_, S>, channel: &ChannelId) -> 
     check_titles([&*state.title])?;
     check_channel(&state.channel, channel)?;
     check_revision(call, state.revision)?;
-    let kept = cells::merged(call.store, channel).await?;
-    let cell = cells::channel_cell(channel);
-    match merge::merge(kept, state, call.moment.now) {
-        Ok(Outcome::New(merged)) => settle(call, &cell, Taken::New, &merged).await,
-        Ok(Outcome::Again(merged, revision)) => settle(call, &cell, Taken::Again(revision), &merged).await,
-        Ok(Outcome::Old(kept)) => Ok(errors::json(200, &Kept { kept })),
-        Err(conflict) => Err(Problem::saying(409, "origins-differ", conflict)),
-    }
+    settle(call, &cells::channel_cell(channel), Kind::State).await
 }
 
 /// `PUT /origin/v1/channels/{channel}/replays`.
@@ -98,15 +119,15 @@ pub(crate) async fn replays<S: Store>(call: &Call<'_, S>, channel: &ChannelId) -
         ));
     }
     let origin = list.origin.clone();
-    let mut replays = cells::replays(call.store, channel).await?.unwrap_or_default();
-    let (taken, gone) = replays.take(list, call.moment.now);
-    let response = settle(call, &cells::replays_cell(channel), taken, &replays).await?;
+    let cell = cells::replays_cell(channel);
+    let (verdict, gone): (Verdict, Vec<Replay>) =
+        changed(call, &cell, Kind::Replays, &call.request.body).await?.ok_or(UNREADABLE)?;
     for replay in gone {
         let cells = (0..replay.chapters)
             .map(|chapter| cells::chapter_cell(channel, &origin, &replay.recording, chapter));
         forget(call, cells.collect()).await;
     }
-    Ok(response)
+    verdict.response()
 }
 
 /// `PUT /origin/v1/channels/{channel}/replays/{recording}/{chapter}`.
@@ -128,7 +149,7 @@ pub(crate) async fn chapter<S: Store>(
     if state.renditions.iter().any(|rendition| rendition.segments.len() > CHAPTER_SEGMENTS_MAX) {
         return Err(Problem::bad_request("a chapter has at most 1000 segments of a rendition"));
     }
-    keep(call, &cells::chapter_cell(channel, &state.origin, recording, chapter), state.revision).await
+    settle(call, &cells::chapter_cell(channel, &state.origin, recording, chapter), Kind::Snapshot).await
 }
 
 /// `PUT /origin/v1/channels/{channel}/score`.
@@ -136,7 +157,7 @@ pub(crate) async fn score<S: Store>(call: &Call<'_, S>, channel: &ChannelId) -> 
     verify(call, &call.settings.origin)?;
     let document = score::read(&call.request.body)?;
     check_channel(&document.channel, channel)?;
-    keep(call, &cells::score_cell(channel), document.revision).await
+    settle(call, &cells::score_cell(channel), Kind::Snapshot).await
 }
 
 /// `PUT /admin/v1/passes`.
@@ -150,15 +171,9 @@ pub(crate) async fn pass<S: Store>(call: &Call<'_, S>) -> Result<Response, Probl
     if valid_from >= valid_until {
         return Err(Problem::bad_request("valid_from must be before valid_until"));
     }
-    let kept = cells::pass(call.store, &id).await?.filter(|kept| kept.signed > signed);
-    if let Some(kept) = kept {
-        return Ok(errors::json(200, &Kept { kept: kept.signed.0 }));
-    }
     let pass = Pass { password_hash, channels, valid_from, valid_until, signed };
-    // Our own type with text keys only: this can't fail.
-    let bytes = serde_json::to_vec(&pass).unwrap_or_default();
-    call.store.put(&cells::pass_cell(&id), bytes, None).await?;
-    Ok(Response::new(204))
+    let verdict = changed(call, &cells::pass_cell(&id), Kind::Pass, &json(&pass)).await?;
+    verdict.unwrap_or(Verdict::Unreadable).response()
 }
 
 /// Checks a push's size and signature; returns when it was signed.
@@ -174,25 +189,99 @@ fn verify<S: Store>(call: &Call<'_, S>, secret: &Secret) -> Result<UtcMs, Proble
         .map_err(|wrong| Problem::saying(401, "bad-signature", wrong))
 }
 
-/// Keeps what became of a push, where it became something.
-async fn settle<S: Store>(
+/// Has the body of a push change what is kept.
+async fn settle<S: Store>(call: &Call<'_, S>, cell: &Cell, kind: Kind) -> Result<Response, Problem> {
+    let verdict = changed(call, cell, kind, &call.request.body).await?;
+    verdict.unwrap_or(Verdict::Unreadable).response()
+}
+
+/// Changes a value; `None` where the answer is not of the type, which only another version's can be.
+async fn changed<S: Store, A: DeserializeOwned>(
     call: &Call<'_, S>,
     cell: &Cell,
-    taken: Taken,
-    merged: &impl Serialize,
-) -> Result<Response, Problem> {
-    if let Taken::New | Taken::Again(_) = taken {
-        // Our own types with text keys only: this can't fail.
-        let bytes = serde_json::to_vec(merged).unwrap_or_default();
-        if bytes.len() > STATE_LEN_MAX {
-            return Err(TOO_LARGE);
-        }
-        call.store.put(cell, bytes, None).await?;
+    kind: Kind,
+    said: &[u8],
+) -> Result<Option<A>, StoreError> {
+    let change = Change { kind, said: said.to_vec() };
+    let answer = call.store.change(cell, &change, call.moment.now).await?;
+    Ok(serde_json::from_slice(&answer).ok())
+}
+
+pub(crate) fn change_event(kept: Option<Events>, said: &[u8]) -> Applied {
+    let Ok(said) = serde_json::from_slice(said) else { return unchanged(Verdict::Unreadable) };
+    let mut events = kept.unwrap_or_default();
+    let taken = events.take(said);
+    if events.event().is_some_and(|event| event.channels.len() > CHANNELS_MAX) {
+        return unchanged(Verdict::TooManyChannels);
     }
-    match taken {
-        Taken::New => Ok(Response::new(204)),
-        Taken::Again(kept) | Taken::Old(kept) => Ok(errors::json(200, &Kept { kept })),
+    let (keep, verdict) = outcome(taken, &events);
+    Applied::new(keep, &verdict)
+}
+
+pub(crate) fn change_state(kept: Option<Merged>, said: &[u8], now: UtcMs) -> Applied {
+    let Ok(said) = serde_json::from_slice(said) else { return unchanged(Verdict::Unreadable) };
+    let (keep, verdict) = match merge::merge(kept, said, now) {
+        Ok(Outcome::New(merged)) => outcome(Taken::New, &merged),
+        Ok(Outcome::Again(merged, revision)) => outcome(Taken::Again(revision), &merged),
+        Ok(Outcome::Old(kept)) => return unchanged(Verdict::Kept(kept)),
+        Err(conflict) => return unchanged(Verdict::OriginsDiffer(conflict.to_string())),
+    };
+    Applied::new(keep, &verdict)
+}
+
+pub(crate) fn change_replays(kept: Option<Replays>, said: &[u8], now: UtcMs) -> Applied {
+    let nothing: Vec<Replay> = Vec::new();
+    let Ok(said) = serde_json::from_slice(said) else {
+        return Applied::new(Keep::AsIs, &(Verdict::Unreadable, nothing));
+    };
+    let mut replays = kept.unwrap_or_default();
+    let (taken, gone) = replays.take(said, now);
+    let (keep, verdict) = outcome(taken, &replays);
+    // What was not kept is still listed.
+    let gone = if keep == Keep::AsIs { nothing } else { gone };
+    Applied::new(keep, &(verdict, gone))
+}
+
+/// The revision of a snapshot.
+#[derive(Deserialize)]
+pub(crate) struct Revision {
+    revision: u64,
+}
+
+pub(crate) fn change_snapshot(kept: Option<Revision>, said: &[u8]) -> Applied {
+    let Ok(Revision { revision }) = serde_json::from_slice(said) else {
+        return unchanged(Verdict::Unreadable);
+    };
+    match kept {
+        Some(kept) if kept.revision >= revision => unchanged(Verdict::Kept(kept.revision)),
+        _ => Applied::new(Keep::Value(said.to_vec(), None), &Verdict::New),
     }
+}
+
+pub(crate) fn change_pass(kept: Option<Pass>, said: &[u8]) -> Applied {
+    let Ok(pass) = serde_json::from_slice::<Pass>(said) else { return unchanged(Verdict::Unreadable) };
+    match kept {
+        Some(kept) if kept.signed > pass.signed => unchanged(Verdict::Kept(kept.signed.0)),
+        _ => Applied::new(Keep::Value(said.to_vec(), None), &Verdict::New),
+    }
+}
+
+fn unchanged(verdict: Verdict) -> Applied {
+    Applied::new(Keep::AsIs, &verdict)
+}
+
+/// What is kept of a push that was merged, and the verdict on it.
+fn outcome(taken: Taken, merged: &impl Serialize) -> (Keep, Verdict) {
+    let verdict = match taken {
+        Taken::New => Verdict::New,
+        Taken::Again(kept) => Verdict::Kept(kept),
+        Taken::Old(kept) => return (Keep::AsIs, Verdict::Kept(kept)),
+    };
+    let bytes = json(merged);
+    if bytes.len() > STATE_LEN_MAX {
+        return (Keep::AsIs, Verdict::TooLarge);
+    }
+    (Keep::Value(bytes, None), verdict)
 }
 
 /// Lets the host drop values. One that stays costs room and nothing else.
@@ -201,17 +290,6 @@ async fn forget<S: Store>(call: &Call<'_, S>, cells: Vec<Cell>) {
         let puts = some.iter().map(|cell| call.store.put(cell, Vec::new(), Some(call.moment.now)));
         if future::join_all(puts).await.iter().any(Result::is_err) {
             return;
-        }
-    }
-}
-
-/// Keeps the body, unless what is kept is as new.
-async fn keep<S: Store>(call: &Call<'_, S>, cell: &Cell, revision: u64) -> Result<Response, Problem> {
-    match cells::revision(call.store, cell).await? {
-        Some(kept) if kept >= revision => Ok(errors::json(200, &Kept { kept })),
-        _ => {
-            call.store.put(cell, call.request.body.clone(), None).await?;
-            Ok(Response::new(204))
         }
     }
 }

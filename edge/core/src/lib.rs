@@ -28,6 +28,7 @@
 //! | `channels`, `live`, `replay`, `keys`, `steer`, `score` | what of a channel a session gets |
 //! | [`routing`] | which node comes first |
 //! | [`intake`] | what the origin and the operator may store |
+//! | [`change`] | what becomes of a value when something is said of it |
 //! | `pages` | what a person sees |
 
 #![no_std]
@@ -39,6 +40,7 @@ extern crate alloc;
 extern crate std;
 
 mod cells;
+pub mod change;
 mod channels;
 mod edge;
 mod errors;

@@ -1,12 +1,14 @@
 //! A store in memory, for tests of the edge and of its hosts.
 
 use alloc::collections::BTreeMap;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
 use railbird_core::time::UtcMs;
 
-use crate::port::{Cell, Store, StoreError};
+use crate::change::{self, Change, Keep};
+use crate::port::{Cell, Store, StoreError, Table};
 
 /// Cells in memory. It has no clock: what has expired goes when [`MemoryStore::expire`] is called.
 #[derive(Debug, Default)]
@@ -45,5 +47,20 @@ impl Store for MemoryStore {
     async fn put(&self, cell: &Cell, value: Vec<u8>, expires: Option<UtcMs>) -> Result<(), StoreError> {
         self.cells.borrow_mut().insert(cell.clone(), Kept { value, expires });
         Ok(())
+    }
+
+    async fn change(&self, cell: &Cell, change: &Change, now: UtcMs) -> Result<Vec<u8>, StoreError> {
+        let kept = self.get(cell).await?;
+        let applied = change::apply(change, kept.as_deref(), now);
+        if let Keep::Value(value, expires) = applied.keep {
+            self.put(cell, value, expires).await?;
+        }
+        Ok(applied.answer)
+    }
+
+    async fn list(&self, table: Table, after: &str, max: usize) -> Result<Vec<String>, StoreError> {
+        let cells = self.cells.borrow();
+        let keys = cells.keys().filter(|cell| cell.table == table && cell.key.as_str() > after);
+        Ok(keys.take(max).map(|cell| cell.key.clone()).collect())
     }
 }

@@ -6,6 +6,8 @@ use core::future::Future;
 
 use railbird_core::time::UtcMs;
 
+use crate::change::Change;
+
 /// The time and the randomness of one request, read by the adapter.
 #[derive(Clone, Debug)]
 pub struct Moment {
@@ -47,6 +49,11 @@ impl Table {
             Table::Revoked => "revoked",
         }
     }
+
+    /// Whether its keys can be listed: a host may have to keep a list for that.
+    pub fn is_listed(self) -> bool {
+        matches!(self, Table::Pass)
+    }
 }
 
 /// The address of one stored value.
@@ -77,4 +84,22 @@ pub trait Store {
         value: Vec<u8>,
         expires: Option<UtcMs>,
     ) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Applies a change ([`crate::change::apply`]) to the value and returns its answer: where the host can, so that no
+    /// other change or write comes between. `now` is the request's.
+    fn change(
+        &self,
+        cell: &Cell,
+        change: &Change,
+        now: UtcMs,
+    ) -> impl Future<Output = Result<Vec<u8>, StoreError>>;
+
+    /// The keys of a table that can be listed ([`Table::is_listed`]), in their order, from the one behind `after`, at most
+    /// `max` of them. A key whose value has gone may still be there.
+    fn list(
+        &self,
+        table: Table,
+        after: &str,
+        max: usize,
+    ) -> impl Future<Output = Result<Vec<String>, StoreError>>;
 }

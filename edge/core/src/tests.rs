@@ -15,6 +15,7 @@ use railbird_core::state::merge::REVISION_AHEAD_MS_MAX;
 use railbird_core::time::UtcMs;
 use serde_json::{Value, json};
 
+use crate::change::Change;
 use crate::memory::MemoryStore;
 use crate::passes::{Coverage, PassId};
 use crate::token::{self, Claims};
@@ -59,6 +60,16 @@ impl Store for &Probe {
     async fn put(&self, cell: &Cell, value: Vec<u8>, expires: Option<UtcMs>) -> Result<(), StoreError> {
         self.note(cell)?;
         self.inner.put(cell, value, expires).await
+    }
+
+    async fn change(&self, cell: &Cell, change: &Change, now: UtcMs) -> Result<Vec<u8>, StoreError> {
+        self.note(cell)?;
+        self.inner.change(cell, change, now).await
+    }
+
+    async fn list(&self, table: Table, after: &str, max: usize) -> Result<Vec<String>, StoreError> {
+        self.note(&Cell { table, key: String::new() })?;
+        self.inner.list(table, after, max).await
     }
 }
 

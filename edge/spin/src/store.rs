@@ -3,9 +3,12 @@
 //! A cell is the pair `{table}/{key}` of the store `default`. The key-value interface knows no expiry, so that every
 //! value begins with its own: 8 bytes, big-endian, Unix milliseconds, 0 for never. An expired value is as good as
 //! absent; a write now and then deletes some of them.
+//!
+//! Key-value has no compare-and-set: a change reads, applies and writes, and of two at the same moment one may be lost.
 
 use railbird_core::time::UtcMs;
-use railbird_edge::{Cell, Moment, Store, StoreError};
+use railbird_edge::change::{self, Change, Keep};
+use railbird_edge::{Cell, Moment, Store, StoreError, Table};
 use spin_sdk::key_value;
 
 /// Bytes of the expiry before a value.
@@ -42,22 +45,45 @@ impl KeyValue {
         Ok(Some(stored))
     }
 
+    async fn write(
+        &self,
+        store: &key_value::Store,
+        name: &str,
+        value: &[u8],
+        expires: Option<UtcMs>,
+    ) -> Result<(), StoreError> {
+        let mut stored = Vec::with_capacity(EXPIRY_LEN + value.len());
+        stored.extend_from_slice(&expires.map_or(0, |at| at.0.max(1)).to_be_bytes());
+        stored.extend_from_slice(value);
+        store.set(name, stored).await.map_err(failed)?;
+        if expires.is_some()
+            && self.chance.is_multiple_of(SWEEP_EVERY)
+            && let Err(error) = self.sweep(store, name).await
+        {
+            // The value is written: what is left undone is done by a later write.
+            eprintln!("expired values stay for now: {error}");
+        }
+        Ok(())
+    }
+
+    /// The keys of a table, in the order in which the store lists them.
+    async fn keys(&self, store: &key_value::Store, table: &str) -> Result<Vec<String>, StoreError> {
+        let mut names = store.get_keys().await;
+        let mut keys = Vec::new();
+        while let Some(name) = names.next().await {
+            keys.extend(name.split_once('/').filter(|(of, _)| *of == table).map(|(_, key)| key.to_owned()));
+        }
+        names.result().await.map_err(failed)?;
+        Ok(keys)
+    }
+
     /// Deletes what has expired among [`SWEEP_MAX`] neighbours of `name`, in the order in which the store lists its keys.
     async fn sweep(&self, store: &key_value::Store, name: &str) -> Result<(), StoreError> {
-        let Some((table, _)) = name.split_once('/') else { return Ok(()) };
-        let mut keys = store.get_keys().await;
-        let (mut table_keys, mut pivot) = (Vec::new(), 0);
-        while let Some(key) = keys.next().await {
-            if key.split_once('/').is_some_and(|(of, _)| of == table) {
-                if key == name {
-                    pivot = table_keys.len();
-                }
-                table_keys.push(key);
-            }
-        }
-        keys.result().await.map_err(failed)?;
-        for key in table_keys.iter().cycle().skip(pivot).take(table_keys.len().min(SWEEP_MAX)) {
-            self.read(store, key).await?;
+        let Some((table, own)) = name.split_once('/') else { return Ok(()) };
+        let keys = self.keys(store, table).await?;
+        let pivot = keys.iter().position(|key| key == own).unwrap_or_default();
+        for key in keys.iter().cycle().skip(pivot).take(keys.len().min(SWEEP_MAX)) {
+            self.read(store, &format!("{table}/{key}")).await?;
         }
         Ok(())
     }
@@ -71,19 +97,27 @@ impl Store for KeyValue {
 
     async fn put(&self, cell: &Cell, value: Vec<u8>, expires: Option<UtcMs>) -> Result<(), StoreError> {
         let store = key_value::Store::open_default().await.map_err(failed)?;
+        self.write(&store, &name(cell), &value, expires).await
+    }
+
+    async fn change(&self, cell: &Cell, change: &Change, now: UtcMs) -> Result<Vec<u8>, StoreError> {
+        let store = key_value::Store::open_default().await.map_err(failed)?;
         let name = name(cell);
-        let mut stored = Vec::with_capacity(EXPIRY_LEN + value.len());
-        stored.extend_from_slice(&expires.map_or(0, |at| at.0.max(1)).to_be_bytes());
-        stored.extend_from_slice(&value);
-        store.set(&name, stored).await.map_err(failed)?;
-        if expires.is_some()
-            && self.chance.is_multiple_of(SWEEP_EVERY)
-            && let Err(error) = self.sweep(&store, &name).await
-        {
-            // The value is written: what is left undone is done by a later write.
-            eprintln!("expired values stay for now: {error}");
+        let kept = self.read(&store, &name).await?;
+        let applied = change::apply(change, kept.as_deref(), now);
+        if let Keep::Value(value, expires) = applied.keep {
+            self.write(&store, &name, &value, expires).await?;
         }
-        Ok(())
+        Ok(applied.answer)
+    }
+
+    async fn list(&self, table: Table, after: &str, max: usize) -> Result<Vec<String>, StoreError> {
+        let store = key_value::Store::open_default().await.map_err(failed)?;
+        let mut keys = self.keys(&store, table.name()).await?;
+        keys.retain(|key| key.as_str() > after);
+        keys.sort_unstable();
+        keys.truncate(max);
+        Ok(keys)
     }
 }
 

@@ -1,0 +1,135 @@
+//! Changes of one value: from what is kept and what is said to what is kept from then on, and an answer.
+//!
+//! They are pure, so that a host may run one wherever the value lives: on Cloudflare inside the object that holds it, one
+//! after another, so that of two at the same moment none is lost. A host that has nothing of the kind reads, applies and
+//! writes.
+
+use alloc::vec::Vec;
+use core::str::FromStr;
+
+use railbird_core::time::UtcMs;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::intake;
+
+/// What kind of change it is. What is said is JSON, made and read by the module that the kind belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An origin's word about the event.
+    Event,
+    /// An origin's word about a channel.
+    State,
+    /// An origin's list of recordings.
+    Replays,
+    /// Something with a `revision` that replaces what has a lower one.
+    Snapshot,
+    /// A pass that the operator signed.
+    Pass,
+}
+
+/// Every kind with its name.
+const KINDS: [(Kind, &str); 5] = [
+    (Kind::Event, "event"),
+    (Kind::State, "state"),
+    (Kind::Replays, "replays"),
+    (Kind::Snapshot, "snapshot"),
+    (Kind::Pass, "pass"),
+];
+
+/// The text names no kind of change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no kind of change has this name")]
+pub struct KindError;
+
+impl Kind {
+    /// The kind's name, for a host that sends a change to where the value lives.
+    pub fn name(self) -> &'static str {
+        KINDS.iter().find(|(kind, _)| *kind == self).map_or("", |(_, name)| name)
+    }
+}
+
+impl FromStr for Kind {
+    type Err = KindError;
+    fn from_str(text: &str) -> Result<Kind, KindError> {
+        KINDS.iter().find(|(_, name)| *name == text).map(|(kind, _)| *kind).ok_or(KindError)
+    }
+}
+
+/// A change of one value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Its kind.
+    pub kind: Kind,
+    /// What is said, as JSON.
+    pub said: Vec<u8>,
+}
+
+/// What is kept from then on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// What was kept before; nothing needs to be written.
+    AsIs,
+    /// This value, until it expires where it does.
+    Value(Vec<u8>, Option<UtcMs>),
+}
+
+/// What becomes of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// What is kept.
+    pub keep: Keep,
+    /// The answer for whoever asked for the change.
+    pub answer: Vec<u8>,
+}
+
+impl Applied {
+    /// With an answer of a type of ours.
+    pub(crate) fn new(keep: Keep, answer: &impl Serialize) -> Applied {
+        Applied { keep, answer: json(answer) }
+    }
+}
+
+/// Applies a change to what is kept: `None` where there is nothing or it has expired. `now` is the host's clock.
+pub fn apply(change: &Change, kept: Option<&[u8]>, now: UtcMs) -> Applied {
+    let said = &change.said;
+    match change.kind {
+        Kind::Event => intake::change_event(read(kept), said),
+        Kind::State => intake::change_state(read(kept), said, now),
+        Kind::Replays => intake::change_replays(read(kept), said, now),
+        Kind::Snapshot => intake::change_snapshot(read(kept), said),
+        Kind::Pass => intake::change_pass(read(kept), said),
+    }
+}
+
+/// A kept value as its type. One that can't be read was written by another version: it counts as absent.
+pub(crate) fn read<T: DeserializeOwned>(kept: Option<&[u8]>) -> Option<T> {
+    kept.and_then(|bytes| serde_json::from_slice(bytes).ok())
+}
+
+/// Our own types have text keys only, so that this can't fail.
+pub(crate) fn json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_known_by_its_name() {
+        for (kind, name) in KINDS {
+            assert_eq!((kind.name(), name.parse()), (name, Ok(kind)));
+        }
+        assert_eq!("".parse::<Kind>(), Err(KindError));
+    }
+
+    proptest::proptest! {
+        /// Whatever is said of whatever is kept: nothing panics, and what was not understood changes nothing.
+        #[test]
+        fn garbage_changes_nothing(kept: Option<Vec<u8>>, said: Vec<u8>, kind in 0..KINDS.len()) {
+            let change = Change { kind: KINDS[kind].0, said };
+            proptest::prop_assert_eq!(apply(&change, kept.as_deref(), UtcMs(1)).keep, Keep::AsIs);
+        }
+    }
+}
