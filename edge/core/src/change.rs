@@ -11,7 +11,7 @@ use railbird_core::time::UtcMs;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::intake;
+use crate::{intake, limits, passes};
 
 /// What kind of change it is. What is said is JSON, made and read by the module that the kind belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,15 +26,21 @@ pub enum Kind {
     Snapshot,
     /// A pass that the operator signed.
     Pass,
+    /// The operator takes a pass back.
+    PassRevoked,
+    /// A try, counted against a limit.
+    Limit,
 }
 
 /// Every kind with its name.
-const KINDS: [(Kind, &str); 5] = [
+const KINDS: [(Kind, &str); 7] = [
     (Kind::Event, "event"),
     (Kind::State, "state"),
     (Kind::Replays, "replays"),
     (Kind::Snapshot, "snapshot"),
     (Kind::Pass, "pass"),
+    (Kind::PassRevoked, "pass-revoked"),
+    (Kind::Limit, "limit"),
 ];
 
 /// The text names no kind of change.
@@ -98,7 +104,9 @@ pub fn apply(change: &Change, kept: Option<&[u8]>, now: UtcMs) -> Applied {
         Kind::State => intake::change_state(read(kept), said, now),
         Kind::Replays => intake::change_replays(read(kept), said, now),
         Kind::Snapshot => intake::change_snapshot(read(kept), said),
-        Kind::Pass => intake::change_pass(read(kept), said),
+        Kind::Pass => passes::change(read(kept), said),
+        Kind::PassRevoked => passes::change_revoked(read(kept), said),
+        Kind::Limit => limits::change(read(kept), said, now),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::http::{Request, Response};
 use crate::port::{Moment, Store};
 use crate::router::{self, Route, View};
 use crate::settings::{Settings, SettingsError};
-use crate::{channels, intake, keys, live, login, pages, replay, score, session, steer};
+use crate::{channels, intake, keys, live, login, pages, passes, replay, score, session, steer};
 
 /// The edge over a host's store.
 #[derive(Debug)]
@@ -62,6 +62,7 @@ impl<S: Store> Edge<S> {
             Route::Page(page) => Ok(pages::page(&call, &page).await),
             Route::Login => login::login(&call).await,
             Route::Logout => login::logout(&call).await,
+            Route::Renew => login::renew(&call).await,
             Route::Channels => channels::list(&call).await,
             Route::View { token, channel, view } => {
                 let viewer = session::covering(&call, token.as_deref(), &channel).await?.id;
@@ -86,7 +87,9 @@ impl<S: Store> Edge<S> {
                 intake::chapter(&call, &channel, &recording, chapter).await
             }
             Route::PushScore(channel) => intake::score(&call, &channel).await,
-            Route::PushPass => intake::pass(&call).await,
+            Route::Passes if request.method == "PUT" => passes::admin::issue(&call).await,
+            Route::Passes => passes::admin::list(&call).await,
+            Route::RevokePass => passes::admin::revoke(&call).await,
         }
     }
 }

@@ -4,13 +4,14 @@
 //!
 //! | status | codes |
 //! | --- | --- |
-//! | 400 | `bad-request` |
+//! | 400 | `bad-request`, `bad-code` |
 //! | 401 | `bad-login`, `no-session`, `session-expired`, `session-ended`, `bad-signature` |
 //! | 403 | `not-covered`, `no-such-period`, `pass-not-valid` |
-//! | 404 | `not-found`, `no-such-channel`, `no-such-replay`, `no-such-playlist`, `no-score`; with `retry-after`: `not-started`, `no-event` |
+//! | 404 | `not-found`, `no-such-channel`, `no-such-replay`, `no-such-playlist`, `no-score`, `no-such-pass`; with `retry-after`: `not-started`, `no-event` |
 //! | 405 | `wrong-method` |
 //! | 409 | `origins-differ` |
 //! | 413, 415 | `too-large`, `wrong-content-type` |
+//! | 429 | with `retry-after`: `too-many-tries` |
 //! | 503 | `misconfigured`; with `retry-after`: `store` |
 
 use alloc::borrow::Cow;
@@ -32,6 +33,8 @@ pub(crate) struct Problem {
     pub(crate) message: Cow<'static, str>,
     /// One more header: `allow` or `retry-after`.
     header: Option<(&'static str, &'static str)>,
+    /// After how many seconds it is worth asking again: `retry-after`.
+    wait_s: Option<u64>,
 }
 
 /// No route, or none with this method's meaning, has the path.
@@ -43,7 +46,7 @@ const STORE: Problem = Problem::new(503, "store", "the edge can't reach its stor
 
 impl Problem {
     pub(crate) const fn new(status: u16, code: &'static str, message: &'static str) -> Problem {
-        Problem { status, code, message: Cow::Borrowed(message), header: None }
+        Problem { status, code, message: Cow::Borrowed(message), header: None, wait_s: None }
     }
 
     /// With one more header, in place of an earlier one.
@@ -56,7 +59,12 @@ impl Problem {
 
     /// With a text that is known only now.
     pub(crate) fn saying(status: u16, code: &'static str, message: impl ToString) -> Problem {
-        Problem { status, code, message: Cow::Owned(message.to_string()), header: None }
+        Problem { status, code, message: Cow::Owned(message.to_string()), header: None, wait_s: None }
+    }
+
+    /// To be asked again after so many seconds.
+    pub(crate) fn after_s(self, wait_s: u64) -> Problem {
+        Problem { wait_s: Some(wait_s), ..self }
     }
 
     /// The request's content is not what this route takes. The text may quote what was sent.
@@ -79,10 +87,14 @@ impl Problem {
         self.head(json(self.status, &Body { error })).with("cache-control", "no-store")
     }
 
-    /// Adds the problem's own header.
+    /// Adds the problem's own headers.
     pub(crate) fn head(&self, response: Response) -> Response {
-        match self.header {
+        let response = match self.header {
             Some((name, value)) => response.with(name, value),
+            None => response,
+        };
+        match self.wait_s {
+            Some(wait_s) => response.with("retry-after", &wait_s.to_string()),
             None => response,
         }
     }

@@ -1,5 +1,6 @@
 //! Requests and responses, free of any host's types.
 
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -19,6 +20,9 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The whole body, at most [`BODY_LEN_MAX`] bytes.
     pub body: Vec<u8>,
+    /// Who sent it: an IP address, with or without a port, as the platform tells it. Never out of a header that a client
+    /// can set. `None` where the platform doesn't tell.
+    pub client: Option<String>,
 }
 
 impl Request {
@@ -27,6 +31,21 @@ impl Request {
         let mut values = self.headers.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
         values.next().filter(|_| values.next().is_none())
     }
+}
+
+impl Request {
+    /// The value of a cookie; the first one counts. HTTP/2 may send cookies in several headers.
+    pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
+        let headers = self.headers.iter().filter(|(key, _)| key == "cookie");
+        headers
+            .flat_map(|(_, value)| value.split(';'))
+            .find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+    }
+}
+
+/// The `set-cookie` of a cookie that no script and no other host sees.
+pub(crate) fn set_cookie(name: &str, value: &str, ttl_s: u64) -> String {
+    format!("{name}={value}; Path=/; HttpOnly; Secure; SameSite=Lax; Max-Age={ttl_s}")
 }
 
 /// What an adapter sends back. `HEAD` is answered as `GET`; the adapter drops the body.

@@ -9,7 +9,7 @@
 //! use railbird_core::time::UtcMs;
 //!
 //! # async fn example() {
-//! let settings = Settings::read(|name| (name != "session_ttl_s").then(|| format!("{name} of 16 bytes")));
+//! let settings = Settings::read(|name| name.ends_with("_secret").then(|| format!("{name} of 16 bytes")));
 //! let edge = Edge::new(settings, MemoryStore::default());
 //! let request = Request { method: "GET".into(), path: "/healthz".into(), ..Request::default() };
 //! let moment = Moment { now: UtcMs(1_795_171_920_040), entropy: [7; 32] };
@@ -23,7 +23,7 @@
 //! | --- | --- |
 //! | `router` | what a path stands for |
 //! | [`settings`] | whether the edge can work at all |
-//! | [`passes`], [`password`], [`login`] | who gets a session |
+//! | [`passes`], [`login`], `device`, `limits` | who gets a session |
 //! | [`token`], [`session`] | whether a request has one |
 //! | `channels`, `live`, `replay`, `keys`, `steer`, `score` | what of a channel a session gets |
 //! | [`routing`] | which node comes first |
@@ -42,22 +42,24 @@ extern crate std;
 mod cells;
 pub mod change;
 mod channels;
+mod device;
 mod edge;
 mod errors;
 pub mod http;
 pub mod intake;
 mod keys;
+mod limits;
 mod live;
 pub mod login;
 pub mod memory;
 mod pages;
 pub mod passes;
-pub mod password;
 pub mod port;
 mod replay;
 mod router;
 pub mod routing;
 mod score;
+mod sealed;
 pub mod session;
 pub mod settings;
 mod steer;

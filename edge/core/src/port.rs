@@ -4,9 +4,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::future::Future;
 
+use hmac::Mac;
 use railbird_core::time::UtcMs;
 
 use crate::change::Change;
+use crate::token;
 
 /// The time and the randomness of one request, read by the adapter.
 #[derive(Clone, Debug)]
@@ -15,6 +17,13 @@ pub struct Moment {
     pub now: UtcMs,
     /// Fresh from the host's cryptographic generator.
     pub entropy: [u8; 32],
+}
+
+impl Moment {
+    /// Randomness for one purpose, and of no use for anything else that is made of the same moment.
+    pub(crate) fn draw(&self, purpose: &str) -> [u8; 32] {
+        token::hmac(&self.entropy).chain_update(purpose).finalize().into_bytes().into()
+    }
 }
 
 /// What kind of thing a [`Cell`] holds. A host may keep each kind where it serves it best.
@@ -30,10 +39,12 @@ pub enum Table {
     Chapter,
     /// A channel's score, by channel.
     Score,
-    /// A pass, by the hexadecimal SHA-256 of its normalised e-mail address.
+    /// A pass, by its id.
     Pass,
     /// A session that was ended, by its token id. Written with an expiry.
     Revoked,
+    /// How many tries are left, by the hexadecimal SHA-256 of whose they are. Written with an expiry.
+    Limit,
 }
 
 impl Table {
@@ -47,6 +58,7 @@ impl Table {
             Table::Score => "score",
             Table::Pass => "pass",
             Table::Revoked => "revoked",
+            Table::Limit => "limit",
         }
     }
 

@@ -16,6 +16,7 @@ pub(crate) enum Route {
     Page(Page),
     Login,
     Logout,
+    Renew,
     Channels,
     /// Something of a channel that only a session may see; the token where the path carries one.
     View {
@@ -32,7 +33,8 @@ pub(crate) enum Route {
         chapter: u32,
     },
     PushScore(ChannelId),
-    PushPass,
+    Passes,
+    RevokePass,
 }
 
 /// A page for people.
@@ -62,13 +64,13 @@ impl Route {
     pub(crate) fn allow(&self) -> &'static str {
         match self {
             Route::Health | Route::Page(_) | Route::Channels | Route::View { .. } => "GET, HEAD",
-            Route::Login | Route::Logout => "POST",
+            Route::Login | Route::Logout | Route::Renew | Route::RevokePass => "POST",
+            Route::Passes => "GET, HEAD, PUT",
             Route::PushEvent
             | Route::PushState(_)
             | Route::PushReplays(_)
             | Route::PushChapter { .. }
-            | Route::PushScore(_)
-            | Route::PushPass => "PUT",
+            | Route::PushScore(_) => "PUT",
         }
     }
 
@@ -95,6 +97,7 @@ pub(crate) fn parse(path: &str) -> Option<Route> {
         ["healthz"] => Route::Health,
         ["api", "login"] => Route::Login,
         ["api", "logout"] => Route::Logout,
+        ["api", "session", "renew"] => Route::Renew,
         ["api", "channels"] => Route::Channels,
         ["origin", "v1", "event"] => Route::PushEvent,
         ["origin", "v1", "channels", channel, "state"] => Route::PushState(channel.parse().ok()?),
@@ -104,7 +107,8 @@ pub(crate) fn parse(path: &str) -> Option<Route> {
             Route::PushChapter { channel: channel.parse().ok()?, recording: recording.parse().ok()?, chapter }
         }
         ["origin", "v1", "channels", channel, "score"] => Route::PushScore(channel.parse().ok()?),
-        ["admin", "v1", "passes"] => Route::PushPass,
+        ["admin", "v1", "passes"] => Route::Passes,
+        ["admin", "v1", "passes", "revoke"] => Route::RevokePass,
         ["t", token, rest @ ..] if !token.is_empty() => {
             let (channel, view) = view(rest)?;
             Route::View { token: Some((*token).to_string()), channel, view }

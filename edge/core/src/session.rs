@@ -1,6 +1,5 @@
 //! Sessions: one login's token, in a cookie or in the path, until it expires or is ended.
 
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -10,7 +9,7 @@ use railbird_core::time::UtcMs;
 
 use crate::edge::Call;
 use crate::errors::Problem;
-use crate::http::Request;
+use crate::http;
 use crate::port::{Cell, Store, Table};
 use crate::token::{self, Claims};
 
@@ -24,7 +23,7 @@ const NOT_COVERED: Problem = Problem::new(403, "not-covered", "this pass does no
 
 /// The live session of a request. A token in the path counts before a cookie.
 pub(crate) async fn of<S: Store>(call: &Call<'_, S>, path_token: Option<&str>) -> Result<Claims, Problem> {
-    let text = path_token.or_else(|| cookie(call.request)).ok_or(NO_SESSION)?;
+    let text = path_token.or_else(|| call.request.cookie(COOKIE)).ok_or(NO_SESSION)?;
     let claims = token::open(&call.settings.session, text).map_err(|_| NO_SESSION)?;
     if claims.expires_s <= call.moment.now.seconds() {
         return Err(EXPIRED);
@@ -47,7 +46,7 @@ pub(crate) async fn covering<S: Store>(
 
 /// Ends the session of a request's cookie, if there is one that lives.
 pub(crate) async fn end<S: Store>(call: &Call<'_, S>) -> Result<(), Problem> {
-    let claims = cookie(call.request).and_then(|text| token::open(&call.settings.session, text).ok());
+    let claims = call.request.cookie(COOKIE).and_then(|text| token::open(&call.settings.session, text).ok());
     if let Some(claims) = claims.filter(|claims| claims.expires_s > call.moment.now.seconds()) {
         let expires = UtcMs(claims.expires_s.saturating_mul(1000));
         call.store.put(&revoked(&claims), Vec::from(*b"1"), Some(expires)).await?;
@@ -59,17 +58,9 @@ fn revoked(claims: &Claims) -> Cell {
     Cell { table: Table::Revoked, key: hex::encode(&claims.id) }
 }
 
-/// The token in a request's cookies. HTTP/2 may send them in several headers.
-fn cookie(request: &Request) -> Option<&str> {
-    let headers = request.headers.iter().filter(|(name, _)| name == "cookie");
-    headers
-        .flat_map(|(_, value)| value.split(';'))
-        .find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))
-}
-
 /// The `set-cookie` that gives a browser the token.
 pub(crate) fn set_cookie(token: &str, ttl_s: u64) -> String {
-    format!("{COOKIE}={token}; Path=/; HttpOnly; Secure; SameSite=Lax; Max-Age={ttl_s}")
+    http::set_cookie(COOKIE, token, ttl_s)
 }
 
 /// The `set-cookie` that takes it away.

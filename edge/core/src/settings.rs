@@ -5,11 +5,17 @@ use alloc::vec::Vec;
 
 use railbird_core::keys::{MasterSecret, SECRET_LEN_MIN};
 
-use crate::token;
+use crate::{sealed, token};
 
 /// The names of all settings. Spin's variables bear them as they are, a Worker's in upper case.
-pub const NAMES: [&str; 5] =
-    ["master_secret", "session_secret", "origin_secret", "admin_secret", "session_ttl_s"];
+pub const NAMES: [&str; 6] = [
+    "master_secret",
+    "session_secret",
+    "session_secret_previous",
+    "origin_secret",
+    "admin_secret",
+    "session_ttl_s",
+];
 
 /// How long a session lasts where nothing else is set, in seconds: a long day of play.
 pub const SESSION_TTL_S_DEFAULT: u64 = 43_200;
@@ -25,6 +31,7 @@ pub const SECRET_LEN_MAX: usize = 1024;
 pub struct Settings {
     pub(crate) master: MasterSecret,
     pub(crate) session: token::Key,
+    pub(crate) sealing: sealed::Key,
     pub(crate) origin: Secret,
     pub(crate) admin: Secret,
     pub(crate) session_ttl_s: u64,
@@ -64,18 +71,23 @@ impl Settings {
     /// Reads the settings through a closure that gives the value of a name out of [`NAMES`], or `None` where it is
     /// not set. An empty value counts as not set.
     pub fn read(mut variable: impl FnMut(&'static str) -> Option<String>) -> Result<Settings, SettingsError> {
-        let mut secret = |name: &'static str| {
-            let value =
-                variable(name).filter(|value| !value.is_empty()).ok_or(SettingsError::Missing(name))?;
-            if (SECRET_LEN_MIN..=SECRET_LEN_MAX).contains(&value.len()) {
-                Ok(value.into_bytes())
-            } else {
+        let mut optional = |name: &'static str| match variable(name).filter(|value| !value.is_empty()) {
+            Some(value) if !(SECRET_LEN_MIN..=SECRET_LEN_MAX).contains(&value.len()) => {
                 Err(SettingsError::Length(name))
             }
+            value => Ok(value.map(String::into_bytes)),
         };
+        let previous = optional("session_secret_previous")?;
+        let mut secret = |name| optional(name)?.ok_or(SettingsError::Missing(name));
         let master = MasterSecret::new(&secret("master_secret")?);
         let master = master.map_err(|_| SettingsError::Length("master_secret"))?;
-        let session = token::Key::derive(&secret("session_secret")?);
+        let session_secret = secret("session_secret")?;
+        let mut session = token::Key::derive(&session_secret);
+        let mut sealing = sealed::Key::derive(&session_secret);
+        if let Some(previous) = previous {
+            session = session.accepting(token::Key::derive(&previous));
+            sealing = sealing.accepting(sealed::Key::derive(&previous));
+        }
         let origin = Secret(secret("origin_secret")?);
         let admin = Secret(secret("admin_secret")?);
         let session_ttl_s = match variable("session_ttl_s").filter(|value| !value.is_empty()) {
@@ -86,7 +98,7 @@ impl Settings {
                 .filter(|ttl| (1..=SESSION_TTL_S_MAX).contains(ttl))
                 .ok_or(SettingsError::SessionTtl)?,
         };
-        Ok(Settings { master, session, origin, admin, session_ttl_s })
+        Ok(Settings { master, session, sealing, origin, admin, session_ttl_s })
     }
 }
 
@@ -99,7 +111,7 @@ mod tests {
     fn read(changed: &str, to: Option<&str>) -> Result<Settings, SettingsError> {
         Settings::read(|name| match name {
             name if name == changed => to.map(ToString::to_string),
-            "session_ttl_s" => None,
+            "session_ttl_s" | "session_secret_previous" => None,
             name => Some(format!("{name} 0123456789")),
         })
     }
@@ -114,6 +126,10 @@ mod tests {
             assert_eq!(read(name, Some("0123456789abcde")).unwrap_err(), SettingsError::Length(name));
             assert_eq!(read(name, Some(&"x".repeat(1025))).unwrap_err(), SettingsError::Length(name));
             assert!(read(name, None).unwrap_err().to_string().contains(name));
+        }
+        for (previous, wrong) in [("", None), ("0123456789abcde", Some(())), ("0123456789abcdef", None)] {
+            let wrong = wrong.map(|()| SettingsError::Length("session_secret_previous"));
+            assert_eq!(read("session_secret_previous", Some(previous)).err(), wrong);
         }
         for bad in ["0", "-1", "x", "2678401"] {
             assert_eq!(read("session_ttl_s", Some(bad)).unwrap_err(), SettingsError::SessionTtl);

@@ -21,11 +21,14 @@ use crate::passes::{Coverage, PassId};
 use crate::token::{self, Claims};
 use crate::{Cell, Edge, Moment, Request, Response, Settings, Store, StoreError, Table};
 
+mod limits;
+mod passes;
+
 const NOW: UtcMs = UtcMs(1_795_171_920_040);
 const PERIOD_S: u64 = 60;
 
 fn settings() -> Settings {
-    Settings::read(|name| (name != "session_ttl_s").then(|| format!("{name} of the test"))).unwrap()
+    Settings::read(|name| name.ends_with("_secret").then(|| format!("{name} of the test"))).unwrap()
 }
 
 /// Nothing here ever waits.
@@ -92,6 +95,7 @@ impl<'a> Fixture<'a> {
             query: query.into(),
             headers,
             body: body.into(),
+            client: None,
         };
         ready(self.edge.handle(request, &Moment { now: self.now, entropy: [7; 32] }))
     }
@@ -437,7 +441,7 @@ fn cells_are_addressed_with_characters_of_identifiers() {
     edge.push("/origin/v1/channels/table-1/replays/r-1/0", &chapter(0, 30));
     edge.get("/replay/table-1/r-1/a/source.m3u8");
     let cells = probe.cells.borrow();
-    let tables = [Table::Event, Table::Channel, Table::Score, Table::Pass, Table::Revoked];
+    let tables = [Table::Event, Table::Channel, Table::Score, Table::Pass, Table::Revoked, Table::Limit];
     for table in tables.into_iter().chain([Table::Replays, Table::Chapter]) {
         assert!(cells.iter().any(|cell| cell.table == table), "{table:?} was not asked for");
     }

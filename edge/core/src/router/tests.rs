@@ -38,7 +38,9 @@ fn path(route: &Route) -> String {
             format!("/origin/v1/channels/{channel}/replays/{recording}/{chapter}")
         }
         Route::PushScore(channel) => format!("/origin/v1/channels/{channel}/score"),
-        Route::PushPass => "/admin/v1/passes".to_string(),
+        Route::Passes => "/admin/v1/passes".to_string(),
+        Route::RevokePass => "/admin/v1/passes/revoke".to_string(),
+        Route::Renew => "/api/session/renew".to_string(),
     }
 }
 
@@ -87,7 +89,9 @@ fn every_route_has_one_path() {
         ("/origin/v1/event", Route::PushEvent),
         ("/origin/v1/channels/table-1/state", Route::PushState("table-1".parse().unwrap())),
         ("/origin/v1/channels/table-1/score", Route::PushScore("table-1".parse().unwrap())),
-        ("/admin/v1/passes", Route::PushPass),
+        ("/admin/v1/passes", Route::Passes),
+        ("/admin/v1/passes/revoke", Route::RevokePass),
+        ("/api/session/renew", Route::Renew),
     ] {
         assert_eq!(parse(text), Some(route.clone()), "{text}");
         assert_eq!(path(&route), text);
@@ -205,7 +209,7 @@ proptest! {
         parts in proptest::collection::vec(
             proptest::sample::select(vec![
                 "", ".", "..", "t", "live", "key", "steer", "watch", "login", "api", "channels", "origin", "v1",
-                "state", "replay", "replays", "score", "event", "table-1", "a", "main.m3u8", "score.json", "source.m3u8", "7", "%2e", "A",
+                "state", "admin", "passes", "revoke", "session", "renew", "replay", "replays", "score", "event", "table-1", "a", "main.m3u8", "score.json", "source.m3u8", "7", "%2e", "A",
             ]),
             0..8,
         )
