@@ -11,7 +11,7 @@ use railbird_core::time::UtcMs;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{intake, limits, passes};
+use crate::{holder, intake, limits, passes};
 
 /// What kind of change it is. What is said is JSON, made and read by the module that the kind belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,10 +30,12 @@ pub enum Kind {
     PassRevoked,
     /// A try, counted against a limit.
     Limit,
+    /// What a pass's holder does: sessions end, screens begin and stop.
+    Holder,
 }
 
 /// Every kind with its name.
-const KINDS: [(Kind, &str); 7] = [
+const KINDS: [(Kind, &str); 8] = [
     (Kind::Event, "event"),
     (Kind::State, "state"),
     (Kind::Replays, "replays"),
@@ -41,6 +43,7 @@ const KINDS: [(Kind, &str); 7] = [
     (Kind::Pass, "pass"),
     (Kind::PassRevoked, "pass-revoked"),
     (Kind::Limit, "limit"),
+    (Kind::Holder, "holder"),
 ];
 
 /// The text names no kind of change.
@@ -107,6 +110,7 @@ pub fn apply(change: &Change, kept: Option<&[u8]>, now: UtcMs) -> Applied {
         Kind::Pass => passes::change(read(kept), said),
         Kind::PassRevoked => passes::change_revoked(read(kept), said),
         Kind::Limit => limits::change(read(kept), said, now),
+        Kind::Holder => holder::change(read(kept), said, now),
     }
 }
 

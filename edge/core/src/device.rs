@@ -9,8 +9,8 @@ use alloc::vec::Vec;
 use railbird_core::hex;
 
 use crate::edge::Call;
-use crate::http;
 use crate::passes::PassId;
+use crate::{http, session};
 
 /// The cookie that a device is known by.
 pub(crate) const COOKIE: &str = "__Host-railbird-device";
@@ -24,7 +24,7 @@ const NAME_LEN: usize = 16;
 
 /// The name of the device that a request comes from, if this pass's holder has logged in on it.
 pub(crate) fn of<S>(call: &Call<'_, S>, pass: &PassId) -> Option<String> {
-    let text = call.request.cookie(COOKIE)?;
+    let text = session::cookie(call.request, COOKIE)?;
     let payload = call.settings.sealing.open(PURPOSE, text)?;
     let (of, rest) = payload.split_at_checked(PASS_LEN)?;
     let (name, expires_s) = rest.split_at_checked(NAME_LEN)?;

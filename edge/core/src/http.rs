@@ -33,16 +33,6 @@ impl Request {
     }
 }
 
-impl Request {
-    /// The value of a cookie; the first one counts. HTTP/2 may send cookies in several headers.
-    pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
-        let headers = self.headers.iter().filter(|(key, _)| key == "cookie");
-        headers
-            .flat_map(|(_, value)| value.split(';'))
-            .find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
-    }
-}
-
 /// The `set-cookie` of a cookie that no script and no other host sees.
 pub(crate) fn set_cookie(name: &str, value: &str, ttl_s: u64) -> String {
     format!("{name}={value}; Path=/; HttpOnly; Secure; SameSite=Lax; Max-Age={ttl_s}")

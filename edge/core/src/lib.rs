@@ -24,7 +24,9 @@
 //! | `router` | what a path stands for |
 //! | [`settings`] | whether the edge can work at all |
 //! | [`passes`], [`login`], `device`, `limits` | who gets a session |
-//! | [`token`], [`session`] | whether a request has one |
+//! | [`token`], [`session`], `holder` | whether a request has one that lives |
+//! | `screens`, `lease`, `pace` | which devices play, and how fast they draw keys |
+//! | `guard`, `cors` | which pages of other sites may ask |
 //! | `channels`, `live`, `replay`, `keys`, `steer`, `score` | what of a channel a session gets |
 //! | [`routing`] | which node comes first |
 //! | [`intake`] | what the origin and the operator may store |
@@ -42,16 +44,21 @@ extern crate std;
 mod cells;
 pub mod change;
 mod channels;
+mod cors;
 mod device;
 mod edge;
 mod errors;
+mod guard;
+mod holder;
 pub mod http;
 pub mod intake;
 mod keys;
+mod lease;
 mod limits;
 mod live;
 pub mod login;
 pub mod memory;
+mod pace;
 mod pages;
 pub mod passes;
 pub mod port;
@@ -59,6 +66,7 @@ mod replay;
 mod router;
 pub mod routing;
 mod score;
+mod screens;
 mod sealed;
 pub mod session;
 pub mod settings;

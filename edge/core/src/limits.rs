@@ -9,12 +9,13 @@ use serde::{Deserialize, Serialize};
 use crate::cells;
 use crate::change::{Applied, Change, Keep, Kind, json};
 use crate::edge::Call;
+use crate::pace::{Allowance, Pace};
 use crate::port::{Cell, Store, StoreError};
 
 /// So many tries at once, and each of them is back after a share of the window.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rule {
-    pub(crate) tries: u64,
+    pub(crate) tries: u32,
     pub(crate) window_ms: u64,
 }
 
@@ -30,11 +31,6 @@ pub(crate) struct Limit {
 pub(crate) struct Wait(pub(crate) u64);
 
 impl Wait {
-    /// In seconds, rounded up.
-    pub(crate) fn seconds(self) -> u64 {
-        self.0.div_ceil(1000)
-    }
-
     /// In minutes, rounded up.
     pub(crate) fn minutes(self) -> u64 {
         self.0.div_ceil(60_000)
@@ -59,7 +55,7 @@ impl Limit {
     }
 
     async fn say<S: Store>(&self, call: &Call<'_, S>, back: bool) -> Result<u64, StoreError> {
-        let each_ms = (self.rule.window_ms / self.rule.tries.max(1)).max(1);
+        let each_ms = (self.rule.window_ms / u64::from(self.rule.tries.max(1))).max(1);
         let said = json(&Said { tries: self.rule.tries, each_ms, back });
         let change = Change { kind: Kind::Limit, said };
         let answer = call.store.change(&self.cell, &change, call.moment.now).await?;
@@ -70,38 +66,28 @@ impl Limit {
 
 #[derive(Serialize, Deserialize)]
 struct Said {
-    tries: u64,
+    tries: u32,
     /// How long until a try is back.
     each_ms: u64,
     /// It is given back, not taken.
     back: bool,
 }
 
-/// A bucket as the store keeps it.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Bucket {
-    /// When all tries are back: that one moment says how many there are.
-    full_at: UtcMs,
-}
-
 /// The answer is how long to wait, in milliseconds; 0: the try is counted.
-pub(crate) fn change(kept: Option<Bucket>, said: &[u8], now: UtcMs) -> Applied {
+pub(crate) fn change(kept: Option<Pace>, said: &[u8], now: UtcMs) -> Applied {
     let Ok(Said { tries, each_ms, back }) = serde_json::from_slice(said) else {
         return Applied::new(Keep::AsIs, &());
     };
-    // A clock that was set back must not lock anybody out for longer than a whole window.
-    let empty = now.plus_ms(each_ms.saturating_mul(tries));
-    let full_at = kept.map_or(now, |kept| kept.full_at).clamp(now, empty);
-    let full_at = match back {
-        true => UtcMs(full_at.0.saturating_sub(each_ms)).max(now),
-        false => full_at.plus_ms(each_ms),
-    };
-    if full_at > empty {
-        return Applied::new(Keep::AsIs, &full_at.ms_since(empty));
+    let allowance = Allowance { burst: tries, every_ms: each_ms };
+    let mut pace = kept.unwrap_or_default();
+    if back {
+        pace.give_back(allowance);
+    } else if let Err(wait_ms) = pace.take(allowance, now) {
+        return Applied::new(Keep::AsIs, &wait_ms);
     }
     // A cell must expire in the future.
-    let expires = full_at.max(now.plus_ms(1));
-    Applied::new(Keep::Value(json(&Bucket { full_at }), Some(expires)), &0)
+    let expires = pace.full_at().max(now.plus_ms(1));
+    Applied::new(Keep::Value(json(&pace), Some(expires)), &0)
 }
 
 /// Who is counted where a client is: an IPv4 address, or the network of an IPv6 address, of which one client may have them
@@ -163,18 +149,6 @@ mod tests {
         let waits: Vec<u64> = (0..4).map(|_| kept.say(false, 2000)).collect();
         assert_eq!(waits, [0, 0, 0, 100]);
         assert_eq!(kept.say(false, 10_000), 0);
-    }
-
-    #[test]
-    fn a_clock_that_was_set_back_locks_nobody_out() {
-        let mut kept = Kept(None);
-        for _ in 0..3 {
-            kept.say(false, 1_000_000);
-        }
-        assert_eq!(kept.say(false, 1000), 100);
-        assert_eq!(kept.say(false, 1100), 100, "as full as a bucket can be, and no fuller");
-        kept.say(true, 1100);
-        assert_eq!(kept.say(false, 1100), 0);
     }
 
     #[test]

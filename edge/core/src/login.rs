@@ -14,15 +14,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::edge::Call;
 use crate::errors::{self, Problem};
-use crate::http::{Request, Response};
+use crate::guard;
+use crate::http::Response;
 use crate::limits::{self, Limit, Rule, Wait};
 use crate::passes::{Coverage, Pass, PassId};
-use crate::port::Store;
+use crate::port::{Store, StoreError};
 use crate::token::{self, Claims};
-use crate::{cells, device, session};
-
-/// The largest body of a login or logout, in bytes.
-pub const BODY_LEN_MAX: usize = 4096;
+use crate::{cells, device, holder, lease, session};
 
 /// Wrong passwords of an account, and of a device of its holder.
 const ACCOUNT: Rule = Rule { tries: 10, window_ms: 15 * 60_000 };
@@ -41,9 +39,6 @@ const NOT_VALID: Problem =
     Problem::new(403, "pass-not-valid", "this pass is not valid at this time: ask who sold it");
 const NO_LONGER: Problem =
     Problem::new(401, "session-ended", "the pass of this session is not valid any more: log in again");
-const TOO_LARGE: Problem = Problem::new(413, "too-large", "send at most 4096 bytes");
-const WRONG_TYPE: Problem =
-    Problem::new(415, "wrong-content-type", "send JSON, with the header content-type: application/json");
 
 #[derive(Deserialize)]
 struct Credentials {
@@ -62,7 +57,7 @@ struct Granted {
 
 /// `POST /api/login`.
 pub(crate) async fn login<S: Store>(call: &Call<'_, S>) -> Result<Response, Problem> {
-    check(call.request)?;
+    guard::check(call)?;
     let sent = serde_json::from_slice(&call.request.body).ok();
     let (id, pass) = match sent {
         Some(Credentials { email: Some(email), password: Some(password), code: None }) => {
@@ -78,7 +73,7 @@ pub(crate) async fn login<S: Store>(call: &Call<'_, S>) -> Result<Response, Prob
         return Err(NOT_VALID);
     }
     let known = device::set_cookie(call, &id);
-    let (granted, cookie) = grant(call, id, &pass);
+    let (granted, cookie) = grant(call, id, &pass).await?;
     let response = errors::json(200, &granted).with("set-cookie", &cookie).with("set-cookie", &known);
     Ok(response.with("cache-control", "no-store"))
 }
@@ -148,46 +143,42 @@ fn too_many(wait: Wait, or_else: &str) -> Problem {
     let minutes = wait.minutes();
     let unit = if minutes == 1 { "minute" } else { "minutes" };
     let text = format!("too many tries: wait {minutes} {unit} {or_else}");
-    Problem::saying(429, "too-many-tries", text).after_s(wait.seconds())
+    Problem::saying(429, "too-many-tries", text).after_ms(wait.0)
 }
 
 /// A session of a pass that holds, and its cookie.
-fn grant<S>(call: &Call<'_, S>, id: PassId, pass: &Pass) -> (Granted, String) {
-    let now_s = call.moment.now.seconds();
-    let expires_s = now_s.saturating_add(call.settings.session_ttl_s).min(pass.valid_until.seconds());
-    let claims =
-        Claims { pass: id, channels: pass.channels.clone(), issued_s: now_s, expires_s, id: token_id(call) };
+async fn grant<S: Store>(
+    call: &Call<'_, S>,
+    id: PassId,
+    pass: &Pass,
+) -> Result<(Granted, String), StoreError> {
+    let now = call.moment.now;
+    let expires_s = now.seconds().saturating_add(call.settings.session_ttl_s).min(pass.valid_until.seconds());
+    let issued_s = holder::first_issue_s(call.store, &id, now).await?;
+    let channels = pass.channels.clone();
+    let claims = Claims { pass: id, channels, issued_s, expires_s, id: token_id(call) };
     let token = token::mint(&call.settings.session, &claims);
-    let cookie = session::set_cookie(&token, expires_s.saturating_sub(now_s));
-    (Granted { token, expires: expires_s, channels: claims.channels }, cookie)
+    let cookie = session::set_cookie(&token, expires_s.saturating_sub(now.seconds()));
+    Ok((Granted { token, expires: expires_s, channels: claims.channels }, cookie))
 }
 
 /// `POST /api/session/renew`: another session in place of one that lives, as the pass is now. The old one stays what it
 /// is, since a player may hold a playlist under it.
 pub(crate) async fn renew<S: Store>(call: &Call<'_, S>) -> Result<Response, Problem> {
-    check(call.request)?;
-    let claims = session::of(call, None).await?;
+    guard::check(call)?;
+    let claims = session::of(call, None).await?.claims;
     let holds = |pass: &Pass| pass.holds(call.moment.now);
     let pass = cells::pass(call.store, &claims.pass).await?.filter(holds).ok_or(NO_LONGER)?;
-    let (_, cookie) = grant(call, claims.pass, &pass);
+    let (_, cookie) = grant(call, claims.pass, &pass).await?;
     Ok(Response::new(204).with("set-cookie", &cookie).with("cache-control", "no-store"))
 }
 
 /// `POST /api/logout`.
 pub(crate) async fn logout<S: Store>(call: &Call<'_, S>) -> Result<Response, Problem> {
-    check(call.request)?;
+    guard::check(call)?;
     session::end(call).await?;
-    Ok(Response::new(204).with("set-cookie", &session::clear_cookie()).with("cache-control", "no-store"))
-}
-
-/// A form of another site can't send this content type without asking first (Fetch, CORS-preflight).
-pub(crate) fn check(request: &Request) -> Result<(), Problem> {
-    let content_type = request.header("content-type").unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
-        return Err(WRONG_TYPE);
-    }
-    if request.body.len() > BODY_LEN_MAX { Err(TOO_LARGE) } else { Ok(()) }
+    let gone = Response::new(204).with("set-cookie", &session::clear_cookie());
+    Ok(gone.with("set-cookie", &lease::clear_cookie()).with("cache-control", "no-store"))
 }
 
 /// A token's id.

@@ -41,10 +41,10 @@ pub enum Table {
     Score,
     /// A pass, by its id.
     Pass,
-    /// A session that was ended, by its token id. Written with an expiry.
-    Revoked,
     /// How many tries are left, by the hexadecimal SHA-256 of whose they are. Written with an expiry.
     Limit,
+    /// What a pass's holder does, by the pass's key. Written with an expiry.
+    Holder,
 }
 
 impl Table {
@@ -57,8 +57,8 @@ impl Table {
             Table::Chapter => "chapter",
             Table::Score => "score",
             Table::Pass => "pass",
-            Table::Revoked => "revoked",
             Table::Limit => "limit",
+            Table::Holder => "holder",
         }
     }
 

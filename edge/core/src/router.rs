@@ -17,6 +17,9 @@ pub(crate) enum Route {
     Login,
     Logout,
     Renew,
+    Screens,
+    StopScreen,
+    ReleaseScreen,
     Channels,
     /// Something of a channel that only a session may see; the token where the path carries one.
     View {
@@ -64,7 +67,13 @@ impl Route {
     pub(crate) fn allow(&self) -> &'static str {
         match self {
             Route::Health | Route::Page(_) | Route::Channels | Route::View { .. } => "GET, HEAD",
-            Route::Login | Route::Logout | Route::Renew | Route::RevokePass => "POST",
+            Route::Login
+            | Route::Logout
+            | Route::Renew
+            | Route::RevokePass
+            | Route::Screens
+            | Route::StopScreen
+            | Route::ReleaseScreen => "POST",
             Route::Passes => "GET, HEAD, PUT",
             Route::PushEvent
             | Route::PushState(_)
@@ -98,6 +107,9 @@ pub(crate) fn parse(path: &str) -> Option<Route> {
         ["api", "login"] => Route::Login,
         ["api", "logout"] => Route::Logout,
         ["api", "session", "renew"] => Route::Renew,
+        ["api", "screens"] => Route::Screens,
+        ["api", "screens", "stop"] => Route::StopScreen,
+        ["api", "screens", "release"] => Route::ReleaseScreen,
         ["api", "channels"] => Route::Channels,
         ["origin", "v1", "event"] => Route::PushEvent,
         ["origin", "v1", "channels", channel, "state"] => Route::PushState(channel.parse().ok()?),

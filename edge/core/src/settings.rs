@@ -5,16 +5,17 @@ use alloc::vec::Vec;
 
 use railbird_core::keys::{MasterSecret, SECRET_LEN_MIN};
 
-use crate::{sealed, token};
+use crate::{cors, lease, sealed, token};
 
 /// The names of all settings. Spin's variables bear them as they are, a Worker's in upper case.
-pub const NAMES: [&str; 6] = [
+pub const NAMES: [&str; 7] = [
     "master_secret",
     "session_secret",
     "session_secret_previous",
     "origin_secret",
     "admin_secret",
     "session_ttl_s",
+    "cors_origins",
 ];
 
 /// How long a session lasts where nothing else is set, in seconds: a long day of play.
@@ -35,6 +36,9 @@ pub struct Settings {
     pub(crate) origin: Secret,
     pub(crate) admin: Secret,
     pub(crate) session_ttl_s: u64,
+    pub(crate) lease: lease::Key,
+    /// Which pages of other origins may ask, as browsers write an origin.
+    pub(crate) cors_origins: Vec<String>,
 }
 
 /// A shared secret that never shows in a debug text.
@@ -65,6 +69,11 @@ pub enum SettingsError {
     /// The length of a session is not a number in its range.
     #[error("the variable session_ttl_s must be a number of seconds from 1 to 2678400")]
     SessionTtl,
+    /// The list of origins has something else in it, or too many of them.
+    #[error(
+        "the variable cors_origins must list at most 16 origins such as https://www.example.org, with spaces between"
+    )]
+    CorsOrigins,
 }
 
 impl Settings {
@@ -79,7 +88,9 @@ impl Settings {
         };
         let previous = optional("session_secret_previous")?;
         let mut secret = |name| optional(name)?.ok_or(SettingsError::Missing(name));
-        let master = MasterSecret::new(&secret("master_secret")?);
+        let master = secret("master_secret")?;
+        let lease = lease::Key::derive(&master);
+        let master = MasterSecret::new(&master);
         let master = master.map_err(|_| SettingsError::Length("master_secret"))?;
         let session_secret = secret("session_secret")?;
         let mut session = token::Key::derive(&session_secret);
@@ -98,7 +109,9 @@ impl Settings {
                 .filter(|ttl| (1..=SESSION_TTL_S_MAX).contains(ttl))
                 .ok_or(SettingsError::SessionTtl)?,
         };
-        Ok(Settings { master, session, sealing, origin, admin, session_ttl_s })
+        let cors_origins = cors::read(&variable("cors_origins").unwrap_or_default());
+        let cors_origins = cors_origins.ok_or(SettingsError::CorsOrigins)?;
+        Ok(Settings { master, session, sealing, origin, admin, session_ttl_s, lease, cors_origins })
     }
 }
 
@@ -111,7 +124,7 @@ mod tests {
     fn read(changed: &str, to: Option<&str>) -> Result<Settings, SettingsError> {
         Settings::read(|name| match name {
             name if name == changed => to.map(ToString::to_string),
-            "session_ttl_s" | "session_secret_previous" => None,
+            "session_ttl_s" | "session_secret_previous" | "cors_origins" => None,
             name => Some(format!("{name} 0123456789")),
         })
     }
@@ -133,6 +146,9 @@ mod tests {
         }
         for bad in ["0", "-1", "x", "2678401"] {
             assert_eq!(read("session_ttl_s", Some(bad)).unwrap_err(), SettingsError::SessionTtl);
+        }
+        for bad in ["*", "www.railbird.test"] {
+            assert_eq!(read("cors_origins", Some(bad)).unwrap_err(), SettingsError::CorsOrigins);
         }
     }
 

@@ -32,7 +32,7 @@ fn settings() -> Settings {
 }
 
 /// Nothing here ever waits.
-fn ready<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn ready<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
         Poll::Pending => panic!("the store in memory does not wait"),
@@ -441,7 +441,7 @@ fn cells_are_addressed_with_characters_of_identifiers() {
     edge.push("/origin/v1/channels/table-1/replays/r-1/0", &chapter(0, 30));
     edge.get("/replay/table-1/r-1/a/source.m3u8");
     let cells = probe.cells.borrow();
-    let tables = [Table::Event, Table::Channel, Table::Score, Table::Pass, Table::Revoked, Table::Limit];
+    let tables = [Table::Event, Table::Channel, Table::Score, Table::Pass, Table::Holder, Table::Limit];
     for table in tables.into_iter().chain([Table::Replays, Table::Chapter]) {
         assert!(cells.iter().any(|cell| cell.table == table), "{table:?} was not asked for");
     }

@@ -14,7 +14,7 @@ use crate::errors::{self, Problem};
 use crate::http::Response;
 use crate::intake::{self, Verdict};
 use crate::port::{Store, Table};
-use crate::{cells, router};
+use crate::{cells, holder, router};
 
 /// How many passes are listed at once, unless asked otherwise.
 const PAGE_DEFAULT: usize = 50;
@@ -104,6 +104,12 @@ pub(crate) async fn revoke<S: Store>(call: &Call<'_, S>) -> Result<Response, Pro
     let said = json(&Revocation { signed });
     let answer = intake::changed(call, &cells::pass_cell(&id), Kind::PassRevoked, &said).await?;
     match answer.unwrap_or(Some(Verdict::Unreadable)) {
+        Some(verdict @ Verdict::New) => {
+            // Those of this very second, too.
+            let now = call.moment.now;
+            holder::revoke_before(call.store, &id, now.seconds().saturating_add(1), now).await?;
+            verdict.response()
+        }
         Some(verdict) => verdict.response(),
         None => Err(NO_SUCH_PASS),
     }

@@ -142,7 +142,13 @@ fn a_pass_that_was_taken_back_stays_away_until_it_is_issued_again() {
     assert_eq!(edge.admin("PUT", PATH, &issued).status, 204);
     let (old_issue, old_revocation) = (edge.now, edge.now.plus_ms(1));
     edge.now = old_revocation;
+    let cookie = cookies(&edge.login("right"));
+    let get = |edge: &Fixture<'_>, cookie: &str| {
+        code(&edge.ask("GET", "/steer/table-1", &[("cookie", cookie)], b""))
+    };
+    assert_eq!(get(&edge, &cookie), "no-such-channel");
     assert_eq!(edge.revoke(mail()).status, 204);
+    assert_eq!(get(&edge, &cookie), "session-ended");
     assert_eq!(code(&edge.login("right")), "pass-not-valid");
     assert_eq!(code(&edge.login("wrong")), "bad-login");
     assert_eq!(body(&edge.admin("GET", PATH, ""))["passes"][0]["pass"]["revoked"], json!(true));
@@ -152,7 +158,8 @@ fn a_pass_that_was_taken_back_stays_away_until_it_is_issued_again() {
     assert_eq!(code(&edge.login("right")), "pass-not-valid");
     // Issued again, it holds; and the old revocation does not take it back.
     assert_eq!(edge.admin("PUT", PATH, &issued).status, 204);
-    assert_eq!(edge.login("right").status, 200);
+    assert_eq!(get(&edge, &cookies(&edge.login("right"))), "no-such-channel", "in the very second");
+    assert_eq!(get(&edge, &cookie), "session-ended");
     let path = "/admin/v1/passes/revoke";
     let said = mail().to_string();
     let header =
