@@ -280,6 +280,8 @@ pub struct Secrets {
     pub origin: Secret,
     /// Sessions are signed with it. There whenever there is an embedded edge.
     pub session: Option<Secret>,
+    /// Sessions that were signed with it are let in as well, while one secret replaces another.
+    pub session_previous: Option<Secret>,
     /// The operator signs requests to the edge with it. There whenever there is an embedded edge.
     pub admin: Option<Secret>,
 }

@@ -386,11 +386,13 @@ fn secrets(table: Table<'_, '_>, has_embedded: bool) -> Option<Secrets> {
         }
     };
     let (session, admin) = (edge_only("session"), edge_only("admin"));
+    let session_previous = table.secret("session_previous", SECRET_LEN_MIN);
     table.end();
     Some(Secrets {
         master: master?.value,
         origin: origin?.value,
         session: session.map(|at| at.value),
+        session_previous: session_previous.map(|at| at.value),
         admin: admin.map(|at| at.value),
     })
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -65,6 +65,9 @@ const BODY_TURN_TIME_MAX: Duration = Duration::from_secs(5);
 /// Pause after a failed accept: there are no more file descriptors, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// The header by which the component learns who the client is, as Spin calls it.
+const CLIENT: HeaderName = HeaderName::from_static("spin-client-addr");
+
 /// What answers requests.
 pub(super) struct Site {
     pub(super) pool: SharedPool,
@@ -82,7 +85,7 @@ impl Site {
         Site { pool, assets, metrics, bodies, logins, busy: AtomicBool::new(false) }
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
         let (began, in_flight) = (Instant::now(), self.metrics.begin());
         let (head, body) = request.into_parts();
         let response = if head.uri.path().starts_with(assets::PREFIX) {
@@ -90,7 +93,7 @@ impl Site {
             found.unwrap_or_else(|| Refusal(404, "not-found", "there is nothing at this address").into())
         } else {
             let (method, path) = (head.method.clone(), head.uri.path().to_owned());
-            let answer = self.ask(head, body).await;
+            let answer = self.ask(head, body, peer).await;
             let busy = answer.as_ref().is_err_and(|refusal| refusal.0 == 503);
             let was_busy = self.busy.swap(busy, Ordering::Relaxed);
             answer.unwrap_or_else(|refusal| {
@@ -106,7 +109,12 @@ impl Site {
         response.map(Full::new)
     }
 
-    async fn ask(&self, head: http::request::Parts, body: Incoming) -> Result<Response<Bytes>, Refusal> {
+    async fn ask(
+        &self,
+        head: http::request::Parts,
+        body: Incoming,
+        peer: SocketAddr,
+    ) -> Result<Response<Bytes>, Refusal> {
         // hyper's own bound is only looked at between two reads of the socket.
         if head_len(&head) > HEAD_LEN_MAX {
             return Err(Refusal(431, "too-large", "send headers of at most 32 KiB"));
@@ -125,6 +133,10 @@ impl Site {
         *request.method_mut() = head.method;
         *request.uri_mut() = uri;
         *request.headers_mut() = head.headers;
+        // In place of whatever a client sent by this name: limits of logins count by it.
+        let peer = HeaderValue::from_str(&peer.to_string());
+        request.headers_mut().remove(CLIENT);
+        request.headers_mut().extend(peer.map(|peer| (CLIENT, peer)));
         Ok(self.pool.answer(request).await?)
     }
 
@@ -281,7 +293,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, site: Arc<Site>, mut st
     _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
         let site = Arc::clone(&site);
-        async move { Ok::<_, Infallible>(site.answer(request).await) }
+        async move { Ok::<_, Infallible>(site.answer(request, peer).await) }
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX);

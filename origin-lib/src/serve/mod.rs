@@ -279,6 +279,7 @@ async fn start_edge(config: &Config, metrics: &Metrics) -> anyhow::Result<Option
         ("master_secret", Some(&secrets.master)),
         ("origin_secret", Some(&secrets.origin)),
         ("session_secret", secrets.session.as_ref()),
+        ("session_secret_previous", secrets.session_previous.as_ref()),
         ("admin_secret", secrets.admin.as_ref()),
     ];
     let variables =

@@ -5,12 +5,13 @@ use std::str;
 use std::task::{Context, Poll, Waker};
 
 use hmac::{Hmac, KeyInit, Mac};
+use railbird_core::pass::password;
 use railbird_core::sign;
 use railbird_core::time::UtcMs;
 use railbird_edge::memory::MemoryStore;
 use railbird_edge::passes::{Coverage, PassId};
 use railbird_edge::token::{self, Claims, Key};
-use railbird_edge::{Edge, Moment, Request, Response, Settings, password};
+use railbird_edge::{Edge, Moment, Request, Response, Settings};
 use sha2::Sha256;
 
 /// Within the window of [`STATE`].
@@ -34,7 +35,7 @@ fn secret(name: &str) -> String {
 
 /// An edge that has everything, in the state in which every input finds it.
 fn edge() -> Edge<MemoryStore> {
-    let settings = Settings::read(|name| (name != "session_ttl_s").then(|| secret(name)));
+    let settings = Settings::read(|name| name.ends_with("_secret").then(|| secret(name)));
     let edge = Edge::new(settings, MemoryStore::default());
     // A chapter looks like a state.
     let over = STATE.replace("20261120t105200z", "final-1");

@@ -93,6 +93,7 @@ impl<'a, D: Door> Edge<'a, D> {
             query: query.to_string(),
             headers,
             body: body.into(),
+            client: None,
         };
         let response = match self.door.call(request).await {
             Ok(response) => response,
