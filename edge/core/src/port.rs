@@ -50,6 +50,17 @@ impl Table {
         }
     }
 
+    /// How old a value may be with which a host answers a read, in milliseconds; 0: it must be the newest. What many viewers
+    /// ask for can so be read near them. A change is always of the newest value.
+    pub fn age_ms_max(self) -> u32 {
+        match self {
+            Table::Channel | Table::Score => 1_000,
+            Table::Event | Table::Replays => 2_000,
+            Table::Chapter => 10_000,
+            Table::Pass | Table::Revoked => 0,
+        }
+    }
+
     /// Whether its keys can be listed: a host may have to keep a list for that.
     pub fn is_listed(self) -> bool {
         matches!(self, Table::Pass)
