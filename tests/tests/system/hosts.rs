@@ -10,7 +10,7 @@ mod wrangler;
 
 use std::path::{Path, PathBuf};
 
-use door::Http;
+pub(crate) use door::Http;
 use railbird_edge::Request;
 
 use crate::contract::Door;
@@ -21,7 +21,7 @@ fn root() -> PathBuf {
 }
 
 /// A built file: from the environment, or where the build puts it. Fails with the command that makes it.
-fn artefact(variable: &str, default: &str, command: &str) -> PathBuf {
+pub(crate) fn artefact(variable: &str, default: &str, command: &str) -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     let path = std::env::var_os(variable).map_or_else(|| target.join(default), PathBuf::from);
     assert!(path.exists(), "{} is missing: run `{command}`, or set {variable}", path.display());

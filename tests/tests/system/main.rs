@@ -15,6 +15,8 @@ mod demo;
 #[cfg(test)]
 mod hosts;
 #[cfg(test)]
+mod load;
+#[cfg(test)]
 mod origin;
 #[cfg(test)]
 mod outage;

@@ -52,12 +52,16 @@ pub(crate) fn variable(name: &str) -> &'static str {
 
 /// A token under the edges' own secret.
 pub(crate) fn mint(channels: &[&str], issued_s: u64, expires_s: u64) -> Session {
+    mint_for("minted@railbird.test", channels, issued_s, expires_s)
+}
+
+fn mint_for(email: &str, channels: &[&str], issued_s: u64, expires_s: u64) -> Session {
     let key = token::Key::derive(variable("session_secret").as_bytes());
     let mut id = [0; 16];
     getrandom::fill(&mut id).unwrap();
     let channels = channels.iter().map(ToString::to_string).collect::<Vec<_>>();
     let claims = Claims {
-        pass: PassId::of_email("minted@railbird.test").unwrap(),
+        pass: PassId::of_email(email).unwrap(),
         channels: Coverage::try_from(channels).unwrap(),
         issued_s,
         expires_s,
@@ -70,6 +74,12 @@ pub(crate) fn mint(channels: &[&str], issued_s: u64, expires_s: u64) -> Session 
 pub(crate) fn session(channels: &[&str]) -> Session {
     let now = now().seconds();
     mint(channels, now, now + 3600)
+}
+
+/// The same, of the pass with this address.
+pub(crate) fn session_of(email: &str, channels: &[&str]) -> Session {
+    let now = now().seconds();
+    mint_for(email, channels, now, now + 3600)
 }
 
 impl<'a, D: Door> Edge<'a, D> {

@@ -4,8 +4,8 @@
 //! requests and responses count: pushes are signed as the origin and the operator sign them, tokens are minted with
 //! the known secret, and nothing looks into a store. The clock is the wall clock on both sides.
 
-mod ask;
-mod fixture;
+pub(crate) mod ask;
+pub(crate) mod fixture;
 mod hostile;
 mod live;
 mod login;
