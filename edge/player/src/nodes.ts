@@ -99,10 +99,15 @@ export class NodeBook {
     this.#faults.set(id, { failures, until_ms: now_ms + penalty });
   }
 
-  /** A node gave no byte before another, asked after it, gave everything: that happens. Twice in a row it is a failure. */
-  outrun(id: string, now_ms: number): void {
-    if (this.#outrun.delete(id)) this.failed(id, now_ms);
+  /**
+   * A node gave no byte before another, asked after it, gave everything: that happens. Twice in a row it is a failure, and
+   * `true` is said.
+   */
+  outrun(id: string, now_ms: number): boolean {
+    const again = this.#outrun.delete(id);
+    if (again) this.failed(id, now_ms);
     else this.#outrun.add(id);
+    return again;
   }
 
   served(id: string): void {

@@ -266,11 +266,12 @@ export class Race {
       this.#steps.push({ what: "drop", request: loser.request });
       if (loser.loaded > 0) extra.spend(loser.loaded, now_ms);
       const silent = loser.first_ms === null;
-      const stuck = loser.relieved === "stalled" || loser.relieved === "slow" || (silent && now_ms - loser.began_ms >= SILENCE_MS_MAX);
+      const long = silent && now_ms - loser.began_ms >= SILENCE_MS_MAX;
       const { node } = loser.place;
-      if (node !== null && stuck) book.failed(node, now_ms);
-      else if (node !== null && silent && loser.began_ms < winner.began_ms) book.outrun(node, now_ms);
-      if (stuck) this.#tell(loser, null, false, now_ms);
+      if (long || loser.relieved === "stalled" || loser.relieved === "slow") {
+        if (node !== null) book.failed(node, now_ms);
+      } else if (node === null || !silent || loser.began_ms >= winner.began_ms || !book.outrun(node, now_ms)) continue;
+      this.#tell(loser, null, false, now_ms);
     }
     extra.media(winner.loaded, now_ms);
     if (winner.place.node !== null) book.served(winner.place.node);

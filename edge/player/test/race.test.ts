@@ -190,6 +190,8 @@ test("a black hole costs a short wait, comes last after it swallowed two segment
   }
   assert.deepEqual(world.segment().asked, ["b - 0"]);
   assert.equal(world.extra.total.extra, 0);
+  // The second time it counts as a failure.
+  assert.deepEqual(world.answers.map(({ place, status }) => [place.node, status]), [["b", 200], ["a", null], ["b", 200], ["b", 200]]);
 });
 
 test("a body that stands still is joined by a second node", () => {
