@@ -27,7 +27,7 @@ export class Panel {
     this.#draw();
   }
 
-  /** Takes a question away; the keyboard goes to the next one, or to where it was. */
+  /** Takes a question away; the keyboard goes to the next one, or to where it was, or to the controls. */
   close(kind: Kind): void {
     if (this.#questions.delete(kind)) this.#draw();
   }
@@ -40,6 +40,6 @@ export class Panel {
     if (before === null) this.#back = document.activeElement;
     this.place.replaceChildren(...(top === null ? [] : [top]));
     if (top !== null) top.querySelector<HTMLElement>("input, button, a")?.focus();
-    else if (had && this.#back instanceof HTMLElement) this.#back.focus();
+    else if (had) (this.#back instanceof HTMLButtonElement ? this.#back : document.querySelector<HTMLElement>(".bar button"))?.focus();
   }
 }

@@ -248,13 +248,13 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
   });
   stage.append(bar.bar);
   const showUnmute = () => {
-    unmute.hidden = !video.muted || video.paused;
+    unmute.hidden = !video.muted || video.paused || !playback.started;
   };
   unmute.addEventListener("click", () => {
     video.muted = false;
     if (video.volume === 0) video.volume = 0.5;
   });
-  for (const event of ["volumechange", "play", "pause"]) video.addEventListener(event, showUnmute);
+  for (const event of ["volumechange", "play", "pause", "emptied"]) video.addEventListener(event, showUnmute);
   start.addEventListener("click", () => playback.play());
   video.addEventListener("click", () => {
     if (matchMedia("(hover: hover)").matches) (video.paused ? playback.play() : video.pause());

@@ -124,8 +124,14 @@ impl Person {
         said.await.with_context(|| format!("it never said {word:?}"))?
     }
 
-    /// Waits for the end; an exit code other than 0 is an error.
-    pub(crate) async fn content(mut self) -> anyhow::Result<()> {
+    /// What the script says next.
+    pub(crate) async fn word(&mut self) -> anyhow::Result<String> {
+        let line = timeout(PATIENCE, self.lines.next_line()).await.context("it says nothing more")??;
+        line.context("it ended instead of saying more")
+    }
+
+    /// Waits for the end and gives what the script said meanwhile; an exit code other than 0 is an error.
+    pub(crate) async fn content(mut self) -> anyhow::Result<String> {
         let mut rest = String::new();
         let read = async {
             self.lines.get_mut().read_to_string(&mut rest).await?;
@@ -133,6 +139,6 @@ impl Person {
         };
         let status = timeout(PATIENCE, read).await.context("the script does not end")??;
         ensure!(status.success(), "{rest}");
-        Ok(())
+        Ok(rest)
     }
 }
