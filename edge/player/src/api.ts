@@ -158,10 +158,13 @@ export async function nodes(channel: string): Promise<Nodes | null> {
   }
 }
 
-/** Claims a screen of the pass, or renews the claim. Throws only where there is no session. */
-export async function claimScreen(screen: string, name: string): Promise<Claim> {
+/**
+ * Claims a screen of the pass, or renews the claim; with `again`, also where another device has stopped it. Throws only where
+ * there is no session.
+ */
+export async function claimScreen(screen: string, name: string, again: boolean): Promise<Claim> {
   try {
-    const response = await ask("/api/screens", post(JSON.stringify({ screen, name })));
+    const response = await ask("/api/screens", post(JSON.stringify(again ? { screen, name, again } : { screen, name })));
     const body: unknown = await response.json().catch(() => null);
     const renew_s = isJson(body) ? body["renew_s"] : null;
     return { kind: "granted", renew_s: typeof renew_s === "number" ? renew_s : null };

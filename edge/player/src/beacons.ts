@@ -33,7 +33,7 @@ export function line({ place, right, status, began_ms, first_ms, last_ms }: Answ
   const times = [["ttfb", first_ms], ["ttlb", right ? last_ms : null]] as const;
   const told = times.flatMap(([key, ms]) => (ms === null ? [] : [`${key}=${Math.round(ms)}`]));
   const quoted = `"${url.replace(/[\\"]/g, (c) => `\\${c}`)}"`;
-  const text = [`e=rr`, `rc=${status ?? 0}`, `ts=${Math.round(origin_ms + began_ms)}`, ...told, `url=${quoted}`].join(",");
+  const text = [`e=rr`, `rc=${status ?? 0}`, `ts=${Math.round(origin_ms + began_ms)}`, ...told, `url=${quoted}`, "v=2"].join(",");
   // An URL's own text is ASCII.
   return text.length > LINE_BYTES_MAX ? null : text;
 }

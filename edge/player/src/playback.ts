@@ -36,6 +36,8 @@ export interface Listener {
   state(state: State): void;
   /** The edge no longer takes our session. Resolves once it does. */
   sessionEnded(): Promise<void>;
+  /** The edge gives no key to this session, which is well. */
+  keyRefused(): void;
   /** A segment came from this node. */
   served(node: string | null): void;
   /** A node failed: the list may have changed. */
@@ -386,6 +388,7 @@ export class Playback {
         return;
       }
       this.#ill("edge-failing");
+      if (data.details === ErrorDetails.KEY_LOAD_ERROR && data.response?.code === 403) this.#listener.keyRefused();
     }
     if (!data.fatal) return;
     if (data.type === ErrorTypes.MEDIA_ERROR && performance.now() - this.#repaired_ms > REPAIR_MS) {

@@ -8,11 +8,14 @@ const LOST_MS = 5_000;
 
 export class Relogin {
   #panel: Panel;
+  #returned: () => Promise<void>;
   #waiting: Promise<void> | null = null;
   #begun_ms = Number.NEGATIVE_INFINITY;
 
-  constructor(panel: Panel) {
+  /** `returned` is what must be done once there is a session again, before anybody else goes on. */
+  constructor(panel: Panel, returned: () => Promise<void>) {
     this.#panel = panel;
+    this.#returned = returned;
   }
 
   /** The edge says that there is no session. Resolves once there is one again. */
@@ -28,7 +31,7 @@ export class Relogin {
           this.#begun_ms = performance.now();
           this.#waiting = null;
           this.#panel.close("login");
-          resolve();
+          void this.#returned().then(resolve);
         },
       });
       this.#panel.show("login", form);

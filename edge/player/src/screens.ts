@@ -82,12 +82,12 @@ export function deviceName(agent: string): string {
 
 /** How the claim reaches the edge and the page. */
 export interface Ports {
-  /** Fails only where there is no session. */
-  claim(screen: string): Promise<Claim>;
+  /** Fails only where there is no session. `again`: though another device has stopped it. */
+  claim(screen: string, again: boolean): Promise<Claim>;
   stop(screen: string): Promise<void>;
   release(screen: string): void;
-  /** This page's screen; with `fresh`, another one from now on. */
-  id(fresh: boolean): string;
+  /** This page's screen. */
+  id(): string;
   /** It may play. */
   granted(): void;
   /** It may not: others do. */
@@ -111,18 +111,22 @@ export class Lease {
   }
 
   /** Claims the screen; resolves once the edge has answered, and the page has heard of it. */
-  async claim(): Promise<void> {
+  claim(): Promise<void> {
+    return this.#claim(false);
+  }
+
+  async #claim(again: boolean): Promise<void> {
     const ports = this.#ports;
     clearTimeout(this.#timer);
     this.#turn += 1;
     const turn = this.#turn;
     let claim: Claim;
     try {
-      claim = await ports.claim(ports.id(false));
+      claim = await ports.claim(ports.id(), again);
     } catch {
       if (turn !== this.#turn) return;
       await ports.noSession();
-      return turn === this.#turn ? this.claim() : undefined;
+      return turn === this.#turn ? this.#claim(again) : undefined;
     }
     if (turn !== this.#turn) return;
     this.#held = claim.kind === "granted";
@@ -151,17 +155,16 @@ export class Lease {
     await this.claim();
   }
 
-  /** Plays here again after another device stopped it: as a screen of its own, for the stopped one stays so. */
-  async again(): Promise<void> {
-    this.#ports.id(true);
-    await this.claim();
+  /** Plays here again after another device stopped it. */
+  again(): Promise<void> {
+    return this.#claim(true);
   }
 
   /** Gives the screen back. */
   release(): void {
     clearTimeout(this.#timer);
     this.#turn += 1;
-    if (this.#held) this.#ports.release(this.#ports.id(false));
+    if (this.#held) this.#ports.release(this.#ports.id());
     this.#held = false;
   }
 
@@ -172,20 +175,16 @@ export class Lease {
 
 const STORED = "railbird-screen";
 
-/** This tab's id, kept for as long as the tab is open. */
-export function storedId(fresh: boolean): string {
-  const made = () => screenId(crypto.getRandomValues(new Uint8Array(ID_BYTES)));
+/** This tab's id, kept for as long as the tab is open; without storage, for as long as its page is. */
+export function storedId(): string {
   try {
     const kept = sessionStorage.getItem(STORED);
-    if (!fresh && kept !== null && SCREEN_ID.test(kept)) return kept;
-    const id = made();
-    sessionStorage.setItem(STORED, id);
-    return id;
+    if (kept !== null && SCREEN_ID.test(kept)) return kept;
+    sessionStorage.setItem(STORED, unstored);
   } catch {
-    // Without storage it lasts as long as the page.
-    if (fresh || unstored === null) unstored = made();
-    return unstored;
+    // A browser that keeps nothing.
   }
+  return unstored;
 }
 
-let unstored: string | null = null;
+const unstored = screenId(crypto.getRandomValues(new Uint8Array(ID_BYTES)));

@@ -146,7 +146,10 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
   const book = new NodeBook();
   const line = new NodeLine();
   const log = new ScoreLog();
-  const relogin = new Relogin(panel);
+  // Another session has no screen yet.
+  const relogin = new Relogin(panel, async () => {
+    if (playback.started) await lease.claim();
+  });
   const sessionEnded = () => relogin.ended();
   let state: State = "connecting";
   let phase: Phase | null = null;
@@ -225,6 +228,8 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
     },
     nodeFailed: () => poll.hurry(),
     answered: tell(channel),
+    // The edge will say why when it is asked for the screen.
+    keyRefused: () => void lease.claim(),
     blocked() {
       start.hidden = false;
       showState();
@@ -305,7 +310,7 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
     } else playback.start();
   };
   const lease = new Lease({
-    claim: (id) => claimScreen(id, deviceName(navigator.userAgent)),
+    claim: (id, again) => claimScreen(id, deviceName(navigator.userAgent), again),
     stop: stopScreen,
     release: releaseScreen,
     id: storedId,

@@ -16,8 +16,8 @@ const ORIGIN_MS = 1_795_000_000_000;
 const always = () => new Beacons(ORIGIN_MS, () => 0);
 
 test("a response is one line, without the URL's query", () => {
-  assert.equal(line(WELL, ORIGIN_MS), 'e=rr,rc=200,ts=1795000005000,ttfb=32,ttlb=250,url="https://cdn.example/live/t/source/1-0.m4s"');
-  assert.equal(line(REFUSED, ORIGIN_MS), 'e=rr,rc=0,ts=1795000005000,url="https://cdn.example/live/t/source/1-0.m4s"');
+  assert.equal(line(WELL, ORIGIN_MS), 'e=rr,rc=200,ts=1795000005000,ttfb=32,ttlb=250,url="https://cdn.example/live/t/source/1-0.m4s",v=2');
+  assert.equal(line(REFUSED, ORIGIN_MS), 'e=rr,rc=0,ts=1795000005000,url="https://cdn.example/live/t/source/1-0.m4s",v=2');
   assert.match(line({ ...REFUSED, status: null }, ORIGIN_MS) ?? "", /^e=rr,rc=0,/);
   assert.match(line({ ...REFUSED, status: 503 }, ORIGIN_MS) ?? "", /^e=rr,rc=503,/);
 });
@@ -28,7 +28,7 @@ test("what can't be said in a line isn't, and a quote ends no string", () => {
   assert.equal(at(`https://a.example/${"x".repeat(2_000)}`), null);
   for (const url of ['https://a.example/"x', "https://a.example/x\ny", "https://a.example/é"]) {
     const text = at(url) ?? "";
-    assert.match(text, /^e=rr,rc=200,ts=\d+,ttfb=32,ttlb=250,url="https:\/\/a\.example\/[!-~]*"$/);
+    assert.match(text, /^e=rr,rc=200,ts=\d+,ttfb=32,ttlb=250,url="https:\/\/a\.example\/[!-~]*",v=2$/);
     assert.equal(text.split('"').length, 3);
   }
 });
@@ -72,7 +72,7 @@ test("a post is bounded in lines and bytes, and the oldest lines go", () => {
   }
   const lines = all.trimEnd().split("\n");
   assert.equal(lines.length, LINES_MAX);
-  assert.ok(lines[0]?.endsWith(`/${2 * LINES_MAX}"`));
+  assert.ok(lines[0]?.endsWith(`/${2 * LINES_MAX}",v=2`));
 });
 
 test("an edge that takes none is left alone for a while", () => {
