@@ -260,7 +260,8 @@ export class Playback {
     }
     // The viewer turned to something else meanwhile.
     if (!this.#started || path !== this.#path()) return;
-    this.#show("connecting");
+    if (this.#failing === "edge-failing") this.#failing = null;
+    this.#show(this.#failing ?? "connecting");
     if (Hls.isSupported()) this.#attach();
     else if (this.#video.canPlayType("application/vnd.apple.mpegurl") !== "") {
       this.#video.src = path;

@@ -35,13 +35,13 @@ struct Nodes {
 }
 
 impl Nodes {
-    async fn start() -> anyhow::Result<Nodes> {
+    async fn start(edge: Edge) -> anyhow::Result<Nodes> {
         let stores = [Store::start().await?, Store::start().await?];
-        let doors =
-            [Proxy::start(stores[0].server.addr(), 1).await?, Proxy::start(stores[1].server.addr(), 2).await?];
-        let targets =
-            [0, 1].map(|n| target(["a", "b"][n], &stores[n].url(), &doors[n].url(), ""));
-        let edge = Edge::start().await?;
+        let doors = [
+            Proxy::start(stores[0].server.addr(), 1).await?,
+            Proxy::start(stores[1].server.addr(), 2).await?,
+        ];
+        let targets = [0, 1].map(|n| target(["a", "b"][n], &stores[n].url(), &doors[n].url(), ""));
         let edges = [edge.url.clone()];
         let plan = Plan { id: "north", targets: &targets, edges: &edges, more: "", files: &[] };
         let origin = Origin::start(&plan).await?;
@@ -60,41 +60,53 @@ impl Nodes {
         let mean = sizes.iter().sum::<u64>() / (sizes.len() as u64).max(1);
         Ok(u32::try_from(mean / 20)?)
     }
+
+    /// A viewer watches while the node in use fails so; prints what that cost.
+    async fn outlasted(&self, name: &str, fault: Fault) -> anyhow::Result<()> {
+        let mut viewer = self.edge.browser("outlast.mjs", &[WATCHED_S])?;
+        viewer.says("playing").await?;
+        let door = match viewer.word().await?.as_str() {
+            "a" => &self.doors[0],
+            "b" => &self.doors[1],
+            other => anyhow::bail!("the picture comes from {other:?}"),
+        };
+        door.set(Some(Failing::always(fault))).await?;
+        let said = viewer.content().await.with_context(|| format!("{name}: {}", self.origin.log()))?;
+        door.set(None).await?;
+        let saw: Value = serde_json::from_str(&said).context(said)?;
+        println!(
+            "a node {name}: the picture stood {} ms ({} ms of waiting); {} % extra bytes over {} segments",
+            saw["stood_ms"], saw["waiting_ms"], saw["extra_percent"], saw["segments"]
+        );
+        Ok(())
+    }
+
+    /// The session is gone from one moment to the next: the login comes over the picture, and the picture goes on.
+    async fn logged_in_again(&self) -> anyhow::Result<()> {
+        let shot = self.edge.shots().join("relogin.png");
+        self.edge.browser("relogin.mjs", &[&shot.to_string_lossy()])?.content().await?;
+        Ok(())
+    }
 }
 
 /// Whatever the node in use does, the picture goes on from the other one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_outlasts_every_way_in_which_a_node_can_fail() -> anyhow::Result<()> {
-    let nodes = Nodes::start().await?;
-    let slow = Fault::Drip(nodes.tenth()?);
-    let errors = Fault::Busy { status: 503, retry_after: None };
-    for (name, fault) in
-        [("refuses", Fault::Refuse), ("is a black hole", Fault::BlackHole), ("is slowed to 10 %", slow), ("serves errors", errors)]
-    {
-        let mut viewer = nodes.edge.browser("outlast.mjs", &[WATCHED_S])?;
-        viewer.says("playing").await?;
-        let door = match viewer.word().await?.as_str() {
-            "a" => &nodes.doors[0],
-            "b" => &nodes.doors[1],
-            other => anyhow::bail!("the picture comes from {other:?}"),
-        };
-        door.set(Some(Failing::always(fault))).await?;
-        let said = viewer.content().await.with_context(|| format!("{name}: {}", nodes.origin.log()))?;
-        door.set(None).await?;
-        let saw: Value = serde_json::from_str(&said).context(said)?;
-        println!(
-            "a node {name}: the picture stood {} ms ({} ms of them waiting); {} % extra bytes in {} segments",
-            saw["stood_ms"], saw["waiting_ms"], saw["extra_percent"], saw["segments"]
-        );
-    }
-    Ok(())
+    let nodes = Nodes::start(Edge::start().await?).await?;
+    nodes.outlasted("refuses", Fault::Refuse).await?;
+    nodes.outlasted("is a black hole", Fault::BlackHole).await?;
+    nodes.outlasted("is slowed to 10 %", Fault::Drip(nodes.tenth()?)).await?;
+    nodes.outlasted("serves errors", Fault::Busy { status: 503, retry_after: None }).await
 }
 
-/// The session is gone from one moment to the next: the login comes over the picture, and the picture goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_ends_does_not_take_the_picture_away() -> anyhow::Result<()> {
-    let nodes = Nodes::start().await?;
-    let shot = nodes.edge.shots().join("relogin.png");
-    nodes.edge.browser("relogin.mjs", &[&shot.to_string_lossy()])?.content().await?;
-    Ok(())
+    Nodes::start(Edge::start().await?).await?.logged_in_again().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_workerd_a_viewer_outlasts_a_node_and_a_session() -> anyhow::Result<()> {
+    let nodes = Nodes::start(Edge::start_on_workerd().await?).await?;
+    nodes.outlasted("is a black hole", Fault::BlackHole).await?;
+    nodes.logged_in_again().await
 }
