@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use door::Http;
 use railbird_edge::Request;
+pub(crate) use wrangler::Wrangler;
 
 use crate::contract::Door;
 
