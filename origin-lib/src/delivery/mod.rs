@@ -29,7 +29,8 @@ pub use queue::{BODIES_LEN_MAX, Backoff, ROOM, Share, WAITING_MAX};
 use crate::clock;
 use crate::config::Node;
 use crate::evidence::{Entry, Evidence, Subject, What};
-use crate::store::{self, Answer, Findings, PutError, Store, Trace};
+use crate::other::{Other, Slot};
+use crate::store::{self, Answer, Findings, PutError, Store, Trace, Tried};
 use crate::telemetry::{PutResult, TargetMetrics};
 use queue::{Entry as QueueEntry, Next, Outcome, Queue};
 
@@ -62,6 +63,24 @@ pub struct ObjectRef {
     pub start: MediaTime,
     /// What it is.
     pub kind: Kind,
+    /// The segment duration of its recording, in milliseconds.
+    pub segment_ms: u32,
+    /// The length of its recording's key periods, in seconds.
+    pub key_period_s: u32,
+}
+
+impl ObjectRef {
+    /// Where it belongs, of a segment.
+    fn slot(&self) -> Option<Slot<'_>> {
+        let ObjectRef { channel, start, segment_ms, key_period_s, .. } = self;
+        let segment = matches!(self.kind, Kind::Segment { .. });
+        segment.then_some(Slot {
+            channel,
+            start: *start,
+            segment_ms: *segment_ms,
+            key_period_s: *key_period_s,
+        })
+    }
 }
 
 /// What an object is.
@@ -142,6 +161,12 @@ struct Shared {
     evidence: Option<Evidence>,
     metrics: TargetMetrics,
     limits: Limits,
+    /// This origin is one of a pair.
+    other: Option<Other>,
+    /// The store honours conditional create, and gives back what stands there.
+    conditional: AtomicBool,
+    /// What the other origin wrote differs from what is made here: said once, until it does not.
+    differs: AtomicBool,
     queue: Mutex<Queue>,
     changed: Notify,
     pending: watch::Sender<usize>,
@@ -174,12 +199,13 @@ pub struct Outlets {
 
 impl Delivery {
     /// Starts a target's tasks on the current runtime. The first thing they do is to try the store ([`store::probe`]).
-    /// `client` reads back through the node.
+    /// `client` reads back through the node. `other`: another origin writes the same objects.
     pub fn start(
         target: TargetId,
         node: Node,
         store: Arc<dyn Store>,
         client: reqwest::Client,
+        other: Option<Other>,
         outlets: Outlets,
         limits: Limits,
     ) -> Delivery {
@@ -194,6 +220,9 @@ impl Delivery {
             evidence: evidence.clone(),
             metrics: metrics.clone(),
             limits: limits.clone(),
+            other: other.clone(),
+            conditional: AtomicBool::new(false),
+            differs: AtomicBool::new(false),
             queue: Mutex::new(queue),
             changed: Notify::new(),
             pending: watch::Sender::new(0),
@@ -206,7 +235,7 @@ impl Delivery {
         let (up_sender, up) = watch::channel(false);
         let probe = watch::Sender::new(None);
         let probed = probe.subscribe();
-        let reader = node::Reader { node, client, metrics, evidence, limits };
+        let reader = node::Reader { node, client, other, metrics, evidence, limits };
         let mut tasks = JoinSet::new();
         tasks.spawn(reader.run(shared.newest.subscribe(), node_sender, probe));
         tasks.spawn(join(shared.status.subscribe(), node_up.clone(), up_sender));
@@ -413,6 +442,10 @@ fn finish(shared: &Shared, job: Job, found: &mut Option<Findings>) {
             if let Err(error) = &result {
                 shared.record(failed(error), None, 0, Some(trace));
             }
+            if let Ok(findings) = &result {
+                let honoured = findings.conditional_create && findings.read_back == Tried::Works;
+                shared.conditional.store(honoured, Ordering::Relaxed);
+            }
             if let Ok(findings) = result
                 && found.replace(findings) != Some(findings)
             {
@@ -429,6 +462,7 @@ fn what_of(outcome: &Outcome, trace: Option<&Trace>) -> Option<What> {
     match outcome {
         Outcome::Acknowledged if trace.is_some_and(|trace| trace.total >= SLOW) => Some(What::Slow),
         Outcome::Acknowledged => Some(What::Done),
+        Outcome::Others => Some(What::Others),
         Outcome::Failed(error) => Some(failed(error)),
         Outcome::Unread | Outcome::Gone => None,
     }
@@ -448,6 +482,7 @@ fn failed(error: &PutError) -> What {
 fn result_of(outcome: &Outcome) -> PutResult {
     match outcome {
         Outcome::Acknowledged => PutResult::Ok,
+        Outcome::Others => PutResult::Others,
         Outcome::Unread => PutResult::Unread,
         Outcome::Gone => PutResult::Gone,
         Outcome::Failed(PutError::Unreachable(_)) => PutResult::Unreachable,

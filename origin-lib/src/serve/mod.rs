@@ -28,6 +28,7 @@ use crate::evidence::Evidence;
 use crate::ingest::anchor::Pair;
 use crate::ingest::{self, Listener, Registry};
 use crate::journal;
+use crate::other::Other;
 use crate::push::{self as pushed, Pushes};
 use crate::score::Scores;
 use crate::spool::keeper::{AtTargets, Bounds, Gone, Keeper};
@@ -60,6 +61,7 @@ pub struct Running {
     pub rtmp: SocketAddr,
     /// What the crew may change.
     pub crew: Crew,
+    feeds: ingest::Channels,
     listener: Listener,
     spool: Spool,
     desk: Sender,
@@ -141,11 +143,18 @@ pub async fn start(
     let past = Past::read(&config, &rendition);
     let spool = start_spool(&config, past.lines, desk.clone())?;
     let evidence = Evidence::keeping(&config.data_dir.join("evidence"), config.evidence.keep_days);
-    let evidence = evidence.with_context(|| describe(&config.data_dir))?;
+    let evidence = evidence.with_context(|| describe(&config.data_dir))?.without(&config.known_secrets);
     metrics.register(|registry| evidence.register(registry));
-    let targets_of_desk = begin.for_desk();
+    let secret = MasterSecret::new(config.secrets.master.expose().as_bytes()).context("secrets.master")?;
+    let (nodes, takers) = (begin.nodes(), begin.takers());
     let evidence_of_pushes = evidence.clone();
-    let tools = Tools { client: client.clone(), metrics: metrics.clone(), evidence, desk: desk.clone() };
+    let tools = Tools {
+        client: client.clone(),
+        metrics: metrics.clone(),
+        evidence,
+        desk: desk.clone(),
+        other: config.anchors_at.as_ref().map(|_| Other { secret: secret.clone() }),
+    };
     let targets = Targets::start(&config.data_dir, begin, tools)?;
     let library = Library::start(&config, past.ended, targets.clone(), push.clone(), &mut tasks);
     let world = Edges {
@@ -156,12 +165,11 @@ pub async fn start(
         spool: spool.clone(),
         desk: desk.clone(),
     };
-    tasks.spawn(Desk::new(past.begins, targets_of_desk, messages, spool.clone(), world).run());
+    tasks.spawn(Desk::new(past.begins, nodes, takers, messages, spool.clone(), world).run());
     let keeper = start_keeper(&config, &spool, &targets, desk.clone());
     let swept = targets.clone();
     tasks.spawn(Sweep::new(&config.data_dir).run(move || swept.stores()));
 
-    let secret = MasterSecret::new(config.secrets.master.expose().as_bytes()).context("secrets.master")?;
     let (keep_anchor, figures) = (desk.clone(), metrics.clone());
     let objects = ingest::Output {
         spool: spool.clone(),
@@ -182,7 +190,7 @@ pub async fn start(
     let taps = |channel: &ChannelId| pushes.taps(channel);
     let resume = |channel: &ChannelId| past.resumes.get(channel).cloned().unwrap_or_default();
     let feeds = ingest::Channels::new(&config.channels, &objects, resume, taps);
-    let listener = Listener::start(config.rtmp, Registry::new(&config.channels), feeds).await?;
+    let listener = Listener::start(config.rtmp, Registry::new(&config.channels), feeds.clone()).await?;
 
     let scores = start_scores(&config, &push, &mut tasks)?;
     metrics.register(|registry| scores.metrics().register(registry));
@@ -205,6 +213,7 @@ pub async fn start(
         api,
         rtmp,
         crew,
+        feeds,
         listener,
         spool,
         desk,
@@ -226,6 +235,7 @@ impl Running {
             "stopping: no new feeds, and up to {} s for what is on its way",
             DRAIN_DEADLINE.as_secs()
         );
+        self.feeds.stop();
         self.listener.stop().await;
         if tokio::time::timeout(PUSHES_DEADLINE, self.pushes.stop()).await.is_err() {
             tracing::warn!("not every push could be ended in order");
