@@ -4,32 +4,31 @@
 //! target acknowledged goes out as an [`Ack`]; whether the target takes objects and its node gives them, as a `watch`.
 
 mod node;
+mod object;
 mod put;
 pub mod queue;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use railbird_core::hash::Hash;
-use railbird_core::id::{ChannelId, RecordingId, RenditionId, TargetId};
+use railbird_core::id::TargetId;
 use railbird_core::state::NodeProbe;
-use railbird_core::time::MediaTime;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
+pub use object::{Kind, ObjectRef};
 pub use queue::{BODIES_LEN_MAX, Backoff, ROOM, Share, WAITING_MAX};
 
 use crate::clock;
 use crate::config::Node;
 use crate::evidence::{Entry, Evidence, Subject, What};
-use crate::other::{Other, Slot};
+use crate::other::Other;
 use crate::store::{self, Answer, Findings, PutError, Store, Trace, Tried};
 use crate::telemetry::{PutResult, TargetMetrics};
 use queue::{Entry as QueueEntry, Next, Outcome, Queue};
@@ -39,61 +38,6 @@ const SLOW: Duration = Duration::from_secs(1);
 
 /// The most acknowledgements that wait for their consumer; above it, workers wait with them.
 pub const ACKS_MAX: usize = 1024;
-
-/// A media object on the local disk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ObjectRef {
-    /// Its channel.
-    pub channel: ChannelId,
-    /// Its rendition.
-    pub rendition: RenditionId,
-    /// Its recording.
-    pub recording: RecordingId,
-    /// Its number in the recording.
-    pub n: u32,
-    /// Its name on every target.
-    pub name: String,
-    /// Where it lies in the spool.
-    pub path: PathBuf,
-    /// Its length, in bytes.
-    pub len: u64,
-    /// Its hash.
-    pub sha256: Hash,
-    /// Where it starts; of an init segment, where the first segment starts that needs it.
-    pub start: MediaTime,
-    /// What it is.
-    pub kind: Kind,
-    /// The segment duration of its recording, in milliseconds.
-    pub segment_ms: u32,
-    /// The length of its recording's key periods, in seconds.
-    pub key_period_s: u32,
-}
-
-impl ObjectRef {
-    /// Where it belongs, of a segment.
-    fn slot(&self) -> Option<Slot<'_>> {
-        let ObjectRef { channel, start, segment_ms, key_period_s, .. } = self;
-        let segment = matches!(self.kind, Kind::Segment { .. });
-        segment.then_some(Slot {
-            channel,
-            start: *start,
-            segment_ms: *segment_ms,
-            key_period_s: *key_period_s,
-        })
-    }
-}
-
-/// What an object is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// An init segment.
-    Init,
-    /// A segment.
-    Segment {
-        /// The name of the init segment that it needs.
-        init: String,
-    },
-}
 
 /// A target has an object.
 #[derive(Clone, Debug, PartialEq, Eq)]

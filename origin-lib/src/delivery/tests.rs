@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};
 
+use railbird_core::hash::Hash;
 use railbird_core::time::UtcMs;
 
 use super::queue::Entry;

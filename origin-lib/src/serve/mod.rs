@@ -1,5 +1,6 @@
 //! The origin as a whole: which part is started with what, and how it all stops.
 
+mod edges;
 mod library;
 mod past;
 mod world;
@@ -12,10 +13,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
+use prometheus_client::metrics::gauge::Gauge;
 use railbird_core::id::{ChannelId, RecordingId, RenditionId, TargetId};
 use railbird_core::keys::MasterSecret;
 use railbird_core::state::{ChannelBrief, EventState};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::api::crew::Crew;
@@ -32,7 +34,7 @@ use crate::other::Other;
 use crate::push::{self as pushed, Pushes};
 use crate::score::Scores;
 use crate::spool::keeper::{AtTargets, Bounds, Gone, Keeper};
-use crate::spool::{self, Spool};
+use crate::spool::{self, Disk, Spool};
 use crate::store;
 use crate::targets::sweep::Sweep;
 use crate::targets::{self, Targets, Tools};
@@ -128,6 +130,7 @@ pub async fn start(
     let edges: Vec<String> = edges.collect();
     let limits = edge_push::Limits::default();
     let push = Arc::new(EdgePush::start(&edges, &config.secrets.origin, &client, &metrics, &limits)?);
+    let statuses = push.statuses();
     let (event, health) = (event_state(&config), Health::default());
     push.publish_event(&event);
     let channels = Channels::new(event);
@@ -147,6 +150,9 @@ pub async fn start(
     metrics.register(|registry| evidence.register(registry));
     let secret = MasterSecret::new(config.secrets.master.expose().as_bytes()).context("secrets.master")?;
     let (nodes, takers) = (begin.nodes(), begin.takers());
+    for (host, status) in statuses {
+        tasks.spawn(edges::watch(host, status, evidence.clone()));
+    }
     let evidence_of_pushes = evidence.clone();
     let tools = Tools {
         client: client.clone(),
@@ -198,6 +204,7 @@ pub async fn start(
         Some((channel.id.clone(), channel.score_key.as_ref()?.expose().as_bytes().to_vec()))
     });
     watch_health(&health, &targets, &push, &spool);
+    tasks.spawn(show_alarm(&metrics, spool.disk()));
     let crew = Crew::new(&config, targets.clone(), desk.clone());
     let router = api::router(health, channels, metrics)
         .merge(api::crew::router(crew.clone()))
@@ -312,6 +319,21 @@ fn watch_health(health: &Health, targets: &Targets, push: &EdgePush, spool: &Spo
         let alarm = disk.borrow().alarm();
         alarm.map(|alarm| ("disk", "data_dir".to_string(), alarm)).into_iter().collect()
     });
+}
+
+/// Shows in the metrics whether there is an alarm of the disk: the one that `/healthz` and the log say in words.
+fn show_alarm(metrics: &Metrics, mut disk: watch::Receiver<Disk>) -> impl Future<Output = ()> + use<> {
+    let gauge = Gauge::<i64>::default();
+    let help = "1 while data_dir has too little room, or does not take what is recorded";
+    metrics.register(|registry| registry.register("disk_alarm", help, gauge.clone()));
+    async move {
+        loop {
+            gauge.set(i64::from(disk.borrow_and_update().alarm().is_some()));
+            if disk.changed().await.is_err() {
+                return;
+            }
+        }
+    }
 }
 
 /// What this origin shares with another one, where it is one of two.
