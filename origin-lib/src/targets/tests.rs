@@ -185,15 +185,21 @@ fn a_file_that_cannot_be_read_is_no_reason_to_forget_what_it_says() {
 
 /// A provider that calls each request what it was sent, so that its names for requests hold our credentials.
 async fn echo(listener: tokio::net::TcpListener) {
-    use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
+    use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
     while let Ok((stream, _)) = listener.accept().await {
         let mut stream = tokio::io::BufReader::new(stream);
-        let (mut sent, mut line) = (Vec::new(), String::new());
+        let (mut sent, mut line, mut len) = (Vec::new(), String::new(), 0);
         while stream.read_line(&mut line).await.is_ok_and(|len| len > 2) {
             sent.extend(line.trim().strip_prefix("authorization: ").map(str::to_string));
             sent.extend(line.trim().strip_prefix("x-key: ").map(str::to_string));
+            if let Some(text) = line.trim().strip_prefix("content-length: ") {
+                len = text.parse().unwrap();
+            }
             line.clear();
         }
+        // What is not read would break the answer off.
+        let mut body = vec![0; len];
+        drop(stream.read_exact(&mut body).await);
         let ids = format!("x-request-id: {} at http://user:s3same@cdn.example/?sig=0f", sent.join(" "));
         let answer = format!("HTTP/1.1 403 No\r\n{ids}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
         drop(stream.get_mut().write_all(answer.as_bytes()).await);

@@ -87,7 +87,7 @@ async fn what_is_too_old_is_deleted_at_the_target_a_day_later_and_what_is_live_s
     configure(&plan, &text, "end_after_s = 0\nkeep_days = 30")?;
     let origin = plan.start()?;
     origin.announce(&address);
-    let _encoder = Encoder::start(&clip, &Plan::key(0), origin_at, 0);
+    let encoder = Encoder::start(&clip, &Plan::key(0), origin_at, 0);
     origin.logged("a recording is deleted: it is older than recording.keep_days").await?;
     lists(&sink, &origin, 4).await?;
     let live = recordings(&plan)?;
@@ -111,6 +111,8 @@ async fn what_is_too_old_is_deleted_at_the_target_a_day_later_and_what_is_live_s
     origin.logged("a recording that is too old is deleted at this target").await?;
     until("its journal goes, too", async || Ok(leaving(&plan)?.is_empty().then_some(()))).await?;
     lists(&sink, &origin, 4).await?;
+    address.send_replace(None);
+    encoder.stop().await?;
     let there = at_target()?;
     ensure!(there.is_disjoint(&segments), "{there:?}");
     ensure!(there.is_superset(&kept) && there.is_superset(&inits), "{there:?}");
