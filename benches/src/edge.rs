@@ -30,8 +30,7 @@ pub(crate) fn run(place: &Place) -> Result<()> {
     let dir = place.work.join("edge");
     let stores = [Store::start()?, Store::start()?];
     let component = Some(place.component.as_path());
-    let plan =
-        Plan { channels: 2, component, stores: &stores, nodes: &[], origin_lines: "", target_lines: "" };
+    let plan = Plan { component, ..Plan::new(2, &stores) };
     let origin = Origin::start(&place.railbird, &dir, &plan)?;
     println!("edge in wasmtime: one client, one connection");
     routes(origin.process.pid(), &origin.edge.to_string())?;

@@ -10,7 +10,7 @@ mod secret;
 mod tables;
 mod target;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -24,6 +24,7 @@ use railbird_core::rtmp::Url;
 pub use railbird_core::media::Role;
 pub use read::Problem;
 pub use secret::Secret;
+pub(crate) use target::basic;
 
 /// The largest configuration file, in bytes.
 const FILE_LEN_MAX: u64 = 1 << 20;

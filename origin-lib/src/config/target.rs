@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use railbird_core::state::WEIGHT_DEFAULT;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -41,6 +43,31 @@ pub(super) struct Taken {
 /// A text that is the inside of one `[[target]]`.
 pub(super) fn alone(text: &str, dir: &Path, env: Lookup<'_>) -> Result<Target, Vec<Problem>> {
     document(text, dir, env, |reader, table| read(reader, Table::root(reader, table), &mut Taken::default()))
+}
+
+impl Target {
+    /// What lets us in, in every form in which it is sent: no text about the target may have it in it.
+    pub fn secrets(&self) -> Vec<Secret> {
+        match &self.place {
+            Place::S3(bucket) => vec![bucket.access_key.clone(), bucket.secret_key.clone()],
+            Place::Http(entry) => {
+                let mut secrets: Vec<_> = entry.headers.iter().map(|(_, value)| value.clone()).collect();
+                match &entry.login {
+                    Login::None => {}
+                    Login::Basic { user, password } => {
+                        secrets.extend([password.clone(), basic(user, password)]);
+                    }
+                    Login::Bearer(token) => secrets.push(token.clone()),
+                }
+                secrets
+            }
+        }
+    }
+}
+
+/// User and password as HTTP's basic authentication sends them (RFC 7617).
+pub(crate) fn basic(user: &str, password: &Secret) -> Secret {
+    Secret::new(&STANDARD.encode(format!("{user}:{}", password.expose())))
 }
 
 #[derive(Clone, Copy)]

@@ -20,6 +20,7 @@ fn parse(text: &str) -> Result<Config, Vec<String>> {
 
 const EXAMPLE: &str = include_str!("../../../infra/railbird.example.toml");
 
+/// The least that is valid.
 const SMALL: &str = r#"
 [origin]
 data_dir = "data"
@@ -45,6 +46,15 @@ url = "http://127.0.0.1:8787"
 master = { env = "MASTER" }
 origin = { env = "ORIGIN" }
 "#;
+
+/// The least that is valid, in a file in `dir`, with each of these replaced.
+pub(crate) fn small(dir: &Path, replaced: &[(&str, &str)]) -> Config {
+    let text = replaced.iter().fold(SMALL.to_string(), |text, (from, to)| {
+        assert!(text.contains(from), "{from}");
+        text.replace(from, to)
+    });
+    Config::parse(&text, &dir.join("railbird.toml"), &env).unwrap()
+}
 
 fn bucket(target: &Target) -> &Bucket {
     match &target.place {

@@ -8,7 +8,8 @@ use railbird_core::state::Node;
 use super::kept::Kept;
 use super::{Refusal, Standing};
 use crate::config::{self, Bucket, Config, EntryPoint, Place, Target};
-use crate::driver::BeginTargets;
+use crate::driver::Nodes;
+use crate::journal::Takers;
 
 /// The targets that an origin begins with: the configuration's, with what was changed at run time.
 pub struct Begin {
@@ -63,17 +64,17 @@ impl Begin {
         moved.map(|target| target.id.clone()).collect()
     }
 
-    /// The same for a desk that begins. No node is up yet.
-    pub fn for_desk(&self) -> BeginTargets {
+    /// The node over each. None is up yet.
+    pub fn nodes(&self) -> Nodes {
         let node =
             |(target, standing, _): &(Target, Standing, bool)| (target.id.clone(), node(target, *standing));
+        self.targets.iter().map(node).collect()
+    }
+
+    /// Those that get what is made.
+    pub fn takers(&self) -> Takers {
         let active = self.targets.iter().filter(|(_, standing, _)| *standing == Standing::Active);
-        BeginTargets {
-            nodes: self.targets.iter().map(node).collect(),
-            takers: active
-                .map(|(target, _, _)| (target.id.clone(), self.kept.since_of(&target.id)))
-                .collect(),
-        }
+        active.map(|(target, _, _)| (target.id.clone(), self.kept.since_of(&target.id))).collect()
     }
 }
 

@@ -29,6 +29,8 @@ mod push;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]
+mod retention;
+#[cfg(test)]
 mod sim;
 #[cfg(test)]
 mod sink;
