@@ -305,6 +305,7 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
     if (playback.started) return;
     // What is left of its window is no more than its last minutes: the recording has all of it.
     if (recording === null && phase === "ended" && replays.some(({ live }) => !live)) {
+      lease.release();
       state = "ended";
       showState();
     } else playback.start();
@@ -331,6 +332,9 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
   // A page that comes back as it was left.
   addEventListener("pageshow", ({ persisted }) => {
     if (persisted) void lease.claim();
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") poll.hurry();
   });
   keepAlive();
   // The nodes first: the first segment's loader should know them.
