@@ -87,6 +87,9 @@ pub(crate) async fn methods<D: Door>(edge: &Edge<'_, D>, session: &Session) {
         ("/steer/table-1", "GET, HEAD"),
         ("/api/login", "POST"),
         ("/api/logout", "POST"),
+        ("/api/screens", "POST"),
+        ("/api/screens/stop", "POST"),
+        ("/api/screens/release", "POST"),
         ("/origin/v1/event", "PUT"),
         ("/origin/v1/channels/table-1/state", "PUT"),
         ("/origin/v1/channels/table-1/score", "PUT"),
@@ -120,6 +123,7 @@ pub(crate) async fn garbage<D: Door>(edge: &Edge<'_, D>, session: &Session) {
         let header = |name: &str, value: &str| (name.to_string(), value.to_string());
         for (method, path) in [
             ("POST", "/api/login"),
+            ("POST", "/api/screens"),
             ("PUT", "/origin/v1/event"),
             ("PUT", "/admin/v1/passes"),
             ("GET", "/api/channels"),
