@@ -57,7 +57,7 @@ impl Table {
             Table::Channel | Table::Score => 1_000,
             Table::Event | Table::Replays => 2_000,
             Table::Chapter => 10_000,
-            Table::Pass | Table::Revoked => 0,
+            Table::Pass | Table::Holder => 0,
         }
     }
 
