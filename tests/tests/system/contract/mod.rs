@@ -72,6 +72,8 @@ pub(crate) async fn run(door: &impl Door) {
     hostile::paths(&edge, &session).await;
     hostile::methods(&edge, &session).await;
     hostile::garbage(&edge, &session).await;
+    hostile::doubled_headers(&edge, &session).await;
+    hostile::replayed_pushes(&edge).await;
     sites::may_not_act_for_a_viewer(&edge).await;
     sites::that_are_listed_may_ask(&edge, &session).await;
     sessions::logout(&edge, &session).await;
