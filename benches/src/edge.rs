@@ -51,6 +51,7 @@ pub(crate) fn routes(pid: u32, addr: &str) -> Result<()> {
         ("steering", "/steer/table-0", 20, "no aim"),
         ("healthz", "/healthz", 20, "no aim"),
     ] {
+        viewer.renew()?;
         measure(pid, &mut viewer, what, path, batches, aim)?;
     }
     logins(pid, &mut viewer)
@@ -109,7 +110,9 @@ fn us(seconds: f64) -> String {
 /// Somebody with a pass, on one connection.
 struct Viewer {
     client: Client,
-    cookie: String,
+    session: String,
+    /// The session's cookie, and the screen's.
+    cookies: String,
 }
 
 impl Viewer {
@@ -124,12 +127,19 @@ impl Viewer {
                 &state(channel, segments),
             )?;
         }
-        let cookie = format!("__Host-railbird={}", session::login(&mut client)?);
-        Ok(Viewer { client, cookie })
+        let session = format!("__Host-railbird={}", session::login(&mut client)?);
+        Ok(Viewer { client, cookies: session.clone(), session })
+    }
+
+    /// Keeps its screen, as players do: keys of what is live then come without an end.
+    fn renew(&mut self) -> Result<()> {
+        let lease = session::claim(&mut self.client, &self.session)?;
+        self.cookies = format!("{}; {lease}", self.session);
+        Ok(())
     }
 
     fn get(&mut self, path: &str) -> Result<()> {
-        let answer = self.client.ask("GET", path, &[("cookie", &self.cookie)], b"")?;
+        let answer = self.client.ask("GET", path, &[("cookie", &self.cookies)], b"")?;
         ensure!(answer.status == 200, "{path}: {} {}", answer.status, String::from_utf8_lossy(&answer.body));
         Ok(())
     }

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
+use crate::holder::Holder;
 use crate::passes::{Pass, PassId};
 use crate::port::{Cell, Store, StoreError, Table};
 
@@ -59,6 +60,10 @@ pub(crate) fn pass_cell(id: &PassId) -> Cell {
     Cell { table: Table::Pass, key: String::from(id.as_str()) }
 }
 
+pub(crate) fn holder_cell(pass: &PassId) -> Cell {
+    Cell { table: Table::Holder, key: String::from(pass.as_str()) }
+}
+
 pub(crate) async fn event<S: Store>(store: &S) -> Result<Option<EventState>, StoreError> {
     Ok(events(store).await?.and_then(|events| events.event()))
 }
@@ -96,6 +101,10 @@ pub(crate) async fn chapter<S: Store>(store: &S, cell: &Cell) -> Result<Option<C
 
 pub(crate) async fn pass<S: Store>(store: &S, id: &PassId) -> Result<Option<Pass>, StoreError> {
     read(store, &pass_cell(id)).await
+}
+
+pub(crate) async fn holder<S: Store>(store: &S, pass: &PassId) -> Result<Option<Holder>, StoreError> {
+    read(store, &holder_cell(pass)).await
 }
 
 async fn read<S: Store, T: DeserializeOwned>(store: &S, cell: &Cell) -> Result<Option<T>, StoreError> {

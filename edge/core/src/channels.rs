@@ -71,7 +71,7 @@ struct Recording {
 
 /// `GET /api/channels`.
 pub(crate) async fn list<S: Store>(call: &Call<'_, S>) -> Result<Response, Problem> {
-    let session = session::of(call, None).await?;
+    let session = session::of(call, None).await?.claims;
     let event = cells::event(call.store).await?.ok_or(NO_EVENT)?;
     let mut channels = Vec::new();
     for brief in event.channels.into_iter().filter(|brief| session.channels.covers(&brief.id)) {

@@ -7,7 +7,7 @@ use crate::http::{Request, Response};
 use crate::port::{Moment, Store};
 use crate::router::{self, Route, View};
 use crate::settings::{Settings, SettingsError};
-use crate::{channels, intake, keys, live, login, pages, replay, score, session, steer};
+use crate::{channels, cors, intake, keys, live, login, pages, replay, score, screens, session, steer};
 
 /// The edge over a host's store.
 #[derive(Debug)]
@@ -36,20 +36,24 @@ impl<S: Store> Edge<S> {
         if request.method == "HEAD" {
             request.method = "GET".to_string();
         }
-        let in_path = request.path.starts_with("/t/");
         let response = match self.answer(&request, moment).await {
             Ok(response) => response,
             Err(problem) => problem.response(),
         };
         let response =
             response.with("x-content-type-options", "nosniff").with("referrer-policy", "no-referrer");
-        // A token in the path is all that a player needs, from whichever site; cookies are never shared this way.
-        if in_path { response.with("access-control-allow-origin", "*") } else { response }
+        match &self.settings {
+            Ok(settings) => cors::share(settings, &request, response),
+            Err(_) => response,
+        }
     }
 
     async fn answer(&self, request: &Request, moment: &Moment) -> Result<Response, Problem> {
         let settings = self.settings.as_ref();
         let settings = settings.map_err(|wrong| Problem::saying(503, "misconfigured", wrong))?;
+        if let Some(answer) = cors::preflight(settings, request) {
+            return Ok(answer);
+        }
         let route = router::parse(&request.path).ok_or(NOT_FOUND)?;
         if !route.takes(&request.method) {
             let wrong =
@@ -62,9 +66,13 @@ impl<S: Store> Edge<S> {
             Route::Page(page) => Ok(pages::page(&call, &page).await),
             Route::Login => login::login(&call).await,
             Route::Logout => login::logout(&call).await,
+            Route::Screens => screens::post(&call).await,
+            Route::StopScreen => screens::post_stop(&call).await,
+            Route::ReleaseScreen => screens::post_release(&call).await,
             Route::Channels => channels::list(&call).await,
             Route::View { token, channel, view } => {
-                let viewer = session::covering(&call, token.as_deref(), &channel).await?.id;
+                let session = session::covering(&call, token.as_deref(), &channel).await?;
+                let viewer = session.claims.id;
                 match view {
                     View::Multivariant => live::multivariant(&call, &channel, &viewer).await,
                     View::Media { node, rendition } => live::media(&call, &channel, &node, &rendition).await,
@@ -75,7 +83,7 @@ impl<S: Store> Edge<S> {
                         replay::media(&call, &channel, &recording, &node, &rendition).await
                     }
                     View::Score => score::document(&call, &channel).await,
-                    View::Key { period } => keys::key(&call, &channel, period).await,
+                    View::Key { period } => keys::key(&call, &session, &channel, period).await,
                     View::Steer => steer::manifest(&call, &channel, &viewer).await,
                 }
             }

@@ -24,7 +24,9 @@
 //! | `router` | what a path stands for |
 //! | [`settings`] | whether the edge can work at all |
 //! | [`passes`], [`password`], [`login`] | who gets a session |
-//! | [`token`], [`session`] | whether a request has one |
+//! | [`token`], [`session`], `holder` | whether a request has one that lives |
+//! | `screens`, `lease`, `pace` | which devices play, and how fast they draw keys |
+//! | `guard`, `cors` | which pages of other sites may ask |
 //! | `channels`, `live`, `replay`, `keys`, `steer`, `score` | what of a channel a session gets |
 //! | [`routing`] | which node comes first |
 //! | [`intake`] | what the origin and the operator may store |
@@ -42,14 +44,19 @@ extern crate std;
 mod cells;
 pub mod change;
 mod channels;
+mod cors;
 mod edge;
 mod errors;
+mod guard;
+mod holder;
 pub mod http;
 pub mod intake;
 mod keys;
+mod lease;
 mod live;
 pub mod login;
 pub mod memory;
+mod pace;
 mod pages;
 pub mod passes;
 pub mod password;
@@ -58,6 +65,7 @@ mod replay;
 mod router;
 pub mod routing;
 mod score;
+mod screens;
 pub mod session;
 pub mod settings;
 mod steer;

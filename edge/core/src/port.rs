@@ -32,8 +32,8 @@ pub enum Table {
     Score,
     /// A pass, by the hexadecimal SHA-256 of its normalised e-mail address.
     Pass,
-    /// A session that was ended, by its token id. Written with an expiry.
-    Revoked,
+    /// What a pass's holder does, by the pass's key. Written with an expiry.
+    Holder,
 }
 
 impl Table {
@@ -46,7 +46,7 @@ impl Table {
             Table::Chapter => "chapter",
             Table::Score => "score",
             Table::Pass => "pass",
-            Table::Revoked => "revoked",
+            Table::Holder => "holder",
         }
     }
 
@@ -57,7 +57,7 @@ impl Table {
             Table::Channel | Table::Score => 1_000,
             Table::Event | Table::Replays => 2_000,
             Table::Chapter => 10_000,
-            Table::Pass | Table::Revoked => 0,
+            Table::Pass | Table::Holder => 0,
         }
     }
 

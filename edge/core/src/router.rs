@@ -16,6 +16,9 @@ pub(crate) enum Route {
     Page(Page),
     Login,
     Logout,
+    Screens,
+    StopScreen,
+    ReleaseScreen,
     Channels,
     /// Something of a channel that only a session may see; the token where the path carries one.
     View {
@@ -62,7 +65,9 @@ impl Route {
     pub(crate) fn allow(&self) -> &'static str {
         match self {
             Route::Health | Route::Page(_) | Route::Channels | Route::View { .. } => "GET, HEAD",
-            Route::Login | Route::Logout => "POST",
+            Route::Login | Route::Logout | Route::Screens | Route::StopScreen | Route::ReleaseScreen => {
+                "POST"
+            }
             Route::PushEvent
             | Route::PushState(_)
             | Route::PushReplays(_)
@@ -95,6 +100,9 @@ pub(crate) fn parse(path: &str) -> Option<Route> {
         ["healthz"] => Route::Health,
         ["api", "login"] => Route::Login,
         ["api", "logout"] => Route::Logout,
+        ["api", "screens"] => Route::Screens,
+        ["api", "screens", "stop"] => Route::StopScreen,
+        ["api", "screens", "release"] => Route::ReleaseScreen,
         ["api", "channels"] => Route::Channels,
         ["origin", "v1", "event"] => Route::PushEvent,
         ["origin", "v1", "channels", channel, "state"] => Route::PushState(channel.parse().ok()?),

@@ -21,15 +21,17 @@ use crate::passes::{Coverage, PassId};
 use crate::token::{self, Claims};
 use crate::{Cell, Edge, Moment, Request, Response, Settings, Store, StoreError, Table};
 
+mod screens;
+
 const NOW: UtcMs = UtcMs(1_795_171_920_040);
 const PERIOD_S: u64 = 60;
 
 fn settings() -> Settings {
-    Settings::read(|name| (name != "session_ttl_s").then(|| format!("{name} of the test"))).unwrap()
+    Settings::read(|name| name.ends_with("_secret").then(|| format!("{name} of the test"))).unwrap()
 }
 
 /// Nothing here ever waits.
-fn ready<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn ready<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
         Poll::Pending => panic!("the store in memory does not wait"),
@@ -437,7 +439,7 @@ fn cells_are_addressed_with_characters_of_identifiers() {
     edge.push("/origin/v1/channels/table-1/replays/r-1/0", &chapter(0, 30));
     edge.get("/replay/table-1/r-1/a/source.m3u8");
     let cells = probe.cells.borrow();
-    let tables = [Table::Event, Table::Channel, Table::Score, Table::Pass, Table::Revoked];
+    let tables = [Table::Event, Table::Channel, Table::Score, Table::Pass, Table::Holder];
     for table in tables.into_iter().chain([Table::Replays, Table::Chapter]) {
         assert!(cells.iter().any(|cell| cell.table == table), "{table:?} was not asked for");
     }

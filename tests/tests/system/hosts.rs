@@ -5,6 +5,8 @@
 
 mod door;
 mod faults;
+mod printed;
+mod raw;
 mod wasmtime;
 mod wrangler;
 
@@ -40,6 +42,18 @@ fn static_files() -> tempfile::TempDir {
 
 fn get(path: &str) -> Request {
     Request { method: "GET".into(), path: path.into(), ..Request::default() }
+}
+
+/// A page that the host served itself may act, and one on another port of the machine may not: without TLS a browser says
+/// where a request comes from, and nothing else.
+async fn own_pages_may_act(door: &Http) {
+    let logout = |origin: String| {
+        let headers = vec![("content-type".into(), "application/json".into()), ("origin".into(), origin)];
+        door.call(Request { method: "POST".into(), headers, ..get("/api/logout") })
+    };
+    assert_eq!(logout(format!("http://{}", door.0)).await.unwrap().status, 204);
+    let other = std::net::SocketAddr::new(door.0.ip(), door.0.port() ^ 1);
+    assert_eq!(logout(format!("http://{other}")).await.unwrap().status, 403);
 }
 
 /// What a browser relies on, of [`static_files`].

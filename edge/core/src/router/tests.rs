@@ -15,6 +15,9 @@ fn path(route: &Route) -> String {
         Route::Page(Page::Replay(channel, recording)) => format!("/watch/{channel}/{recording}"),
         Route::Login => "/api/login".to_string(),
         Route::Logout => "/api/logout".to_string(),
+        Route::Screens => "/api/screens".to_string(),
+        Route::StopScreen => "/api/screens/stop".to_string(),
+        Route::ReleaseScreen => "/api/screens/release".to_string(),
         Route::Channels => "/api/channels".to_string(),
         Route::View { token, channel, view } => {
             let prefix = token.as_ref().map(|token| format!("/t/{token}")).unwrap_or_default();
@@ -63,6 +66,9 @@ fn every_route_has_one_path() {
         ("/healthz", Route::Health),
         ("/api/login", Route::Login),
         ("/api/logout", Route::Logout),
+        ("/api/screens", Route::Screens),
+        ("/api/screens/stop", Route::StopScreen),
+        ("/api/screens/release", Route::ReleaseScreen),
         ("/api/channels", Route::Channels),
         ("/live/table-1/main.m3u8", view(None, View::Multivariant)),
         ("/live/table-1/score.json", view(None, View::Score)),
@@ -204,7 +210,7 @@ proptest! {
     fn a_route_has_the_path_it_was_read_from(
         parts in proptest::collection::vec(
             proptest::sample::select(vec![
-                "", ".", "..", "t", "live", "key", "steer", "watch", "login", "api", "channels", "origin", "v1",
+                "", ".", "..", "t", "live", "key", "steer", "watch", "login", "api", "screens", "stop", "release", "channels", "origin", "v1",
                 "state", "replay", "replays", "score", "event", "table-1", "a", "main.m3u8", "score.json", "source.m3u8", "7", "%2e", "A",
             ]),
             0..8,

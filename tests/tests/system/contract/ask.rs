@@ -50,9 +50,11 @@ pub(crate) fn variable(name: &str) -> &'static str {
     VARIABLES.iter().find(|(known, _)| *known == name).unwrap().1
 }
 
-/// A token under the edges' own secret.
+/// A token under the edges' own secret, of a pass that plays nothing else.
 pub(crate) fn mint(channels: &[&str], issued_s: u64, expires_s: u64) -> Session {
-    mint_for("minted@railbird.test", channels, issued_s, expires_s)
+    let mut nobody = [0; 8];
+    getrandom::fill(&mut nobody).unwrap();
+    mint_for(&format!("{}@railbird.test", u64::from_ne_bytes(nobody)), channels, issued_s, expires_s)
 }
 
 fn mint_for(email: &str, channels: &[&str], issued_s: u64, expires_s: u64) -> Session {
@@ -180,6 +182,14 @@ impl Answer {
     pub(crate) fn header(&self, name: &str, value: &str) -> &Answer {
         assert_eq!(self.headers(name), [value], "{}: header {name}", self.asked);
         self
+    }
+
+    /// The value that it sets a cookie to, after the cookie's name and `=`.
+    pub(crate) fn cookie(&self, name: &str) -> String {
+        let set =
+            self.headers("set-cookie").into_iter().find_map(|set| set.strip_prefix(name)?.strip_prefix('='));
+        let set = set.unwrap_or_else(|| panic!("{}: sets no cookie {name}", self.asked));
+        set.split(';').next().unwrap_or_default().to_string()
     }
 
     /// It has this status.
