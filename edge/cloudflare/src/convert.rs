@@ -15,8 +15,10 @@ pub(crate) async fn request(mut from: worker::Request) -> Result<Request, Respon
     let (path, query) = (from.path(), query.to_owned());
     // Workers join a repeated header with ", ": what is doubled is no longer equal to either.
     let headers = from.headers().entries().collect();
+    // Absent where Cloudflare does not know, and on a laptop.
+    let region = from.cf().and_then(worker::Cf::continent);
     let body = body(&mut from).await?;
-    Ok(Request { method: from.inner().method(), path, query, headers, body })
+    Ok(Request { method: from.inner().method(), path, query, headers, region, body })
 }
 
 /// The whole body, at most [`BODY_LEN_MAX`] bytes.

@@ -7,7 +7,7 @@ use crate::http::{Request, Response};
 use crate::port::{Moment, Store};
 use crate::router::{self, Route, View};
 use crate::settings::{Settings, SettingsError};
-use crate::{channels, intake, keys, live, login, pages, replay, score, session, steer};
+use crate::{channels, health, intake, keys, live, login, pages, replay, score, session, steer};
 
 /// The edge over a host's store.
 #[derive(Debug)]
@@ -64,16 +64,21 @@ impl<S: Store> Edge<S> {
             Route::Logout => login::logout(&call).await,
             Route::Channels => channels::list(&call).await,
             Route::View { token, channel, view } => {
-                let viewer = session::covering(&call, token.as_deref(), &channel).await?.id;
+                let claims = session::covering(&call, token.as_deref(), &channel).await?;
+                let viewer = claims.id;
                 match view {
                     View::Multivariant => live::multivariant(&call, &channel, &viewer).await,
-                    View::Media { node, rendition } => live::media(&call, &channel, &node, &rendition).await,
+                    View::Media { node, rendition } => {
+                        live::media(&call, &channel, &node, &rendition, &viewer).await
+                    }
                     View::Replay { recording } => {
                         replay::multivariant(&call, &channel, &recording, &viewer).await
                     }
                     View::ReplayMedia { recording, node, rendition } => {
-                        replay::media(&call, &channel, &recording, &node, &rendition).await
+                        replay::media(&call, &channel, &recording, &node, &rendition, &viewer).await
                     }
+                    View::Nodes => channels::nodes(&call, &channel, &viewer).await,
+                    View::Beacons => health::beacons(&call, &channel, &claims.pass).await,
                     View::Score => score::document(&call, &channel).await,
                     View::Key { period } => keys::key(&call, &channel, period).await,
                     View::Steer => steer::manifest(&call, &channel, &viewer).await,

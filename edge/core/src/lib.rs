@@ -26,6 +26,7 @@
 //! | [`passes`], [`password`], [`login`] | who gets a session |
 //! | [`token`], [`session`] | whether a request has one |
 //! | `channels`, `live`, `replay`, `keys`, `steer`, `score` | what of a channel a session gets |
+//! | [`health`] | which nodes viewers may be sent to |
 //! | [`routing`] | which node comes first |
 //! | [`intake`] | what the origin and the operator may store |
 //! | [`change`] | what becomes of a value when something is said of it |
@@ -44,6 +45,7 @@ pub mod change;
 mod channels;
 mod edge;
 mod errors;
+pub mod health;
 pub mod http;
 pub mod intake;
 mod keys;

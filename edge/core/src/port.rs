@@ -34,6 +34,9 @@ pub enum Table {
     Pass,
     /// A session that was ended, by its token id. Written with an expiry.
     Revoked,
+    /// What the viewers of a region find of the nodes, by region. Written with an expiry. A value that is a second or two
+    /// old is good enough.
+    Health,
 }
 
 impl Table {
@@ -47,6 +50,7 @@ impl Table {
             Table::Score => "score",
             Table::Pass => "pass",
             Table::Revoked => "revoked",
+            Table::Health => "health",
         }
     }
 

@@ -92,6 +92,7 @@ impl<'a> Fixture<'a> {
             query: query.into(),
             headers,
             body: body.into(),
+            ..Request::default()
         };
         ready(self.edge.handle(request, &Moment { now: self.now, entropy: [7; 32] }))
     }

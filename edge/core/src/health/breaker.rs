@@ -40,7 +40,7 @@ pub const WHOLE: u8 = 100;
 /// So many good windows lead to the next step.
 pub const GOOD_WINDOWS: u8 = 2;
 /// And so many windows, of which none is bad: few viewers may mean no votes at all.
-pub const QUIET_WINDOWS: u64 = 5;
+pub const QUIET_WINDOWS: u64 = 3;
 
 /// The window of a moment.
 pub fn window(now: UtcMs) -> u64 {
@@ -68,6 +68,8 @@ pub struct Breaker {
     openings: u8,
     /// The window in which it opened last.
     opened: u64,
+    /// The last window that was bad while it was open: some may be sent to it all the same, where all nodes are.
+    blamed: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,7 +86,7 @@ enum Phase {
 impl Breaker {
     /// One in good standing. Verdicts begin with this window.
     pub fn new(window: u64) -> Breaker {
-        Breaker { phase: Phase::Closed { since: 0, bad: 0 }, next: window, openings: 0, opened: 0 }
+        Breaker { phase: Phase::Closed { since: 0, bad: 0 }, next: window, openings: 0, opened: 0, blamed: 0 }
     }
 
     /// Where a node stands after an outage that its origins saw: open as long as it lasts, and then on the same way back as
@@ -93,7 +95,8 @@ impl Breaker {
         let ended = outage.ended.map_or(u64::MAX, window);
         let until = ended.saturating_add(cool_down(outage.times, 0));
         let phase = Phase::Open { until };
-        let mut breaker = Breaker { phase, next: ended, openings: outage.times, opened: ended };
+        let (openings, opened) = (outage.times, ended);
+        let mut breaker = Breaker { phase, next: ended, openings, opened, blamed: ended };
         breaker.rest(window(now));
         breaker
     }
@@ -116,6 +119,10 @@ impl Breaker {
                 }
             }
             (Phase::Trial { .. }, Verdict::Bad) => self.open(after, jitter),
+            (Phase::Open { .. }, Verdict::Bad) => {
+                self.blamed = after;
+                self.rest(after);
+            }
             (Phase::Trial { step, since, good }, Verdict::Good) if good + 1 < GOOD_WINDOWS => {
                 self.phase = Phase::Trial { step, since, good: good + 1 };
                 self.rest(after);
@@ -128,15 +135,16 @@ impl Breaker {
         }
     }
 
-    /// Opens it in the middle of a window that is bad already, if that window will open it. Says whether it did.
+    /// The verdict on a window that is bad already and has not ended, if it opens the breaker or finds it open; else the
+    /// window's end is waited for. Says whether it was given.
     pub fn alarm(&mut self, window: u64, jitter: u32) -> bool {
         let mut told = self.clone();
         told.handle(window, Verdict::Bad, jitter);
-        let opens = told.is_open() && !self.is_open();
-        if opens {
+        let matters = told.is_open() && told != *self;
+        if matters {
             *self = told;
         }
-        opens
+        matters
     }
 
     /// Windows before this one that have no verdict yet were quiet.
@@ -169,6 +177,11 @@ impl Breaker {
         }
     }
 
+    /// Whether a window has its verdict.
+    pub fn has_judged(&self, window: u64) -> bool {
+        window < self.next
+    }
+
     /// Whether no viewer shall use the node.
     pub fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Open { .. })
@@ -179,13 +192,10 @@ impl Breaker {
         matches!(self.phase, Phase::Closed { .. })
     }
 
-    /// The window in which a trial begins; 0 where it has begun or there is none. Of nodes that are all open, the one with
-    /// the least is the least bad.
-    pub fn until(&self) -> u64 {
-        match self.phase {
-            Phase::Open { until } => until,
-            Phase::Closed { .. } | Phase::Trial { .. } => 0,
-        }
+    /// Of nodes that are all open, the one with the least is the least bad: it is the one that was not found bad for
+    /// longest. 0 where it isn't open.
+    pub fn blamed(&self) -> u64 {
+        if self.is_open() { self.blamed } else { 0 }
     }
 
     /// A number that changes with each opening, so that each trial has other viewers.
@@ -203,9 +213,10 @@ impl Breaker {
     }
 
     fn open(&mut self, at: u64, jitter: u32) {
-        let forgiven = matches!(self.phase, Phase::Closed { since, .. } if at.saturating_sub(since) >= FORGIVEN);
+        let forgiven =
+            matches!(self.phase, Phase::Closed { since, .. } if at.saturating_sub(since) >= FORGIVEN);
         self.openings = if forgiven { 1 } else { self.openings.saturating_add(1) };
-        self.opened = at;
+        (self.opened, self.blamed) = (at, at);
         self.next = at;
         self.phase = Phase::Open { until: at.saturating_add(cool_down(self.openings, jitter)) };
     }

@@ -46,7 +46,7 @@ const TTFB_MS_LAST: u32 = 10_000;
 const MEASURED_MIN: u8 = 32;
 
 /// What a viewer found of one node, of all that it tells at a time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vote {
     /// Which node.
     pub place: Place,
@@ -79,14 +79,14 @@ pub struct Standing {
     /// Changes with each trial, so that each has other viewers.
     pub salt: u64,
     /// Of nodes that get none, the least is the least bad.
-    pub until: u64,
+    pub blamed: u64,
     /// Another one serves this region better.
     pub worse: bool,
 }
 
 impl Standing {
     /// Of a node of which nothing bad is known.
-    pub const GOOD: Standing = Standing { share: WHOLE, salt: 0, until: 0, worse: false };
+    pub const GOOD: Standing = Standing { share: WHOLE, salt: 0, blamed: 0, worse: false };
 }
 
 /// What is kept of a region. Nothing kept means that all is well.
@@ -151,11 +151,11 @@ impl Region {
         let by_viewers = heard.map(|heard| heard.at(breaker::window(now), &place));
         let worse = heard.is_some_and(|heard| heard.worse);
         let breakers = by_origins.into_iter().chain(by_viewers);
-        let least = breakers.min_by_key(|breaker| (breaker.share(), core::cmp::Reverse(breaker.until())));
+        let least = breakers.min_by_key(|breaker| (breaker.share(), core::cmp::Reverse(breaker.blamed())));
         least.map_or(Standing { worse, ..Standing::GOOD }, |breaker| Standing {
             share: breaker.share(),
             salt: breaker.salt(),
-            until: breaker.until(),
+            blamed: breaker.blamed(),
             worse,
         })
     }
@@ -211,7 +211,8 @@ impl Heard {
 
     /// Takes a vote of the running window. Says whether it was counted.
     fn take(&mut self, vote: &Vote, voter: u32) -> bool {
-        if self.breaker.is_open() {
+        // One whose running window was judged before its end.
+        if self.breaker.has_judged(self.window) {
             return false;
         }
         let counted = if vote.failed {
@@ -233,8 +234,8 @@ impl Heard {
         if let Some(ttfb_ms) = vote.ttfb_ms.filter(|_| !vote.failed) {
             self.measure(ttfb_ms.min(TTFB_MS_LAST));
         }
-        if self.verdict() == Verdict::Bad && self.breaker.alarm(self.window, self.jitter(&vote.place)) {
-            (self.failed, self.served) = (self.failed.next(), self.served.next());
+        if self.verdict() == Verdict::Bad {
+            self.breaker.alarm(self.window, self.jitter(&vote.place));
         }
         true
     }
@@ -274,3 +275,6 @@ fn number(parts: &[&[u8]]) -> u32 {
     let digest: [u8; 32] = hash.finalize().into();
     digest.iter().take(4).fold(0, |number, byte| number << 8 | u32::from(*byte))
 }
+
+#[cfg(test)]
+mod tests;

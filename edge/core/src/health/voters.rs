@@ -52,7 +52,10 @@ impl Voters {
     /// An empty sample for the next window, which begins about where this one ended.
     #[must_use]
     pub fn next(&self) -> Voters {
-        Voters { zeros: if self.kept.is_empty() { 0 } else { self.zeros.saturating_sub(1) }, kept: Vec::new() }
+        Voters {
+            zeros: if self.kept.is_empty() { 0 } else { self.zeros.saturating_sub(1) },
+            kept: Vec::new(),
+        }
     }
 }
 
