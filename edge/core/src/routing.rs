@@ -87,9 +87,12 @@ impl<'a> Choice<'a> {
         Some(seats.into_iter().map(|seat| seat.node.id.clone()).collect())
     }
 
-    /// Whether viewers are sent to a node at all, as long as there is a better one.
+    /// Whether a node is believed in: it is up, and its viewers are not kept from it, unless they are from all.
     pub fn is_up(&self, node: &NodeId) -> bool {
-        self.nodes.iter().any(|(known, standing)| known.id == *node && known.up && standing.share > 0)
+        let serves = |(node, standing): &(&Node, Standing)| node.up && standing.share > 0;
+        let any = self.nodes.iter().any(serves);
+        let known = self.nodes.iter().find(|(known, _)| known.id == *node);
+        known.is_some_and(|known| if any { serves(known) } else { known.0.up })
     }
 
     /// The nodes with their ranks, in their own order. `explores` says whether somebody uses a node in spite of better

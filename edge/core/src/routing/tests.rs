@@ -1,6 +1,11 @@
 use railbird_core::state::{NodeProbe, Outage, STALENESS_MS_MAX};
 
 use super::*;
+use crate::health::Vote;
+use crate::health::region::Place;
+use crate::passes::PassId;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
 use std::format;
 use std::string::{String, ToString};
 
@@ -188,7 +193,7 @@ fn of_nodes_that_are_as_good_the_cheapest_serve() {
     for (node, price) in list.iter_mut().zip([5_000, 3_000, 3_000, 9_000]) {
         node.price_micros_per_gb = price;
     }
-    let mut firsts = std::collections::BTreeSet::new();
+    let mut firsts = BTreeSet::new();
     for n in 0..100 {
         let order = text(order(&list, n));
         assert!(order.ends_with("a d"), "{order}");
@@ -200,4 +205,58 @@ fn of_nodes_that_are_as_good_the_cheapest_serve() {
     list[1].up = false;
     list[2].up = false;
     assert!((0..100).all(|n| text(order(&list, n)).starts_with("a d")));
+}
+
+/// Nodes and a region in whatever state, and so many milliseconds.
+fn anything() -> impl Strategy<Value = (Vec<Node>, Region, UtcMs)> {
+    let node = (
+        any::<bool>(),
+        prop_oneof![Just(0_u16), Just(100)],
+        proptest::option::of((0_u64..60_000, 0_u8..4)),
+        0_u32..3,
+    );
+    let vote = (0_u8..6, 0_usize..4, any::<bool>(), 0_u64..4_000);
+    let votes = proptest::collection::vec(vote, 0..200);
+    (proptest::collection::vec(node, 1..5), votes, 0_u64..60_000).prop_map(|(said, votes, later)| {
+        let mut nodes = nodes("a b c d");
+        nodes.truncate(said.len());
+        for (node, (up, weight, ended, price)) in nodes.iter_mut().zip(said) {
+            (node.up, node.weight, node.price_micros_per_gb) = (up, weight, price);
+            node.outage = ended.map(|(ago, times)| Outage { ended: Some(UtcMs(NOW.0 - ago)), times });
+        }
+        let (mut region, mut now) = (Region::default(), NOW);
+        for (voter, at, failed, apart) in votes {
+            now = now.plus_ms(apart);
+            let Some(node) = nodes.get(at) else { continue };
+            let voter = PassId::of_email(&format!("{voter}@railbird.test")).unwrap();
+            region.handle(
+                &voter,
+                &[Vote { place: Place::of(node), failed, ttfb_ms: None, doubted: !node.up }],
+                now,
+            );
+        }
+        (nodes, region, now.plus_ms(later))
+    })
+}
+
+proptest! {
+    #[test]
+    fn whatever_the_state_there_is_an_order_of_all_nodes_and_two_texts_of_a_pathway((nodes, region, now) in anything()) {
+        let choice = Choice::new(&nodes, &region, now);
+        let all: BTreeSet<NodeId> = nodes.iter().map(|node| node.id.clone()).collect();
+        let whole = |order: &[NodeId]| order.len() == all.len() && order.iter().all(|id| all.contains(id));
+        for n in 0..20 {
+            let order = choice.order(&viewer(n));
+            prop_assert!(whole(&order));
+            prop_assert_eq!(&Choice::new(&nodes, &region, now).order(&viewer(n)), &order, "asked again");
+            let first = nodes.iter().find(|node| node.id == order[0]).unwrap();
+            prop_assert!(first.up || nodes.iter().all(|node| !node.up), "one that is down comes first");
+            prop_assert!(choice.is_up(&first.id) || !first.up);
+        }
+        for own in &nodes {
+            let texts: BTreeSet<String> = (0..50).map(|n| text(choice.pathway(&own.id, &viewer(n)).unwrap())).collect();
+            prop_assert!(texts.len() <= 2);
+            prop_assert!((0..50).all(|n| whole(&choice.pathway(&own.id, &viewer(n)).unwrap())));
+        }
+    }
 }

@@ -255,7 +255,7 @@ impl Merged {
         }
         for node in &mut nodes {
             let known = self.state.nodes.iter().find(|known| known.id == node.id && known.url == node.url);
-            node.outage = known.and_then(|known| outage(known, node.is_well(), now));
+            node.outage = known.and_then(|known| outage(known, node, now));
         }
         let bits = bits(&self.state.nodes, &nodes);
         if bits.iter().enumerate().any(|(at, bit)| *bit != 1_u32.checked_shl(at as u32).unwrap_or(0)) {
@@ -278,17 +278,18 @@ impl Segment {
     }
 }
 
-/// A node's last outage, now that it is well or not. One that was never well yet has none.
-fn outage(known: &Node, well: bool, now: UtcMs) -> Option<Outage> {
+/// A node's last outage, with what is said of it now. One that was never well yet has none, and an origin that has just
+/// started, and has read nothing back yet, does not know of one.
+fn outage(known: &Node, said: &Node, now: UtcMs) -> Option<Outage> {
     let last = known.outage;
-    match (known.is_well(), well) {
-        (true, false) => {
+    match (known.is_well(), said.is_well()) {
+        (true, false) if said.probe.is_some() => {
             let ended = last.and_then(|outage| outage.ended);
             let again = ended.is_some_and(|ended| now.ms_since(ended) < OUTAGE_FORGIVEN_MS);
             let times = last.filter(|_| again).map_or(0, |outage| outage.times);
             Some(Outage { ended: None, times: times.saturating_add(1) })
         }
-        (false, true) => last.map(|outage| Outage { ended: Some(now), ..outage }),
+        (false, true) => last.map(|outage| Outage { ended: outage.ended.or(Some(now)), ..outage }),
         _ => last,
     }
 }
