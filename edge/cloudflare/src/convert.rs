@@ -5,6 +5,8 @@ use railbird_edge::http::BODY_LEN_MAX;
 use railbird_edge::{Request, Response};
 use worker::{Headers, ResponseBuilder};
 
+use crate::region;
+
 /// Statuses that can't have a body: the runtime refuses one, even an empty one.
 const WITHOUT_BODY: [u16; 3] = [204, 205, 304];
 
@@ -15,8 +17,7 @@ pub(crate) async fn request(mut from: worker::Request) -> Result<Request, Respon
     let (path, query) = (from.path(), query.to_owned());
     // Workers join a repeated header with ", ": what is doubled is no longer equal to either.
     let headers = from.headers().entries().collect();
-    // Absent where Cloudflare does not know, and on a laptop.
-    let region = from.cf().and_then(worker::Cf::continent);
+    let region = region::continent(&from);
     let body = body(&mut from).await?;
     Ok(Request { method: from.inner().method(), path, query, headers, region, body })
 }

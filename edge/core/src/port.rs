@@ -34,8 +34,7 @@ pub enum Table {
     Pass,
     /// A session that was ended, by its token id. Written with an expiry.
     Revoked,
-    /// What the viewers of a region find of the nodes, by region. Written with an expiry. A value that is a second or two
-    /// old is good enough.
+    /// What the viewers of a region find of the nodes, by region. Written with an expiry.
     Health,
 }
 
@@ -58,7 +57,7 @@ impl Table {
     /// ask for can so be read near them. A change is always of the newest value.
     pub fn age_ms_max(self) -> u32 {
         match self {
-            Table::Channel | Table::Score => 1_000,
+            Table::Channel | Table::Score | Table::Health => 1_000,
             Table::Event | Table::Replays => 2_000,
             Table::Chapter => 10_000,
             Table::Pass | Table::Revoked => 0,
