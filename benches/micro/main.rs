@@ -182,6 +182,7 @@ fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> R
         query: String::new(),
         headers: headers.iter().map(|&(name, value)| (name.into(), value.into())).collect(),
         body: body.into(),
+        ..Request::default()
     }
 }
 

@@ -7,10 +7,16 @@ use worker::wasm_bindgen::JsValue;
 /// of the place.
 pub(crate) fn hint(request: &worker::Request) -> Option<&'static str> {
     let cf = field(request.inner().as_ref(), "cf")?;
-    let continent = field(&cf, "continent")?.as_string()?;
+    let continent = continent(request)?;
     // Degrees, as text.
     let longitude = field(&cf, "longitude").and_then(|value| value.as_string()?.parse::<f64>().ok());
     hint_of(&continent, longitude.unwrap_or_default())
+}
+
+/// The two letters of the continent.
+pub(crate) fn continent(request: &worker::Request) -> Option<String> {
+    let cf = field(request.inner().as_ref(), "cf")?;
+    field(&cf, "continent")?.as_string()
 }
 
 /// A field of an object that may not be there; the SDK's own getters unwind in that case.

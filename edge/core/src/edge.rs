@@ -7,7 +7,9 @@ use crate::http::{Request, Response};
 use crate::port::{Moment, Store};
 use crate::router::{self, Route, View};
 use crate::settings::{Settings, SettingsError};
-use crate::{channels, cors, intake, keys, live, login, pages, replay, score, screens, session, steer};
+use crate::{
+    channels, cors, health, intake, keys, live, login, pages, replay, score, screens, session, steer,
+};
 
 /// The edge over a host's store.
 #[derive(Debug)]
@@ -75,13 +77,17 @@ impl<S: Store> Edge<S> {
                 let viewer = session.claims.id;
                 match view {
                     View::Multivariant => live::multivariant(&call, &channel, &viewer).await,
-                    View::Media { node, rendition } => live::media(&call, &channel, &node, &rendition).await,
+                    View::Media { node, rendition } => {
+                        live::media(&call, &channel, &node, &rendition, &viewer).await
+                    }
                     View::Replay { recording } => {
                         replay::multivariant(&call, &channel, &recording, &viewer).await
                     }
                     View::ReplayMedia { recording, node, rendition } => {
-                        replay::media(&call, &channel, &recording, &node, &rendition).await
+                        replay::media(&call, &channel, &recording, &node, &rendition, &viewer).await
                     }
+                    View::Nodes => channels::nodes(&call, &channel, &viewer).await,
+                    View::Beacons => health::beacons(&call, &channel, &session.claims.pass).await,
                     View::Score => score::document(&call, &channel).await,
                     View::Key { period } => keys::key(&call, &session, &channel, period).await,
                     View::Steer => steer::manifest(&call, &channel, &viewer).await,

@@ -28,6 +28,7 @@
 //! | `screens`, `lease`, `pace` | which devices play, and how fast they draw keys |
 //! | `guard`, `cors` | which pages of other sites may ask |
 //! | `channels`, `live`, `replay`, `keys`, `steer`, `score` | what of a channel a session gets |
+//! | [`health`] | which nodes viewers may be sent to |
 //! | [`routing`] | which node comes first |
 //! | [`intake`] | what the origin and the operator may store |
 //! | [`change`] | what becomes of a value when something is said of it |
@@ -48,6 +49,7 @@ mod cors;
 mod edge;
 mod errors;
 mod guard;
+pub mod health;
 mod holder;
 pub mod http;
 pub mod intake;

@@ -34,6 +34,8 @@ pub enum Table {
     Pass,
     /// What a pass's holder does, by the pass's key. Written with an expiry.
     Holder,
+    /// What the viewers of a region find of the nodes, by region. Written with an expiry.
+    Health,
 }
 
 impl Table {
@@ -47,6 +49,7 @@ impl Table {
             Table::Score => "score",
             Table::Pass => "pass",
             Table::Holder => "holder",
+            Table::Health => "health",
         }
     }
 
@@ -54,7 +57,7 @@ impl Table {
     /// ask for can so be read near them. A change is always of the newest value.
     pub fn age_ms_max(self) -> u32 {
         match self {
-            Table::Channel | Table::Score => 1_000,
+            Table::Channel | Table::Score | Table::Health => 1_000,
             Table::Event | Table::Replays => 2_000,
             Table::Chapter => 10_000,
             Table::Pass | Table::Holder => 0,

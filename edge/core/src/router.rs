@@ -52,11 +52,26 @@ pub(crate) enum Page {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum View {
     Multivariant,
-    Media { node: NodeId, rendition: RenditionId },
-    Replay { recording: RecordingId },
-    ReplayMedia { recording: RecordingId, node: NodeId, rendition: RenditionId },
+    Media {
+        node: NodeId,
+        rendition: RenditionId,
+    },
+    Replay {
+        recording: RecordingId,
+    },
+    ReplayMedia {
+        recording: RecordingId,
+        node: NodeId,
+        rendition: RenditionId,
+    },
     Score,
-    Key { period: u64 },
+    /// Which nodes to try, in which order.
+    Nodes,
+    /// What a player found of nodes.
+    Beacons,
+    Key {
+        period: u64,
+    },
     Steer,
 }
 
@@ -64,6 +79,7 @@ impl Route {
     /// The methods that it takes, as the `allow` header says them. `HEAD` goes with `GET`.
     pub(crate) fn allow(&self) -> &'static str {
         match self {
+            Route::View { view: View::Beacons, .. } => "POST",
             Route::Health | Route::Page(_) | Route::Channels | Route::View { .. } => "GET, HEAD",
             Route::Login | Route::Logout | Route::Screens | Route::StopScreen | Route::ReleaseScreen => {
                 "POST"
@@ -128,6 +144,8 @@ fn view(parts: &[&str]) -> Option<(ChannelId, View)> {
     let (channel, view) = match parts {
         ["live", channel, "main.m3u8"] => (channel, View::Multivariant),
         ["live", channel, "score.json"] => (channel, View::Score),
+        ["live", channel, "nodes.json"] => (channel, View::Nodes),
+        ["live", channel, "beacons"] => (channel, View::Beacons),
         ["live", channel, node, file] => {
             (channel, View::Media { node: node.parse().ok()?, rendition: playlist_of(file)? })
         }

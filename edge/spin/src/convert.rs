@@ -23,6 +23,7 @@ pub(crate) async fn request(from: spin_sdk::http::Request) -> Result<Request, Re
         path: parts.uri.path().to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
         headers: headers(&parts.headers, parts.uri.authority()),
+        region: None,
         body,
     })
 }

@@ -131,6 +131,8 @@ pub struct Target {
     pub connection: Connection,
     /// How many viewers its node shall get, in proportion to the other nodes' weights.
     pub weight: u16,
+    /// What a gigabyte from its node costs, in millionths of the operator's currency.
+    pub price_micros_per_gb: u32,
     /// What a backfill may take of the line, in megabits a second; 0: no limit.
     pub backfill_mbps: u32,
     /// Where viewers read what is written here.

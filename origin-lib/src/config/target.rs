@@ -98,6 +98,7 @@ pub(super) fn read(reader: &Reader<'_>, table: Table<'_, '_>, taken: &mut Taken)
     let connection = connection(reader, &table);
     let default = i64::from(WEIGHT_DEFAULT);
     let weight = table.number("weight", default, 0..=1000, "shares").value;
+    let price = table.number("price_micros_per_gb", 0, 0..=1_000_000_000, "millionths").value;
     let backfill_mbps = table.number("backfill_mbps", 100, 0..=100_000, "megabits a second").value;
     let node_table = table.table("node");
     let node = if node_table.is_there() {
@@ -114,6 +115,7 @@ pub(super) fn read(reader: &Reader<'_>, table: Table<'_, '_>, taken: &mut Taken)
         place: place?,
         connection: connection?,
         weight: u16::try_from(weight).ok()?,
+        price_micros_per_gb: u32::try_from(price).ok()?,
         backfill_mbps: u32::try_from(backfill_mbps).ok()?,
         node: node?,
     })

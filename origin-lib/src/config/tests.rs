@@ -400,7 +400,9 @@ fn entry(keys: &str) -> Result<Target, Vec<String>> {
 
 #[test]
 fn a_target_alone_is_read_as_one_in_the_file() {
-    let target = entry("weight = 0\nbackfill_mbps = 0\ndns_ms = 500\nput_ms = 20000").unwrap();
+    let keys = "weight = 0\nprice_micros_per_gb = 8500\nbackfill_mbps = 0\ndns_ms = 500\nput_ms = 20000";
+    let target = entry(keys).unwrap();
+    assert_eq!(target.price_micros_per_gb, 8500);
     assert_eq!((target.id.as_str(), target.weight, target.backfill_mbps), ("cdn", 0, 0));
     let deadlines = target.connection.deadlines;
     assert_eq!((deadlines.dns, deadlines.total), (Duration::from_millis(500), Duration::from_secs(20)));

@@ -90,14 +90,16 @@ pub(super) fn clash(one: &Target, other: &Target) -> bool {
     one.id == other.id || one.node.id == other.node.id
 }
 
-/// Whether nothing but the weight of the node is another.
-pub(super) fn only_weight_differs(was: &Target, is: &Target) -> bool {
-    was != is && *was == Target { weight: was.weight, ..is.clone() }
+/// Whether nothing but how viewers choose the node is another.
+pub(super) fn only_choice_differs(was: &Target, is: &Target) -> bool {
+    let (weight, price_micros_per_gb) = (was.weight, was.price_micros_per_gb);
+    was != is && *was == Target { weight, price_micros_per_gb, ..is.clone() }
 }
 
 pub(super) fn node(target: &Target, standing: Standing) -> Node {
     let mut node = Node::new(target.node.id.clone(), target.node.url.clone(), false);
     node.weight = if standing == Standing::Draining { 0 } else { target.weight };
+    node.price_micros_per_gb = target.price_micros_per_gb;
     node
 }
 

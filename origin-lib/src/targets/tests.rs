@@ -122,6 +122,10 @@ async fn a_configuration_that_is_read_again_adds_replaces_and_removes() {
     let done = targets.reload(&[heavier.clone(), moved.clone()]).await.unwrap();
     assert_eq!(done, ["target b removed", "target a: weight 300", "target c: added"]);
     assert_eq!(told(&mut messages), ["b is gone", "a weighs 300, all", "c weighs 100, all"]);
+    let heavier = Target { price_micros_per_gb: 5, ..heavier };
+    let done = targets.reload(&[heavier.clone(), moved]).await.unwrap();
+    assert_eq!(done, ["target a: price 5 millionths a gigabyte"]);
+    assert_eq!(told(&mut messages), ["a weighs 300, all"]);
     let moved = elsewhere("c", "elsewhere");
     let done = targets.reload(&[heavier.clone(), moved.clone()]).await.unwrap();
     assert_eq!(done, ["target c: replaced"]);

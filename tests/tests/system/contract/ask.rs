@@ -105,6 +105,7 @@ impl<'a, D: Door> Edge<'a, D> {
             query: query.to_string(),
             headers,
             body: body.into(),
+            ..Request::default()
         };
         let response = match self.door.call(request).await {
             Ok(response) => response,

@@ -86,6 +86,8 @@ pub(crate) async fn methods<D: Door>(edge: &Edge<'_, D>, session: &Session) {
         ("/live/table-1/main.m3u8", "GET, HEAD"),
         ("/live/table-1/a/source.m3u8", "GET, HEAD"),
         ("/live/table-1/score.json", "GET, HEAD"),
+        ("/live/table-1/nodes.json", "GET, HEAD"),
+        ("/live/table-1/beacons", "POST"),
         ("/key/table-1/1", "GET, HEAD"),
         ("/steer/table-1", "GET, HEAD"),
         ("/api/login", "POST"),

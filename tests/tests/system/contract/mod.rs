@@ -10,6 +10,7 @@ mod hostile;
 mod live;
 mod login;
 mod memory;
+mod nodes;
 mod origins;
 mod pages;
 mod pushes;
@@ -54,6 +55,9 @@ pub(crate) async fn run(door: &impl Door) {
     live::playlists(&edge, &session).await;
     live::keys(&edge, &session).await;
     live::score(&edge, &session).await;
+    nodes::listed(&edge, &session).await;
+    nodes::beacons(&edge, &session).await;
+    nodes::votes_count(&edge, &session).await;
     live::a_node_goes_down(&edge, &session).await;
     live::not_started(&edge, &session).await;
     origins::one_takes_over_from_the_other(&edge, &session).await;

@@ -14,6 +14,7 @@ fn guarded(channel: &str) -> Vec<String> {
         format!("/live/{channel}/main.m3u8"),
         format!("/live/{channel}/a/source.m3u8"),
         format!("/live/{channel}/score.json"),
+        format!("/live/{channel}/nodes.json"),
         format!("/steer/{channel}"),
         format!("/replay/{channel}/r-1/main.m3u8"),
         format!("/replay/{channel}/r-1/a/source.m3u8"),
