@@ -19,6 +19,7 @@ pub mod ingest;
 pub mod journal;
 pub mod keys;
 mod lines;
+pub mod other;
 pub mod pass;
 pub mod publisher;
 pub mod push;

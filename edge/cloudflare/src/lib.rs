@@ -3,7 +3,12 @@
 mod cell;
 mod clock;
 mod convert;
+mod courier;
+mod front;
 mod index;
+mod objects;
+mod region;
+mod relay;
 mod settings;
 mod sql;
 mod store;
@@ -13,6 +18,7 @@ use worker::{Context, Env, event};
 
 pub use cell::Cell;
 pub use index::Index;
+pub use relay::Relay;
 
 /// Answers one request.
 ///
@@ -21,17 +27,18 @@ pub use index::Index;
 #[event(fetch)]
 async fn fetch(request: worker::Request, env: Env, _context: Context) -> worker::Result<worker::Response> {
     let head = request.inner().method() == "HEAD";
+    let hint = region::hint(&request);
     let response = match convert::request(request).await {
-        Ok(request) => answer(request, env).await,
+        Ok(request) => answer(request, env, hint).await,
         Err(refused) => refused,
     };
     convert::response(response, head)
 }
 
-async fn answer(request: Request, env: Env) -> Response {
+async fn answer(request: Request, env: Env, hint: Option<&'static str>) -> Response {
     let Ok(moment) = clock::moment() else {
         return convert::refusal(503, "no-entropy", "the host gives the edge no randomness");
     };
     let settings = Settings::read(|name| settings::read(&env, name));
-    Edge::new(settings, store::Cells::new(env)).handle(request, &moment).await
+    Edge::new(settings, store::Cells::new(env, moment.now, hint)).handle(request, &moment).await
 }

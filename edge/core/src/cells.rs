@@ -24,6 +24,7 @@ use crate::port::{Cell, Store, StoreError, Table};
 pub(crate) struct Summary {
     pub(crate) phase: Phase,
     pub(crate) nodes: Vec<Node>,
+    pub(crate) segment_ms: u32,
 }
 
 /// The most cells that are asked for at the same time.

@@ -4,11 +4,12 @@ use alloc::string::ToString;
 
 use crate::errors::{self, NOT_FOUND, Problem};
 use crate::http::{Request, Response};
-use crate::port::{Moment, Store};
+use crate::port::{Courier, Moment, Store};
 use crate::router::{self, Route, View};
 use crate::settings::{Settings, SettingsError};
 use crate::{
-    channels, cors, intake, keys, live, login, pages, passes, replay, score, screens, session, steer,
+    channels, cors, health, intake, keys, live, login, pages, passes, replay, reset, score, screens, session,
+    steer,
 };
 
 /// The edge over a host's store.
@@ -26,7 +27,7 @@ pub(crate) struct Call<'a, S> {
     pub(crate) moment: &'a Moment,
 }
 
-impl<S: Store> Edge<S> {
+impl<S: Store + Courier> Edge<S> {
     /// An edge with these settings, as [`Settings::read`] gives them. Where they are wrong, every request is answered
     /// 503 with the name of the setting, so that a host has nothing to decide.
     pub fn new(settings: Result<Settings, SettingsError>, store: S) -> Edge<S> {
@@ -69,6 +70,9 @@ impl<S: Store> Edge<S> {
             Route::Login => login::login(&call).await,
             Route::Logout => login::logout(&call).await,
             Route::Renew => login::renew(&call).await,
+            Route::ForgotPassword => reset::forgot(&call).await,
+            Route::ResetPassword => reset::reset(&call).await,
+            Route::ChangePassword => reset::change(&call).await,
             Route::Screens => screens::post(&call).await,
             Route::StopScreen => screens::post_stop(&call).await,
             Route::ReleaseScreen => screens::post_release(&call).await,
@@ -78,13 +82,17 @@ impl<S: Store> Edge<S> {
                 let viewer = session.claims.id;
                 match view {
                     View::Multivariant => live::multivariant(&call, &channel, &viewer).await,
-                    View::Media { node, rendition } => live::media(&call, &channel, &node, &rendition).await,
+                    View::Media { node, rendition } => {
+                        live::media(&call, &channel, &node, &rendition, &viewer).await
+                    }
                     View::Replay { recording } => {
                         replay::multivariant(&call, &channel, &recording, &viewer).await
                     }
                     View::ReplayMedia { recording, node, rendition } => {
-                        replay::media(&call, &channel, &recording, &node, &rendition).await
+                        replay::media(&call, &channel, &recording, &node, &rendition, &viewer).await
                     }
+                    View::Nodes => channels::nodes(&call, &channel, &viewer).await,
+                    View::Beacons => health::beacons(&call, &channel, &session.claims.pass).await,
                     View::Score => score::document(&call, &channel).await,
                     View::Key { period } => keys::key(&call, &session, &channel, period).await,
                     View::Steer => steer::manifest(&call, &channel, &viewer).await,

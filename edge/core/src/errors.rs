@@ -4,10 +4,10 @@
 //!
 //! | status | codes |
 //! | --- | --- |
-//! | 400 | `bad-request`, `bad-code` |
-//! | 401 | `bad-login`, `no-session`, `session-expired`, `session-ended`, `bad-signature` |
-//! | 403 | `not-covered`, `no-such-period`, `pass-not-valid`, `cross-site`, `too-many-screens`, `screen-stopped` |
-//! | 404 | `not-found`, `no-such-channel`, `no-such-replay`, `no-such-playlist`, `no-score`, `no-such-pass`; with `retry-after`: `not-started`, `no-event` |
+//! | 400 | `bad-request`, `bad-code`, `bad-password` |
+//! | 401 | `bad-login`, `no-session`, `session-expired`, `session-ended`, `bad-signature`, `bad-link` |
+//! | 403 | `not-covered`, `no-such-period`, `pass-not-valid`, `wrong-password`, `cross-site`, `too-many-screens`, `screen-stopped` |
+//! | 404 | `not-found`, `no-such-channel`, `no-such-replay`, `no-such-playlist`, `no-score`, `no-such-pass`, `no-reset`; with `retry-after`: `not-started`, `no-event` |
 //! | 405 | `wrong-method` |
 //! | 409 | `origins-differ`, `too-many-screens`, `screen-stopped` |
 //! | 413, 415 | `too-large`, `wrong-content-type` |

@@ -24,10 +24,12 @@
 //! | `router` | what a path stands for |
 //! | [`settings`] | whether the edge can work at all |
 //! | [`passes`], [`login`], `device`, `limits` | who gets a session |
+//! | `reset` | who gets another password |
 //! | [`token`], [`session`], `holder` | whether a request has one that lives |
 //! | `screens`, `lease`, `pace` | which devices play, and how fast they draw keys |
 //! | `guard`, `cors` | which pages of other sites may ask |
 //! | `channels`, `live`, `replay`, `keys`, `steer`, `score` | what of a channel a session gets |
+//! | [`health`] | which nodes viewers may be sent to |
 //! | [`routing`] | which node comes first |
 //! | [`intake`] | what the origin and the operator may store |
 //! | [`change`] | what becomes of a value when something is said of it |
@@ -49,6 +51,7 @@ mod device;
 mod edge;
 mod errors;
 mod guard;
+pub mod health;
 mod holder;
 pub mod http;
 pub mod intake;
@@ -63,6 +66,7 @@ mod pages;
 pub mod passes;
 pub mod port;
 mod replay;
+mod reset;
 mod router;
 pub mod routing;
 mod score;
@@ -77,5 +81,5 @@ pub mod token;
 
 pub use edge::Edge;
 pub use http::{Request, Response};
-pub use port::{Cell, Moment, Store, StoreError, Table};
+pub use port::{Cell, Courier, CourierError, Moment, Store, StoreError, Table};
 pub use settings::{Settings, SettingsError};

@@ -48,7 +48,7 @@ struct Credentials {
 }
 
 #[derive(Serialize)]
-struct Granted {
+pub(crate) struct Granted {
     token: String,
     /// Seconds since 1970.
     expires: u64,
@@ -85,7 +85,7 @@ async fn by_password<S: Store>(
     email: &str,
     password: &str,
 ) -> Result<(PassId, Pass), Problem> {
-    let address = count_address(call).await?;
+    let address = count_address(call, "login address").await?;
     let id = PassId::of_email(email);
     let device = id.as_ref().and_then(|id| device::of(call, id));
     let account = match &device {
@@ -115,17 +115,20 @@ async fn by_password<S: Store>(
 /// The pass of a code. A code can't be guessed: what is limited is the work that an address makes.
 async fn by_code<S: Store>(call: &Call<'_, S>, text: &str) -> Result<(PassId, Pass), Problem> {
     let code: Code = text.parse().map_err(|wrong| Problem::saying(400, "bad-code", wrong))?;
-    let address = count_address(call).await?;
+    let address = count_address(call, "login address").await?;
     let id = code.pass_id();
     let pass = cells::pass(call.store, &id).await?.filter(|pass| pass.by_code).ok_or(BAD_CODE)?;
     give_back(call, address).await?;
     Ok((id, pass))
 }
 
-/// Counts a try of the address from which a request comes; `None` where it is not known.
-async fn count_address<S: Store>(call: &Call<'_, S>) -> Result<Option<Limit>, Problem> {
+/// Counts a try of this kind of the address from which a request comes; `None` where it is not known.
+pub(crate) async fn count_address<S: Store>(
+    call: &Call<'_, S>,
+    kind: &str,
+) -> Result<Option<Limit>, Problem> {
     let Some(client) = call.request.client.as_deref().and_then(limits::client) else { return Ok(None) };
-    let limit = Limit::new("login address", &client, ADDRESS);
+    let limit = Limit::new(kind, &client, ADDRESS);
     match limit.take(call).await? {
         Ok(()) => Ok(Some(limit)),
         Err(wait) => Err(too_many(wait, "or use another network")),
@@ -139,7 +142,7 @@ async fn give_back<S: Store>(call: &Call<'_, S>, limit: Option<Limit>) -> Result
     }
 }
 
-fn too_many(wait: Wait, or_else: &str) -> Problem {
+pub(crate) fn too_many(wait: Wait, or_else: &str) -> Problem {
     let minutes = wait.minutes();
     let unit = if minutes == 1 { "minute" } else { "minutes" };
     let text = format!("too many tries: wait {minutes} {unit} {or_else}");
@@ -147,7 +150,7 @@ fn too_many(wait: Wait, or_else: &str) -> Problem {
 }
 
 /// A session of a pass that holds, and its cookie.
-async fn grant<S: Store>(
+pub(crate) async fn grant<S: Store>(
     call: &Call<'_, S>,
     id: PassId,
     pass: &Pass,
@@ -167,10 +170,15 @@ async fn grant<S: Store>(
 pub(crate) async fn renew<S: Store>(call: &Call<'_, S>) -> Result<Response, Problem> {
     guard::check(call)?;
     let claims = session::of(call, None).await?.claims;
-    let holds = |pass: &Pass| pass.holds(call.moment.now);
-    let pass = cells::pass(call.store, &claims.pass).await?.filter(holds).ok_or(NO_LONGER)?;
+    let pass = holding(call, &claims.pass).await?;
     let (_, cookie) = grant(call, claims.pass, &pass).await?;
     Ok(Response::new(204).with("set-cookie", &cookie).with("cache-control", "no-store"))
+}
+
+/// The pass of a session, if it still holds.
+pub(crate) async fn holding<S: Store>(call: &Call<'_, S>, id: &PassId) -> Result<Pass, Problem> {
+    let holds = |pass: &Pass| pass.holds(call.moment.now);
+    cells::pass(call.store, id).await?.filter(holds).ok_or(NO_LONGER)
 }
 
 /// `POST /api/logout`.

@@ -4,6 +4,7 @@ pub(crate) mod admin;
 
 use alloc::string::String;
 
+use railbird_core::hex;
 use railbird_core::pass::{self, Listed};
 pub use railbird_core::pass::{CHANNELS_MAX, Coverage, CoverageError, EMAIL_LEN_MAX, PassId, PassIdError};
 use railbird_core::time::UtcMs;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::{Applied, Keep, json};
 use crate::intake::{Verdict, unchanged};
+use crate::reset;
 
 /// A pass as the store keeps it. What earlier versions kept has neither address, screens, locale nor note.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,4 +124,29 @@ pub(crate) fn change_revoked(kept: Option<Pass>, said: &[u8]) -> Applied {
             Applied::new(Keep::Value(json(&revoked), None), &Some(Verdict::New))
         }
     }
+}
+
+/// A password in place of another one.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct NewPassword {
+    /// What stands for the other one's hash ([`reset::binding`]), in hexadecimal digits.
+    pub(crate) was: String,
+    pub(crate) password_hash: String,
+    /// When: what the operator signed before does not bring the other one back.
+    pub(crate) at: UtcMs,
+}
+
+/// The answer says whether the password was the one that is to be replaced, and is replaced.
+pub(crate) fn change_password(kept: Option<Pass>, said: &[u8]) -> Applied {
+    let nothing = Applied::new(Keep::AsIs, &false);
+    let (Some(kept), Ok(NewPassword { was, password_hash, at })) = (kept, serde_json::from_slice(said))
+    else {
+        return nothing;
+    };
+    if kept.password_hash.as_deref().map(|hash| hex::encode(&reset::binding(hash))) != Some(was) {
+        return nothing;
+    }
+    let signed = kept.signed.max(at);
+    let changed = Pass { password_hash: Some(password_hash), signed, ..kept };
+    Applied::new(Keep::Value(json(&changed), None), &true)
 }

@@ -45,6 +45,8 @@ pub enum Table {
     Limit,
     /// What a pass's holder does, by the pass's key. Written with an expiry.
     Holder,
+    /// What the viewers of a region find of the nodes, by region. Written with an expiry.
+    Health,
 }
 
 impl Table {
@@ -59,6 +61,18 @@ impl Table {
             Table::Pass => "pass",
             Table::Limit => "limit",
             Table::Holder => "holder",
+            Table::Health => "health",
+        }
+    }
+
+    /// How old a value may be with which a host answers a read, in milliseconds; 0: it must be the newest. What many viewers
+    /// ask for can so be read near them. A change is always of the newest value.
+    pub fn age_ms_max(self) -> u32 {
+        match self {
+            Table::Channel | Table::Score | Table::Health => 1_000,
+            Table::Event | Table::Replays => 2_000,
+            Table::Chapter => 10_000,
+            Table::Pass | Table::Holder | Table::Limit => 0,
         }
     }
 
@@ -82,6 +96,28 @@ pub struct Cell {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("store: {0}")]
 pub struct StoreError(pub String);
+
+/// The message did not arrive, or nobody knows. The text is for the operator: an adapter logs it where it makes it, without
+/// what the message says.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("courier: {0}")]
+pub struct CourierError(pub String);
+
+/// Takes to others what the edge has to tell them.
+pub trait Courier {
+    /// POSTs a body to a URL that the operator has set, redirects not followed. Gives the answer's status, or an error after
+    /// `within_ms` at the latest; nobody reads the answer's body.
+    fn post(
+        &self,
+        url: &str,
+        headers: &[(&'static str, String)],
+        body: Vec<u8>,
+        within_ms: u64,
+    ) -> impl Future<Output = Result<u16, CourierError>>;
+
+    /// Lets so many milliseconds go by.
+    fn pause(&self, ms: u64) -> impl Future<Output = ()>;
+}
 
 /// Values by cell. A read after a write to the same cell, anywhere, should see it; a host that can't promise that says
 /// so in its documentation.

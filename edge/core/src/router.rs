@@ -17,6 +17,9 @@ pub(crate) enum Route {
     Login,
     Logout,
     Renew,
+    ForgotPassword,
+    ResetPassword,
+    ChangePassword,
     Screens,
     StopScreen,
     ReleaseScreen,
@@ -45,6 +48,10 @@ pub(crate) enum Route {
 pub(crate) enum Page {
     Home,
     Login,
+    /// A link to another password is asked for.
+    Forgot,
+    /// Where such a link leads.
+    Reset,
     Watch(ChannelId),
     /// A recording of a channel.
     Replay(ChannelId, RecordingId),
@@ -54,11 +61,26 @@ pub(crate) enum Page {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum View {
     Multivariant,
-    Media { node: NodeId, rendition: RenditionId },
-    Replay { recording: RecordingId },
-    ReplayMedia { recording: RecordingId, node: NodeId, rendition: RenditionId },
+    Media {
+        node: NodeId,
+        rendition: RenditionId,
+    },
+    Replay {
+        recording: RecordingId,
+    },
+    ReplayMedia {
+        recording: RecordingId,
+        node: NodeId,
+        rendition: RenditionId,
+    },
     Score,
-    Key { period: u64 },
+    /// Which nodes to try, in which order.
+    Nodes,
+    /// What a player found of nodes.
+    Beacons,
+    Key {
+        period: u64,
+    },
     Steer,
 }
 
@@ -66,10 +88,14 @@ impl Route {
     /// The methods that it takes, as the `allow` header says them. `HEAD` goes with `GET`.
     pub(crate) fn allow(&self) -> &'static str {
         match self {
+            Route::View { view: View::Beacons, .. } => "POST",
             Route::Health | Route::Page(_) | Route::Channels | Route::View { .. } => "GET, HEAD",
             Route::Login
             | Route::Logout
             | Route::Renew
+            | Route::ForgotPassword
+            | Route::ResetPassword
+            | Route::ChangePassword
             | Route::RevokePass
             | Route::Screens
             | Route::StopScreen
@@ -99,6 +125,8 @@ pub(crate) fn parse(path: &str) -> Option<Route> {
     Some(match parts.as_slice() {
         [""] => Route::Page(Page::Home),
         ["login"] => Route::Page(Page::Login),
+        ["forgot"] => Route::Page(Page::Forgot),
+        ["reset"] => Route::Page(Page::Reset),
         ["watch", channel] => Route::Page(Page::Watch(channel.parse().ok()?)),
         ["watch", channel, recording] => {
             Route::Page(Page::Replay(channel.parse().ok()?, recording.parse().ok()?))
@@ -106,6 +134,9 @@ pub(crate) fn parse(path: &str) -> Option<Route> {
         ["healthz"] => Route::Health,
         ["api", "login"] => Route::Login,
         ["api", "logout"] => Route::Logout,
+        ["api", "password", "forgot"] => Route::ForgotPassword,
+        ["api", "password", "reset"] => Route::ResetPassword,
+        ["api", "password", "change"] => Route::ChangePassword,
         ["api", "session", "renew"] => Route::Renew,
         ["api", "screens"] => Route::Screens,
         ["api", "screens", "stop"] => Route::StopScreen,
@@ -136,6 +167,8 @@ fn view(parts: &[&str]) -> Option<(ChannelId, View)> {
     let (channel, view) = match parts {
         ["live", channel, "main.m3u8"] => (channel, View::Multivariant),
         ["live", channel, "score.json"] => (channel, View::Score),
+        ["live", channel, "nodes.json"] => (channel, View::Nodes),
+        ["live", channel, "beacons"] => (channel, View::Beacons),
         ["live", channel, node, file] => {
             (channel, View::Media { node: node.parse().ok()?, rendition: playlist_of(file)? })
         }

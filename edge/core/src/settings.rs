@@ -8,7 +8,7 @@ use railbird_core::keys::{MasterSecret, SECRET_LEN_MIN};
 use crate::{cors, lease, sealed, token};
 
 /// The names of all settings. Spin's variables bear them as they are, a Worker's in upper case.
-pub const NAMES: [&str; 7] = [
+pub const NAMES: [&str; 10] = [
     "master_secret",
     "session_secret",
     "session_secret_previous",
@@ -16,6 +16,9 @@ pub const NAMES: [&str; 7] = [
     "admin_secret",
     "session_ttl_s",
     "cors_origins",
+    "webhook_url",
+    "webhook_secret",
+    "public_url",
 ];
 
 /// How long a session lasts where nothing else is set, in seconds: a long day of play.
@@ -36,9 +39,39 @@ pub struct Settings {
     pub(crate) origin: Secret,
     pub(crate) admin: Secret,
     pub(crate) session_ttl_s: u64,
+    /// Who sends links to holders who have forgotten their password.
+    pub(crate) webhook: Option<Webhook>,
     pub(crate) lease: lease::Key,
     /// Which pages of other origins may ask, as browsers write an origin.
     pub(crate) cors_origins: Vec<String>,
+}
+
+/// The operator's webhook.
+#[derive(Clone, Debug)]
+pub(crate) struct Webhook {
+    pub(crate) url: String,
+    pub(crate) secret: Secret,
+    /// What holders type to reach the edge, without a slash at its end: a link begins with it.
+    pub(crate) public_url: String,
+}
+
+impl Webhook {
+    /// The path of its URL, with a query where there is one: what is signed.
+    pub(crate) fn target(&self) -> &str {
+        let host = self.url.split_once("://").map_or("", |(_, rest)| rest);
+        host.find('/').and_then(|at| host.get(at..)).unwrap_or("/")
+    }
+}
+
+/// The longest URL, in bytes.
+const URL_LEN_MAX: usize = 1024;
+
+/// Whether it is a URL of the web, without a name, a password or a fragment.
+fn is_url(url: &str) -> bool {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let plain = |b: u8| b.is_ascii_graphic() && !matches!(b, b'@' | b'#' | b'"' | b'<' | b'>' | b'\\');
+    let host = rest.map(|rest| rest.split(['/', '?']).next().unwrap_or_default());
+    host.is_some_and(|host| !host.is_empty()) && url.len() <= URL_LEN_MAX && url.bytes().all(plain)
 }
 
 /// A shared secret that never shows in a debug text.
@@ -69,6 +102,11 @@ pub enum SettingsError {
     /// The length of a session is not a number in its range.
     #[error("the variable session_ttl_s must be a number of seconds from 1 to 2678400")]
     SessionTtl,
+    /// A URL is none, or not one to build on.
+    #[error(
+        "the variable {0} must be a URL such as https://www.example.org/path, of at most 1024 characters"
+    )]
+    Url(&'static str),
     /// The list of origins has something else in it, or too many of them.
     #[error(
         "the variable cors_origins must list at most 16 origins such as https://www.example.org, with spaces between"
@@ -101,6 +139,23 @@ impl Settings {
         }
         let origin = Secret(secret("origin_secret")?);
         let admin = Secret(secret("admin_secret")?);
+        let webhook_secret = optional("webhook_secret")?;
+        let mut url = |name: &'static str| match variable(name).filter(|value| !value.is_empty()) {
+            Some(url) if !is_url(&url) => Err(SettingsError::Url(name)),
+            url => Ok(url),
+        };
+        let (webhook_url, public_url) = (url("webhook_url")?, url("public_url")?);
+        let webhook = match webhook_url {
+            None => None,
+            Some(url) => Some(Webhook {
+                url,
+                secret: Secret(webhook_secret.ok_or(SettingsError::Missing("webhook_secret"))?),
+                public_url: public_url
+                    .map(|url| String::from(url.trim_end_matches('/')))
+                    .filter(|url| !url.contains('?'))
+                    .ok_or(SettingsError::Url("public_url"))?,
+            }),
+        };
         let session_ttl_s = match variable("session_ttl_s").filter(|value| !value.is_empty()) {
             None => SESSION_TTL_S_DEFAULT,
             Some(text) => text
@@ -111,7 +166,7 @@ impl Settings {
         };
         let cors_origins = cors::read(&variable("cors_origins").unwrap_or_default());
         let cors_origins = cors_origins.ok_or(SettingsError::CorsOrigins)?;
-        Ok(Settings { master, session, sealing, origin, admin, session_ttl_s, lease, cors_origins })
+        Ok(Settings { master, session, sealing, origin, admin, session_ttl_s, webhook, lease, cors_origins })
     }
 }
 
@@ -124,7 +179,9 @@ mod tests {
     fn read(changed: &str, to: Option<&str>) -> Result<Settings, SettingsError> {
         Settings::read(|name| match name {
             name if name == changed => to.map(ToString::to_string),
-            "session_ttl_s" | "session_secret_previous" | "cors_origins" => None,
+            "session_ttl_s" | "session_secret_previous" | "cors_origins" | "webhook_url" | "public_url" => {
+                None
+            }
             name => Some(format!("{name} 0123456789")),
         })
     }
@@ -149,6 +206,42 @@ mod tests {
         }
         for bad in ["*", "www.railbird.test"] {
             assert_eq!(read("cors_origins", Some(bad)).unwrap_err(), SettingsError::CorsOrigins);
+        }
+    }
+
+    #[test]
+    fn a_webhook_needs_a_secret_and_the_address_that_links_begin_with() {
+        let read = |url: &str, secret: &str, public: &str| {
+            Settings::read(|name| match name {
+                "webhook_url" => Some(url.to_string()),
+                "webhook_secret" => Some(secret.to_string()),
+                "public_url" => Some(public.to_string()),
+                name => name.ends_with("_secret").then(|| format!("{name} 0123456789")),
+            })
+            .map(|settings| {
+                settings.webhook.map(|webhook| (webhook.target().to_string(), webhook.public_url))
+            })
+        };
+        let (secret, public) = ("0123456789abcdef", "https://live.example.org/");
+        let good = |target: &str| Ok(Some((target.to_string(), "https://live.example.org".to_string())));
+        assert_eq!(read("https://hooks.example.org/mail?x=1", secret, public), good("/mail?x=1"));
+        assert_eq!(read("http://127.0.0.1:9", secret, public), good("/"));
+        assert_eq!(read("", secret, ""), Ok(None));
+        assert_eq!(read("https://a.test", "", public), Err(SettingsError::Missing("webhook_secret")));
+        for bad in [
+            "x",
+            "https://",
+            "https:///x",
+            "ftp://a.test",
+            "https://u:p@a.test",
+            "https://a.test/#x",
+            "https://a test",
+        ] {
+            assert_eq!(read(bad, secret, public), Err(SettingsError::Url("webhook_url")), "{bad}");
+            assert_eq!(read("https://a.test", secret, bad), Err(SettingsError::Url("public_url")), "{bad}");
+        }
+        for bad in ["", "https://a.test/?x=1", "https://a.test\r\nx"] {
+            assert_eq!(read("https://a.test", secret, bad), Err(SettingsError::Url("public_url")), "{bad}");
         }
     }
 

@@ -56,10 +56,13 @@ const WORKER_IMPORTS: &[&str] = &[
     "Error", "String", "call", "catch", "cause", "constructor", "done", "entries", "error", "exec", "from", "get", "isSafeInteger",
     "keys", "length", "message", "name", "next", "prototypesetcall", "push", "queueMicrotask", "resolve", "set", "then", "value",
     // requests and responses, with their bodies
-    "append", "arrayBuffer", "body", "buffer", "byobRequest", "byteLength", "byteOffset", "cancel", "cf", "close", "enqueue",
-    "getReader", "headers", "method", "raw", "read", "releaseLock", "respond", "status", "url", "view", "webSocket",
-    // the time, randomness, and the log
-    "debug", "getRandomValues", "getTime", "log",
+    "append", "arrayBuffer", "body", "buffer", "byobRequest", "byteLength", "byteOffset", "cancel", "cf", "clone", "close",
+    "enqueue", "getReader", "has", "headers", "method", "raw", "read", "releaseLock", "respond", "status", "text", "url", "view",
+    "webSocket",
+    // the time and bounds on waits, randomness, and the log
+    "clearTimeout", "debug", "getRandomValues", "getTime", "log", "setTimeout",
+    // the data centre's cache
+    "caches", "default", "delete", "match", "put",
     // the store: a Durable Object, its stub, its database, its alarm
     "deleteAlarm", "deleteAll", "fetch", "getByName", "setAlarm", "sql", "storage",
     // the runtime's own instance, after a panic

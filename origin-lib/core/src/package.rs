@@ -110,6 +110,12 @@ impl Packager {
         self.tracks = None;
     }
 
+    /// The same, but what is open becomes nothing.
+    pub fn abandon(&mut self) {
+        self.segmenter.abandon();
+        self.tracks = None;
+    }
+
     /// The next output.
     pub fn poll(&mut self) -> Option<Output> {
         self.outputs.pop_front()

@@ -10,7 +10,7 @@ mod secret;
 mod tables;
 mod target;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -24,6 +24,7 @@ use railbird_core::rtmp::Url;
 pub use railbird_core::media::Role;
 pub use read::Problem;
 pub use secret::Secret;
+pub(crate) use target::basic;
 
 /// The largest configuration file, in bytes.
 const FILE_LEN_MAX: u64 = 1 << 20;
@@ -130,6 +131,8 @@ pub struct Target {
     pub connection: Connection,
     /// How many viewers its node shall get, in proportion to the other nodes' weights.
     pub weight: u16,
+    /// What a gigabyte from its node costs, in millionths of the operator's currency.
+    pub price_micros_per_gb: u32,
     /// What a backfill may take of the line, in megabits a second; 0: no limit.
     pub backfill_mbps: u32,
     /// Where viewers read what is written here.
@@ -269,6 +272,8 @@ pub struct EmbeddedEdge {
     pub assets: PathBuf,
     /// What viewers type, without a trailing slash.
     pub public_url: String,
+    /// Where the edge asks for links to be sent to holders who have forgotten their password; none: it sends none.
+    pub webhook_url: Option<String>,
 }
 
 /// `[secrets]`.
@@ -282,6 +287,8 @@ pub struct Secrets {
     pub session: Option<Secret>,
     /// Sessions that were signed with it are let in as well, while one secret replaces another.
     pub session_previous: Option<Secret>,
+    /// The embedded edge signs what it tells the webhook with it. There whenever it has a webhook.
+    pub webhook: Option<Secret>,
     /// The operator signs requests to the edge with it. There whenever there is an embedded edge.
     pub admin: Option<Secret>,
 }

@@ -243,6 +243,7 @@ fn target(id: &str, node: &NodeServer, keys: &Credentials) -> anyhow::Result<Tar
             authority: None,
         },
         weight: WEIGHT_DEFAULT,
+        price_micros_per_gb: 0,
         backfill_mbps: 0,
         node: Node { id: id.parse()?, url: format!("{endpoint}/{BUCKET}") },
     })
@@ -284,6 +285,7 @@ fn configuration(
             component: options.component.clone(),
             assets: options.assets.clone(),
             public_url: format!("http://{edge}"),
+            webhook_url: None,
         }),
         anchors_at: None,
         pushes: Vec::new(),
@@ -291,6 +293,7 @@ fn configuration(
             master: Secret::new(&kept.master),
             origin: random_secret()?,
             session_previous: None,
+            webhook: None,
             session: Some(Secret::new(&kept.session)),
             admin: Some(random_secret()?),
         },

@@ -269,5 +269,7 @@ pub fn object(reel: &Reel, n: u32, path: PathBuf) -> Option<Arc<ObjectRef>> {
         sha256: object.sha256?,
         start,
         kind,
+        segment_ms: head.segment_ms,
+        key_period_s: head.key_period_s,
     }))
 }

@@ -56,6 +56,9 @@ const BODIES_LEN_MAX: usize = 64 << 20;
 /// How many logins may be checked at a time: each is heavy on purpose (argon2id), and viewers' playlists go first.
 const LOGINS_MAX: usize = 2;
 
+/// How many of those who have forgotten their password are answered at a time: each takes two seconds of an instance.
+const FORGOTTEN_MAX: usize = 4;
+
 /// How long a login may wait for its turn.
 const LOGIN_TURN_TIME_MAX: Duration = Duration::from_secs(3);
 
@@ -75,6 +78,7 @@ pub(super) struct Site {
     pub(super) metrics: EdgeMetrics,
     bodies: Semaphore,
     logins: Semaphore,
+    forgotten: Semaphore,
     /// The host refuses for want of room: said once, until it answers again.
     busy: AtomicBool,
 }
@@ -82,13 +86,15 @@ pub(super) struct Site {
 impl Site {
     pub(super) fn new(pool: SharedPool, assets: Assets, metrics: EdgeMetrics) -> Site {
         let (bodies, logins) = (Semaphore::new(BODIES_LEN_MAX), Semaphore::new(LOGINS_MAX));
-        Site { pool, assets, metrics, bodies, logins, busy: AtomicBool::new(false) }
+        let forgotten = Semaphore::new(FORGOTTEN_MAX);
+        Site { pool, assets, metrics, bodies, logins, forgotten, busy: AtomicBool::new(false) }
     }
 
     async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
         let (began, in_flight) = (Instant::now(), self.metrics.begin());
         let (head, body) = request.into_parts();
-        let response = if head.uri.path().starts_with(assets::PREFIX) {
+        let ends_unsure = head.headers.contains_key(header::TRANSFER_ENCODING);
+        let mut response = if head.uri.path().starts_with(assets::PREFIX) {
             let found = self.assets.answer(&head.method, head.uri.path(), &head.headers);
             found.unwrap_or_else(|| Refusal(404, "not-found", "there is nothing at this address").into())
         } else {
@@ -104,6 +110,11 @@ impl Site {
                 refusal.into()
             })
         };
+        // Whoever is between may have gone by a content-length where this request ended, and taken what follows for a part of
+        // it (RFC 9112, 6.3): nothing follows.
+        if ends_unsure {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         drop(in_flight);
         self.metrics.answer(response.status().as_u16(), began.elapsed());
         response.map(Full::new)
@@ -121,13 +132,18 @@ impl Site {
         }
         let uri = absolute(&head.uri, &head.headers)?;
         let body = self.receive(body_len_max(uri.path()), &head.headers, body).await?;
-        let login = head.method == http::Method::POST && uri.path() == "/api/login";
-        let _turn = match login {
-            true => match timeout(LOGIN_TURN_TIME_MAX, self.logins.acquire()).await {
+        let turns = match uri.path() {
+            _ if head.method != http::Method::POST => None,
+            "/api/login" | "/api/password/reset" | "/api/password/change" => Some(&self.logins),
+            "/api/password/forgot" => Some(&self.forgotten),
+            _ => None,
+        };
+        let _turn = match turns {
+            Some(turns) => match timeout(LOGIN_TURN_TIME_MAX, turns.acquire()).await {
                 Ok(Ok(turn)) => Some(turn),
                 _ => return Err(LOGINS_BUSY),
             },
-            false => None,
+            None => None,
         };
         let mut request = Request::new(body);
         *request.method_mut() = head.method;
@@ -199,6 +215,10 @@ fn head_len(head: &http::request::Parts) -> usize {
 
 /// The request's address with scheme and authority, which the component needs.
 fn absolute(uri: &Uri, headers: &HeaderMap) -> Result<Uri, Refusal> {
+    // RFC 9112, 3.2.
+    if headers.get_all(header::HOST).iter().count() > 1 {
+        return Err(Refusal(400, "bad-address", "send one host header"));
+    }
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
     let authority = host.or_else(|| uri.authority().cloned());
     let authority = authority.unwrap_or_else(|| Authority::from_static("localhost"));

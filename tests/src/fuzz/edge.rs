@@ -7,7 +7,10 @@ use std::task::{Context, Poll, Waker};
 use hmac::{Hmac, KeyInit, Mac};
 use railbird_core::pass::password;
 use railbird_core::sign;
+use railbird_core::state::Node;
 use railbird_core::time::UtcMs;
+use railbird_edge::health::region::Place;
+use railbird_edge::health::{Region, beacon};
 use railbird_edge::memory::MemoryStore;
 use railbird_edge::passes::{Coverage, PassId};
 use railbird_edge::token::{self, Claims, Key};
@@ -185,6 +188,28 @@ pub(super) fn token(input: &[u8]) {
     if let Ok(claims) = token::open(&key, &base64url(&bytes)) {
         assert_eq!(token::open(&key, &token::mint(&key, &claims)), Ok(claims));
     }
+}
+
+/// What a player tells of nodes: at most one vote for each of them, of which the edge keeps what it can read again.
+pub(super) fn beacon(input: &[u8]) {
+    let (Ok(channel), Ok(a), Ok(b)) = ("table-1".parse(), "a".parse(), "b".parse()) else { return };
+    let nodes = [
+        Node::new(a, "https://a.test".to_owned(), true),
+        Node::new(b, "https://b.test/bucket".to_owned(), true),
+    ];
+    let reports = beacon::read(input);
+    assert!(reports.len() <= beacon::LINES_MAX);
+    let votes = beacon::votes(&reports, &channel, &nodes, 2000);
+    let mut places: Vec<&Place> = votes.iter().map(|vote| &vote.place).collect();
+    places.dedup();
+    assert_eq!(places.len(), votes.len());
+    assert!(places.iter().all(|place| nodes.iter().any(|node| Place::of(node) == **place)));
+    let Some(pass) = PassId::of_email(EMAIL) else { return };
+    let mut region = Region::default();
+    assert_eq!(region.handle(&pass, &votes, NOW), !votes.is_empty());
+    assert!(!region.handle(&pass, &votes, NOW), "one vote for each node and window");
+    let kept = serde_json::to_vec(&region).unwrap_or_default();
+    assert_eq!(serde_json::from_slice::<Region>(&kept).ok().as_ref(), Some(&region));
 }
 
 fn base64url(bytes: &[u8]) -> String {

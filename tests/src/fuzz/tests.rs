@@ -54,6 +54,8 @@ fn the_seeds_of_recordings_reach_them() {
         ("replay-page", 200),
         ("start-over-main", 200),
         ("start-over-media", 200),
+        ("nodes", 200),
+        ("beacons", 204),
         ("push-replays", 204),
         ("push-chapter", 204),
     ] {

@@ -15,6 +15,8 @@ mod demo;
 #[cfg(test)]
 mod hosts;
 #[cfg(test)]
+mod load;
+#[cfg(test)]
 mod origin;
 #[cfg(test)]
 mod outage;
@@ -26,6 +28,8 @@ mod play;
 mod push;
 #[cfg(test)]
 mod restart;
+#[cfg(test)]
+mod retention;
 #[cfg(test)]
 mod sim;
 #[cfg(test)]

@@ -11,6 +11,8 @@ fn path(route: &Route) -> String {
         Route::Health => "/healthz".to_string(),
         Route::Page(Page::Home) => "/".to_string(),
         Route::Page(Page::Login) => "/login".to_string(),
+        Route::Page(Page::Forgot) => "/forgot".to_string(),
+        Route::Page(Page::Reset) => "/reset".to_string(),
         Route::Page(Page::Watch(channel)) => format!("/watch/{channel}"),
         Route::Page(Page::Replay(channel, recording)) => format!("/watch/{channel}/{recording}"),
         Route::Login => "/api/login".to_string(),
@@ -29,6 +31,8 @@ fn path(route: &Route) -> String {
                     format!("replay/{channel}/{recording}/{node}/{rendition}.m3u8")
                 }
                 View::Score => format!("live/{channel}/score.json"),
+                View::Nodes => format!("live/{channel}/nodes.json"),
+                View::Beacons => format!("live/{channel}/beacons"),
                 View::Key { period } => format!("key/{channel}/{period}"),
                 View::Steer => format!("steer/{channel}"),
             };
@@ -44,6 +48,9 @@ fn path(route: &Route) -> String {
         Route::Passes => "/admin/v1/passes".to_string(),
         Route::RevokePass => "/admin/v1/passes/revoke".to_string(),
         Route::Renew => "/api/session/renew".to_string(),
+        Route::ForgotPassword => "/api/password/forgot".to_string(),
+        Route::ResetPassword => "/api/password/reset".to_string(),
+        Route::ChangePassword => "/api/password/change".to_string(),
     }
 }
 
@@ -64,6 +71,8 @@ fn every_route_has_one_path() {
     for (text, route) in [
         ("/", Route::Page(Page::Home)),
         ("/login", Route::Page(Page::Login)),
+        ("/forgot", Route::Page(Page::Forgot)),
+        ("/reset", Route::Page(Page::Reset)),
         ("/watch/table-1", Route::Page(Page::Watch("table-1".parse().unwrap()))),
         ("/healthz", Route::Health),
         ("/api/login", Route::Login),
@@ -74,6 +83,10 @@ fn every_route_has_one_path() {
         ("/api/channels", Route::Channels),
         ("/live/table-1/main.m3u8", view(None, View::Multivariant)),
         ("/live/table-1/score.json", view(None, View::Score)),
+        ("/live/table-1/nodes.json", view(None, View::Nodes)),
+        ("/t/x/live/table-1/nodes.json", view(Some("x"), View::Nodes)),
+        ("/live/table-1/beacons", view(None, View::Beacons)),
+        ("/t/x/live/table-1/beacons", view(Some("x"), View::Beacons)),
         ("/live/table-1/a/source.m3u8", view(None, media.clone())),
         ("/key/table-1/18446744073709551615", view(None, View::Key { period: u64::MAX })),
         ("/watch/table-1/r-1", Route::Page(Page::Replay("table-1".parse().unwrap(), recording()))),
@@ -98,6 +111,9 @@ fn every_route_has_one_path() {
         ("/admin/v1/passes", Route::Passes),
         ("/admin/v1/passes/revoke", Route::RevokePass),
         ("/api/session/renew", Route::Renew),
+        ("/api/password/forgot", Route::ForgotPassword),
+        ("/api/password/reset", Route::ResetPassword),
+        ("/api/password/change", Route::ChangePassword),
     ] {
         assert_eq!(parse(text), Some(route.clone()), "{text}");
         assert_eq!(path(&route), text);
@@ -203,6 +219,9 @@ fn queries_are_read_without_decoding() {
 fn methods() {
     let route = parse("/live/table-1/main.m3u8").unwrap();
     assert!(route.takes("GET") && route.takes("HEAD"));
+    let route = parse("/live/table-1/beacons").unwrap();
+    assert!(route.takes("POST") && !route.takes("GET"));
+    let route = parse("/live/table-1/nodes.json").unwrap();
     for method in ["", "get", "GET,", "GET, HEAD", "POST"] {
         assert!(!route.takes(method), "{method}");
     }
@@ -215,7 +234,8 @@ proptest! {
         parts in proptest::collection::vec(
             proptest::sample::select(vec![
                 "", ".", "..", "t", "live", "key", "steer", "watch", "login", "api", "screens", "stop", "release", "channels", "origin", "v1",
-                "state", "admin", "passes", "revoke", "session", "renew", "replay", "replays", "score", "event", "table-1", "a", "main.m3u8", "score.json", "source.m3u8", "7", "%2e", "A",
+                "state", "admin", "passes", "revoke", "session", "renew", "password", "forgot", "reset", "change", "replay", "replays", "score", "event", "table-1", "a", "main.m3u8", "score.json", "nodes.json", "beacons",
+                "source.m3u8", "7", "%2e", "A",
             ]),
             0..8,
         )

@@ -198,3 +198,46 @@ pub(crate) async fn locked<D: Door>(edge: &Edge<'_, D>) {
     told.error(429, "too-many-tries");
     assert_eq!(told.headers("retry-after").len(), 1);
 }
+
+/// Whoever knows the password changes it and stays in; a link that this edge never made changes nothing.
+pub(crate) async fn passwords<D: Door>(edge: &Edge<'_, D>) {
+    let email = "changed@railbird.test";
+    issue(edge, &fixture::pass(email, &["*"], now())).await;
+    let begin = async || {
+        let token = login(edge, email).await.status(200).json()["token"].as_str().unwrap().to_string();
+        Session { token }
+    };
+    let (mine, other) = (begin().await, begin().await);
+    let change = async |headers, present: &str, password: &str| {
+        let said = json!({"present": present, "password": password}).to_string();
+        edge.ask("POST", "/api/password/change", headers, said).await
+    };
+    let headers = || vec![mine.cookie(), json_type()];
+    change(vec![json_type()], PASSWORD, "another password").await.error(401, "no-session");
+    change(vec![mine.cookie()], PASSWORD, "another password").await.error(415, "wrong-content-type");
+    change(headers(), "wrong", "another password").await.error(403, "wrong-password");
+    change(headers(), PASSWORD, "short").await.error(400, "bad-password");
+    edge.get("/api/channels", &other).await.status(200);
+    let changed = change(headers(), PASSWORD, "another password").await;
+    changed.status(204);
+    let cookies = changed.headers("set-cookie");
+    let [cookie] = cookies.as_slice() else { panic!("one cookie, not {cookies:?}") };
+    let token = cookie.strip_prefix("__Host-railbird=").and_then(|rest| rest.split(';').next()).unwrap();
+    edge.get("/api/channels", &Session { token: token.to_string() }).await.status(200);
+    for ended in [&mine, &other] {
+        edge.get("/api/channels", ended).await.error(401, "session-ended");
+    }
+    login(edge, email).await.error(401, "bad-login");
+    let again = json!({"email": email, "password": "another password"}).to_string();
+    let device = edge.post("/api/login", &again).await;
+    let device = device.status(200).headers("set-cookie")[1].split(['=', ';']).nth(1).unwrap().to_string();
+    // This edge has no webhook.
+    edge.post("/api/password/forgot", &json!({"email": email}).to_string()).await.error(404, "no-reset");
+    for token in ["", "x", token, &device, &"A".repeat(2000)] {
+        let said = json!({"token": token, "password": "yet another one"}).to_string();
+        edge.post("/api/password/reset", &said).await.error(401, "bad-link");
+    }
+    for malformed in ["", "{", "null", "{}", r#"{"token":1,"password":"x"}"#] {
+        edge.post("/api/password/reset", malformed).await.error(400, "bad-request");
+    }
+}
