@@ -1,8 +1,10 @@
 // A pass holder's session ends in the middle of a programme: `node relogin.mjs READY.json SHOT.png`.
 //
 // The browser forgets the session while the picture moves. The login must come over the picture, a wrong password must not
-// end anything, and after the right one the picture must go on from where it is, without a wait or a jump on the way. Prints
-// what it saw as JSON and keeps a picture of the login over the picture; exits 0 when all was well, else 1.
+// end anything, and after the right one the picture must go on from where it is, without a jump on the way. Prints what it
+// saw as JSON and keeps a picture of the login over the picture; exits 0 when all was well, else 1.
+//
+// Whether the picture had to wait for the login depends on how quickly a person, or a busy machine, types: it is told only.
 import { given, logIn, openFirstChannel, ready, told } from "./viewer.mjs";
 
 /** Seconds of media that must play after the login: more than can have been buffered before it. */
@@ -32,5 +34,5 @@ await told(async ({ report, problem, person }) => {
   const back = await page.evaluate(facts);
   await page.waitForFunction((until) => window.railbird.stats.mediaTime >= until, back.media_s + WATCHED_S);
   Object.assign(report, { before, back, events: (await page.evaluate(() => window.seen)).slice(before.seen) });
-  for (const { type, media_s } of report.events) problem(`${type} event at ${media_s} s`);
+  for (const { type, media_s } of report.events) if (type !== "waiting") problem(`${type} event at ${media_s} s`);
 });

@@ -49,7 +49,7 @@ fn a_playlist_reads_one_cell_for_its_session_and_a_key_writes_none() {
     edge.push("/origin/v1/channels/table-1/state", &state("live", &[1]));
     asked(&probe);
     assert_eq!(edge.get("/live/table-1/main.m3u8").status, 200);
-    assert_eq!(asked(&probe), [Table::Holder, Table::Channel]);
+    assert_eq!(asked(&probe), [Table::Holder, Table::Channel, Table::Health]);
     assert_eq!(browser.claim(&edge, SCREEN).status, 200);
     assert_eq!(asked(&probe), [Table::Holder, Table::Pass, Table::Holder]);
     assert_eq!(browser.key(&edge).status, 200);
