@@ -50,9 +50,16 @@ impl<S: Store> Edge<S> {
         }
     }
 
+    pub(crate) fn settings(&self) -> Result<&Settings, Problem> {
+        self.settings.as_ref().map_err(|wrong| Problem::saying(503, "misconfigured", wrong))
+    }
+
+    pub(crate) fn store(&self) -> &S {
+        &self.store
+    }
+
     async fn answer(&self, request: &Request, moment: &Moment) -> Result<Response, Problem> {
-        let settings = self.settings.as_ref();
-        let settings = settings.map_err(|wrong| Problem::saying(503, "misconfigured", wrong))?;
+        let settings = self.settings()?;
         if let Some(answer) = cors::preflight(settings, request) {
             return Ok(answer);
         }

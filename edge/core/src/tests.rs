@@ -21,6 +21,7 @@ use crate::passes::{Coverage, PassId};
 use crate::token::{self, Claims};
 use crate::{Cell, Edge, Moment, Request, Response, Settings, Store, StoreError, Table};
 
+mod line;
 mod screens;
 
 const NOW: UtcMs = UtcMs(1_795_171_920_040);

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::door::Http;
+use super::line::lines_tell;
 use super::printed;
 use super::{own_pages_may_act, root, static_files, static_files_are_served};
 use crate::contract::{self, VARIABLES};
