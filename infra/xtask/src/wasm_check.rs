@@ -134,7 +134,7 @@ mod tests {
             assert!(worker_may(good), "{good}");
         }
         for bad in [
-            "__wbg_setTimeout_feccdd6b31467948",
+            "__wbg_setInterval_feccdd6b31467948",
             "__wbg_eval_1",
             "__wbg_fetchAll_feccdd6b31467948",
             "fd_write",
