@@ -10,11 +10,14 @@ import { given, logIn, openFirstChannel, ready, told } from "./viewer.mjs";
 /** Seconds of media that must play after the login: more than can have been buffered before it. */
 const WATCHED_S = 12;
 
+/** How much further than time the picture may go from one event to the next, in seconds: events come a little late. */
+const JUMP_S = 0.5;
+
 const facts = () => ({ media_s: window.railbird.stats.mediaTime, seen: window.seen.length });
 
 const [path, shot] = given("relogin.mjs READY.json SHOT.png", 2);
 await told(async ({ report, problem, person }) => {
-  const page = await person(["waiting", "pause", "seeking", "error", "ended", "emptied"]);
+  const page = await person(["timeupdate", "waiting", "pause", "seeking", "error", "ended", "emptied"]);
   const demo = await ready(path);
   await logIn(page, demo);
   await openFirstChannel(page);
@@ -33,6 +36,14 @@ await told(async ({ report, problem, person }) => {
   await page.getByTestId("email").waitFor({ state: "detached" });
   const back = await page.evaluate(facts);
   await page.waitForFunction((until) => window.railbird.stats.mediaTime >= until, back.media_s + WATCHED_S);
-  Object.assign(report, { before, back, events: (await page.evaluate(() => window.seen)).slice(before.seen) });
-  for (const { type, media_s } of report.events) if (type !== "waiting") problem(`${type} event at ${media_s} s`);
+  const events = (await page.evaluate(() => window.seen)).slice(before.seen);
+  Object.assign(report, { before, back, events: events.filter(({ type }) => type !== "timeupdate") });
+  for (const { type, media_s } of report.events) {
+    if (["pause", "error", "ended", "emptied"].includes(type)) problem(`${type} event at ${media_s} s`);
+  }
+  for (const [n, { media_s, at_ms }] of events.entries()) {
+    const last = events[n - 1] ?? { media_s, at_ms };
+    const jump_s = media_s - last.media_s;
+    if (jump_s < -JUMP_S || jump_s > (at_ms - last.at_ms) / 1000 + JUMP_S) problem(`it jumped from ${last.media_s} s to ${media_s} s`);
+  }
 });
