@@ -84,6 +84,33 @@ fn a_lease_ends_with_its_cookie_and_frees_its_place() {
     assert_eq!((two.key(&edge).status, three.key(&edge).status), (200, 200));
 }
 
+/// A browser has one cookie for all its tabs.
+#[test]
+fn a_tab_that_is_closed_leaves_the_other_one_its_lease() {
+    let probe = Probe::default();
+    let edge = Fixture::new(&probe);
+    edge.push("/origin/v1/channels/table-1/state", &state("live", &[1]));
+    let mut browser = Browser::new(1);
+    assert_eq!((browser.claim(&edge, SCREEN).status, browser.claim(&edge, OTHER).status), (200, 200));
+    for (closed, left) in [(OTHER, true), (SCREEN, false)] {
+        let headers = [("cookie", &*browser.cookie), ("content-type", "application/json")];
+        let body = json!({"screen": closed}).to_string();
+        let response = edge.ask("POST", "/api/screens/release", &headers, body.as_bytes());
+        let (_, lease) = response.headers.iter().find(|(name, _)| name == "set-cookie").unwrap();
+        assert_eq!(!lease.starts_with("__Host-railbird-screen=;"), left, "{lease}");
+        if left {
+            browser.cookie = format!(
+                "{}; {}",
+                browser.cookie.split(';').next().unwrap(),
+                lease.split(';').next().unwrap()
+            );
+            asked(&probe);
+            assert_eq!(browser.key(&edge).status, 200);
+            assert_eq!(asked(&probe), [Table::Holder, Table::Channel], "it needs no other place");
+        }
+    }
+}
+
 #[test]
 fn a_store_that_fails_stops_nobody_for_good() {
     let probe = Probe::default();
