@@ -143,6 +143,7 @@ async fn the_worker_keeps_the_contract() {
     contract::run(&door).await;
     static_files_are_served(&door).await;
     own_pages_may_act(&door).await;
+    lines_tell(&door).await;
     let printed = worker.stop().await;
     // wrangler itself tells a developer each address that was asked for; workerd and the Worker don't.
     let of_worker: Vec<&str> = printed.lines().filter(|line| !line.starts_with("[wrangler:info] ")).collect();
