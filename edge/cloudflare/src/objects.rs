@@ -3,10 +3,11 @@
 use worker::js_sys::Uint8Array;
 use worker::{Env, Headers, Method, Request, RequestInit, Response, Stub};
 
-/// The bindings: of the objects that hold values, that relay them to a region, that list keys.
+/// The bindings: of the objects that hold values, that relay them to a region, that list keys, that hold viewers' lines.
 const CELLS: &str = "CELLS";
 const RELAYS: &str = "RELAYS";
 const INDEXES: &str = "INDEXES";
+const LINES: &str = "LINES";
 
 /// Where a request to an object goes: only its path could matter, and does not.
 const ADDRESS: &str = "https://object/";
@@ -27,6 +28,8 @@ pub(crate) const CELL: &str = "railbird-cell";
 pub(crate) const RELAY: &str = "railbird-relay";
 /// How old a relay's copy may be, in milliseconds.
 pub(crate) const AGE: &str = "railbird-age";
+/// A viewer's line, as JSON.
+pub(crate) const LINE: &str = "railbird-line";
 /// Goes up with each write of a value.
 pub(crate) const VERSION: &str = "railbird-version";
 
@@ -37,16 +40,25 @@ pub(crate) fn cell(env: &Env, name: &str) -> worker::Result<Stub> {
 
 /// The object of this name that relays a value; it is made near the place that the hint names.
 pub(crate) fn relay(env: &Env, name: &str, hint: Option<&str>) -> worker::Result<Stub> {
-    let relays = env.durable_object(RELAYS)?;
-    match hint {
-        Some(hint) => relays.get_by_name_with_location_hint(name, hint),
-        None => relays.get_by_name(name),
-    }
+    near(env, RELAYS, name, hint)
 }
 
 /// The object that lists a table's keys.
 pub(crate) fn index(env: &Env, table: &str) -> worker::Result<Stub> {
     env.durable_object(INDEXES)?.get_by_name(table)
+}
+
+/// The object of this name that holds viewers' lines, made near the place that the hint names.
+pub(crate) fn lines(env: &Env, name: &str, hint: Option<&str>) -> worker::Result<Stub> {
+    near(env, LINES, name, hint)
+}
+
+fn near(env: &Env, binding: &str, name: &str, hint: Option<&str>) -> worker::Result<Stub> {
+    let objects = env.durable_object(binding)?;
+    match hint {
+        Some(hint) => objects.get_by_name_with_location_hint(name, hint),
+        None => objects.get_by_name(name),
+    }
 }
 
 /// A request to an object.

@@ -19,6 +19,11 @@ pub(crate) fn continent(request: &worker::Request) -> Option<String> {
     field(&cf, "continent")?.as_string()
 }
 
+/// The hint of this name.
+pub(crate) fn known(name: &str) -> Option<&'static str> {
+    ["afr", "me", "apac", "weur", "eeur", "wnam", "enam", "oc", "sam"].into_iter().find(|hint| *hint == name)
+}
+
 /// A field of an object that may not be there; the SDK's own getters unwind in that case.
 fn field(of: &JsValue, name: &str) -> Option<JsValue> {
     let value = Reflect::get(of, &JsValue::from_str(name)).ok()?;

@@ -12,11 +12,11 @@ use serde::Serialize;
 
 use crate::edge::Call;
 use crate::errors::{self, Problem};
-use crate::health::{self, Region};
+use crate::health;
 use crate::http::Response;
 use crate::port::Store;
 use crate::routing::{Choice, Viewer};
-use crate::{cells, session};
+use crate::{cells, change, session};
 
 const NO_EVENT: Problem =
     Problem::new(404, "no-event", "the origin has not announced an event yet: ask again")
@@ -93,7 +93,10 @@ pub(crate) async fn list<S: Store>(call: &Call<'_, S>) -> Result<Response, Probl
             future::try_join(cells::summary(call.store, &brief.id), cells::replays(call.store, &brief.id))
                 .await?;
         let (phase, nodes) = match summary {
-            Some(summary) => (summary.phase, places(call, &summary.nodes, &session.id, &region)),
+            Some(summary) => {
+                let choice = Choice::new(&summary.nodes, &region, call.moment.now);
+                (summary.phase, places(&choice, &summary.nodes, &session.id))
+            }
             None => (Phase::Waiting, Vec::new()),
         };
         let replays = recordings(&replays.unwrap_or_default(), call.moment.now);
@@ -109,14 +112,26 @@ pub(crate) async fn nodes<S: Store>(
     channel: &ChannelId,
     viewer: &Viewer,
 ) -> Result<Response, Problem> {
-    let (summary, region) = future::join(cells::summary(call.store, channel), health::of(call)).await;
-    let Some(summary) = summary? else { return Err(missing(call, channel).await?) };
-    let nodes = Nodes { nodes: places(call, &summary.nodes, viewer, &region), ttl_ms: NODES_TTL_MS };
-    Ok(errors::json(200, &nodes).with("cache-control", "private, no-cache"))
+    let nodes = nodes_of(call, channel, &[*viewer]).await?.pop().unwrap_or_default();
+    Ok(Response::new(200).body("application/json", nodes).with("cache-control", "private, no-cache"))
 }
 
-fn places<S>(call: &Call<'_, S>, nodes: &[Node], viewer: &Viewer, region: &Region) -> Vec<Place> {
-    let choice = Choice::new(nodes, region, call.moment.now);
+/// The same for several viewers of the request's region, as JSON.
+pub(crate) async fn nodes_of<S: Store>(
+    call: &Call<'_, S>,
+    channel: &ChannelId,
+    viewers: &[Viewer],
+) -> Result<Vec<Vec<u8>>, Problem> {
+    let (summary, region) = future::join(cells::summary(call.store, channel), health::of(call)).await;
+    let Some(summary) = summary? else { return Err(missing(call, channel).await?) };
+    let choice = Choice::new(&summary.nodes, &region, call.moment.now);
+    let nodes = |viewer: &Viewer| {
+        change::json(&Nodes { nodes: places(&choice, &summary.nodes, viewer), ttl_ms: NODES_TTL_MS })
+    };
+    Ok(viewers.iter().map(nodes).collect())
+}
+
+fn places(choice: &Choice<'_>, nodes: &[Node], viewer: &Viewer) -> Vec<Place> {
     let place = |id: NodeId| {
         let node = nodes.iter().find(|node| node.id == id)?;
         Some(Place { up: choice.is_up(&id), id, url: node.url.clone() })

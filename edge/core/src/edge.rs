@@ -27,13 +27,23 @@ pub(crate) struct Call<'a, S> {
     pub(crate) moment: &'a Moment,
 }
 
-impl<S: Store + Courier> Edge<S> {
+impl<S> Edge<S> {
     /// An edge with these settings, as [`Settings::read`] gives them. Where they are wrong, every request is answered
     /// 503 with the name of the setting, so that a host has nothing to decide.
     pub fn new(settings: Result<Settings, SettingsError>, store: S) -> Edge<S> {
         Edge { settings, store }
     }
 
+    pub(crate) fn settings(&self) -> Result<&Settings, Problem> {
+        self.settings.as_ref().map_err(|wrong| Problem::saying(503, "misconfigured", wrong))
+    }
+
+    pub(crate) fn store(&self) -> &S {
+        &self.store
+    }
+}
+
+impl<S: Store + Courier> Edge<S> {
     /// Answers one request. Never fails: what goes wrong is an answer, too.
     pub async fn handle(&self, mut request: Request, moment: &Moment) -> Response {
         if request.method == "HEAD" {
@@ -52,8 +62,7 @@ impl<S: Store + Courier> Edge<S> {
     }
 
     async fn answer(&self, request: &Request, moment: &Moment) -> Result<Response, Problem> {
-        let settings = self.settings.as_ref();
-        let settings = settings.map_err(|wrong| Problem::saying(503, "misconfigured", wrong))?;
+        let settings = self.settings()?;
         if let Some(answer) = cors::preflight(settings, request) {
             return Ok(answer);
         }

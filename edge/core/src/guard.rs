@@ -31,6 +31,11 @@ pub(crate) fn check<S>(call: &Call<'_, S>) -> Result<(), Problem> {
     if request.body.len() > BODY_LEN_MAX {
         return Err(TOO_LARGE);
     }
+    check_site(call)
+}
+
+/// Checks that no page of another site sent the request.
+pub(crate) fn check_site<S>(call: &Call<'_, S>) -> Result<(), Problem> {
     if is_of_another_site(call) { Err(CROSS_SITE) } else { Ok(()) }
 }
 

@@ -325,7 +325,9 @@ pub(crate) fn draw(holder: &mut Holder, said: Draw, now: UtcMs) -> holder::Answe
         }
         until = now.plus_ms(said.period_ms.saturating_add(SLACK_MS));
         match holder.screens.iter_mut().find(|screen| screen.id == id) {
-            Some(screen) => screen.until = screen.until.max(until),
+            Some(screen) if screen.bare => screen.until = screen.until.max(until),
+            // Another player of the pass claimed it by this very id.
+            Some(_) => return Err(Refusal::Stopped),
             None => begin(holder, Screen { id, name, session, since: now, until, bare: true }, screens_max)?,
         }
     }
@@ -365,7 +367,7 @@ pub(crate) async fn post<S: Store>(call: &Call<'_, S>) -> Result<Response, Probl
                 again,
                 screens_max: screens_max(call, &claims.pass).await?,
             });
-            holder::say(call.store, &claims.pass, &said, now).await?.unwrap_or(Err(Refusal::Unreadable))
+            say(call, &claims.pass, &said).await?
         }
     };
     match answer {
@@ -375,9 +377,7 @@ pub(crate) async fn post<S: Store>(call: &Call<'_, S>) -> Result<Response, Probl
                 screen: ScreenId,
                 renew_s: u64,
             }
-            let lease = lease::Lease { screen: screen.0, session: claims.id, until_s: until.seconds() };
-            let text = lease::seal(&call.settings.lease, &claims.pass, &lease);
-            let cookie = lease::set_cookie(&text, until.ms_since(now) / 1000);
+            let cookie = granted(call, &session, &screen, until);
             let granted = errors::json(200, &Granted { screen, renew_s: RENEW_S });
             Ok(granted.with("set-cookie", &cookie).with("cache-control", "no-store"))
         }
@@ -389,17 +389,36 @@ pub(crate) async fn post<S: Store>(call: &Call<'_, S>) -> Result<Response, Probl
 /// `POST /api/screens/stop`.
 pub(crate) async fn post_stop<S: Store>(call: &Call<'_, S>) -> Result<Response, Problem> {
     let (session, Asked { screen, .. }) = asked(call).await?;
-    let said = Said::Stop(Stop { id: screen });
-    holder::say(call.store, &session.claims.pass, &said, call.moment.now).await?;
+    say(call, &session.claims.pass, &Said::Stop(Stop { id: screen })).await?.map_err(problem)?;
     Ok(Response::new(204).with("cache-control", "no-store"))
 }
 
 /// `POST /api/screens/release`.
 pub(crate) async fn post_release<S: Store>(call: &Call<'_, S>) -> Result<Response, Problem> {
     let (session, Asked { screen, .. }) = asked(call).await?;
-    let said = Said::Release(Release { id: screen, session: SessionId::of(&session.claims) });
-    holder::say(call.store, &session.claims.pass, &said, call.moment.now).await?;
-    Ok(Response::new(204).with("set-cookie", &lease::clear_cookie()).with("cache-control", "no-store"))
+    let own = SessionId::of(&session.claims);
+    let said = Said::Release(Release { id: screen.clone(), session: own.clone() });
+    say(call, &session.claims.pass, &said).await?.map_err(problem)?;
+    // A browser has one cookie for all its tabs: what another one still plays with.
+    let is_other = |other: &&Screen| other.session == own && other.id != screen && !other.bare;
+    let cookie = match session.holder.screens.iter().find(is_other) {
+        Some(other) => granted(call, &session, &other.id, other.until),
+        None => lease::clear_cookie(),
+    };
+    Ok(Response::new(204).with("set-cookie", &cookie).with("cache-control", "no-store"))
+}
+
+/// The `set-cookie` that gives a player the lease of its screen.
+fn granted<S>(call: &Call<'_, S>, session: &Session, screen: &ScreenId, until: UtcMs) -> String {
+    let claims = &session.claims;
+    let lease = lease::Lease { screen: screen.0, session: claims.id, until_s: until.seconds() };
+    let text = lease::seal(&call.settings.lease, &claims.pass, &lease);
+    lease::set_cookie(&text, until.ms_since(call.moment.now) / 1000)
+}
+
+async fn say<S: Store>(call: &Call<'_, S>, pass: &PassId, said: &Said) -> Result<holder::Answer, Problem> {
+    let answer = holder::say(call.store, pass, said, call.moment.now).await?;
+    Ok(answer.unwrap_or(Err(Refusal::Unreadable)))
 }
 
 async fn asked<S: Store>(call: &Call<'_, S>) -> Result<(Session, Asked), Problem> {
@@ -438,8 +457,7 @@ pub(crate) async fn admit<S: Store>(
         screens_max: screens_max(call, &claims.pass).await?,
         period_ms: u64::from(period_s) * 1000,
     });
-    let answer = holder::say(call.store, &claims.pass, &said, call.moment.now).await?;
-    match answer.unwrap_or(Err(Refusal::Unreadable)) {
+    match say(call, &claims.pass, &said).await? {
         Ok(_) => Ok(()),
         Err(Refusal::Stopped) => Err(KEY_STOPPED),
         Err(refusal) => Err(problem(refusal)),

@@ -24,6 +24,7 @@ use crate::{
 };
 
 mod limits;
+mod line;
 mod passes;
 mod reset;
 mod screens;

@@ -1,5 +1,6 @@
 // The edge's API, as the pages ask it. Everything that comes back is checked here.
 
+import type { Socket } from "./edgeline";
 import { NODES_MAX, type Node } from "./nodes";
 import { parseReplay, REPLAYS_MAX, type Replay } from "./replays";
 import { parseScore, type ScoreDocument } from "./score";
@@ -158,13 +159,38 @@ export interface Nodes {
   ttl_ms: number | null;
 }
 
+const nodesPath = (channel: string): string => `/live/${encodeURIComponent(channel)}/nodes.json`;
+
+function parseNodes(body: unknown): Nodes {
+  const answer = isJson(body) ? body : {};
+  const ttl_ms = answer["ttl_ms"];
+  return { nodes: list(answer["nodes"], NODES_MAX).map(node), ttl_ms: typeof ttl_ms === "number" ? ttl_ms : null };
+}
+
+/** What the edge tells on a line; `null` for what is no list of nodes. */
+export function readNodes(text: string): Nodes | null {
+  try {
+    return parseNodes(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
+/** A line on which the edge tells of a channel's nodes, where its host has such. */
+export function openLine(channel: string): Socket {
+  const url = new URL(nodesPath(channel), location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  const socket: Socket = { onmessage: null, onclose: null };
+  const line = new WebSocket(url);
+  line.onmessage = (event: MessageEvent<unknown>) => socket.onmessage?.(event);
+  line.onclose = () => socket.onclose?.();
+  return socket;
+}
+
 /** A channel's nodes; `null` from an edge that does not tell them so. */
 export async function nodes(channel: string): Promise<Nodes | null> {
   try {
-    const body = await json(`/live/${encodeURIComponent(channel)}/nodes.json`);
-    const answer = isJson(body) ? body : {};
-    const ttl_ms = answer["ttl_ms"];
-    return { nodes: list(answer["nodes"], NODES_MAX).map(node), ttl_ms: typeof ttl_ms === "number" ? ttl_ms : null };
+    return parseNodes(await json(nodesPath(channel)));
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) return null;
     throw error;

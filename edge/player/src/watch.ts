@@ -1,14 +1,16 @@
 // The page of one channel, live or a recording of it: picture, score, controls, and which node is in use.
 
+import * as api from "./api";
 import { ApiError, claimScreen, nodes, programme, releaseScreen, score, stopScreen, type Channel, type Phase } from "./api";
 import { tell } from "./beacons";
 import { controls } from "./controls";
 import { el, setText, topBar } from "./dom";
+import { EdgeLine } from "./edgeline";
 import { expose, Facts } from "./facts";
 import { PHASES, replayPath } from "./home";
 import { logoutButton } from "./logout";
 import { NodePoll } from "./nodepoll";
-import { NodeBook } from "./nodes";
+import { NodeBook, type Node } from "./nodes";
 import { Panel } from "./panel";
 import { Playback, type State } from "./playback";
 import { Relogin } from "./relogin";
@@ -199,15 +201,17 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
     clearTimeout(asking);
     asking = setTimeout(() => void askChannels(), CHANNELS_MS);
   };
+  const take = (list: readonly Node[]): void => book.update(list);
+  const told = new EdgeLine({ open: () => api.openLine(channel), read: api.readNodes, take, random: Math.random });
   const poll = new NodePoll({
     ask: () => nodes(channel),
-    take: (list) => book.update(list),
+    take,
     otherwise: refreshChannels,
     async failed(error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 401) await sessionEnded();
     },
-    watched: () => recording === null && document.visibilityState === "visible",
+    watched: () => recording === null && document.visibilityState === "visible" && !told.told,
     now: () => performance.now(),
     random: Math.random,
   });
@@ -339,4 +343,5 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
   keepAlive();
   // The nodes first: the first segment's loader should know them.
   void Promise.all([askChannels(), poll.start()]).then(() => lease.claim());
+  if (recording === null) told.start();
 }

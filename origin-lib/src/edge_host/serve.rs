@@ -130,6 +130,10 @@ impl Site {
         if head_len(&head) > HEAD_LEN_MAX {
             return Err(Refusal(431, "too-large", "send headers of at most 32 KiB"));
         }
+        let told = |name| head.headers.contains_key(name);
+        if told(header::TRANSFER_ENCODING) && told(header::CONTENT_LENGTH) {
+            return Err(Refusal(400, "bad-framing", "send a length or chunks, not both"));
+        }
         let uri = absolute(&head.uri, &head.headers)?;
         let body = self.receive(body_len_max(uri.path()), &head.headers, body).await?;
         let turns = match uri.path() {

@@ -5,6 +5,7 @@
 
 mod door;
 mod faults;
+mod line;
 mod printed;
 mod raw;
 mod wasmtime;

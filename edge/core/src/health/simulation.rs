@@ -240,7 +240,7 @@ fn simulate(seed: u64) -> Figures {
                 }
             }
             let failed = dead[first] || rng.next() % 100_000 < MISHAPS;
-            if failed || person.fetches % TOLD_EVERY == 0 {
+            if failed || person.fetches.is_multiple_of(TOLD_EVERY) {
                 let vote = |node: usize, failed| Vote {
                     place: places[node].clone(),
                     failed,

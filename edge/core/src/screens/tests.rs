@@ -148,6 +148,10 @@ fn a_session_without_a_lease_is_a_screen_for_as_long_as_its_key_is_of_use() {
     assert!(matches!(claim(holder, claimed(4, 4), NOW), Err(Refusal::TooMany(_))));
     draw(holder, drawn(1, 2), after(50_000)).unwrap();
     assert_eq!(holder.screens[0].until, after(110_000 + SLACK_MS));
+    // Nobody shares its place by claiming it under its id.
+    let share = &mut holder.clone();
+    claim(share, claimed(101, 7), after(50_000)).unwrap();
+    assert_eq!(draw(share, drawn(1, 2), after(50_000)), Err(Refusal::Stopped));
     // Its player begins to claim: it is that screen now, and no other one.
     claim(holder, claimed(5, 1), after(60_000)).unwrap();
     assert_eq!(ids(holder), [2, 5]);

@@ -49,7 +49,7 @@ fn a_playlist_reads_one_cell_for_its_session_and_a_key_writes_none() {
     edge.push("/origin/v1/channels/table-1/state", &state("live", &[1]));
     asked(&probe);
     assert_eq!(edge.get("/live/table-1/main.m3u8").status, 200);
-    assert_eq!(asked(&probe), [Table::Holder, Table::Channel]);
+    assert_eq!(asked(&probe), [Table::Holder, Table::Channel, Table::Health]);
     assert_eq!(browser.claim(&edge, SCREEN).status, 200);
     assert_eq!(asked(&probe), [Table::Holder, Table::Pass, Table::Holder]);
     assert_eq!(browser.key(&edge).status, 200);
@@ -82,6 +82,33 @@ fn a_lease_ends_with_its_cookie_and_frees_its_place() {
     let refused = one.key(&edge);
     assert_eq!((refused.status, &*code(&refused)), (403, "too-many-screens"));
     assert_eq!((two.key(&edge).status, three.key(&edge).status), (200, 200));
+}
+
+/// A browser has one cookie for all its tabs.
+#[test]
+fn a_tab_that_is_closed_leaves_the_other_one_its_lease() {
+    let probe = Probe::default();
+    let edge = Fixture::new(&probe);
+    edge.push("/origin/v1/channels/table-1/state", &state("live", &[1]));
+    let mut browser = Browser::new(1);
+    assert_eq!((browser.claim(&edge, SCREEN).status, browser.claim(&edge, OTHER).status), (200, 200));
+    for (closed, left) in [(OTHER, true), (SCREEN, false)] {
+        let headers = [("cookie", &*browser.cookie), ("content-type", "application/json")];
+        let body = json!({"screen": closed}).to_string();
+        let response = edge.ask("POST", "/api/screens/release", &headers, body.as_bytes());
+        let (_, lease) = response.headers.iter().find(|(name, _)| name == "set-cookie").unwrap();
+        assert_eq!(!lease.starts_with("__Host-railbird-screen=;"), left, "{lease}");
+        if left {
+            browser.cookie = format!(
+                "{}; {}",
+                browser.cookie.split(';').next().unwrap(),
+                lease.split(';').next().unwrap()
+            );
+            asked(&probe);
+            assert_eq!(browser.key(&edge).status, 200);
+            assert_eq!(asked(&probe), [Table::Holder, Table::Channel], "it needs no other place");
+        }
+    }
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub(crate) async fn nothing_is_smuggled(addr: SocketAddr) {
     let whole = SMUGGLED.len() + 5;
     for (framing, body, status) in [
         (format!("content-length: 2\r\ncontent-length: {whole}"), "{}", Some(400)),
-        (format!("content-length: {whole}\r\ntransfer-encoding: chunked"), "0\r\n\r\n", None),
+        (format!("content-length: {whole}\r\ntransfer-encoding: chunked"), "0\r\n\r\n", Some(400)),
         (format!("transfer-encoding: chunked\r\ncontent-length: {whole}"), "0\r\n\r\n", None),
         ("transfer-encoding: chunked".to_owned(), "0\r\n\r\n", None),
         ("transfer-encoding: chunked, identity".to_owned(), "0\r\n\r\n", Some(400)),
@@ -39,8 +39,8 @@ pub(crate) async fn nothing_is_smuggled(addr: SocketAddr) {
         ("content-length : 2".to_owned(), "{}", Some(400)),
         ("content-length: +2".to_owned(), "{}", Some(400)),
         ("content-length: 0x2".to_owned(), "{}", Some(400)),
-        ("x: y\r\n content-length: 2\r\ncontent-length : 2".to_owned(), "{}", Some(400)),
-        ("x: y\rz: y\r\ncontent-length : 2".to_owned(), "{}", Some(400)),
+        ("content-length: 2\r\nx: y\r\n z".to_owned(), "{}", Some(400)),
+        ("content-length: 2\r\nx: y\rz: y".to_owned(), "{}", Some(400)),
         ("host: elsewhere.test\r\nconnection: close\r\ncontent-length: 2".to_owned(), "{}", Some(400)),
     ] {
         let answer = exchange(addr, &format!("{head}{framing}\r\n\r\n{body}{SMUGGLED}")).await;

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::door::Http;
+use super::line::lines_tell;
 use super::printed;
 use super::{own_pages_may_act, root, static_files, static_files_are_served};
 use crate::contract::{self, VARIABLES};
@@ -142,6 +143,7 @@ async fn the_worker_keeps_the_contract() {
     contract::run(&door).await;
     static_files_are_served(&door).await;
     own_pages_may_act(&door).await;
+    lines_tell(&door).await;
     let printed = worker.stop().await;
     // wrangler itself tells a developer each address that was asked for; workerd and the Worker don't.
     let of_worker: Vec<&str> = printed.lines().filter(|line| !line.starts_with("[wrangler:info] ")).collect();

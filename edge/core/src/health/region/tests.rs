@@ -187,7 +187,7 @@ fn what_is_kept_is_small_and_forgets_what_was_not_heard_of() {
     for n in 0..200 {
         for viewer in 0..100 {
             let id = format!("n{n}");
-            let votes = [vote(&id, viewer % 3 == 0)];
+            let votes = [vote(&id, viewer.is_multiple_of(3))];
             region.handle(&pass(viewer), &votes, at(n));
         }
     }
