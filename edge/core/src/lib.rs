@@ -30,7 +30,7 @@
 //! | `guard`, `cors` | which pages of other sites may ask |
 //! | `channels`, `live`, `replay`, `keys`, `steer`, `score` | what of a channel a session gets |
 //! | [`health`] | which nodes viewers may be sent to |
-//! | [`line`] | who is told of nodes at once, and what |
+//! | [`line`](mod@line) | who is told of nodes at once, and what |
 //! | [`routing`] | which node comes first |
 //! | [`intake`] | what the origin and the operator may store |
 //! | [`change`] | what becomes of a value when something is said of it |

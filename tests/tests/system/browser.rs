@@ -104,6 +104,15 @@ async fn a_session_that_ends_does_not_take_the_picture_away() -> anyhow::Result<
     Nodes::start(Edge::start().await?).await?.logged_in_again().await
 }
 
+/// A pass has two screens; whoever comes third chooses which of them to stop.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_third_device_asks_which_of_two_to_stop() -> anyhow::Result<()> {
+    let nodes = Nodes::start(Edge::start().await?).await?;
+    let shot = nodes.edge.shots().join("screens.png");
+    nodes.edge.browser("screens.mjs", &[&shot.to_string_lossy()])?.content().await?;
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn on_workerd_a_viewer_outlasts_a_node_and_a_session() -> anyhow::Result<()> {
     let nodes = Nodes::start(Edge::start_on_workerd().await?).await?;

@@ -185,7 +185,7 @@ fn regions_have_names_of_a_fixed_set() {
 fn what_is_kept_is_small_and_forgets_what_was_not_heard_of() {
     let mut region = Region::default();
     for n in 0..200 {
-        for viewer in 0..100 {
+        for viewer in 0..100_u64 {
             let id = format!("n{n}");
             let votes = [vote(&id, viewer.is_multiple_of(3))];
             region.handle(&pass(viewer), &votes, at(n));
