@@ -77,6 +77,12 @@ struct Letter<'a> {
     expires: u64,
 }
 
+/// What is sent to the webhook.
+struct Request {
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+}
+
 /// `POST /api/password/forgot`.
 pub(crate) async fn forgot<S: Store + Courier>(call: &Call<'_, S>) -> Result<Response, Problem> {
     guard::check(call)?;
@@ -91,7 +97,7 @@ pub(crate) async fn forgot<S: Store + Courier>(call: &Call<'_, S>) -> Result<Res
     let open = |pass: &Pass| !pass.revoked && call.moment.now < pass.valid_until && counted.is_ok();
     let letter = pass.filter(open).and_then(|pass| letter(call, webhook, &id, &email, &pass));
     let send = async {
-        if let Some((headers, body)) = letter {
+        if let Some(Request { headers, body }) = letter {
             // Whoever asked learns nothing of it; the adapter has logged what went wrong.
             _ = call.store.post(&webhook.url, &headers, body, FORGOT_MS).await;
         }
@@ -107,7 +113,7 @@ fn letter<S>(
     id: &PassId,
     email: &str,
     pass: &Pass,
-) -> Option<(Vec<(&'static str, String)>, Vec<u8>)> {
+) -> Option<Request> {
     let now = call.moment.now;
     let expires_s = now.seconds().saturating_add(LINK_TTL_S);
     let mut payload = hex::decode(id.as_str())?;
@@ -121,7 +127,7 @@ fn letter<S>(
     nonce.iter_mut().zip(call.moment.draw("railbird nonce v1")).for_each(|(to, from)| *to = from);
     let signature = sign::sign(webhook.secret.bytes(), "POST", webhook.target(), &body, now, nonce);
     let headers = Vec::from([("content-type", String::from("application/json")), (sign::HEADER, signature)]);
-    Some((headers, body))
+    Some(Request { headers, body })
 }
 
 /// `POST /api/password/reset`.
