@@ -8,12 +8,24 @@ use core::cell::RefCell;
 use railbird_core::time::UtcMs;
 
 use crate::change::{self, Change, Keep};
-use crate::port::{Cell, Store, StoreError, Table};
+use crate::port::{Cell, Courier, CourierError, Store, StoreError, Table};
 
 /// Cells in memory. It has no clock: what has expired goes when [`MemoryStore::expire`] is called.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     cells: RefCell<BTreeMap<Cell, Kept>>,
+    letters: RefCell<Vec<Letter>>,
+}
+
+/// A message that was to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// Where to.
+    pub url: String,
+    /// Its headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// What it says.
+    pub body: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -26,6 +38,11 @@ impl MemoryStore {
     /// Drops every value whose expiry is not after `now`.
     pub fn expire(&self, now: UtcMs) {
         self.cells.borrow_mut().retain(|_, kept| kept.expires.is_none_or(|expires| expires > now));
+    }
+
+    /// The messages that were sent since this was asked before.
+    pub fn letters(&self) -> Vec<Letter> {
+        self.letters.take()
     }
 
     /// How many values it holds.
@@ -63,4 +80,20 @@ impl Store for MemoryStore {
         let keys = cells.keys().filter(|cell| cell.table == table && cell.key.as_str() > after);
         Ok(keys.take(max).map(|cell| cell.key.clone()).collect())
     }
+}
+
+/// Messages are kept for whoever asks for them, and no time goes by.
+impl Courier for MemoryStore {
+    async fn post(
+        &self,
+        url: &str,
+        headers: &[(&'static str, String)],
+        body: Vec<u8>,
+        _within_ms: u64,
+    ) -> Result<u16, CourierError> {
+        self.letters.borrow_mut().push(Letter { url: String::from(url), headers: headers.to_vec(), body });
+        Ok(204)
+    }
+
+    async fn pause(&self, _ms: u64) {}
 }

@@ -19,9 +19,14 @@ use crate::change::Change;
 use crate::memory::MemoryStore;
 use crate::passes::{Coverage, PassId};
 use crate::token::{self, Claims};
-use crate::{Cell, Edge, Moment, Request, Response, Settings, Store, StoreError, Table};
+use crate::{
+    Cell, Courier, CourierError, Edge, Moment, Request, Response, Settings, Store, StoreError, Table,
+};
 
+mod limits;
 mod line;
+mod passes;
+mod reset;
 mod screens;
 
 const NOW: UtcMs = UtcMs(1_795_171_920_040);
@@ -45,6 +50,7 @@ struct Probe {
     inner: MemoryStore,
     failing: Flag<bool>,
     cells: RefCell<Vec<Cell>>,
+    paused_ms: Flag<u64>,
 }
 
 impl Probe {
@@ -73,6 +79,26 @@ impl Store for &Probe {
     async fn list(&self, table: Table, after: &str, max: usize) -> Result<Vec<String>, StoreError> {
         self.note(&Cell { table, key: String::new() })?;
         self.inner.list(table, after, max).await
+    }
+}
+
+/// What is sent is kept by the store inside; nothing waits.
+impl Courier for &Probe {
+    async fn post(
+        &self,
+        url: &str,
+        headers: &[(&'static str, String)],
+        body: Vec<u8>,
+        within_ms: u64,
+    ) -> Result<u16, CourierError> {
+        if self.failing.get() {
+            return Err(CourierError("no way".to_string()));
+        }
+        self.inner.post(url, headers, body, within_ms).await
+    }
+
+    async fn pause(&self, ms: u64) {
+        self.paused_ms.set(self.paused_ms.get() + ms);
     }
 }
 
@@ -476,6 +502,7 @@ fn cells_are_addressed_with_characters_of_identifiers() {
     edge.get("/replay/table-1/r-1/a/source.m3u8");
     let cells = probe.cells.borrow();
     let tables = [Table::Event, Table::Channel, Table::Score, Table::Pass, Table::Holder, Table::Health];
+    let tables = tables.into_iter().chain([Table::Limit]);
     for table in tables.into_iter().chain([Table::Replays, Table::Chapter]) {
         assert!(cells.iter().any(|cell| cell.table == table), "{table:?} was not asked for");
     }
