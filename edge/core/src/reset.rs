@@ -100,6 +100,9 @@ pub(crate) async fn forgot<S: Store + Courier>(call: &Call<'_, S>) -> Result<Res
     Ok(Response::new(202).with("cache-control", "no-store"))
 }
 
+/// Headers and body of a request to the webhook.
+type Letter = (Vec<(&'static str, String)>, Vec<u8>);
+
 /// The webhook's request of a pass that has a password.
 fn letter<S>(
     call: &Call<'_, S>,
@@ -107,7 +110,7 @@ fn letter<S>(
     id: &PassId,
     email: &str,
     pass: &Pass,
-) -> Option<(Vec<(&'static str, String)>, Vec<u8>)> {
+) -> Option<Letter> {
     let now = call.moment.now;
     let expires_s = now.seconds().saturating_add(LINK_TTL_S);
     let mut payload = hex::decode(id.as_str())?;
