@@ -101,7 +101,7 @@ pub(crate) async fn forgot<S: Store + Courier>(call: &Call<'_, S>) -> Result<Res
 }
 
 /// Headers and body of a request to the webhook.
-type Letter = (Vec<(&'static str, String)>, Vec<u8>);
+type Sealed = (Vec<(&'static str, String)>, Vec<u8>);
 
 /// The webhook's request of a pass that has a password.
 fn letter<S>(
@@ -110,7 +110,7 @@ fn letter<S>(
     id: &PassId,
     email: &str,
     pass: &Pass,
-) -> Option<Letter> {
+) -> Option<Sealed> {
     let now = call.moment.now;
     let expires_s = now.seconds().saturating_add(LINK_TTL_S);
     let mut payload = hex::decode(id.as_str())?;
