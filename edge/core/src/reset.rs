@@ -77,12 +77,6 @@ struct Letter<'a> {
     expires: u64,
 }
 
-/// What is sent to the webhook.
-struct Request {
-    headers: Vec<(&'static str, String)>,
-    body: Vec<u8>,
-}
-
 /// `POST /api/password/forgot`.
 pub(crate) async fn forgot<S: Store + Courier>(call: &Call<'_, S>) -> Result<Response, Problem> {
     guard::check(call)?;
@@ -97,7 +91,7 @@ pub(crate) async fn forgot<S: Store + Courier>(call: &Call<'_, S>) -> Result<Res
     let open = |pass: &Pass| !pass.revoked && call.moment.now < pass.valid_until && counted.is_ok();
     let letter = pass.filter(open).and_then(|pass| letter(call, webhook, &id, &email, &pass));
     let send = async {
-        if let Some(Request { headers, body }) = letter {
+        if let Some((headers, body)) = letter {
             // Whoever asked learns nothing of it; the adapter has logged what went wrong.
             _ = call.store.post(&webhook.url, &headers, body, FORGOT_MS).await;
         }
@@ -106,6 +100,9 @@ pub(crate) async fn forgot<S: Store + Courier>(call: &Call<'_, S>) -> Result<Res
     Ok(Response::new(202).with("cache-control", "no-store"))
 }
 
+/// Headers and body of a request to the webhook.
+type Sealed = (Vec<(&'static str, String)>, Vec<u8>);
+
 /// The webhook's request of a pass that has a password.
 fn letter<S>(
     call: &Call<'_, S>,
@@ -113,7 +110,7 @@ fn letter<S>(
     id: &PassId,
     email: &str,
     pass: &Pass,
-) -> Option<Request> {
+) -> Option<Sealed> {
     let now = call.moment.now;
     let expires_s = now.seconds().saturating_add(LINK_TTL_S);
     let mut payload = hex::decode(id.as_str())?;
@@ -127,7 +124,7 @@ fn letter<S>(
     nonce.iter_mut().zip(call.moment.draw("railbird nonce v1")).for_each(|(to, from)| *to = from);
     let signature = sign::sign(webhook.secret.bytes(), "POST", webhook.target(), &body, now, nonce);
     let headers = Vec::from([("content-type", String::from("application/json")), (sign::HEADER, signature)]);
-    Some(Request { headers, body })
+    Some((headers, body))
 }
 
 /// `POST /api/password/reset`.
