@@ -104,13 +104,7 @@ pub(crate) async fn forgot<S: Store + Courier>(call: &Call<'_, S>) -> Result<Res
 type Sealed = (Vec<(&'static str, String)>, Vec<u8>);
 
 /// The webhook's request of a pass that has a password.
-fn letter<S>(
-    call: &Call<'_, S>,
-    webhook: &Webhook,
-    id: &PassId,
-    email: &str,
-    pass: &Pass,
-) -> Option<Sealed> {
+fn letter<S>(call: &Call<'_, S>, webhook: &Webhook, id: &PassId, email: &str, pass: &Pass) -> Option<Sealed> {
     let now = call.moment.now;
     let expires_s = now.seconds().saturating_add(LINK_TTL_S);
     let mut payload = hex::decode(id.as_str())?;
