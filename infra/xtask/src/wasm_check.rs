@@ -61,6 +61,8 @@ const WORKER_IMPORTS: &[&str] = &[
     "append", "arrayBuffer", "body", "buffer", "byobRequest", "byteLength", "byteOffset", "cancel", "cf", "clone", "close",
     "enqueue", "getReader", "has", "headers", "method", "raw", "read", "releaseLock", "respond", "status", "text", "url", "view",
     "webSocket",
+    // letters to the operator's webhook, which are given up after a while
+    "abort", "signal",
     // the time and bounds on waits, randomness, and the log
     "clearTimeout", "debug", "getRandomValues", "getTime", "log", "setTimeout",
     // the data centre's cache
