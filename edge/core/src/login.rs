@@ -2,7 +2,7 @@
 //!
 //! A password is tried against two limits: of the address from which it comes, and of the account. An account without
 //! tries is not told from a wrong password, so that a guesser learns nothing; but a device that the holder has used
-//! before ([`crate::device`]) has tries of its own, and is told.
+//! before (`device`) has tries of its own, and is told.
 
 use alloc::format;
 use alloc::string::String;
