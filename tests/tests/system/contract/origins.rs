@@ -68,5 +68,7 @@ pub(crate) async fn a_drained_node_comes_last<D: Door>(edge: &Edge<'_, D>, sessi
         assert_eq!(uris(&main), ["b/source.m3u8", "a/source.m3u8"]);
     }
     let text = playlist(&edge.get(MEDIA, session).await);
-    assert!(uris(&text)[0].starts_with(fixture::NODE_B), "its own pathway leads elsewhere: {text}");
+    // One segment may be nowhere.
+    let elsewhere = uris(&text).iter().filter(|uri| uri.starts_with(fixture::NODE_B)).count();
+    assert!(elsewhere >= 9, "its own pathway leads elsewhere: {text}");
 }
