@@ -254,7 +254,11 @@ impl Reader {
         }
         if let Some(other) = other.cloned() {
             let of = object.clone();
-            let judge = move || whose(&of.sha256, of.slot(), Some(&other), &kept);
+            let ours = {
+                let path = of.path.clone();
+                move || Some(std::fs::read(path).ok()?.into())
+            };
+            let judge = move || whose(of.made(), Some(&other), ours, &kept);
             // At the runtime's end it may not begin.
             if tokio::task::spawn_blocking(judge).await.is_ok_and(|whose| whose == Whose::Others) {
                 return Ok(());

@@ -83,8 +83,8 @@ impl Shared {
             Err(PutError::GiveUp(_)) => Bytes::new(),
             Err(error) => return Answer { result: Err(error), trace },
         };
-        let (of, other) = (object.clone(), other.clone());
-        let judge = move || whose(&of.sha256, of.slot(), Some(&other), &found);
+        let (of, other, ours) = (object.clone(), other.clone(), body.clone());
+        let judge = move || whose(of.made(), Some(&other), || Some(ours), &found);
         let (target, name) = (&self.target, &object.name);
         match tokio::task::spawn_blocking(judge).await {
             Ok(Whose::Ours) => {
