@@ -479,7 +479,7 @@ impl Page<'_> {
              was cut off.</dd>\n\
              <dt>slow-down</dt><dd>We were asked for fewer requests (429 or 503), and kept to it.</dd>\n\
              <dt>misconfigured</dt><dd>Refused until somebody changes something, as a key or a bucket’s name.</dd>\n\
-             <dt>give-up</dt><dd>This object was refused for good.</dd>\n\
+             <dt>give-up</dt><dd>This object was refused, and is tried again in a while.</dd>\n\
              <dt>wrong-bytes</dt><dd>What was read back is not what was written and acknowledged.</dd>\n\
              </dl></footer>\n</main></body></html>\n",
         );

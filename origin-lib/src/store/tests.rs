@@ -80,7 +80,7 @@ async fn conformance(store: &dyn Store, lists: bool, read: impl AsyncFn(&str) ->
     assert_eq!(store.get("table-1/source/2-0.m4s", large.len()).await.result.unwrap().unwrap(), large);
     for len_max in [4, 0] {
         let longer = store.get("table-1/source/1-0.m4s", len_max).await.result;
-        assert!(matches!(&longer, Err(PutError::GiveUp(text)) if text.contains("more than")), "{longer:?}");
+        assert!(matches!(&longer, Err(PutError::TooLong(text)) if text.contains("more than")), "{longer:?}");
     }
 
     assert_eq!(store.delete("anchor").await.result, Ok(()));
@@ -266,6 +266,7 @@ fn class(error: &PutError) -> String {
         PutError::Retry(_) => "retry".into(),
         PutError::Misconfigured(_) => "config".into(),
         PutError::GiveUp(_) => "give up".into(),
+        PutError::TooLong(_) => "too long".into(),
         PutError::Unreachable(_) => "unreachable".into(),
     }
 }

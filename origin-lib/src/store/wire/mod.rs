@@ -159,7 +159,7 @@ impl Wire {
     }
 
     /// Sends a request to its absolute URI and reads the answer whole. An answer of 200 and the like may have `len_max`
-    /// bytes; of any other, [`ANSWER_LEN_MAX`] bytes are read.
+    /// bytes; any other is taken without its words where it has more than [`ANSWER_LEN_MAX`].
     pub(super) async fn exchange(
         &self,
         request: Request<Outgoing>,
@@ -293,8 +293,12 @@ impl Wire {
         match Limited::new(body, bound).collect().await {
             Ok(whole) => Ok(Response::from_parts(parts, whole.to_bytes())),
             Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+                // Of what is no success, the status says what it means.
+                if !good {
+                    return Ok(Response::from_parts(parts, Bytes::new()));
+                }
                 let place = &self.whom.place;
-                Err(PutError::GiveUp(format!("{place} answered with more than {bound} bytes")))
+                Err(PutError::TooLong(format!("{place} answered with more than {bound} bytes")))
             }
             Err(error) => Err(PutError::Retry(format!(
                 "the answer of {} broke off: {}",
