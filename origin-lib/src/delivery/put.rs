@@ -74,7 +74,7 @@ impl Shared {
             Ok(Created::NotOffered) => return put().await,
             Ok(Created::Written) | Err(_) => return created.map(|_| Outcome::Acknowledged),
         }
-        let len_max = usize::try_from(object.len).unwrap_or(usize::MAX).max(other::LEN_MAX);
+        let len_max = other::len_max(object.len);
         let Answer { result, trace } = self.within(until, self.store.get(&object.name, len_max)).await;
         let found = match result {
             Ok(Some(found)) => found,

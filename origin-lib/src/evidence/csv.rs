@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::redact::Redact;
 use super::{Entry, Subject, What};
+use crate::redact::Redact;
 
 /// The head of the table.
 const HEAD: &str = "time_utc,kind,name,event,class,object,bytes,http_status,text,peer,request_id,dns_ms,connect_ms,tls_ms,\

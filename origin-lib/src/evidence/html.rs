@@ -6,9 +6,9 @@ use std::time::Duration;
 use railbird_core::time::UtcMs;
 
 use super::csv::{milliseconds, subject};
-use super::redact::Redact;
 use super::summary::{FAILURES_MAX, Period, Story, Summary};
 use super::{Entry, Subject, What, plot};
+use crate::redact::Redact;
 
 const STYLE: &str = include_str!("report.css");
 
