@@ -126,5 +126,8 @@ fn print_targets(answer: &Value) {
         if let Some(error) = target["error"].as_str() {
             println!("                 {error}");
         }
+        if number("refused") > 0 {
+            println!("                 it has refused {} of those that wait", number("refused"));
+        }
     }
 }

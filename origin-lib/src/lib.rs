@@ -24,6 +24,7 @@ pub mod pass;
 pub mod publisher;
 pub mod push;
 pub mod recorded;
+mod redact;
 pub mod score;
 pub mod serve;
 pub mod spool;

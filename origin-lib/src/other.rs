@@ -1,18 +1,25 @@
 //! What the other origin of a pair wrote, told from damage.
 //!
 //! Two origins that get the same frames write the same bytes (DESIGN.md, invariant 3). Where one of them lost frames, it
-//! gives the same name to other bytes. Those play in place of ours: they decrypt with the same key, are a whole segment,
-//! and start where ours does. Whoever reads back what was written ([`crate::delivery`], [`crate::verify`]) must not call
+//! gives the same name to other bytes. Those play in place of ours: they decrypt with the same key, are a whole segment of
+//! other frames, and start where ours does. Whoever reads back what was written ([`crate::delivery`], [`crate::verify`]) must not call
 //! them damage, nor damage them.
 
+use bytes::Bytes;
 use railbird_core::fmp4;
 use railbird_core::hash::Hash;
 use railbird_core::id::ChannelId;
 use railbird_core::keys::{self, MasterSecret};
 use railbird_core::time::MediaTime;
 
-/// The longest segment of another origin that is read, in bytes.
-pub const LEN_MAX: usize = 64 << 20;
+/// How much longer than four times ours a segment of another origin may be, in bytes: ours may be what is left of one of which
+/// this origin lost nearly all, and theirs the whole.
+const LONGER_MAX: usize = 16 << 20;
+
+/// The longest segment of another origin that is read where ours has `len` bytes.
+pub fn len_max(len: u64) -> usize {
+    usize::try_from(len).unwrap_or(usize::MAX).saturating_mul(4).saturating_add(LONGER_MAX)
+}
 
 /// The other origin of a pair, as far as what it wrote can be known by it.
 #[derive(Clone, Debug)]
@@ -45,26 +52,58 @@ pub enum Whose {
     Nobodys,
 }
 
+/// What was made here under a name.
+#[derive(Clone, Copy, Debug)]
+pub struct Made<'a> {
+    /// Its hash.
+    pub sha256: &'a Hash,
+    /// Its length, in bytes.
+    pub len: u64,
+    /// Where it belongs, of a segment.
+    pub slot: Option<Slot<'a>>,
+}
+
 impl Other {
-    /// Whether these bytes are a whole segment of this slot.
-    fn wrote(&self, slot: Slot<'_>, bytes: &[u8]) -> bool {
-        let Slot { channel, start, segment_ms, key_period_s } = slot;
+    /// Whether these bytes are a whole segment of this slot, made of other frames than `ours`. Nothing in them proves that
+    /// they are not damaged: a flipped bit of ciphertext spoils some of the media, and the rest decrypts. But damage leaves
+    /// the sample tables as they were, and other frames don't. Where ours are not at hand, the length tells.
+    fn wrote(&self, made: Made<'_>, slot: Slot<'_>, ours: Option<Bytes>, bytes: &[u8]) -> bool {
+        let Slot { start, segment_ms, .. } = slot;
+        let Some(clear) = self.clear(slot, bytes) else { return false };
+        let Ok(theirs) = fmp4::read::outline(&clear) else { return false };
+        if theirs.sequence != fmp4::sequence(start, segment_ms) {
+            return false;
+        }
+        let ours = ours.filter(|ours| Hash::of(ours) == *made.sha256);
+        match ours.and_then(|ours| self.clear(slot, &ours)) {
+            Some(ours) => fmp4::read::outline(&ours).is_ok_and(|ours| ours.moof != theirs.moof),
+            None => bytes.len() as u64 != made.len,
+        }
+    }
+
+    fn clear(&self, slot: Slot<'_>, bytes: &[u8]) -> Option<Vec<u8>> {
+        let Slot { channel, start, key_period_s, .. } = slot;
         let period = keys::period(start, key_period_s);
         let mut clear = bytes.to_vec();
         let key = self.secret.content_key(channel, period);
-        keys::decrypt(&key, &keys::iv(channel, period), &mut clear).is_ok()
-            && fmp4::read::sequence_of(&clear) == Ok(fmp4::sequence(start, segment_ms))
+        keys::decrypt(&key, &keys::iv(channel, period), &mut clear).ok()?;
+        Some(clear)
     }
 }
 
-/// Whose these bytes are, under a name to which `sha256` was given here. `slot`: of a segment. `other`: of an origin of a
-/// pair. It reads every byte: off the runtime's threads, please.
-pub fn whose(sha256: &Hash, slot: Option<Slot<'_>>, other: Option<&Other>, bytes: &[u8]) -> Whose {
-    if Hash::of(bytes) == *sha256 {
+/// Whose these bytes are, under a name that something `made` here has. `other`: of an origin of a pair. `ours`: gives the
+/// bytes that were made here, where they are at hand. It reads every byte: off the runtime's threads, please.
+pub fn whose(
+    made: Made<'_>,
+    other: Option<&Other>,
+    ours: impl FnOnce() -> Option<Bytes>,
+    bytes: &[u8],
+) -> Whose {
+    if Hash::of(bytes) == *made.sha256 {
         return Whose::Ours;
     }
-    match other.zip(slot) {
-        Some((other, slot)) if other.wrote(slot, bytes) => Whose::Others,
+    match other.zip(made.slot) {
+        Some((other, slot)) if other.wrote(made, slot, ours(), bytes) => Whose::Others,
         _ => Whose::Nobodys,
     }
 }

@@ -49,19 +49,31 @@ impl Target {
     /// What lets us in, in every form in which it is sent: no text about the target may have it in it.
     pub fn secrets(&self) -> Vec<Secret> {
         match &self.place {
-            Place::S3(bucket) => vec![bucket.access_key.clone(), bucket.secret_key.clone()],
-            Place::Http(entry) => {
-                let mut secrets: Vec<_> = entry.headers.iter().map(|(_, value)| value.clone()).collect();
-                match &entry.login {
-                    Login::None => {}
-                    Login::Basic { user, password } => {
-                        secrets.extend([password.clone(), basic(user, password)]);
-                    }
-                    Login::Bearer(token) => secrets.push(token.clone()),
-                }
-                secrets
-            }
+            Place::S3(bucket) => bucket.secrets(),
+            Place::Http(entry) => entry.secrets(),
         }
+    }
+}
+
+impl Bucket {
+    /// What lets us in.
+    pub(crate) fn secrets(&self) -> Vec<Secret> {
+        vec![self.access_key.clone(), self.secret_key.clone()]
+    }
+}
+
+impl EntryPoint {
+    /// What lets us in, in every form in which it is sent.
+    pub(crate) fn secrets(&self) -> Vec<Secret> {
+        let mut secrets: Vec<_> = self.headers.iter().map(|(_, value)| value.clone()).collect();
+        match &self.login {
+            Login::None => {}
+            Login::Basic { user, password } => {
+                secrets.extend([password.clone(), basic(user, password)]);
+            }
+            Login::Bearer(token) => secrets.push(token.clone()),
+        }
+        secrets
     }
 }
 

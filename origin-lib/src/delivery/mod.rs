@@ -113,7 +113,8 @@ struct Shared {
     differs: AtomicBool,
     queue: Mutex<Queue>,
     changed: Notify,
-    pending: watch::Sender<usize>,
+    /// How many objects are pending, and how many of them the target has refused.
+    pending: watch::Sender<(usize, usize)>,
     overflowed: AtomicBool,
     /// The spool can't be read: said once, until it can.
     unread: AtomicBool,
@@ -169,7 +170,7 @@ impl Delivery {
             differs: AtomicBool::new(false),
             queue: Mutex::new(queue),
             changed: Notify::new(),
-            pending: watch::Sender::new(0),
+            pending: watch::Sender::new((0, 0)),
             overflowed: AtomicBool::new(false),
             unread: AtomicBool::new(false),
             status,
@@ -199,7 +200,7 @@ impl Delivery {
         let (dropped, pending) = {
             let mut queue = shared.queue();
             let dropped = queue.push(object, body);
-            (dropped, queue.pending())
+            (dropped, (queue.pending(), queue.refused()))
         };
         shared.told_pending(pending);
         if dropped.is_some() {
@@ -249,14 +250,19 @@ impl Delivery {
 
     /// Objects that wait or are on their way.
     pub fn pending(&self) -> usize {
-        *self.shared.pending.borrow()
+        self.shared.pending.borrow().0
     }
 
-    /// Resolves once nothing is pending. It may never: bound it.
+    /// How many of them the target has refused: each is tried again, at most every ten minutes.
+    pub fn refused(&self) -> usize {
+        self.shared.pending.borrow().1
+    }
+
+    /// Resolves once nothing is pending but what the target has refused. It may never: bound it.
     pub fn drained(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut pending = self.shared.pending.subscribe();
         // Without a sender nothing is delivered any more.
-        async move { drop(pending.wait_for(|pending| *pending == 0).await.map(drop)) }
+        async move { drop(pending.wait_for(|(pending, refused)| pending == refused).await.map(drop)) }
     }
 }
 
@@ -266,10 +272,10 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn told_pending(&self, pending: usize) {
-        self.metrics.queue(pending);
+    fn told_pending(&self, pending: (usize, usize)) {
+        self.metrics.queue(pending.0, pending.1);
         self.pending.send_if_modified(|value| std::mem::replace(value, pending) != pending);
-        if pending < WAITING_MAX / 2 {
+        if pending.0 < WAITING_MAX / 2 {
             self.overflowed.store(false, Ordering::Relaxed);
         }
     }
@@ -278,7 +284,7 @@ impl Shared {
     fn tell(&self) {
         let (error, pending) = {
             let queue = self.queue();
-            (queue.down().map(String::from), queue.pending())
+            (queue.down().map(String::from), (queue.pending(), queue.refused()))
         };
         self.told_pending(pending);
         self.metrics.up(error.is_none());
@@ -291,7 +297,7 @@ impl Shared {
                     self.record(What::Down { reason: error.clone() }, None, 0, None);
                 }
                 None if !before.up => {
-                    info!("target {target} is up, {pending} objects wait");
+                    info!("target {target} is up, {} objects wait", pending.0);
                     self.record(What::Up, None, 0, None);
                 }
                 _ => {}
@@ -377,8 +383,8 @@ fn finish(shared: &Shared, job: Job, found: &mut Option<Findings>) {
             if let Outcome::Failed(error) = &outcome {
                 debug!("target {}: {} failed: {error}", shared.target, entry.object.name);
             }
-            if let Outcome::Failed(error @ PutError::GiveUp(_)) = &outcome {
-                warn!("target {} refuses {}: {error}", shared.target, entry.object.name);
+            if let Outcome::Failed(error @ (PutError::GiveUp(_) | PutError::TooLong(_))) = &outcome {
+                warn!("target {} refuses {}: {error}: it is tried again", shared.target, entry.object.name);
             }
             shared.queue().done(entry, &outcome, now, jitter);
         }
@@ -386,7 +392,11 @@ fn finish(shared: &Shared, job: Job, found: &mut Option<Findings>) {
             if let Err(error) = &result {
                 shared.record(failed(error), None, 0, Some(trace));
             }
-            if let Ok(findings) = &result {
+            // A read that failed says nothing of what the store honours: what was found before holds until one comes through.
+            let open = result.as_ref().is_ok_and(|findings| findings.read_back == Tried::Unknown);
+            if let Ok(findings) = &result
+                && !open
+            {
                 let honoured = findings.conditional_create && findings.read_back == Tried::Works;
                 shared.conditional.store(honoured, Ordering::Relaxed);
             }
@@ -395,20 +405,24 @@ fn finish(shared: &Shared, job: Job, found: &mut Option<Findings>) {
             {
                 info!("target {}: {} {findings}", shared.target, shared.store.place());
             }
-            shared.queue().probed(&result.map(drop), now, jitter);
+            let mut queue = shared.queue();
+            queue.probed(&result.map(drop), now, jitter);
+            if open && shared.other.is_some() {
+                queue.probe_again(now + shared.limits.backoff.cap);
+            }
         }
     }
     shared.tell();
 }
 
-/// What goes into the evidence: everything but what is our own disk's fault.
+/// What goes into the evidence: everything but what is our own disk's fault, or nobody's.
 fn what_of(outcome: &Outcome, trace: Option<&Trace>) -> Option<What> {
     match outcome {
         Outcome::Acknowledged if trace.is_some_and(|trace| trace.total >= SLOW) => Some(What::Slow),
         Outcome::Acknowledged => Some(What::Done),
         Outcome::Others => Some(What::Others),
         Outcome::Failed(error) => Some(failed(error)),
-        Outcome::Unread | Outcome::Gone => None,
+        Outcome::Raced | Outcome::Unread | Outcome::Gone => None,
     }
 }
 
@@ -418,7 +432,7 @@ fn failed(error: &PutError) -> What {
         PutError::Retry(_) => "retry",
         PutError::SlowDown { .. } => "slow-down",
         PutError::Misconfigured(_) => "misconfigured",
-        PutError::GiveUp(_) => "give-up",
+        PutError::GiveUp(_) | PutError::TooLong(_) => "give-up",
     };
     What::Failed { class: class.into(), text: error.to_string() }
 }
@@ -427,13 +441,14 @@ fn result_of(outcome: &Outcome) -> PutResult {
     match outcome {
         Outcome::Acknowledged => PutResult::Ok,
         Outcome::Others => PutResult::Others,
+        Outcome::Raced => PutResult::Raced,
         Outcome::Unread => PutResult::Unread,
         Outcome::Gone => PutResult::Gone,
         Outcome::Failed(PutError::Unreachable(_)) => PutResult::Unreachable,
         Outcome::Failed(PutError::Retry(_)) => PutResult::Retry,
         Outcome::Failed(PutError::SlowDown { .. }) => PutResult::SlowDown,
         Outcome::Failed(PutError::Misconfigured(_)) => PutResult::Misconfigured,
-        Outcome::Failed(PutError::GiveUp(_)) => PutResult::GiveUp,
+        Outcome::Failed(PutError::GiveUp(_) | PutError::TooLong(_)) => PutResult::GiveUp,
     }
 }
 

@@ -16,6 +16,7 @@ use crate::clock;
 use crate::config::Node;
 use crate::evidence::{Entry, Evidence, Subject, What};
 use crate::other::{self, Other, Whose, whose};
+use crate::redact::Redact;
 use crate::store::Trace;
 use crate::telemetry::TargetMetrics;
 
@@ -219,7 +220,7 @@ impl Reader {
         let mut response = timeout(deadline, request.send()).await.map_err(|_| silent())?.map_err(broken)?;
         trace.first_byte = Some(began.elapsed());
         trace.peer = response.remote_addr();
-        trace.request_id = crate::store::request_id(response.headers());
+        trace.request_id = crate::store::request_id(response.headers(), &Redact::default());
         let status = response.status();
         trace.status = Some(status.as_u16());
         if !status.is_success() {
@@ -230,7 +231,7 @@ impl Reader {
         }
         // What the other origin wrote may be longer.
         let other = self.other.as_ref();
-        let len_max = if other.is_some() { object.len.max(other::LEN_MAX as u64) } else { object.len };
+        let len_max = if other.is_some() { other::len_max(object.len) as u64 } else { object.len };
         let (mut hash, mut kept) = (Sha256::new(), Vec::new());
         let body = async {
             while let Some(chunk) = response.chunk().await.map_err(broken)? {
@@ -254,7 +255,11 @@ impl Reader {
         }
         if let Some(other) = other.cloned() {
             let of = object.clone();
-            let judge = move || whose(&of.sha256, of.slot(), Some(&other), &kept);
+            let ours = {
+                let path = of.path.clone();
+                move || Some(std::fs::read(path).ok()?.into())
+            };
+            let judge = move || whose(of.made(), Some(&other), ours, &kept);
             // At the runtime's end it may not begin.
             if tokio::task::spawn_blocking(judge).await.is_ok_and(|whose| whose == Whose::Others) {
                 return Ok(());

@@ -6,7 +6,7 @@ use railbird_core::hash::Hash;
 use railbird_core::id::{ChannelId, RecordingId, RenditionId};
 use railbird_core::time::MediaTime;
 
-use crate::other::Slot;
+use crate::other::{Made, Slot};
 
 /// A media object on the local disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,16 +38,17 @@ pub struct ObjectRef {
 }
 
 impl ObjectRef {
-    /// Where it belongs, of a segment.
-    pub(super) fn slot(&self) -> Option<Slot<'_>> {
-        let ObjectRef { channel, start, segment_ms, key_period_s, .. } = self;
+    /// What was made here, for telling whose it is that stands under its name.
+    pub(super) fn made(&self) -> Made<'_> {
+        let ObjectRef { channel, start, segment_ms, key_period_s, sha256, len, .. } = self;
         let segment = matches!(self.kind, Kind::Segment { .. });
-        segment.then_some(Slot {
+        let slot = segment.then_some(Slot {
             channel,
             start: *start,
             segment_ms: *segment_ms,
             key_period_s: *key_period_s,
-        })
+        });
+        Made { sha256, len: *len, slot }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use railbird_core::hash::Hash;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 use tracing::{error, warn};
 
 use super::queue::{Entry, Outcome};
@@ -31,9 +31,10 @@ pub(super) async fn put(shared: Arc<Shared>, mut entry: Entry) -> Job {
         },
     };
     let began = Instant::now();
-    let Answer { result, trace } = shared.write(&object, body).await;
+    let Answer { result, trace } = shared.write(&object, body, entry.races).await;
     match result {
         Err(error) => Job::Put(entry, Outcome::Failed(error), Some(trace)),
+        Ok(Outcome::Raced) => Job::Put(entry, Outcome::Raced, Some(trace)),
         Ok(outcome) => {
             let took = began.elapsed();
             shared.metrics.acknowledged(object.len, took);
@@ -52,39 +53,41 @@ pub(super) async fn put(shared: Arc<Shared>, mut entry: Entry) -> Job {
     }
 }
 
+/// After so many rounds in which somebody else is said to write an object, and it is never there, it is written.
+const RACES_MAX: u32 = 5;
+
 impl Shared {
-    /// Writes an object; [`Outcome::Acknowledged`] or [`Outcome::Others`]. An origin of a pair writes over nothing that the
+    /// Writes an object; [`Outcome::Acknowledged`], [`Outcome::Others`] or [`Outcome::Raced`]. An origin of a pair writes over nothing that the
     /// other one wrote, where the store honours that: what viewers and caches may have got already stays (DESIGN.md,
     /// invariant 3). That something is there counts only once it was read: it is ours, or plays in its place, or is
     /// written over. Where the store honours no condition, whoever writes last wins.
-    async fn write(&self, object: &Arc<ObjectRef>, body: Bytes) -> Answer<Outcome> {
+    async fn write(&self, object: &Arc<ObjectRef>, body: Bytes, races: u32) -> Answer<Outcome> {
+        let until = Instant::now() + self.limits.put_deadline;
         let media = || Object::media(object.name.clone(), body.clone());
-        let put = async || self.within(self.store.put(media())).await.map(|()| Outcome::Acknowledged);
+        let put = async || self.within(until, self.store.put(media())).await.map(|()| Outcome::Acknowledged);
         let Some(other) = self.other.as_ref().filter(|_| self.conditional.load(Ordering::Relaxed)) else {
             return put().await;
         };
-        let created = self.within(self.store.create(media())).await;
+        let created = self.within(until, self.store.create(media())).await;
         match &created.result {
             Ok(Created::Exists) => {}
             Ok(Created::NotOffered) => return put().await,
             Ok(Created::Written) | Err(_) => return created.map(|_| Outcome::Acknowledged),
         }
-        let len_max = usize::try_from(object.len).unwrap_or(usize::MAX).max(other::LEN_MAX);
-        let Answer { result, trace } = self.within(self.store.get(&object.name, len_max)).await;
+        let len_max = other::len_max(object.len);
+        let Answer { result, trace } = self.within(until, self.store.get(&object.name, len_max)).await;
         let found = match result {
             Ok(Some(found)) => found,
-            // It is written, or deleted, at this moment.
-            Ok(None) => {
-                let (place, name) = (self.store.place(), &object.name);
-                let text = format!("{place} says that {name} is there, and does not give it");
-                return Answer { result: Err(PutError::Retry(text)), trace };
-            }
-            // Longer than any segment.
-            Err(PutError::GiveUp(_)) => Bytes::new(),
+            Ok(None) if races >= RACES_MAX => return put().await,
+            Ok(None) => return Answer { result: Ok(Outcome::Raced), trace },
+            // Longer than any segment of the other origin.
+            Err(PutError::TooLong(_)) => Bytes::new(),
+            // What is there is not known: it may well be the other origin's.
+            Err(PutError::GiveUp(text)) => return Answer { result: Err(PutError::Retry(text)), trace },
             Err(error) => return Answer { result: Err(error), trace },
         };
-        let (of, other) = (object.clone(), other.clone());
-        let judge = move || whose(&of.sha256, of.slot(), Some(&other), &found);
+        let (of, other, ours) = (object.clone(), other.clone(), body.clone());
+        let judge = move || whose(of.made(), Some(&other), || Some(ours), &found);
         let (target, name) = (&self.target, &object.name);
         match tokio::task::spawn_blocking(judge).await {
             Ok(Whose::Ours) => {
@@ -110,9 +113,9 @@ impl Shared {
         }
     }
 
-    /// What a request to the store comes to in time.
-    async fn within<T>(&self, request: Pending<'_, T>) -> Answer<T> {
-        let answer = timeout(self.limits.put_deadline, request).await;
+    /// What a request to the store comes to in time: all of an object's requests together have one deadline.
+    async fn within<T>(&self, until: Instant, request: Pending<'_, T>) -> Answer<T> {
+        let answer = timeout_at(until, request).await;
         answer.unwrap_or_else(|_| missed(self))
     }
 

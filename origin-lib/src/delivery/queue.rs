@@ -32,6 +32,9 @@ const LIVE: MediaSpan = MediaSpan::from_ms(10_000);
 /// After so many failures in a row, the target counts as failing, whichever objects they were.
 const FAILURES_TO_FAIL: u32 = 2;
 
+/// How long an object waits that the target refused: what it holds against it may be mended, and nobody need say so.
+pub const REFUSED: Backoff = Backoff { first: Duration::from_secs(30), cap: Duration::from_secs(600) };
+
 /// The longest pause that a store can ask for.
 const SLOW_DOWN_MAX: Duration = Duration::from_secs(30);
 
@@ -112,6 +115,10 @@ pub struct Entry {
     /// Its bytes, where they are still in memory.
     pub body: Option<Bytes>,
     pub(super) failures: u32,
+    /// How often somebody else wrote it at the same moment ([`Outcome::Raced`]).
+    pub(super) races: u32,
+    /// The target refused it.
+    refused: bool,
     not_before: Option<Instant>,
     /// It goes on the backlog's share.
     backlog: bool,
@@ -137,6 +144,8 @@ pub enum Outcome {
     Others,
     /// The target does not, or did not say so.
     Failed(PutError),
+    /// Somebody else writes or deletes it at this moment: nobody's fault, and tried again.
+    Raced,
     /// The spool could not be read just now: not the target's fault, and tried again.
     Unread,
     /// The spool no longer has the object, or not as it was made: not the target's fault.
@@ -180,6 +189,9 @@ pub struct Queue {
     in_flight: usize,
     failures_in_row: u32,
     failing: Option<Failing>,
+    refused: usize,
+    /// When a target that is well is probed again.
+    probe_at: Option<Instant>,
 }
 
 impl Queue {
@@ -206,12 +218,24 @@ impl Queue {
             in_flight: 0,
             failures_in_row: 0,
             failing: Some(failing),
+            refused: 0,
+            probe_at: None,
         }
+    }
+
+    /// Has a target that is well probed again at this instant: the last probe left something open.
+    pub fn probe_again(&mut self, at: Instant) {
+        self.probe_at = Some(at);
     }
 
     /// Objects that wait or are on their way.
     pub fn pending(&self) -> usize {
         self.inits.len() + self.segments.len() + self.in_flight
+    }
+
+    /// How many of those that wait the target has refused.
+    pub fn refused(&self) -> usize {
+        self.refused
     }
 
     /// Why the target counts as down, if it does.
@@ -229,7 +253,15 @@ impl Queue {
         if let Kind::Init = object.kind {
             *self.inits_open.entry(object.name.clone()).or_default() += 1;
         }
-        self.insert(Entry { object, body, failures: 0, not_before: None, backlog: false });
+        self.insert(Entry {
+            object,
+            body,
+            failures: 0,
+            races: 0,
+            refused: false,
+            not_before: None,
+            backlog: false,
+        });
         if self.inits.len() + self.segments.len() <= WAITING_MAX {
             return None;
         }
@@ -243,6 +275,7 @@ impl Queue {
 
     fn insert(&mut self, entry: Entry) {
         self.bodies_len += entry.body.as_ref().map_or(0, Bytes::len);
+        self.refused += usize::from(entry.refused);
         self.newest = self.newest.max(entry.object.start);
         match entry.object.kind {
             Kind::Init => self.inits.push_back(entry),
@@ -257,6 +290,7 @@ impl Queue {
     /// An entry leaves for good.
     fn forget(&mut self, entry: &Entry) {
         self.bodies_len -= entry.body.as_ref().map_or(0, Bytes::len);
+        self.refused -= usize::from(entry.refused);
         self.open.remove(&key(&entry.object));
         if let Some(count) = self.inits_open.get_mut(&entry.object.name) {
             *count -= 1;
@@ -272,9 +306,13 @@ impl Queue {
             return Next::Wait(None);
         }
         let Some(failing) = &self.failing else {
+            if self.probe_at.take_if(|at| *at <= now).is_some() {
+                self.in_flight += 1;
+                return Next::Probe;
+            }
             return match self.take(now, true) {
                 Ok(entry) => self.start(entry),
-                Err(until) => Next::Wait(until),
+                Err(until) => Next::Wait([until, self.probe_at].into_iter().flatten().min()),
             };
         };
         if self.in_flight > 0 {
@@ -296,13 +334,15 @@ impl Queue {
         }
     }
 
-    fn start(&mut self, entry: Entry) -> Next {
+    fn start(&mut self, mut entry: Entry) -> Next {
         self.in_flight += 1;
         self.bodies_len -= entry.body.as_ref().map_or(0, Bytes::len);
+        self.refused -= usize::from(std::mem::take(&mut entry.refused));
         Next::Put(entry)
     }
 
-    /// The best entry that may go at `now`; else when there is one. Without `patient`, pauses and shares don't count.
+    /// The best entry that may go at `now`; else when there is one. Without `patient`, pauses and shares don't count; but what
+    /// was refused would say nothing of a target that fails.
     fn take(&mut self, now: Instant, patient: bool) -> Result<Entry, Option<Instant>> {
         let mut soonest: Option<Instant> = None;
         let mut ready = |entry: &Entry| match entry.not_before {
@@ -310,7 +350,7 @@ impl Queue {
                 soonest = Some(soonest.map_or(not_before, |soonest| soonest.min(not_before)));
                 false
             }
-            _ => true,
+            _ => patient || !entry.refused || matches!(entry.object.kind, Kind::Init),
         };
         if let Some(place) = self.inits.iter().position(&mut ready)
             && let Some(entry) = self.inits.remove(place)
@@ -346,13 +386,14 @@ impl Queue {
         if std::mem::take(&mut entry.backlog) {
             self.budget.in_flight = self.budget.in_flight.saturating_sub(1);
         }
-        let init = matches!(entry.object.kind, Kind::Init);
+        let mut backoff = self.backoff;
         let again = match outcome {
             Outcome::Acknowledged | Outcome::Others => {
                 self.succeeded();
                 false
             }
-            Outcome::Unread => {
+            Outcome::Unread | Outcome::Raced => {
+                entry.races = entry.races.saturating_add(u32::from(matches!(outcome, Outcome::Raced)));
                 // It says nothing of the target. Where that is failing, this was its one try: the next is no sooner.
                 if let Some(failing) = &mut self.failing {
                     failing.until =
@@ -363,13 +404,17 @@ impl Queue {
             Outcome::Gone => false,
             Outcome::Failed(error) => {
                 self.failed(error, now, jitter);
-                // Everything else of a channel hangs on its init segment: it is never given up.
-                init || !matches!(error, PutError::GiveUp(_))
+                entry.refused = matches!(error, PutError::GiveUp(_) | PutError::TooLong(_));
+                // Everything else of a channel hangs on its init segment: it is tried as often as if it were not refused.
+                if entry.refused && !matches!(entry.object.kind, Kind::Init) {
+                    backoff = REFUSED;
+                }
+                true
             }
         };
         if again {
             entry.failures = entry.failures.saturating_add(1);
-            entry.not_before = Some(now + self.backoff.pause(entry.failures, jitter));
+            entry.not_before = Some(now + backoff.pause(entry.failures, jitter));
             // It waits for who knows how long, and the spool has it.
             entry.body = None;
             self.insert(entry);
@@ -399,7 +444,9 @@ impl Queue {
         let enough = self.failures_in_row >= FAILURES_TO_FAIL;
         let (fails, probe_only, counts_as_down, asked) = match error {
             PutError::Unreachable(_) | PutError::Misconfigured(_) => (true, true, true, Duration::ZERO),
-            PutError::Retry(_) | PutError::GiveUp(_) => (enough, false, true, Duration::ZERO),
+            PutError::Retry(_) | PutError::GiveUp(_) | PutError::TooLong(_) => {
+                (enough, false, true, Duration::ZERO)
+            }
             PutError::SlowDown { after, .. } => (true, false, enough, after.unwrap_or_default()),
         };
         if !fails && self.failing.is_none() {

@@ -305,14 +305,78 @@ fn a_misconfigured_target_is_down_at_once_and_recovers_when_it_is_put_right() {
 }
 
 #[test]
-fn what_is_refused_for_good_or_gone_is_not_tried_again() {
+fn what_is_gone_is_not_tried_again() {
     let mut bench = Bench::up(1);
-    bench.push([0, 2000]);
-    let entry = bench.put();
-    assert!(bench.done(entry, Outcome::Failed(PutError::GiveUp("too large".into()))));
+    bench.push([0]);
     let entry = bench.put();
     assert!(bench.done(entry, Outcome::Gone));
     assert_eq!((bench.queue.pending(), bench.queue.down()), (0, None));
+}
+
+#[test]
+fn what_is_refused_is_tried_again_now_and_then_and_holds_up_no_other() {
+    let refused = || PutError::GiveUp("odd".into());
+    let mut bench = Bench::up(1);
+    bench.push([0, 2000]);
+    for seconds in [30, 60, 120, 240, 480, 600, 600] {
+        let entry = bench.put();
+        assert_eq!(entry.object.start.utc().0, 2000);
+        bench.fail(entry, refused());
+        assert_eq!(bench.queue.down(), None);
+        assert_eq!((bench.queue.refused(), bench.queue.pending() - bench.order().len()), (1, 1));
+        assert_eq!(bench.wait(), Duration::from_secs(seconds));
+        bench.push([0]);
+    }
+    // A target that fails is not tried with it, although it is the newest: with another one, or a probe.
+    let entry = bench.put();
+    bench.fail(entry, refused());
+    for _ in 0..2 {
+        let entry = bench.put();
+        assert_eq!(entry.object.start.utc().0, 0);
+        bench.fail(entry, retry());
+        bench.now += BACKOFF.cap;
+    }
+    assert_eq!(bench.queue.down(), Some("it broke"));
+    assert_eq!(bench.order(), [0]);
+    for start in [4000, 6000] {
+        bench.push([start]);
+        let entry = bench.put();
+        bench.fail(entry, refused());
+    }
+    bench.wait();
+    bench.probe();
+    bench.queue.probed(&Ok(()), bench.now, 0);
+    assert_eq!((bench.queue.refused(), bench.queue.down()), (3, None));
+    bench.now += queue::REFUSED.cap;
+    assert_eq!(bench.order(), [6000, 4000, 2000]);
+    assert_eq!((bench.queue.refused(), bench.queue.pending()), (0, 0));
+}
+
+#[test]
+fn an_object_that_another_writes_at_the_same_moment_is_tried_again_and_is_no_failure() {
+    let mut bench = Bench::up(1);
+    bench.push([0]);
+    for race in 0..6 {
+        let entry = bench.put();
+        assert_eq!(entry.races, race);
+        assert!(!bench.done(entry, Outcome::Raced));
+        assert_eq!(bench.queue.down(), None);
+        bench.wait();
+    }
+    assert_eq!(bench.order(), [0]);
+}
+
+#[test]
+fn a_target_that_is_well_is_probed_again_where_a_probe_left_something_open() {
+    let mut bench = Bench::up(1);
+    let at = bench.now + Duration::from_secs(1);
+    bench.queue.probe_again(at);
+    bench.push([0]);
+    assert_eq!(bench.order(), [0], "nothing waits for it");
+    assert_eq!(bench.wait(), Duration::from_secs(1));
+    bench.probe();
+    bench.queue.probed(&Ok(()), bench.now, 0);
+    assert!(matches!(bench.queue.next(bench.now), Next::Wait(None)));
 }
 
 #[test]
@@ -674,6 +738,164 @@ async fn invariant_3_an_object_that_the_disk_spoilt_is_not_sent() {
     assert!(metrics.text().contains("railbird_target_puts_total{target=\"a\",result=\"gone\"} 1"));
 }
 
+/// What a read of a [`Picky`] store comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Read {
+    Well,
+    Nothing,
+    Fails,
+    Refused,
+}
+
+/// A memory store that honours conditional create, and can be told how it reads, and whether it is there.
+struct Picky {
+    memory: Memory,
+    read: watch::Sender<Read>,
+    gone: watch::Sender<bool>,
+}
+
+impl Picky {
+    fn new(read: Read) -> Arc<Picky> {
+        let (read, gone) = (watch::Sender::new(read), watch::Sender::new(false));
+        Arc::new(Picky { memory: Memory::default(), read, gone })
+    }
+
+    fn if_there<'a, T: Send + 'static>(&self, ask: impl FnOnce() -> Pending<'a, T>) -> Pending<'a, T> {
+        if !*self.gone.borrow() {
+            return ask();
+        }
+        let none = Answer { result: Err(unreachable()), trace: Trace::default() };
+        Box::pin(std::future::ready(none))
+    }
+}
+
+impl Store for Picky {
+    fn put(&self, object: Object) -> Pending<'_, ()> {
+        self.if_there(|| self.memory.put(object))
+    }
+
+    fn create(&self, object: Object) -> Pending<'_, Created> {
+        self.if_there(|| self.memory.create(object))
+    }
+
+    fn get<'a>(&'a self, name: &'a str, len_max: usize) -> Pending<'a, Option<Bytes>> {
+        let error = match *self.read.borrow() {
+            Read::Well => return self.memory.get(name, len_max),
+            Read::Nothing => Ok(None),
+            Read::Fails => Err(retry()),
+            Read::Refused => Err(PutError::GiveUp("odd".into())),
+        };
+        Box::pin(std::future::ready(Answer { result: error, trace: Trace::default() }))
+    }
+
+    fn list<'a>(&'a self, prefix: &'a str, max: usize) -> Pending<'a, Vec<String>> {
+        self.memory.list(prefix, max)
+    }
+
+    fn delete<'a>(&'a self, name: &'a str) -> Pending<'a, ()> {
+        self.memory.delete(name)
+    }
+
+    fn place(&self) -> String {
+        "a picky store".into()
+    }
+}
+
+/// One of a pair, beside what the other one wrote as the recording's object 2.
+struct Beside {
+    recorded: Recorded,
+    store: Arc<Picky>,
+    object: Arc<ObjectRef>,
+    others: Bytes,
+    delivery: Delivery,
+    acks: mpsc::Receiver<Ack>,
+    metrics: Metrics,
+}
+
+impl Beside {
+    async fn new(read: Read) -> Beside {
+        let recorded = Recorded::new(1);
+        let (store, object, others) = (Picky::new(read), recorded_object(&recorded, 2), recorded.retold(2));
+        store.put(Object::media(object.name.clone(), others.clone())).await.result.unwrap();
+        let other = Some(Other { secret: recorded.secret.clone() });
+        let limits = Limits { put_deadline: Duration::from_secs(60), ..fast() };
+        let (delivery, acks, metrics) = start_beside(other, "a", store.clone(), "http://127.0.0.1:1", limits);
+        until(&mut delivery.status(), true).await;
+        Beside { recorded, store, object, others, delivery, acks, metrics }
+    }
+
+    fn is_conditional(&self) -> bool {
+        self.delivery.shared.conditional.load(Ordering::Relaxed)
+    }
+
+    /// Waits until so many puts had this result.
+    async fn puts(&self, result: &str, many: u64) {
+        let line = format!("railbird_target_puts_total{{target=\"a\",result=\"{result}\"}} ");
+        let count = |text: String| {
+            let mut counts = text.lines().filter_map(|text| text.strip_prefix(&line)?.parse::<u64>().ok());
+            counts.next().unwrap()
+        };
+        while count(self.metrics.text()) < many {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn there(&self) -> Bytes {
+        self.store.memory.object(&self.object.name).unwrap().body
+    }
+}
+
+#[tokio::test]
+async fn a_read_that_fails_while_a_store_is_tried_says_nothing_of_conditional_create() {
+    let beside = Beside::new(Read::Fails).await;
+    assert!(!beside.is_conditional(), "it is not known yet");
+    beside.store.read.send_replace(Read::Well);
+    let known = async {
+        while !beside.is_conditional() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(60), known).await.unwrap();
+    // Away, and back while it reads badly: what was found holds.
+    let mut status = beside.delivery.status();
+    beside.store.gone.send_replace(true);
+    beside.delivery.enqueue(recorded_object(&beside.recorded, 1), None);
+    until(&mut status, false).await;
+    beside.store.read.send_replace(Read::Fails);
+    beside.store.gone.send_replace(false);
+    until(&mut status, true).await;
+    assert!(beside.is_conditional());
+}
+
+#[tokio::test]
+async fn invariant_3_what_stands_there_and_cannot_be_read_is_not_written_over() {
+    let mut beside = Beside::new(Read::Well).await;
+    for read in [Read::Refused, Read::Fails] {
+        beside.store.read.send_replace(read);
+        beside.delivery.enqueue(beside.object.clone(), None);
+        beside.puts("retry", 3).await;
+        assert!(beside.there() == beside.others, "{read:?}");
+    }
+    beside.store.read.send_replace(Read::Well);
+    assert_eq!(beside.acks.recv().await.unwrap().object, beside.object);
+    timeout(Duration::from_secs(60), beside.delivery.drained()).await.unwrap();
+    assert!(beside.there() == beside.others);
+}
+
+#[tokio::test]
+async fn an_object_that_is_said_to_be_there_and_never_is_gets_written_and_the_target_stays_up() {
+    let mut beside = Beside::new(Read::Well).await;
+    let mut status = beside.delivery.status();
+    status.mark_unchanged();
+    beside.store.read.send_replace(Read::Nothing);
+    beside.delivery.enqueue(beside.object.clone(), None);
+    assert_eq!(beside.acks.recv().await.unwrap().object, beside.object);
+    timeout(Duration::from_secs(60), beside.delivery.drained()).await.unwrap();
+    beside.puts("raced", 5).await;
+    assert!(!status.has_changed().unwrap(), "{:?}", status.borrow());
+    assert!(beside.there() == ours(&beside.recorded, 2));
+}
+
 /// An object of a recording, in its spool.
 fn recorded_object(recorded: &Recorded, n: u32) -> Arc<ObjectRef> {
     crate::driver::shelf::object(&recorded.reel, n, recorded.path(n)).unwrap()
@@ -684,15 +906,13 @@ fn ours(recorded: &Recorded, n: u32) -> Bytes {
 }
 
 /// Of five objects, a target has what the other origin wrote: another init segment of this name, which can't be; the same
-/// segment; another whole one; one that is damaged; and nothing. All five are acknowledged once they are enqueued here.
+/// segment; another whole one; ours with damaged media; and nothing. All five are acknowledged once they are enqueued here.
 async fn beside(
     recorded: &Recorded,
     other: Option<Other>,
     store: Arc<dyn Store>,
 ) -> (Vec<Option<Bytes>>, String) {
-    let mut damaged = recorded.retold(3).to_vec();
-    damaged[40] ^= 1;
-    let there = [Bytes::from_static(b"init"), ours(recorded, 1), recorded.retold(2), damaged.into()];
+    let there = [Bytes::from_static(b"init"), ours(recorded, 1), recorded.retold(2), recorded.damaged(3)];
     for (n, bytes) in (0..).zip(there) {
         let name = recorded_object(recorded, n).name.clone();
         store.put(Object::media(name, bytes)).await.result.unwrap();
@@ -741,6 +961,7 @@ async fn a_node_that_gives_what_the_other_origin_of_a_pair_wrote_is_well_and_one
         (other(), whole.clone(), true),
         (None, whole.clone(), false),
         (other(), damaged.into(), false),
+        (other(), recorded.damaged(1), false),
         (other(), whole.slice(..whole.len() - 16), false),
         (other(), ours(&recorded, 2), false),
         (other(), Bytes::from_static(b"<html>sold out</html>"), false),

@@ -11,10 +11,10 @@ use railbird_core::time::UtcMs;
 
 use super::csv::{Csv, subject};
 use super::html::{self, Head};
-use super::redact::Redact;
 use super::summary::{Period, Summary};
 use super::{Subject, read};
 use crate::config::{Config, Target};
+use crate::redact::Redact;
 use crate::{store, targets, when};
 
 /// The longest period of one report, in days.

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::redact::Redact;
 use super::{Entry, Subject, What};
+use crate::redact::Redact;
 use crate::spreadsheet;
 
 /// The head of the table.

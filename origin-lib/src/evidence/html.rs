@@ -6,9 +6,9 @@ use std::time::Duration;
 use railbird_core::time::UtcMs;
 
 use super::csv::{milliseconds, subject};
-use super::redact::Redact;
 use super::summary::{FAILURES_MAX, Period, Story, Summary};
 use super::{Entry, Subject, What, plot};
+use crate::redact::Redact;
 
 const STYLE: &str = include_str!("report.css");
 
@@ -479,7 +479,7 @@ impl Page<'_> {
              was cut off.</dd>\n\
              <dt>slow-down</dt><dd>We were asked for fewer requests (429 or 503), and kept to it.</dd>\n\
              <dt>misconfigured</dt><dd>Refused until somebody changes something, as a key or a bucket’s name.</dd>\n\
-             <dt>give-up</dt><dd>This object was refused for good.</dd>\n\
+             <dt>give-up</dt><dd>This object was refused, and is tried again in a while.</dd>\n\
              <dt>wrong-bytes</dt><dd>What was read back is not what was written and acknowledged.</dd>\n\
              </dl></footer>\n</main></body></html>\n",
         );

@@ -12,7 +12,6 @@ mod html;
 mod line;
 mod plot;
 mod read;
-mod redact;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -31,8 +30,8 @@ use railbird_core::time::UtcMs;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Secret;
+use crate::redact::Redact;
 use crate::store::Trace;
-use redact::Redact;
 
 pub use write::{DAY_FILES_MAX, FILE_LEN_MAX};
 
@@ -113,6 +112,19 @@ fn is_zero(len: &u64) -> bool {
     *len == 0
 }
 
+/// Makes the entry's texts from outside such that nobody need mind them.
+fn redacted(entry: &mut Entry, redact: &Redact) {
+    match &mut entry.what {
+        What::Down { reason: text } | What::Failed { text, .. } | What::Changed { text } => {
+            *text = redact.text(text);
+        }
+        What::Up | What::Done | What::Slow | What::Others => {}
+    }
+    if let Some(id) = entry.trace.as_mut().and_then(|trace| trace.request_id.as_mut()) {
+        *id = redact.text(id);
+    }
+}
+
 /// Takes entries. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Evidence {
@@ -147,7 +159,7 @@ impl Evidence {
     /// Takes an entry; never waits. Nothing that is kept of it has a user, password or query of a URL in it, or another
     /// credential of a request.
     pub fn record(&self, mut entry: Entry) {
-        self.redact.entry(&mut entry);
+        redacted(&mut entry, &self.redact);
         if self.sender.try_send(entry).is_err() {
             self.dropped.inc();
         }

@@ -6,8 +6,7 @@ use bytes::Bytes;
 use railbird_core::flv::{Demux, File};
 use railbird_core::hash::Hash;
 use railbird_core::id::RecordingId;
-use railbird_core::keys;
-use railbird_core::media::Role;
+use railbird_core::media::{self, FeedEvent, Frame, Role};
 use railbird_core::package::{self, Kind};
 use railbird_core::programme::{Output, Programme, Resume, Settings};
 use railbird_core::recording::{Head, Record};
@@ -29,6 +28,11 @@ pub(crate) struct Recorded {
 impl Recorded {
     /// So many rounds of the clip; `key_period_s` is short enough that keys change.
     pub(crate) fn new(rounds: u32) -> Recorded {
+        Recorded::of(rounds, |_| true)
+    }
+
+    /// The same of an origin that got only some of the frames.
+    fn of(rounds: u32, got: impl Fn(&Frame) -> bool) -> Recorded {
         let settings = package::Settings {
             channel: "table-1".parse().unwrap(),
             rendition: "source".parse().unwrap(),
@@ -56,7 +60,9 @@ impl Recorded {
                 let ms = tag.timestamp_ms + round * ROUND_MS;
                 demux.handle(tag.kind, ms, tag.payload).unwrap();
                 while let Some(event) = demux.poll() {
-                    programme.handle(publish, event, moment(ms));
+                    if !matches!(&event, FeedEvent::Frame(frame) if !got(frame)) {
+                        programme.handle(publish, event, moment(ms));
+                    }
                 }
             }
         }
@@ -89,15 +95,22 @@ impl Recorded {
         self.dir.path().join(self.reel.name(object))
     }
 
-    /// A segment as another origin would have made it that got another last byte of media.
+    /// A segment as another origin made it that lost some of the sound.
     pub(crate) fn retold(&self, n: u32) -> Bytes {
-        let Head { channel, key_period_s, .. } = self.reel.head();
-        let period = keys::period(self.reel.segment(n).unwrap().start, *key_period_s);
-        let (key, iv) = (self.secret.content_key(channel, period), keys::iv(channel, period));
+        let rounds = self.reel.segment(n).unwrap().start.utc().ms_since(NOW) / u64::from(ROUND_MS) + 1;
+        let lost = |frame: &Frame| frame.kind == media::Kind::Audio && frame.dts_ms.rem_euclid(400) < 40;
+        let other = Recorded::of(u32::try_from(rounds).unwrap(), |frame| !lost(frame));
+        let name = self.reel.name(&self.reel.objects()[n as usize]);
+        let bytes = fs::read(other.dir.path().join(name)).unwrap();
+        assert_ne!(bytes, fs::read(self.path(n)).unwrap());
+        bytes.into()
+    }
+
+    /// A segment of which one bit of ciphertext was flipped, in the middle of the media: everything else of it decrypts.
+    pub(crate) fn damaged(&self, n: u32) -> Bytes {
         let mut bytes = fs::read(self.path(n)).unwrap();
-        keys::decrypt(&key, &iv, &mut bytes).unwrap();
-        *bytes.last_mut().unwrap() ^= 1;
-        keys::encrypt(&key, &iv, &mut bytes);
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
         bytes.into()
     }
 

@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, Full};
 use super::wire::{self, ANSWER_LEN_MAX, OpenError, Outgoing, Whom, Wire};
 use super::{Answer, Created, Object, Pending, PutError, Store, Trace};
 use crate::config::{Connection, EntryPoint, Login, basic};
+use crate::redact::Redact;
 
 /// A CDN's entry point. Connections are kept and reused; nothing is retried here. It has no list.
 #[derive(Debug)]
@@ -25,7 +26,8 @@ pub struct Http {
 impl Http {
     /// Opens nothing yet: the first request connects.
     pub fn new(entry: &EntryPoint, connection: &Connection) -> Result<Http, OpenError> {
-        let whom = Whom { place: entry.url.clone(), address_key: "url" };
+        let whom =
+            Whom { place: entry.url.clone(), address_key: "url", redact: Redact::new(&entry.secrets()) };
         let wire = Wire::new(whom, connection, entry.url.starts_with("https:"))?;
         let login_keys = match (&entry.login, entry.headers.is_empty()) {
             (Login::Basic { .. }, _) => "user and password",

@@ -50,7 +50,7 @@ impl Store for Memory {
         let body = self.object(name).map(|object| object.body);
         answer(match body {
             Some(body) if body.len() > len_max => {
-                Err(PutError::GiveUp(format!("memory answered with more than {len_max} bytes")))
+                Err(PutError::TooLong(format!("memory answered with more than {len_max} bytes")))
             }
             body => Ok(body),
         })

@@ -107,7 +107,8 @@ pub trait Store: Send + Sync {
     /// Writes the object unless there is one of this name.
     fn create(&self, object: Object) -> Pending<'_, Created>;
 
-    /// The bytes of the object of this name; `None` where there is none. More than `len_max` bytes are an error.
+    /// The bytes of the object of this name; `None` where there is none. More than `len_max` bytes are
+    /// [`PutError::TooLong`].
     fn get<'a>(&'a self, name: &'a str, len_max: usize) -> Pending<'a, Option<Bytes>>;
 
     /// The names that begin with `prefix`, in order: the first `max` of them. A store without a list (a CDN's entry point)
@@ -149,9 +150,12 @@ pub enum PutError {
     /// It will fail until a person changes something.
     #[error("{0}")]
     Misconfigured(String),
-    /// This object is refused for good.
+    /// This object is refused, and nothing says that it ever will be taken.
     #[error("{0}")]
     GiveUp(String),
+    /// What is there is longer than whoever asked takes.
+    #[error("{0}")]
+    TooLong(String),
 }
 
 impl<T> Answer<T> {

@@ -49,6 +49,7 @@ impl Tried {
         match result {
             Ok(answer) if right(answer) => Tried::Works,
             Ok(_) => Tried::Wrong,
+            Err(PutError::TooLong(_)) => Tried::Wrong,
             Err(PutError::Misconfigured(_) | PutError::GiveUp(_)) => Tried::Refused,
             Err(PutError::Unreachable(_) | PutError::Retry(_) | PutError::SlowDown { .. }) => Tried::Unknown,
         }

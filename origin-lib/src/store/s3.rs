@@ -24,6 +24,7 @@ use http_body_util::BodyExt;
 use super::wire::{self, ANSWER_LEN_MAX, OpenError, Outgoing, Whom, Wire};
 use super::{Answer, Created, Object, Pending, PutError, Store, Trace};
 use crate::config::{Bucket, Connection};
+use crate::redact::Redact;
 
 /// The most names that a store is asked for in one request: what S3 gives at most.
 const PAGE_MAX: usize = 1000;
@@ -36,13 +37,15 @@ const PAGE_LEN_MAX: usize = 4 << 20;
 pub struct S3 {
     client: Client,
     bucket: Bucket,
+    redact: Redact,
 }
 
 impl S3 {
     /// Opens nothing yet: the first request connects.
     pub fn new(bucket: &Bucket, connection: &Connection) -> Result<S3, OpenError> {
+        let redact = Redact::new(&bucket.secrets());
         let address_key = if bucket.endpoint.is_some() { "endpoint" } else { "region" };
-        let whom = Whom { place: place(bucket), address_key };
+        let whom = Whom { place: place(bucket), address_key, redact: redact.clone() };
         let secure = bucket.endpoint.as_ref().is_none_or(|endpoint| endpoint.starts_with("https:"));
         let wire = Connector(Arc::new(Wire::new(whom, connection, secure)?));
         let credentials =
@@ -62,7 +65,7 @@ impl S3 {
         if let Some(endpoint) = &bucket.endpoint {
             config = config.endpoint_url(endpoint);
         }
-        Ok(S3 { client: Client::from_conf(config.build()), bucket: bucket.clone() })
+        Ok(S3 { client: Client::from_conf(config.build()), bucket: bucket.clone(), redact })
     }
 
     /// What a name is called in the bucket.
@@ -143,11 +146,13 @@ impl S3 {
         let place = self.place();
         let (status, code) = (status(error).unwrap_or(0), code(error).unwrap_or(""));
         let meant = error.as_service_error().and_then(|error| error.message()).unwrap_or("");
-        let words = wire::short(meant);
+        // What a provider says may quote the request and what let us in.
+        let words = wire::short(&self.redact.text(meant));
+        let named = wire::short(&self.redact.text(code));
         let said = match (code, words.as_str()) {
             ("", _) => format!("{place} answered {status}"),
-            (code, "") => format!("{place} answered {status} {}", wire::short(code)),
-            (code, words) => format!("{place} answered {status} {} ({words})", wire::short(code)),
+            (_, "") => format!("{place} answered {status} {named}"),
+            (_, words) => format!("{place} answered {status} {named} ({words})"),
         };
         let fix = |what: &str| PutError::Misconfigured(format!("{said}: {what}"));
         match (status, code) {

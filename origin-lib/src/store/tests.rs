@@ -80,7 +80,7 @@ async fn conformance(store: &dyn Store, lists: bool, read: impl AsyncFn(&str) ->
     assert_eq!(store.get("table-1/source/2-0.m4s", large.len()).await.result.unwrap().unwrap(), large);
     for len_max in [4, 0] {
         let longer = store.get("table-1/source/1-0.m4s", len_max).await.result;
-        assert!(matches!(&longer, Err(PutError::GiveUp(text)) if text.contains("more than")), "{longer:?}");
+        assert!(matches!(&longer, Err(PutError::TooLong(text)) if text.contains("more than")), "{longer:?}");
     }
 
     assert_eq!(store.delete("anchor").await.result, Ok(()));
@@ -258,6 +258,23 @@ async fn counted(response: Option<&'static str>) -> (SocketAddr, Arc<AtomicUsize
     (address, count)
 }
 
+/// What a provider quotes of a request is in the log, `/healthz` and the list of targets as well.
+#[tokio::test]
+async fn invariant_8_no_error_of_a_store_repeats_what_lets_us_in_however_it_is_cut() {
+    const ANSWER: &str = "HTTP/1.1 400 Odd\r\nx-amz-request-id: 1 hunter2-hunter2\r\nconnection: close\r\n\r\n\
+        <?xml version=\"1.0\"?><Error><Code>Odd</Code><Message>\
+        0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789\
+        012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345 \
+        hunter2-hunter2</Message></Error>\r\n";
+    let address = canned(Some(ANSWER)).await;
+    let answer = s3(&Bucket { secret_key: Secret::new("hunter2-hunter2"), ..bucket(address) })
+        .put(object("t/s/1-0.m4s", b"x"))
+        .await;
+    let error = answer.result.unwrap_err().to_string();
+    assert!(error.contains("answered 400 Odd (0123") && !error.contains("hun"), "{error}");
+    assert_eq!(answer.trace.request_id.as_deref(), Some("x-amz-request-id: 1 [removed]"));
+}
+
 /// The class of an error, in a word.
 fn class(error: &PutError) -> String {
     match error {
@@ -266,6 +283,7 @@ fn class(error: &PutError) -> String {
         PutError::Retry(_) => "retry".into(),
         PutError::Misconfigured(_) => "config".into(),
         PutError::GiveUp(_) => "give up".into(),
+        PutError::TooLong(_) => "too long".into(),
         PutError::Unreachable(_) => "unreachable".into(),
     }
 }

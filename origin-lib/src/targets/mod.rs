@@ -100,6 +100,8 @@ pub struct Listed {
     pub node_up: bool,
     /// How many objects wait in its queue.
     pub waiting: usize,
+    /// How many of them it has refused. They are tried again, now and then.
+    pub refused: usize,
     /// It was added at run time, and is not in the configuration.
     pub added: bool,
 }
@@ -299,6 +301,7 @@ impl Targets {
                 error: status.error,
                 node_up: *of.delivery.node_up().borrow(),
                 waiting: of.delivery.pending(),
+                refused: of.delivery.refused(),
                 added: of.added,
             }
         };
@@ -324,6 +327,12 @@ impl Targets {
             let status = of.delivery.status().borrow().clone();
             if let Some(error) = status.error {
                 unwell.push(("target", id.to_string(), error));
+            } else if of.delivery.refused() > 0 {
+                let refused = of.delivery.refused();
+                let text = format!(
+                    "it has refused {refused} objects, which are tried again every few minutes: the log says why"
+                );
+                unwell.push(("target", id.to_string(), text));
             }
             let written = status.up && of.delivery.newest().borrow().is_some();
             if written && !*of.delivery.node_up().borrow() {

@@ -121,7 +121,7 @@ impl Sweep {
             let failed = deletes.join_all().await.into_iter().find_map(Result::err);
             match failed {
                 None => *done += AT_A_TIME,
-                Some(error @ (PutError::Misconfigured(_) | PutError::GiveUp(_))) => {
+                Some(error @ (PutError::Misconfigured(_) | PutError::GiveUp(_) | PutError::TooLong(_))) => {
                     tracing::warn!(
                         %target, %channel, %recording, %error,
                         "a recording that is too old stays at this target: it lets us delete nothing. Give us the right to, or set recording.delete_at_targets = false and have the store delete what is old"

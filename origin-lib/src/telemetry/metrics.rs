@@ -42,6 +42,7 @@ struct Families {
     feed_key_interval: Seconds,
     target_up: Gauges,
     target_queue: Gauges,
+    target_refused: Gauges,
     target_puts: Counters,
     target_put_seconds: Histograms,
     target_bytes: Counters,
@@ -71,6 +72,7 @@ impl Metrics {
             feed_key_interval: Family::default(),
             target_up: Family::default(),
             target_queue: Family::default(),
+            target_refused: Family::default(),
             target_puts: Family::default(),
             target_put_seconds: Family::new_with_constructor(histogram),
             target_bytes: Family::default(),
@@ -94,6 +96,7 @@ impl Metrics {
         );
         r.register("target_up", "1 while the target takes objects", f.target_up);
         r.register("target_queue", "Objects that wait for a target", f.target_queue);
+        r.register("target_refused", "Objects among them that the target has refused", f.target_refused);
         r.register("target_puts", "Puts to a target by result", f.target_puts);
         r.register("target_put_seconds", "How long acknowledged puts took", f.target_put_seconds);
         r.register("target_bytes", "Bytes that a target acknowledged", f.target_bytes);
@@ -167,6 +170,7 @@ impl Metrics {
         TargetMetrics {
             up: f.target_up.get_or_create_owned(&labels),
             queue: f.target_queue.get_or_create_owned(&labels),
+            refused: f.target_refused.get_or_create_owned(&labels),
             puts: PutResult::ALL.map(result),
             put_seconds: f.target_put_seconds.get_or_create_owned(&labels),
             bytes: f.target_bytes.get_or_create_owned(&labels),
@@ -249,8 +253,10 @@ pub enum PutResult {
     SlowDown,
     /// A person has to change something.
     Misconfigured,
-    /// The store refuses this object.
+    /// The store refuses this object; tried again in a while.
     GiveUp,
+    /// Somebody else wrote it at the same moment; tried again.
+    Raced,
     /// The spool could not be read; tried again.
     Unread,
     /// The spool no longer has the object, or not as it was made.
@@ -258,7 +264,7 @@ pub enum PutResult {
 }
 
 impl PutResult {
-    const ALL: [PutResult; 9] = [
+    const ALL: [PutResult; 10] = [
         PutResult::Ok,
         PutResult::Others,
         PutResult::Unreachable,
@@ -266,6 +272,7 @@ impl PutResult {
         PutResult::SlowDown,
         PutResult::Misconfigured,
         PutResult::GiveUp,
+        PutResult::Raced,
         PutResult::Unread,
         PutResult::Gone,
     ];
@@ -279,6 +286,7 @@ impl PutResult {
             PutResult::SlowDown => "slow-down",
             PutResult::Misconfigured => "misconfigured",
             PutResult::GiveUp => "give-up",
+            PutResult::Raced => "raced",
             PutResult::Unread => "unread",
             PutResult::Gone => "gone",
         }
@@ -290,6 +298,7 @@ impl PutResult {
 pub struct TargetMetrics {
     up: Gauge,
     queue: Gauge,
+    refused: Gauge,
     puts: [Counter; PutResult::ALL.len()],
     put_seconds: Histogram,
     bytes: Counter,
@@ -313,9 +322,10 @@ impl TargetMetrics {
         self.put_seconds.observe(took.as_secs_f64());
     }
 
-    /// So many objects wait.
-    pub fn queue(&self, len: usize) {
+    /// So many objects wait, and the target has refused so many of them.
+    pub fn queue(&self, len: usize, refused: usize) {
         self.queue.set(i64::try_from(len).unwrap_or(i64::MAX));
+        self.refused.set(i64::try_from(refused).unwrap_or(i64::MAX));
     }
 
     /// An object was dropped from the full queue.
@@ -408,7 +418,7 @@ mod tests {
         target.put(PutResult::SlowDown);
         target.put(PutResult::Ok);
         target.acknowledged(1024, Duration::from_millis(30));
-        target.queue(7);
+        target.queue(7, 2);
         target.dropped();
         target.up(true);
         target.node_up(true);
@@ -430,6 +440,7 @@ mod tests {
             "railbird_target_put_seconds_count{target=\"a\"} 1",
             "railbird_target_bytes_total{target=\"a\"} 1024",
             "railbird_target_queue{target=\"a\"} 7",
+            "railbird_target_refused{target=\"a\"} 2",
             "railbird_target_dropped_total{target=\"a\"} 1",
             "railbird_target_up{target=\"a\"} 1",
             "railbird_node_up{node=\"node-a\"} 1",

@@ -19,7 +19,7 @@ use railbird_core::time::MediaTime;
 use serde::Serialize;
 use tokio::task::JoinSet;
 
-use crate::other::{self, Other, Slot, Whose, whose};
+use crate::other::{self, Made, Other, Slot, Whose, whose};
 use crate::recorded::{self, ObjectError};
 
 /// How many objects are read at a time from one place.
@@ -150,7 +150,8 @@ pub async fn verify(
     other: Option<&Other>,
 ) -> Report {
     let mut places = Vec::new();
-    if let Some(dir) = objects.filter(|_| !reel.evicted()) {
+    let objects = objects.filter(|_| !reel.evicted());
+    if let Some(dir) = objects.clone() {
         let wanted = reel.objects().iter().filter_map(|object| wanted(reel, object)).collect();
         places.push(check("disk".into(), wanted, 0, move |wanted| on_disk(dir.clone(), wanted)).await);
     }
@@ -164,8 +165,9 @@ pub async fn verify(
                 None => {}
             }
         }
-        let (place, other, head) = (place.clone(), other.cloned(), Arc::new(reel.head().clone()));
-        let read = move |wanted| at_target(place.clone(), wanted, head.clone(), other.clone());
+        let beside = other.map(|other| Arc::new(Beside { other: other.clone(), dir: objects.clone() }));
+        let (place, head) = (place.clone(), Arc::new(reel.head().clone()));
+        let read = move |wanted| at_target(place.clone(), wanted, head.clone(), beside.clone());
         places.push(check(target.to_string(), acknowledged, pending, read).await);
     }
     let stored = || reel.objects().iter().filter(|object| object.sha256.is_some());
@@ -234,26 +236,35 @@ async fn on_disk(dir: PathBuf, wanted: Wanted) -> (String, Found) {
     (name, found)
 }
 
+/// The other origin of a pair, and where our own objects are, if they are on the disk.
+struct Beside {
+    other: Other,
+    dir: Option<PathBuf>,
+}
+
 async fn at_target(
     place: Arc<dyn Place>,
     wanted: Wanted,
     head: Arc<Head>,
-    other: Option<Other>,
+    beside: Option<Arc<Beside>>,
 ) -> (String, Found) {
     // One byte more than it should have: a longer object is wrong, and not an error of the place.
     let len_max = usize::try_from(wanted.len).unwrap_or(usize::MAX).saturating_add(1);
-    let len_max = if other.is_some() { len_max.max(other::LEN_MAX) } else { len_max };
-    let Wanted { name, sha256, start, .. } = wanted;
+    let len_max = if beside.is_some() { other::len_max(wanted.len) } else { len_max };
+    let Wanted { name, len, sha256, start } = wanted;
     let bytes = match place.read(&name, len_max).await {
         Ok(Some(bytes)) => bytes,
         Ok(None) => return (name, Found::Missing),
         Err(why) => return (name, Found::Unknown(why)),
     };
+    let of = name.clone();
     let judge = move || {
         let Head { channel, segment_ms, key_period_s, .. } = &*head;
         let slot =
             start.map(|start| Slot { channel, start, segment_ms: *segment_ms, key_period_s: *key_period_s });
-        whose(&sha256, slot, other.as_ref(), &bytes)
+        let dir = beside.as_ref().and_then(|beside| beside.dir.as_ref());
+        let ours = || Some(recorded::object(dir?, &of, len, &sha256).ok()?.into());
+        whose(Made { sha256: &sha256, len, slot }, beside.as_ref().map(|beside| &beside.other), ours, &bytes)
     };
     let found = match tokio::task::spawn_blocking(judge).await {
         Ok(Whose::Ours) => Found::Good,

@@ -103,6 +103,7 @@ async fn what_the_other_origin_of_a_pair_wrote_is_told_from_damage() {
     let mut damaged = kept[&names[5]].to_vec();
     damaged[40] ^= 1;
     kept.insert(names[5].clone(), damaged.into());
+    kept.insert(names[6].clone(), recorded.damaged(6));
     kept.insert(names[0].clone(), Bytes::from_static(b"no init segment"));
     let place = Arc::new(Kept(kept)) as Arc<dyn Place>;
     let (dir, targets) = (Some(recorded.dir.path().to_path_buf()), [(target, place)]);
@@ -111,12 +112,15 @@ async fn what_the_other_origin_of_a_pair_wrote_is_told_from_damage() {
     let report = verify(&recorded.reel, false, dir.clone(), &targets, Some(&other)).await;
     let a = &report.places[1];
     assert_eq!(a.other.first, [names[3].clone()], "{report}");
-    assert_eq!(a.wrong.count, 3, "{report}");
+    assert_eq!(a.wrong.count, 4, "{report}");
     assert!(!report.sound());
+    // Where ours are no longer on the disk, the length of damage is theirs.
+    let report = verify(&recorded.reel, false, None, &targets, Some(&other)).await;
+    assert_eq!((report.places[0].other.count, report.places[0].wrong.count), (1, 4), "{report}");
     let alone = verify(&recorded.reel, false, dir, &targets, None).await;
     assert_eq!(
         (alone.places[1].other.count, alone.places[1].wrong.count),
-        (0, 4),
+        (0, 5),
         "nobody else writes there"
     );
 }

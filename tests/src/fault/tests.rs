@@ -282,6 +282,7 @@ mod store {
             Err(PutError::SlowDown { .. }) => "slow down",
             Err(PutError::Misconfigured(_)) => "misconfigured",
             Err(PutError::GiveUp(_)) => "give up",
+            Err(PutError::TooLong(_)) => "too long",
         }
     }
 

@@ -42,6 +42,9 @@ pub(super) fn feed(input: &[u8]) {
 /// An init segment and a segment. What is accepted points into the segment, and a movie can be made of it.
 pub(super) fn read(input: &[u8]) {
     let (head, body) = halves(input);
+    if let Ok(outline) = read::outline(body) {
+        assert!(outline.moof.len() < body.len());
+    }
     let Ok(tracks) = read::init(head) else { return };
     let Ok(fragments) = read::segment(body, &tracks) else { return };
     let samples: usize = fragments.iter().map(|fragment| fragment.samples.len()).sum();

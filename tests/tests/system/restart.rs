@@ -192,6 +192,7 @@ async fn a_full_disk_makes_gaps_and_one_alarm_and_needs_nobody() {
     std::fs::remove_file(filler).unwrap();
     rig.lists(&origin, 4).await.unwrap();
     until("the alarm ends", async || Ok(unwell(api, "disk").await?.is_empty().then_some(()))).await.unwrap();
+    until("the metrics say so", async || Ok((!alarmed(api).await?).then_some(()))).await.unwrap();
     let failures = origin.log().matches("data_dir can't be written").count();
     println!("{} gaps, {failures} alarm(s)", gaps());
     assert_eq!(failures, 1, "{}", origin.log());

@@ -140,7 +140,7 @@ pub fn segment(bytes: &[u8], tracks: &[Track]) -> Result<Vec<Fragment>, ReadErro
             for found in boxes(moof) {
                 let (name, traf, _) = found?;
                 if name == b"traf" {
-                    fragments.extend(fragment(traf, tracks, (at, bytes.len()), &mut room)?);
+                    fragments.extend(fragment(traf, Some(tracks), (at, bytes.len()), &mut room)?);
                 }
             }
         }
@@ -149,34 +149,69 @@ pub fn segment(bytes: &[u8], tracks: &[Track]) -> Result<Vec<Fragment>, ReadErro
     Ok(fragments)
 }
 
-/// The `mfhd` sequence number of a segment, which must be whole boxes with a movie fragment and its media.
-pub fn sequence_of(bytes: &[u8]) -> Result<u32, ReadError> {
-    const INCOMPLETE: ReadError = ReadError("it is no segment");
-    let (mut sequence, mut media) = (None, false);
-    for found in boxes(bytes) {
-        let (name, content, _) = found?;
-        if name == b"moof" {
-            let mut mfhd = child(content, b"mfhd")?.ok_or(INCOMPLETE)?;
-            version(&mut mfhd)?;
-            sequence = Some(u32(&mut mfhd)?);
-        }
-        media |= name == b"mdat";
-    }
-    sequence.filter(|_| media).ok_or(INCOMPLETE)
+/// What a segment says of itself, for whoever has no init segment of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outline<'a> {
+    /// The `mfhd` sequence number.
+    pub sequence: u32,
+    /// The content of its `moof`: which samples it has, of which lengths and times. Two segments of the same samples say the
+    /// same.
+    pub moof: &'a [u8],
 }
 
-/// `place` is where the `moof` begins and where the segment ends; `room` how many samples may still come.
+/// Reads the outline of a segment, which must be whole boxes with one movie fragment whose samples, one behind the other,
+/// are all of its media.
+pub fn outline(bytes: &[u8]) -> Result<Outline<'_>, ReadError> {
+    const INCOMPLETE: ReadError = ReadError("it is no segment");
+    const UNFILLED: ReadError = ReadError("its samples are not all of its media");
+    let (mut fragments, mut media, mut at) = (None, None, 0_usize);
+    for found in boxes(bytes) {
+        let (name, content, whole) = found?;
+        let next = at + whole.len();
+        let twice = match name {
+            b"moof" => fragments.replace((content, at)).is_some(),
+            b"mdat" => media.replace(next - content.len()..next).is_some(),
+            _ => false,
+        };
+        if twice {
+            return Err(INCOMPLETE);
+        }
+        at = next;
+    }
+    let ((moof, moof_at), media) = fragments.zip(media).ok_or(INCOMPLETE)?;
+    let mut mfhd = child(moof, b"mfhd")?.ok_or(INCOMPLETE)?;
+    version(&mut mfhd)?;
+    let sequence = u32(&mut mfhd)?;
+    let (mut filled, mut room) = (media.start, SAMPLES_MAX);
+    for found in boxes(moof) {
+        let (name, traf, _) = found?;
+        if name == b"traf" {
+            let fragment = fragment(traf, None, (moof_at, bytes.len()), &mut room)?;
+            for sample in fragment.into_iter().flat_map(|fragment| fragment.samples) {
+                if sample.data.start != filled {
+                    return Err(UNFILLED);
+                }
+                filled = sample.data.end;
+            }
+        }
+    }
+    if filled == media.end { Ok(Outline { sequence, moof }) } else { Err(UNFILLED) }
+}
+
+/// `tracks`: those of the init segment; without them, there are no defaults but those of `tfhd`. `place` is where the `moof`
+/// begins and where the segment ends; `room` how many samples may still come.
 fn fragment(
     traf: &[u8],
-    tracks: &[Track],
+    tracks: Option<&[Track]>,
     place: (usize, usize),
     room: &mut usize,
 ) -> Result<Option<Fragment>, ReadError> {
     let mut tfhd = child(traf, b"tfhd")?.ok_or(ReadError("a track fragment has no header"))?;
     let (_, flags) = version(&mut tfhd)?;
     let id = u32(&mut tfhd)?;
-    let track = tracks.iter().find(|track| track.id == id);
-    let mut defaults = track.ok_or(ReadError("a track is not in the init segment"))?.defaults;
+    const UNKNOWN: ReadError = ReadError("a track is not in the init segment");
+    let track = tracks.map(|tracks| tracks.iter().find(|track| track.id == id).ok_or(UNKNOWN));
+    let mut defaults = track.transpose()?.map(|track| track.defaults).unwrap_or_default();
     if flags & 0x2_0000 == 0 || flags & 1 != 0 {
         return Err(ReadError("offsets do not count from the moof box"));
     }

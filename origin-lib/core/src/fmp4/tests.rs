@@ -2,6 +2,7 @@
 //! with `UPDATE_GOLDEN=1 cargo test -p railbird-core fmp4`, and read the difference.
 
 mod movie;
+mod outline;
 
 use std::fmt::Write as _;
 use std::io::Cursor;

@@ -235,8 +235,8 @@ pub struct Programme {
     last: Option<Role>,
     /// The parameters of the feed in use.
     tracks: Arc<Tracks>,
-    /// Since when no feed is in use while what is open waits for the other one.
-    ended: Option<u64>,
+    /// Since when no feed is in use while what is open waits for the other one, and how the publish before went.
+    ended: Option<(u64, Left)>,
     /// What is open can be gone on with.
     run: bool,
     /// The newest decoding times that were used, of video and audio.

@@ -122,26 +122,37 @@ impl Programme {
 
     /// A publish ends, if there is one.
     pub(super) fn leave(&mut self, role: Role, now: Moment, left: Left) {
-        if self.feeds[slot(role)].take().is_none() || self.used != Some(role) {
+        if self.feeds[slot(role)].take().is_none() {
             return;
         }
-        self.flush_tail();
-        self.used = None;
-        if self.is_well(role.other(), now) {
-            self.ended = Some(now.up_ms);
-        } else if self.settings.ask && left == Left::Lost {
-            self.packager.abandon();
-            (self.run, self.ended) = (false, None);
-            // It may come again.
-            (self.tips, self.shown) = ([None; 2], None);
-        } else {
-            self.close();
+        if self.used == Some(role) {
+            self.flush_tail();
+            self.used = None;
+            if self.is_well(role.other(), now) {
+                self.ended = Some((now.up_ms, left));
+            } else {
+                self.close(left);
+            }
+        } else if let Some((_, before)) = self.ended.filter(|_| !self.is_live()) {
+            // Nobody is there any more who could go on with what is open.
+            self.close(if before == Left::Lost { before } else { left });
         }
     }
 
-    /// Nothing goes on: what is open becomes a last segment.
-    fn close(&mut self) {
-        self.packager.finish();
+    /// Whether another origin may have the whole of what is open.
+    fn may_be_whole_elsewhere(&self, left: Left) -> bool {
+        self.settings.ask && left == Left::Lost
+    }
+
+    /// Nothing goes on: what is open becomes a last segment, or nothing where another origin may have the whole of it.
+    fn close(&mut self, left: Left) {
+        if self.may_be_whole_elsewhere(left) {
+            self.packager.abandon();
+            // It may come again.
+            (self.tips, self.shown) = ([None; 2], None);
+        } else {
+            self.packager.finish();
+        }
         (self.run, self.ended) = (false, None);
     }
 
@@ -163,8 +174,8 @@ impl Programme {
 
     /// No feed is in use: the first that can be begun is, the primary if both can.
     fn take_up(&mut self, now: Moment) {
-        if self.ended.is_some_and(|ended| now.ms_since(ended) >= OPEN_MS_MAX) {
-            self.close();
+        if let Some((_, left)) = self.ended.filter(|(ended, _)| now.ms_since(*ended) >= OPEN_MS_MAX) {
+            self.close(left);
         }
         for role in Role::ALL {
             if self.is_startable(role) {
@@ -317,6 +328,9 @@ impl Programme {
         let Some(start) = held.samples.front() else { return };
         let seamless = self.is_seamless(&held.tracks, start);
         if !seamless {
+            if self.ended.is_some_and(|(_, left)| self.may_be_whole_elsewhere(left)) {
+                self.packager.abandon();
+            }
             self.packager.handle(Input::Discontinuity);
             self.packager.handle(Input::Tracks(held.tracks.clone()));
         }

@@ -468,6 +468,62 @@ fn invariant_3_a_connection_that_breaks_off_beside_another_origin_cuts_nothing_s
     }
 }
 
+/// What an origin of a pair makes of two feeds of which the primary breaks off here at 5 s, and the backup `then_ms` later, if it
+/// does. Both come again at `back_ms`.
+fn broken_off(phase_ms: i64, then_ms: Option<i64>, back_ms: i64) -> Vec<(String, i64)> {
+    let encoders = [Encoder::new(Role::Primary), Encoder { phase_ms, ..Encoder::new(Role::Backup) }];
+    let anchor = Anchor { feed_ms: 0, utc: START.utc };
+    let anchors = Role::ALL.map(|role| (role, anchor)).to_vec();
+    let resume = Resume { not_before: MediaTime::default(), anchors };
+    let mut bench = Bench::new(Settings { ask: true, ..settings() }, resume);
+    let mut publishes = encoders.map(|encoder| Some(bench.begin(&encoder)));
+    for at in 0..40_000 {
+        bench.now = at;
+        for (which, lost) in [Some(5_000), then_ms.map(|ms| 5_000 + ms)].into_iter().enumerate() {
+            if lost == Some(at)
+                && let Some(publish) = publishes[which].take()
+            {
+                bench.programme.lose(publish, bench.moment());
+                bench.collect();
+            }
+            if at == back_ms && publishes[which].is_none() {
+                publishes[which] = Some(bench.begin(&encoders[which]));
+            }
+            if let Some(publish) = publishes[which] {
+                bench.feed(publish, encoders[which].frames(at));
+            }
+        }
+    }
+    publishes.iter().flatten().for_each(|publish| bench.programme.end(*publish, bench.moment()));
+    bench.collect();
+    bench.check();
+    bench.segments.into_iter().map(|(name, _, ms, _)| (name, ms)).collect()
+}
+
+/// What an origin that loses nothing makes of the primary's first `ms`.
+fn whole_of(ms: i64) -> BTreeMap<String, i64> {
+    let bench = two(Encoder::new(Role::Primary), Encoder::new(Role::Backup), ms, |_| false);
+    bench.segments.into_iter().map(|(name, _, ms, _)| (name, ms)).collect()
+}
+
+#[test]
+fn invariant_3_nothing_is_cut_short_where_both_feeds_break_off_or_the_other_goes_on_elsewhere() {
+    // The other origin of the pair lost nothing, and uses the primary all the time.
+    let whole = whole_of(40_000);
+    for phase_ms in [0, 40, 700, 1_300] {
+        for then_ms in [None, Some(0), Some(400), Some(1_000), Some(4_000)] {
+            for back_ms in [10_000, 12_300, 30_000] {
+                let made = broken_off(phase_ms, then_ms, back_ms);
+                assert!(made.len() >= 6, "{phase_ms} {then_ms:?} {back_ms}: {made:?}");
+                for (name, ms) in made {
+                    let other = whole.get(&name).copied().unwrap_or(ms);
+                    assert_eq!(ms, other, "{phase_ms} {then_ms:?} {back_ms}: {name}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn who_begins_again_where_it_began_is_told_from_who_starts_again_by_how_fast_it_comes() {
     let encoder = Encoder { clock_ms: 77_000, ..Encoder::new(Role::Primary) };

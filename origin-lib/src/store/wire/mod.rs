@@ -35,6 +35,7 @@ use self::connect::{Lookup, Stream};
 use super::{Answer, PutError, Trace};
 use crate::clock;
 use crate::config::{Connection, Deadlines};
+use crate::redact::Redact;
 use crate::web::causes;
 
 /// Connections that are kept while nobody uses them.
@@ -68,6 +69,8 @@ pub(super) struct Whom {
     pub(super) place: String,
     /// The key of `railbird.toml` that holds its address.
     pub(super) address_key: &'static str,
+    /// Takes out of its words what lets us in.
+    pub(super) redact: Redact,
 }
 
 /// The connections of one store.
@@ -159,7 +162,7 @@ impl Wire {
     }
 
     /// Sends a request to its absolute URI and reads the answer whole. An answer of 200 and the like may have `len_max`
-    /// bytes; of any other, [`ANSWER_LEN_MAX`] bytes are read.
+    /// bytes; any other is taken without its words where it has more than [`ANSWER_LEN_MAX`].
     pub(super) async fn exchange(
         &self,
         request: Request<Outgoing>,
@@ -212,7 +215,7 @@ impl Wire {
                 Ok(head) => {
                     trace.first_byte = Some(began.elapsed());
                     trace.status = Some(head.status().as_u16());
-                    trace.request_id = request_id(head.headers());
+                    trace.request_id = request_id(head.headers(), &self.whom.redact);
                     let whole = self.read(head, len_max).await?;
                     // Where the answer came before the whole request was taken, the connection is of no more use.
                     if taken.try_recv() != Err(oneshot::error::TryRecvError::Empty) {
@@ -293,8 +296,12 @@ impl Wire {
         match Limited::new(body, bound).collect().await {
             Ok(whole) => Ok(Response::from_parts(parts, whole.to_bytes())),
             Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+                // Of what is no success, the status says what it means.
+                if !good {
+                    return Ok(Response::from_parts(parts, Bytes::new()));
+                }
                 let place = &self.whom.place;
-                Err(PutError::GiveUp(format!("{place} answered with more than {bound} bytes")))
+                Err(PutError::TooLong(format!("{place} answered with more than {bound} bytes")))
             }
             Err(error) => Err(PutError::Retry(format!(
                 "the answer of {} broke off: {}",
@@ -340,16 +347,16 @@ pub(super) fn retry_after_of(headers: &HeaderMap) -> Option<Duration> {
     retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?)
 }
 
-/// A stranger's words on one line, cut.
+/// A stranger's words on one line, cut. What may quote a secret is redacted before: of half a secret nobody knows what it is.
 pub(super) fn short(words: &str) -> String {
     words.chars().filter(|c| !c.is_control()).take(WORDS_LEN_MAX).collect()
 }
 
 /// What the provider calls the request, with the headers' names: a support desk asks for it by them.
-pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn request_id(headers: &HeaderMap, redact: &Redact) -> Option<String> {
     let known = REQUEST_IDS.iter().filter_map(|name| {
         let value = headers.get(*name)?.to_str().ok()?;
-        Some(format!("{name}: {}", short(value)))
+        Some(format!("{name}: {}", short(&redact.text(value))))
     });
     Some(known.collect::<Vec<_>>().join("; ")).filter(|ids| !ids.is_empty())
 }

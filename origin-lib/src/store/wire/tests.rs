@@ -23,7 +23,7 @@ fn patient() -> Deadlines {
 }
 
 fn wire(deadlines: Deadlines, pem: Option<&str>, secure: bool) -> Wire {
-    let whom = Whom { place: "the place".into(), address_key: "endpoint" };
+    let whom = Whom { place: "the place".into(), address_key: "endpoint", redact: Redact::default() };
     let authority = pem.map(|pem| crate::config::Authority { path: "ca.pem".into(), pem: pem.into() });
     Wire::new(whom, &Connection { deadlines, authority }, secure).unwrap()
 }
@@ -312,7 +312,7 @@ async fn a_port_without_tls_is_said_to_be_one() {
 
 #[tokio::test]
 async fn a_useless_authority_is_found_at_once() {
-    let whom = Whom { place: "the place".into(), address_key: "url" };
+    let whom = Whom { place: "the place".into(), address_key: "url", redact: Redact::default() };
     let pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let authority = Some(crate::config::Authority { path: "ca.pem".into(), pem: pem.into() });
     let connection = Connection { deadlines: patient(), authority };

@@ -1,10 +1,9 @@
-//! A second look at texts before they are kept, and again before they leave the house: no secret of the configuration, no
+//! A second look at a stranger's words before they are said, kept, or leave the house: no secret of the configuration, no
 //! credentials in a URL, no signature.
 //!
-//! Whoever records an entry keeps secrets out of it. But a provider's own error text may quote what it was sent, and so may
-//! the header by which it names a request.
+//! Whoever writes a text keeps secrets out of it. But a provider's own error text may quote what it was sent, and so may the
+//! header by which it names a request.
 
-use super::{Entry, What};
 use crate::config::Secret;
 
 /// What stands for something that was taken out.
@@ -33,13 +32,13 @@ enum Ends {
 
 /// Takes secrets out of texts.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Redact {
+pub(crate) struct Redact {
     /// Longest first, so that no secret hides a part of a longer one.
     secrets: Vec<Secret>,
 }
 
 impl Redact {
-    pub(super) fn new(secrets: &[Secret]) -> Redact {
+    pub(crate) fn new(secrets: &[Secret]) -> Redact {
         let long = secrets.iter().filter(|secret| secret.expose().len() >= SECRET_LEN_MIN);
         let mut secrets: Vec<Secret> = long.cloned().collect();
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
@@ -47,26 +46,13 @@ impl Redact {
     }
 
     /// One that takes these out as well.
-    pub(super) fn and(&self, secrets: &[Secret]) -> Redact {
+    pub(crate) fn and(&self, secrets: &[Secret]) -> Redact {
         Redact::new(&[&self.secrets, secrets].concat())
-    }
-
-    /// The entry with its texts from outside made so.
-    pub(super) fn entry(&self, entry: &mut Entry) {
-        match &mut entry.what {
-            What::Down { reason: text } | What::Failed { text, .. } | What::Changed { text } => {
-                *text = self.text(text);
-            }
-            What::Up | What::Done | What::Slow | What::Others => {}
-        }
-        if let Some(id) = entry.trace.as_mut().and_then(|trace| trace.request_id.as_mut()) {
-            *id = self.text(id);
-        }
     }
 
     /// The text without secrets, without what a person should not see of a URL (its user, password and query), and without
     /// the credentials of a request that it quotes.
-    pub(super) fn text(&self, text: &str) -> String {
+    pub(crate) fn text(&self, text: &str) -> String {
         let mut out = text.to_string();
         for secret in &self.secrets {
             if out.contains(secret.expose()) {
