@@ -4,11 +4,13 @@
 //! object. See [`crate::cell`] for the object's side. The keys of a table that can be listed have an object of their own,
 //! [`crate::index`], which hears of a key before the value is written.
 
+use std::time::Duration;
+
 use railbird_core::time::UtcMs;
 use railbird_edge::change::Change;
-use railbird_edge::{Cell, Store, StoreError, Table};
+use railbird_edge::{Cell, Pause, Store, StoreError, Table};
 use worker::js_sys::Uint8Array;
-use worker::{Env, Headers, Method, RequestInit, Stub};
+use worker::{Delay, Env, Headers, Method, RequestInit, Stub};
 
 /// The binding of the objects that hold values.
 const CELLS: &str = "CELLS";
@@ -120,6 +122,12 @@ fn done(response: worker::Response) -> worker::Result<()> {
 
 fn refused(status: u16) -> worker::Error {
     format!("the object answered {status}").into()
+}
+
+impl Pause for Cells {
+    async fn pause(&self, ms: u32) {
+        Delay::from(Duration::from_millis(ms.into())).await;
+    }
 }
 
 impl Store for Cells {

@@ -4,7 +4,7 @@ use alloc::string::ToString;
 
 use crate::errors::{self, NOT_FOUND, Problem};
 use crate::http::{Request, Response};
-use crate::port::{Moment, Store};
+use crate::port::{Moment, Pause, Store};
 use crate::router::{self, Route, View};
 use crate::settings::{Settings, SettingsError};
 use crate::{channels, intake, keys, live, login, pages, replay, score, session, steer};
@@ -24,7 +24,7 @@ pub(crate) struct Call<'a, S> {
     pub(crate) moment: &'a Moment,
 }
 
-impl<S: Store> Edge<S> {
+impl<S: Store + Pause> Edge<S> {
     /// An edge with these settings, as [`Settings::read`] gives them. Where they are wrong, every request is answered
     /// 503 with the name of the setting, so that a host has nothing to decide.
     pub fn new(settings: Result<Settings, SettingsError>, store: S) -> Edge<S> {

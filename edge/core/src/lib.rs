@@ -26,6 +26,7 @@
 //! | [`passes`], [`password`], [`login`] | who gets a session |
 //! | [`token`], [`session`] | whether a request has one |
 //! | `channels`, `live`, `replay`, `keys`, `steer`, `score` | what of a channel a session gets |
+//! | `wait` | when a playlist that is asked for ahead of time is answered |
 //! | [`routing`] | which node comes first |
 //! | [`intake`] | what the origin and the operator may store |
 //! | [`change`] | what becomes of a value when something is said of it |
@@ -64,8 +65,9 @@ mod steer;
 #[cfg(test)]
 mod tests;
 pub mod token;
+mod wait;
 
 pub use edge::Edge;
 pub use http::{Request, Response};
-pub use port::{Cell, Moment, Store, StoreError, Table};
+pub use port::{Cell, Moment, Pause, Store, StoreError, Table};
 pub use settings::{Settings, SettingsError};

@@ -9,8 +9,9 @@ use crate::channels::{self, NOT_STARTED};
 use crate::edge::Call;
 use crate::errors::Problem;
 use crate::http::Response;
-use crate::port::Store;
+use crate::port::{Pause, Store};
 use crate::routing::{self, Viewer};
+use crate::wait;
 
 /// RFC 8216bis, 10.
 const CONTENT_TYPE: &str = "application/vnd.apple.mpegurl";
@@ -35,14 +36,14 @@ pub(crate) async fn multivariant<S: Store>(
     Ok(response(playlist::multivariant(&state, &order)))
 }
 
-/// `GET /live/{channel}/{node}/{rendition}.m3u8`.
-pub(crate) async fn media<S: Store>(
+/// `GET /live/{channel}/{node}/{rendition}.m3u8`; of a low-latency channel, with the delivery directives of RFC 8216bis.
+pub(crate) async fn media<S: Store + Pause>(
     call: &Call<'_, S>,
     channel: &ChannelId,
     node: &NodeId,
     rendition: &RenditionId,
 ) -> Result<Response, Problem> {
-    let state = channels::state(call, channel).await?;
+    let (state, directives) = wait::state(call, channel, rendition).await?;
     // Before the feed's first segment nobody knows which renditions there will be.
     if state.nodes.is_empty() || state.renditions.is_empty() {
         return Err(NOT_STARTED);
@@ -51,7 +52,7 @@ pub(crate) async fn media<S: Store>(
     if !state.renditions.iter().any(|known| known.id == *rendition) {
         return Err(NO_SUCH_PLAYLIST);
     }
-    playlist::media(&state, rendition, &order).map(response).ok_or(NOT_STARTED)
+    playlist::media(&state, rendition, &order, directives.skip).map(response).ok_or(NOT_STARTED)
 }
 
 /// A playlist as a response.

@@ -1,14 +1,16 @@
-//! A store in memory, for tests of the edge and of its hosts.
+//! A store in memory, for tests of the edge and of its hosts. Its time is virtual: a pause lets others have a turn.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
+use core::future;
+use core::task::Poll;
 
 use railbird_core::time::UtcMs;
 
 use crate::change::{self, Change, Keep};
-use crate::port::{Cell, Store, StoreError, Table};
+use crate::port::{Cell, Pause, Store, StoreError, Table};
 
 /// Cells in memory. It has no clock: what has expired goes when [`MemoryStore::expire`] is called.
 #[derive(Debug, Default)]
@@ -36,6 +38,20 @@ impl MemoryStore {
     /// Whether it holds none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+impl Pause for MemoryStore {
+    async fn pause(&self, _ms: u32) {
+        let mut waited = false;
+        future::poll_fn(|context| {
+            if core::mem::replace(&mut waited, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
     }
 }
 

@@ -71,6 +71,12 @@ pub struct Cell {
 #[error("store: {0}")]
 pub struct StoreError(pub String);
 
+/// Waiting, for an answer that comes when something has happened.
+pub trait Pause {
+    /// Returns after about so many milliseconds: at most a second.
+    fn pause(&self, ms: u32) -> impl Future<Output = ()>;
+}
+
 /// Values by cell. A read after a write to the same cell, anywhere, should see it; a host that can't promise that says
 /// so in its documentation.
 pub trait Store {

@@ -19,7 +19,7 @@ use crate::change::Change;
 use crate::memory::MemoryStore;
 use crate::passes::{Coverage, PassId};
 use crate::token::{self, Claims};
-use crate::{Cell, Edge, Moment, Request, Response, Settings, Store, StoreError, Table};
+use crate::{Cell, Edge, Moment, Pause, Request, Response, Settings, Store, StoreError, Table};
 
 const NOW: UtcMs = UtcMs(1_795_171_920_040);
 const PERIOD_S: u64 = 60;
@@ -42,6 +42,9 @@ struct Probe {
     inner: MemoryStore,
     failing: Flag<bool>,
     cells: RefCell<Vec<Cell>>,
+    /// The pauses that were made, in milliseconds, and what happens in the next ones, the last first.
+    paused: RefCell<Vec<u32>>,
+    meanwhile: RefCell<Vec<(Cell, Change)>>,
 }
 
 impl Probe {
@@ -70,6 +73,16 @@ impl Store for &Probe {
     async fn list(&self, table: Table, after: &str, max: usize) -> Result<Vec<String>, StoreError> {
         self.note(&Cell { table, key: String::new() })?;
         self.inner.list(table, after, max).await
+    }
+}
+
+impl Pause for &Probe {
+    async fn pause(&self, ms: u32) {
+        self.paused.borrow_mut().push(ms);
+        let next = self.meanwhile.borrow_mut().pop();
+        if let Some((cell, change)) = next {
+            self.inner.change(&cell, &change, NOW).await.unwrap();
+        }
     }
 }
 

@@ -6,9 +6,11 @@
 //!
 //! Key-value has no compare-and-set: a change reads, applies and writes, and of two at the same moment one may be lost.
 
+use std::time::Duration;
+
 use railbird_core::time::UtcMs;
 use railbird_edge::change::{self, Change, Keep};
-use railbird_edge::{Cell, Moment, Store, StoreError, Table};
+use railbird_edge::{Cell, Moment, Pause, Store, StoreError, Table};
 use spin_sdk::key_value;
 
 /// Bytes of the expiry before a value.
@@ -86,6 +88,12 @@ impl KeyValue {
             self.read(store, &format!("{table}/{key}")).await?;
         }
         Ok(())
+    }
+}
+
+impl Pause for KeyValue {
+    async fn pause(&self, ms: u32) {
+        spin_sdk::time::sleep(Duration::from_millis(ms.into())).await;
     }
 }
 

@@ -48,6 +48,7 @@ fn cuts(events: &[FeedEvent], anchor: Anchor) -> (Vec<Cut>, Counts) {
     segmenter.finish();
     let cuts = std::iter::from_fn(|| segmenter.poll()).map(|event| match event {
         Event::Cut(cut) => *cut,
+        Event::Part(part) => panic!("nobody asked for {part:?}"),
         Event::Forced(bound) => panic!("{bound}"),
     });
     (cuts.collect(), segmenter.counts())

@@ -105,6 +105,7 @@ impl Channel {
             channel: channel.id.clone(),
             rendition: output.rendition.clone(),
             segment_ms: channel.segment_ms,
+            part_ms: None,
             key_period_s: channel.key_period_s,
             secret: output.secret.clone(),
         };

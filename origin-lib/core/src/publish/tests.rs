@@ -14,6 +14,7 @@ fn book(window_s: u32) -> Book {
         title: "T".to_string(),
         segment_ms: 2000,
         key_period_s: 60,
+        part_ms: None,
         window_s,
         msn_min: 0,
         nodes: vec![node("a"), node("b")],

@@ -92,6 +92,7 @@ impl Origin {
             channel: "table-1".parse().unwrap(),
             rendition: "source".parse().unwrap(),
             segment_ms,
+            part_ms: None,
             key_period_s: 600,
             secret: MasterSecret::new(b"a secret of some length").unwrap(),
         };
