@@ -1,5 +1,7 @@
 //! What the contract suite can't show over HTTP: a store that fails, settings that are wrong, and the clock's edges.
 
+mod low_latency;
+
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::cell::{Cell as Flag, RefCell};
@@ -45,6 +47,7 @@ struct Probe {
     /// The pauses that were made, in milliseconds, and what happens in the next ones, the last first.
     paused: RefCell<Vec<u32>>,
     meanwhile: RefCell<Vec<(Cell, Change)>>,
+    fails_after_pause: Flag<bool>,
 }
 
 impl Probe {
@@ -79,6 +82,7 @@ impl Store for &Probe {
 impl Pause for &Probe {
     async fn pause(&self, ms: u32) {
         self.paused.borrow_mut().push(ms);
+        self.failing.set(self.fails_after_pause.get());
         let next = self.meanwhile.borrow_mut().pop();
         if let Some((cell, change)) = next {
             self.inner.change(&cell, &change, NOW).await.unwrap();

@@ -48,11 +48,11 @@ pub struct ObjectRef {
     pub rendition: RenditionId,
     /// Its recording.
     pub recording: RecordingId,
-    /// Its number in the recording.
+    /// Its number in the recording; a part has none, and 0 here.
     pub n: u32,
     /// Its name on every target.
     pub name: String,
-    /// Where it lies in the spool.
+    /// Where it lies in the spool; a part does not.
     pub path: PathBuf,
     /// Its length, in bytes.
     pub len: u64,
@@ -74,6 +74,18 @@ pub enum Kind {
         /// The name of the init segment that it needs.
         init: String,
     },
+    /// A part of a segment, in memory only.
+    Part {
+        /// The name of the init segment that it needs.
+        init: String,
+    },
+}
+
+impl ObjectRef {
+    /// Whether it is a part: of no recording, on no disk, and of no use to anybody in a few seconds.
+    pub fn is_part(&self) -> bool {
+        matches!(self.kind, Kind::Part { .. })
+    }
 }
 
 /// A target has an object.
@@ -220,7 +232,8 @@ impl Delivery {
     }
 
     /// Queues an object and returns at once. `body` is its bytes, where they are at hand: they are kept only as long as
-    /// the object goes out soon. Where the queue is full, the oldest segment leaves it and is returned.
+    /// the object goes out soon. Where the queue is full, the oldest segment leaves it and is returned. A part never takes
+    /// another object's place: it goes out soon, or not at all.
     pub fn enqueue(&self, object: Arc<ObjectRef>, body: Option<Bytes>) -> Option<Arc<ObjectRef>> {
         let shared = &self.shared;
         let (dropped, pending) = {
@@ -398,7 +411,9 @@ fn finish(shared: &Shared, job: Job, found: &mut Option<Findings>) {
     match job {
         Job::Put(entry, outcome, trace) => {
             shared.metrics.put(result_of(&outcome));
-            if let Some(what) = what_of(&outcome, trace.as_ref()) {
+            let what = what_of(&outcome, trace.as_ref());
+            // Parts come several a second: only what went wrong with them is worth keeping.
+            if let Some(what) = what.filter(|what| !(entry.object.is_part() && matches!(what, What::Done))) {
                 shared.record(what, Some(&entry.object), entry.object.len, trace);
             }
             if let Outcome::Failed(error) = &outcome {

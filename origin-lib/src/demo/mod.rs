@@ -257,6 +257,7 @@ fn configuration(
             id: id.parse()?,
             title: title.to_string(),
             segment_ms: 2000,
+            part_ms: None,
             key_period_s: 600,
             dvr_s: 120,
             score_offset_ms: 0,

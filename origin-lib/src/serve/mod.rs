@@ -33,6 +33,7 @@ use crate::score::Scores;
 use crate::spool::keeper::{AtTargets, Bounds, Gone, Keeper};
 use crate::spool::{self, Spool};
 use crate::store;
+use crate::targets::passing::Passing;
 use crate::targets::sweep::Sweep;
 use crate::targets::{self, Targets, Tools};
 use crate::telemetry::Metrics;
@@ -148,6 +149,13 @@ pub async fn start(
     let tools = Tools { client: client.clone(), metrics: metrics.clone(), evidence, desk: desk.clone() };
     let targets = Targets::start(&config.data_dir, begin, tools)?;
     let library = Library::start(&config, past.ended, targets.clone(), push.clone(), &mut tasks);
+    let passing = Passing::default();
+    let (passed, low_latency) =
+        (targets.clone(), config.channels.iter().any(|channel| channel.part_ms.is_some()));
+    if low_latency {
+        let passing = passing.clone();
+        tasks.spawn(async move { passing.run(move || passed.stores()).await });
+    }
     let world = Edges {
         targets: targets.clone(),
         push: push.clone(),
@@ -155,6 +163,7 @@ pub async fn start(
         library,
         spool: spool.clone(),
         desk: desk.clone(),
+        passing: passing.clone(),
     };
     tasks.spawn(Desk::new(past.begins, targets_of_desk, messages, spool.clone(), world).run());
     let keeper = start_keeper(&config, &spool, &targets, desk.clone());

@@ -5,6 +5,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 use std::string::ToString;
 
+mod low_latency;
+
 const START: UtcMs = UtcMs(1_795_171_920_040);
 
 fn node(id: &str) -> Node {

@@ -3,6 +3,8 @@ use proptest::prelude::*;
 use std::string::ToString;
 use std::vec;
 
+mod parts;
+
 const NOW: UtcMs = UtcMs(1_795_171_920_000);
 
 fn book(window_s: u32) -> Book {

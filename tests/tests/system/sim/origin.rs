@@ -99,6 +99,7 @@ impl Origin {
         let plan = Plan {
             origin: format!("origin-{at}").parse().unwrap(),
             title: "Table 1".into(),
+            part_ms: None,
             window_s,
             end_after_ms: 0,
             rotate_at: railbird_origin::driver::ROTATE_AT,

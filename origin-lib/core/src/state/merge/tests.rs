@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::format;
 use std::string::ToString;
 
+mod parts;
+
 use crate::playlist;
 use crate::publish::{Book, Channel, Init};
 use crate::state::NodeProbe;
