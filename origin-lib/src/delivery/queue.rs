@@ -26,9 +26,11 @@ pub const ROOM: usize = 1_024;
 /// The most bytes of waiting objects that stay in memory for one target; the rest are read from the spool.
 pub const BODIES_LEN_MAX: usize = 16 << 20;
 
-/// The most parts that wait for one target, in bytes and in number; the oldest leave.
-pub const PARTS_LEN_MAX: usize = 8 << 20;
+/// The most parts that wait for one target; the oldest leave.
 pub const PARTS_MAX: usize = 64;
+
+/// And the most bytes of them.
+pub const PARTS_LEN_MAX: usize = 8 << 20;
 
 /// A part that starts longer than this before the newest object of its queue is of no use any more: its segment is there.
 const PART_LIFE: MediaSpan = MediaSpan::from_ms(6_000);

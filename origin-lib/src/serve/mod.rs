@@ -51,6 +51,10 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 /// How long pushes may take to say good-bye.
 const PUSHES_DEADLINE: Duration = Duration::from_secs(2);
 
+/// How many requests the embedded edge answers at a time where a channel is one of low latency: each of its viewers has one
+/// that waits, nearly always, and half of these may.
+const INSTANCES_LOW_LATENCY: usize = 512;
+
 /// A running origin.
 pub struct Running {
     /// Where the embedded edge listens, if there is one.
@@ -283,6 +287,9 @@ async fn start_edge(config: &Config, metrics: &Metrics) -> anyhow::Result<Option
     host.assets = Some(edge.assets.clone());
     host.store_dir = Some(config.data_dir.join("edge"));
     host.metrics = metrics.embedded_edge();
+    if config.channels.iter().any(|channel| channel.part_ms.is_some()) {
+        host.instances_max = INSTANCES_LOW_LATENCY;
+    }
     let secrets = &config.secrets;
     let named = [
         ("master_secret", Some(&secrets.master)),

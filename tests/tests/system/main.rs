@@ -15,6 +15,7 @@ mod demo;
 #[cfg(test)]
 mod hosts;
 #[cfg(test)]
+mod low_latency;
 mod origin;
 #[cfg(test)]
 mod outage;
