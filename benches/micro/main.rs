@@ -184,6 +184,7 @@ fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> R
         query: String::new(),
         headers: headers.iter().map(|&(name, value)| (name.into(), value.into())).collect(),
         body: body.into(),
+        ..Request::default()
     }
 }
 
@@ -191,7 +192,7 @@ fn edge(criterion: &mut Criterion) {
     const SECRET: &str = "0123456789abcdef";
     const PASSWORD_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$Y29udHJhY3Qgc3VpdGUgc2FsdA\
         $igq3VUgxKHh8M5Qt7+9ngjxqYnmj+2u7DGqTF+wc09w";
-    let settings = Settings::read(|name| (name != "session_ttl_s").then(|| SECRET.into()));
+    let settings = Settings::read(|name| name.ends_with("_secret").then(|| SECRET.into()));
     let edge = Edge::new(settings, MemoryStore::default());
     let moment = Moment { now: NOW, entropy: [7; 32] };
     let ask = |request| -> Response { ready(edge.handle(request, &moment)) };
@@ -220,10 +221,17 @@ fn edge(criterion: &mut Criterion) {
     let body: serde_json::Value = serde_json::from_slice(&ask(login).body).unwrap();
     let token = body["token"].as_str().unwrap();
 
-    let key = format!("/t/{token}/key/table-1/{}", keys::period(NOW.media(), 3600));
-    let playlist = format!("/t/{token}/live/table-1/a/source.m3u8");
+    let session = format!("__Host-railbird={token}");
+    let claim = [("cookie", session.as_str()), ("content-type", "application/json")];
+    let claim = request("POST", "/api/screens", &claim, br#"{"screen":"AAECAwQFBgcICQoLDA0ODw"}"#);
+    let answer = ask(claim);
+    let lease = answer.headers.iter().find(|(name, _)| name == "set-cookie").unwrap();
+    let cookies = format!("{session}; {}", lease.1);
+
+    let key = format!("/key/table-1/{}", keys::period(NOW.media(), 3600));
+    let playlist = "/live/table-1/a/source.m3u8".to_owned();
     for (what, path) in [("playlist of 60 segments", playlist), ("key", key)] {
-        let asked = request("GET", &path, &[], b"");
+        let asked = request("GET", &path, &[("cookie", cookies.as_str())], b"");
         assert_eq!(ask(asked.clone()).status, 200, "{path}");
         criterion.bench_function(&format!("Edge::handle, {what}"), |bencher| {
             bencher.iter_batched(|| asked.clone(), ask, BatchSize::SmallInput);

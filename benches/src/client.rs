@@ -16,6 +16,8 @@ pub(crate) struct Client {
 
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    /// The first cookie that it sets: name, `=` and value.
+    pub(crate) cookie: Option<String>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -51,19 +53,22 @@ impl Client {
         request.extend_from_slice(body);
         self.stream.get_mut().write_all(&request)?;
         let status = self.line()?.split(' ').nth(1).context("no status")?.parse()?;
-        let mut length = 0;
+        let (mut length, mut cookie) = (0, None);
         loop {
             let line = self.line()?;
             if line.is_empty() {
                 break;
             }
-            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            let (name, value) = line.split_once(':').context("no header")?;
+            if name.eq_ignore_ascii_case("content-length") {
                 length = value.trim().parse()?;
+            } else if name.eq_ignore_ascii_case("set-cookie") && cookie.is_none() {
+                cookie = value.split(';').next().map(|set| set.trim().to_owned());
             }
         }
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body)?;
-        Ok(Answer { status, body })
+        Ok(Answer { status, cookie, body })
     }
 
     fn line(&mut self) -> Result<String> {

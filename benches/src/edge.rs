@@ -1,7 +1,9 @@
-//! The edge component in the embedded wasmtime, asked by one client on one connection.
+//! The edge on its two runtimes, asked by one client on one connection: the component in the embedded wasmtime, and the
+//! Worker on workerd.
 //!
-//! The server is the real origin with its embedded edge, on a store on disk. CPU is what that whole process used, sockets,
-//! HTTP and its other threads included, divided by the number of requests: in batches, whose median is printed.
+//! The server is the real origin with its embedded edge, on a store on disk; or workerd, as [`crate::worker`] starts it. CPU is
+//! what that whole process used, sockets, HTTP and its other threads included, divided by the number of requests: in
+//! batches, whose median is printed.
 
 use std::time::Instant;
 
@@ -28,26 +30,31 @@ pub(crate) fn run(place: &Place) -> Result<()> {
     let dir = place.work.join("edge");
     let stores = [Store::start()?, Store::start()?];
     let component = Some(place.component.as_path());
-    let plan =
-        Plan { channels: 2, component, stores: &stores, nodes: &[], origin_lines: "", target_lines: "" };
+    let plan = Plan { component, ..Plan::new(2, &stores) };
     let origin = Origin::start(&place.railbird, &dir, &plan)?;
-    let mut viewer = Viewer::enter(&origin.edge.to_string())?;
-    let pid = origin.process.pid();
     println!("edge in wasmtime: one client, one connection");
+    routes(origin.process.pid(), &origin.edge.to_string())?;
+    instantiation(&origin)?;
+    drop(origin);
+    let _ = std::fs::remove_dir_all(&dir);
+    Ok(())
+}
+
+/// Measures every route of a running edge.
+pub(crate) fn routes(pid: u32, addr: &str) -> Result<()> {
+    let mut viewer = Viewer::enter(addr)?;
     let key = format!("/key/table-0/{}", clock::now().0 / 1000 / KEY_PERIOD_S);
     for (what, path, batches, aim) in [
         ("playlist, 60 segments", "/live/table-0/a/source.m3u8", 40, "aim: p50 under 100 µs"),
         ("playlist, 5400 segments (3 h)", "/live/table-1/a/source.m3u8", 4, "no aim"),
         ("key", &key, 20, "no aim"),
+        ("steering", "/steer/table-0", 20, "no aim"),
         ("healthz", "/healthz", 20, "no aim"),
     ] {
+        viewer.renew()?;
         measure(pid, &mut viewer, what, path, batches, aim)?;
     }
-    logins(pid, &mut viewer)?;
-    instantiation(&origin)?;
-    drop(origin);
-    let _ = std::fs::remove_dir_all(&dir);
-    Ok(())
+    logins(pid, &mut viewer)
 }
 
 fn measure(pid: u32, viewer: &mut Viewer, what: &str, path: &str, batches: usize, aim: &str) -> Result<()> {
@@ -103,7 +110,9 @@ fn us(seconds: f64) -> String {
 /// Somebody with a pass, on one connection.
 struct Viewer {
     client: Client,
-    cookie: String,
+    session: String,
+    /// The session's cookie, and the screen's.
+    cookies: String,
 }
 
 impl Viewer {
@@ -118,12 +127,19 @@ impl Viewer {
                 &state(channel, segments),
             )?;
         }
-        let cookie = format!("__Host-railbird={}", session::login(&mut client)?);
-        Ok(Viewer { client, cookie })
+        let session = format!("__Host-railbird={}", session::login(&mut client)?);
+        Ok(Viewer { client, cookies: session.clone(), session })
+    }
+
+    /// Keeps its screen, as players do: keys of what is live then come without an end.
+    fn renew(&mut self) -> Result<()> {
+        let lease = session::claim(&mut self.client, &self.session)?;
+        self.cookies = format!("{}; {lease}", self.session);
+        Ok(())
     }
 
     fn get(&mut self, path: &str) -> Result<()> {
-        let answer = self.client.ask("GET", path, &[("cookie", &self.cookie)], b"")?;
+        let answer = self.client.ask("GET", path, &[("cookie", &self.cookies)], b"")?;
         ensure!(answer.status == 200, "{path}: {} {}", answer.status, String::from_utf8_lossy(&answer.body));
         Ok(())
     }

@@ -15,17 +15,19 @@ mod session;
 mod store;
 mod stream;
 mod wasm;
+mod worker;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
 const USAGE: &str = "\
-figures <name> --work DIR --railbird FILE --component FILE --worker DIR
+figures <name> --root DIR --work DIR --railbird FILE --component FILE --worker DIR
 
   packaging   CPU per gigabyte, from RTMP bytes to encrypted objects, beside ffmpeg
   memory      resident memory per live channel
   edge        the edge in wasmtime: CPU and time of a request, and of an instance
+  worker      the same of the Worker on workerd
   delivery    latency beside a black hole, an outage caught up, a node's death, and what targets cost
               (--part NAME: one of black-hole, outage, death, costs)
   wasm        how large the edge's Wasm is
@@ -34,6 +36,8 @@ figures <name> --work DIR --railbird FILE --component FILE --worker DIR
 
 /// Where things are.
 struct Place {
+    /// The clone.
+    root: PathBuf,
     /// Inputs are kept here, and what a run writes.
     work: PathBuf,
     /// The origin's binary.
@@ -57,6 +61,7 @@ fn main() -> Result<()> {
                 "packaging" => packaging::run(&place),
                 "memory" => memory::run(&place),
                 "edge" => edge::run(&place),
+                "worker" => worker::run(&place),
                 "delivery" => delivery::run(&place, option(options, "--part")),
                 "wasm" => wasm::run(&place),
                 other => bail!("there is no figure {other:?}\n\n{USAGE}"),
@@ -75,6 +80,7 @@ fn place(options: &[&str]) -> Result<Place> {
         option(options, name).map(PathBuf::from).with_context(|| format!("{name} is missing\n\n{USAGE}"))
     };
     Ok(Place {
+        root: path("--root")?,
         work: path("--work")?,
         railbird: path("--railbird")?,
         component: path("--component")?,

@@ -29,15 +29,7 @@ pub(crate) fn run(place: &Place) -> Result<()> {
     let clip = input::short(&place.work)?;
     let dir = place.work.join("memory");
     let stores = [Store::start()?, Store::start()?];
-    let plan = Plan {
-        channels: CHANNELS,
-        component: None,
-        stores: &stores,
-        nodes: &[],
-        origin_lines: "",
-        target_lines: "",
-    };
-    let origin = Origin::start(&place.railbird, &dir, &plan)?;
+    let origin = Origin::start(&place.railbird, &dir, &Plan::new(CHANNELS, &stores))?;
     let idle = watch(&origin, IDLE)?;
     let mut encoders = vec![origin.publish(&place.railbird, &clip, 0)?];
     let one = watch(&origin, ONE)?;

@@ -52,6 +52,13 @@ pub(crate) struct Plan<'a> {
     pub(crate) target_lines: &'a str,
 }
 
+impl<'a> Plan<'a> {
+    /// Nothing out of the ordinary.
+    pub(crate) fn new(channels: usize, stores: &'a [Store]) -> Plan<'a> {
+        Plan { channels, component: None, stores, nodes: &[], origin_lines: "", target_lines: "" }
+    }
+}
+
 /// `railbird serve`, and where the component is given, the edge in the same process.
 pub(crate) struct Origin {
     pub(crate) process: Running,

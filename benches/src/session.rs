@@ -36,6 +36,14 @@ pub(crate) fn login(client: &mut Client) -> Result<String> {
     Ok(login["token"].as_str().context("no token")?.to_owned())
 }
 
+/// Claims a screen, or renews the claim; gives the cookie of its lease.
+pub(crate) fn claim(client: &mut Client, session: &str) -> Result<String> {
+    let body = br#"{"screen":"AAECAwQFBgcICQoLDA0ODw","name":"Bench"}"#;
+    let answer = client.ask("POST", "/api/screens", &[("cookie", session)], body)?;
+    ensure!(answer.status == 200, "screen: {} {}", answer.status, String::from_utf8_lossy(&answer.body));
+    answer.cookie.context("no lease")
+}
+
 /// Puts a signed document, as the origin and the operator do.
 pub(crate) fn put(client: &mut Client, path: &str, body: &Value) -> Result<()> {
     let body = serde_json::to_vec(body)?;

@@ -18,6 +18,7 @@ mod http_server;
 pub mod ingest;
 pub mod journal;
 mod lines;
+pub mod other;
 pub mod pass;
 pub mod publisher;
 pub mod push;

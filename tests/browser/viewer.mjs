@@ -31,6 +31,60 @@ export async function browser() {
   });
 }
 
+/** Runs before a page's own script: keeps what the media element says, in `window.seen`. */
+function keep(types) {
+  const seen = [];
+  Object.defineProperty(window, "seen", { value: seen });
+  for (const type of types) {
+    // Captured on the document: media events don't bubble.
+    document.addEventListener(
+      type,
+      ({ target }) => {
+        if (target instanceof HTMLVideoElement) seen.push({ type, media_s: target.currentTime, at_ms: Math.round(performance.now()) });
+      },
+      true,
+    );
+  }
+}
+
+/**
+ * A script's work: it gets `report` to fill, `problem` to say what is wrong, and `person` for a page of somebody with a browser
+ * of their own, on which media events of these types are kept. Prints the report as JSON; the script exits 0 when there was no
+ * problem, and 1 otherwise.
+ */
+export async function told(work) {
+  const report = { ok: false, problems: [] };
+  const problem = (text) => report.problems.push(text);
+  const chromium = await browser();
+  const everyone = [];
+  const person = async (types) => {
+    const context = await chromium.newContext({ viewport: { width: 1280, height: 800 } });
+    const opened = await open(context);
+    everyone.push(opened);
+    await opened.page.addInitScript(keep, types);
+    return opened.page;
+  };
+  try {
+    await work({ report, problem, person });
+  } catch (error) {
+    problem(String(error?.message ?? error));
+  } finally {
+    await chromium.close();
+  }
+  for (const { faults } of everyone) for (const fault of faults) problem(fault);
+  report.ok = report.problems.length === 0;
+  console.log(JSON.stringify(report, null, 2));
+  process.exitCode = report.ok ? 0 : 1;
+}
+
+/** The arguments of a script; without so many of them it says how it is used. */
+export function given(usage, count) {
+  const found = process.argv.slice(2);
+  if (found.length >= count && found.every((argument) => argument !== "")) return found;
+  console.error(`usage: node ${usage}`);
+  process.exit(2);
+}
+
 /** A page whose script errors and security refusals are kept in `faults`. */
 export async function open(context) {
   const page = await context.newPage();

@@ -3,30 +3,16 @@
 // Logs in, opens the first channel, sees the score change, then takes down the node that serves the picture and watches
 // 20 seconds of media go by. Prints what it saw as JSON; exits 0 when there was no `waiting` event, no stall and another
 // node took over, else 1.
-import { PATIENCE_MS, browser, logIn, node, open, openFirstChannel, ready } from "./viewer.mjs";
+import { PATIENCE_MS, given, logIn, node, openFirstChannel, ready, told } from "./viewer.mjs";
 
 /** Seconds of media that must play without a stall once the node is down. */
 const WATCHED_S = 20;
 
-/** Runs before the page's own script: keeps what the media element says, apart from the player's own counters. */
-function record() {
-  const seen = [];
+/** Runs before the page's own script: what the page shows of the score. */
+function showScore() {
   const figures = ["score-points-0", "score-points-1", "score-inning"];
   const text = (id) => document.querySelector(`[data-testid="${id}"]`)?.textContent ?? "";
-  Object.defineProperties(window, { seen: { value: seen }, score: { value: () => figures.map(text).join(" ") } });
-  for (const type of ["waiting", "stalled", "playing", "pause", "error", "ended"]) {
-    // Captured on the document: media events don't bubble.
-    document.addEventListener(
-      type,
-      (event) => {
-        const video = event.target;
-        if (video instanceof HTMLVideoElement) {
-          seen.push({ type, media_s: video.currentTime, ready: video.readyState, at_ms: Math.round(performance.now()) });
-        }
-      },
-      true,
-    );
-  }
+  Object.defineProperty(window, "score", { value: () => figures.map(text).join(" ") });
 }
 
 const facts = () => {
@@ -46,16 +32,13 @@ const facts = () => {
   };
 };
 
-async function watch(path) {
+const [path] = given("watch.mjs READY.json", 1);
+await told(async ({ report, problem, person }) => {
   const demo = await ready(path);
-  const report = { ok: false, problems: [] };
-  const problem = (text) => report.problems.push(text);
-  const chromium = await browser();
   let killed = null;
   try {
-    const context = await chromium.newContext({ viewport: { width: 1280, height: 800 } });
-    const { page, faults } = await open(context);
-    await page.addInitScript(record);
+    const page = await person(["waiting", "stalled", "playing", "pause", "error", "ended"]);
+    await page.addInitScript(showScore);
     await logIn(page, demo);
     await openFirstChannel(page);
 
@@ -98,22 +81,7 @@ async function watch(path) {
     if (after.segments <= before.segments) problem("no segment was loaded after the node went down");
     const now = await page.getByTestId("node").getAttribute("data-node");
     if (now !== after.node) problem(`the page shows node ${now}, the player uses ${after.node}`);
-    for (const fault of faults) problem(fault);
-  } catch (error) {
-    problem(String(error?.message ?? error));
   } finally {
     if (killed !== null) await node(demo.origin, killed, "up").catch((error) => problem(String(error.message)));
-    await chromium.close();
   }
-  report.ok = report.problems.length === 0;
-  return report;
-}
-
-const [path] = process.argv.slice(2);
-if (path === undefined) {
-  console.error("usage: node watch.mjs READY.json");
-  process.exit(2);
-}
-const report = await watch(path);
-console.log(JSON.stringify(report, null, 2));
-process.exitCode = report.ok ? 0 : 1;
+});

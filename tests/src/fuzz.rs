@@ -46,6 +46,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "score-document", len_max: 8192, run: score::document },
     Target { name: "edge-request", len_max: 4096, run: edge::request },
     Target { name: "edge-token", len_max: 1200, run: edge::token },
+    Target { name: "edge-beacon", len_max: 4096, run: edge::beacon },
     Target { name: "edge-password-hash", len_max: 300, run: edge::password_hash },
 ];
 

@@ -51,14 +51,7 @@ pub(super) fn run(place: &Place) -> Result<()> {
     let dir = place.work.join("black-hole");
     let stores = [Store::start()?, Store::start()?];
     let origin_lines = format!("segment_ms = {}", SEGMENT.as_millis());
-    let plan = Plan {
-        channels: CHANNELS,
-        component: None,
-        stores: &stores,
-        nodes: &[],
-        origin_lines: &origin_lines,
-        target_lines: "",
-    };
+    let plan = Plan { origin_lines: &origin_lines, ..Plan::new(CHANNELS, &stores) };
     let origin = Origin::start(&place.railbird, &dir, &plan)?;
     let mut encoders = encoders(&origin, &clip, CHANNELS, SEGMENT);
     pass(&mut encoders, SEGMENT * 5)?;

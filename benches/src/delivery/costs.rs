@@ -91,15 +91,7 @@ pub(super) fn run(place: &Place) -> Result<()> {
 fn one(place: &Place, clip: &Arc<Clip>, targets: usize) -> Result<Cost> {
     let dir = place.work.join("costs");
     let stores = (0..targets).map(|_| Store::start()).collect::<Result<Vec<Store>>>()?;
-    let plan = Plan {
-        channels: CHANNELS,
-        component: None,
-        stores: &stores,
-        nodes: &[],
-        origin_lines: "",
-        target_lines: "",
-    };
-    let origin = Origin::start(&place.railbird, &dir, &plan)?;
+    let origin = Origin::start(&place.railbird, &dir, &Plan::new(CHANNELS, &stores))?;
     let pid = origin.process.pid();
     let mut encoders = encoders(&origin, clip, CHANNELS, SEGMENT);
     pass(&mut encoders, BEFORE)?;

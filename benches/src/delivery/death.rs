@@ -50,14 +50,7 @@ pub(super) fn run(place: &Place) -> Result<()> {
     let dir = place.work.join("death");
     let stores = [Store::start()?, Store::start()?];
     let nodes = [stores[0].door()?, stores[1].door()?];
-    let plan = Plan {
-        channels: 1,
-        component: Some(&place.component),
-        stores: &stores,
-        nodes: &nodes,
-        origin_lines: "",
-        target_lines: "",
-    };
+    let plan = Plan { component: Some(&place.component), nodes: &nodes, ..Plan::new(1, &stores) };
     let origin = Origin::start(&place.railbird, &dir, &plan)?;
     let mut encoders = encoders(&origin, &clip, 1, Duration::ZERO);
     // Long enough that players have something to begin with.

@@ -51,12 +51,9 @@ fn one(place: &Place, clip: &Arc<Clip>, mbps: u32) -> Result<()> {
     let dir = place.work.join("outage");
     let stores = [Store::start()?, Store::start()?];
     let plan = Plan {
-        channels: CHANNELS,
-        component: None,
-        stores: &stores,
-        nodes: &[],
         origin_lines: &format!("segment_ms = {}", SEGMENT.as_millis()),
         target_lines: &format!("backfill_mbps = {mbps}"),
+        ..Plan::new(CHANNELS, &stores)
     };
     let origin = Origin::start(&place.railbird, &dir, &plan)?;
     let mut encoders = encoders(&origin, clip, CHANNELS, SEGMENT);

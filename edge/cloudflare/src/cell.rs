@@ -3,52 +3,81 @@
 //! `GET` gives the value (404 where there is none), `PUT` sets it, with its expiry in a header, `POST` applies a change
 //! and gives its answer. A row of SQLite holds at most 2 MB there, so that a value is kept in pieces. An expired value is
 //! not given any more; an alarm deletes it.
+//!
+//! Relays ([`crate::relay`]) that asked of late are sent what is written before the writer has an answer, unless one of
+//! them takes longer than [`RELAY_MS_MAX`]. They are known in memory only: an object that begins anew hears of them when
+//! they ask again.
 
 #![expect(missing_docs, reason = "the attribute of a Durable Object writes public methods without")]
 
+use std::cell::{Cell as Counter, RefCell};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::future::{self, FutureExt};
 use railbird_core::time::UtcMs;
 use railbird_edge::change::{self, Change, Keep};
 use worker::{
-    Date, DateInit, DurableObject, Env, Method, Request, Response, ScheduledTime, SqlStorageValue, State,
-    durable_object,
+    Date, DateInit, Delay, DurableObject, Env, Method, Request, Response, ScheduledTime, SqlStorageValue,
+    State, durable_object,
 };
 
-use crate::clock;
-use crate::sql;
-use crate::store::{CHANGE, EXPIRES, NOW};
+use crate::objects::{self, CHANGE, EXPIRES, NOW, RELAY, VERSION};
+use crate::{clock, sql};
 
 /// Bytes of a value in one row.
 const PIECE_LEN: usize = 1 << 20;
+
+/// The most relays that are known: more than there are regions.
+const RELAYS_MAX: usize = 32;
+
+/// A relay that has not asked for so long is sent nothing any more.
+const RELAY_QUIET_MS_MAX: u64 = 60_000;
+
+/// How long a writer waits for the relays.
+const RELAY_MS_MAX: u64 = 300;
 
 /// One cell of the edge's store.
 #[durable_object(alarm)]
 pub struct Cell {
     state: State,
+    env: Env,
+    /// When each relay asked last, by name.
+    relays: RefCell<BTreeMap<String, UtcMs>>,
+    /// Of what was written last. It follows the clock, so that it goes up over lives of the object, too.
+    version: Counter<u64>,
 }
 
 impl DurableObject for Cell {
-    fn new(state: State, _env: Env) -> Cell {
-        Cell { state }
+    fn new(state: State, env: Env) -> Cell {
+        Cell { state, env, relays: RefCell::default(), version: Counter::new(clock::now().0) }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
         match request.method() {
-            Method::Get => match self.read()? {
-                Some(value) => Response::from_bytes(value),
-                None => Response::error("no value", 404),
-            },
+            Method::Get => {
+                if let Some(relay) = request.headers().get(RELAY)? {
+                    self.know(relay);
+                }
+                let response = match self.read()? {
+                    Some(value) => Response::from_bytes(value),
+                    None => Response::error("no value", 404),
+                }?;
+                response.headers().set(VERSION, &self.version.get().to_string())?;
+                Ok(response)
+            }
             Method::Put => {
-                let expires = time(&request, EXPIRES)?;
+                let expires = objects::number(request.headers(), EXPIRES)?.map(UtcMs);
                 let value = request.bytes().await?;
                 self.write(&value, expires).await?;
                 Ok(Response::empty()?.with_status(204))
             }
             Method::Post => {
                 let kind = request.headers().get(CHANGE)?.and_then(|name| name.parse().ok());
-                let (Some(kind), Some(now)) = (kind, time(&request, NOW)?) else {
+                let (Some(kind), Some(now)) = (kind, objects::number(request.headers(), NOW)?) else {
                     return Response::error("no such change", 400);
                 };
-                let change = Change { kind, said: request.bytes().await? };
+                let (change, now) = (Change { kind, said: request.bytes().await? }, UtcMs(now));
                 let kept = self.read()?;
                 let applied = change::apply(&change, kept.as_deref(), now);
                 if let Keep::Value(value, expires) = applied.keep {
@@ -117,6 +146,7 @@ impl Cell {
 
     /// Replaces the value. The runtime commits what happens between two awaits as one.
     async fn write(&self, value: &[u8], expires: Option<UtcMs>) -> worker::Result<()> {
+        self.version.set(clock::now().0.max(self.version.get() + 1));
         self.create()?;
         self.run("DELETE FROM pieces", vec![])?;
         let empty = value.is_empty().then_some(value);
@@ -128,8 +158,39 @@ impl Cell {
         let at = at.map_or(Ok(SqlStorageValue::Null), SqlStorageValue::try_from_i64)?;
         self.run("INSERT OR REPLACE INTO expiry (n, at_ms) VALUES (0, ?)", vec![at])?;
         match expires {
+            // Relays find out by themselves.
             Some(at) => self.wake_at(at).await,
-            None => self.state.storage().delete_alarm().await,
+            None => {
+                self.state.storage().delete_alarm().await?;
+                self.relay(value).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Notes that a relay asks.
+    fn know(&self, relay: String) {
+        let now = clock::now();
+        let mut relays = self.relays.borrow_mut();
+        relays.retain(|_, asked| now.ms_since(*asked) < RELAY_QUIET_MS_MAX);
+        if relays.len() < RELAYS_MAX {
+            relays.insert(relay, now);
+        }
+    }
+
+    /// Sends the value to the relays. One that does not take it asks when its copy is too old.
+    async fn relay(&self, value: &[u8]) {
+        let relays: Vec<String> = self.relays.borrow().keys().cloned().collect();
+        let version = self.version.get();
+        let pushes = relays.iter().map(|relay| async move {
+            if let Err(error) = objects::push(&self.env, relay, version, value).await {
+                worker::console_error!("the relay {relay} did not take a value: {error}");
+            }
+        });
+        let all = future::join_all(pushes).map(drop);
+        let late = Delay::from(Duration::from_millis(RELAY_MS_MAX));
+        if !relays.is_empty() {
+            future::select(Box::pin(all), Box::pin(late)).await;
         }
     }
 
@@ -137,9 +198,4 @@ impl Cell {
         let at = Date::new(DateInit::Millis(at.0));
         self.state.storage().set_alarm(ScheduledTime::new(at.into())).await
     }
-}
-
-/// A time in a request's header.
-fn time(request: &Request, name: &str) -> worker::Result<Option<UtcMs>> {
-    Ok(request.headers().get(name)?.and_then(|text| text.parse().ok()).map(UtcMs))
 }

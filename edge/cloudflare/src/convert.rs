@@ -5,6 +5,8 @@ use railbird_edge::http::BODY_LEN_MAX;
 use railbird_edge::{Request, Response};
 use worker::{Headers, ResponseBuilder};
 
+use crate::region;
+
 /// Statuses that can't have a body: the runtime refuses one, even an empty one.
 const WITHOUT_BODY: [u16; 3] = [204, 205, 304];
 
@@ -15,8 +17,9 @@ pub(crate) async fn request(mut from: worker::Request) -> Result<Request, Respon
     let (path, query) = (from.path(), query.to_owned());
     // Workers join a repeated header with ", ": what is doubled is no longer equal to either.
     let headers = from.headers().entries().collect();
+    let region = region::continent(&from);
     let body = body(&mut from).await?;
-    Ok(Request { method: from.inner().method(), path, query, headers, body })
+    Ok(Request { method: from.inner().method(), path, query, headers, region, body })
 }
 
 /// The whole body, at most [`BODY_LEN_MAX`] bytes.

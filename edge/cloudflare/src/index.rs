@@ -7,8 +7,8 @@
 
 use worker::{DurableObject, Env, Method, Request, Response, SqlStorageValue, State, durable_object};
 
+use crate::objects::{self, AFTER, MAX};
 use crate::sql;
-use crate::store::{AFTER, MAX};
 
 /// The keys of one table of the edge's store.
 #[durable_object(fetch)]
@@ -25,7 +25,7 @@ impl DurableObject for Index {
         match request.method() {
             Method::Get => {
                 let after = request.headers().get(AFTER)?.unwrap_or_default();
-                let max = request.headers().get(MAX)?.and_then(|text| text.parse().ok()).unwrap_or_default();
+                let max = objects::number(request.headers(), MAX)?.unwrap_or_default();
                 Response::ok(self.keys(after, max)?.join("\n"))
             }
             Method::Put => {
@@ -39,11 +39,14 @@ impl DurableObject for Index {
 }
 
 impl Index {
-    fn keys(&self, after: String, max: u32) -> worker::Result<Vec<String>> {
+    fn keys(&self, after: String, max: u64) -> worker::Result<Vec<String>> {
         if !sql::has_table(&self.state, "keys")? {
             return Ok(Vec::new());
         }
-        let values = vec![SqlStorageValue::String(after), SqlStorageValue::Integer(max.into())];
+        let values = vec![
+            SqlStorageValue::String(after),
+            SqlStorageValue::Integer(i64::try_from(max).unwrap_or(i64::MAX)),
+        ];
         let rows = sql::run(&self.state, "SELECT key FROM keys WHERE key > ? ORDER BY key LIMIT ?", values)?;
         let key = |row: Vec<SqlStorageValue>| match row.into_iter().next() {
             Some(SqlStorageValue::String(key)) => Ok(key),

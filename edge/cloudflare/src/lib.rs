@@ -3,16 +3,25 @@
 mod cell;
 mod clock;
 mod convert;
+mod front;
 mod index;
+mod lines;
+mod objects;
+mod region;
+mod relay;
 mod settings;
 mod sql;
 mod store;
 
+use railbird_core::time::UtcMs;
+use railbird_edge::line::Seat;
 use railbird_edge::{Edge, Request, Response, Settings};
 use worker::{Context, Env, event};
 
 pub use cell::Cell;
 pub use index::Index;
+pub use lines::Lines;
+pub use relay::Relay;
 
 /// Answers one request.
 ///
@@ -21,17 +30,36 @@ pub use index::Index;
 #[event(fetch)]
 async fn fetch(request: worker::Request, env: Env, _context: Context) -> worker::Result<worker::Response> {
     let head = request.inner().method() == "HEAD";
+    let hint = region::hint(&request);
     let response = match convert::request(request).await {
-        Ok(request) => answer(request, env).await,
+        Ok(request) if request.is_for_line() => match admit(&request, env.clone(), hint).await {
+            Ok(seat) => return lines::open(&env, &seat, hint).await,
+            Err(refused) => refused,
+        },
+        Ok(request) => answer(request, env, hint).await,
         Err(refused) => refused,
     };
     convert::response(response, head)
 }
 
-async fn answer(request: Request, env: Env) -> Response {
-    let Ok(moment) = clock::moment() else {
-        return convert::refusal(503, "no-entropy", "the host gives the edge no randomness");
-    };
+async fn answer(request: Request, env: Env, hint: Option<&'static str>) -> Response {
+    match clock::moment() {
+        Ok(moment) => edge(env, moment.now, hint).handle(request, &moment).await,
+        Err(_) => no_entropy(),
+    }
+}
+
+async fn admit(request: &Request, env: Env, hint: Option<&'static str>) -> Result<Seat, Response> {
+    let moment = clock::moment().map_err(|_| no_entropy())?;
+    edge(env, moment.now, hint).admit(request, &moment).await
+}
+
+/// The edge as it is at this moment, for whoever comes in near the place that the hint names.
+fn edge(env: Env, now: UtcMs, hint: Option<&'static str>) -> Edge<store::Cells> {
     let settings = Settings::read(|name| settings::read(&env, name));
-    Edge::new(settings, store::Cells::new(env)).handle(request, &moment).await
+    Edge::new(settings, store::Cells::new(env, now, hint))
+}
+
+fn no_entropy() -> Response {
+    convert::refusal(503, "no-entropy", "the host gives the edge no randomness")
 }

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
+use crate::holder::Holder;
 use crate::passes::{Pass, PassId};
 use crate::port::{Cell, Store, StoreError, Table};
 
@@ -23,6 +24,7 @@ use crate::port::{Cell, Store, StoreError, Table};
 pub(crate) struct Summary {
     pub(crate) phase: Phase,
     pub(crate) nodes: Vec<Node>,
+    pub(crate) segment_ms: u32,
 }
 
 /// The most cells that are asked for at the same time.
@@ -57,6 +59,10 @@ pub(crate) fn score_cell(channel: &ChannelId) -> Cell {
 
 pub(crate) fn pass_cell(id: &PassId) -> Cell {
     Cell { table: Table::Pass, key: String::from(id.as_str()) }
+}
+
+pub(crate) fn holder_cell(pass: &PassId) -> Cell {
+    Cell { table: Table::Holder, key: String::from(pass.as_str()) }
 }
 
 pub(crate) async fn event<S: Store>(store: &S) -> Result<Option<EventState>, StoreError> {
@@ -96,6 +102,10 @@ pub(crate) async fn chapter<S: Store>(store: &S, cell: &Cell) -> Result<Option<C
 
 pub(crate) async fn pass<S: Store>(store: &S, id: &PassId) -> Result<Option<Pass>, StoreError> {
     read(store, &pass_cell(id)).await
+}
+
+pub(crate) async fn holder<S: Store>(store: &S, pass: &PassId) -> Result<Option<Holder>, StoreError> {
+    read(store, &holder_cell(pass)).await
 }
 
 async fn read<S: Store, T: DeserializeOwned>(store: &S, cell: &Cell) -> Result<Option<T>, StoreError> {

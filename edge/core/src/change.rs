@@ -11,7 +11,7 @@ use railbird_core::time::UtcMs;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::intake;
+use crate::{health, holder, intake};
 
 /// What kind of change it is. What is said is JSON, made and read by the module that the kind belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,15 +26,21 @@ pub enum Kind {
     Snapshot,
     /// A pass that the operator signed.
     Pass,
+    /// What a pass's holder does: sessions end, screens begin and stop.
+    Holder,
+    /// What a viewer found of nodes.
+    Votes,
 }
 
 /// Every kind with its name.
-const KINDS: [(Kind, &str); 5] = [
+const KINDS: [(Kind, &str); 7] = [
     (Kind::Event, "event"),
     (Kind::State, "state"),
     (Kind::Replays, "replays"),
     (Kind::Snapshot, "snapshot"),
     (Kind::Pass, "pass"),
+    (Kind::Holder, "holder"),
+    (Kind::Votes, "votes"),
 ];
 
 /// The text names no kind of change.
@@ -99,6 +105,8 @@ pub fn apply(change: &Change, kept: Option<&[u8]>, now: UtcMs) -> Applied {
         Kind::Replays => intake::change_replays(read(kept), said, now),
         Kind::Snapshot => intake::change_snapshot(read(kept), said),
         Kind::Pass => intake::change_pass(read(kept), said),
+        Kind::Holder => holder::change(read(kept), said, now),
+        Kind::Votes => health::change_votes(read(kept), said, now),
     }
 }
 

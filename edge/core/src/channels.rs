@@ -12,10 +12,11 @@ use serde::Serialize;
 
 use crate::edge::Call;
 use crate::errors::{self, Problem};
+use crate::health;
 use crate::http::Response;
 use crate::port::Store;
-use crate::routing::{self, Viewer};
-use crate::{cells, session};
+use crate::routing::{Choice, Viewer};
+use crate::{cells, change, session};
 
 const NO_EVENT: Problem =
     Problem::new(404, "no-event", "the origin has not announced an event yet: ask again")
@@ -54,8 +55,20 @@ struct Channel {
 struct Place {
     id: NodeId,
     url: String,
+    /// Whether the edge believes in it.
     up: bool,
 }
+
+/// What a player asks for again and again while it plays.
+#[derive(Serialize)]
+struct Nodes {
+    nodes: Vec<Place>,
+    /// When to ask again, in milliseconds.
+    ttl_ms: u32,
+}
+
+/// As long as steering gives to players of others.
+const NODES_TTL_MS: u32 = 10_000;
 
 #[derive(Serialize)]
 struct Recording {
@@ -71,15 +84,19 @@ struct Recording {
 
 /// `GET /api/channels`.
 pub(crate) async fn list<S: Store>(call: &Call<'_, S>) -> Result<Response, Problem> {
-    let session = session::of(call, None).await?;
-    let event = cells::event(call.store).await?.ok_or(NO_EVENT)?;
+    let session = session::of(call, None).await?.claims;
+    let (event, region) = future::join(cells::event(call.store), health::of(call)).await;
+    let event = event?.ok_or(NO_EVENT)?;
     let mut channels = Vec::new();
     for brief in event.channels.into_iter().filter(|brief| session.channels.covers(&brief.id)) {
         let (summary, replays) =
             future::try_join(cells::summary(call.store, &brief.id), cells::replays(call.store, &brief.id))
                 .await?;
         let (phase, nodes) = match summary {
-            Some(summary) => (summary.phase, places(summary.nodes, &session.id)),
+            Some(summary) => {
+                let choice = Choice::new(&summary.nodes, &region, call.moment.now);
+                (summary.phase, places(&choice, &summary.nodes, &session.id))
+            }
             None => (Phase::Waiting, Vec::new()),
         };
         let replays = recordings(&replays.unwrap_or_default(), call.moment.now);
@@ -89,10 +106,37 @@ pub(crate) async fn list<S: Store>(call: &Call<'_, S>) -> Result<Response, Probl
     Ok(errors::json(200, &List { event, channels }).with("cache-control", "no-store"))
 }
 
-fn places(mut nodes: Vec<Node>, viewer: &Viewer) -> Vec<Place> {
-    let order = routing::order(&nodes, viewer);
-    nodes.sort_by_key(|node| order.iter().position(|id| *id == node.id));
-    nodes.into_iter().map(|Node { id, url, up, .. }| Place { id, url, up }).collect()
+/// `GET /live/{channel}/nodes.json`.
+pub(crate) async fn nodes<S: Store>(
+    call: &Call<'_, S>,
+    channel: &ChannelId,
+    viewer: &Viewer,
+) -> Result<Response, Problem> {
+    let nodes = nodes_of(call, channel, &[*viewer]).await?.pop().unwrap_or_default();
+    Ok(Response::new(200).body("application/json", nodes).with("cache-control", "private, no-cache"))
+}
+
+/// The same for several viewers of the request's region, as JSON.
+pub(crate) async fn nodes_of<S: Store>(
+    call: &Call<'_, S>,
+    channel: &ChannelId,
+    viewers: &[Viewer],
+) -> Result<Vec<Vec<u8>>, Problem> {
+    let (summary, region) = future::join(cells::summary(call.store, channel), health::of(call)).await;
+    let Some(summary) = summary? else { return Err(missing(call, channel).await?) };
+    let choice = Choice::new(&summary.nodes, &region, call.moment.now);
+    let nodes = |viewer: &Viewer| {
+        change::json(&Nodes { nodes: places(&choice, &summary.nodes, viewer), ttl_ms: NODES_TTL_MS })
+    };
+    Ok(viewers.iter().map(nodes).collect())
+}
+
+fn places(choice: &Choice<'_>, nodes: &[Node], viewer: &Viewer) -> Vec<Place> {
+    let place = |id: NodeId| {
+        let node = nodes.iter().find(|node| node.id == id)?;
+        Some(Place { up: choice.is_up(&id), id, url: node.url.clone() })
+    };
+    choice.order(viewer).into_iter().filter_map(place).collect()
 }
 
 fn recordings(replays: &Replays, now: UtcMs) -> Vec<Recording> {

@@ -7,7 +7,9 @@ use crate::http::{Request, Response};
 use crate::port::{Moment, Pause, Store};
 use crate::router::{self, Route, View};
 use crate::settings::{Settings, SettingsError};
-use crate::{channels, intake, keys, live, login, pages, replay, score, session, steer};
+use crate::{
+    channels, cors, health, intake, keys, live, login, pages, replay, score, screens, session, steer,
+};
 
 /// The edge over a host's store.
 #[derive(Debug)]
@@ -36,20 +38,31 @@ impl<S: Store + Pause> Edge<S> {
         if request.method == "HEAD" {
             request.method = "GET".to_string();
         }
-        let in_path = request.path.starts_with("/t/");
         let response = match self.answer(&request, moment).await {
             Ok(response) => response,
             Err(problem) => problem.response(),
         };
         let response =
             response.with("x-content-type-options", "nosniff").with("referrer-policy", "no-referrer");
-        // A token in the path is all that a player needs, from whichever site; cookies are never shared this way.
-        if in_path { response.with("access-control-allow-origin", "*") } else { response }
+        match &self.settings {
+            Ok(settings) => cors::share(settings, &request, response),
+            Err(_) => response,
+        }
+    }
+
+    pub(crate) fn settings(&self) -> Result<&Settings, Problem> {
+        self.settings.as_ref().map_err(|wrong| Problem::saying(503, "misconfigured", wrong))
+    }
+
+    pub(crate) fn store(&self) -> &S {
+        &self.store
     }
 
     async fn answer(&self, request: &Request, moment: &Moment) -> Result<Response, Problem> {
-        let settings = self.settings.as_ref();
-        let settings = settings.map_err(|wrong| Problem::saying(503, "misconfigured", wrong))?;
+        let settings = self.settings()?;
+        if let Some(answer) = cors::preflight(settings, request) {
+            return Ok(answer);
+        }
         let route = router::parse(&request.path).ok_or(NOT_FOUND)?;
         if !route.takes(&request.method) {
             let wrong =
@@ -62,20 +75,28 @@ impl<S: Store + Pause> Edge<S> {
             Route::Page(page) => Ok(pages::page(&call, &page).await),
             Route::Login => login::login(&call).await,
             Route::Logout => login::logout(&call).await,
+            Route::Screens => screens::post(&call).await,
+            Route::StopScreen => screens::post_stop(&call).await,
+            Route::ReleaseScreen => screens::post_release(&call).await,
             Route::Channels => channels::list(&call).await,
             Route::View { token, channel, view } => {
-                let viewer = session::covering(&call, token.as_deref(), &channel).await?.id;
+                let session = session::covering(&call, token.as_deref(), &channel).await?;
+                let viewer = session.claims.id;
                 match view {
                     View::Multivariant => live::multivariant(&call, &channel, &viewer).await,
-                    View::Media { node, rendition } => live::media(&call, &channel, &node, &rendition).await,
+                    View::Media { node, rendition } => {
+                        live::media(&call, &channel, &node, &rendition, &viewer).await
+                    }
                     View::Replay { recording } => {
                         replay::multivariant(&call, &channel, &recording, &viewer).await
                     }
                     View::ReplayMedia { recording, node, rendition } => {
-                        replay::media(&call, &channel, &recording, &node, &rendition).await
+                        replay::media(&call, &channel, &recording, &node, &rendition, &viewer).await
                     }
+                    View::Nodes => channels::nodes(&call, &channel, &viewer).await,
+                    View::Beacons => health::beacons(&call, &channel, &session.claims.pass).await,
                     View::Score => score::document(&call, &channel).await,
-                    View::Key { period } => keys::key(&call, &channel, period).await,
+                    View::Key { period } => keys::key(&call, &session, &channel, period).await,
                     View::Steer => steer::manifest(&call, &channel, &viewer).await,
                 }
             }

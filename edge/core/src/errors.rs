@@ -6,11 +6,12 @@
 //! | --- | --- |
 //! | 400 | `bad-request` |
 //! | 401 | `bad-login`, `no-session`, `session-expired`, `session-ended`, `bad-signature` |
-//! | 403 | `not-covered`, `no-such-period`, `pass-not-valid` |
+//! | 403 | `not-covered`, `no-such-period`, `pass-not-valid`, `cross-site`, `too-many-screens`, `screen-stopped` |
 //! | 404 | `not-found`, `no-such-channel`, `no-such-replay`, `no-such-playlist`, `no-score`; with `retry-after`: `not-started`, `no-event` |
 //! | 405 | `wrong-method` |
-//! | 409 | `origins-differ` |
+//! | 409 | `origins-differ`, `too-many-screens`, `screen-stopped` |
 //! | 413, 415 | `too-large`, `wrong-content-type` |
+//! | 429 | with `retry-after`: `too-many-claims`, `too-many-keys` |
 //! | 503 | `misconfigured`; with `retry-after`: `store` |
 
 use alloc::borrow::Cow;
@@ -32,6 +33,8 @@ pub(crate) struct Problem {
     pub(crate) message: Cow<'static, str>,
     /// One more header: `allow` or `retry-after`.
     header: Option<(&'static str, &'static str)>,
+    /// How long to wait, in seconds.
+    retry_after_s: Option<u64>,
 }
 
 /// No route, or none with this method's meaning, has the path.
@@ -43,7 +46,7 @@ const STORE: Problem = Problem::new(503, "store", "the edge can't reach its stor
 
 impl Problem {
     pub(crate) const fn new(status: u16, code: &'static str, message: &'static str) -> Problem {
-        Problem { status, code, message: Cow::Borrowed(message), header: None }
+        Problem { status, code, message: Cow::Borrowed(message), header: None, retry_after_s: None }
     }
 
     /// With one more header, in place of an earlier one.
@@ -56,7 +59,13 @@ impl Problem {
 
     /// With a text that is known only now.
     pub(crate) fn saying(status: u16, code: &'static str, message: impl ToString) -> Problem {
-        Problem { status, code, message: Cow::Owned(message.to_string()), header: None }
+        Problem { message: Cow::Owned(message.to_string()), ..Problem::new(status, code, "") }
+    }
+
+    /// With the time after which it is worth asking again, as a `retry-after` in whole seconds.
+    pub(crate) fn after_ms(mut self, wait_ms: u64) -> Problem {
+        self.retry_after_s = Some(wait_ms.div_ceil(1000));
+        self
     }
 
     /// The request's content is not what this route takes. The text may quote what was sent.
@@ -66,9 +75,16 @@ impl Problem {
 
     /// As JSON.
     pub(crate) fn response(&self) -> Response {
+        self.response_with(None::<&()>)
+    }
+
+    /// The same, with more members beside the error.
+    pub(crate) fn response_with(&self, more: Option<&impl Serialize>) -> Response {
         #[derive(Serialize)]
-        struct Body<'a> {
+        struct Body<'a, M> {
             error: Detail<'a>,
+            #[serde(flatten)]
+            more: Option<M>,
         }
         #[derive(Serialize)]
         struct Detail<'a> {
@@ -76,13 +92,16 @@ impl Problem {
             message: &'a str,
         }
         let error = Detail { code: self.code, message: &self.message };
-        self.head(json(self.status, &Body { error })).with("cache-control", "no-store")
+        self.head(json(self.status, &Body { error, more })).with("cache-control", "no-store")
     }
 
-    /// Adds the problem's own header.
-    pub(crate) fn head(&self, response: Response) -> Response {
-        match self.header {
-            Some((name, value)) => response.with(name, value),
+    /// Adds the problem's own headers.
+    pub(crate) fn head(&self, mut response: Response) -> Response {
+        if let Some((name, value)) = self.header {
+            response = response.with(name, value);
+        }
+        match self.retry_after_s {
+            Some(seconds) => response.with("retry-after", &seconds.to_string()),
             None => response,
         }
     }

@@ -17,6 +17,9 @@ pub struct Request {
     pub query: String,
     /// Header names in lower case, with their values; a name may come more than once.
     pub headers: Vec<(String, String)>,
+    /// Where it comes from, where the host knows: the two letters of a continent, in either case. What is none counts as
+    /// unknown.
+    pub region: Option<String>,
     /// The whole body, at most [`BODY_LEN_MAX`] bytes.
     pub body: Vec<u8>,
 }

@@ -11,7 +11,8 @@ use crate::edge::Call;
 use crate::errors::Problem;
 use crate::http::Response;
 use crate::port::Store;
-use crate::{cells, channels};
+use crate::session::Session;
+use crate::{cells, channels, screens};
 
 const NO_SUCH_PERIOD: Problem = Problem::new(
     403,
@@ -19,50 +20,54 @@ const NO_SUCH_PERIOD: Problem = Problem::new(
     "only keys of what the channel's playlists and recordings list now are given out",
 );
 
-/// `GET /key/{channel}/{period}`. Whoever calls has checked the session.
+/// `GET /key/{channel}/{period}`. Whoever calls has checked that the session covers the channel.
 pub(crate) async fn key<S: Store>(
     call: &Call<'_, S>,
+    session: &Session,
     channel: &ChannelId,
     period: u64,
 ) -> Result<Response, Problem> {
     let state = cells::channel(call.store, channel).await?;
     let given = |periods: Option<RangeInclusive<u64>>| periods.is_some_and(|range| range.contains(&period));
     let live = |state: &ChannelState| given(present(state, call.moment.now)) || given(listed(state));
-    if !state.as_ref().is_some_and(live) && !is_recorded(call, channel, state.as_ref(), period).await? {
-        return Err(match state {
-            Some(_) => NO_SUCH_PERIOD,
-            None => channels::missing(call, channel).await?,
-        });
-    }
+    let (period_s, recorded) = match &state {
+        Some(state) if live(state) => (state.key_period_s, false),
+        state => match recorded(call, channel, state.as_ref(), period).await? {
+            Some(period_s) => (period_s, true),
+            None if state.is_some() => return Err(NO_SUCH_PERIOD),
+            None => return Err(channels::missing(call, channel).await?),
+        },
+    };
+    screens::admit(call, session, period_s, recorded).await?;
     let key = call.settings.master.content_key(channel, period);
     Ok(Response::new(200).body("application/octet-stream", key).with("cache-control", "no-store"))
 }
 
-/// Whether a recording of the channel has this period. How long periods are, the channel's state says, or where an edge
-/// has none, a chapter.
-async fn is_recorded<S: Store>(
+/// How long periods are, in seconds, where a recording of the channel has this one: the channel's state says it, or where an
+/// edge has none, a chapter.
+async fn recorded<S: Store>(
     call: &Call<'_, S>,
     channel: &ChannelId,
     state: Option<&ChannelState>,
     period: u64,
-) -> Result<bool, Problem> {
-    let Some(replays) = cells::replays(call.store, channel).await? else { return Ok(false) };
+) -> Result<Option<u32>, Problem> {
+    let Some(replays) = cells::replays(call.store, channel).await? else { return Ok(None) };
     let period_s = match (state, replays.all().last()) {
         (Some(state), _) => state.key_period_s,
         (None, Some((origin, replay))) => {
             let cell = cells::chapter_cell(channel, origin, &replay.recording, 0);
             match cells::chapter(call.store, &cell).await? {
                 Some(chapter) => chapter.key_period_s,
-                None => return Ok(false),
+                None => return Ok(None),
             }
         }
-        (None, None) => return Ok(false),
+        (None, None) => return Ok(None),
     };
     let has = |(_, replay): (&OriginId, &Replay)| {
         let (first, last) = (replay.start, replay.start + replay.duration);
         around(keys::period(first, period_s), keys::period(last, period_s)).contains(&period)
     };
-    Ok(replays.all().any(has))
+    Ok(replays.all().any(has).then_some(period_s))
 }
 
 /// The present period and its neighbours, unless the channel has ended.

@@ -24,9 +24,13 @@
 //! | `router` | what a path stands for |
 //! | [`settings`] | whether the edge can work at all |
 //! | [`passes`], [`password`], [`login`] | who gets a session |
-//! | [`token`], [`session`] | whether a request has one |
+//! | [`token`], [`session`], `holder` | whether a request has one that lives |
+//! | `screens`, `lease`, `pace` | which devices play, and how fast they draw keys |
+//! | `guard`, `cors` | which pages of other sites may ask |
 //! | `channels`, `live`, `replay`, `keys`, `steer`, `score` | what of a channel a session gets |
 //! | `wait` | when a playlist that is asked for ahead of time is answered |
+//! | [`health`] | which nodes viewers may be sent to |
+//! | [`line`](mod@line) | who is told of nodes at once, and what |
 //! | [`routing`] | which node comes first |
 //! | [`intake`] | what the origin and the operator may store |
 //! | [`change`] | what becomes of a value when something is said of it |
@@ -43,14 +47,21 @@ extern crate std;
 mod cells;
 pub mod change;
 mod channels;
+mod cors;
 mod edge;
 mod errors;
+mod guard;
+pub mod health;
+mod holder;
 pub mod http;
 pub mod intake;
 mod keys;
+mod lease;
+pub mod line;
 mod live;
 pub mod login;
 pub mod memory;
+mod pace;
 mod pages;
 pub mod passes;
 pub mod password;
@@ -59,6 +70,7 @@ mod replay;
 mod router;
 pub mod routing;
 mod score;
+mod screens;
 pub mod session;
 pub mod settings;
 mod steer;

@@ -2,15 +2,17 @@
 
 use alloc::string::String;
 
+use futures::future;
 use railbird_core::id::{ChannelId, NodeId, RenditionId};
 use railbird_core::playlist;
 
 use crate::channels::{self, NOT_STARTED};
 use crate::edge::Call;
 use crate::errors::Problem;
+use crate::health;
 use crate::http::Response;
 use crate::port::{Pause, Store};
-use crate::routing::{self, Viewer};
+use crate::routing::{Choice, Viewer};
 use crate::wait;
 
 /// RFC 8216bis, 10.
@@ -28,8 +30,9 @@ pub(crate) async fn multivariant<S: Store>(
     channel: &ChannelId,
     viewer: &Viewer,
 ) -> Result<Response, Problem> {
-    let state = channels::state(call, channel).await?;
-    let order = routing::order(&state.nodes, viewer);
+    let (state, region) = future::join(channels::state(call, channel), health::of(call)).await;
+    let state = state?;
+    let order = Choice::new(&state.nodes, &region, call.moment.now).order(viewer);
     if order.is_empty() || state.renditions.iter().all(|rendition| rendition.segments.is_empty()) {
         return Err(NOT_STARTED);
     }
@@ -42,13 +45,17 @@ pub(crate) async fn media<S: Store + Pause>(
     channel: &ChannelId,
     node: &NodeId,
     rendition: &RenditionId,
+    viewer: &Viewer,
 ) -> Result<Response, Problem> {
-    let (state, directives) = wait::state(call, channel, rendition).await?;
+    let waited = wait::state(call, channel, rendition);
+    let (waited, region) = future::join(waited, health::of(call)).await;
+    let (state, directives) = waited?;
     // Before the feed's first segment nobody knows which renditions there will be.
     if state.nodes.is_empty() || state.renditions.is_empty() {
         return Err(NOT_STARTED);
     }
-    let order = routing::pathway_order(&state.nodes, node).ok_or(NO_SUCH_PLAYLIST)?;
+    let choice = Choice::new(&state.nodes, &region, call.moment.now);
+    let order = choice.pathway(node, viewer).ok_or(NO_SUCH_PLAYLIST)?;
     if !state.renditions.iter().any(|known| known.id == *rendition) {
         return Err(NO_SUCH_PLAYLIST);
     }

@@ -9,22 +9,16 @@ use sha2::Sha256;
 use crate::cells;
 use crate::edge::Call;
 use crate::errors::{self, Problem};
-use crate::http::{Request, Response};
+use crate::http::Response;
 use crate::passes::PassId;
 use crate::port::Store;
 use crate::token::{self, Claims};
-use crate::{password, session};
-
-/// The largest body of a login or logout, in bytes.
-pub const BODY_LEN_MAX: usize = 4096;
+use crate::{guard, lease, password, session};
 
 /// One answer for an unknown e-mail address and for a wrong password.
 const BAD_LOGIN: Problem = Problem::new(401, "bad-login", "no pass has this e-mail address and password");
 const NOT_VALID: Problem =
     Problem::new(403, "pass-not-valid", "this pass is not valid at this time: ask who sold it");
-const TOO_LARGE: Problem = Problem::new(413, "too-large", "send at most 4096 bytes");
-const WRONG_TYPE: Problem =
-    Problem::new(415, "wrong-content-type", "send JSON, with the header content-type: application/json");
 
 #[derive(Deserialize)]
 struct Credentials {
@@ -42,7 +36,7 @@ struct Granted {
 
 /// `POST /api/login`.
 pub(crate) async fn login<S: Store>(call: &Call<'_, S>) -> Result<Response, Problem> {
-    check(call.request)?;
+    guard::check(call)?;
     let sent: Credentials = serde_json::from_slice(&call.request.body)
         .map_err(|_| Problem::bad_request("send {\"email\":\"…\",\"password\":\"…\"}"))?;
     let id = PassId::of_email(&sent.email);
@@ -72,19 +66,10 @@ pub(crate) async fn login<S: Store>(call: &Call<'_, S>) -> Result<Response, Prob
 
 /// `POST /api/logout`.
 pub(crate) async fn logout<S: Store>(call: &Call<'_, S>) -> Result<Response, Problem> {
-    check(call.request)?;
+    guard::check(call)?;
     session::end(call).await?;
-    Ok(Response::new(204).with("set-cookie", &session::clear_cookie()).with("cache-control", "no-store"))
-}
-
-/// A form of another site can't send this content type without asking first (Fetch, CORS-preflight).
-fn check(request: &Request) -> Result<(), Problem> {
-    let content_type = request.header("content-type").unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
-        return Err(WRONG_TYPE);
-    }
-    if request.body.len() > BODY_LEN_MAX { Err(TOO_LARGE) } else { Ok(()) }
+    let gone = Response::new(204).with("set-cookie", &session::clear_cookie());
+    Ok(gone.with("set-cookie", &lease::clear_cookie()).with("cache-control", "no-store"))
 }
 
 /// A token's id out of a request's randomness, and of no use for anything else that is made of it.

@@ -32,8 +32,10 @@ pub enum Table {
     Score,
     /// A pass, by the hexadecimal SHA-256 of its normalised e-mail address.
     Pass,
-    /// A session that was ended, by its token id. Written with an expiry.
-    Revoked,
+    /// What a pass's holder does, by the pass's key. Written with an expiry.
+    Holder,
+    /// What the viewers of a region find of the nodes, by region. Written with an expiry.
+    Health,
 }
 
 impl Table {
@@ -46,7 +48,19 @@ impl Table {
             Table::Chapter => "chapter",
             Table::Score => "score",
             Table::Pass => "pass",
-            Table::Revoked => "revoked",
+            Table::Holder => "holder",
+            Table::Health => "health",
+        }
+    }
+
+    /// How old a value may be with which a host answers a read, in milliseconds; 0: it must be the newest. What many viewers
+    /// ask for can so be read near them. A change is always of the newest value.
+    pub fn age_ms_max(self) -> u32 {
+        match self {
+            Table::Channel | Table::Score | Table::Health => 1_000,
+            Table::Event | Table::Replays => 2_000,
+            Table::Chapter => 10_000,
+            Table::Pass | Table::Holder => 0,
         }
     }
 

@@ -14,10 +14,11 @@ use crate::cells;
 use crate::channels::{self, NOT_STARTED};
 use crate::edge::Call;
 use crate::errors::Problem;
+use crate::health;
 use crate::http::Response;
 use crate::live::{self, NO_SUCH_PLAYLIST};
 use crate::port::Store;
-use crate::routing::{self, Viewer};
+use crate::routing::{Choice, Viewer};
 
 const NO_SUCH_REPLAY: Problem = Problem::new(
     404,
@@ -100,7 +101,8 @@ pub(crate) async fn multivariant<S: Store>(
     recording: &RecordingId,
     viewer: &Viewer,
 ) -> Result<Response, Problem> {
-    let found = Recording::find(call, channel, recording).await?;
+    let (found, region) = future::join(Recording::find(call, channel, recording), health::of(call)).await;
+    let found = found?;
     let chapter = found.chapter(call, channel, 0).await?;
     // What is live knows best which renditions and nodes there are, a chapter of a recording that is over which there
     // were.
@@ -109,7 +111,7 @@ pub(crate) async fn multivariant<S: Store>(
         (None, Some(chapter)) => chapter,
         (None, None) => return Err(NOT_STARTED),
     };
-    let order = routing::order(&state.nodes, viewer);
+    let order = Choice::new(&state.nodes, &region, call.moment.now).order(viewer);
     if order.is_empty() || state.renditions.iter().all(|rendition| rendition.segments.is_empty()) {
         return Err(NOT_STARTED);
     }
@@ -123,8 +125,10 @@ pub(crate) async fn media<S: Store>(
     recording: &RecordingId,
     node: &NodeId,
     rendition: &RenditionId,
+    viewer: &Viewer,
 ) -> Result<Response, Problem> {
-    let found = Recording::find(call, channel, recording).await?;
+    let (found, region) = future::join(Recording::find(call, channel, recording), health::of(call)).await;
+    let found = found?;
     let mut chapters: Vec<ChannelState> = Vec::new();
     let numbers: Vec<u32> = (0..found.replay.chapters).collect();
     // Up to the first that has not arrived: what is behind it must not be listed before it.
@@ -148,7 +152,8 @@ pub(crate) async fn media<S: Store>(
     if nodes.is_empty() {
         return Err(NOT_STARTED);
     }
-    let order = routing::pathway_order(&nodes, node).ok_or(NO_SUCH_PLAYLIST)?;
+    let choice = Choice::new(&nodes, &region, call.moment.now);
+    let order = choice.pathway(node, viewer).ok_or(NO_SUCH_PLAYLIST)?;
     let has = |state: &ChannelState| state.renditions.iter().any(|known| known.id == *rendition);
     if !tail.into_iter().chain(&chapters).any(has) {
         return Err(NO_SUCH_PLAYLIST);

@@ -16,6 +16,9 @@ pub(crate) enum Route {
     Page(Page),
     Login,
     Logout,
+    Screens,
+    StopScreen,
+    ReleaseScreen,
     Channels,
     /// Something of a channel that only a session may see; the token where the path carries one.
     View {
@@ -49,11 +52,26 @@ pub(crate) enum Page {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum View {
     Multivariant,
-    Media { node: NodeId, rendition: RenditionId },
-    Replay { recording: RecordingId },
-    ReplayMedia { recording: RecordingId, node: NodeId, rendition: RenditionId },
+    Media {
+        node: NodeId,
+        rendition: RenditionId,
+    },
+    Replay {
+        recording: RecordingId,
+    },
+    ReplayMedia {
+        recording: RecordingId,
+        node: NodeId,
+        rendition: RenditionId,
+    },
     Score,
-    Key { period: u64 },
+    /// Which nodes to try, in which order.
+    Nodes,
+    /// What a player found of nodes.
+    Beacons,
+    Key {
+        period: u64,
+    },
     Steer,
 }
 
@@ -61,8 +79,11 @@ impl Route {
     /// The methods that it takes, as the `allow` header says them. `HEAD` goes with `GET`.
     pub(crate) fn allow(&self) -> &'static str {
         match self {
+            Route::View { view: View::Beacons, .. } => "POST",
             Route::Health | Route::Page(_) | Route::Channels | Route::View { .. } => "GET, HEAD",
-            Route::Login | Route::Logout => "POST",
+            Route::Login | Route::Logout | Route::Screens | Route::StopScreen | Route::ReleaseScreen => {
+                "POST"
+            }
             Route::PushEvent
             | Route::PushState(_)
             | Route::PushReplays(_)
@@ -95,6 +116,9 @@ pub(crate) fn parse(path: &str) -> Option<Route> {
         ["healthz"] => Route::Health,
         ["api", "login"] => Route::Login,
         ["api", "logout"] => Route::Logout,
+        ["api", "screens"] => Route::Screens,
+        ["api", "screens", "stop"] => Route::StopScreen,
+        ["api", "screens", "release"] => Route::ReleaseScreen,
         ["api", "channels"] => Route::Channels,
         ["origin", "v1", "event"] => Route::PushEvent,
         ["origin", "v1", "channels", channel, "state"] => Route::PushState(channel.parse().ok()?),
@@ -120,6 +144,8 @@ fn view(parts: &[&str]) -> Option<(ChannelId, View)> {
     let (channel, view) = match parts {
         ["live", channel, "main.m3u8"] => (channel, View::Multivariant),
         ["live", channel, "score.json"] => (channel, View::Score),
+        ["live", channel, "nodes.json"] => (channel, View::Nodes),
+        ["live", channel, "beacons"] => (channel, View::Beacons),
         ["live", channel, node, file] => {
             (channel, View::Media { node: node.parse().ok()?, rendition: playlist_of(file)? })
         }

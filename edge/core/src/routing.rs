@@ -1,24 +1,27 @@
-//! Which node first: pure functions from what the origins say of the nodes.
+//! Which node first: pure functions from what the origins say of the nodes, and what a region's viewers find.
 //!
 //! Viewers are spread over the nodes by weight: each begins with a node of its own, found by weighted rendezvous hashing
 //! of its session. So a viewer's order stays the same from one answer to the next, a node that goes down moves its own
-//! viewers only, and those spread over the others by weight.
+//! viewers only, and those spread over the others by weight. A node that comes back gets its own viewers back, first few,
+//! then all: no viewer is sent to it that would not be its own if all were well.
 
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 use railbird_core::id::NodeId;
-use railbird_core::state::{Node, NodeProbe};
+use railbird_core::state::Node;
+use railbird_core::time::UtcMs;
 use sha2::{Digest, Sha256};
+
+use crate::health::breaker::WHOLE;
+use crate::health::{Region, Standing};
 
 /// Whose order it is: a session's token id.
 pub type Viewer = [u8; 16];
 
-/// A node behind by more than this, as the origin reads it back, comes after others, in milliseconds: players keep
-/// about three segments in hand.
-pub const STALENESS_MS_MAX: u32 = 6_000;
-
-/// And so does one whose first byte takes longer than this, in milliseconds: our player gives up a little later.
-pub const TTFB_MS_MAX: u32 = 2_000;
+/// So many viewers in a hundred use a node as if others did not serve their region better, so that it is known when they no
+/// longer do.
+const EXPLORERS_PERCENT: u8 = 1;
 
 /// How good a node is at the moment, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,47 +31,119 @@ enum Rank {
     Slow,
     /// It is being drained: up, with a weight of 0.
     Drained,
+    /// It may be well again, and has not shown it yet: for others than those who try it, the more of them the better.
+    Unproven(Reverse<u8>),
+    /// Viewers failed there: the one that did not fail for longest is the least bad.
+    Open(u64),
     Down,
 }
 
-fn rank(node: &Node) -> Rank {
-    let late = |probe: NodeProbe| probe.staleness_ms > STALENESS_MS_MAX || probe.ttfb_ms > TTFB_MS_MAX;
-    match node {
-        Node { up: false, .. } => Rank::Down,
-        Node { weight: 0, .. } => Rank::Drained,
-        Node { probe, .. } if probe.is_some_and(late) => Rank::Slow,
+/// The nodes of a channel as the viewers of one region may use them at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice<'a> {
+    nodes: Vec<(&'a Node, Standing)>,
+}
+
+/// A node for somebody: what orders it before others.
+struct Seat<'a> {
+    node: &'a Node,
+    rank: Rank,
+    /// Others serve the region better.
+    worse: bool,
+}
+
+impl<'a> Choice<'a> {
+    /// From what the origins say of the nodes and what the viewers of a region find.
+    pub fn new(nodes: &'a [Node], region: &Region, now: UtcMs) -> Choice<'a> {
+        Choice { nodes: nodes.iter().map(|node| (node, region.standing(node, now))).collect() }
+    }
+
+    /// The order of nodes for a viewer: the best rank first; of those that serve the region well, the cheapest; each by
+    /// the viewer's draw. No node is left out.
+    pub fn order(&self, viewer: &Viewer) -> Vec<NodeId> {
+        let tries = |node: &Node, standing| is_tried_by(node, standing, viewer);
+        let explores = |node: &Node| is_among(node, viewer, u64::MAX, EXPLORERS_PERCENT);
+        let mut seats = self.seats(tries, explores);
+        seats.sort_by_cached_key(|seat| {
+            let price = seat.node.price_micros_per_gb;
+            (seat.rank, seat.worse, price, draw(seat.node, viewer), seat.node.id.clone())
+        });
+        seats.into_iter().map(|seat| seat.node.id.clone()).collect()
+    }
+
+    /// The order of nodes for a viewer's pathway, the same for all viewers of the region, but for those who try its own
+    /// node: its own node first unless others are better; then by rank, each in the origin's order. A node that is down is
+    /// left for segments that no other has. `None` where there is no such node.
+    pub fn pathway(&self, own: &NodeId, viewer: &Viewer) -> Option<Vec<NodeId>> {
+        let is_own = |node: &Node| node.id == *own;
+        let tries = |node: &Node, standing| is_own(node) && is_tried_by(node, standing, viewer);
+        let mut seats = self.seats(tries, |_| false);
+        let is_down = seats.iter().find(|seat| is_own(seat.node))?.rank == Rank::Down;
+        // Whoever is on a pathway is there by an order of its own: what is dearer or further off is no reason to leave it.
+        seats.sort_by_key(|seat| {
+            let other = is_down || !is_own(seat.node);
+            (seat.rank, other, seat.worse, seat.node.price_micros_per_gb)
+        });
+        Some(seats.into_iter().map(|seat| seat.node.id.clone()).collect())
+    }
+
+    /// Whether a node is believed in: it is up, and its viewers are not kept from it, unless they are from all.
+    pub fn is_up(&self, node: &NodeId) -> bool {
+        let serves = |(node, standing): &(&Node, Standing)| node.up && standing.share > 0;
+        let any = self.nodes.iter().any(serves);
+        let known = self.nodes.iter().find(|(known, _)| known.id == *node);
+        known.is_some_and(|known| if any { serves(known) } else { known.0.up })
+    }
+
+    /// The nodes with their ranks, in their own order. `explores` says whether somebody uses a node in spite of better
+    /// ones.
+    fn seats(
+        &self,
+        tries: impl Fn(&Node, Standing) -> bool,
+        explores: impl Fn(&Node) -> bool,
+    ) -> Vec<Seat<'a>> {
+        let seat = |(node, standing): &(&'a Node, Standing)| {
+            let rank = rank(node, *standing, tries(node, *standing));
+            Seat { node, rank, worse: standing.worse && !explores(node) }
+        };
+        self.nodes.iter().map(seat).collect()
+    }
+}
+
+/// A node's rank for somebody who is, or is not, among those who try it.
+fn rank(node: &Node, standing: Standing, tries: bool) -> Rank {
+    match standing {
+        _ if !node.up => Rank::Down,
+        Standing { share: 0, blamed, .. } => Rank::Open(blamed),
+        Standing { share, .. } if share < WHOLE && !tries => Rank::Unproven(Reverse(share)),
+        _ if node.weight == 0 => Rank::Drained,
+        _ if !node.is_well() => Rank::Slow,
         _ => Rank::Well,
     }
 }
 
-/// The order of nodes for a viewer: the best rank first, each rank by the viewer's draw. No node is left out.
-pub fn order(nodes: &[Node], viewer: &Viewer) -> Vec<NodeId> {
-    let mut order: Vec<(Rank, u128, &NodeId)> =
-        nodes.iter().map(|node| (rank(node), draw(node, viewer), &node.id)).collect();
-    order.sort();
-    order.into_iter().map(|(_, _, id)| id.clone()).collect()
+/// Whether a viewer is among those who try a node that is coming back. In good standing, all do.
+fn is_tried_by(node: &Node, standing: Standing, viewer: &Viewer) -> bool {
+    standing.share == WHOLE || is_among(node, viewer, standing.salt, standing.share)
 }
 
-/// The order of nodes for a pathway, the same for all viewers: its own node first unless others are better; then by rank,
-/// each in the origin's order. A node that is down is left for segments that no other has. `None` where there is no such
-/// node.
-pub fn pathway_order(nodes: &[Node], own: &NodeId) -> Option<Vec<NodeId>> {
-    let own = nodes.iter().find(|node| node.id == *own)?;
-    let own_first = |node: &Node| node.id != own.id && rank(own) != Rank::Down;
-    let mut order: Vec<&Node> = nodes.iter().collect();
-    order.sort_by_key(|node| (rank(node), own_first(node)));
-    Some(order.into_iter().map(|node| node.id.clone()).collect())
+/// Whether a viewer is in a share of a node's viewers. A larger share has all of a smaller one.
+fn is_among(node: &Node, viewer: &Viewer, salt: u64, percent: u8) -> bool {
+    hash(&[b"share", &salt.to_be_bytes(), viewer, node.id.as_str().as_bytes()]) % 100 < u64::from(percent)
 }
 
 /// Exponentially distributed with the weight as its rate, so that the least draw falls on each node in proportion to its
 /// weight: -log2(hash) / weight. In integers, since all hosts must agree.
 fn draw(node: &Node, viewer: &Viewer) -> u128 {
-    let mut hash = Sha256::new();
-    hash.update(viewer);
-    hash.update(node.id.as_str().as_bytes());
-    let digest: [u8; 32] = hash.finalize().into();
-    let hash = digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte));
+    let hash = hash(&[viewer, node.id.as_str().as_bytes()]);
     (minus_log2(hash) << 32) / u128::from(node.weight.max(1))
+}
+
+fn hash(parts: &[&[u8]]) -> u64 {
+    let mut hash = Sha256::new();
+    parts.iter().for_each(|part| hash.update(part));
+    let digest: [u8; 32] = hash.finalize().into();
+    digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// -log2((hash + 1) / 2^64), in 2^-32.
@@ -89,98 +164,4 @@ fn minus_log2(hash: u64) -> u128 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::format;
-    use std::string::{String, ToString};
-
-    /// Upper case is down, `0` behind a name is drained, `~` is slow.
-    fn nodes(text: &str) -> Vec<Node> {
-        let node = |word: &str| {
-            let name = word.trim_end_matches(['0', '~']);
-            let id = name.to_lowercase();
-            let mut node = Node::new(id.parse().unwrap(), format!("https://{name}.test"), id == name);
-            if word.ends_with('0') {
-                node.weight = 0;
-            }
-            if word.ends_with('~') {
-                node.probe = Some(NodeProbe { ttfb_ms: 50, staleness_ms: STALENESS_MS_MAX + 1 });
-            }
-            node
-        };
-        text.split_whitespace().map(node).collect()
-    }
-
-    fn text(order: Vec<NodeId>) -> String {
-        order.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
-    }
-
-    fn viewer(n: u32) -> Viewer {
-        let mut viewer = [7; 16];
-        viewer[..4].copy_from_slice(&n.to_be_bytes());
-        viewer
-    }
-
-    #[test]
-    fn a_pathway_begins_with_its_own_node_unless_others_are_better() {
-        for (list, own, expected) in [
-            ("a b c", "a", "a b c"),
-            ("a b c", "c", "c a b"),
-            ("A b c", "a", "b c a"),
-            ("A b c", "c", "c b a"),
-            ("a B C", "b", "a b c"),
-            ("A B", "b", "a b"),
-            ("a", "a", "a"),
-            ("a0 b c", "a", "b c a"),
-            ("a0 b c", "c", "c b a"),
-            ("a0 B", "a", "a b"),
-            ("a0 b0", "b", "b a"),
-            ("a~ b c0 D", "a", "b a c d"),
-            ("a~ c0 D", "a", "a c d"),
-        ] {
-            let own = own.parse().unwrap();
-            assert_eq!(text(pathway_order(&nodes(list), &own).unwrap()), expected, "{list}, {own}");
-        }
-        assert_eq!(pathway_order(&nodes("a b"), &"x".parse().unwrap()), None);
-    }
-
-    #[test]
-    fn no_node_is_left_out_and_the_worse_come_last() {
-        let list = nodes("A b0 c~ d e");
-        for n in 0..100 {
-            let order = text(order(&list, &viewer(n)));
-            assert!(order == "d e c b a" || order == "e d c b a", "{order}");
-        }
-        assert_eq!(order(&[], &viewer(0)), []);
-    }
-
-    #[test]
-    fn viewers_are_spread_by_weight_and_only_those_of_a_lost_node_move() {
-        let mut list = nodes("a b c");
-        list[0].weight = 100;
-        list[1].weight = 300;
-        list[2].weight = 600;
-        let first = |list: &[Node], n| order(list, &viewer(n))[0].clone();
-        let before: Vec<NodeId> = (0..10_000).map(|n| first(&list, n)).collect();
-        let share = |of: &[NodeId], id: &str| of.iter().filter(|first| first.as_str() == id).count();
-        for (id, expected) in [("a", 1000), ("b", 3000), ("c", 6000)] {
-            assert!(share(&before, id).abs_diff(expected) < 200, "{id}: {}", share(&before, id));
-        }
-        list[2].up = false;
-        let after: Vec<NodeId> = (0..10_000).map(|n| first(&list, n)).collect();
-        for (before, after) in before.iter().zip(&after) {
-            assert!(before == after || before.as_str() == "c");
-        }
-        assert!(share(&after, "a").abs_diff(2500) < 200, "{}", share(&after, "a"));
-    }
-
-    #[test]
-    fn logarithms_of_known_numbers() {
-        let unit = 1_u128 << 32;
-        for (hash, expected) in
-            [(u64::MAX, 0), (u64::MAX >> 1, unit), (0, 64 * unit), ((3 << 62) - 1, 1_782_572_487)]
-        {
-            assert!(minus_log2(hash).abs_diff(expected) <= 2, "{hash}: {}", minus_log2(hash));
-        }
-    }
-}
+mod tests;

@@ -5,11 +5,11 @@ use alloc::vec::Vec;
 
 use railbird_core::keys::{MasterSecret, SECRET_LEN_MIN};
 
-use crate::token;
+use crate::{cors, lease, token};
 
 /// The names of all settings. Spin's variables bear them as they are, a Worker's in upper case.
-pub const NAMES: [&str; 5] =
-    ["master_secret", "session_secret", "origin_secret", "admin_secret", "session_ttl_s"];
+pub const NAMES: [&str; 6] =
+    ["master_secret", "session_secret", "origin_secret", "admin_secret", "session_ttl_s", "cors_origins"];
 
 /// How long a session lasts where nothing else is set, in seconds: a long day of play.
 pub const SESSION_TTL_S_DEFAULT: u64 = 43_200;
@@ -28,6 +28,9 @@ pub struct Settings {
     pub(crate) origin: Secret,
     pub(crate) admin: Secret,
     pub(crate) session_ttl_s: u64,
+    pub(crate) lease: lease::Key,
+    /// Which pages of other origins may ask, as browsers write an origin.
+    pub(crate) cors_origins: Vec<String>,
 }
 
 /// A shared secret that never shows in a debug text.
@@ -58,6 +61,11 @@ pub enum SettingsError {
     /// The length of a session is not a number in its range.
     #[error("the variable session_ttl_s must be a number of seconds from 1 to 2678400")]
     SessionTtl,
+    /// The list of origins has something else in it, or too many of them.
+    #[error(
+        "the variable cors_origins must list at most 16 origins such as https://www.example.org, with spaces between"
+    )]
+    CorsOrigins,
 }
 
 impl Settings {
@@ -73,7 +81,9 @@ impl Settings {
                 Err(SettingsError::Length(name))
             }
         };
-        let master = MasterSecret::new(&secret("master_secret")?);
+        let master = secret("master_secret")?;
+        let lease = lease::Key::derive(&master);
+        let master = MasterSecret::new(&master);
         let master = master.map_err(|_| SettingsError::Length("master_secret"))?;
         let session = token::Key::derive(&secret("session_secret")?);
         let origin = Secret(secret("origin_secret")?);
@@ -86,7 +96,9 @@ impl Settings {
                 .filter(|ttl| (1..=SESSION_TTL_S_MAX).contains(ttl))
                 .ok_or(SettingsError::SessionTtl)?,
         };
-        Ok(Settings { master, session, origin, admin, session_ttl_s })
+        let cors_origins = cors::read(&variable("cors_origins").unwrap_or_default());
+        let cors_origins = cors_origins.ok_or(SettingsError::CorsOrigins)?;
+        Ok(Settings { master, session, origin, admin, session_ttl_s, lease, cors_origins })
     }
 }
 
@@ -99,7 +111,7 @@ mod tests {
     fn read(changed: &str, to: Option<&str>) -> Result<Settings, SettingsError> {
         Settings::read(|name| match name {
             name if name == changed => to.map(ToString::to_string),
-            "session_ttl_s" => None,
+            "session_ttl_s" | "cors_origins" => None,
             name => Some(format!("{name} 0123456789")),
         })
     }
@@ -117,6 +129,9 @@ mod tests {
         }
         for bad in ["0", "-1", "x", "2678401"] {
             assert_eq!(read("session_ttl_s", Some(bad)).unwrap_err(), SettingsError::SessionTtl);
+        }
+        for bad in ["*", "www.railbird.test"] {
+            assert_eq!(read("cors_origins", Some(bad)).unwrap_err(), SettingsError::CorsOrigins);
         }
     }
 

@@ -2,15 +2,17 @@
 
 use alloc::vec::Vec;
 
+use futures::future;
 use railbird_core::id::{ChannelId, NodeId};
 use serde::Serialize;
 
 use crate::channels::{self, NOT_STARTED};
 use crate::edge::Call;
 use crate::errors::{self, Problem};
+use crate::health;
 use crate::http::Response;
 use crate::port::Store;
-use crate::routing::{self, Viewer};
+use crate::routing::{Choice, Viewer};
 
 /// When a player asks again, in seconds.
 const TTL_S: u32 = 10;
@@ -29,12 +31,13 @@ pub(crate) async fn manifest<S: Store>(
     channel: &ChannelId,
     viewer: &Viewer,
 ) -> Result<Response, Problem> {
-    let state = channels::state(call, channel).await?;
+    let (state, region) = future::join(channels::state(call, channel), health::of(call)).await;
+    let state = state?;
     // The list must not be empty.
     if state.nodes.is_empty() {
         return Err(NOT_STARTED);
     }
-    let manifest =
-        Manifest { version: 1, ttl: TTL_S, pathway_priority: routing::order(&state.nodes, viewer) };
+    let pathway_priority = Choice::new(&state.nodes, &region, call.moment.now).order(viewer);
+    let manifest = Manifest { version: 1, ttl: TTL_S, pathway_priority };
     Ok(errors::json(200, &manifest).with("cache-control", "private, no-cache"))
 }

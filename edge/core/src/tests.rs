@@ -23,15 +23,18 @@ use crate::passes::{Coverage, PassId};
 use crate::token::{self, Claims};
 use crate::{Cell, Edge, Moment, Pause, Request, Response, Settings, Store, StoreError, Table};
 
+mod line;
+mod screens;
+
 const NOW: UtcMs = UtcMs(1_795_171_920_040);
 const PERIOD_S: u64 = 60;
 
 fn settings() -> Settings {
-    Settings::read(|name| (name != "session_ttl_s").then(|| format!("{name} of the test"))).unwrap()
+    Settings::read(|name| name.ends_with("_secret").then(|| format!("{name} of the test"))).unwrap()
 }
 
 /// Nothing here ever waits.
-fn ready<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn ready<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
         Poll::Pending => panic!("the store in memory does not wait"),
@@ -109,6 +112,7 @@ impl<'a> Fixture<'a> {
             query: query.into(),
             headers,
             body: body.into(),
+            ..Request::default()
         };
         ready(self.edge.handle(request, &Moment { now: self.now, entropy: [7; 32] }))
     }
@@ -120,6 +124,32 @@ impl<'a> Fixture<'a> {
             &[("cookie", &format!("__Host-railbird={}", session(NOW.seconds() + 3600)))],
             b"",
         )
+    }
+
+    /// A viewer of this number asks, from a region.
+    fn ask_from(&self, n: u8, region: &str, method: &str, path: &str, body: &str) -> Response {
+        let claims = Claims {
+            pass: PassId::of_email(&format!("viewer{n}@railbird.test")).unwrap(),
+            channels: Coverage::All,
+            issued_s: NOW.seconds(),
+            expires_s: u64::MAX,
+            id: [n; 16],
+        };
+        let token = token::mint(&settings().session, &claims);
+        let request = Request {
+            method: method.into(),
+            path: format!("/t/{token}{path}"),
+            headers: vec![("content-type".into(), "application/cmcd".into())],
+            region: Some(region.into()),
+            body: body.into(),
+            ..Request::default()
+        };
+        ready(self.edge.handle(request, &Moment { now: self.now, entropy: [7; 32] }))
+    }
+
+    /// A viewer of this number tells what it found of nodes.
+    fn tell(&self, n: u8, region: &str, reports: &str) -> Response {
+        self.ask_from(n, region, "POST", "/live/table-1/beacons", reports)
     }
 
     fn push(&self, path: &str, body: &Value) -> Response {
@@ -148,6 +178,11 @@ fn session(expires_s: u64) -> String {
         id: [9; 16],
     };
     token::mint(&settings().session, &claims)
+}
+
+/// A line of a beacon.
+fn report(node: &str, status: u16) -> String {
+    format!("e=rr,rc={status},ttfb=20,url=\"{node}/table-1/source/1.m4s\",v=2\n")
 }
 
 fn body(response: &Response) -> Value {
@@ -215,6 +250,8 @@ fn a_store_that_fails_is_503_and_tells_nobody_where_it_is() {
         edge.get("/replay/table-1/r-1/a/source.m3u8"),
         edge.get("/key/table-1/1"),
         edge.get("/live/table-1/score.json"),
+        edge.get("/live/table-1/nodes.json"),
+        edge.tell(1, "all", &report("https://a.test", 200)),
         edge.login("right"),
         edge.push("/origin/v1/channels/table-1/state", &state("live", &[1])),
         edge.push("/origin/v1/channels/table-1/replays", &replays(1, 1)),
@@ -450,11 +487,12 @@ fn cells_are_addressed_with_characters_of_identifiers() {
     edge.push("/origin/v1/channels/table-1/state", &state("live", &[1]));
     edge.push("/origin/v1/event", &json!({"event": "e", "title": "", "revision": 1, "channels": []}));
     edge.get("/live/table-1/score.json");
+    edge.tell(1, "all", &report("https://a.test", 200));
     edge.push("/origin/v1/channels/table-1/replays", &replays(1, 2));
     edge.push("/origin/v1/channels/table-1/replays/r-1/0", &chapter(0, 30));
     edge.get("/replay/table-1/r-1/a/source.m3u8");
     let cells = probe.cells.borrow();
-    let tables = [Table::Event, Table::Channel, Table::Score, Table::Pass, Table::Revoked];
+    let tables = [Table::Event, Table::Channel, Table::Score, Table::Pass, Table::Holder, Table::Health];
     for table in tables.into_iter().chain([Table::Replays, Table::Chapter]) {
         assert!(cells.iter().any(|cell| cell.table == table), "{table:?} was not asked for");
     }
@@ -516,4 +554,83 @@ fn keys_of_recordings_are_given_out_and_of_nothing_between() {
     let given: Vec<bool> = (present - 3..present + 9).map(|period| key(period) == 200).collect();
     let expected: Vec<bool> = (-3..9).map(|n| (-1..=6).contains(&n)).collect();
     assert_eq!(given, expected);
+}
+
+#[test]
+fn what_viewers_find_of_a_node_counts_in_their_region() {
+    let probe = Probe::default();
+    let mut edge = Fixture::new(&probe);
+    let mut two = state("live", &[1]);
+    two["nodes"] = json!([
+        {"id": "a", "url": "https://a.test", "up": true}, {"id": "b", "url": "https://b.test", "up": true},
+    ]);
+    two["renditions"][0]["segments"][0]["on"] = json!(3);
+    assert_eq!(edge.push("/origin/v1/channels/table-1/state", &two).status, 204);
+    // Of each region: the first node for each viewer, whether a is up, and where pathway a leads them.
+    let seen = |edge: &Fixture<'_>, region: &str| {
+        let viewer = |n: u8| {
+            let nodes = body(&edge.ask_from(n, region, "GET", "/live/table-1/nodes.json", ""));
+            assert_eq!(nodes["ttl_ms"], 10_000);
+            let list = nodes["nodes"].as_array().unwrap();
+            let a = list.iter().find(|node| node["id"] == "a").unwrap();
+            let text = edge.ask_from(n, region, "GET", "/live/table-1/a/source.m3u8", "").body;
+            let at_a = String::from_utf8(text).unwrap().contains("https://a.test/table-1/source/");
+            let main = String::from_utf8(edge.ask_from(n, region, "GET", "/live/table-1/main.m3u8", "").body)
+                .unwrap();
+            let first = list[0]["id"].as_str().unwrap();
+            assert!(main.contains(&format!("PATHWAY-ID=\"{first}\"\n#EXT-X-STREAM-INF")), "{main}");
+            let steering = body(&edge.ask_from(n, region, "GET", "/steer/table-1", ""));
+            assert_eq!(steering["PATHWAY-PRIORITY"][0], first);
+            (first == "a", a["up"] == true, at_a)
+        };
+        let all: Vec<_> = (0..100).map(viewer).collect();
+        let count = |is: fn(&(bool, bool, bool)) -> bool| all.iter().filter(|seen| is(seen)).count();
+        (count(|seen| seen.0), count(|seen| seen.1), count(|seen| seen.2))
+    };
+    let (first, 100, 100) = seen(&edge, "EU") else { panic!("all is well") };
+    assert!((30..70).contains(&first));
+    let failed = report("https://a.test", 0) + &report("https://b.test", 200);
+    for later in [0, 2_000] {
+        edge.now = NOW.plus_ms(later);
+        for n in 0..4 {
+            assert_eq!(edge.tell(n, "EU", &failed).status, 204);
+        }
+    }
+    assert_eq!(seen(&edge, "eu"), (0, 0, 0), "nobody in Europe");
+    assert_eq!(seen(&edge, "AS"), (first, 100, 100), "everybody in Asia");
+    // It comes back by time, where nobody says anything: to few, to more, to all.
+    let mut before = 0;
+    for (later, most) in [(14_000, 10), (20_000, 20), (26_000, 45), (34_000, 100)] {
+        edge.now = NOW.plus_ms(later);
+        let (back, up, at_a) = seen(&edge, "EU");
+        assert!(
+            before <= at_a && at_a <= most && back <= first && up == 100,
+            "{later}: {back}, {up}, {at_a}"
+        );
+        before = at_a;
+    }
+    assert_eq!(before, 100);
+}
+
+#[test]
+fn a_beacon_is_answered_204_unless_it_is_none() {
+    let probe = Probe::default();
+    let edge = Fixture::new(&probe);
+    assert_eq!(code(&edge.tell(1, "EU", "")), "no-such-channel");
+    edge.push("/origin/v1/channels/table-1/state", &state("live", &[1]));
+    let kept = probe.inner.len();
+    for nothing in ["", "\n\n", "x", &report("https://a.test.evil", 0), &"\u{1f3b1}".repeat(4096)] {
+        assert_eq!(edge.tell(1, "EU", nothing).status, 204, "{nothing}");
+    }
+    assert_eq!(probe.inner.len(), kept, "what says nothing is not kept");
+    assert_eq!(code(&edge.tell(1, "EU", &"x".repeat(16_385))), "too-large");
+    assert_eq!(edge.tell(1, "EU", &report("https://a.test", 200)).status, 204);
+    assert_eq!(probe.inner.len(), kept + 1);
+    // What one has said once is not written again in that window.
+    probe.cells.borrow_mut().clear();
+    edge.tell(1, "EU", &report("https://a.test", 200));
+    let asked = probe.cells.borrow().iter().filter(|cell| cell.table == Table::Health).count();
+    assert_eq!(asked, 1, "it is read and not changed");
+    probe.inner.expire(NOW.plus_ms(3_600_000));
+    assert_eq!(probe.inner.len(), kept, "an hour without a word");
 }

@@ -1,8 +1,10 @@
 // The edge's API, as the pages ask it. Everything that comes back is checked here.
 
+import type { Socket } from "./edgeline";
 import { NODES_MAX, type Node } from "./nodes";
 import { parseReplay, REPLAYS_MAX, type Replay } from "./replays";
 import { parseScore, type ScoreDocument } from "./score";
+import { parseScreens, type Claim } from "./screens";
 
 /** How long the edge may take to answer, in milliseconds. */
 const ANSWER_MS_MAX = 8_000;
@@ -35,12 +37,14 @@ export class ApiError extends Error {
     message: string,
     /** What `retry-after` says, in seconds. */
     readonly retry_after_s: number | null,
+    /** What else the answer says. */
+    readonly body: Json = {},
   ) {
     super(message);
   }
 }
 
-type Json = Record<string, unknown>;
+export type Json = Record<string, unknown>;
 const isJson = (value: unknown): value is Json => typeof value === "object" && value !== null;
 const text = (value: unknown): string => (typeof value === "string" ? value.slice(0, 200) : "");
 const list = (value: unknown, max: number): Json[] => (Array.isArray(value) ? value.slice(0, max).filter(isJson) : []);
@@ -62,6 +66,7 @@ async function ask(path: string, init: RequestInit = {}): Promise<Response> {
     text(error["code"]),
     text(error["message"]),
     Number.isFinite(retry) && retry >= 0 ? retry : null,
+    isJson(body) ? body : {},
   );
 }
 
@@ -76,15 +81,29 @@ async function json(path: string): Promise<unknown> {
 
 const post = (body: string): RequestInit => ({ method: "POST", headers: { "content-type": "application/json" }, body });
 
-/** Begins a session: the edge sets its cookie. */
-export async function login(email: string, password: string): Promise<void> {
-  await ask("/api/login", post(JSON.stringify({ email, password })));
+/** Begins a session: the edge sets its cookie. Gives when the session expires, in seconds since 1970, if the edge says so. */
+export async function login(email: string, password: string): Promise<number | null> {
+  const response = await ask("/api/login", post(JSON.stringify({ email, password })));
+  const body: unknown = await response.json().catch(() => null);
+  const expires = isJson(body) ? body["expires"] : null;
+  return typeof expires === "number" ? expires : null;
+}
+
+/** Makes the session last as long again: the edge sets its cookie anew. */
+export async function renew(): Promise<void> {
+  await ask("/api/session/renew", post("{}"));
 }
 
 /** Ends the session. */
 export async function logout(): Promise<void> {
   await ask("/api/logout", post("{}"));
 }
+
+const node = (value: Json): Node => ({
+  id: text(value["id"]),
+  url: typeof value["url"] === "string" ? value["url"] : "",
+  up: value["up"] !== false,
+});
 
 /** The event and the channels that the pass covers. */
 export async function programme(): Promise<Programme> {
@@ -99,11 +118,7 @@ export async function programme(): Promise<Programme> {
         id: text(channel["id"]),
         title: text(channel["title"]) || text(channel["id"]),
         phase: phase === "live" || phase === "ended" ? phase : "waiting",
-        nodes: list(channel["nodes"], NODES_MAX).map((node) => ({
-          id: text(node["id"]),
-          url: typeof node["url"] === "string" ? node["url"] : "",
-          up: node["up"] !== false,
-        })),
+        nodes: list(channel["nodes"], NODES_MAX).map(node),
         replays: list(channel["replays"], REPLAYS_MAX)
           .map(parseReplay)
           .filter((replay) => replay !== null),
@@ -122,6 +137,79 @@ export const playlistPath = (channel: string, replay: string | null): string =>
 export async function playable(path: string): Promise<void> {
   const response = await ask(path);
   await response.body?.cancel();
+}
+
+/** A channel's nodes as the edge has them at this moment. */
+export interface Nodes {
+  nodes: Node[];
+  /** How long that is good for, in milliseconds, if the edge says so. */
+  ttl_ms: number | null;
+}
+
+const nodesPath = (channel: string): string => `/live/${encodeURIComponent(channel)}/nodes.json`;
+
+function parseNodes(body: unknown): Nodes {
+  const answer = isJson(body) ? body : {};
+  const ttl_ms = answer["ttl_ms"];
+  return { nodes: list(answer["nodes"], NODES_MAX).map(node), ttl_ms: typeof ttl_ms === "number" ? ttl_ms : null };
+}
+
+/** What the edge tells on a line; `null` for what is no list of nodes. */
+export function readNodes(text: string): Nodes | null {
+  try {
+    return parseNodes(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
+/** A line on which the edge tells of a channel's nodes, where its host has such. */
+export function openLine(channel: string): Socket {
+  const url = new URL(nodesPath(channel), location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  const socket: Socket = { onmessage: null, onclose: null };
+  const line = new WebSocket(url);
+  line.onmessage = (event: MessageEvent<unknown>) => socket.onmessage?.(event);
+  line.onclose = () => socket.onclose?.();
+  return socket;
+}
+
+/** A channel's nodes; `null` from an edge that does not tell them so. */
+export async function nodes(channel: string): Promise<Nodes | null> {
+  try {
+    return parseNodes(await json(nodesPath(channel)));
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return null;
+    throw error;
+  }
+}
+
+/**
+ * Claims a screen of the pass, or renews the claim; with `again`, also where another device has stopped it. Throws only where
+ * there is no session.
+ */
+export async function claimScreen(screen: string, name: string, again: boolean): Promise<Claim> {
+  try {
+    const response = await ask("/api/screens", post(JSON.stringify(again ? { screen, name, again } : { screen, name })));
+    const body: unknown = await response.json().catch(() => null);
+    const renew_s = isJson(body) ? body["renew_s"] : null;
+    return { kind: "granted", renew_s: typeof renew_s === "number" ? renew_s : null };
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status === 401) throw error;
+    if (error.status === 409 && error.code === "screen-stopped") return { kind: "stopped" };
+    if (error.status === 409) return { kind: "full", screens: parseScreens(error.body["screens"]) };
+    return { kind: error.status === 404 ? "none" : "unknown" };
+  }
+}
+
+/** Stops another screen of the pass. */
+export async function stopScreen(screen: string): Promise<void> {
+  await ask("/api/screens/stop", post(JSON.stringify({ screen })));
+}
+
+/** Gives a screen back, as a page's last word. */
+export function releaseScreen(screen: string): void {
+  navigator.sendBeacon("/api/screens/release", new Blob([JSON.stringify({ screen })], { type: "application/json" }));
 }
 
 /** The score after `after`; `null` where there is none yet. */

@@ -31,8 +31,12 @@ export class Facts {
   segments = 0;
   /** Places that failed for a segment. */
   retries = 0;
+  /** Requests of a further node for a segment that was asked for already. */
+  hedges = 0;
   /** Changes of the node in use. */
   reroutes = 0;
+  /** Bytes of media, and bytes that came of nothing: of requests that lost or failed. */
+  bytes: { readonly media: number; readonly extra: number } = { media: 0, extra: 0 };
   /** The newest errors and `waiting` events. */
   readonly moments: Moment[] = [];
 
@@ -56,6 +60,15 @@ export function expose(facts: Facts, live: Live, channel: string): void {
     },
     get retries() {
       return facts.retries;
+    },
+    get hedges() {
+      return facts.hedges;
+    },
+    get mediaBytes() {
+      return facts.bytes.media;
+    },
+    get extraBytes() {
+      return facts.bytes.extra;
     },
     get reroutes() {
       return facts.reroutes;

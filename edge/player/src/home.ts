@@ -3,6 +3,7 @@
 import { ApiError, programme, type Channel, type Phase, type Programme } from "./api";
 import { el, setText, topBar } from "./dom";
 import { logoutButton } from "./logout";
+import { keepAlive } from "./renewal";
 import { length } from "./replays";
 import { toLogin } from "./session";
 
@@ -75,6 +76,7 @@ export function homePage(app: HTMLElement): void {
     }
     setTimeout(() => void refresh(), REFRESH_MS);
   };
+  keepAlive();
   setText(note, "Loading…");
   void refresh();
 }

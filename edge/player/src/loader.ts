@@ -1,5 +1,5 @@
-// Loads a segment from whichever node answers: when one refuses, breaks off or stays silent, the same object is asked for
-// at the next at once, and hls.js never learns of it.
+// hls.js' segment loader of ours: runs a race (race.ts) with real requests (request.ts) and real time, and hls.js sees one
+// segment that came, or none. And its playlist loader.
 
 import type {
   FragmentLoaderConstructor,
@@ -10,35 +10,39 @@ import type {
   LoaderConfiguration,
   LoaderContext,
   LoaderStats,
-  NullableNetworkDetails,
   PlaylistLoaderConstructor,
 } from "hls.js";
-import type { NodeBook, Place } from "./nodes";
-import { type Objects, onePathway, type Wanted } from "./objects";
-
-/** How long a place may send no byte before the next is asked, in milliseconds: the first time, and later. */
-export const SILENCE_MS_MAX = 2_500;
-export const SILENCE_LATER_MS_MAX = 5_000;
-/** The pause before a place is asked again, in milliseconds: so much and up to as much again, by chance. */
-export const PAUSE_MS = 400;
-
-/** What a loader tells the page. */
-export interface Watcher {
-  /** An object came from this node (`null`: from no node that we know). */
-  served(node: string | null): void;
-  /** A place failed: the HTTP status, 0 for no connection, `null` for silence. */
-  failed(place: Place, status: number | null): void;
-  /** No place had it: hls.js is told. */
-  exhausted(): void;
-}
+import type { Place } from "./nodes";
+import { type Objects, onePathway } from "./objects";
+import { type Course, type Input, Race, type Step } from "./race";
+import { type Fetch, request } from "./request";
 
 /** hls.js' own loader, as a class. */
 export type InnerLoader = new (config: HlsConfig) => Loader<LoaderContext>;
 
+/** What the loader is given of the page, besides the course of its races. */
+export interface Page {
+  fetch: Fetch;
+  now(): number;
+  /** A further node is asked for a segment. */
+  hedged(place: Place, why: string): void;
+  /** No place had it: hls.js is told. */
+  exhausted(): void;
+}
+
 type Callbacks = LoaderCallbacks<FragmentLoaderContext>;
 
-/** Statuses that speak of the object, not of the node. */
-const MISSING = new Set([404, 410]);
+/** A request under way. */
+interface Running {
+  cancel(): void;
+  place: Place;
+  began_ms: number;
+  first_ms: number;
+  loaded: number;
+  total: number;
+  body: ArrayBuffer | null;
+  response: Response | null;
+}
 
 /** The same as hls.js' own `LoadStats`, which it doesn't export. */
 function freshStats(): LoaderStats {
@@ -56,37 +60,24 @@ function freshStats(): LoaderStats {
 }
 
 /** Makes the class for hls.js' `fLoader`. */
-export function fragmentLoader(
-  book: NodeBook,
-  objects: Objects,
-  watcher: Watcher,
-  Inner: InnerLoader,
-  now: () => number = () => performance.now(),
-  random: () => number = Math.random,
-): FragmentLoaderConstructor {
+export function fragmentLoader(course: Course, objects: Objects, page: Page): FragmentLoaderConstructor {
   return class implements Loader<FragmentLoaderContext> {
     context: FragmentLoaderContext | null = null;
-    // hls.js keeps this very object as the fragment's statistics and reads it while loading: each try writes into it.
+    // hls.js keeps this very object as the fragment's statistics and reads it while loading.
     stats: LoaderStats = freshStats();
-    #hls: HlsConfig;
-    #inner: Loader<LoaderContext> | null = null;
-    #config: LoaderConfiguration | null = null;
     #callbacks: Callbacks | null = null;
-    #wanted: Wanted = { name: null, url: null };
-    #tries = new Map<string, number>();
+    #race: Race | null = null;
+    #running = new Map<number, Running>();
+    #response: Response | null = null;
     #timer: ReturnType<typeof setTimeout> | undefined;
 
-    constructor(config: HlsConfig) {
-      this.#hls = config;
-    }
-
-    load(context: FragmentLoaderContext, config: LoaderConfiguration, callbacks: Callbacks): void {
+    load(context: FragmentLoaderContext, _config: LoaderConfiguration, callbacks: Callbacks): void {
       if (this.context !== null) throw new Error("a loader loads once");
       this.context = context;
-      this.#config = config;
       this.#callbacks = callbacks;
-      this.#wanted = objects.find(context.url);
-      this.#onward({ code: 0, text: "no node is known" }, null);
+      this.stats.loading.start = page.now();
+      this.#race = new Race(course, objects.find(context.url), page.now());
+      this.#drive();
     }
 
     abort(): void {
@@ -94,7 +85,7 @@ export function fragmentLoader(
       this.#stop();
       if (callbacks === null || this.context === null) return;
       this.stats.aborted = true;
-      callbacks.onAbort?.(this.stats, this.context, null);
+      callbacks.onAbort?.(this.stats, this.context, this.#response);
     }
 
     destroy(): void {
@@ -104,100 +95,123 @@ export function fragmentLoader(
     }
 
     getCacheAge(): number | null {
-      return this.#inner?.getCacheAge?.() ?? null;
+      return null;
     }
 
     getResponseHeader(name: string): string | null {
-      return this.#inner?.getResponseHeader?.(name) ?? null;
+      return this.#response?.headers.get(name) ?? null;
     }
 
-    #ask(place: Place): void {
-      const [context, config, callbacks] = [this.context, this.#config, this.#callbacks];
-      if (context === null || config === null || callbacks === null) return;
-      const tried = this.#tries.get(place.url) ?? 0;
-      this.#tries.set(place.url, tried + 1);
-      this.#rewind();
-
-      const inner = new Inner(this.#hls);
-      this.#inner = inner;
-      inner.stats = this.stats;
-      // hls.js would count the time to the first byte only; the silence watch below covers the whole body.
-      const { maxLoadTimeMs } = config.loadPolicy;
-      const policy = { maxTimeToFirstByteMs: maxLoadTimeMs, maxLoadTimeMs, timeoutRetry: null, errorRetry: null };
-      const mine = (then: () => void) => {
-        if (this.#inner === inner && this.#callbacks !== null) then();
-      };
-      const own: LoaderCallbacks<LoaderContext> = {
-        onSuccess: (response, stats, _context, details) =>
-          mine(() => {
-            clearTimeout(this.#timer);
-            this.#callbacks = null;
-            if (place.node !== null) book.served(place.node);
-            watcher.served(place.node);
-            callbacks.onSuccess(response, stats, context, details);
-          }),
-        onError: (error, _context, details) => mine(() => this.#failed(place, error, details)),
-        onTimeout: (_stats, _context, details) => mine(() => this.#failed(place, null, details)),
-      };
-      const onProgress = callbacks.onProgress;
-      if (onProgress) own.onProgress = (stats, _, data, details) => mine(() => onProgress(stats, context, data, details));
-      this.#listen(place, tried === 0 ? SILENCE_MS_MAX : SILENCE_LATER_MS_MAX, 0);
-      inner.load({ ...context, url: place.url }, { ...config, loadPolicy: policy, timeout: maxLoadTimeMs }, own);
-    }
-
-    /** Gives a place up when `patience_ms` pass without a further byte. */
-    #listen(place: Place, patience_ms: number, loaded: number): void {
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => {
-        if (this.stats.loaded > loaded) this.#listen(place, patience_ms, this.stats.loaded);
-        else this.#failed(place, null, null);
-      }, patience_ms);
-    }
-
-    #failed(place: Place, error: { code: number; text: string } | null, details: NullableNetworkDetails): void {
-      if (this.#callbacks === null) return;
-      this.#drop();
-      const status = error === null ? null : error.code;
-      if (place.node !== null && !(status !== null && MISSING.has(status))) book.failed(place.node, now());
-      watcher.failed(place, status);
-      this.#onward(error, details);
-    }
-
-    /** Asks the next place; where all are used up, hls.js gets the last one's `error` (`null`: a time-out). */
-    #onward(error: { code: number; text: string } | null, details: NullableNetworkDetails): void {
-      const [context, callbacks] = [this.context, this.#callbacks];
-      if (context === null || callbacks === null) return;
-      const next = book.next(this.#wanted, this.#tries, now());
-      if (next !== null) {
-        // Another node is asked at once. Where all refused, all viewers' players are at it together.
-        if (this.#tries.has(next.url)) this.#timer = setTimeout(() => this.#ask(next), PAUSE_MS * (1 + random()));
-        else this.#ask(next);
-        return;
+    #drive(): void {
+      for (;;) {
+        const step = this.#race?.poll(page.now()) ?? null;
+        if (step === null) break;
+        this.#take(step);
       }
-      this.#callbacks = null;
-      watcher.exhausted();
-      if (error === null) callbacks.onTimeout(this.stats, context, details);
-      else callbacks.onError(error, context, details, this.stats);
-    }
-
-    /** Back to how statistics are before a load: bandwidth is measured at the place that answers, not from the first try. */
-    #rewind(): void {
-      const { stats } = this;
-      stats.aborted = false;
-      stats.loaded = stats.total = stats.chunkCount = stats.bwEstimate = 0;
-      stats.loading.start = stats.loading.first = stats.loading.end = 0;
-    }
-
-    #drop(): void {
       clearTimeout(this.#timer);
-      const inner = this.#inner;
-      this.#inner = null;
-      inner?.destroy();
+      const now_ms = page.now();
+      const due_ms = this.#race?.due(now_ms) ?? null;
+      if (due_ms !== null) this.#timer = setTimeout(() => this.#drive(), Math.max(0, due_ms - now_ms));
+    }
+
+    #take(step: Step): void {
+      switch (step.what) {
+        case "ask":
+          this.#ask(step.request, step.place);
+          if (step.why !== null) page.hedged(step.place, step.why);
+          break;
+        case "drop":
+          this.#running.get(step.request)?.cancel();
+          this.#running.delete(step.request);
+          break;
+        case "won": {
+          const winner = this.#running.get(step.request);
+          if (winner !== undefined) this.#won(winner);
+          break;
+        }
+        case "lost":
+          this.#lost(step.status);
+      }
+    }
+
+    #ask(number: number, place: Place): void {
+      const { context } = this;
+      if (context === null) return;
+      const headers: Record<string, string> = { ...context.headers };
+      if (context.rangeEnd) headers["range"] = `bytes=${context.rangeStart ?? 0}-${context.rangeEnd - 1}`;
+      const encrypted = context.frag?.decryptdata?.method === "AES-128";
+      const began_ms = page.now();
+      const fresh = { first_ms: began_ms, loaded: 0, total: 0, body: null, response: null };
+      const running: Running = { place, began_ms, cancel: () => {}, ...fresh };
+      this.#running.set(number, running);
+      const tell = (input: Input) => {
+        this.#race?.handle(input, page.now());
+        this.#drive();
+      };
+      running.cancel = request(page.fetch, { url: place.url, headers, encrypted }, {
+        first: (total) => {
+          running.first_ms = page.now();
+          running.total = total ?? 0;
+          tell({ what: "first", request: number, total });
+        },
+        bytes: (loaded) => {
+          running.loaded = loaded;
+          this.#show(running);
+          tell({ what: "bytes", request: number, loaded });
+        },
+        whole: (body, response) => {
+          running.body = body;
+          running.response = response;
+          tell({ what: "whole", request: number });
+        },
+        failed: (status) => {
+          this.#running.delete(number);
+          tell({ what: "failed", request: number, status });
+        },
+      });
+    }
+
+    /** hls.js sees the request that has the most, as if it were the only one: bandwidth is what one node gives. */
+    #show({ began_ms, first_ms, loaded, total }: Running): void {
+      for (const other of this.#running.values()) if (other.loaded > loaded) return;
+      const { stats } = this;
+      stats.loading.start = began_ms;
+      stats.loading.first = first_ms;
+      stats.loaded = loaded;
+      stats.total = total;
+    }
+
+    #won(winner: Running): void {
+      const [callbacks, context, { body, response }] = [this.#callbacks, this.context, winner];
+      if (callbacks === null || context === null || body === null || response === null) return;
+      const { stats } = this;
+      stats.loading.start = winner.began_ms;
+      stats.loading.first = winner.first_ms;
+      stats.loading.end = page.now();
+      stats.loaded = stats.total = body.byteLength;
+      const took_ms = stats.loading.end - stats.loading.first;
+      stats.bwEstimate = took_ms > 0 ? (stats.total * 8000) / took_ms : 0;
+      this.#response = response;
+      this.#stop();
+      callbacks.onSuccess({ url: winner.place.url, data: body, code: response.status }, stats, context, response);
+    }
+
+    #lost(status: number | null): void {
+      const [callbacks, context] = [this.#callbacks, this.context];
+      if (callbacks === null || context === null) return;
+      this.#stop();
+      page.exhausted();
+      if (status === null) callbacks.onTimeout(this.stats, context, null);
+      else callbacks.onError({ code: status, text: "no node has it" }, context, null, this.stats);
     }
 
     #stop(): void {
+      clearTimeout(this.#timer);
       this.#callbacks = null;
-      this.#drop();
+      this.#race?.abandon(page.now());
+      this.#race = null;
+      for (const running of this.#running.values()) running.cancel();
+      this.#running.clear();
     }
   };
 }

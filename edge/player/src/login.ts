@@ -1,7 +1,8 @@
-// The login page.
+// The login: its form, and its page.
 
 import { ApiError, login } from "./api";
 import { el, setText, topBar } from "./dom";
+import { begun } from "./renewal";
 import { nextPath } from "./session";
 
 /** What a person can do about a refused login. */
@@ -15,9 +16,17 @@ export function advice(error: unknown): string {
   return error.message === "" ? "This was not taken. Check what you typed, then try again." : error.message;
 }
 
-export function loginPage(app: HTMLElement): void {
-  topBar();
-  document.title = "Log in · Railbird";
+export interface LoginForm {
+  title: string;
+  titleId: string;
+  lead: string;
+  /** What is said at first, as if something had gone wrong; empty: nothing. */
+  message: string;
+  done(): void;
+}
+
+/** The form, wherever it stands. */
+export function loginForm({ title, titleId, lead, message: first, done }: LoginForm): HTMLFormElement {
   const email = el("input", {
     id: "email",
     name: "email",
@@ -28,6 +37,7 @@ export function loginPage(app: HTMLElement): void {
     spellcheck: "false",
     required: true,
     maxlength: "254",
+    "aria-describedby": "login-message",
     "data-testid": "email",
   });
   const password = el("input", {
@@ -37,15 +47,16 @@ export function loginPage(app: HTMLElement): void {
     autocomplete: "current-password",
     required: true,
     maxlength: "1024",
+    "aria-describedby": "login-message",
     "data-testid": "password",
   });
   const submit = el("button", { type: "submit", class: "primary", "data-testid": "submit" }, "Log in");
-  const message = el("p", { class: "message", role: "alert", "data-testid": "message" });
+  const message = el("p", { id: "login-message", class: "message", role: "alert", "data-testid": "message" }, first);
   const form = el(
     "form",
-    { class: "card login", novalidate: true, "aria-labelledby": "title" },
-    el("h1", { id: "title" }, "Log in"),
-    el("p", { class: "lead" }, "With the e-mail address and the password of your pass."),
+    { class: "login", novalidate: true, "aria-labelledby": titleId },
+    el(titleId === "title" ? "h1" : "h2", { id: titleId }, title),
+    el("p", { class: "lead" }, lead),
     el("label", { for: "email" }, "E-mail"),
     email,
     el("label", { for: "password" }, "Password"),
@@ -53,9 +64,6 @@ export function loginPage(app: HTMLElement): void {
     message,
     submit,
   );
-  app.replaceChildren(form);
-  if (new URLSearchParams(location.search).has("ended")) setText(message, "Your session has ended. Please log in again.");
-  email.focus();
 
   let busy = false;
   form.addEventListener("submit", (event) => {
@@ -76,7 +84,10 @@ export function loginPage(app: HTMLElement): void {
     setText(submit, "Logging in…");
     setText(message, "");
     login(email.value.trim(), password.value)
-      .then(() => location.assign(nextPath(location.search)))
+      .then((expires_s) => {
+        begun(expires_s);
+        done();
+      })
       .catch((error: unknown) => {
         busy = false;
         submit.disabled = false;
@@ -88,4 +99,21 @@ export function loginPage(app: HTMLElement): void {
         }
       });
   });
+  return form;
+}
+
+export function loginPage(app: HTMLElement): void {
+  topBar();
+  document.title = "Log in · Railbird";
+  const ended = new URLSearchParams(location.search).has("ended");
+  const form = loginForm({
+    title: "Log in",
+    titleId: "title",
+    lead: "With the e-mail address and the password of your pass.",
+    message: ended ? "Your session has ended. Please log in again." : "",
+    done: () => location.assign(nextPath(location.search)),
+  });
+  form.classList.add("card");
+  app.replaceChildren(form);
+  form.querySelector("input")?.focus();
 }

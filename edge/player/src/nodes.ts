@@ -18,8 +18,6 @@ export interface Place {
   url: string;
 }
 
-/** How often an object is asked for at one place before hls.js is told. */
-export const TRIES_PER_PLACE_MAX = 2;
 /** How long a node that failed comes last, in milliseconds: the first time, doubled each time, up to the second figure. */
 export const PENALTY_MS = 5_000;
 export const PENALTY_MS_MAX = 60_000;
@@ -46,6 +44,7 @@ function normal(url: string): string | null {
 export class NodeBook {
   #nodes: Node[] = [];
   #faults = new Map<string, Fault>();
+  #outrun = new Set<string>();
 
   /** Replaces the list. What was learnt of a node that stays is kept. */
   update(nodes: readonly Node[]): void {
@@ -87,20 +86,6 @@ export class NodeBook {
     return places;
   }
 
-  /** Where to ask next for an object that was asked for so often at each URL; `null` when all places are used up. */
-  next(wanted: Wanted, tries: ReadonlyMap<string, number>, now_ms: number): Place | null {
-    let best: Place | null = null;
-    let fewest = TRIES_PER_PLACE_MAX;
-    for (const place of this.places(wanted, now_ms)) {
-      const tried = tries.get(place.url) ?? 0;
-      if (tried < fewest) {
-        best = place;
-        fewest = tried;
-      }
-    }
-    return best;
-  }
-
   /** Whether a node failed so recently that others come first. */
   penalised(id: string, now_ms: number): boolean {
     return (this.#faults.get(id)?.until_ms ?? 0) > now_ms;
@@ -114,7 +99,19 @@ export class NodeBook {
     this.#faults.set(id, { failures, until_ms: now_ms + penalty });
   }
 
+  /**
+   * A node gave no byte before another, asked after it, gave everything: that happens. Twice in a row it is a failure, and
+   * `true` is said.
+   */
+  outrun(id: string, now_ms: number): boolean {
+    const again = this.#outrun.delete(id);
+    if (again) this.failed(id, now_ms);
+    else this.#outrun.add(id);
+    return again;
+  }
+
   served(id: string): void {
     this.#faults.delete(id);
+    this.#outrun.delete(id);
   }
 }

@@ -12,9 +12,12 @@ import Hls, {
 } from "hls.js";
 import { ApiError, playable, playlistPath } from "./api";
 import type { Facts } from "./facts";
+import { Extra } from "./extra";
 import { fragmentLoader, playlistLoader } from "./loader";
 import type { NodeBook } from "./nodes";
 import { Objects } from "./objects";
+import { Patience } from "./patience";
+import { type Answer, RACE_MS_MAX } from "./race";
 
 /** What a viewer should know of the state of playback. */
 export type State =
@@ -31,12 +34,16 @@ export type State =
 
 export interface Listener {
   state(state: State): void;
-  /** The edge no longer takes our session. */
-  sessionEnded(): void;
+  /** The edge no longer takes our session. Resolves once it does. */
+  sessionEnded(): Promise<void>;
+  /** The edge gives no key to this session, which is well. */
+  keyRefused(): void;
   /** A segment came from this node. */
   served(node: string | null): void;
   /** A node failed: the list may have changed. */
   nodeFailed(): void;
+  /** A node answered, well or not. */
+  answered(answer: Answer): void;
   /** The browser wants a tap before it plays. */
   blocked(): void;
 }
@@ -92,8 +99,8 @@ const CONFIG: Partial<HlsConfig> = {
   steeringManifestLoadPolicy: policy(4_000, 8_000, 2),
   // A playlist that doesn't follow from the one before is no reason to stop: what is listed is what there is.
   ignorePlaylistParsingErrors: true,
-  // Time-outs within a segment are the loader's own; this is what one place may take in all.
-  fragLoadPolicy: policy(12_000, 12_000, 6),
+  // Time-outs within a segment are the loader's own.
+  fragLoadPolicy: policy(RACE_MS_MAX, RACE_MS_MAX, 6),
 };
 
 /** A delay within the bounds that a `retry-after` is followed in. */
@@ -110,6 +117,9 @@ export class Playback {
   #book: NodeBook;
   #facts: Facts;
   #listener: Listener;
+  // What was learnt of the nodes is kept when playback starts afresh.
+  #patience = new Patience();
+  #extra = new Extra();
   #hls: Hls | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #troubles = 0;
@@ -117,6 +127,9 @@ export class Playback {
   #shown: State | null = null;
   #failing: "nodes-failing" | "edge-failing" | null = null;
   #pictured = false;
+  #started = false;
+  /** It waits for a session. */
+  #resuming = false;
   /** Where a recording begins to play. */
   #resume_s = 0;
 
@@ -147,8 +160,26 @@ export class Playback {
 
   /** Asks for the channel until it is there, then plays it. */
   start(): void {
+    this.#started = true;
     this.#show("connecting");
     void this.#connect();
+  }
+
+  /** Plays nothing until it is started again. */
+  stop(): void {
+    this.#started = false;
+    clearTimeout(this.#timer);
+    this.#detach();
+    this.#video.removeAttribute("src");
+    this.#video.load();
+    this.#pictured = false;
+    this.#shown = null;
+    this.#failing = null;
+  }
+
+  /** Whether it plays, or tries to. */
+  get started(): boolean {
+    return this.#started;
   }
 
   /** The recording that is played; `null` for what is live. */
@@ -224,12 +255,13 @@ export class Playback {
     try {
       await playable(path);
     } catch (error) {
-      if (path === this.#path()) this.#refused(error);
+      if (this.#started && path === this.#path()) this.#refused(error);
       return;
     }
     // The viewer turned to something else meanwhile.
-    if (path !== this.#path()) return;
-    this.#show("connecting");
+    if (!this.#started || path !== this.#path()) return;
+    if (this.#failing === "edge-failing") this.#failing = null;
+    this.#show(this.#failing ?? "connecting");
     if (Hls.isSupported()) this.#attach();
     else if (this.#video.canPlayType("application/vnd.apple.mpegurl") !== "") {
       this.#video.src = path;
@@ -246,7 +278,7 @@ export class Playback {
 
   #refused(error: unknown): void {
     if (!(error instanceof ApiError)) throw error;
-    if (error.status === 401) this.#listener.sessionEnded();
+    if (error.status === 401) void this.#listener.sessionEnded().then(() => this.#later(0));
     else if (error.status === 403) this.#show("not-covered");
     else if (error.code === "not-started") {
       this.#show("not-started");
@@ -256,6 +288,7 @@ export class Playback {
   }
 
   #later(delay_ms: number): void {
+    if (!this.#started) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#connect(), delay_ms);
   }
@@ -271,22 +304,23 @@ export class Playback {
 
   #attach(): void {
     this.#detach();
-    const watcher = {
-      served: (node: string | null) => {
-        this.#facts.segments += 1;
-        this.#troubles = 0;
-        this.#well();
-        this.#listener.served(node);
-      },
-      failed: () => {
-        this.#facts.retries += 1;
-        this.#listener.nodeFailed();
-      },
+    const course = {
+      book: this.#book,
+      patience: this.#patience,
+      extra: this.#extra,
+      ahead_ms: () => this.buffered() * 1000,
+      random: Math.random,
+      answered: (answer: Answer) => this.#answered(answer),
+    };
+    const page = {
+      fetch: (url: string, init: RequestInit) => fetch(url, init),
+      now: () => performance.now(),
+      hedged: () => void (this.#facts.hedges += 1),
       exhausted: () => this.#ill("nodes-failing"),
     };
     const { loader } = Hls.DefaultConfig;
     const objects = new Objects(this.#channel);
-    const fLoader = fragmentLoader(this.#book, objects, watcher, loader);
+    const fLoader = fragmentLoader(course, objects, page);
     const hls = new Hls({ ...CONFIG, startPosition: this.#replay === null ? -1 : this.#resume_s, fLoader, pLoader: playlistLoader(objects, loader) });
     this.#hls = hls;
     hls.on(Events.MANIFEST_PARSED, () => this.play());
@@ -296,6 +330,20 @@ export class Playback {
     hls.on(Events.ERROR, (_event, data) => this.#failed(hls, data));
     hls.loadSource(this.#path());
     hls.attachMedia(this.#video);
+  }
+
+  #answered(answer: Answer): void {
+    if (answer.right) {
+      this.#facts.segments += 1;
+      this.#facts.bytes = this.#extra.total;
+      this.#troubles = 0;
+      this.#well();
+      this.#listener.served(answer.place.node);
+    } else {
+      this.#facts.retries += 1;
+      this.#listener.nodeFailed();
+    }
+    this.#listener.answered(answer);
   }
 
   #detach(): void {
@@ -316,6 +364,16 @@ export class Playback {
     if (this.#shown === "nodes-failing" || this.#shown === "edge-failing") this.#show("connecting");
   }
 
+  /** Goes on once there is a session again: what is buffered plays meanwhile, and is what it goes on from. */
+  async #resume(hls: Hls): Promise<void> {
+    if (this.#resuming) return;
+    this.#resuming = true;
+    hls.stopLoad();
+    await this.#listener.sessionEnded();
+    this.#resuming = false;
+    if (hls === this.#hls) hls.startLoad();
+  }
+
   #failed(hls: Hls, data: ErrorData): void {
     if (hls !== this.#hls) return;
     // hls.js' own changes of mind.
@@ -327,10 +385,11 @@ export class Playback {
     if (data.type === ErrorTypes.NETWORK_ERROR && !segment) {
       // A node's 401 says nothing of our session, the edge's does.
       if (data.response?.code === 401) {
-        this.#listener.sessionEnded();
+        void this.#resume(hls);
         return;
       }
       this.#ill("edge-failing");
+      if (data.details === ErrorDetails.KEY_LOAD_ERROR && data.response?.code === 403) this.#listener.keyRefused();
     }
     if (!data.fatal) return;
     if (data.type === ErrorTypes.MEDIA_ERROR && performance.now() - this.#repaired_ms > REPAIR_MS) {

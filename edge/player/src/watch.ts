@@ -1,22 +1,30 @@
 // The page of one channel, live or a recording of it: picture, score, controls, and which node is in use.
 
-import { ApiError, programme, score, type Channel, type Phase } from "./api";
+import * as api from "./api";
+import { ApiError, claimScreen, nodes, programme, releaseScreen, score, stopScreen, type Channel, type Phase } from "./api";
+import { tell } from "./beacons";
 import { controls } from "./controls";
 import { el, setText, topBar } from "./dom";
+import { EdgeLine } from "./edgeline";
 import { expose, Facts } from "./facts";
 import { PHASES, replayPath } from "./home";
 import { logoutButton } from "./logout";
-import { NodeBook } from "./nodes";
+import { NodePoll } from "./nodepoll";
+import { NodeBook, type Node } from "./nodes";
+import { Panel } from "./panel";
 import { Playback, type State } from "./playback";
+import { Relogin } from "./relogin";
+import { keepAlive } from "./renewal";
 import { ScoreLog } from "./score";
 import type { Replay } from "./replays";
 import { Scoreboard } from "./scoreboard";
-import { toLogin } from "./session";
+import { askWhich, tellStopped } from "./screenpanel";
+import { deviceName, Lease, storedId } from "./screens";
 
-/** How often the score is asked for, and the channels and their nodes, in milliseconds. */
+/** How often the score is asked for, and the channels, in milliseconds. */
 const SCORE_MS = 2_000;
 const CHANNELS_MS = 20_000;
-/** The least time between two questions for the nodes, however many segments fail, in milliseconds. */
+/** The least time between two questions for the channels, whatever happens, in milliseconds. */
 const CHANNELS_MS_MIN = 1_000;
 /** How long a change of the node stays on the page, in milliseconds. */
 const REROUTE_SHOWN_MS = 12_000;
@@ -101,7 +109,7 @@ class NodeLine {
 }
 
 /** Reads the score for as long as the page is open. */
-function followScore(channel: string, log: ScoreLog, sessionEnded: () => void): void {
+function followScore(channel: string, log: ScoreLog, sessionEnded: () => Promise<void>): void {
   const ask = async () => {
     let pause_ms = SCORE_MS;
     try {
@@ -110,10 +118,7 @@ function followScore(channel: string, log: ScoreLog, sessionEnded: () => void): 
       if (document !== null && log.take(document, after) === "whole") pause_ms = 0;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (error.status === 401) {
-        sessionEnded();
-        return;
-      }
+      if (error.status === 401) await sessionEnded();
       // Whatever else it is: the score shown stays, and the next question comes as usual.
     }
     setTimeout(() => void ask(), pause_ms);
@@ -136,13 +141,18 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
   const start = el("button", { type: "button", class: "start primary", "data-testid": "start", hidden: true }, "Play");
   const board = new Scoreboard();
   const picture = el("div", { class: "picture" }, video, board.board, notice, unmute, start);
-  const stage = el("div", { class: "stage", "data-testid": "stage" }, picture);
+  const panel = new Panel();
+  const stage = el("div", { class: "stage", "data-testid": "stage" }, picture, panel.place);
 
   const facts = new Facts();
   const book = new NodeBook();
   const line = new NodeLine();
   const log = new ScoreLog();
-  let leaving = false;
+  // Another session has no screen yet.
+  const relogin = new Relogin(panel, async () => {
+    if (playback.started) await lease.claim();
+  });
+  const sessionEnded = () => relogin.ended();
   let state: State = "connecting";
   let phase: Phase | null = null;
   let replays: readonly Replay[] = [];
@@ -150,7 +160,7 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
   const beingMade = () => replays.find(({ live }) => live)?.id ?? null;
 
   const showState = () => {
-    notice.hidden = state === "playing" || !start.hidden;
+    notice.hidden = state === "playing" || !start.hidden || panel.asks("screens");
     const paused = state === "connecting" && phase === "waiting" && playback.replay === null;
     const shown = paused ? "feed-paused" : state === "ended" && recording !== null ? "replay-ended" : state;
     notice.dataset["state"] = shown;
@@ -163,30 +173,22 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
     offer.hidden = shown !== "ended" || newest === undefined;
     if (newest !== undefined) offer.href = replayPath(channel, newest.id);
   };
-  const sessionEnded = () => {
-    if (leaving) return;
-    leaving = toLogin(true);
-    if (!leaving) {
-      state = "edge-failing";
-      showState();
-    }
-  };
-
   let asked_ms = Number.NEGATIVE_INFINITY;
   let asking: ReturnType<typeof setTimeout> | undefined;
-  const refreshNodes = () => {
+  const refreshChannels = () => {
     const wait_ms = Math.max(0, asked_ms + CHANNELS_MS_MIN - performance.now());
     clearTimeout(asking);
-    asking = setTimeout(() => void askNodes(), wait_ms);
+    asking = setTimeout(() => void askChannels(), wait_ms);
   };
-  const askNodes = async () => {
+  const askChannels = async () => {
     asked_ms = performance.now();
     try {
       const answer = await programme();
       channels.show(answer.channels);
       const own = answer.channels.find(({ id }) => id === channel);
       if (own !== undefined) {
-        book.update(own.nodes);
+        // The poll's list is newer, where there is one.
+        if (!poll.told || book.nodes.length === 0) book.update(own.nodes);
         phase = own.phase;
         replays = own.replays;
         showState();
@@ -194,30 +196,44 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
       }
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (error.status === 401) {
-        sessionEnded();
-        return;
-      }
+      if (error.status === 401) await sessionEnded();
     }
     clearTimeout(asking);
-    asking = setTimeout(() => void askNodes(), CHANNELS_MS);
+    asking = setTimeout(() => void askChannels(), CHANNELS_MS);
   };
+  const take = (list: readonly Node[]): void => book.update(list);
+  const told = new EdgeLine({ open: () => api.openLine(channel), read: api.readNodes, take, random: Math.random });
+  const poll = new NodePoll({
+    ask: () => nodes(channel),
+    take,
+    otherwise: refreshChannels,
+    async failed(error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status === 401) await sessionEnded();
+    },
+    watched: () => recording === null && document.visibilityState === "visible" && !told.told,
+    now: () => performance.now(),
+    random: Math.random,
+  });
 
   const playback = new Playback(video, channel, recording, book, facts, {
     state(next) {
       state = next;
       if (next === "playing") start.hidden = true;
       // Where the picture stands still, the edge may know why.
-      if (next === "connecting") refreshNodes();
+      if (next === "connecting") refreshChannels();
       showState();
     },
     sessionEnded,
     served(node) {
       if (line.served(node, performance.now())) facts.reroutes += 1;
       // The list is older than the playlist.
-      if (node === null) refreshNodes();
+      if (node === null) poll.hurry();
     },
-    nodeFailed: refreshNodes,
+    nodeFailed: () => poll.hurry(),
+    answered: tell(channel),
+    // The edge will say why when it is asked for the screen.
+    keyRefused: () => void lease.claim(),
     blocked() {
       start.hidden = false;
       showState();
@@ -227,6 +243,7 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
   const bar = controls(stage, video, line.line, {
     play: () => playback.play(),
     goLive() {
+      if (!playback.started) return;
       if (playback.replay === null) playback.goLive();
       else playback.turnTo(null);
     },
@@ -234,19 +251,19 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
     startOver() {
       const start = beingMade();
       const playing = recording !== null || playback.replay !== null;
-      return start === null || playing ? null : () => playback.turnTo(start);
+      return start === null || playing || !playback.started ? null : () => playback.turnTo(start);
     },
     live: () => recording === null,
   });
   stage.append(bar.bar);
   const showUnmute = () => {
-    unmute.hidden = !video.muted || video.paused;
+    unmute.hidden = !video.muted || video.paused || !playback.started;
   };
   unmute.addEventListener("click", () => {
     video.muted = false;
     if (video.volume === 0) video.volume = 0.5;
   });
-  for (const event of ["volumechange", "play", "pause"]) video.addEventListener(event, showUnmute);
+  for (const event of ["volumechange", "play", "pause", "emptied"]) video.addEventListener(event, showUnmute);
   start.addEventListener("click", () => playback.play());
   video.addEventListener("click", () => {
     if (matchMedia("(hover: hover)").matches) (video.paused ? playback.play() : video.pause());
@@ -286,13 +303,45 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
     channel,
   );
   followScore(channel, log, sessionEnded);
-  // The nodes first: the first segment's loader should know them.
-  void askNodes().finally(() => {
-    if (leaving) return;
+
+  const play = () => {
+    panel.close("screens");
+    if (playback.started) return;
     // What is left of its window is no more than its last minutes: the recording has all of it.
     if (recording === null && phase === "ended" && replays.some(({ live }) => !live)) {
+      lease.release();
       state = "ended";
       showState();
     } else playback.start();
+  };
+  const lease = new Lease({
+    claim: (id, again) => claimScreen(id, deviceName(navigator.userAgent), again),
+    stop: stopScreen,
+    release: releaseScreen,
+    id: storedId,
+    granted: play,
+    full(screens) {
+      playback.stop();
+      askWhich(panel, lease, screens);
+      showState();
+    },
+    stopped() {
+      playback.stop();
+      tellStopped(panel, lease);
+      showState();
+    },
+    noSession: sessionEnded,
   });
+  addEventListener("pagehide", () => lease.release());
+  // A page that comes back as it was left.
+  addEventListener("pageshow", ({ persisted }) => {
+    if (persisted) void lease.claim();
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") poll.hurry();
+  });
+  keepAlive();
+  // The nodes first: the first segment's loader should know them.
+  void Promise.all([askChannels(), poll.start()]).then(() => lease.claim());
+  if (recording === null) told.start();
 }

@@ -1,59 +1,60 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
-import type {
-  FragmentLoaderContext,
-  HlsConfig,
-  Loader,
-  LoaderCallbacks,
-  LoaderConfiguration,
-  LoaderContext,
-  LoaderResponse,
-  LoaderStats,
-} from "hls.js";
-import { fragmentLoader, PAUSE_MS, playlistLoader, SILENCE_LATER_MS_MAX, SILENCE_MS_MAX } from "../src/loader";
-import { NodeBook, TRIES_PER_PLACE_MAX } from "../src/nodes";
+import type { FragmentLoaderContext, HlsConfig, Loader, LoaderCallbacks, LoaderConfiguration, LoaderContext, LoaderResponse, LoaderStats } from "hls.js";
+import { Extra } from "../src/extra";
+import { fragmentLoader, playlistLoader } from "../src/loader";
+import { NodeBook } from "../src/nodes";
 import { OBJECT_BASE, Objects } from "../src/objects";
+import { Patience, PATIENCE_MS } from "../src/patience";
+import { GIVE_UP_MS, PAUSE_MS, RACE_MS_MAX } from "../src/race";
 
 const NAME = "table-1/source/1-0.m4s";
 const HOME = `http://a.example/${NAME}`;
 const OTHER = `http://b.example/${NAME}`;
 
-/** What the pause before a further try of a place takes where chance gives 0.5. */
-const PAUSED_MS = 1.5 * PAUSE_MS;
-
-/** A loader whose network is the test. */
-class Fake implements Loader<LoaderContext> {
-  static all: Fake[] = [];
-  context: LoaderContext | null = null;
-  stats = {} as LoaderStats;
-  config: LoaderConfiguration | null = null;
-  callbacks: LoaderCallbacks<LoaderContext> | null = null;
-  destroyed = false;
-  constructor() {
-    Fake.all.push(this);
+/** A request that the test answers. */
+class Asked {
+  #settle!: (response: Response) => void;
+  #refuse!: (error: Error) => void;
+  #body!: ReadableStreamDefaultController<Uint8Array>;
+  readonly answer: Promise<Response>;
+  constructor(
+    readonly url: string,
+    readonly init: RequestInit,
+  ) {
+    this.answer = new Promise((resolve, reject) => ([this.#settle, this.#refuse] = [resolve, reject]));
+    init.signal?.addEventListener("abort", () => this.#refuse(new DOMException("aborted", "AbortError")));
   }
-  load(context: LoaderContext, config: LoaderConfiguration, callbacks: LoaderCallbacks<LoaderContext>): void {
-    // As hls.js' loaders do.
-    assert.equal(this.stats.loading.start, 0);
-    this.stats.loading.start = 1;
-    [this.context, this.config, this.callbacks] = [context, config, callbacks];
+  get aborted(): boolean {
+    return this.init.signal?.aborted === true;
   }
-  abort(): void {}
-  destroy(): void {
-    this.destroyed = true;
+  async head(status = 200, headers: Record<string, string> = {}): Promise<void> {
+    const body = new ReadableStream<Uint8Array>({ start: (made) => void (this.#body = made) });
+    this.#settle(new Response(body, { status, headers }));
+    await settled();
   }
-  succeed(data: ArrayBuffer | string = new ArrayBuffer(8)): void {
-    this.stats.loaded = this.stats.total = 8;
-    const response: LoaderResponse = { url: this.context?.url ?? "", data, code: 200 };
-    this.callbacks?.onSuccess(response, this.stats, this.context as LoaderContext, null);
+  async give(len: number): Promise<void> {
+    this.#body.enqueue(new Uint8Array(len));
+    await settled();
   }
-  fail(code: number): void {
-    this.callbacks?.onError({ code, text: "" }, this.context as LoaderContext, null, this.stats);
+  async end(): Promise<void> {
+    this.#body.close();
+    await settled();
+  }
+  async refuse(): Promise<void> {
+    this.#refuse(new TypeError("Failed to fetch"));
+    await settled();
+  }
+  async whole(len = 8): Promise<void> {
+    await this.head();
+    await this.give(len);
+    await this.end();
   }
 }
 
-function set(ready = true) {
-  Fake.all = [];
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+function set(ready = true, method = "NONE") {
   const book = new NodeBook();
   if (ready) {
     book.update([
@@ -63,185 +64,167 @@ function set(ready = true) {
   }
   const objects = new Objects("table-1");
   if (ready) objects.rewrite(HOME);
-  const told: string[] = [];
-  const watcher = {
-    served: (node: string | null) => told.push(`served ${node}`),
-    failed: (place: { node: string | null }, status: number | null) => told.push(`failed ${place.node} ${status}`),
-    exhausted: () => told.push("exhausted"),
+  const [asked, told, heard]: [Asked[], string[], string[]] = [[], [], []];
+  const extra = new Extra();
+  const course = {
+    book,
+    patience: new Patience(),
+    extra,
+    ahead_ms: () => 6_000,
+    random: () => 0.5,
+    answered: ({ place, right, status }: { place: { node: string | null }; right: boolean; status: number | null }) =>
+      told.push(`${place.node} ${right ? "served" : `failed ${status}`}`),
   };
-  const Made = fragmentLoader(book, objects, watcher, Fake, () => 0, () => 0.5);
+  const Made = fragmentLoader(course, objects, {
+    fetch: (url, init) => {
+      const request = new Asked(url, init);
+      asked.push(request);
+      return request.answer;
+    },
+    now: () => now_ms,
+    hedged: (place, why) => told.push(`${place.node} asked: ${why}`),
+    exhausted: () => told.push("exhausted"),
+  });
   const loader = new Made({} as HlsConfig);
-  const heard: string[] = [];
-  const context = { url: `${OBJECT_BASE}/${NAME}`, responseType: "arraybuffer" } as FragmentLoaderContext;
-  const loadPolicy = { maxTimeToFirstByteMs: 12_000, maxLoadTimeMs: 12_000, timeoutRetry: null, errorRetry: null };
-  const config = { loadPolicy, maxRetry: 0, timeout: 0, retryDelay: 0, maxRetryDelay: 0 };
+  const context = { url: `${OBJECT_BASE}/${NAME}`, responseType: "arraybuffer", frag: { decryptdata: { method } } } as FragmentLoaderContext;
   const load = () =>
-    loader.load(context, config, {
+    loader.load(context, {} as LoaderConfiguration, {
       onSuccess: (response, stats, of) => {
         assert.equal(of, context);
         assert.equal(stats, loader.stats);
-        heard.push(`success ${response.url}`);
+        heard.push(`success ${response.url} ${(response.data as ArrayBuffer).byteLength}`);
       },
       onError: (error) => heard.push(`error ${error.code}`),
       onTimeout: () => heard.push("timeout"),
       onAbort: () => heard.push("abort"),
     });
-  const newest = () => Fake.all.at(-1) as Fake;
-  return { book, loader, load, heard, told, newest };
+  return { book, extra, loader, load, context, heard, told, asked };
+}
+
+let now_ms = 0;
+/** Time passes, a timer at a time, and what follows from it happens. */
+async function pass(ms: number): Promise<void> {
+  for (let left = ms; left > 0; left -= 10) {
+    now_ms += Math.min(10, left);
+    mock.timers.tick(Math.min(10, left));
+    await settled();
+  }
 }
 
 beforeEach(() => {
+  now_ms = 1_000;
   mock.timers.reset();
   mock.timers.enable({ apis: ["setTimeout"] });
 });
 
-test("an object comes from the node that the edge chose", () => {
-  const { load, heard, told, newest } = set();
+test("an object comes from the node that the edge chose, and hls.js holds the statistics that it saw first", async () => {
+  const { loader, load, heard, told, asked } = set();
+  const { stats } = loader;
   load();
-  assert.equal(newest().context?.url, HOME);
-  newest().succeed();
-  assert.deepEqual(heard, [`success ${HOME}`]);
-  assert.deepEqual(told, ["served a"]);
+  assert.deepEqual(asked.map(({ url }) => url), [HOME]);
+  await pass(30);
+  await asked[0]?.head(200, { "content-length": "16", "x-seen": "yes" });
+  await asked[0]?.give(8);
+  assert.deepEqual([stats.loaded, stats.total, stats.loading.start, stats.loading.first], [8, 16, 1_000, 1_030]);
+  await pass(50);
+  await asked[0]?.give(8);
+  await asked[0]?.end();
+  assert.deepEqual(heard, [`success ${HOME} 16`]);
+  assert.deepEqual(told, ["a served"]);
+  assert.equal(loader.stats, stats);
+  assert.deepEqual([stats.loaded, stats.total, stats.loading.end, stats.aborted], [16, 16, 1_080, false]);
+  assert.equal(loader.getResponseHeader?.("x-seen"), "yes");
+  await pass(2 * RACE_MS_MAX);
+  assert.equal(asked.length, 1);
 });
 
-test("a refused connection is answered by the next node, and later objects begin there", () => {
-  const first = set();
-  first.load();
-  const { stats } = first.loader;
-  first.newest().fail(0);
-  assert.equal(first.newest().context?.url, OTHER);
-  first.newest().succeed();
-  assert.deepEqual(first.heard, [`success ${OTHER}`]);
-  assert.deepEqual(first.told, ["failed a 0", "served b"]);
-  // hls.js holds the very object that it saw first.
-  assert.equal(first.loader.stats, stats);
-  assert.equal(stats.loaded, 8);
-  assert.equal(stats.aborted, false);
-  assert.equal(first.book.penalised("a", 0), true);
+test("the headers and the range that hls.js wants are sent", () => {
+  const { load, context, asked } = set();
+  Object.assign(context, { headers: { "x-a": "b" }, rangeStart: 16, rangeEnd: 64 });
+  load();
+  assert.deepEqual(asked[0]?.init.headers, { "x-a": "b", range: "bytes=16-63" });
 });
 
-test("a missing object moves on without blaming the node", () => {
-  const { load, heard, newest, book } = set();
+test("a refused connection is answered by the next node, and statistics are the winner's", async () => {
+  const { loader, load, heard, told, asked } = set();
   load();
-  newest().fail(404);
-  newest().succeed();
-  assert.deepEqual(heard, [`success ${OTHER}`]);
-  assert.equal(book.penalised("a", 0), false);
+  await pass(40);
+  await asked[0]?.refuse();
+  assert.equal(asked[1]?.url, OTHER);
+  await asked[1]?.whole();
+  assert.deepEqual(heard, [`success ${OTHER} 8`]);
+  assert.deepEqual(told, ["a failed 0", "b asked: failed", "b served"]);
+  assert.equal(loader.stats.loading.start, 1_040);
 });
 
-test("silence moves on, bytes that still come do not", () => {
-  const { load, loader, told, newest } = set();
+test("who loses a race is cancelled, and hls.js hears of one segment only", async () => {
+  const { load, heard, told, asked, extra } = set();
   load();
-  const slow = newest();
-  for (let loaded = 1; loaded < 5; loaded += 1) {
-    loader.stats.loaded = loaded;
-    mock.timers.tick(SILENCE_MS_MAX);
-    assert.equal(newest(), slow);
-  }
-  mock.timers.tick(SILENCE_MS_MAX);
-  assert.equal(slow.destroyed, true);
-  assert.equal(newest().context?.url, OTHER);
-  assert.equal(loader.stats.loaded, 0);
-  assert.deepEqual(told, ["failed a null"]);
-  // What the given-up place still says is not heard.
-  slow.succeed();
-  slow.fail(500);
-  assert.equal(Fake.all.length, 2);
-  assert.deepEqual(told, ["failed a null"]);
+  await pass(PATIENCE_MS);
+  await asked[0]?.head();
+  await asked[0]?.give(100);
+  await asked[1]?.whole(400);
+  assert.equal(asked[0]?.aborted, true);
+  assert.equal(asked[1]?.aborted, false);
+  assert.deepEqual(heard, [`success ${OTHER} 400`]);
+  assert.deepEqual(told, ["b asked: late", "b served"]);
+  assert.deepEqual(extra.total, { media: 400, extra: 100 });
 });
 
-test("hls.js hears of it when every node failed twice, with the last reason", () => {
-  const { load, heard, told, newest } = set();
+test("a length that no encrypted object has is as good as none", async () => {
+  const { load, heard, asked } = set(true, "AES-128");
   load();
-  const asked: (string | undefined)[] = [];
-  for (const code of [0, 503, 0, 404]) {
-    assert.deepEqual(heard, []);
-    asked.push(newest().context?.url);
-    newest().fail(code);
-    mock.timers.tick(PAUSED_MS);
-  }
-  assert.deepEqual(asked, [HOME, OTHER, HOME, OTHER]);
-  assert.equal(Fake.all.length, 2 * TRIES_PER_PLACE_MAX);
+  await asked[0]?.whole(17);
+  await asked[1]?.whole(32);
+  assert.deepEqual(heard, [`success ${OTHER} 32`]);
+});
+
+test("hls.js hears of it when every node failed twice, with the last reason", async () => {
+  const { load, heard, told, asked } = set();
+  load();
+  await asked[0]?.refuse();
+  await asked[1]?.head(503);
+  assert.equal(asked.length, 2);
+  await pass(2 * PAUSE_MS);
+  await asked[2]?.refuse();
+  assert.deepEqual(heard, []);
+  await asked[3]?.head(404);
   assert.deepEqual(heard, ["error 404"]);
   assert.equal(told.at(-1), "exhausted");
+  assert.equal(asked.length, 4);
 });
 
-test("silence everywhere is a time-out, later tries being given longer", () => {
-  const { load, heard, newest } = set();
+test("silence everywhere is a time-out, at a bounded time", async () => {
+  const { load, heard, asked } = set();
   load();
-  for (const patience_ms of [SILENCE_MS_MAX, SILENCE_MS_MAX, SILENCE_LATER_MS_MAX, SILENCE_LATER_MS_MAX]) {
-    const asked = newest();
-    mock.timers.tick(patience_ms - 1);
-    assert.equal(asked.destroyed, false);
-    mock.timers.tick(1);
-    assert.equal(asked.destroyed, true);
-    mock.timers.tick(newest() === asked ? PAUSED_MS : 0);
-  }
+  await pass(4 * GIVE_UP_MS);
   assert.deepEqual(heard, ["timeout"]);
+  assert.ok(asked.every(({ aborted }) => aborted));
 });
 
-test("another place is asked at once, the same place again after a pause", () => {
-  const { load, loader, heard, newest } = set();
+test("abort cancels every request, tells hls.js once and leaves no timer", async () => {
+  const { load, loader, heard, told, asked } = set();
   load();
-  newest().fail(0);
-  newest().fail(0);
-  assert.equal(Fake.all.length, 2);
-  mock.timers.tick(PAUSED_MS - 1);
-  assert.equal(Fake.all.length, 2);
-  mock.timers.tick(1);
-  assert.equal(Fake.all.length, 3);
-  newest().fail(0);
-  mock.timers.tick(PAUSED_MS);
-  newest().fail(0);
-  assert.deepEqual(heard, ["error 0"]);
-  // An abort while pausing ends it too.
-  const second = set();
-  second.load();
-  second.newest().fail(0);
-  second.newest().fail(0);
-  second.loader.abort();
-  mock.timers.tick(10 * PAUSED_MS);
-  assert.equal(Fake.all.length, 2);
-  assert.deepEqual(second.heard, ["abort"]);
-  assert.equal(loader.stats.aborted, false);
-});
-
-test("nodes that become known while one fails are asked too", () => {
-  const { load, heard, newest, book } = set();
-  load();
-  newest().fail(0);
-  book.update([{ id: "c", url: "http://c.example", up: true }]);
-  newest().fail(0);
-  assert.equal(newest().context?.url, `http://c.example/${NAME}`);
-  newest().succeed();
-  assert.deepEqual(heard, [`success http://c.example/${NAME}`]);
-});
-
-test("abort stops the request, tells hls.js once and leaves no timer", () => {
-  const { load, loader, heard, told, newest } = set();
-  load();
-  const inner = newest();
+  await pass(PATIENCE_MS);
   loader.abort();
   loader.abort();
-  assert.equal(inner.destroyed, true);
+  assert.deepEqual(asked.map(({ aborted }) => aborted), [true, true]);
   assert.equal(loader.stats.aborted, true);
-  inner.succeed();
-  mock.timers.tick(10 * SILENCE_MS_MAX);
+  await pass(2 * RACE_MS_MAX);
   loader.destroy();
   assert.deepEqual(heard, ["abort"]);
-  assert.deepEqual(told, []);
-  assert.equal(Fake.all.length, 1);
+  assert.deepEqual([told, asked.length], [["b asked: late"], 2]);
 });
 
-test("destroy is silent, and after a success changes nothing", () => {
+test("destroy is silent, and after a success changes nothing", async () => {
   const early = set();
   early.load();
   early.loader.destroy();
-  early.newest().fail(0);
+  await settled();
   assert.deepEqual([early.heard, early.told, early.loader.stats.aborted], [[], [], true]);
   const late = set();
   late.load();
-  late.newest().succeed();
+  await late.asked[0]?.whole();
   late.loader.destroy();
   assert.equal(late.loader.stats.aborted, false);
   assert.equal(late.heard.length, 1);
@@ -254,14 +237,20 @@ test("without any place hls.js gets an error, not an endless wait", () => {
 });
 
 test("playlists reach hls.js rewritten", () => {
-  Fake.all = [];
-  const Made = playlistLoader(new Objects("table-1"), Fake);
-  const loader = new Made({} as HlsConfig) as unknown as Fake;
-  loader.stats = { loading: { start: 0 } } as LoaderStats;
-  let heard: unknown;
+  /** hls.js' own loader, whose network is the test. */
+  class Inner implements Loader<LoaderContext> {
+    context = null;
+    stats = {} as LoaderStats;
+    load(context: LoaderContext, _config: LoaderConfiguration, callbacks: LoaderCallbacks<LoaderContext>): void {
+      callbacks.onSuccess({ url: "", data: `#EXTINF:2,\n${HOME}\n`, code: 200 }, this.stats, context, null);
+    }
+    abort(): void {}
+    destroy(): void {}
+  }
+  const loader = new (playlistLoader(new Objects("table-1"), Inner))({} as HlsConfig);
+  let heard: LoaderResponse["data"];
   const nothing = () => {};
   const callbacks = { onSuccess: (response: LoaderResponse) => (heard = response.data), onError: nothing, onTimeout: nothing };
-  loader.load({ url: "x" } as LoaderContext, {} as LoaderConfiguration, callbacks);
-  loader.succeed(`#EXTINF:2,\n${HOME}\n`);
+  loader.load({ url: "x" } as never, {} as LoaderConfiguration, callbacks);
   assert.equal(heard, `#EXTINF:2,\n${OBJECT_BASE}/${NAME}\n`);
 });

@@ -22,14 +22,15 @@ pub(crate) async fn request(from: spin_sdk::http::Request) -> Result<Request, Re
         method: parts.method.as_str().to_ascii_uppercase(),
         path: parts.uri.path().to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
-        headers: headers(&parts.headers),
+        headers: headers(&parts.headers, parts.uri.authority()),
+        region: None,
         body,
     })
 }
 
 /// Headers with lower-case names. Bytes that are no UTF-8 are replaced, not dropped, so that a doubled header stays
-/// doubled; the pieces of a cookie header are joined, as RFC 9113, 8.2.3 asks.
-fn headers(from: &http::HeaderMap) -> Vec<(String, String)> {
+/// doubled; the pieces of a cookie header are joined, as RFC 9113, 8.2.3 asks. `wasi:http` has the host in the address.
+fn headers(from: &http::HeaderMap, host: Option<&http::uri::Authority>) -> Vec<(String, String)> {
     let mut headers = Vec::with_capacity(from.len());
     let mut cookie: Option<String> = None;
     for (name, value) in from {
@@ -44,6 +45,9 @@ fn headers(from: &http::HeaderMap) -> Vec<(String, String)> {
         }
     }
     headers.extend(cookie.map(|value| (http::header::COOKIE.as_str().to_owned(), value)));
+    if let Some(host) = host.filter(|_| !from.contains_key(http::header::HOST)) {
+        headers.push((http::header::HOST.as_str().to_owned(), host.as_str().to_owned()));
+    }
     headers
 }
 

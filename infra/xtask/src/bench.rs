@@ -8,7 +8,10 @@ use crate::run::Run;
 use crate::setup;
 
 /// Figures of whole processes, in order.
-const FIGURES: [&str; 5] = ["wasm", "packaging", "edge", "memory", "delivery"];
+const FIGURES: [&str; 6] = ["wasm", "packaging", "edge", WORKER, "memory", "delivery"];
+
+/// The figure that needs the Worker's bundle.
+const WORKER: &str = "worker";
 
 /// The figure that has parts of its own, one of which may be named.
 const DELIVERY: &str = "delivery";
@@ -33,6 +36,10 @@ pub(crate) fn run(place: &Place, args: &[&str]) -> Result<()> {
 fn figures(place: &Place, names: &[&str], more: &[&str]) -> Result<()> {
     setup::needs(place, edge::SPIN_NEEDS)?;
     edge::build_spin(place)?;
+    if names.contains(&WORKER) {
+        setup::needs(place, edge::WORKER_NEEDS)?;
+        edge::build_worker(place)?;
+    }
     let packages = ["--package", "railbird-origin", "--package", "railbird-benches"];
     Run::cargo(place).args(["build", "--release", "--bins"]).args(packages).go()?;
     let release = place.target.join("release");
@@ -40,6 +47,8 @@ fn figures(place: &Place, names: &[&str], more: &[&str]) -> Result<()> {
         println!();
         Run::new(release.join("figures"))
             .arg(name)
+            .arg("--root")
+            .arg(&place.root)
             .arg("--work")
             .arg(place.target.join("bench"))
             .arg("--railbird")

@@ -53,15 +53,20 @@ const WORKER_PLUMBING: &[&str] =
 #[rustfmt::skip]
 const WORKER_IMPORTS: &[&str] = &[
     // values and errors of the language
-    "Error", "String", "call", "catch", "cause", "constructor", "done", "entries", "error", "exec", "from", "get", "isSafeInteger",
+    "Error", "Number", "String", "call", "catch", "cause", "constructor", "done", "entries", "error", "exec", "from", "get", "isSafeInteger",
     "keys", "length", "message", "name", "next", "prototypesetcall", "push", "queueMicrotask", "resolve", "set", "then", "value",
     // requests and responses, with their bodies
-    "append", "arrayBuffer", "body", "buffer", "byobRequest", "byteLength", "byteOffset", "cancel", "cf", "close", "enqueue",
-    "getReader", "headers", "method", "raw", "read", "releaseLock", "respond", "status", "url", "view", "webSocket",
-    // the time, randomness, and the log
-    "debug", "getRandomValues", "getTime", "log",
+    "append", "arrayBuffer", "body", "buffer", "byobRequest", "byteLength", "byteOffset", "cancel", "cf", "clone", "close",
+    "enqueue", "getReader", "has", "headers", "method", "raw", "read", "releaseLock", "respond", "status", "text", "url", "view",
+    "webSocket",
+    // the time and bounds on waits, randomness, and the log
+    "clearTimeout", "debug", "getRandomValues", "getTime", "log", "setTimeout",
+    // the data centre's cache
+    "caches", "default", "delete", "match", "put",
     // the store: a Durable Object, its stub, its database, its alarm
     "deleteAlarm", "deleteAll", "fetch", "getByName", "setAlarm", "sql", "storage",
+    // viewers' lines, and what the SDK has for raw sockets, on which nothing listens
+    "acceptWebSocket", "deserializeAttachment", "getWebSockets", "readable", "send", "serializeAttachment", "writable",
     // the runtime's own instance, after a panic
     "instanceId", "minifyconfig_new",
 ];
@@ -131,7 +136,7 @@ mod tests {
             assert!(worker_may(good), "{good}");
         }
         for bad in [
-            "__wbg_setTimeout_feccdd6b31467948",
+            "__wbg_setInterval_feccdd6b31467948",
             "__wbg_eval_1",
             "__wbg_fetchAll_feccdd6b31467948",
             "fd_write",

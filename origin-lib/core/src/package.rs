@@ -135,6 +135,12 @@ impl Packager {
         self.init = None;
     }
 
+    /// The same, but what is open becomes nothing.
+    pub fn abandon(&mut self) {
+        self.segmenter.abandon();
+        self.init = None;
+    }
+
     /// The next output.
     pub fn poll(&mut self) -> Option<Output> {
         self.outputs.pop_front()

@@ -119,7 +119,33 @@ pub struct Node {
     /// What the origin's read-backs through the node found, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<NodeProbe>,
+    /// What a gigabyte from it costs, in millionths of the operator's currency. Of nodes that are as good, the cheapest serve.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub price_micros_per_gb: u32,
+    /// The last time that its origins thought it unwell. [`merge`] keeps it, by the receiver's clock; what an origin says
+    /// here does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outage: Option<Outage>,
 }
+
+/// When a node was last unwell, as its origins see it ([`Node::is_well`]), after it had been well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outage {
+    /// When it was well again; `None` as long as it isn't.
+    pub ended: Option<UtcMs>,
+    /// Which one it is of those that followed one another within [`OUTAGE_FORGIVEN_MS`]; from 1.
+    pub times: u8,
+}
+
+/// An outage that began so long after the last one had ended is a first one, in milliseconds.
+pub const OUTAGE_FORGIVEN_MS: u64 = 600_000;
+
+/// A node behind by more than this, as the origin reads it back, is not well, in milliseconds: players keep about three
+/// segments in hand.
+pub const STALENESS_MS_MAX: u32 = 6_000;
+
+/// And neither is one whose first byte takes longer than this, in milliseconds: our player gives up a little later.
+pub const TTFB_MS_MAX: u32 = 2_000;
 
 /// The weight of a node of which nothing is said.
 pub const WEIGHT_DEFAULT: u16 = 100;
@@ -131,7 +157,12 @@ fn weight_default() -> u16 {
 impl Node {
     /// A node of the usual weight, with nothing read back yet.
     pub fn new(id: NodeId, url: String, up: bool) -> Node {
-        Node { id, url, up, weight: WEIGHT_DEFAULT, probe: None }
+        Node { id, url, up, weight: WEIGHT_DEFAULT, probe: None, price_micros_per_gb: 0, outage: None }
+    }
+
+    /// Whether it is up and neither slow nor behind, as far as its origins know.
+    pub fn is_well(&self) -> bool {
+        self.up && !self.probe.is_some_and(NodeProbe::is_late)
     }
 }
 
@@ -143,6 +174,13 @@ pub struct NodeProbe {
     /// How long after its acknowledgement the newest object could be read, in milliseconds; as long as it can't, how long
     /// that has been.
     pub staleness_ms: u32,
+}
+
+impl NodeProbe {
+    /// Whether a viewer had better read elsewhere.
+    pub fn is_late(self) -> bool {
+        self.staleness_ms > STALENESS_MS_MAX || self.ttfb_ms > TTFB_MS_MAX
+    }
 }
 
 /// The most recordings that a [`ReplayList`] names.

@@ -120,40 +120,14 @@ async fn stopping_lets_requests_in_flight_end_and_takes_no_more() {
 #[tokio::test]
 async fn a_signed_request_of_the_crew_is_good_once() {
     let dir = tempfile::tempdir().unwrap();
-    let text = r#"
-        [origin]
-        id = "north"
-        data_dir = "data"
-        [event]
-        id = "cup"
-        title = "Cup"
-        [[channel]]
-        id = "t"
-        title = "T"
-        [[channel.feed]]
-        stream_key = { env = "KEY" }
-        [[target]]
-        id = "a"
-        kind = "s3"
-        endpoint = "http://127.0.0.1:1"
-        bucket = "live"
-        access_key = { env = "KEY" }
-        secret_key = { env = "KEY" }
-        node = { id = "a", url = "http://127.0.0.1:1/live" }
-        [[edge]]
-        url = "http://127.0.0.1:1"
-        [secrets]
-        master = { env = "KEY" }
-        origin = { env = "KEY" }
-    "#;
-    let env = |_: &str| Some("0123456789abcdef".to_string());
-    let config = crate::config::Config::parse(text, &dir.path().join("railbird.toml"), &env).unwrap();
+    let config = crate::config::tests::small(dir.path(), &[]);
     let (desk, _messages) = crate::driver::channel();
     let tools = crate::targets::Tools {
         client: crate::web::client().unwrap(),
         metrics: Metrics::new(),
         evidence: crate::evidence::Evidence::start(&dir.path().join("evidence")).unwrap(),
         desk: desk.clone(),
+        other: None,
     };
     let begin = crate::targets::Begin::read(dir.path(), dir.path(), &[]).unwrap();
     let targets = crate::targets::Targets::start(dir.path(), begin, tools).unwrap();
@@ -163,8 +137,8 @@ async fn a_signed_request_of_the_crew_is_good_once() {
     let ask = async |nonce: u8, body: &'static str| {
         let now = crate::clock::now();
         let path = "/v1/targets/nobody/drain";
-        let signature =
-            railbird_core::sign::sign(b"0123456789abcdef", "POST", path, body.as_bytes(), now, [nonce; 16]);
+        let secret = config.secrets.origin.expose().as_bytes();
+        let signature = railbird_core::sign::sign(secret, "POST", path, body.as_bytes(), now, [nonce; 16]);
         let send = async || {
             let request = client.post(format!("http://{}{path}", api.addr())).body(body);
             let answer = request.header(railbird_core::sign::HEADER, &signature).send().await.unwrap();

@@ -10,7 +10,7 @@ mod secret;
 mod tables;
 mod target;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -24,6 +24,7 @@ use railbird_core::rtmp::Url;
 pub use railbird_core::media::Role;
 pub use read::Problem;
 pub use secret::Secret;
+pub(crate) use target::basic;
 
 /// The largest configuration file, in bytes.
 const FILE_LEN_MAX: u64 = 1 << 20;
@@ -132,6 +133,8 @@ pub struct Target {
     pub connection: Connection,
     /// How many viewers its node shall get, in proportion to the other nodes' weights.
     pub weight: u16,
+    /// What a gigabyte from its node costs, in millionths of the operator's currency.
+    pub price_micros_per_gb: u32,
     /// What a backfill may take of the line, in megabits a second; 0: no limit.
     pub backfill_mbps: u32,
     /// Where viewers read what is written here.

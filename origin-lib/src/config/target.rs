@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use railbird_core::state::WEIGHT_DEFAULT;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -43,6 +45,31 @@ pub(super) fn alone(text: &str, dir: &Path, env: Lookup<'_>) -> Result<Target, V
     document(text, dir, env, |reader, table| read(reader, Table::root(reader, table), &mut Taken::default()))
 }
 
+impl Target {
+    /// What lets us in, in every form in which it is sent: no text about the target may have it in it.
+    pub fn secrets(&self) -> Vec<Secret> {
+        match &self.place {
+            Place::S3(bucket) => vec![bucket.access_key.clone(), bucket.secret_key.clone()],
+            Place::Http(entry) => {
+                let mut secrets: Vec<_> = entry.headers.iter().map(|(_, value)| value.clone()).collect();
+                match &entry.login {
+                    Login::None => {}
+                    Login::Basic { user, password } => {
+                        secrets.extend([password.clone(), basic(user, password)]);
+                    }
+                    Login::Bearer(token) => secrets.push(token.clone()),
+                }
+                secrets
+            }
+        }
+    }
+}
+
+/// User and password as HTTP's basic authentication sends them (RFC 7617).
+pub(crate) fn basic(user: &str, password: &Secret) -> Secret {
+    Secret::new(&STANDARD.encode(format!("{user}:{}", password.expose())))
+}
+
 #[derive(Clone, Copy)]
 enum Kind {
     S3,
@@ -71,6 +98,7 @@ pub(super) fn read(reader: &Reader<'_>, table: Table<'_, '_>, taken: &mut Taken)
     let connection = connection(reader, &table);
     let default = i64::from(WEIGHT_DEFAULT);
     let weight = table.number("weight", default, 0..=1000, "shares").value;
+    let price = table.number("price_micros_per_gb", 0, 0..=1_000_000_000, "millionths").value;
     let backfill_mbps = table.number("backfill_mbps", 100, 0..=100_000, "megabits a second").value;
     let node_table = table.table("node");
     let node = if node_table.is_there() {
@@ -87,6 +115,7 @@ pub(super) fn read(reader: &Reader<'_>, table: Table<'_, '_>, taken: &mut Taken)
         place: place?,
         connection: connection?,
         weight: u16::try_from(weight).ok()?,
+        price_micros_per_gb: u32::try_from(price).ok()?,
         backfill_mbps: u32::try_from(backfill_mbps).ok()?,
         node: node?,
     })

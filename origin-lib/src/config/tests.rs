@@ -20,6 +20,7 @@ fn parse(text: &str) -> Result<Config, Vec<String>> {
 
 const EXAMPLE: &str = include_str!("../../../infra/railbird.example.toml");
 
+/// The least that is valid.
 const SMALL: &str = r#"
 [origin]
 data_dir = "data"
@@ -45,6 +46,15 @@ url = "http://127.0.0.1:8787"
 master = { env = "MASTER" }
 origin = { env = "ORIGIN" }
 "#;
+
+/// The least that is valid, in a file in `dir`, with each of these replaced.
+pub(crate) fn small(dir: &Path, replaced: &[(&str, &str)]) -> Config {
+    let text = replaced.iter().fold(SMALL.to_string(), |text, (from, to)| {
+        assert!(text.contains(from), "{from}");
+        text.replace(from, to)
+    });
+    Config::parse(&text, &dir.join("railbird.toml"), &env).unwrap()
+}
 
 fn bucket(target: &Target) -> &Bucket {
     match &target.place {
@@ -418,7 +428,9 @@ fn entry(keys: &str) -> Result<Target, Vec<String>> {
 
 #[test]
 fn a_target_alone_is_read_as_one_in_the_file() {
-    let target = entry("weight = 0\nbackfill_mbps = 0\ndns_ms = 500\nput_ms = 20000").unwrap();
+    let keys = "weight = 0\nprice_micros_per_gb = 8500\nbackfill_mbps = 0\ndns_ms = 500\nput_ms = 20000";
+    let target = entry(keys).unwrap();
+    assert_eq!(target.price_micros_per_gb, 8500);
     assert_eq!((target.id.as_str(), target.weight, target.backfill_mbps), ("cdn", 0, 0));
     let deadlines = target.connection.deadlines;
     assert_eq!((deadlines.dns, deadlines.total), (Duration::from_millis(500), Duration::from_secs(20)));

@@ -4,32 +4,32 @@
 //! target acknowledged goes out as an [`Ack`]; whether the target takes objects and its node gives them, as a `watch`.
 
 mod node;
+mod object;
 mod put;
 pub mod queue;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use railbird_core::hash::Hash;
-use railbird_core::id::{ChannelId, RecordingId, RenditionId, TargetId};
+use railbird_core::id::TargetId;
 use railbird_core::state::NodeProbe;
-use railbird_core::time::MediaTime;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
+pub use object::{Kind, ObjectRef};
 pub use queue::{BODIES_LEN_MAX, Backoff, ROOM, Share, WAITING_MAX};
 
 use crate::clock;
 use crate::config::Node;
 use crate::evidence::{Entry, Evidence, Subject, What};
-use crate::store::{self, Answer, Findings, PutError, Store, Trace};
+use crate::other::Other;
+use crate::store::{self, Answer, Findings, PutError, Store, Trace, Tried};
 use crate::telemetry::{PutResult, TargetMetrics};
 use queue::{Entry as QueueEntry, Next, Outcome, Queue};
 
@@ -38,55 +38,6 @@ const SLOW: Duration = Duration::from_secs(1);
 
 /// The most acknowledgements that wait for their consumer; above it, workers wait with them.
 pub const ACKS_MAX: usize = 1024;
-
-/// A media object on the local disk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ObjectRef {
-    /// Its channel.
-    pub channel: ChannelId,
-    /// Its rendition.
-    pub rendition: RenditionId,
-    /// Its recording.
-    pub recording: RecordingId,
-    /// Its number in the recording; a part has none, and 0 here.
-    pub n: u32,
-    /// Its name on every target.
-    pub name: String,
-    /// Where it lies in the spool; a part does not.
-    pub path: PathBuf,
-    /// Its length, in bytes.
-    pub len: u64,
-    /// Its hash.
-    pub sha256: Hash,
-    /// Where it starts; of an init segment, where the first segment starts that needs it.
-    pub start: MediaTime,
-    /// What it is.
-    pub kind: Kind,
-}
-
-/// What an object is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// An init segment.
-    Init,
-    /// A segment.
-    Segment {
-        /// The name of the init segment that it needs.
-        init: String,
-    },
-    /// A part of a segment, in memory only.
-    Part {
-        /// The name of the init segment that it needs.
-        init: String,
-    },
-}
-
-impl ObjectRef {
-    /// Whether it is a part: of no recording, on no disk, and of no use to anybody in a few seconds.
-    pub fn is_part(&self) -> bool {
-        matches!(self.kind, Kind::Part { .. })
-    }
-}
 
 /// A target has an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,6 +105,12 @@ struct Shared {
     evidence: Option<Evidence>,
     metrics: TargetMetrics,
     limits: Limits,
+    /// This origin is one of a pair.
+    other: Option<Other>,
+    /// The store honours conditional create, and gives back what stands there.
+    conditional: AtomicBool,
+    /// What the other origin wrote differs from what is made here: said once, until it does not.
+    differs: AtomicBool,
     queue: Mutex<Queue>,
     changed: Notify,
     pending: watch::Sender<usize>,
@@ -186,12 +143,13 @@ pub struct Outlets {
 
 impl Delivery {
     /// Starts a target's tasks on the current runtime. The first thing they do is to try the store ([`store::probe`]).
-    /// `client` reads back through the node.
+    /// `client` reads back through the node. `other`: another origin writes the same objects.
     pub fn start(
         target: TargetId,
         node: Node,
         store: Arc<dyn Store>,
         client: reqwest::Client,
+        other: Option<Other>,
         outlets: Outlets,
         limits: Limits,
     ) -> Delivery {
@@ -206,6 +164,9 @@ impl Delivery {
             evidence: evidence.clone(),
             metrics: metrics.clone(),
             limits: limits.clone(),
+            other: other.clone(),
+            conditional: AtomicBool::new(false),
+            differs: AtomicBool::new(false),
             queue: Mutex::new(queue),
             changed: Notify::new(),
             pending: watch::Sender::new(0),
@@ -218,7 +179,7 @@ impl Delivery {
         let (up_sender, up) = watch::channel(false);
         let probe = watch::Sender::new(None);
         let probed = probe.subscribe();
-        let reader = node::Reader { node, client, metrics, evidence, limits };
+        let reader = node::Reader { node, client, other, metrics, evidence, limits };
         let mut tasks = JoinSet::new();
         tasks.spawn(reader.run(shared.newest.subscribe(), node_sender, probe));
         tasks.spawn(join(shared.status.subscribe(), node_up.clone(), up_sender));
@@ -428,6 +389,10 @@ fn finish(shared: &Shared, job: Job, found: &mut Option<Findings>) {
             if let Err(error) = &result {
                 shared.record(failed(error), None, 0, Some(trace));
             }
+            if let Ok(findings) = &result {
+                let honoured = findings.conditional_create && findings.read_back == Tried::Works;
+                shared.conditional.store(honoured, Ordering::Relaxed);
+            }
             if let Ok(findings) = result
                 && found.replace(findings) != Some(findings)
             {
@@ -444,6 +409,7 @@ fn what_of(outcome: &Outcome, trace: Option<&Trace>) -> Option<What> {
     match outcome {
         Outcome::Acknowledged if trace.is_some_and(|trace| trace.total >= SLOW) => Some(What::Slow),
         Outcome::Acknowledged => Some(What::Done),
+        Outcome::Others => Some(What::Others),
         Outcome::Failed(error) => Some(failed(error)),
         Outcome::Unread | Outcome::Gone => None,
     }
@@ -463,6 +429,7 @@ fn failed(error: &PutError) -> What {
 fn result_of(outcome: &Outcome) -> PutResult {
     match outcome {
         Outcome::Acknowledged => PutResult::Ok,
+        Outcome::Others => PutResult::Others,
         Outcome::Unread => PutResult::Unread,
         Outcome::Gone => PutResult::Gone,
         Outcome::Failed(PutError::Unreachable(_)) => PutResult::Unreachable,

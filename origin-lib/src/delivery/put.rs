@@ -7,11 +7,12 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use railbird_core::hash::Hash;
 use tokio::time::{Instant, timeout};
-use tracing::error;
+use tracing::{error, warn};
 
 use super::queue::{Entry, Outcome};
 use super::{Ack, Job, ObjectRef, Shared, Written};
-use crate::store::{Answer, Object, PutError, Trace};
+use crate::other::{self, Whose, whose};
+use crate::store::{Answer, Created, Object, Pending, PutError, Trace};
 
 /// Puts an object, from memory or from the spool.
 pub(super) async fn put(shared: Arc<Shared>, mut entry: Entry) -> Job {
@@ -34,12 +35,10 @@ pub(super) async fn put(shared: Arc<Shared>, mut entry: Entry) -> Job {
         },
     };
     let began = Instant::now();
-    let sent = shared.store.put(Object::media(object.name.clone(), body));
-    let answer = timeout(shared.limits.put_deadline, sent).await;
-    let Answer { result, trace } = answer.unwrap_or_else(|_| missed(&shared));
+    let Answer { result, trace } = shared.write(&object, body).await;
     match result {
         Err(error) => Job::Put(entry, Outcome::Failed(error), Some(trace)),
-        Ok(()) => {
+        Ok(outcome) => {
             let took = began.elapsed();
             shared.metrics.acknowledged(object.len, took);
             shared.newest.send_if_modified(|newest| {
@@ -53,12 +52,75 @@ pub(super) async fn put(shared: Arc<Shared>, mut entry: Entry) -> Job {
             let target = shared.target.clone();
             // Without a consumer there is nobody to tell; the object is where it should be all the same.
             let _ = shared.acks.send(Ack { target, object }).await;
-            Job::Put(entry, Outcome::Acknowledged, Some(trace))
+            Job::Put(entry, outcome, Some(trace))
         }
     }
 }
 
 impl Shared {
+    /// Writes an object; [`Outcome::Acknowledged`] or [`Outcome::Others`]. An origin of a pair writes over nothing that the
+    /// other one wrote, where the store honours that: what viewers and caches may have got already stays (DESIGN.md,
+    /// invariant 3). That something is there counts only once it was read: it is ours, or plays in its place, or is
+    /// written over. Where the store honours no condition, whoever writes last wins.
+    async fn write(&self, object: &Arc<ObjectRef>, body: Bytes) -> Answer<Outcome> {
+        let media = || Object::media(object.name.clone(), body.clone());
+        let put = async || self.within(self.store.put(media())).await.map(|()| Outcome::Acknowledged);
+        let Some(other) = self.other.as_ref().filter(|_| self.conditional.load(Ordering::Relaxed)) else {
+            return put().await;
+        };
+        let created = self.within(self.store.create(media())).await;
+        match &created.result {
+            Ok(Created::Exists) => {}
+            Ok(Created::NotOffered) => return put().await,
+            Ok(Created::Written) | Err(_) => return created.map(|_| Outcome::Acknowledged),
+        }
+        let len_max = usize::try_from(object.len).unwrap_or(usize::MAX).max(other::LEN_MAX);
+        let Answer { result, trace } = self.within(self.store.get(&object.name, len_max)).await;
+        let found = match result {
+            Ok(Some(found)) => found,
+            // It is written, or deleted, at this moment.
+            Ok(None) => {
+                let (place, name) = (self.store.place(), &object.name);
+                let text = format!("{place} says that {name} is there, and does not give it");
+                return Answer { result: Err(PutError::Retry(text)), trace };
+            }
+            // Longer than any segment.
+            Err(PutError::GiveUp(_)) => Bytes::new(),
+            Err(error) => return Answer { result: Err(error), trace },
+        };
+        let (of, other) = (object.clone(), other.clone());
+        let judge = move || whose(&of.sha256, of.slot(), Some(&other), &found);
+        let (target, name) = (&self.target, &object.name);
+        match tokio::task::spawn_blocking(judge).await {
+            Ok(Whose::Ours) => {
+                self.differs.store(false, Ordering::Relaxed);
+                Answer { result: Ok(Outcome::Acknowledged), trace }
+            }
+            Ok(Whose::Others) => {
+                if !self.differs.swap(true, Ordering::Relaxed) {
+                    warn!(
+                        "target {target}: the other origin had written {name}, with other bytes: the two did not get the same frames. What it wrote stays"
+                    );
+                }
+                Answer { result: Ok(Outcome::Others), trace }
+            }
+            Ok(Whose::Nobodys) => {
+                warn!(
+                    "target {target}: what stood there as {name} is no segment of ours: it is written over"
+                );
+                put().await
+            }
+            // The origin is stopping.
+            Err(error) => Answer { result: Err(PutError::Retry(error.to_string())), trace },
+        }
+    }
+
+    /// What a request to the store comes to in time.
+    async fn within<T>(&self, request: Pending<'_, T>) -> Answer<T> {
+        let answer = timeout(self.limits.put_deadline, request).await;
+        answer.unwrap_or_else(|_| missed(self))
+    }
+
     /// What becomes of an object whose bytes are not to be had here. Each of these is this machine's fault: a person hears of
     /// it, and neither the breaker nor the evidence does.
     fn no_body(&self, entry: &Entry, error: &Error) -> Outcome {

@@ -142,6 +142,8 @@ pub enum Next {
 pub enum Outcome {
     /// The target has it.
     Acknowledged,
+    /// The target has another whole segment of this name, which the other origin of the pair wrote.
+    Others,
     /// The target does not, or did not say so.
     Failed(PutError),
     /// The spool could not be read just now: not the target's fault, and tried again.
@@ -390,7 +392,7 @@ impl Queue {
         }
         let init = matches!(entry.object.kind, Kind::Init);
         let again = match outcome {
-            Outcome::Acknowledged => {
+            Outcome::Acknowledged | Outcome::Others => {
                 self.succeeded();
                 false
             }

@@ -2,10 +2,12 @@ use std::collections::BTreeSet;
 use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};
 
+use railbird_core::hash::Hash;
 use railbird_core::time::UtcMs;
 
 use super::queue::Entry;
 use super::*;
+use crate::export::tests::Recorded;
 use crate::store::server::{Credentials, NodeServer};
 use crate::store::{Answer, Created, Memory, Object, Pending, S3, Trace};
 use crate::telemetry::Metrics;
@@ -32,6 +34,8 @@ fn object(start_ms: u64, kind: Kind) -> Arc<ObjectRef> {
         len: 4,
         start: UtcMs(start_ms).media(),
         kind,
+        segment_ms: 2000,
+        key_period_s: 3600,
     })
 }
 
@@ -576,6 +580,16 @@ fn start(
     url: &str,
     limits: Limits,
 ) -> (Delivery, mpsc::Receiver<Ack>, Metrics) {
+    start_beside(None, id, store, url, limits)
+}
+
+fn start_beside(
+    other: Option<Other>,
+    id: &str,
+    store: Arc<dyn Store>,
+    url: &str,
+    limits: Limits,
+) -> (Delivery, mpsc::Receiver<Ack>, Metrics) {
     let (acks, received) = mpsc::channel(ACKS_MAX);
     let metrics = Metrics::new();
     let node = Node { id: id.parse().unwrap(), url: url.into() };
@@ -586,6 +600,7 @@ fn start(
         node,
         store,
         client,
+        other,
         Outlets { acks, evidence: None, metrics: figures },
         limits,
     );
@@ -710,6 +725,98 @@ async fn invariant_3_an_object_that_the_disk_spoilt_is_not_sent() {
     assert!(store.memory.object(&spoilt.name).is_none());
     assert!(delivery.status().borrow().up);
     assert!(metrics.text().contains("railbird_target_puts_total{target=\"a\",result=\"gone\"} 1"));
+}
+
+/// An object of a recording, in its spool.
+fn recorded_object(recorded: &Recorded, n: u32) -> Arc<ObjectRef> {
+    crate::driver::shelf::object(&recorded.reel, n, recorded.path(n)).unwrap()
+}
+
+fn ours(recorded: &Recorded, n: u32) -> Bytes {
+    std::fs::read(recorded.path(n)).unwrap().into()
+}
+
+/// Of five objects, a target has what the other origin wrote: another init segment of this name, which can't be; the same
+/// segment; another whole one; one that is damaged; and nothing. All five are acknowledged once they are enqueued here.
+async fn beside(
+    recorded: &Recorded,
+    other: Option<Other>,
+    store: Arc<dyn Store>,
+) -> (Vec<Option<Bytes>>, String) {
+    let mut damaged = recorded.retold(3).to_vec();
+    damaged[40] ^= 1;
+    let there = [Bytes::from_static(b"init"), ours(recorded, 1), recorded.retold(2), damaged.into()];
+    for (n, bytes) in (0..).zip(there) {
+        let name = recorded_object(recorded, n).name.clone();
+        store.put(Object::media(name, bytes)).await.result.unwrap();
+    }
+    let limits = Limits { put_deadline: Duration::from_secs(60), ..fast() };
+    let (delivery, mut acks, metrics) = start_beside(other, "a", store.clone(), "http://127.0.0.1:1", limits);
+    (0..5).for_each(|n| drop(delivery.enqueue(recorded_object(recorded, n), None)));
+    names(&mut acks, 5).await;
+    timeout(Duration::from_secs(60), delivery.drained()).await.unwrap();
+    let mut now = Vec::new();
+    for n in 0..5 {
+        now.push(store.get(&recorded_object(recorded, n).name, 1 << 24).await.result.unwrap());
+    }
+    (now, metrics.text())
+}
+
+#[tokio::test]
+async fn invariant_3_what_the_other_origin_of_a_pair_wrote_stays_where_the_store_lets_it() {
+    let recorded = Recorded::new(1);
+    let other = || Some(Other { secret: recorded.secret.clone() });
+    let made: Vec<_> = (0..5).map(|n| Some(ours(&recorded, n))).collect();
+
+    let (now, figures) = beside(&recorded, other(), Arc::new(Memory::default())).await;
+    let mut kept = made.clone();
+    kept[2] = Some(recorded.retold(2));
+    assert!(now == kept, "another whole segment stays, damage does not");
+    for count in ["\"ok\"} 4", "\"others\"} 1"] {
+        assert!(figures.contains(&format!("railbird_target_puts_total{{target=\"a\",result={count}")));
+    }
+    // Where the store honours no condition, whoever writes last wins; where nobody else writes, what is there is wrong.
+    let (now, _) = beside(&recorded, other(), Moody::new(Mood::Well)).await;
+    assert!(now == made);
+    let (now, _) = beside(&recorded, None, Arc::new(Memory::default())).await;
+    assert!(now == made);
+}
+
+#[tokio::test]
+async fn a_node_that_gives_what_the_other_origin_of_a_pair_wrote_is_well_and_one_that_spoils_it_is_not() {
+    let recorded = Recorded::new(1);
+    let other = || Some(Other { secret: recorded.secret.clone() });
+    let (object, whole) = (recorded_object(&recorded, 1), recorded.retold(1));
+    let mut damaged = whole.to_vec();
+    damaged[40] ^= 1;
+    let cases = [
+        (other(), ours(&recorded, 1), true),
+        (other(), whole.clone(), true),
+        (None, whole.clone(), false),
+        (other(), damaged.into(), false),
+        (other(), whole.slice(..whole.len() - 16), false),
+        (other(), ours(&recorded, 2), false),
+        (other(), Bytes::from_static(b"<html>sold out</html>"), false),
+    ];
+    for (number, (other, given, up)) in cases.into_iter().enumerate() {
+        let dir = tempfile::tempdir().unwrap();
+        let (access_key, secret_key) =
+            (crate::config::Secret::new("key"), crate::config::Secret::new("secret"));
+        let credentials = Credentials { access_key, secret_key };
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let server = NodeServer::start(listen, dir.path(), &["live"], &credentials).await.unwrap();
+        let path = dir.path().join("live").join(&object.name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, given).unwrap();
+        let url = format!("http://{}/live", server.addr());
+        let limits = Limits { put_deadline: Duration::from_secs(60), ..fast() };
+        let (delivery, _acks, _) = start_beside(other, "a", Arc::new(Memory::default()), &url, limits);
+        let mut node_up = delivery.node_up();
+        delivery.enqueue(object.clone(), None);
+        // The first answer decides at once, and every byte of it is read.
+        timeout(Duration::from_secs(60), node_up.changed()).await.unwrap().unwrap();
+        assert_eq!(*node_up.borrow(), up, "case {number}");
+    }
 }
 
 #[tokio::test]

@@ -244,6 +244,7 @@ fn target(id: &str, node: &NodeServer, keys: &Credentials) -> anyhow::Result<Tar
             authority: None,
         },
         weight: WEIGHT_DEFAULT,
+        price_micros_per_gb: 0,
         backfill_mbps: 0,
         node: Node { id: id.parse()?, url: format!("{endpoint}/{BUCKET}") },
     })

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use super::backlog::Backlog;
 use super::ended::Ended;
 use super::made::Made;
-use super::port::{Begin, BeginTargets, Message, NoEnd, Sender, World};
+use super::port::{Begin, Message, NoEnd, Sender, World};
 use super::replays;
 use super::shelf::{Nodes, Plan, Shelf};
 use crate::clock;
@@ -74,16 +74,16 @@ pub fn channel() -> (Sender, mpsc::Receiver<Message>) {
 }
 
 impl<W: World> Desk<W> {
-    /// A desk for these channels and targets.
+    /// A desk for these channels, for targets with these nodes over them, and for those of them that get what is made.
     pub fn new(
         channels: BTreeMap<ChannelId, Begin>,
-        targets: BeginTargets,
+        nodes: Nodes,
+        takers: Takers,
         receiver: mpsc::Receiver<Message>,
         spool: Spool,
         world: W,
     ) -> Desk<W> {
         let now = clock::steady();
-        let BeginTargets { nodes, takers } = targets;
         let mut desk = Desk {
             channels: BTreeMap::new(),
             nodes,

@@ -16,5 +16,5 @@ mod tests;
 
 pub use desk::{Desk, ROTATE_AT, channel};
 pub use made::Made;
-pub use port::{Begin, BeginTargets, Message, NoEnd, Sender, World};
-pub use shelf::Plan;
+pub use port::{Begin, Message, NoEnd, Sender, World};
+pub use shelf::{Nodes, Plan};

@@ -1,6 +1,5 @@
 //! What the desk is told, what it does to the world, and what it begins with.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::made::Made;
 use super::shelf::Plan;
 use crate::delivery::ObjectRef;
-use crate::journal::{Summary, Takers};
+use crate::journal::Summary;
 use crate::spool::Told;
 
 /// Something that the desk must know.
@@ -134,13 +133,4 @@ pub struct Begin {
     pub open: Option<Reel>,
     /// Those that have ended.
     pub ended: Vec<Summary>,
-}
-
-/// The targets as the desk begins with them.
-#[derive(Debug, Default)]
-pub struct BeginTargets {
-    /// The node over each.
-    pub nodes: BTreeMap<TargetId, Node>,
-    /// Those that get what is made.
-    pub takers: Takers,
 }

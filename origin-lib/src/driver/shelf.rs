@@ -146,6 +146,8 @@ impl Shelf {
             sha256: Hash::of(&made.object.bytes),
             start: part.start,
             kind: delivery::Kind::Part { init: part.init.clone() },
+            segment_ms: head.segment_ms,
+            key_period_s: head.key_period_s,
         }))
     }
 
@@ -303,5 +305,7 @@ pub fn object(reel: &Reel, n: u32, path: PathBuf) -> Option<Arc<ObjectRef>> {
         sha256: object.sha256?,
         start,
         kind,
+        segment_ms: head.segment_ms,
+        key_period_s: head.key_period_s,
     }))
 }

@@ -108,8 +108,8 @@ impl House {
         };
         let begins = BTreeMap::from([(table(), Begin { plan, open: None, ended: Vec::new() })]);
         let nodes = BTreeMap::from([(target("a"), node("a"))]);
-        let targets = BeginTargets { nodes, takers: Takers::from([(target("a"), MediaTime(0))]) };
-        tokio::spawn(Desk::new(begins, targets, messages, spool.clone(), heard.clone()).run());
+        let takers = Takers::from([(target("a"), MediaTime(0))]);
+        tokio::spawn(Desk::new(begins, nodes, takers, messages, spool.clone(), heard.clone()).run());
         House { dir, desk, spool, heard }
     }
 

@@ -91,7 +91,8 @@ impl Site {
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (began, in_flight) = (Instant::now(), self.metrics.begin());
         let (head, body) = request.into_parts();
-        let response = if head.uri.path().starts_with(assets::PREFIX) {
+        let ends_unsure = head.headers.contains_key(header::TRANSFER_ENCODING);
+        let mut response = if head.uri.path().starts_with(assets::PREFIX) {
             let found = self.assets.answer(&head.method, head.uri.path(), &head.headers);
             found.unwrap_or_else(|| Refusal(404, "not-found", "there is nothing at this address").into())
         } else {
@@ -107,6 +108,11 @@ impl Site {
                 refusal.into()
             })
         };
+        // Whoever is between may have gone by a content-length where this request ended, and taken what follows for a part of
+        // it (RFC 9112, 6.3): nothing follows.
+        if ends_unsure {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         drop(in_flight);
         self.metrics.answer(response.status().as_u16(), began.elapsed());
         response.map(Full::new)
@@ -116,6 +122,10 @@ impl Site {
         // hyper's own bound is only looked at between two reads of the socket.
         if head_len(&head) > HEAD_LEN_MAX {
             return Err(Refusal(431, "too-large", "send headers of at most 32 KiB"));
+        }
+        let told = |name| head.headers.contains_key(name);
+        if told(header::TRANSFER_ENCODING) && told(header::CONTENT_LENGTH) {
+            return Err(Refusal(400, "bad-framing", "send a length or chunks, not both"));
         }
         let mut uri = absolute(&head.uri, &head.headers)?;
         let waits = uri.query().is_some_and(|query| query.contains(WAITS));
@@ -198,6 +208,10 @@ fn head_len(head: &http::request::Parts) -> usize {
 
 /// The request's address with scheme and authority, which the component needs.
 fn absolute(uri: &Uri, headers: &HeaderMap) -> Result<Uri, Refusal> {
+    // RFC 9112, 3.2.
+    if headers.get_all(header::HOST).iter().count() > 1 {
+        return Err(Refusal(400, "bad-address", "send one host header"));
+    }
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
     let authority = host.or_else(|| uri.authority().cloned());
     let authority = authority.unwrap_or_else(|| Authority::from_static("localhost"));

@@ -29,6 +29,7 @@ impl<W: Write> Csv<W> {
             What::Down { reason } => ("down", "", reason.as_str()),
             What::Done => ("done", "", ""),
             What::Slow => ("slow", "", ""),
+            What::Others => ("others", "", "the other origin had written it, with other bytes"),
             What::Failed { class, text } => ("failed", class.as_str(), text.as_str()),
             What::Changed { text } => ("changed", "", text.as_str()),
         };

@@ -71,6 +71,9 @@ pub enum What {
     Done,
     /// A request did what it should, later than it should.
     Slow,
+    /// A put found what the other origin of the pair had written: another whole segment of this name, since it got other
+    /// frames.
+    Others,
     /// A request failed.
     Failed {
         /// The class of the error: `unreachable`, `retry`, `slow-down`, `misconfigured`, `give-up`, `wrong-bytes`.
@@ -115,7 +118,7 @@ fn is_zero(len: &u64) -> bool {
 pub struct Evidence {
     sender: SyncSender<Entry>,
     dropped: Counter,
-    redact: Option<Arc<Redact>>,
+    redact: Arc<Redact>,
 }
 
 impl Evidence {
@@ -133,20 +136,18 @@ impl Evidence {
         std::thread::Builder::new()
             .name("evidence".to_string())
             .spawn(move || write::write_all(&dir, keep_days, &receiver, &lost))?;
-        Ok(Evidence { sender, dropped, redact: None })
+        Ok(Evidence { sender, dropped, redact: Arc::default() })
     }
 
-    /// The same evidence for whoever may hear these secrets said: what is recorded through it is without them, and without
-    /// users, passwords and queries of URLs.
+    /// The same evidence for whoever may hear these secrets said: what is recorded through it is without them, too.
     pub fn without(&self, secrets: &[Secret]) -> Evidence {
-        Evidence { redact: Some(Arc::new(Redact::new(secrets))), ..self.clone() }
+        Evidence { redact: Arc::new(self.redact.and(secrets)), ..self.clone() }
     }
 
-    /// Takes an entry; never waits.
+    /// Takes an entry; never waits. Nothing that is kept of it has a user, password or query of a URL in it, or another
+    /// credential of a request.
     pub fn record(&self, mut entry: Entry) {
-        if let Some(redact) = &self.redact {
-            redact.entry(&mut entry);
-        }
+        self.redact.entry(&mut entry);
         if self.sender.try_send(entry).is_err() {
             self.dropped.inc();
         }

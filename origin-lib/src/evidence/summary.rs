@@ -191,7 +191,7 @@ impl Story {
                 // Said twice without an end between: the first one began it.
                 self.down.get_or_insert(outage);
             }
-            What::Done | What::Slow => self.failing.clear(),
+            What::Done | What::Slow | What::Others => self.failing.clear(),
             What::Failed { .. } => {
                 let down = self.down.iter_mut().map(|outage| &mut outage.addresses);
                 for known in down.chain([&mut self.failing]) {
@@ -221,7 +221,7 @@ impl Story {
 
     fn count(&mut self, entry: &Entry, peer: Option<IpAddr>, period: &Period) {
         let failed = match &entry.what {
-            What::Done | What::Slow => false,
+            What::Done | What::Slow | What::Others => false,
             What::Failed { .. } => true,
             What::Up | What::Down { .. } | What::Changed { .. } => return,
         };

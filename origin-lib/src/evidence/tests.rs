@@ -160,39 +160,14 @@ fn evening(dir: &Path) {
     fs::write(dir.join("2026-11-20.jsonl"), lines).unwrap();
 }
 
-/// A configuration with its data below `dir`.
+/// A configuration with its data in `dir`.
 fn config(dir: &Path) -> crate::config::Config {
-    let text = r#"
-        [origin]
-        id = "north"
-        data_dir = "."
-        [event]
-        id = "open"
-        title = "Night of <Champions>"
-        [[channel]]
-        id = "table-1"
-        title = "Table 1"
-        [[channel.feed]]
-        stream_key = { env = "KEY" }
-        [[target]]
-        id = "a"
-        kind = "s3"
-        endpoint = "https://s3.cdn.example"
-        region = "eu"
-        bucket = "live"
-        access_key = { env = "KEY2" }
-        secret_key = { env = "HUNTER" }
-        node = { id = "a", url = "https://a.example" }
-        [[edge]]
-        url = "https://live.example.org"
-        [secrets]
-        master = { env = "KEY" }
-        origin = { env = "KEY" }
-    "#;
-    let env = |name: &str| {
-        Some(if name == "HUNTER" { "hunter2x".into() } else { format!("0123456789abcdef-{name}") })
-    };
-    crate::config::Config::parse(text, &dir.join("railbird.toml"), &env).unwrap()
+    let replaced = [
+        ("data_dir = \"data\"", "id = \"north\"\ndata_dir = \".\""),
+        ("title = \"Cup\"", "title = \"Night of <Champions>\""),
+        ("endpoint = \"http://127.0.0.1:9001\"", "endpoint = \"https://s3.cdn.example\""),
+    ];
+    crate::config::tests::small(dir, &replaced)
 }
 
 #[test]

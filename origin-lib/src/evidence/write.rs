@@ -198,7 +198,7 @@ fn shorten(entry: &mut Entry) {
             cut(text);
         }
         What::Changed { text } => cut(text),
-        What::Up | What::Done | What::Slow => {}
+        What::Up | What::Done | What::Slow | What::Others => {}
     }
     entry.object.iter_mut().for_each(cut);
     entry.trace.iter_mut().filter_map(|trace| trace.request_id.as_mut()).for_each(cut);

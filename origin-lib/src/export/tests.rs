@@ -6,6 +6,7 @@ use bytes::Bytes;
 use railbird_core::flv::{Demux, File};
 use railbird_core::hash::Hash;
 use railbird_core::id::RecordingId;
+use railbird_core::keys;
 use railbird_core::media::Role;
 use railbird_core::package::{self, Kind};
 use railbird_core::programme::{Output, Programme, Resume, Settings};
@@ -87,6 +88,18 @@ impl Recorded {
     pub(crate) fn path(&self, n: u32) -> PathBuf {
         let object = &self.reel.objects()[n as usize];
         self.dir.path().join(self.reel.name(object))
+    }
+
+    /// A segment as another origin would have made it that got another last byte of media.
+    pub(crate) fn retold(&self, n: u32) -> Bytes {
+        let Head { channel, key_period_s, .. } = self.reel.head();
+        let period = keys::period(self.reel.segment(n).unwrap().start, *key_period_s);
+        let (key, iv) = (self.secret.content_key(channel, period), keys::iv(channel, period));
+        let mut bytes = fs::read(self.path(n)).unwrap();
+        keys::decrypt(&key, &iv, &mut bytes).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        keys::encrypt(&key, &iv, &mut bytes);
+        bytes.into()
     }
 
     fn export(&self, from: Option<u64>, to: Option<u64>) -> Result<(Vec<u8>, Exported), ExportError> {

@@ -68,6 +68,21 @@ impl Channels {
         Channels(Arc::new(channels.collect()))
     }
 
+    /// The origin is about to stop. In a pair the other one goes on: what is open here is its to make, and nothing more is
+    /// made. An origin alone does nothing: its feeds' ends cut what is open.
+    pub fn stop(&self) {
+        self.0.values().filter(|channel| channel.output.pair.is_some()).for_each(|channel| {
+            let live = channel.with(|programme| {
+                let live = programme.is_live();
+                programme.stop();
+                live
+            });
+            if live {
+                tracing::info!(channel = %channel.id, "the segment that is open is left to the other origin");
+            }
+        });
+    }
+
     /// The channel of this name.
     pub fn get(&self, id: &ChannelId) -> Option<Arc<Channel>> {
         self.0.get(id).cloned()
@@ -139,11 +154,14 @@ impl Channel {
         self.with(|programme| programme.handle(publish, event, clock::moment()));
     }
 
-    /// A publish has ended; what was left out of it.
-    pub fn end(self: &Arc<Self>, publish: Publish) -> timeline::Counts {
+    /// A publish is over: its encoder ended it, or it was lost. What was left out of it.
+    pub fn end(self: &Arc<Self>, publish: Publish, lost: bool) -> timeline::Counts {
         self.with(|programme| {
             let counts = programme.counts(publish);
-            programme.end(publish, clock::moment());
+            match lost {
+                true => programme.lose(publish, clock::moment()),
+                false => programme.end(publish, clock::moment()),
+            }
             counts
         })
     }

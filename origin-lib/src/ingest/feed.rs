@@ -92,12 +92,21 @@ impl Feed {
         }
     }
 
-    /// The publish has ended.
-    pub fn end(mut self, reason: &str) {
+    /// The encoder has ended the publish.
+    pub fn end(self, reason: &str) {
+        self.over(reason, false);
+    }
+
+    /// The connection is gone, whether the encoder knows it or not.
+    pub fn lose(self, reason: &str) {
+        self.over(reason, true);
+    }
+
+    fn over(mut self, reason: &str, lost: bool) {
         while let Some(event) = self.demux.poll() {
             self.event(event);
         }
-        let counts = self.channel.end(self.publish);
+        let counts = self.channel.end(self.publish, lost);
         if self.lease.is_current() {
             self.metrics.connected(false);
         }

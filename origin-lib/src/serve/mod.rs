@@ -1,5 +1,6 @@
 //! The origin as a whole: which part is started with what, and how it all stops.
 
+mod edges;
 mod library;
 mod past;
 mod world;
@@ -12,10 +13,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
+use prometheus_client::metrics::gauge::Gauge;
 use railbird_core::id::{ChannelId, RecordingId, RenditionId, TargetId};
 use railbird_core::keys::MasterSecret;
 use railbird_core::state::{ChannelBrief, EventState};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::api::crew::Crew;
@@ -28,10 +30,11 @@ use crate::evidence::Evidence;
 use crate::ingest::anchor::Pair;
 use crate::ingest::{self, Listener, Registry};
 use crate::journal;
+use crate::other::Other;
 use crate::push::{self as pushed, Pushes};
 use crate::score::Scores;
 use crate::spool::keeper::{AtTargets, Bounds, Gone, Keeper};
-use crate::spool::{self, Spool};
+use crate::spool::{self, Disk, Spool};
 use crate::store;
 use crate::targets::passing::Passing;
 use crate::targets::sweep::Sweep;
@@ -65,6 +68,7 @@ pub struct Running {
     pub rtmp: SocketAddr,
     /// What the crew may change.
     pub crew: Crew,
+    feeds: ingest::Channels,
     listener: Listener,
     spool: Spool,
     desk: Sender,
@@ -131,6 +135,7 @@ pub async fn start(
     let edges: Vec<String> = edges.collect();
     let limits = edge_push::Limits::default();
     let push = Arc::new(EdgePush::start(&edges, &config.secrets.origin, &client, &metrics, &limits)?);
+    let statuses = push.statuses();
     let (event, health) = (event_state(&config), Health::default());
     push.publish_event(&event);
     let channels = Channels::new(event);
@@ -146,11 +151,21 @@ pub async fn start(
     let past = Past::read(&config, &rendition);
     let spool = start_spool(&config, past.lines, desk.clone())?;
     let evidence = Evidence::keeping(&config.data_dir.join("evidence"), config.evidence.keep_days);
-    let evidence = evidence.with_context(|| describe(&config.data_dir))?;
+    let evidence = evidence.with_context(|| describe(&config.data_dir))?.without(&config.known_secrets);
     metrics.register(|registry| evidence.register(registry));
-    let targets_of_desk = begin.for_desk();
+    let secret = MasterSecret::new(config.secrets.master.expose().as_bytes()).context("secrets.master")?;
+    let (nodes, takers) = (begin.nodes(), begin.takers());
+    for (host, status) in statuses {
+        tasks.spawn(edges::watch(host, status, evidence.clone()));
+    }
     let evidence_of_pushes = evidence.clone();
-    let tools = Tools { client: client.clone(), metrics: metrics.clone(), evidence, desk: desk.clone() };
+    let tools = Tools {
+        client: client.clone(),
+        metrics: metrics.clone(),
+        evidence,
+        desk: desk.clone(),
+        other: config.anchors_at.as_ref().map(|_| Other { secret: secret.clone() }),
+    };
     let targets = Targets::start(&config.data_dir, begin, tools)?;
     let library = Library::start(&config, past.ended, targets.clone(), push.clone(), &mut tasks);
     let passing = Passing::default();
@@ -169,12 +184,11 @@ pub async fn start(
         desk: desk.clone(),
         passing: passing.clone(),
     };
-    tasks.spawn(Desk::new(past.begins, targets_of_desk, messages, spool.clone(), world).run());
+    tasks.spawn(Desk::new(past.begins, nodes, takers, messages, spool.clone(), world).run());
     let keeper = start_keeper(&config, &spool, &targets, desk.clone());
     let swept = targets.clone();
     tasks.spawn(Sweep::new(&config.data_dir).run(move || swept.stores()));
 
-    let secret = MasterSecret::new(config.secrets.master.expose().as_bytes()).context("secrets.master")?;
     let (keep_anchor, figures) = (desk.clone(), metrics.clone());
     let objects = ingest::Output {
         spool: spool.clone(),
@@ -195,7 +209,7 @@ pub async fn start(
     let taps = |channel: &ChannelId| pushes.taps(channel);
     let resume = |channel: &ChannelId| past.resumes.get(channel).cloned().unwrap_or_default();
     let feeds = ingest::Channels::new(&config.channels, &objects, resume, taps);
-    let listener = Listener::start(config.rtmp, Registry::new(&config.channels), feeds).await?;
+    let listener = Listener::start(config.rtmp, Registry::new(&config.channels), feeds.clone()).await?;
 
     let scores = start_scores(&config, &push, &mut tasks)?;
     metrics.register(|registry| scores.metrics().register(registry));
@@ -203,6 +217,7 @@ pub async fn start(
         Some((channel.id.clone(), channel.score_key.as_ref()?.expose().as_bytes().to_vec()))
     });
     watch_health(&health, &targets, &push, &spool);
+    tasks.spawn(show_alarm(&metrics, spool.disk()));
     let crew = Crew::new(&config, targets.clone(), desk.clone());
     let router = api::router(health, channels, metrics)
         .merge(api::crew::router(crew.clone()))
@@ -218,6 +233,7 @@ pub async fn start(
         api,
         rtmp,
         crew,
+        feeds,
         listener,
         spool,
         desk,
@@ -239,6 +255,7 @@ impl Running {
             "stopping: no new feeds, and up to {} s for what is on its way",
             DRAIN_DEADLINE.as_secs()
         );
+        self.feeds.stop();
         self.listener.stop().await;
         if tokio::time::timeout(PUSHES_DEADLINE, self.pushes.stop()).await.is_err() {
             tracing::warn!("not every push could be ended in order");
@@ -318,6 +335,21 @@ fn watch_health(health: &Health, targets: &Targets, push: &EdgePush, spool: &Spo
         let alarm = disk.borrow().alarm();
         alarm.map(|alarm| ("disk", "data_dir".to_string(), alarm)).into_iter().collect()
     });
+}
+
+/// Shows in the metrics whether there is an alarm of the disk: the one that `/healthz` and the log say in words.
+fn show_alarm(metrics: &Metrics, mut disk: watch::Receiver<Disk>) -> impl Future<Output = ()> + use<> {
+    let gauge = Gauge::<i64>::default();
+    let help = "1 while data_dir has too little room, or does not take what is recorded";
+    metrics.register(|registry| registry.register("disk_alarm", help, gauge.clone()));
+    async move {
+        loop {
+            gauge.set(i64::from(disk.borrow_and_update().alarm().is_some()));
+            if disk.changed().await.is_err() {
+                return;
+            }
+        }
+    }
 }
 
 /// What this origin shares with another one, where it is one of two.

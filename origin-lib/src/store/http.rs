@@ -1,7 +1,5 @@
 //! A server that takes objects by `PUT`: the entry point of a CDN. An object is at `{url}/{name}`.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH,
@@ -11,7 +9,7 @@ use http_body_util::{BodyExt, Full};
 
 use super::wire::{self, ANSWER_LEN_MAX, OpenError, Outgoing, Whom, Wire};
 use super::{Answer, Created, Object, Pending, PutError, Store, Trace};
-use crate::config::{Connection, EntryPoint, Login};
+use crate::config::{Connection, EntryPoint, Login, basic};
 
 /// A CDN's entry point. Connections are kept and reused; nothing is retried here. It has no list.
 #[derive(Debug)]
@@ -103,8 +101,8 @@ fn headers(entry: &EntryPoint) -> Result<HeaderMap, OpenError> {
     let login = match &entry.login {
         Login::None => None,
         Login::Basic { user, password } => {
-            let pair = STANDARD.encode(format!("{user}:{}", password.expose()));
-            Some(secret("password", &format!("Basic {pair}"))?)
+            let pair = basic(user, password);
+            Some(secret("password", &format!("Basic {}", pair.expose()))?)
         }
         Login::Bearer(token) => Some(secret("bearer", &format!("Bearer {}", token.expose()))?),
     };

@@ -194,7 +194,8 @@ impl Store for S3 {
             let result = match self.write(request, &call).await {
                 Ok(()) => Ok(Created::Written),
                 Err(error) => match (status(&error), code(&error)) {
-                    (Some(412), _) => Ok(Created::Exists),
+                    // AWS answers 409 of this code where somebody else writes the object at this moment.
+                    (Some(412), _) | (_, Some("ConditionalRequestConflict")) => Ok(Created::Exists),
                     (Some(501), _) | (_, Some("NotImplemented" | "InvalidArgument")) => {
                         Ok(Created::NotOffered)
                     }

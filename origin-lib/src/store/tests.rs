@@ -339,6 +339,13 @@ async fn what_a_store_does_not_honour_is_found_out() {
     let refuses = answered("HTTP/1.1 501 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
     assert_eq!(refuses.create(object("x", b"")).await.result, Ok(Created::NotOffered));
 
+    // AWS says so where another origin writes the same object at this moment.
+    let meets = answered(
+        "HTTP/1.1 409 Conflict\r\ncontent-type: application/xml\r\ncontent-length: 54\r\nconnection: close\r\n\r\n\
+         <Error><Code>ConditionalRequestConflict</Code></Error>",
+    );
+    assert_eq!(meets.await.create(object("x", b"")).await.result, Ok(Created::Exists));
+
     // It takes objects, and nothing else.
     let server = PutServer::start(|method| (*method != ::http::Method::PUT).then_some(403)).await;
     let found = probe(&http(&entry(server.address))).await.result.unwrap();

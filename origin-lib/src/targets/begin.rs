@@ -8,7 +8,8 @@ use railbird_core::state::Node;
 use super::kept::Kept;
 use super::{Refusal, Standing};
 use crate::config::{self, Bucket, Config, EntryPoint, Place, Target};
-use crate::driver::BeginTargets;
+use crate::driver::Nodes;
+use crate::journal::Takers;
 
 /// The targets that an origin begins with: the configuration's, with what was changed at run time.
 pub struct Begin {
@@ -63,17 +64,17 @@ impl Begin {
         moved.map(|target| target.id.clone()).collect()
     }
 
-    /// The same for a desk that begins. No node is up yet.
-    pub fn for_desk(&self) -> BeginTargets {
+    /// The node over each. None is up yet.
+    pub fn nodes(&self) -> Nodes {
         let node =
             |(target, standing, _): &(Target, Standing, bool)| (target.id.clone(), node(target, *standing));
+        self.targets.iter().map(node).collect()
+    }
+
+    /// Those that get what is made.
+    pub fn takers(&self) -> Takers {
         let active = self.targets.iter().filter(|(_, standing, _)| *standing == Standing::Active);
-        BeginTargets {
-            nodes: self.targets.iter().map(node).collect(),
-            takers: active
-                .map(|(target, _, _)| (target.id.clone(), self.kept.since_of(&target.id)))
-                .collect(),
-        }
+        active.map(|(target, _, _)| (target.id.clone(), self.kept.since_of(&target.id))).collect()
     }
 }
 
@@ -89,14 +90,16 @@ pub(super) fn clash(one: &Target, other: &Target) -> bool {
     one.id == other.id || one.node.id == other.node.id
 }
 
-/// Whether nothing but the weight of the node is another.
-pub(super) fn only_weight_differs(was: &Target, is: &Target) -> bool {
-    was != is && *was == Target { weight: was.weight, ..is.clone() }
+/// Whether nothing but how viewers choose the node is another.
+pub(super) fn only_choice_differs(was: &Target, is: &Target) -> bool {
+    let (weight, price_micros_per_gb) = (was.weight, was.price_micros_per_gb);
+    was != is && *was == Target { weight, price_micros_per_gb, ..is.clone() }
 }
 
 pub(super) fn node(target: &Target, standing: Standing) -> Node {
     let mut node = Node::new(target.node.id.clone(), target.node.url.clone(), false);
     node.weight = if standing == Standing::Draining { 0 } else { target.weight };
+    node.price_micros_per_gb = target.price_micros_per_gb;
     node
 }
 

@@ -29,6 +29,7 @@ use crate::delivery::{self, Ack, Delivery, ObjectRef, Outlets};
 use crate::driver::{Message, Sender};
 use crate::evidence::{Entry, Evidence, Subject, What};
 use crate::journal::Takers;
+use crate::other::Other;
 use crate::store::{self, Store};
 use crate::telemetry::Metrics;
 use begin::{clash, node, place_of};
@@ -114,6 +115,8 @@ pub struct Tools {
     pub evidence: Evidence,
     /// The desk.
     pub desk: Sender,
+    /// Another origin writes the same objects.
+    pub other: Option<Other>,
 }
 
 /// The targets there are. Cheap to clone.
@@ -414,7 +417,7 @@ impl Inner {
     }
 
     fn run(&self, target: Target, standing: Standing, added: bool) -> anyhow::Result<Running> {
-        let Tools { client, metrics, evidence, desk } = &self.tools;
+        let Tools { client, metrics, evidence, desk, other } = &self.tools;
         let store = store::open(&target)?;
         let place = store.place();
         // The store keeps the target's deadlines and says which one was missed; this one is for a store that doesn't.
@@ -424,9 +427,11 @@ impl Inner {
         limits.backlog.bytes_a_second = Some(bytes_a_second).filter(|rate| *rate > 0);
         let figures = metrics.target(&target.id, &target.node.id);
         let (acks, acked) = mpsc::channel(delivery::ACKS_MAX);
-        let outlets = Outlets { acks, evidence: Some(evidence.clone()), metrics: figures };
+        let evidence = Some(evidence.without(&target.secrets()));
+        let outlets = Outlets { acks, evidence, metrics: figures };
         let (id, node) = (target.id.clone(), target.node.clone());
-        let delivery = Delivery::start(id.clone(), node, store.clone(), client.clone(), outlets, limits);
+        let (client, other) = (client.clone(), other.clone());
+        let delivery = Delivery::start(id.clone(), node, store.clone(), client, other, outlets, limits);
         let mut forward = JoinSet::new();
         forward.spawn(forward_acks(acked, desk.clone()));
         forward.spawn(forward_up(id.clone(), delivery.up(), desk.clone()));

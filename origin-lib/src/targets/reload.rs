@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use railbird_core::id::TargetId;
 use railbird_core::time::MediaTime;
 
-use super::begin::{node, only_weight_differs, place_of};
+use super::begin::{node, only_choice_differs, place_of};
 use super::{Refusal, Standing, Targets};
 use crate::config::Target;
 use crate::driver::Message;
@@ -59,7 +59,7 @@ impl Targets {
                 self.begin(target.clone(), false, MediaTime::default()).await?;
                 "added".into()
             }
-            Some((was, false, standing)) if only_weight_differs(was, target) => {
+            Some((was, false, standing)) if only_choice_differs(was, target) => {
                 if let Some(running) = self.0.running().get_mut(&target.id) {
                     running.config = target.clone();
                 }
@@ -69,7 +69,10 @@ impl Targets {
                     let message = Message::Target { target, node, since };
                     self.0.tools.desk.send(message).await.map_err(|_| Refusal::Stopping)?;
                 }
-                format!("weight {}", target.weight)
+                match was.weight == target.weight {
+                    true => format!("price {} millionths a gigabyte", target.price_micros_per_gb),
+                    false => format!("weight {}", target.weight),
+                }
             }
             Some((was, false, standing)) if place_of(was) == place_of(target) => {
                 self.restart(target.clone(), *standing).await?;

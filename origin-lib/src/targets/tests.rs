@@ -1,5 +1,5 @@
 use super::*;
-use crate::driver::BeginTargets;
+use crate::driver::Nodes;
 
 /// The inside of a `[[target]]` at an address where nobody answers: what is tried here needs no bucket.
 fn text(id: &str, node: &str) -> String {
@@ -34,15 +34,16 @@ impl House {
     }
 
     /// As an origin starts: the targets, and what the desk is told from then on.
-    fn open(&self) -> (Targets, BeginTargets, mpsc::Receiver<Message>) {
+    fn open(&self) -> (Targets, (Nodes, Takers), mpsc::Receiver<Message>) {
         let begin = Begin::read(self.dir.path(), self.dir.path(), &self.configured).unwrap();
-        let for_desk = begin.for_desk();
+        let for_desk = (begin.nodes(), begin.takers());
         let (desk, messages) = crate::driver::channel();
         let tools = Tools {
             client: crate::web::client().unwrap(),
             metrics: Metrics::new(),
             evidence: Evidence::start(&self.dir.path().join("evidence")).unwrap(),
             desk,
+            other: None,
         };
         (Targets::start(self.dir.path(), begin, tools).unwrap(), for_desk, messages)
     }
@@ -86,8 +87,8 @@ async fn what_a_person_changed_is_so_after_a_restart() {
 
     let (targets, for_desk, _) = house.open();
     assert_eq!(names(&targets), now);
-    assert_eq!(for_desk.nodes[&id("a")].weight, 0);
-    let takers: Vec<_> = for_desk.takers.into_iter().map(|(target, since)| (target, since.0 > 0)).collect();
+    assert_eq!(for_desk.0[&id("a")].weight, 0);
+    let takers: Vec<_> = for_desk.1.into_iter().map(|(target, since)| (target, since.0 > 0)).collect();
     assert_eq!(takers, [(id("c"), false), (id("d"), true)]);
 }
 
@@ -121,6 +122,10 @@ async fn a_configuration_that_is_read_again_adds_replaces_and_removes() {
     let done = targets.reload(&[heavier.clone(), moved.clone()]).await.unwrap();
     assert_eq!(done, ["target b removed", "target a: weight 300", "target c: added"]);
     assert_eq!(told(&mut messages), ["b is gone", "a weighs 300, all", "c weighs 100, all"]);
+    let heavier = Target { price_micros_per_gb: 5, ..heavier };
+    let done = targets.reload(&[heavier.clone(), moved]).await.unwrap();
+    assert_eq!(done, ["target a: price 5 millionths a gigabyte"]);
+    assert_eq!(told(&mut messages), ["a weighs 300, all"]);
     let moved = elsewhere("c", "elsewhere");
     let done = targets.reload(&[heavier.clone(), moved.clone()]).await.unwrap();
     assert_eq!(done, ["target c: replaced"]);
@@ -180,4 +185,63 @@ fn a_file_that_cannot_be_read_is_no_reason_to_forget_what_it_says() {
     std::fs::write(Kept::path(dir.path()), b"{").unwrap();
     let Err(error) = Begin::read(dir.path(), dir.path(), &[]) else { panic!("it was read") };
     assert!(error.to_string().contains("mend it, or move it away"), "{error}");
+}
+
+/// A provider that calls each request what it was sent, so that its names for requests hold our credentials.
+async fn echo(listener: tokio::net::TcpListener) {
+    use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
+    while let Ok((stream, _)) = listener.accept().await {
+        let mut stream = tokio::io::BufReader::new(stream);
+        let (mut sent, mut line, mut len) = (Vec::new(), String::new(), 0);
+        while stream.read_line(&mut line).await.is_ok_and(|len| len > 2) {
+            sent.extend(line.trim().strip_prefix("authorization: ").map(str::to_string));
+            sent.extend(line.trim().strip_prefix("x-key: ").map(str::to_string));
+            if let Some(text) = line.trim().strip_prefix("content-length: ") {
+                len = text.parse().unwrap();
+            }
+            line.clear();
+        }
+        // What is not read would break the answer off.
+        let mut body = vec![0; len];
+        drop(stream.read_exact(&mut body).await);
+        let ids = format!("x-request-id: {} at http://user:s3same@cdn.example/?sig=0f", sent.join(" "));
+        let answer = format!("HTTP/1.1 403 No\r\n{ids}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        drop(stream.get_mut().write_all(answer.as_bytes()).await);
+    }
+}
+
+#[tokio::test]
+async fn invariant_8_what_is_kept_of_a_target_has_no_secret_in_it() {
+    let house = House::new(&["a"]);
+    let at = |name: &str| house.dir.path().join(name);
+    std::fs::write(at("password"), "correct-horse").unwrap();
+    std::fs::write(at("key"), "battery-staple").unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let text = format!(
+        "id = \"b\"\nkind = \"http\"\nurl = \"http://{}/b\"\nuser = \"we\"\npassword = {{ file = \"password\" }}\n\
+         headers = {{ x-key = {{ file = \"key\" }} }}\nnode = {{ id = \"b\", url = \"http://127.0.0.1:9/b\" }}",
+        listener.local_addr().unwrap()
+    );
+    let mut provider = JoinSet::new();
+    provider.spawn(echo(listener));
+    let (targets, _, _messages) = house.open();
+    // As at run time: the configuration that the origin began with knows nothing of it.
+    targets.add(&text, true).await.unwrap();
+    let kept = async {
+        loop {
+            let files = std::fs::read_dir(at("evidence")).unwrap();
+            let kept: String =
+                files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+            if kept.contains("x-request-id") {
+                return kept;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let kept = tokio::time::timeout(Duration::from_secs(60), kept).await.unwrap();
+    assert!(kept.contains("[removed]") && kept.contains("check user and password"), "{kept}");
+    let sent = crate::config::basic("we", &crate::config::Secret::new("correct-horse"));
+    for secret in ["correct-horse", sent.expose(), "battery-staple", "s3same", "sig=0f"] {
+        assert!(!kept.contains(secret), "{secret}: {kept}");
+    }
 }

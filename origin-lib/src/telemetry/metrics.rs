@@ -239,6 +239,8 @@ impl FeedMetrics {
 pub enum PutResult {
     /// Acknowledged.
     Ok,
+    /// Acknowledged: the other origin of the pair had written it already, with other bytes.
+    Others,
     /// Nobody answered.
     Unreachable,
     /// Failed; tried again.
@@ -256,8 +258,9 @@ pub enum PutResult {
 }
 
 impl PutResult {
-    const ALL: [PutResult; 8] = [
+    const ALL: [PutResult; 9] = [
         PutResult::Ok,
+        PutResult::Others,
         PutResult::Unreachable,
         PutResult::Retry,
         PutResult::SlowDown,
@@ -270,6 +273,7 @@ impl PutResult {
     fn label(self) -> &'static str {
         match self {
             PutResult::Ok => "ok",
+            PutResult::Others => "others",
             PutResult::Unreachable => "unreachable",
             PutResult::Retry => "retry",
             PutResult::SlowDown => "slow-down",

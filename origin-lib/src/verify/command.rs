@@ -8,9 +8,10 @@ use clap::Args;
 use railbird_core::id::{ChannelId, RecordingId, TargetId};
 use railbird_core::keys::MasterSecret;
 
-use super::{Answer, Other, Place};
+use super::{Answer, Place};
 use crate::config::Config;
 use crate::journal;
+use crate::other::Other;
 use crate::store::{self, PutError, Store};
 use crate::targets;
 
@@ -69,12 +70,12 @@ pub async fn run(config: &Config, options: &Options) -> anyhow::Result<()> {
     let targets = targets(config, options)?;
     let secret = || MasterSecret::new(config.secrets.master.expose().as_bytes()).context("secrets.master");
     let pair = config.anchors_at.as_ref().map(|_| secret()).transpose()?;
+    let other = pair.map(|secret| Other { secret });
     let (mut reports, mut unsound) = (Vec::new(), 0);
     for (channel, recording) in recordings(config, options)? {
         let path = journal::path(&config.data_dir, &channel, &recording);
         let journal = tokio::task::spawn_blocking(move || journal::read(&path)).await??;
         let objects = Some(journal::objects_dir(&config.data_dir));
-        let other = pair.clone().map(|secret| Other { secret, head: journal.reel.head().clone() });
         let report = super::verify(&journal.reel, journal.damaged, objects, &targets, other.as_ref()).await;
         unsound += u64::from(!report.sound());
         if options.json {

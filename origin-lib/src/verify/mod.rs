@@ -12,22 +12,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use railbird_core::fmp4;
 use railbird_core::hash::Hash;
 use railbird_core::id::{ChannelId, RecordingId, TargetId};
-use railbird_core::keys::{self, MasterSecret};
 use railbird_core::recording::{Head, Kind, Reel};
 use railbird_core::time::MediaTime;
 use serde::Serialize;
 use tokio::task::JoinSet;
 
+use crate::other::{self, Other, Slot, Whose, whose};
 use crate::recorded::{self, ObjectError};
 
 /// How many objects are read at a time from one place.
 const AT_A_TIME: usize = 8;
-
-/// The longest segment of another origin that is read, in bytes.
-const OTHER_LEN_MAX: usize = 64 << 20;
 
 /// The most names that a report lists of one kind.
 const NAMES_MAX: usize = 20;
@@ -144,27 +140,6 @@ enum Found {
     Unknown(String),
 }
 
-/// How to tell what the other origin of a pair wrote from damage.
-#[derive(Clone, Debug)]
-pub struct Other {
-    /// The secret of both.
-    pub secret: MasterSecret,
-    /// The recording, whose channel and lengths are those of both.
-    pub head: Head,
-}
-
-impl Other {
-    /// Whether these bytes are a segment that starts in the same segment interval as ours.
-    fn made(&self, start: MediaTime, bytes: &Bytes) -> bool {
-        let Head { channel, segment_ms, key_period_s, .. } = &self.head;
-        let period = keys::period(start, *key_period_s);
-        let mut clear = bytes.to_vec();
-        let key = self.secret.content_key(channel, period);
-        keys::decrypt(&key, &keys::iv(channel, period), &mut clear).is_ok()
-            && fmp4::read::sequence_of(&clear) == Ok(fmp4::sequence(start, *segment_ms))
-    }
-}
-
 /// Checks a recording on the disk (`objects`: the directory of all objects; unless its files were deleted to make room) and at
 /// these targets. `other`: this origin is one of a pair.
 pub async fn verify(
@@ -189,8 +164,8 @@ pub async fn verify(
                 None => {}
             }
         }
-        let (place, other) = (place.clone(), other.cloned());
-        let read = move |wanted| at_target(place.clone(), wanted, other.clone());
+        let (place, other, head) = (place.clone(), other.cloned(), Arc::new(reel.head().clone()));
+        let read = move |wanted| at_target(place.clone(), wanted, head.clone(), other.clone());
         places.push(check(target.to_string(), acknowledged, pending, read).await);
     }
     let stored = || reel.objects().iter().filter(|object| object.sha256.is_some());
@@ -259,22 +234,34 @@ async fn on_disk(dir: PathBuf, wanted: Wanted) -> (String, Found) {
     (name, found)
 }
 
-async fn at_target(place: Arc<dyn Place>, wanted: Wanted, other: Option<Other>) -> (String, Found) {
+async fn at_target(
+    place: Arc<dyn Place>,
+    wanted: Wanted,
+    head: Arc<Head>,
+    other: Option<Other>,
+) -> (String, Found) {
     // One byte more than it should have: a longer object is wrong, and not an error of the place.
     let len_max = usize::try_from(wanted.len).unwrap_or(usize::MAX).saturating_add(1);
-    let len_max = if other.is_some() { len_max.max(OTHER_LEN_MAX) } else { len_max };
-    let found = match place.read(&wanted.name, len_max).await {
-        Ok(None) => Found::Missing,
-        Ok(Some(bytes)) if bytes.len() as u64 == wanted.len && Hash::of(&bytes) == wanted.sha256 => {
-            Found::Good
-        }
-        Ok(Some(bytes)) => {
-            let made = |other: Other| wanted.start.is_some_and(|start| other.made(start, &bytes));
-            if other.is_some_and(made) { Found::Other } else { Found::Wrong }
-        }
-        Err(why) => Found::Unknown(why),
+    let len_max = if other.is_some() { len_max.max(other::LEN_MAX) } else { len_max };
+    let Wanted { name, sha256, start, .. } = wanted;
+    let bytes = match place.read(&name, len_max).await {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return (name, Found::Missing),
+        Err(why) => return (name, Found::Unknown(why)),
     };
-    (wanted.name, found)
+    let judge = move || {
+        let Head { channel, segment_ms, key_period_s, .. } = &*head;
+        let slot =
+            start.map(|start| Slot { channel, start, segment_ms: *segment_ms, key_period_s: *key_period_s });
+        whose(&sha256, slot, other.as_ref(), &bytes)
+    };
+    let found = match tokio::task::spawn_blocking(judge).await {
+        Ok(Whose::Ours) => Found::Good,
+        Ok(Whose::Others) => Found::Other,
+        Ok(Whose::Nobodys) => Found::Wrong,
+        Err(error) => Found::Unknown(error.to_string()),
+    };
+    (name, found)
 }
 
 impl fmt::Display for Report {

@@ -244,6 +244,7 @@ mod store {
             place,
             connection: Connection { deadlines, authority: proxy.authority().map(pem) },
             weight: 100,
+            price_micros_per_gb: 0,
             backfill_mbps: 0,
             node: Node { id: "a".parse().unwrap(), url: proxy.url() },
         };

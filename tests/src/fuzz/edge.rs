@@ -6,7 +6,10 @@ use std::task::{Context, Poll, Waker};
 
 use hmac::{Hmac, KeyInit, Mac};
 use railbird_core::sign;
+use railbird_core::state::Node;
 use railbird_core::time::UtcMs;
+use railbird_edge::health::region::Place;
+use railbird_edge::health::{Region, beacon};
 use railbird_edge::memory::MemoryStore;
 use railbird_edge::passes::{Coverage, PassId};
 use railbird_edge::token::{self, Claims, Key};
@@ -34,7 +37,7 @@ fn secret(name: &str) -> String {
 
 /// An edge that has everything, in the state in which every input finds it.
 fn edge() -> Edge<MemoryStore> {
-    let settings = Settings::read(|name| (name != "session_ttl_s").then(|| secret(name)));
+    let settings = Settings::read(|name| name.ends_with("_secret").then(|| secret(name)));
     let edge = Edge::new(settings, MemoryStore::default());
     // A chapter looks like a state.
     let over = STATE.replace("20261120t105200z", "final-1");
@@ -189,6 +192,28 @@ pub(super) fn token(input: &[u8]) {
     if let Ok(claims) = token::open(&key, &base64url(&bytes)) {
         assert_eq!(token::open(&key, &token::mint(&key, &claims)), Ok(claims));
     }
+}
+
+/// What a player tells of nodes: at most one vote for each of them, of which the edge keeps what it can read again.
+pub(super) fn beacon(input: &[u8]) {
+    let (Ok(channel), Ok(a), Ok(b)) = ("table-1".parse(), "a".parse(), "b".parse()) else { return };
+    let nodes = [
+        Node::new(a, "https://a.test".to_owned(), true),
+        Node::new(b, "https://b.test/bucket".to_owned(), true),
+    ];
+    let reports = beacon::read(input);
+    assert!(reports.len() <= beacon::LINES_MAX);
+    let votes = beacon::votes(&reports, &channel, &nodes, 2000);
+    let mut places: Vec<&Place> = votes.iter().map(|vote| &vote.place).collect();
+    places.dedup();
+    assert_eq!(places.len(), votes.len());
+    assert!(places.iter().all(|place| nodes.iter().any(|node| Place::of(node) == **place)));
+    let Some(pass) = PassId::of_email(EMAIL) else { return };
+    let mut region = Region::default();
+    assert_eq!(region.handle(&pass, &votes, NOW), !votes.is_empty());
+    assert!(!region.handle(&pass, &votes, NOW), "one vote for each node and window");
+    let kept = serde_json::to_vec(&region).unwrap_or_default();
+    assert_eq!(serde_json::from_slice::<Region>(&kept).ok().as_ref(), Some(&region));
 }
 
 fn base64url(bytes: &[u8]) -> String {

@@ -47,15 +47,22 @@ fn every_folder_of_seeds_has_a_target_and_names_are_distinct() {
 
 /// A seed that is answered with an error shows the way to nothing.
 #[test]
-fn the_seeds_of_recordings_reach_them() {
+fn the_seeds_of_recordings_and_screens_reach_them() {
     for (seed, status) in [
         ("replay-main", 200),
         ("replay-media", 200),
         ("replay-page", 200),
         ("start-over-main", 200),
         ("start-over-media", 200),
+        ("nodes", 200),
+        ("beacons", 204),
         ("push-replays", 204),
         ("push-chapter", 204),
+        ("screens", 200),
+        ("screens-stop", 204),
+        ("screens-release", 204),
+        ("key-with-lease", 200),
+        ("preflight", 405),
     ] {
         let input = fs::read(seeds().join("edge-request").join(seed)).unwrap();
         assert_eq!(edge::status(&input), Some(status), "{seed}");

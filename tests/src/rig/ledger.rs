@@ -94,7 +94,8 @@ impl Ledger {
             wrong.push(format!("revision {} after {}", state.revision, line.revision));
         }
         line.revision = line.revision.max(state.revision);
-        if line.recording.as_ref().is_some_and(|recording| *recording != state.recording) {
+        let another = line.recording.as_ref().is_some_and(|recording| *recording != state.recording);
+        if another && line.phase != Some(Phase::Ended) {
             wrong.push(format!("recording {} instead of {:?}", state.recording, line.recording));
         }
         line.recording = Some(state.recording.clone());

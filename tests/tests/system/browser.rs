@@ -1,9 +1,16 @@
 //! A person with a browser: headless Chromium, driven by the scripts of `tests/browser`.
 
 use anyhow::{Context, ensure};
-use tokio::process::Command;
+use railbird_tests::fault::{Fault, Plan as Failing, Proxy};
+use serde_json::Value;
+use tokio::process::{Child, Command};
 
-use crate::demo::{Demo, outcome, workspace};
+use crate::demo::{Demo, outcome, railbird, workspace};
+use crate::origin::{Origin, Plan, Store, target};
+use crate::viewers::Edge;
+
+/// Seconds of media that a viewer watches after a node began to fail: well beyond what can be buffered.
+const WATCHED_S: &str = "14";
 
 /// Logs in, plays, sees a score change; then the node in use is unplugged and nothing stalls for 20 s of media.
 #[tokio::test(flavor = "multi_thread")]
@@ -16,4 +23,99 @@ async fn a_viewer_does_not_notice_that_a_node_died() -> anyhow::Result<()> {
     let (ok, text) = outcome(watch).await.context("tests/browser/watch.mjs")?;
     ensure!(ok, "{text}\n--- the demo's log ---\n{}", demo.log());
     Ok(())
+}
+
+/// Two nodes that can fail in any way between them and a viewer, while the origin goes on writing to both.
+struct Nodes {
+    edge: Edge,
+    stores: [Store; 2],
+    doors: [Proxy; 2],
+    origin: Origin,
+    _encoder: Child,
+}
+
+impl Nodes {
+    async fn start(edge: Edge) -> anyhow::Result<Nodes> {
+        let stores = [Store::start().await?, Store::start().await?];
+        let doors = [
+            Proxy::start(stores[0].server.addr(), 1).await?,
+            Proxy::start(stores[1].server.addr(), 2).await?,
+        ];
+        let targets = [0, 1].map(|n| target(["a", "b"][n], &stores[n].url(), &doors[n].url(), ""));
+        let edges = [edge.url.clone()];
+        let plan = Plan { id: "north", targets: &targets, edges: &edges, more: "", files: &[] };
+        let origin = Origin::start(&plan).await?;
+        let encoder = railbird()?.args(["publish", "clip", &origin.primary()]).spawn()?;
+        let token = edge.token().await?;
+        edge.playlist(&token, "a", 8.0).await.with_context(|| origin.log())?;
+        Ok(Nodes { edge, stores, doors, origin, _encoder: encoder })
+    }
+
+    /// A tenth of the rate at which a node's segments of two seconds must come.
+    fn tenth(&self) -> anyhow::Result<u32> {
+        let mut sizes = Vec::new();
+        for entry in std::fs::read_dir(self.stores[0].dir().join("t/source"))? {
+            sizes.push(entry?.metadata()?.len());
+        }
+        let mean = sizes.iter().sum::<u64>() / (sizes.len() as u64).max(1);
+        Ok(u32::try_from(mean / 20)?)
+    }
+
+    /// A viewer watches while the node in use fails so; prints what that cost.
+    async fn outlasted(&self, name: &str, fault: Fault) -> anyhow::Result<()> {
+        let mut viewer = self.edge.browser("outlast.mjs", &[WATCHED_S])?;
+        viewer.says("playing").await?;
+        let door = match viewer.word().await?.as_str() {
+            "a" => &self.doors[0],
+            "b" => &self.doors[1],
+            other => anyhow::bail!("the picture comes from {other:?}"),
+        };
+        door.set(Some(Failing::always(fault))).await?;
+        let said = viewer.content().await.with_context(|| format!("{name}: {}", self.origin.log()))?;
+        door.set(None).await?;
+        let saw: Value = serde_json::from_str(&said).context(said)?;
+        println!(
+            "a node {name}: the picture stood {} ms ({} ms of waiting); {} % extra bytes over {} segments",
+            saw["stood_ms"], saw["waiting_ms"], saw["extra_percent"], saw["segments"]
+        );
+        Ok(())
+    }
+
+    /// The session is gone from one moment to the next: the login comes over the picture, and the picture goes on.
+    async fn logged_in_again(&self) -> anyhow::Result<()> {
+        let shot = self.edge.shots().join("relogin.png");
+        self.edge.browser("relogin.mjs", &[&shot.to_string_lossy()])?.content().await?;
+        Ok(())
+    }
+}
+
+/// Whatever the node in use does, the picture goes on from the other one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_outlasts_every_way_in_which_a_node_can_fail() -> anyhow::Result<()> {
+    let nodes = Nodes::start(Edge::start().await?).await?;
+    nodes.outlasted("refuses", Fault::Refuse).await?;
+    nodes.outlasted("is a black hole", Fault::BlackHole).await?;
+    nodes.outlasted("is slowed to 10 %", Fault::Drip(nodes.tenth()?)).await?;
+    nodes.outlasted("serves errors", Fault::Busy { status: 503, retry_after: None }).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_ends_does_not_take_the_picture_away() -> anyhow::Result<()> {
+    Nodes::start(Edge::start().await?).await?.logged_in_again().await
+}
+
+/// A pass has two screens; whoever comes third chooses which of them to stop.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_third_device_asks_which_of_two_to_stop() -> anyhow::Result<()> {
+    let nodes = Nodes::start(Edge::start().await?).await?;
+    let shot = nodes.edge.shots().join("screens.png");
+    nodes.edge.browser("screens.mjs", &[&shot.to_string_lossy()])?.content().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_workerd_a_viewer_outlasts_a_node_and_a_session() -> anyhow::Result<()> {
+    let nodes = Nodes::start(Edge::start_on_workerd().await?).await?;
+    nodes.outlasted("is a black hole", Fault::BlackHole).await?;
+    nodes.logged_in_again().await
 }

@@ -5,13 +5,17 @@
 
 mod door;
 mod faults;
+mod line;
+mod printed;
+mod raw;
 mod wasmtime;
 mod wrangler;
 
 use std::path::{Path, PathBuf};
 
-use door::Http;
+pub(crate) use door::Http;
 use railbird_edge::Request;
+pub(crate) use wrangler::Wrangler;
 
 use crate::contract::Door;
 
@@ -21,7 +25,7 @@ fn root() -> PathBuf {
 }
 
 /// A built file: from the environment, or where the build puts it. Fails with the command that makes it.
-fn artefact(variable: &str, default: &str, command: &str) -> PathBuf {
+pub(crate) fn artefact(variable: &str, default: &str, command: &str) -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     let path = std::env::var_os(variable).map_or_else(|| target.join(default), PathBuf::from);
     assert!(path.exists(), "{} is missing: run `{command}`, or set {variable}", path.display());
@@ -39,6 +43,18 @@ fn static_files() -> tempfile::TempDir {
 
 fn get(path: &str) -> Request {
     Request { method: "GET".into(), path: path.into(), ..Request::default() }
+}
+
+/// A page that the host served itself may act, and one on another port of the machine may not: without TLS a browser says
+/// where a request comes from, and nothing else.
+async fn own_pages_may_act(door: &Http) {
+    let logout = |origin: String| {
+        let headers = vec![("content-type".into(), "application/json".into()), ("origin".into(), origin)];
+        door.call(Request { method: "POST".into(), headers, ..get("/api/logout") })
+    };
+    assert_eq!(logout(format!("http://{}", door.0)).await.unwrap().status, 204);
+    let other = std::net::SocketAddr::new(door.0.ip(), door.0.port() ^ 1);
+    assert_eq!(logout(format!("http://{other}")).await.unwrap().status, 403);
 }
 
 /// What a browser relies on, of [`static_files`].

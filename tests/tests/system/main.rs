@@ -15,7 +15,10 @@ mod demo;
 #[cfg(test)]
 mod hosts;
 #[cfg(test)]
+mod load;
+#[cfg(test)]
 mod low_latency;
+#[cfg(test)]
 mod origin;
 #[cfg(test)]
 mod outage;
@@ -27,6 +30,8 @@ mod play;
 mod push;
 #[cfg(test)]
 mod restart;
+#[cfg(test)]
+mod retention;
 #[cfg(test)]
 mod sim;
 #[cfg(test)]

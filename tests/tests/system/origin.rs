@@ -199,6 +199,17 @@ impl Origin {
         Ok(self.child.kill().await?)
     }
 
+    /// SIGTERM, and wait until it has ended in order.
+    pub(crate) async fn stop(&mut self) -> anyhow::Result<()> {
+        let id = self.child.id().context("it has ended already")?;
+        let signal = Command::new("kill").args(["-TERM", &id.to_string()]).status().await?;
+        ensure!(signal.success(), "kill: {signal}");
+        let ended =
+            tokio::time::timeout(PATIENCE, self.child.wait()).await.context("SIGTERM ends nothing")??;
+        ensure!(ended.success(), "it ended with {ended}:\n{}", self.log());
+        Ok(())
+    }
+
     /// Runs one of the crew's commands.
     pub(crate) async fn crew(&self, arguments: &[&str]) -> anyhow::Result<String> {
         finish(self.command(arguments)?).await.with_context(|| self.log())

@@ -67,6 +67,99 @@ async fn invariant_3_also_where_the_store_ignores_conditions() -> anyhow::Result
     same_objects(Store::start_without_conditions().await?, "ignores conditional create").await
 }
 
+/// What is open when an origin is stopped is made whole by the other one: cut short, it would have its name.
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_3_an_origin_that_is_stopped_leaves_what_is_open_to_the_other() -> anyhow::Result<()> {
+    let (source, a) = (Source::new(16).await?, Store::start().await?);
+    let sinks = [Sink::start(vec![("a", a.dir())]).await?, Sink::start(vec![("a", a.dir())]).await?];
+    let edges = sinks.each_ref().map(|sink| [sink.url.clone()]);
+    let [mut north, south] = two(&[a.target("a")], [&edges[0], &edges[1]]).await?;
+    let mut encoder = Encoder::start(&[&north.primary(), &south.primary()])?;
+    let bytes = std::fs::read(&source.file)?;
+    let (first, second) = bytes.split_at(bytes.len() / 2);
+    encoder.send(first).await?;
+    for sink in &sinks {
+        sink.state("something is listed", |state| listed(state) > MediaSpan::from_ms(4_000)).await?;
+    }
+    north.stop().await?;
+    north.logged("the segment that is open is left to the other origin").await?;
+    encoder.send(second).await?;
+    encoder.finish().await?;
+    let whole = MediaSpan::from_ms(15_950);
+    let all = sinks[1].state("all is listed", |state| listed(state) >= whole && all_on(state, "a")).await;
+    all.with_context(|| south.log())?;
+    let (stopped, made) = (north.objects()?, south.objects()?);
+    let others: Vec<_> = stopped.iter().filter(|(name, hash)| made.get(*name) != Some(hash)).collect();
+    ensure!(stopped.len() >= 3 && stopped.len() < made.len() && others.is_empty(), "{others:#?}");
+    ensure!(objects(&a.dir())? == made, "the bucket has something else");
+    south.crew(&["channel", "end", "t"]).await?;
+    south.verified("a").await?;
+    source.equals(&south.export().await?).await
+}
+
+/// Two origins of which one loses frames: they give the same names to other bytes.
+///
+/// What was written first stays, whoever reads it finds a whole segment, and neither takes the other's for damage.
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_3_what_one_origin_wrote_stays_where_the_other_lost_frames() -> anyhow::Result<()> {
+    let (source, a) = (Source::new(16).await?, Store::start().await?);
+    let sinks = [Sink::start(vec![("a", a.dir())]).await?, Sink::start(vec![("a", a.dir())]).await?];
+    let edges = sinks.each_ref().map(|sink| [sink.url.clone()]);
+    let origins = two(&[a.target("a")], [&edges[0], &edges[1]]).await?;
+    for origin in &origins {
+        origin.logged("honours conditional create").await?;
+    }
+    // One picture in five is lost on the way to the second.
+    let lossy = origins[1].file("lossy.flv");
+    let mut lose: Command = ffmpeg();
+    lose.arg("-i").arg(&source.file).args(["-c", "copy", "-bsf:v", "noise=drop=not(key)*not(mod(n\\,5))"]);
+    let ended = lose.args(["-f", "flv"]).arg(&lossy).status().await?;
+    ensure!(ended.success(), "ffmpeg ended with {ended}");
+    let [whole, lossy] = [std::fs::read(&source.file)?, std::fs::read(&lossy)?];
+    let [(one, rest), (other, other_rest)] = [&whole, &lossy].map(|bytes| bytes.split_at(bytes.len() / 2));
+    let mut encoders = [Encoder::start(&[&origins[0].primary()])?, Encoder::start(&[&origins[1].primary()])?];
+    encoders[0].send(one).await?;
+    encoders[1].send(other).await?;
+    for sink in &sinks {
+        sink.state("something is listed", |state| listed(state) > MediaSpan::from_ms(1_000)).await?;
+    }
+    let early = objects(&a.dir())?;
+    let [mut north, mut south] = encoders;
+    north.send(rest).await?;
+    south.send(other_rest).await?;
+    north.finish().await?;
+    south.finish().await?;
+    for (origin, sink) in origins.iter().zip(&sinks) {
+        let long = |state: &_| listed(state) >= MediaSpan::from_ms(15_500) && all_on(state, "a");
+        sink.state("everything is listed", long).await.with_context(|| origin.log())?;
+        ensure!(sink.kept().lies.is_empty(), "{:#?}", sink.kept().lies);
+    }
+    let [north, south] = [origins[0].objects()?, origins[1].objects()?];
+    ensure!(north.keys().eq(south.keys()), "other names:\n{north:#?}\n{south:#?}");
+    ensure!(north != south, "they got the same frames: nothing was tried");
+    let there = objects(&a.dir())?;
+    ensure!(there.keys().eq(north.keys()));
+    let made = |(name, hash): &(&String, _)| [&north, &south].iter().any(|of| of.get(*name) == Some(*hash));
+    ensure!(there.iter().all(|object| made(&object)), "the bucket has something else");
+    ensure!(early.iter().all(|(name, hash)| there.get(name) == Some(hash)), "something was written over");
+
+    for origin in &origins {
+        origin.crew(&["channel", "end", "t"]).await?;
+        // It fails where it finds damage.
+        origin.crew(&["verify"]).await?;
+        ensure!(origin.unwell("a").await?.is_none(), "{}", origin.log());
+        let wrong = origin.evidence()?.into_iter().find(|entry| entry["class"] == "wrong-bytes");
+        ensure!(wrong.is_none(), "{wrong:#?}");
+    }
+    let differ = north.iter().filter(|(name, hash)| south.get(*name) != Some(hash)).count();
+    until("who came second says so of each object that differs", async || {
+        let evidence = [origins[0].evidence()?, origins[1].evidence()?].concat();
+        Ok((evidence.iter().filter(|entry| entry["what"] == "others").count() == differ).then_some(()))
+    })
+    .await?;
+    Ok(())
+}
+
 /// How long the feed is, and how much of it ffmpeg plays: a decoder gives its last frames only at the end of a stream.
 const FEED_S: u32 = 50;
 const PLAYED: usize = 40 * 25;

@@ -70,6 +70,13 @@ async fn unwell(api: SocketAddr, part: &str) -> anyhow::Result<Vec<String>> {
     Ok(of_part.map(|reason| reason["reason"].to_string()).collect())
 }
 
+/// Whether the metrics say that there is an alarm of the disk.
+async fn alarmed(api: SocketAddr) -> anyhow::Result<bool> {
+    let text = client()?.get(format!("http://{api}/metrics")).send().await?.text().await?;
+    let line = text.lines().find_map(|line| line.strip_prefix("railbird_disk_alarm "));
+    Ok(line.context("no such figure")?.trim() == "1")
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_does_not_wait_for_a_dead_target() {
     let rig = Rig::new().await.unwrap();
@@ -165,6 +172,7 @@ async fn a_full_disk_makes_gaps_and_one_alarm_and_needs_nobody() {
     rig.lists(&origin, 4).await.unwrap();
     let (_, api) = origin.ready().await.unwrap();
     assert_eq!(unwell(api, "disk").await.unwrap(), [""; 0]);
+    assert!(!alarmed(api).await.unwrap());
 
     let filler = disk.fill().unwrap();
     let id = channel(0).unwrap();
@@ -179,6 +187,7 @@ async fn a_full_disk_makes_gaps_and_one_alarm_and_needs_nobody() {
     // The encoder stays: the venue never waits for the disk.
     assert_eq!(rig.sink.look(|ledger| ledger.phase(&id)), Some(Phase::Live));
     assert_eq!(unwell(api, "disk").await.unwrap().len(), 1);
+    until("the metrics say so", async || Ok(alarmed(api).await?.then_some(()))).await.unwrap();
 
     std::fs::remove_file(filler).unwrap();
     rig.lists(&origin, 4).await.unwrap();

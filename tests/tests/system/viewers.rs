@@ -1,6 +1,7 @@
 //! An edge that outlives origins, and who watches through it: ffmpeg and a person with a browser.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -15,29 +16,56 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
 use crate::demo::{PATIENCE, assets, client, component, finish, workspace};
+use crate::hosts::Wrangler;
 use crate::origin::{SECRET, until};
 use crate::play::{ffmpeg, hashes};
 
 const EMAIL: &str = "viewer@example.org";
 const PASSWORD: &str = "the password of a test";
 
-/// An edge in this process.
+/// An edge with one pass.
 pub(crate) struct Edge {
     pub(crate) url: String,
     dir: TempDir,
-    _running: Running,
+    _host: Host,
 }
 
+/// What runs it, for as long as it is kept.
+#[expect(dead_code, reason = "nothing is asked of it but to be there")]
+enum Host {
+    Wasmtime(Running),
+    Workerd(Wrangler),
+}
+
+/// The variables that an edge needs.
+const VARIABLES: [(&str, &str); 4] = [
+    ("master_secret", SECRET),
+    ("origin_secret", SECRET),
+    ("session_secret", SECRET),
+    ("admin_secret", SECRET),
+];
+
 impl Edge {
+    /// One in this process.
     pub(crate) async fn start() -> anyhow::Result<Edge> {
         let dir = tempfile::tempdir()?;
         let mut config = EdgeHostConfig::new(([127, 0, 0, 1], 0).into(), component()?);
         config.assets = Some(assets()?);
         config.store_dir = Some(dir.path().join("store"));
-        let names = ["master_secret", "origin_secret", "session_secret", "admin_secret"];
-        config.variables = names.into_iter().map(|name| (name.to_string(), SECRET.to_string())).collect();
+        config.variables =
+            VARIABLES.into_iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
         let running = EdgeHost::start(config).await?;
-        let url = format!("http://{}", running.addr());
+        Edge::at(running.addr(), dir, Host::Wasmtime(running)).await
+    }
+
+    /// One under workerd.
+    pub(crate) async fn start_on_workerd() -> anyhow::Result<Edge> {
+        let running = Wrangler::start(&VARIABLES, &assets()?).await;
+        Edge::at(running.addr, tempfile::tempdir()?, Host::Workerd(running)).await
+    }
+
+    async fn at(addr: SocketAddr, dir: TempDir, host: Host) -> anyhow::Result<Edge> {
+        let url = format!("http://{addr}");
         pass::put(&url, &Secret::new(SECRET), &Pass::new(EMAIL, PASSWORD, &[], 1)?).await?;
         let ready = Ready {
             edge: url.clone(),
@@ -49,7 +77,7 @@ impl Edge {
             password: PASSWORD.into(),
         };
         std::fs::write(dir.path().join("ready.json"), serde_json::to_vec(&ready)?)?;
-        Ok(Edge { url, dir, _running: running })
+        Ok(Edge { url, dir, _host: host })
     }
 
     pub(crate) async fn token(&self) -> anyhow::Result<String> {
@@ -124,8 +152,14 @@ impl Person {
         said.await.with_context(|| format!("it never said {word:?}"))?
     }
 
-    /// Waits for the end; an exit code other than 0 is an error.
-    pub(crate) async fn content(mut self) -> anyhow::Result<()> {
+    /// What the script says next.
+    pub(crate) async fn word(&mut self) -> anyhow::Result<String> {
+        let line = timeout(PATIENCE, self.lines.next_line()).await.context("it says nothing more")??;
+        line.context("it ended instead of saying more")
+    }
+
+    /// Waits for the end and gives what the script said meanwhile; an exit code other than 0 is an error.
+    pub(crate) async fn content(mut self) -> anyhow::Result<String> {
         let mut rest = String::new();
         let read = async {
             self.lines.get_mut().read_to_string(&mut rest).await?;
@@ -133,6 +167,6 @@ impl Person {
         };
         let status = timeout(PATIENCE, read).await.context("the script does not end")??;
         ensure!(status.success(), "{rest}");
-        Ok(())
+        Ok(rest)
     }
 }

@@ -15,6 +15,9 @@ fn path(route: &Route) -> String {
         Route::Page(Page::Replay(channel, recording)) => format!("/watch/{channel}/{recording}"),
         Route::Login => "/api/login".to_string(),
         Route::Logout => "/api/logout".to_string(),
+        Route::Screens => "/api/screens".to_string(),
+        Route::StopScreen => "/api/screens/stop".to_string(),
+        Route::ReleaseScreen => "/api/screens/release".to_string(),
         Route::Channels => "/api/channels".to_string(),
         Route::View { token, channel, view } => {
             let prefix = token.as_ref().map(|token| format!("/t/{token}")).unwrap_or_default();
@@ -26,6 +29,8 @@ fn path(route: &Route) -> String {
                     format!("replay/{channel}/{recording}/{node}/{rendition}.m3u8")
                 }
                 View::Score => format!("live/{channel}/score.json"),
+                View::Nodes => format!("live/{channel}/nodes.json"),
+                View::Beacons => format!("live/{channel}/beacons"),
                 View::Key { period } => format!("key/{channel}/{period}"),
                 View::Steer => format!("steer/{channel}"),
             };
@@ -63,9 +68,16 @@ fn every_route_has_one_path() {
         ("/healthz", Route::Health),
         ("/api/login", Route::Login),
         ("/api/logout", Route::Logout),
+        ("/api/screens", Route::Screens),
+        ("/api/screens/stop", Route::StopScreen),
+        ("/api/screens/release", Route::ReleaseScreen),
         ("/api/channels", Route::Channels),
         ("/live/table-1/main.m3u8", view(None, View::Multivariant)),
         ("/live/table-1/score.json", view(None, View::Score)),
+        ("/live/table-1/nodes.json", view(None, View::Nodes)),
+        ("/t/x/live/table-1/nodes.json", view(Some("x"), View::Nodes)),
+        ("/live/table-1/beacons", view(None, View::Beacons)),
+        ("/t/x/live/table-1/beacons", view(Some("x"), View::Beacons)),
         ("/live/table-1/a/source.m3u8", view(None, media.clone())),
         ("/key/table-1/18446744073709551615", view(None, View::Key { period: u64::MAX })),
         ("/watch/table-1/r-1", Route::Page(Page::Replay("table-1".parse().unwrap(), recording()))),
@@ -193,6 +205,9 @@ fn queries_are_read_without_decoding() {
 fn methods() {
     let route = parse("/live/table-1/main.m3u8").unwrap();
     assert!(route.takes("GET") && route.takes("HEAD"));
+    let route = parse("/live/table-1/beacons").unwrap();
+    assert!(route.takes("POST") && !route.takes("GET"));
+    let route = parse("/live/table-1/nodes.json").unwrap();
     for method in ["", "get", "GET,", "GET, HEAD", "POST"] {
         assert!(!route.takes(method), "{method}");
     }
@@ -204,8 +219,9 @@ proptest! {
     fn a_route_has_the_path_it_was_read_from(
         parts in proptest::collection::vec(
             proptest::sample::select(vec![
-                "", ".", "..", "t", "live", "key", "steer", "watch", "login", "api", "channels", "origin", "v1",
-                "state", "replay", "replays", "score", "event", "table-1", "a", "main.m3u8", "score.json", "source.m3u8", "7", "%2e", "A",
+                "", ".", "..", "t", "live", "key", "steer", "watch", "login", "api", "screens", "stop", "release", "channels", "origin", "v1",
+                "state", "replay", "replays", "score", "event", "table-1", "a", "main.m3u8", "score.json", "nodes.json", "beacons", "source.m3u8", "7",
+                "%2e", "A",
             ]),
             0..8,
         )

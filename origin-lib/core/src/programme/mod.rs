@@ -44,7 +44,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use feed::{Around, Feed, Item, Want};
-use switch::Tail;
+use switch::{Left, Tail};
 
 use crate::media::{FeedEvent, Kind, Role, Sample, Tracks};
 use crate::package::{self, Object, Packager};
@@ -93,7 +93,7 @@ pub struct Settings {
     pub stall_ms: u64,
     /// For how long the primary must have been well to be used again, in milliseconds.
     pub steady_ms: u64,
-    /// Ask others for an anchor that is not known here ([`Output::Ask`]).
+    /// Another origin takes the same feeds: ask for an anchor that is not known here ([`Output::Ask`]), and cut nothing short.
     pub ask: bool,
     /// Give out the samples as they are used ([`Output::Passed`]).
     pub tap: bool,
@@ -241,6 +241,8 @@ pub struct Programme {
     run: bool,
     /// The newest decoding times that were used, of video and audio.
     tips: [Option<MediaTime>; 2],
+    /// The newest decoding times that were given out as [`Output::Passed`]. What was dropped may come again; not to them.
+    passed: [Option<MediaTime>; 2],
     /// The latest presentation time that was used.
     shown: Option<MediaTime>,
     /// What the newest frame is taken to last.
@@ -250,6 +252,8 @@ pub struct Programme {
     returning: Option<u64>,
     /// No return to the primary is tried before.
     return_after: u64,
+    /// Nothing more is made.
+    stopped: bool,
     outputs: VecDeque<Output>,
 }
 
@@ -288,11 +292,13 @@ impl Programme {
             ended: None,
             run: false,
             tips: [None; 2],
+            passed: [None; 2],
             shown: None,
             step: STEP,
             tail: None,
             returning: None,
             return_after: 0,
+            stopped: false,
             outputs: VecDeque::new(),
         }
     }
@@ -300,9 +306,12 @@ impl Programme {
     /// A feed is published from now on. A publish of the same feed that still goes on has ended: its connection may be
     /// dead without knowing it, and what it brings from now on is not used.
     pub fn begin(&mut self, role: Role, now: Moment) -> Publish {
-        self.leave(role, now);
+        self.leave(role, now, Left::Lost);
         self.publishes += 1;
         let publish = Publish(self.publishes);
+        if self.stopped {
+            return publish;
+        }
         self.feeds[slot(role)] = Some(Feed::new(publish, now));
         self.decide(now);
         self.collect();
@@ -319,14 +328,36 @@ impl Programme {
         self.with(publish, now, |feed, around| feed.answer(anchor, now, around));
     }
 
-    /// A publish has ended. What is open becomes a last segment, unless the channel's other feed may go on with it.
+    /// A publish has ended, and its encoder says so. What is open becomes a last segment, unless the channel's other feed may
+    /// go on with it.
     pub fn end(&mut self, publish: Publish, now: Moment) {
+        self.over(publish, now, Left::Ended);
+    }
+
+    /// A publish was lost: its connection broke off. The same, for an origin alone. Beside another one, whose connection may
+    /// go on, what is open becomes nothing, as in [`Programme::stop`]; what the encoder kept and sends again is cut anew.
+    pub fn lose(&mut self, publish: Publish, now: Moment) {
+        self.over(publish, now, Left::Lost);
+    }
+
+    fn over(&mut self, publish: Publish, now: Moment, left: Left) {
         if let Some(role) = self.role_of(publish) {
             self.with(publish, now, |feed, around| feed.give_up_waiting(now, around));
-            self.leave(role, now);
+            self.leave(role, now, left);
             self.decide(now);
             self.collect();
         }
+    }
+
+    /// This origin stops while another one goes on with the same feeds: every publish has ended, and what is open becomes
+    /// nothing. Cut here, it would be another object of the name that the other one gives to the whole segment
+    /// (DESIGN.md, invariant 3). Nothing is made any more, whatever comes.
+    pub fn stop(&mut self) {
+        self.stopped = true;
+        (self.feeds, self.used, self.ended, self.tail) = ([None, None], None, None, None);
+        self.run = false;
+        self.packager.abandon();
+        self.collect();
     }
 
     /// The next output.

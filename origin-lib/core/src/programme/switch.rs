@@ -16,6 +16,15 @@ use crate::time::{MediaTime, Moment};
 /// After so many times `steady_ms`, the primary's key frames are taken to be irregular.
 const IRREGULAR: u64 = 3;
 
+/// How a publish went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// The encoder ended it: at every origin alike.
+    Ended,
+    /// It broke off, here at least.
+    Lost,
+}
+
 /// The backup's samples that wait for the primary's expected key frame.
 #[derive(Debug)]
 pub(super) struct Tail {
@@ -112,7 +121,7 @@ impl Programme {
     }
 
     /// A publish ends, if there is one.
-    pub(super) fn leave(&mut self, role: Role, now: Moment) {
+    pub(super) fn leave(&mut self, role: Role, now: Moment, left: Left) {
         if self.feeds[slot(role)].take().is_none() || self.used != Some(role) {
             return;
         }
@@ -120,6 +129,11 @@ impl Programme {
         self.used = None;
         if self.is_well(role.other(), now) {
             self.ended = Some(now.up_ms);
+        } else if self.settings.ask && left == Left::Lost {
+            self.packager.abandon();
+            (self.run, self.ended) = (false, None);
+            // It may come again.
+            (self.tips, self.shown) = ([None; 2], None);
         } else {
             self.close();
         }
@@ -342,7 +356,9 @@ impl Programme {
             self.shown = self.shown.max(Some(sample.dts.max(sample.pts())));
         }
         self.run = true;
-        if self.settings.tap {
+        let passed = &mut self.passed[track(sample.kind)];
+        if self.settings.tap && passed.is_none_or(|passed| sample.dts > passed) {
+            *passed = Some(sample.dts);
             let passed = Passed { tracks: self.tracks.clone(), sample: sample.clone() };
             self.outputs.push_back(Output::Passed(passed));
         }

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::string::String;
+use std::vec;
 use std::vec::Vec;
 
 use bytes::Bytes;
@@ -380,6 +381,92 @@ fn numbering_and_timeline_go_on_after_a_restart() {
             })
             .collect::<Vec<_>>()[..]
     );
+}
+
+#[test]
+fn invariant_3_an_origin_that_stops_beside_another_one_cuts_nothing_short() {
+    let (primary, backup) = (Encoder::new(Role::Primary), Encoder::new(Role::Backup));
+    // Up to `to`; then the origin is stopped, as one of a pair is, or not.
+    let run = |resume: Resume, from: i64, to: i64, stop: bool| {
+        let mut bench = Bench::new(settings(), resume);
+        bench.now = from;
+        let publishes = [(bench.begin(&primary), primary), (bench.begin(&backup), backup)];
+        let feed = |bench: &mut Bench, from: i64, to: i64| {
+            for at in from..to {
+                bench.now = at;
+                publishes.iter().for_each(|(publish, of)| bench.feed(*publish, of.frames(at)));
+            }
+        };
+        feed(&mut bench, from, to);
+        if stop {
+            bench.programme.stop();
+            assert!(!bench.programme.is_live());
+            // What still comes, and who comes back while the origin goes, makes nothing.
+            feed(&mut bench, to, to + 3_000);
+            let late = bench.begin(&primary);
+            bench.feed(late, primary.frames(to + 4_000));
+            bench.end(late);
+        }
+        publishes.iter().for_each(|(publish, _)| bench.end(*publish));
+        bench.check();
+        bench
+    };
+    let other = run(Resume::default(), 0, 20_000, false);
+    for to in [3_000, 4_000, 4_040, 5_000, 5_999] {
+        let stopped = run(Resume::default(), 0, to, true);
+        let made = stopped.segments.len();
+        assert_eq!(stopped.segments[..], other.segments[..made], "{to}");
+        assert_eq!(made as i64, to / 2_000 - i64::from(to == 4_000), "only what is open is missing");
+        // Started again, it goes on with the next key frame, and makes what the other one makes.
+        let (_, start, duration, _) = stopped.segments.last().unwrap();
+        let not_before = MediaTime(start.0 + duration.unsigned_abs() * 90);
+        let anchors = stopped.anchored.iter().map(|(role, anchor, _)| (*role, *anchor)).collect();
+        let again = run(Resume { not_before, anchors }, 8_000, 20_000, false);
+        let names =
+            |bench: &Bench| bench.segments.iter().map(|one| (one.0.clone(), one.2)).collect::<Vec<_>>();
+        assert_eq!(names(&again)[..], names(&other)[4..]);
+    }
+}
+
+#[test]
+fn invariant_3_a_connection_that_breaks_off_beside_another_origin_cuts_nothing_short() {
+    let encoder = Encoder::new(Role::Primary);
+    let anchors = vec![(Role::Primary, Anchor { feed_ms: 0, utc: START.utc })];
+    // The connection breaks off at 5 s; the encoder comes back at 5.5 s and sends again what it kept, from 4 s on, or nothing.
+    let run = |ask: bool, kept: bool, notices: bool| {
+        let resume = Resume { not_before: MediaTime::default(), anchors: anchors.clone() };
+        let mut bench = Bench::new(Settings { ask, ..settings() }, resume);
+        let first = bench.begin(&encoder);
+        for at in 0..5_000 {
+            bench.now = at;
+            bench.feed(first, encoder.frames(at));
+        }
+        if notices {
+            bench.programme.lose(first, bench.moment());
+            bench.collect();
+        }
+        bench.now = 5_500;
+        let second = bench.begin(&encoder);
+        for at in if kept { 4_000 } else { 5_500 }..12_000 {
+            bench.now = at.max(5_500);
+            bench.feed(second, encoder.frames(at));
+        }
+        bench.end(second);
+        // Whoever taps gets nothing twice.
+        bench.check();
+        bench
+            .segments
+            .iter()
+            .map(|one| (one.1.0.abs_diff(START.utc.media().0) / 90, one.2))
+            .collect::<Vec<_>>()
+    };
+    for notices in [true, false] {
+        let whole = [(0, 2000), (2000, 2000), (4000, 2000), (6000, 2000), (8000, 2000), (10_000, 2000)];
+        assert_eq!(run(true, true, notices), whole);
+        assert_eq!(run(true, false, notices), [&whole[..2], &whole[3..]].concat());
+        // Alone, it keeps what it has.
+        assert_eq!(run(false, false, notices), [&whole[..2], &[(4000, 1000)], &whole[3..]].concat());
+    }
 }
 
 #[test]

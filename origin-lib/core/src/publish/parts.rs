@@ -28,9 +28,12 @@ struct Row {
 }
 
 impl Parts {
-    /// A part was made. One that lies before the newest is ignored: time does not go back on a channel.
+    /// A part was made. One that lies before the newest is ignored: time does not go back on a channel. So is one whose
+    /// segment began unseen: players count a segment's parts from its first.
     pub(super) fn made(&mut self, made: &package::Part) {
-        if self.rows.back().is_some_and(|last| last.part.start >= made.start) {
+        let last = self.rows.back().map(|row| row.part);
+        let goes_on = last.is_some_and(|last| last.of == made.of);
+        if last.is_some_and(|last| last.start >= made.start) || !(goes_on || made.start == made.of) {
             return;
         }
         let package::Part { of, start, duration, discontinuity, independent, ref init } = *made;

@@ -262,6 +262,13 @@ impl Segmenter {
         (self.video_last, self.audio_last) = (None, None);
     }
 
+    /// Drops what is open: it becomes no segment. What comes later starts with a discontinuity.
+    pub fn abandon(&mut self) {
+        self.open.clear();
+        (self.open_len, self.open_samples) = (0, 0);
+        self.finish();
+    }
+
     fn sample(&mut self, sample: Sample) {
         let (configured, last) = match sample.kind {
             Kind::Video => (self.tracks.video.is_some(), self.video_last),

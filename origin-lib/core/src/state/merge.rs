@@ -15,7 +15,9 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ChannelState, NODES_MAX, Node, Phase, Rendition, SEGMENTS_MAX, Segment};
+use super::{
+    ChannelState, NODES_MAX, Node, OUTAGE_FORGIVEN_MS, Outage, Phase, Rendition, SEGMENTS_MAX, Segment,
+};
 use crate::id::{OriginId, RecordingId, RenditionId};
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 
@@ -261,9 +263,14 @@ impl Merged {
                 node.weight = node.weight.min(said.weight);
                 let best = node.probe.into_iter().chain(said.probe);
                 node.probe = best.min_by_key(|probe| (probe.staleness_ms, probe.ttfb_ms));
+                node.price_micros_per_gb = node.price_micros_per_gb.max(said.price_micros_per_gb);
             } else if nodes.len() < NODES_MAX {
                 nodes.push(said.clone());
             }
+        }
+        for node in &mut nodes {
+            let known = self.state.nodes.iter().find(|known| known.id == node.id && known.url == node.url);
+            node.outage = known.and_then(|known| outage(known, node, now));
         }
         let bits = bits(&self.state.nodes, &nodes);
         if bits.iter().enumerate().any(|(at, bit)| *bit != 1_u32.checked_shl(at as u32).unwrap_or(0)) {
@@ -286,6 +293,22 @@ impl Segment {
     /// Where it ends.
     pub fn end(&self) -> MediaTime {
         self.start + self.duration
+    }
+}
+
+/// A node's last outage, with what is said of it now. One that was never well yet has none, and an origin that has just
+/// started, and has read nothing back yet, does not know of one.
+fn outage(known: &Node, said: &Node, now: UtcMs) -> Option<Outage> {
+    let last = known.outage;
+    match (known.is_well(), said.is_well()) {
+        (true, false) if said.probe.is_some() => {
+            let ended = last.and_then(|outage| outage.ended);
+            let again = ended.is_some_and(|ended| now.ms_since(ended) < OUTAGE_FORGIVEN_MS);
+            let times = last.filter(|_| again).map_or(0, |outage| outage.times);
+            Some(Outage { ended: None, times: times.saturating_add(1) })
+        }
+        (false, true) => last.map(|outage| Outage { ended: outage.ended.or(Some(now)), ..outage }),
+        _ => last,
     }
 }
 

@@ -50,14 +50,20 @@ pub(crate) fn variable(name: &str) -> &'static str {
     VARIABLES.iter().find(|(known, _)| *known == name).unwrap().1
 }
 
-/// A token under the edges' own secret.
+/// A token under the edges' own secret, of a pass that plays nothing else.
 pub(crate) fn mint(channels: &[&str], issued_s: u64, expires_s: u64) -> Session {
+    let mut nobody = [0; 8];
+    getrandom::fill(&mut nobody).unwrap();
+    mint_for(&format!("{}@railbird.test", u64::from_ne_bytes(nobody)), channels, issued_s, expires_s)
+}
+
+fn mint_for(email: &str, channels: &[&str], issued_s: u64, expires_s: u64) -> Session {
     let key = token::Key::derive(variable("session_secret").as_bytes());
     let mut id = [0; 16];
     getrandom::fill(&mut id).unwrap();
     let channels = channels.iter().map(ToString::to_string).collect::<Vec<_>>();
     let claims = Claims {
-        pass: PassId::of_email("minted@railbird.test").unwrap(),
+        pass: PassId::of_email(email).unwrap(),
         channels: Coverage::try_from(channels).unwrap(),
         issued_s,
         expires_s,
@@ -70,6 +76,12 @@ pub(crate) fn mint(channels: &[&str], issued_s: u64, expires_s: u64) -> Session 
 pub(crate) fn session(channels: &[&str]) -> Session {
     let now = now().seconds();
     mint(channels, now, now + 3600)
+}
+
+/// The same, of the pass with this address.
+pub(crate) fn session_of(email: &str, channels: &[&str]) -> Session {
+    let now = now().seconds();
+    mint_for(email, channels, now, now + 3600)
 }
 
 impl<'a, D: Door> Edge<'a, D> {
@@ -93,6 +105,7 @@ impl<'a, D: Door> Edge<'a, D> {
             query: query.to_string(),
             headers,
             body: body.into(),
+            ..Request::default()
         };
         let response = match self.door.call(request).await {
             Ok(response) => response,
@@ -170,6 +183,14 @@ impl Answer {
     pub(crate) fn header(&self, name: &str, value: &str) -> &Answer {
         assert_eq!(self.headers(name), [value], "{}: header {name}", self.asked);
         self
+    }
+
+    /// The value that it sets a cookie to, after the cookie's name and `=`.
+    pub(crate) fn cookie(&self, name: &str) -> String {
+        let set =
+            self.headers("set-cookie").into_iter().find_map(|set| set.strip_prefix(name)?.strip_prefix('='));
+        let set = set.unwrap_or_else(|| panic!("{}: sets no cookie {name}", self.asked));
+        set.split(';').next().unwrap_or_default().to_string()
     }
 
     /// It has this status.

@@ -1,7 +1,10 @@
 //! What nobody should send.
 
+use serde_json::{Value, json};
+
 use super::Door;
-use super::ask::{Edge, Session, json_type};
+use super::ask::{Edge, Session, json_type, now, session, signature};
+use super::fixture::{self, PASSWORD};
 
 /// Only the exact paths are paths. A client or a host may resolve dot segments or turn backslashes round on the way,
 /// so such paths are asked without a session, which none of their readings may do without.
@@ -83,10 +86,15 @@ pub(crate) async fn methods<D: Door>(edge: &Edge<'_, D>, session: &Session) {
         ("/live/table-1/main.m3u8", "GET, HEAD"),
         ("/live/table-1/a/source.m3u8", "GET, HEAD"),
         ("/live/table-1/score.json", "GET, HEAD"),
+        ("/live/table-1/nodes.json", "GET, HEAD"),
+        ("/live/table-1/beacons", "POST"),
         ("/key/table-1/1", "GET, HEAD"),
         ("/steer/table-1", "GET, HEAD"),
         ("/api/login", "POST"),
         ("/api/logout", "POST"),
+        ("/api/screens", "POST"),
+        ("/api/screens/stop", "POST"),
+        ("/api/screens/release", "POST"),
         ("/origin/v1/event", "PUT"),
         ("/origin/v1/channels/table-1/state", "PUT"),
         ("/origin/v1/channels/table-1/score", "PUT"),
@@ -120,6 +128,7 @@ pub(crate) async fn garbage<D: Door>(edge: &Edge<'_, D>, session: &Session) {
         let header = |name: &str, value: &str| (name.to_string(), value.to_string());
         for (method, path) in [
             ("POST", "/api/login"),
+            ("POST", "/api/screens"),
             ("PUT", "/origin/v1/event"),
             ("PUT", "/admin/v1/passes"),
             ("GET", "/api/channels"),
@@ -145,4 +154,81 @@ pub(crate) async fn garbage<D: Door>(edge: &Edge<'_, D>, session: &Session) {
     let deep = "[".repeat(4000);
     edge.post("/api/login", &deep).await.error(400, "bad-request");
     edge.get("/api/channels", session).await.status(200);
+}
+
+/// A header that must be there once says nothing when it is there twice, whatever a host makes of the two.
+pub(crate) async fn doubled_headers<D: Door>(edge: &Edge<'_, D>, session: &Session) {
+    let header = |name: &str, value: &str| (name.to_string(), value.to_string());
+    let bad_first = vec![header("cookie", "__Host-railbird=x"), session.cookie()];
+    edge.ask("GET", "/api/channels", bad_first, "").await.error(401, "no-session");
+    for other in ["text/plain", "application/json"] {
+        let types = vec![session.cookie(), json_type(), header("content-type", other)];
+        edge.ask("POST", "/api/logout", types, "{}").await.error(415, "wrong-content-type");
+    }
+    let body = fixture::event(now().0).to_string();
+    let sign = || signature("origin_secret", "PUT", "/origin/v1/event", &body, now().0);
+    for (first, second) in [(sign(), sign()), (sign(), header("railbird-signature", "t=1,n=1,s=1"))] {
+        let signed = vec![json_type(), first, second];
+        let twice = edge.ask("PUT", "/origin/v1/event", signed, body.as_str()).await;
+        twice.error(401, "bad-signature");
+    }
+    edge.get("/api/channels", session).await.status(200);
+}
+
+/// Whoever recorded a signed push and sends it again within the minute in which its signature holds changes nothing: a
+/// push is ordered by its revision, a pass by when it was signed.
+pub(crate) async fn replayed_pushes<D: Door>(edge: &Edge<'_, D>) {
+    const CHANNEL: &str = "/origin/v1/channels/table-8";
+    let sent = |secret: &str, path: &str, body: &Value, at_ms: u64| {
+        let body = body.to_string();
+        (path.to_string(), vec![json_type(), signature(secret, "PUT", path, &body, at_ms)], body)
+    };
+    let send = async |(path, headers, body): &(String, Vec<(String, String)>, String)| {
+        edge.ask("PUT", path, headers.clone(), body.as_str()).await
+    };
+    let now = now();
+    let titled = |revision: u64, title: &str| {
+        let mut state = fixture::state("table-8", revision, now, [true, true]);
+        state["title"] = json!(title);
+        state
+    };
+    let replay = |recording: &str| [fixture::replay(recording, 885_000_000, 1, true)];
+    let list =
+        |revision: u64, recording: &str| fixture::replays("table-8", "north", revision, &replay(recording));
+    let chapter = |revision: u64, end| fixture::chapter("table-8", "r-8", revision, 1000..end);
+    for (path, older, newer) in [
+        (format!("{CHANNEL}/state"), titled(now.0, "Older"), titled(now.0 + 1, "Newer")),
+        (format!("{CHANNEL}/replays"), list(now.0, "r-7"), list(now.0 + 1, "r-8")),
+        (format!("{CHANNEL}/replays/r-8/0"), chapter(now.0, 1005), chapter(now.0 + 1, 1010)),
+        (
+            format!("{CHANNEL}/score"),
+            fixture::score("table-8", now.0, now, &[0]),
+            fixture::score("table-8", now.0 + 1, now, &[0, 1]),
+        ),
+    ] {
+        let [older, newer] = [older, newer].map(|body| sent("origin_secret", &path, &body, now.0));
+        send(&older).await.status(204);
+        send(&newer).await.status(204);
+        for replayed in [&older, &newer] {
+            let kept = send(replayed).await;
+            assert_eq!(kept.status(200).json(), json!({"kept": now.0 + 1}), "{path}");
+        }
+    }
+    let session = session(&["*"]);
+    assert_eq!(edge.get("/live/table-8/score.json", &session).await.json()["revision"], now.0 + 1);
+    let html = edge.get("/watch/table-8", &session).await.text();
+    assert!(html.contains("Newer") && !html.contains("Older"), "{html}");
+    edge.get("/watch/table-8/r-7", &session).await.status(404);
+
+    // A pass that was made narrower stays so.
+    let email = "replayed@railbird.test";
+    let of = |channels: &[&str], at_ms| {
+        sent("admin_secret", "/admin/v1/passes", &fixture::pass(email, channels, now), at_ms)
+    };
+    let (wide, narrow) = (of(&["*"], now.0 - 1), of(&["table-1"], now.0));
+    send(&wide).await.status(204);
+    send(&narrow).await.status(204);
+    send(&wide).await.status(200);
+    let granted = edge.post("/api/login", &json!({"email": email, "password": PASSWORD}).to_string()).await;
+    assert_eq!(granted.status(200).json()["channels"], json!(["table-1"]));
 }

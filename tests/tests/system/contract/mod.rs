@@ -4,18 +4,21 @@
 //! requests and responses count: pushes are signed as the origin and the operator sign them, tokens are minted with
 //! the known secret, and nothing looks into a store. The clock is the wall clock on both sides.
 
-mod ask;
-mod fixture;
+pub(crate) mod ask;
+pub(crate) mod fixture;
 mod hostile;
 mod live;
 mod login;
 mod low_latency;
 mod memory;
+mod nodes;
 mod origins;
 mod pages;
 mod pushes;
 mod replays;
+mod screens;
 mod sessions;
+mod sites;
 
 use railbird_edge::{Request, Response};
 
@@ -26,6 +29,7 @@ pub(crate) const VARIABLES: &[(&str, &str)] = &[
     ("origin_secret", "contract origin secret"),
     ("admin_secret", "contract admin secret"),
     ("session_ttl_s", "3600"),
+    ("cors_origins", "https://www.railbird.test, http://127.0.0.1:8080"),
 ];
 
 /// A way to a running edge.
@@ -52,6 +56,9 @@ pub(crate) async fn run(door: &impl Door) {
     live::playlists(&edge, &session).await;
     live::keys(&edge, &session).await;
     live::score(&edge, &session).await;
+    nodes::listed(&edge, &session).await;
+    nodes::beacons(&edge, &session).await;
+    nodes::votes_count(&edge, &session).await;
     live::a_node_goes_down(&edge, &session).await;
     live::not_started(&edge, &session).await;
     origins::one_takes_over_from_the_other(&edge, &session).await;
@@ -62,10 +69,19 @@ pub(crate) async fn run(door: &impl Door) {
     replays::one_that_is_over(&edge, &session).await;
     replays::start_over(&edge, &session).await;
     replays::twelve_hours(&edge, &session).await;
+    screens::as_many_as_may(&edge).await;
+    screens::without_cookies(&edge).await;
+    screens::end_with_their_session(&edge).await;
+    screens::malformed(&edge).await;
+    screens::keys_have_a_pace(&edge).await;
     pages::shells(&edge, &session).await;
     pages::redirects(&edge).await;
     hostile::paths(&edge, &session).await;
     hostile::methods(&edge, &session).await;
     hostile::garbage(&edge, &session).await;
+    hostile::doubled_headers(&edge, &session).await;
+    hostile::replayed_pushes(&edge).await;
+    sites::may_not_act_for_a_viewer(&edge).await;
+    sites::that_are_listed_may_ask(&edge, &session).await;
     sessions::logout(&edge, &session).await;
 }

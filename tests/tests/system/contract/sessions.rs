@@ -14,6 +14,7 @@ fn guarded(channel: &str) -> Vec<String> {
         format!("/live/{channel}/main.m3u8"),
         format!("/live/{channel}/a/source.m3u8"),
         format!("/live/{channel}/score.json"),
+        format!("/live/{channel}/nodes.json"),
         format!("/steer/{channel}"),
         format!("/replay/{channel}/r-1/main.m3u8"),
         format!("/replay/{channel}/r-1/a/source.m3u8"),
@@ -96,8 +97,9 @@ pub(crate) async fn logout<D: Door>(edge: &Edge<'_, D>, session: &Session) {
         let answer = edge.ask("POST", "/api/logout", vec![session.cookie(), json_type()], "{}").await;
         answer.status(204);
         let cookies = answer.headers("set-cookie");
-        let [cookie] = cookies.as_slice() else { panic!("one cookie, not {cookies:?}") };
+        let [cookie, screen] = cookies.as_slice() else { panic!("two cookies, not {cookies:?}") };
         assert!(cookie.starts_with("__Host-railbird=;") && cookie.ends_with("Max-Age=0"), "{cookie}");
+        assert!(screen.starts_with("__Host-railbird-screen=;") && screen.ends_with("Max-Age=0"), "{screen}");
         edge.get("/api/channels", session).await.error(401, "session-ended");
     }
     for path in guarded("table-1") {

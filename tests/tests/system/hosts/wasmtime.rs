@@ -3,12 +3,14 @@
 use railbird_origin::edge_host::{EdgeHost, EdgeHostConfig};
 
 use super::door::Http;
-use super::{artefact, static_files, static_files_are_served};
+use super::printed::{self, Printed};
+use super::{artefact, own_pages_may_act, raw, static_files, static_files_are_served};
 use crate::contract::{self, VARIABLES};
 
 /// The contract on a store that is on disk, which includes the one in memory.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_component_keeps_the_contract() {
+    let printed = Printed::log();
     let component = artefact(
         "RAILBIRD_EDGE_COMPONENT",
         "wasm32-wasip2/wasm/railbird_edge_spin.wasm",
@@ -24,7 +26,25 @@ async fn the_component_keeps_the_contract() {
 
     contract::run(&door).await;
     static_files_are_served(&door).await;
+    own_pages_may_act(&door).await;
+    raw::nothing_is_smuggled(door.0).await;
     assert_eq!(edge.metrics().answered(5), 0, "no answer may be a failure of the host");
     edge.shutdown().await;
     assert!(tokio::net::TcpStream::connect(door.0).await.is_err(), "it no longer listens");
+    printed::tells_no_secret(&printed.text());
+}
+
+/// Whoever sends slowly is told so or let go, and nobody else waits for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_senders_are_let_go() {
+    let component = artefact(
+        "RAILBIRD_EDGE_COMPONENT",
+        "wasm32-wasip2/wasm/railbird_edge_spin.wasm",
+        "cargo xtask build-edge spin",
+    );
+    let mut config = EdgeHostConfig::new(([127, 0, 0, 1], 0).into(), component);
+    config.variables = VARIABLES.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let edge = EdgeHost::start(config).await.unwrap();
+    raw::slow_senders_are_let_go(edge.addr()).await;
+    edge.shutdown().await;
 }

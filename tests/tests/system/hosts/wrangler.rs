@@ -8,10 +8,13 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::door::Http;
-use super::{root, static_files, static_files_are_served};
+use super::line::lines_tell;
+use super::printed;
+use super::{own_pages_may_act, root, static_files, static_files_are_served};
 use crate::contract::{self, VARIABLES};
 
 /// How long wrangler may take to start, and to stop.
@@ -22,6 +25,7 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(20);
 pub(crate) struct Wrangler {
     child: Child,
     pub(crate) addr: SocketAddr,
+    printing: JoinSet<String>,
     _folder: tempfile::TempDir,
 }
 
@@ -66,11 +70,22 @@ impl Wrangler {
         ] {
             command.env(name, value);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // A group of its own, so that nothing of it outlives a failed test.
         command.process_group(0).kill_on_drop(true);
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut error_lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut printing = JoinSet::new();
+        // The pipes must not fill up.
+        printing.spawn(async move {
+            let mut seen = String::new();
+            while let Ok(Some(line)) = error_lines.next_line().await {
+                eprintln!("{line}");
+                _ = writeln!(seen, "{line}");
+            }
+            seen
+        });
         let mut seen = String::new();
         let ready = async {
             while let Some(line) = lines.next_line().await.unwrap() {
@@ -82,23 +97,32 @@ impl Wrangler {
             panic!("wrangler ended before it was ready:\n{seen}");
         };
         let addr = timeout(START_TIME_MAX, ready).await.expect("wrangler is ready in time");
-        // The pipe must not fill up.
-        tokio::spawn(async move {
+        printing.spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
                 if line.contains("ERROR") || line.contains("Critical") || line.contains("panicked") {
                     eprintln!("{line}");
                 }
+                _ = writeln!(seen, "{line}");
             }
+            seen
         });
-        Wrangler { child, addr, _folder: folder }
+        Wrangler { child, addr, printing, _folder: folder }
     }
 
-    /// Ends it as a person would, and waits for its end, so that workerd goes too.
-    pub(crate) async fn stop(mut self) {
+    /// Ends it as a person would, and waits for its end, so that workerd goes too; gives what it printed.
+    pub(crate) async fn stop(mut self) -> String {
         let pid = self.child.id().expect("it still runs").to_string();
         let sent = Command::new("sh").arg("-c").arg(format!("kill -TERM {pid}")).status().await.unwrap();
         assert!(sent.success());
         timeout(STOP_TIME_MAX, self.child.wait()).await.expect("wrangler stops in time").unwrap();
+        let mut printed = String::new();
+        let all = async {
+            while let Some(part) = self.printing.join_next().await {
+                printed.push_str(&part.unwrap());
+            }
+        };
+        timeout(STOP_TIME_MAX, all).await.expect("nothing of wrangler prints any more");
+        printed
     }
 }
 
@@ -118,5 +142,10 @@ async fn the_worker_keeps_the_contract() {
     let door = Http(worker.addr);
     contract::run(&door).await;
     static_files_are_served(&door).await;
-    worker.stop().await;
+    own_pages_may_act(&door).await;
+    lines_tell(&door).await;
+    let printed = worker.stop().await;
+    // wrangler itself tells a developer each address that was asked for; workerd and the Worker don't.
+    let of_worker: Vec<&str> = printed.lines().filter(|line| !line.starts_with("[wrangler:info] ")).collect();
+    printed::tells_no_secret(&of_worker.join("\n"));
 }

@@ -45,7 +45,9 @@ fn follows(kept: &Rendition, part: &Part) -> bool {
     let next = kept.parts.last().is_none_or(|last| {
         part.start.utc() > last.start.utc() && (last.of.utc() == of || behind(last.start + last.duration))
     });
-    in_line && next
+    // Players count a segment's parts from its first.
+    let counted = part.start.utc() == of || kept.parts.last().is_some_and(|last| last.of.utc() == of);
+    in_line && next && counted
 }
 
 /// Whether the part's segment does not go on from what is listed: as it will be said of the segment itself.

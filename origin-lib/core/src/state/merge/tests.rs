@@ -498,3 +498,38 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_outage_of_a_node_is_kept_with_its_end_and_how_many_there_were() {
+    let mut kept = None;
+    let mut revision = 0;
+    let mut told = |up: bool, probe: Option<NodeProbe>, ms: u64| {
+        revision += 1;
+        let mut north = said("north", revision, &["a"], 0..3);
+        (north.nodes[0].up, north.nodes[0].probe) = (up, probe);
+        // Whatever an origin says of it.
+        north.nodes[0].outage = Some(Outage { ended: None, times: 99 });
+        let Outcome::New(merged) = merge(kept.take(), north, NOW.plus_ms(ms)).unwrap() else { panic!() };
+        kept = Some(merged.clone());
+        merged.state.nodes[0].outage
+    };
+    let fine = Some(NodeProbe { ttfb_ms: 20, staleness_ms: 0 });
+    let late = Some(NodeProbe { ttfb_ms: 20, staleness_ms: 6_001 });
+    let ended = |ms, times| Some(Outage { ended: Some(NOW.plus_ms(ms)), times });
+    let lasting = |times| Some(Outage { ended: None, times });
+    assert_eq!(told(false, None, 0), None, "it was not up yet");
+    assert_eq!(told(true, fine, 1_000), None);
+    assert_eq!(told(true, late, 2_000), lasting(1));
+    assert_eq!(told(false, late, 3_000), lasting(1));
+    assert_eq!(told(true, fine, 4_000), ended(4_000, 1));
+    assert_eq!(told(true, fine, 5_000), ended(4_000, 1));
+    assert_eq!(
+        told(false, None, 6_000),
+        ended(4_000, 1),
+        "an origin that has just started knows nothing yet"
+    );
+    assert_eq!(told(true, fine, 7_000), ended(4_000, 1));
+    assert_eq!(told(false, fine, 603_999), lasting(2));
+    assert_eq!(told(true, fine, 604_000), ended(604_000, 2));
+    assert_eq!(told(false, fine, 604_000 + OUTAGE_FORGIVEN_MS), lasting(1), "long ago");
+}

@@ -1,0 +1,153 @@
+//! Many viewers at one edge: 2,000 of them for a minute, in this process, on loopback.
+//!
+//! Each has a pass, a session and a connection of its own, reads its playlist once in a segment's length and a key once in
+//! a key period, as players do, while the origin pushes each segment. Nothing may fail and no playlist may be older than what
+//! the origin had pushed before it was asked for; how long answers took is printed.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use railbird_origin::edge_host::{EdgeHost, EdgeHostConfig};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::{Instant as Tick, MissedTickBehavior, interval_at, timeout};
+
+use crate::contract::ask::{Edge, Session, now, session_of};
+use crate::contract::{VARIABLES, fixture};
+use crate::hosts::{Http, artefact};
+
+const VIEWERS: u64 = 2_000;
+/// How many times each viewer reads its playlist: a minute's segments.
+const POLLS: u32 = 30;
+const POLL: Duration = Duration::from_millis(fixture::SEGMENT_MS as u64);
+/// After so many playlists a viewer asks for a key.
+const POLLS_A_KEY: u32 = 15;
+/// A failure of the test, not a figure: no answer at all.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(60);
+
+const CHANNEL: &str = "table-1";
+const MEDIA: &str = "/live/table-1/a/source.m3u8";
+
+/// A viewer's connection.
+struct Viewer {
+    sender: SendRequest<Empty<Bytes>>,
+    addr: SocketAddr,
+    session: Session,
+}
+
+impl Viewer {
+    async fn enter(addr: SocketAddr, n: u64) -> Result<Viewer> {
+        let (sender, connection) = http1::handshake(TokioIo::new(TcpStream::connect(addr).await?)).await?;
+        tokio::spawn(connection);
+        Ok(Viewer { sender, addr, session: session_of(&format!("viewer-{n}@railbird.test"), &["*"]) })
+    }
+
+    /// The body of a good answer, and how long it took.
+    async fn get(&mut self, path: &str) -> Result<(Bytes, Duration)> {
+        let (name, value) = self.session.cookie();
+        let request = http::Request::builder().uri(path).header("host", self.addr.to_string());
+        let request = request.header(name, value).body(Empty::new())?;
+        let asked = Instant::now();
+        let response = timeout(ANSWER_TIME_MAX, self.sender.send_request(request)).await;
+        let response = response.with_context(|| format!("{path}: no answer"))??;
+        let status = response.status();
+        let body = response.into_body().collect().await?.to_bytes();
+        ensure!(status == 200, "{path}: {status} {}", String::from_utf8_lossy(&body));
+        Ok((body, asked.elapsed()))
+    }
+
+    /// Watches to the end; returns how long the answers took: playlists, keys.
+    async fn watch(mut self, began: Tick, pushed: Arc<AtomicU64>) -> Result<[Vec<Duration>; 2]> {
+        let mut took = [Vec::new(), Vec::new()];
+        let mut ticks = interval_at(began, POLL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        for poll in 0..POLLS {
+            ticks.tick().await;
+            let least = pushed.load(Ordering::SeqCst);
+            let (text, playlist_took) = self.get(MEDIA).await?;
+            let first = media_sequence(&text).context("a playlist has a media sequence number")?;
+            ensure!(first >= least, "the playlist begins at {first}, and {least} had been pushed before");
+            took[0].push(playlist_took);
+            if poll % POLLS_A_KEY == 0 {
+                let period = now().seconds() / u64::from(fixture::KEY_PERIOD_S);
+                let (key, key_took) = self.get(&format!("/key/{CHANNEL}/{period}")).await?;
+                ensure!(key.len() == 16, "a key of {} bytes", key.len());
+                took[1].push(key_took);
+            }
+        }
+        Ok(took)
+    }
+}
+
+fn media_sequence(playlist: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(playlist).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("#EXT-X-MEDIA-SEQUENCE:")?.parse().ok())
+}
+
+fn print(what: &str, mut took: Vec<Duration>) {
+    took.sort();
+    let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize];
+    println!("{what}: {} answers, p50 {:?}, p99 {:?}, at most {:?}", took.len(), at(0.5), at(0.99), at(1.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_thousand_viewers_for_a_minute() {
+    let component = artefact(
+        "RAILBIRD_EDGE_COMPONENT",
+        "wasm32-wasip2/wasm/railbird_edge_spin.wasm",
+        "cargo xtask build-edge spin",
+    );
+    let store = tempfile::tempdir().unwrap();
+    let mut config = EdgeHostConfig::new(([127, 0, 0, 1], 0).into(), component);
+    config.store_dir = Some(store.path().to_path_buf());
+    config.variables = VARIABLES.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let host = EdgeHost::start(config).await.unwrap();
+    let door = Http(host.addr());
+    let edge = Edge::new(&door);
+    edge.push("/origin/v1/event", &fixture::event(now().0)).await.status(204);
+
+    let pushed = Arc::new(AtomicU64::new(0));
+    let push = async || {
+        let now = now();
+        let state = fixture::state(CHANNEL, now.0, now, [true, true]);
+        edge.push(&format!("/origin/v1/channels/{CHANNEL}/state"), &state).await.status(204);
+        pushed.store(state["renditions"][0]["first_msn"].as_u64().unwrap(), Ordering::SeqCst);
+    };
+    push().await;
+
+    let mut viewers = JoinSet::new();
+    let began = Tick::now() + Duration::from_secs(1);
+    for n in 0..VIEWERS {
+        let viewer = Viewer::enter(host.addr(), n).await.unwrap();
+        // Spread over the time between two polls.
+        let at = began + POLL * u32::try_from(n).unwrap() / u32::try_from(VIEWERS).unwrap();
+        viewers.spawn(viewer.watch(at, Arc::clone(&pushed)));
+    }
+    let mut ticks = interval_at(began, POLL);
+    let (mut playlists, mut keys, mut failures) = (Vec::new(), Vec::new(), Vec::new());
+    while !viewers.is_empty() {
+        tokio::select! {
+            _ = ticks.tick() => push().await,
+            Some(watched) = viewers.join_next() => match watched.unwrap() {
+                Ok([some_playlists, some_keys]) => {
+                    playlists.extend(some_playlists);
+                    keys.extend(some_keys);
+                }
+                Err(failure) => failures.push(format!("{failure:#}")),
+            },
+        }
+    }
+    assert!(failures.is_empty(), "{} viewers failed, the first of them: {}", failures.len(), failures[0]);
+    assert_eq!(playlists.len() as u64, VIEWERS * u64::from(POLLS));
+    print("playlists", playlists);
+    print("keys", keys);
+    assert_eq!(host.metrics().answered(5), 0, "no answer may be a failure of the host");
+    host.shutdown().await;
+}
