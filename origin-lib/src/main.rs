@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use railbird_origin::config::Config;
 use railbird_origin::crew::{self, Ask, NewTarget};
-use railbird_origin::{clock, demo, evidence, export, pass, publisher, serve, telemetry, verify};
+use railbird_origin::{clock, demo, evidence, export, keys, pass, publisher, serve, telemetry, verify};
 
 /// Live sport from a venue table to the people who hold a pass.
 #[derive(Parser)]
@@ -72,8 +72,19 @@ enum Command {
     },
     /// Passes: the right to watch.
     Pass {
+        /// The origin's configuration: it names the edges and the admin secret.
+        #[arg(long, value_name = "FILE", default_value = "railbird.toml", global = true)]
+        config: PathBuf,
         #[command(subcommand)]
-        what: Pass,
+        what: pass::command::Command,
+    },
+    /// The secrets of edges.
+    Keys {
+        /// The origin's configuration.
+        #[arg(long, value_name = "FILE", default_value = "railbird.toml", global = true)]
+        config: PathBuf,
+        #[command(subcommand)]
+        what: keys::Command,
     },
     /// Write a report of what happened to targets, nodes, pushes and edges, for a provider's support: a self-contained
     /// HTML page, and a CSV of everything.
@@ -155,29 +166,6 @@ enum Channel {
     },
 }
 
-#[derive(Subcommand)]
-enum Pass {
-    /// Issue a pass, or replace the one of the same address, at every configured edge. The password is read from the
-    /// environment variable RAILBIRD_PASSWORD, or from standard input.
-    Issue(Issue),
-}
-
-#[derive(Args)]
-struct Issue {
-    /// The origin's configuration: it names the edges and the admin secret.
-    #[arg(long, value_name = "FILE", default_value = "railbird.toml")]
-    config: PathBuf,
-    /// E-mail address of the pass holder.
-    #[arg(long)]
-    email: String,
-    /// A channel that the pass covers; may be repeated. Without it: all.
-    #[arg(long = "channel", value_name = "CHANNEL")]
-    channels: Vec<String>,
-    /// How long the pass is valid from now, in days.
-    #[arg(long, default_value_t = 30)]
-    days: u32,
-}
-
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = tokio::runtime::Builder::new_multi_thread()
@@ -235,10 +223,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
             crew::ask(&Config::load(&config)?, Ask::End(channel)).await
         }
         Command::Reload { config } => crew::ask(&Config::load(&config)?, Ask::Reload).await,
-        Command::Pass { what: Pass::Issue(issue) } => {
-            let config = Config::load(&issue.config)?;
-            pass::issue(&config, &issue.email, &issue.channels, issue.days).await
-        }
+        Command::Keys { config, what } => keys::run(&Config::load(&config)?, &what),
+        Command::Pass { config, what } => pass::command::run(&Config::load(&config)?, what).await,
         Command::Evidence { config, options } => {
             evidence::command::run(&Config::load(&config)?, &options, clock::now())
         }

@@ -66,6 +66,11 @@ export async function told(work) {
   };
   try {
     await work({ report, problem, person });
+    // A pass has a few screens: whoever watches next needs this one's, which a browser that is killed does not give back.
+    for (const { page } of everyone) {
+      await page.getByTestId("logout").click();
+      await page.waitForURL((url) => url.pathname === "/login");
+    }
   } catch (error) {
     problem(String(error?.message ?? error));
   } finally {

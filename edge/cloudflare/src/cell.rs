@@ -146,7 +146,8 @@ impl Cell {
 
     /// Replaces the value. The runtime commits what happens between two awaits as one.
     async fn write(&self, value: &[u8], expires: Option<UtcMs>) -> worker::Result<()> {
-        self.version.set(clock::now().0.max(self.version.get() + 1));
+        let version = clock::now().0.max(self.version.get() + 1);
+        self.version.set(version);
         self.create()?;
         self.run("DELETE FROM pieces", vec![])?;
         let empty = value.is_empty().then_some(value);
@@ -162,7 +163,7 @@ impl Cell {
             Some(at) => self.wake_at(at).await,
             None => {
                 self.state.storage().delete_alarm().await?;
-                self.relay(value).await;
+                self.relay(value, version).await;
                 Ok(())
             }
         }
@@ -179,9 +180,8 @@ impl Cell {
     }
 
     /// Sends the value to the relays. One that does not take it asks when its copy is too old.
-    async fn relay(&self, value: &[u8]) {
+    async fn relay(&self, value: &[u8], version: u64) {
         let relays: Vec<String> = self.relays.borrow().keys().cloned().collect();
-        let version = self.version.get();
         let pushes = relays.iter().map(|relay| async move {
             if let Err(error) = objects::push(&self.env, relay, version, value).await {
                 worker::console_error!("the relay {relay} did not take a value: {error}");

@@ -18,8 +18,10 @@ pub(crate) async fn request(mut from: worker::Request) -> Result<Request, Respon
     // Workers join a repeated header with ", ": what is doubled is no longer equal to either.
     let headers = from.headers().entries().collect();
     let region = region::continent(&from);
+    // Cloudflare writes this header itself, whatever the client sent.
+    let client = from.headers().get("cf-connecting-ip").ok().flatten();
     let body = body(&mut from).await?;
-    Ok(Request { method: from.inner().method(), path, query, headers, region, body })
+    Ok(Request { method: from.inner().method(), path, query, headers, region, client, body })
 }
 
 /// The whole body, at most [`BODY_LEN_MAX`] bytes.

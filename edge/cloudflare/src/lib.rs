@@ -3,6 +3,7 @@
 mod cell;
 mod clock;
 mod convert;
+mod courier;
 mod front;
 mod index;
 mod lines;

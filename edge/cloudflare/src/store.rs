@@ -6,13 +6,11 @@
 //! one object. The keys of a table that can be listed have an object of their own ([`crate::index`]), which hears of a key
 //! before the value is written.
 
-use std::rc::Rc;
-use std::time::Duration;
-
 use railbird_core::time::UtcMs;
 use railbird_edge::change::Change;
-use railbird_edge::{Cell, Pause, Store, StoreError, Table};
-use worker::{Delay, Env, Method};
+use railbird_edge::{Cell, Store, StoreError, Table};
+use std::rc::Rc;
+use worker::{Env, Method};
 
 use crate::front::{self, Copy};
 use crate::objects::{self, AFTER, AGE, CELL, CHANGE, EXPIRES, MAX, NOW, RELAY};
@@ -88,12 +86,6 @@ impl Cells {
             200 => Ok(response.text().await?.lines().map(str::to_owned).collect()),
             status => Err(objects::refused(status)),
         }
-    }
-}
-
-impl Pause for Cells {
-    async fn pause(&self, ms: u32) {
-        Delay::from(Duration::from_millis(ms.into())).await;
     }
 }
 

@@ -100,6 +100,12 @@ pub(crate) async fn chapter<S: Store>(store: &S, cell: &Cell) -> Result<Option<C
     read(store, cell).await
 }
 
+/// Whatever is counted: its kind, and who it is.
+pub(crate) fn limit_cell(kind: &str, whose: &str) -> Cell {
+    let text = format!("railbird limit v1\n{kind}\n{whose}");
+    Cell { table: Table::Limit, key: hex::encode(&Sha256::digest(text.as_bytes())) }
+}
+
 pub(crate) async fn pass<S: Store>(store: &S, id: &PassId) -> Result<Option<Pass>, StoreError> {
     read(store, &pass_cell(id)).await
 }

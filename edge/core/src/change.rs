@@ -11,7 +11,7 @@ use railbird_core::time::UtcMs;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{health, holder, intake};
+use crate::{health, holder, intake, limits, passes};
 
 /// What kind of change it is. What is said is JSON, made and read by the module that the kind belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,12 @@ pub enum Kind {
     Snapshot,
     /// A pass that the operator signed.
     Pass,
+    /// The operator takes a pass back.
+    PassRevoked,
+    /// A pass's holder has another password.
+    PassPassword,
+    /// A try, counted against a limit.
+    Limit,
     /// What a pass's holder does: sessions end, screens begin and stop.
     Holder,
     /// What a viewer found of nodes.
@@ -33,12 +39,15 @@ pub enum Kind {
 }
 
 /// Every kind with its name.
-const KINDS: [(Kind, &str); 7] = [
+const KINDS: [(Kind, &str); 10] = [
     (Kind::Event, "event"),
     (Kind::State, "state"),
     (Kind::Replays, "replays"),
     (Kind::Snapshot, "snapshot"),
     (Kind::Pass, "pass"),
+    (Kind::PassRevoked, "pass-revoked"),
+    (Kind::PassPassword, "pass-password"),
+    (Kind::Limit, "limit"),
     (Kind::Holder, "holder"),
     (Kind::Votes, "votes"),
 ];
@@ -104,7 +113,10 @@ pub fn apply(change: &Change, kept: Option<&[u8]>, now: UtcMs) -> Applied {
         Kind::State => intake::change_state(read(kept), said, now),
         Kind::Replays => intake::change_replays(read(kept), said, now),
         Kind::Snapshot => intake::change_snapshot(read(kept), said),
-        Kind::Pass => intake::change_pass(read(kept), said),
+        Kind::Pass => passes::change(read(kept), said),
+        Kind::PassRevoked => passes::change_revoked(read(kept), said),
+        Kind::PassPassword => passes::change_password(read(kept), said),
+        Kind::Limit => limits::change(read(kept), said, now),
         Kind::Holder => holder::change(read(kept), said, now),
         Kind::Votes => health::change_votes(read(kept), said, now),
     }

@@ -4,11 +4,12 @@ use alloc::string::ToString;
 
 use crate::errors::{self, NOT_FOUND, Problem};
 use crate::http::{Request, Response};
-use crate::port::{Moment, Pause, Store};
+use crate::port::{Courier, Moment, Store};
 use crate::router::{self, Route, View};
 use crate::settings::{Settings, SettingsError};
 use crate::{
-    channels, cors, health, intake, keys, live, login, pages, replay, score, screens, session, steer,
+    channels, cors, health, intake, keys, live, login, pages, passes, replay, reset, score, screens, session,
+    steer,
 };
 
 /// The edge over a host's store.
@@ -26,13 +27,23 @@ pub(crate) struct Call<'a, S> {
     pub(crate) moment: &'a Moment,
 }
 
-impl<S: Store + Pause> Edge<S> {
+impl<S> Edge<S> {
     /// An edge with these settings, as [`Settings::read`] gives them. Where they are wrong, every request is answered
     /// 503 with the name of the setting, so that a host has nothing to decide.
     pub fn new(settings: Result<Settings, SettingsError>, store: S) -> Edge<S> {
         Edge { settings, store }
     }
 
+    pub(crate) fn settings(&self) -> Result<&Settings, Problem> {
+        self.settings.as_ref().map_err(|wrong| Problem::saying(503, "misconfigured", wrong))
+    }
+
+    pub(crate) fn store(&self) -> &S {
+        &self.store
+    }
+}
+
+impl<S: Store + Courier> Edge<S> {
     /// Answers one request. Never fails: what goes wrong is an answer, too.
     pub async fn handle(&self, mut request: Request, moment: &Moment) -> Response {
         if request.method == "HEAD" {
@@ -48,14 +59,6 @@ impl<S: Store + Pause> Edge<S> {
             Ok(settings) => cors::share(settings, &request, response),
             Err(_) => response,
         }
-    }
-
-    pub(crate) fn settings(&self) -> Result<&Settings, Problem> {
-        self.settings.as_ref().map_err(|wrong| Problem::saying(503, "misconfigured", wrong))
-    }
-
-    pub(crate) fn store(&self) -> &S {
-        &self.store
     }
 
     async fn answer(&self, request: &Request, moment: &Moment) -> Result<Response, Problem> {
@@ -75,6 +78,10 @@ impl<S: Store + Pause> Edge<S> {
             Route::Page(page) => Ok(pages::page(&call, &page).await),
             Route::Login => login::login(&call).await,
             Route::Logout => login::logout(&call).await,
+            Route::Renew => login::renew(&call).await,
+            Route::ForgotPassword => reset::forgot(&call).await,
+            Route::ResetPassword => reset::reset(&call).await,
+            Route::ChangePassword => reset::change(&call).await,
             Route::Screens => screens::post(&call).await,
             Route::StopScreen => screens::post_stop(&call).await,
             Route::ReleaseScreen => screens::post_release(&call).await,
@@ -107,7 +114,9 @@ impl<S: Store + Pause> Edge<S> {
                 intake::chapter(&call, &channel, &recording, chapter).await
             }
             Route::PushScore(channel) => intake::score(&call, &channel).await,
-            Route::PushPass => intake::pass(&call).await,
+            Route::Passes if request.method == "PUT" => passes::admin::issue(&call).await,
+            Route::Passes => passes::admin::list(&call).await,
+            Route::RevokePass => passes::admin::revoke(&call).await,
         }
     }
 }

@@ -4,14 +4,14 @@
 //!
 //! | status | codes |
 //! | --- | --- |
-//! | 400 | `bad-request` |
-//! | 401 | `bad-login`, `no-session`, `session-expired`, `session-ended`, `bad-signature` |
-//! | 403 | `not-covered`, `no-such-period`, `pass-not-valid`, `cross-site`, `too-many-screens`, `screen-stopped` |
-//! | 404 | `not-found`, `no-such-channel`, `no-such-replay`, `no-such-playlist`, `no-score`; with `retry-after`: `not-started`, `no-event` |
+//! | 400 | `bad-request`, `bad-code`, `bad-password` |
+//! | 401 | `bad-login`, `no-session`, `session-expired`, `session-ended`, `bad-signature`, `bad-link` |
+//! | 403 | `not-covered`, `no-such-period`, `pass-not-valid`, `wrong-password`, `cross-site`, `too-many-screens`, `screen-stopped` |
+//! | 404 | `not-found`, `no-such-channel`, `no-such-replay`, `no-such-playlist`, `no-score`, `no-such-pass`, `no-reset`; with `retry-after`: `not-started`, `no-event` |
 //! | 405 | `wrong-method` |
 //! | 409 | `origins-differ`, `too-many-screens`, `screen-stopped` |
 //! | 413, 415 | `too-large`, `wrong-content-type` |
-//! | 429 | with `retry-after`: `too-many-claims`, `too-many-keys` |
+//! | 429 | with `retry-after`: `too-many-tries`, `too-many-claims`, `too-many-keys` |
 //! | 503 | `misconfigured`; with `retry-after`: `store` |
 
 use alloc::borrow::Cow;

@@ -144,7 +144,6 @@ pub(crate) async fn end<S: Store>(store: &S, claims: &Claims, now: UtcMs) -> Res
 
 /// Ends every session of a pass that was issued before this second, and frees its screens. To end those of the present
 /// second too, say the next one: [`first_issue_s`] is then when a new session may say that it was issued.
-#[cfg_attr(not(test), expect(dead_code, reason = "for whoever revokes a pass or changes its password"))]
 pub(crate) async fn revoke_before<S: Store>(
     store: &S,
     pass: &PassId,
@@ -156,10 +155,6 @@ pub(crate) async fn revoke_before<S: Store>(
 
 /// The earliest second at which a session that is made now may say that it was issued, for it to live: now, or right after
 /// the sessions that were ended a moment ago.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "for whoever makes a session right after others were revoked")
-)]
 pub(crate) async fn first_issue_s<S: Store>(store: &S, pass: &PassId, now: UtcMs) -> Result<u64, StoreError> {
     let holder = cells::holder(store, pass).await?;
     Ok(holder.map_or(0, |holder| holder.revoked_before_s).max(now.seconds()))

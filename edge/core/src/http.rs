@@ -1,5 +1,6 @@
 //! Requests and responses, free of any host's types.
 
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -22,6 +23,9 @@ pub struct Request {
     pub region: Option<String>,
     /// The whole body, at most [`BODY_LEN_MAX`] bytes.
     pub body: Vec<u8>,
+    /// Who sent it: an IP address, with or without a port, as the platform tells it. Never out of a header that a client
+    /// can set. `None` where the platform doesn't tell.
+    pub client: Option<String>,
 }
 
 impl Request {
@@ -30,6 +34,11 @@ impl Request {
         let mut values = self.headers.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
         values.next().filter(|_| values.next().is_none())
     }
+}
+
+/// The `set-cookie` of a cookie that no script and no other host sees.
+pub(crate) fn set_cookie(name: &str, value: &str, ttl_s: u64) -> String {
+    format!("{name}={value}; Path=/; HttpOnly; Secure; SameSite=Lax; Max-Age={ttl_s}")
 }
 
 /// What an adapter sends back. `HEAD` is answered as `GET`; the adapter drops the body.

@@ -1,9 +1,10 @@
-//! Signed pushes: snapshots from the origin, passes from the operator.
+//! Signed pushes: snapshots from the origin. How they are checked holds for what the operator signs, too.
 //!
 //! What several origins say is merged in `railbird-core`; here it is checked, and the merge is a [`crate::change`] of what
 //! is kept. Where a host can't make changes one by one, of two pushes at the same moment one may be lost with what it
 //! said: origins repeat themselves every ten seconds, and the next push of the one that was lost mends that.
 
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -24,10 +25,9 @@ use crate::change::{Applied, Change, Keep, Kind, json};
 use crate::edge::Call;
 use crate::errors::{self, Problem};
 use crate::http::Response;
-use crate::passes::{Coverage, Pass, PassId};
 use crate::port::{Cell, Store, StoreError};
 use crate::settings::Secret;
-use crate::{cells, password, score};
+use crate::{cells, score};
 
 /// The most channels of an event: `GET /api/channels` reads the state of each.
 pub const CHANNELS_MAX: usize = 64;
@@ -42,7 +42,7 @@ const UNREADABLE: Problem =
 
 /// What became of a push.
 #[derive(Serialize, Deserialize)]
-enum Verdict {
+pub(crate) enum Verdict {
     New,
     /// What is kept is as new: its revision.
     Kept(u64),
@@ -54,7 +54,7 @@ enum Verdict {
 }
 
 impl Verdict {
-    fn response(self) -> Result<Response, Problem> {
+    pub(crate) fn response(self) -> Result<Response, Problem> {
         #[derive(Serialize)]
         struct Body {
             kept: u64,
@@ -70,16 +70,6 @@ impl Verdict {
             Verdict::Unreadable => Err(UNREADABLE),
         }
     }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PassPush {
-    email: String,
-    password_hash: String,
-    channels: Coverage,
-    valid_from: UtcMs,
-    valid_until: UtcMs,
 }
 
 /// `PUT /origin/v1/event`.
@@ -160,31 +150,19 @@ pub(crate) async fn score<S: Store>(call: &Call<'_, S>, channel: &ChannelId) -> 
     settle(call, &cells::score_cell(channel), Kind::Snapshot).await
 }
 
-/// `PUT /admin/v1/passes`.
-pub(crate) async fn pass<S: Store>(call: &Call<'_, S>) -> Result<Response, Problem> {
-    let signed = verify(call, &call.settings.admin)?;
-    let push: PassPush = serde_json::from_slice(&call.request.body).map_err(errors::bad_json)?;
-    let id = PassId::of_email(&push.email)
-        .ok_or_else(|| Problem::bad_request("email must be an address of at most 254 bytes"))?;
-    password::check(&push.password_hash).map_err(Problem::bad_request)?;
-    let PassPush { password_hash, channels, valid_from, valid_until, .. } = push;
-    if valid_from >= valid_until {
-        return Err(Problem::bad_request("valid_from must be before valid_until"));
-    }
-    let pass = Pass { password_hash, channels, valid_from, valid_until, signed };
-    let verdict = changed(call, &cells::pass_cell(&id), Kind::Pass, &json(&pass)).await?;
-    verdict.unwrap_or(Verdict::Unreadable).response()
-}
-
-/// Checks a push's size and signature; returns when it was signed.
-fn verify<S: Store>(call: &Call<'_, S>, secret: &Secret) -> Result<UtcMs, Problem> {
+/// Checks the size and the signature of a request, its query included; returns when it was signed.
+pub(crate) fn verify<S: Store>(call: &Call<'_, S>, secret: &Secret) -> Result<UtcMs, Problem> {
     let request = call.request;
     if request.body.len() > STATE_LEN_MAX {
         return Err(TOO_LARGE);
     }
     let header = request.header(sign::HEADER).unwrap_or_default();
-    let (method, path) = (&*request.method, &*request.path);
-    sign::verify(secret.bytes(), method, path, &request.body, call.moment.now, header)
+    let method = &*request.method;
+    let target = match &*request.query {
+        "" => request.path.clone(),
+        query => format!("{}?{query}", request.path),
+    };
+    sign::verify(secret.bytes(), method, &target, &request.body, call.moment.now, header)
         .map(|(signed, _)| signed)
         .map_err(|wrong| Problem::saying(401, "bad-signature", wrong))
 }
@@ -196,7 +174,7 @@ async fn settle<S: Store>(call: &Call<'_, S>, cell: &Cell, kind: Kind) -> Result
 }
 
 /// Changes a value; `None` where the answer is not of the type, which only another version's can be.
-async fn changed<S: Store, A: DeserializeOwned>(
+pub(crate) async fn changed<S: Store, A: DeserializeOwned>(
     call: &Call<'_, S>,
     cell: &Cell,
     kind: Kind,
@@ -258,15 +236,7 @@ pub(crate) fn change_snapshot(kept: Option<Revision>, said: &[u8]) -> Applied {
     }
 }
 
-pub(crate) fn change_pass(kept: Option<Pass>, said: &[u8]) -> Applied {
-    let Ok(pass) = serde_json::from_slice::<Pass>(said) else { return unchanged(Verdict::Unreadable) };
-    match kept {
-        Some(kept) if kept.signed > pass.signed => unchanged(Verdict::Kept(kept.signed.0)),
-        _ => Applied::new(Keep::Value(said.to_vec(), None), &Verdict::New),
-    }
-}
-
-fn unchanged(verdict: Verdict) -> Applied {
+pub(crate) fn unchanged(verdict: Verdict) -> Applied {
     Applied::new(Keep::AsIs, &verdict)
 }
 

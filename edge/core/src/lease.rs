@@ -13,7 +13,6 @@
 //! The key is derived from the master secret, so that a change of the sessions' key stops no screen: whoever has that secret
 //! has the keys that leases guard.
 
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -24,7 +23,7 @@ use sha2::Sha256;
 
 use crate::edge::Call;
 use crate::passes::PassId;
-use crate::session;
+use crate::{http, session};
 
 /// The cookie that carries a lease. The prefix makes browsers keep it to this very host (RFC 6265bis, 4.1.3.2).
 pub(crate) const COOKIE: &str = "__Host-railbird-screen";
@@ -101,7 +100,7 @@ pub(crate) fn of<S>(call: &Call<'_, S>, pass: &PassId) -> Option<Lease> {
 
 /// The `set-cookie` that gives a browser the lease.
 pub(crate) fn set_cookie(lease: &str, ttl_s: u64) -> String {
-    format!("{COOKIE}={lease}; Path=/; HttpOnly; Secure; SameSite=Lax; Max-Age={ttl_s}")
+    http::set_cookie(COOKIE, lease, ttl_s)
 }
 
 /// The `set-cookie` that takes it away.
@@ -112,6 +111,7 @@ pub(crate) fn clear_cookie() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::format;
     use std::string::ToString;
 
     fn pass(email: &str) -> PassId {

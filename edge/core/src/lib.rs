@@ -9,7 +9,7 @@
 //! use railbird_core::time::UtcMs;
 //!
 //! # async fn example() {
-//! let settings = Settings::read(|name| (name != "session_ttl_s").then(|| format!("{name} of 16 bytes")));
+//! let settings = Settings::read(|name| name.ends_with("_secret").then(|| format!("{name} of 16 bytes")));
 //! let edge = Edge::new(settings, MemoryStore::default());
 //! let request = Request { method: "GET".into(), path: "/healthz".into(), ..Request::default() };
 //! let moment = Moment { now: UtcMs(1_795_171_920_040), entropy: [7; 32] };
@@ -23,7 +23,8 @@
 //! | --- | --- |
 //! | `router` | what a path stands for |
 //! | [`settings`] | whether the edge can work at all |
-//! | [`passes`], [`password`], [`login`] | who gets a session |
+//! | [`passes`], [`login`], `device`, `limits` | who gets a session |
+//! | `reset` | who gets another password |
 //! | [`token`], [`session`], `holder` | whether a request has one that lives |
 //! | `screens`, `lease`, `pace` | which devices play, and how fast they draw keys |
 //! | `guard`, `cors` | which pages of other sites may ask |
@@ -48,6 +49,7 @@ mod cells;
 pub mod change;
 mod channels;
 mod cors;
+mod device;
 mod edge;
 mod errors;
 mod guard;
@@ -57,6 +59,7 @@ pub mod http;
 pub mod intake;
 mod keys;
 mod lease;
+mod limits;
 pub mod line;
 mod live;
 pub mod login;
@@ -64,13 +67,14 @@ pub mod memory;
 mod pace;
 mod pages;
 pub mod passes;
-pub mod password;
 pub mod port;
 mod replay;
+mod reset;
 mod router;
 pub mod routing;
 mod score;
 mod screens;
+mod sealed;
 pub mod session;
 pub mod settings;
 mod steer;
@@ -81,5 +85,5 @@ mod wait;
 
 pub use edge::Edge;
 pub use http::{Request, Response};
-pub use port::{Cell, Moment, Pause, Store, StoreError, Table};
+pub use port::{Cell, Courier, CourierError, Moment, Store, StoreError, Table};
 pub use settings::{Settings, SettingsError};

@@ -12,7 +12,7 @@ use crate::edge::{Call, Edge};
 use crate::errors::Problem;
 use crate::health::region;
 use crate::http::{Request, Response};
-use crate::port::{Moment, Pause, Store};
+use crate::port::{Moment, Store};
 use crate::router::{self, Route, View};
 use crate::routing::Viewer;
 use crate::{channels, guard, session};
@@ -45,7 +45,7 @@ impl Request {
     }
 }
 
-impl<S: Store + Pause> Edge<S> {
+impl<S: Store> Edge<S> {
     /// The seat of a request for a line; else what it is answered with, as one without a line would be. A page of another
     /// site may hold none: browsers say nothing of a cookie's site there (RFC 6455, 10.2).
     ///

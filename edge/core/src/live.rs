@@ -11,7 +11,7 @@ use crate::edge::Call;
 use crate::errors::Problem;
 use crate::health;
 use crate::http::Response;
-use crate::port::{Pause, Store};
+use crate::port::{Courier, Store};
 use crate::routing::{Choice, Viewer};
 use crate::wait;
 
@@ -40,7 +40,7 @@ pub(crate) async fn multivariant<S: Store>(
 }
 
 /// `GET /live/{channel}/{node}/{rendition}.m3u8`; of a low-latency channel, with the delivery directives of RFC 8216bis.
-pub(crate) async fn media<S: Store + Pause>(
+pub(crate) async fn media<S: Store + Courier>(
     call: &Call<'_, S>,
     channel: &ChannelId,
     node: &NodeId,

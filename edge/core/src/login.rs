@@ -1,67 +1,184 @@
-//! Login and logout.
+//! Login and logout, and a session that goes on.
+//!
+//! A password is tried against two limits: of the address from which it comes, and of the account. An account without
+//! tries is not told from a wrong password, so that a guesser learns nothing; but a device that the holder has used
+//! before (`device`) has tries of its own, and is told.
 
+use alloc::format;
 use alloc::string::String;
 
-use hmac::{Hmac, KeyInit, Mac};
+use futures::future;
+use railbird_core::pass::code::Code;
+use railbird_core::pass::password;
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 
-use crate::cells;
 use crate::edge::Call;
 use crate::errors::{self, Problem};
+use crate::guard;
 use crate::http::Response;
-use crate::passes::PassId;
-use crate::port::Store;
+use crate::limits::{self, Limit, Rule, Wait};
+use crate::passes::{Coverage, Pass, PassId};
+use crate::port::{Store, StoreError};
 use crate::token::{self, Claims};
-use crate::{guard, lease, password, session};
+use crate::{cells, device, holder, lease, session};
 
-/// One answer for an unknown e-mail address and for a wrong password.
-const BAD_LOGIN: Problem = Problem::new(401, "bad-login", "no pass has this e-mail address and password");
+/// Wrong passwords of an account, and of a device of its holder.
+const ACCOUNT: Rule = Rule { tries: 10, window_ms: 15 * 60_000 };
+
+/// Logins that fail, of an address: many people may be behind one.
+const ADDRESS: Rule = Rule { tries: 60, window_ms: 15 * 60_000 };
+
+/// One answer for an unknown e-mail address, for a wrong password, and for an account that has no tries left.
+const BAD_LOGIN: Problem = Problem::new(
+    401,
+    "bad-login",
+    "no pass has this e-mail address and password, or there were too many tries: wait 15 minutes then",
+);
+const BAD_CODE: Problem = Problem::new(401, "bad-login", "no pass has this code: compare it with the ticket");
 const NOT_VALID: Problem =
     Problem::new(403, "pass-not-valid", "this pass is not valid at this time: ask who sold it");
+const NO_LONGER: Problem =
+    Problem::new(401, "session-ended", "the pass of this session is not valid any more: log in again");
 
 #[derive(Deserialize)]
 struct Credentials {
-    email: String,
-    password: String,
+    email: Option<String>,
+    password: Option<String>,
+    code: Option<String>,
 }
 
 #[derive(Serialize)]
-struct Granted {
+pub(crate) struct Granted {
     token: String,
     /// Seconds since 1970.
     expires: u64,
-    channels: crate::passes::Coverage,
+    channels: Coverage,
 }
 
 /// `POST /api/login`.
 pub(crate) async fn login<S: Store>(call: &Call<'_, S>) -> Result<Response, Problem> {
     guard::check(call)?;
-    let sent: Credentials = serde_json::from_slice(&call.request.body)
-        .map_err(|_| Problem::bad_request("send {\"email\":\"…\",\"password\":\"…\"}"))?;
-    let id = PassId::of_email(&sent.email);
-    let pass = match &id {
-        Some(id) => cells::pass(call.store, id).await?,
-        None => None,
+    let sent = serde_json::from_slice(&call.request.body).ok();
+    let (id, pass) = match sent {
+        Some(Credentials { email: Some(email), password: Some(password), code: None }) => {
+            by_password(call, &email, &password).await?
+        }
+        Some(Credentials { email: None, password: None, code: Some(code) }) => by_code(call, &code).await?,
+        _ => {
+            let form = "send {\"email\":\"…\",\"password\":\"…\"} or {\"code\":\"…\"}";
+            return Err(Problem::bad_request(form));
+        }
     };
-    let right = password::verify(sent.password.as_bytes(), pass.as_ref().map(|pass| &*pass.password_hash));
-    let (Some(pass), Some(id), true) = (pass, id, right) else { return Err(BAD_LOGIN) };
-    let now = call.moment.now;
-    if !pass.holds(now) {
+    if !pass.holds(call.moment.now) {
         return Err(NOT_VALID);
     }
-    let expires_s = now.seconds().saturating_add(call.settings.session_ttl_s).min(pass.valid_until.seconds());
-    let claims = Claims {
-        pass: id,
-        channels: pass.channels,
-        issued_s: now.seconds(),
-        expires_s,
-        id: token_id(&call.moment.entropy),
+    let known = device::set_cookie(call, &id);
+    let (granted, cookie) = grant(call, id, &pass).await?;
+    let response = errors::json(200, &granted).with("set-cookie", &cookie).with("set-cookie", &known);
+    Ok(response.with("cache-control", "no-store"))
+}
+
+/// The pass of an address and its password. What is asked of the store and the work on the password are the same whether
+/// there is such a pass or not.
+async fn by_password<S: Store>(
+    call: &Call<'_, S>,
+    email: &str,
+    password: &str,
+) -> Result<(PassId, Pass), Problem> {
+    let address = count_address(call, "login address").await?;
+    let id = PassId::of_email(email);
+    let device = id.as_ref().and_then(|id| device::of(call, id));
+    let account = match &device {
+        Some(device) => Limit::new("login device", device, ACCOUNT),
+        None => Limit::new("login account", id.as_ref().map_or("nobody", PassId::as_str), ACCOUNT),
     };
+    let pass = async {
+        match &id {
+            Some(id) => cells::pass(call.store, id).await,
+            None => Ok(None),
+        }
+    };
+    let (counted, pass) = future::try_join(account.take(call), pass).await?;
+    let hash = pass.as_ref().and_then(|pass| pass.password_hash.as_deref());
+    let right = password::verify(password.as_bytes(), hash);
+    match counted {
+        Ok(()) => {}
+        Err(wait) if device.is_some() => return Err(too_many(wait, "or reset your password")),
+        Err(_) => return Err(BAD_LOGIN),
+    }
+    let (Some(id), Some(pass), true) = (id, pass, right) else { return Err(BAD_LOGIN) };
+    account.give_back(call).await?;
+    give_back(call, address).await?;
+    Ok((id, pass))
+}
+
+/// The pass of a code. A code can't be guessed: what is limited is the work that an address makes.
+async fn by_code<S: Store>(call: &Call<'_, S>, text: &str) -> Result<(PassId, Pass), Problem> {
+    let code: Code = text.parse().map_err(|wrong| Problem::saying(400, "bad-code", wrong))?;
+    let address = count_address(call, "login address").await?;
+    let id = code.pass_id();
+    let pass = cells::pass(call.store, &id).await?.filter(|pass| pass.by_code).ok_or(BAD_CODE)?;
+    give_back(call, address).await?;
+    Ok((id, pass))
+}
+
+/// Counts a try of this kind of the address from which a request comes; `None` where it is not known.
+pub(crate) async fn count_address<S: Store>(
+    call: &Call<'_, S>,
+    kind: &str,
+) -> Result<Option<Limit>, Problem> {
+    let Some(client) = call.request.client.as_deref().and_then(limits::client) else { return Ok(None) };
+    let limit = Limit::new(kind, &client, ADDRESS);
+    match limit.take(call).await? {
+        Ok(()) => Ok(Some(limit)),
+        Err(wait) => Err(too_many(wait, "or use another network")),
+    }
+}
+
+async fn give_back<S: Store>(call: &Call<'_, S>, limit: Option<Limit>) -> Result<(), Problem> {
+    match limit {
+        Some(limit) => Ok(limit.give_back(call).await?),
+        None => Ok(()),
+    }
+}
+
+pub(crate) fn too_many(wait: Wait, or_else: &str) -> Problem {
+    let minutes = wait.minutes();
+    let unit = if minutes == 1 { "minute" } else { "minutes" };
+    let text = format!("too many tries: wait {minutes} {unit} {or_else}");
+    Problem::saying(429, "too-many-tries", text).after_ms(wait.0)
+}
+
+/// A session of a pass that holds, and its cookie.
+pub(crate) async fn grant<S: Store>(
+    call: &Call<'_, S>,
+    id: PassId,
+    pass: &Pass,
+) -> Result<(Granted, String), StoreError> {
+    let now = call.moment.now;
+    let expires_s = now.seconds().saturating_add(call.settings.session_ttl_s).min(pass.valid_until.seconds());
+    let issued_s = holder::first_issue_s(call.store, &id, now).await?;
+    let channels = pass.channels.clone();
+    let claims = Claims { pass: id, channels, issued_s, expires_s, id: token_id(call) };
     let token = token::mint(&call.settings.session, &claims);
     let cookie = session::set_cookie(&token, expires_s.saturating_sub(now.seconds()));
-    let granted = Granted { token, expires: expires_s, channels: claims.channels };
-    Ok(errors::json(200, &granted).with("set-cookie", &cookie).with("cache-control", "no-store"))
+    Ok((Granted { token, expires: expires_s, channels: claims.channels }, cookie))
+}
+
+/// `POST /api/session/renew`: another session in place of one that lives, as the pass is now. The old one stays what it
+/// is, since a player may hold a playlist under it.
+pub(crate) async fn renew<S: Store>(call: &Call<'_, S>) -> Result<Response, Problem> {
+    guard::check(call)?;
+    let claims = session::of(call, None).await?.claims;
+    let pass = holding(call, &claims.pass).await?;
+    let (_, cookie) = grant(call, claims.pass, &pass).await?;
+    Ok(Response::new(204).with("set-cookie", &cookie).with("cache-control", "no-store"))
+}
+
+/// The pass of a session, if it still holds.
+pub(crate) async fn holding<S: Store>(call: &Call<'_, S>, id: &PassId) -> Result<Pass, Problem> {
+    let holds = |pass: &Pass| pass.holds(call.moment.now);
+    cells::pass(call.store, id).await?.filter(holds).ok_or(NO_LONGER)
 }
 
 /// `POST /api/logout`.
@@ -72,13 +189,9 @@ pub(crate) async fn logout<S: Store>(call: &Call<'_, S>) -> Result<Response, Pro
     Ok(gone.with("set-cookie", &lease::clear_cookie()).with("cache-control", "no-store"))
 }
 
-/// A token's id out of a request's randomness, and of no use for anything else that is made of it.
-fn token_id(entropy: &[u8; 32]) -> [u8; 16] {
+/// A token's id.
+fn token_id<S>(call: &Call<'_, S>) -> [u8; 16] {
     let mut id = [0; 16];
-    // HMAC takes a key of any length.
-    if let Ok(mac) = Hmac::<Sha256>::new_from_slice(entropy) {
-        let digest = mac.chain_update(b"railbird token id v1").finalize().into_bytes();
-        id.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
-    }
+    id.iter_mut().zip(call.moment.draw("railbird token id v1")).for_each(|(to, from)| *to = from);
     id
 }

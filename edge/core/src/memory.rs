@@ -10,12 +10,24 @@ use core::task::Poll;
 use railbird_core::time::UtcMs;
 
 use crate::change::{self, Change, Keep};
-use crate::port::{Cell, Pause, Store, StoreError, Table};
+use crate::port::{Cell, Courier, CourierError, Store, StoreError, Table};
 
 /// Cells in memory. It has no clock: what has expired goes when [`MemoryStore::expire`] is called.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     cells: RefCell<BTreeMap<Cell, Kept>>,
+    letters: RefCell<Vec<Letter>>,
+}
+
+/// A message that was to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// Where to.
+    pub url: String,
+    /// Its headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// What it says.
+    pub body: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -30,6 +42,11 @@ impl MemoryStore {
         self.cells.borrow_mut().retain(|_, kept| kept.expires.is_none_or(|expires| expires > now));
     }
 
+    /// The messages that were sent since this was asked before.
+    pub fn letters(&self) -> Vec<Letter> {
+        self.letters.take()
+    }
+
     /// How many values it holds.
     pub fn len(&self) -> usize {
         self.cells.borrow().len()
@@ -38,20 +55,6 @@ impl MemoryStore {
     /// Whether it holds none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-}
-
-impl Pause for MemoryStore {
-    async fn pause(&self, _ms: u32) {
-        let mut waited = false;
-        future::poll_fn(|context| {
-            if core::mem::replace(&mut waited, true) {
-                return Poll::Ready(());
-            }
-            context.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
     }
 }
 
@@ -78,5 +81,31 @@ impl Store for MemoryStore {
         let cells = self.cells.borrow();
         let keys = cells.keys().filter(|cell| cell.table == table && cell.key.as_str() > after);
         Ok(keys.take(max).map(|cell| cell.key.clone()).collect())
+    }
+}
+
+/// Messages are kept for whoever asks for them, and no time goes by: a pause lets others have a turn.
+impl Courier for MemoryStore {
+    async fn post(
+        &self,
+        url: &str,
+        headers: &[(&'static str, String)],
+        body: Vec<u8>,
+        _within_ms: u64,
+    ) -> Result<u16, CourierError> {
+        self.letters.borrow_mut().push(Letter { url: String::from(url), headers: headers.to_vec(), body });
+        Ok(204)
+    }
+
+    async fn pause(&self, _ms: u64) {
+        let mut waited = false;
+        future::poll_fn(|context| {
+            if core::mem::replace(&mut waited, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
     }
 }

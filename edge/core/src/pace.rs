@@ -36,6 +36,11 @@ impl Pace {
         }
     }
 
+    /// Takes one back: it does not count.
+    pub(crate) fn give_back(&mut self, allowance: Allowance) {
+        self.paid_at = UtcMs(self.paid_at.0.saturating_sub(allowance.every_ms));
+    }
+
     /// From when on it is as if nothing had happened.
     pub(crate) fn full_at(self) -> UtcMs {
         self.paid_at

@@ -21,6 +21,9 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; wo
 pub(crate) async fn page<S: Store>(call: &Call<'_, S>, page: &Page) -> Response {
     let answer = match page {
         Page::Login => login(call).await,
+        // For whoever comes, with a session or without.
+        Page::Forgot => Ok(shell(200, "Forgotten password", "data-page=\"forgot\"", "")),
+        Page::Reset => Ok(shell(200, "Another password", "data-page=\"reset\"", "")),
         Page::Home => home(call).await,
         Page::Watch(channel) => watch(call, channel, None).await,
         Page::Replay(channel, recording) => watch(call, channel, Some(recording)).await,

@@ -1,164 +1,152 @@
-//! Passes: who may watch what, and when.
+//! Passes as an edge keeps them: who may watch what, and when.
 
-use alloc::string::{String, ToString};
-use alloc::vec::Vec;
-use core::str::FromStr;
+pub(crate) mod admin;
+
+use alloc::string::String;
 
 use railbird_core::hex;
-use railbird_core::id::ChannelId;
+use railbird_core::pass::{self, Listed};
+pub use railbird_core::pass::{CHANNELS_MAX, Coverage, CoverageError, EMAIL_LEN_MAX, PassId, PassIdError};
 use railbird_core::time::UtcMs;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-/// The most channels that a pass can name. One that covers more covers all of them: `*`.
-pub const CHANNELS_MAX: usize = 16;
+use crate::change::{Applied, Keep, json};
+use crate::intake::{Verdict, unchanged};
+use crate::reset;
 
-/// The longest e-mail address, in bytes (RFC 5321, 4.5.3.1.3, without the brackets).
-pub const EMAIL_LEN_MAX: usize = 254;
-
-/// What stands for all channels.
-const ALL: &str = "*";
-
-/// Names a pass without naming its holder: the hexadecimal SHA-256 of the normalised e-mail address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PassId(String);
-
-/// The text is not 64 lower-case hexadecimal digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a pass id is 64 lower-case hexadecimal digits")]
-pub struct PassIdError;
-
-impl PassId {
-    /// The id of an e-mail address, trimmed and in lower case; `None` where the text can't be an address.
-    pub fn of_email(email: &str) -> Option<PassId> {
-        let email = email.trim();
-        if email.len() > EMAIL_LEN_MAX || email.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return None;
-        }
-        let email = email.to_lowercase();
-        let (local, domain) = email.rsplit_once('@')?;
-        let named = !local.is_empty() && !domain.is_empty();
-        named.then(|| PassId(hex::encode(&Sha256::digest(email.as_bytes()))))
-    }
-
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for PassId {
-    type Err = PassIdError;
-    fn from_str(text: &str) -> Result<PassId, PassIdError> {
-        let hexadecimal = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        if text.len() == 64 && hexadecimal { Ok(PassId(text.to_string())) } else { Err(PassIdError) }
-    }
-}
-
-/// Which channels a pass covers. As a list of texts: `["*"]`, or up to [`CHANNELS_MAX`] channel ids.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Vec<String>", into = "Vec<String>")]
-pub enum Coverage {
-    /// All channels of the event, later ones too.
-    All,
-    /// These channels.
-    Only(Vec<ChannelId>),
-}
-
-/// The list covers nothing, too much, or something that is no channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("channels must be [\"*\"] or a list of 1 to 16 channel ids")]
-pub struct CoverageError;
-
-impl Coverage {
-    /// Whether it covers the channel.
-    pub fn covers(&self, channel: &ChannelId) -> bool {
-        match self {
-            Coverage::All => true,
-            Coverage::Only(channels) => channels.contains(channel),
-        }
-    }
-
-    /// As a list of texts.
-    pub fn names(&self) -> Vec<String> {
-        match self {
-            Coverage::All => Vec::from([ALL.to_string()]),
-            Coverage::Only(channels) => channels.iter().map(ToString::to_string).collect(),
-        }
-    }
-}
-
-impl TryFrom<Vec<String>> for Coverage {
-    type Error = CoverageError;
-    fn try_from(names: Vec<String>) -> Result<Coverage, CoverageError> {
-        if matches!(names.as_slice(), [one] if one == ALL) {
-            return Ok(Coverage::All);
-        }
-        if !(1..=CHANNELS_MAX).contains(&names.len()) {
-            return Err(CoverageError);
-        }
-        let channels = names.iter().map(|name| name.parse()).collect::<Result<_, _>>();
-        channels.map(Coverage::Only).map_err(|_| CoverageError)
-    }
-}
-
-impl From<Coverage> for Vec<String> {
-    fn from(coverage: Coverage) -> Vec<String> {
-        coverage.names()
-    }
-}
-
-/// A pass as the store keeps it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A pass as the store keeps it. What earlier versions kept has neither address, screens, locale nor note.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Pass {
-    /// PHC string of the password; see [`crate::password`].
-    pub(crate) password_hash: String,
+    /// The holder's address; never in a log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) email: Option<String>,
+    /// PHC string of the password; a pass that a code opens has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) password_hash: Option<String>,
+    /// A code opens it: its id is the code's.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub(crate) by_code: bool,
     pub(crate) channels: Coverage,
     pub(crate) valid_from: UtcMs,
     pub(crate) valid_until: UtcMs,
+    /// On how many screens it plays at a time.
+    #[serde(default = "pass::screens_default")]
+    pub(crate) screens: u8,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) locale: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<String>,
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub(crate) revoked: bool,
     /// When the operator signed it: an older push, sent again, does not bring an older pass back.
     pub(crate) signed: UtcMs,
 }
 
 impl Pass {
+    /// What the operator said, and when.
+    fn new(said: pass::Pass, signed: UtcMs) -> Pass {
+        let pass::Pass {
+            email,
+            password_hash,
+            code_hash,
+            channels,
+            valid_from,
+            valid_until,
+            screens,
+            locale,
+            note,
+            revoked,
+        } = said;
+        let by_code = code_hash.is_some();
+        Pass {
+            email,
+            password_hash,
+            by_code,
+            channels,
+            valid_from,
+            valid_until,
+            screens,
+            locale,
+            note,
+            revoked,
+            signed,
+        }
+    }
+
+    /// As it is listed for the operator.
+    fn listed(self, id: PassId, with_hash: bool) -> Listed {
+        let pass = pass::Pass {
+            email: self.email,
+            password_hash: self.password_hash.filter(|_| with_hash),
+            code_hash: self.by_code.then(|| id.clone()),
+            channels: self.channels,
+            valid_from: self.valid_from,
+            valid_until: self.valid_until,
+            screens: self.screens,
+            locale: self.locale,
+            note: self.note,
+            revoked: self.revoked,
+        };
+        Listed { id, pass }
+    }
+
     /// Whether it holds at this moment.
     pub(crate) fn holds(&self, now: UtcMs) -> bool {
-        self.valid_from <= now && now < self.valid_until
+        !self.revoked && self.valid_from <= now && now < self.valid_until
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::vec;
+pub(crate) fn change(kept: Option<Pass>, said: &[u8]) -> Applied {
+    let Ok(pass) = serde_json::from_slice::<Pass>(said) else { return unchanged(Verdict::Unreadable) };
+    match kept {
+        Some(kept) if kept.signed > pass.signed => unchanged(Verdict::Kept(kept.signed.0)),
+        _ => Applied::new(Keep::Value(said.to_vec(), None), &Verdict::New),
+    }
+}
 
-    #[test]
-    fn an_address_has_one_id_however_it_is_typed() {
-        let id = PassId::of_email("demo@railbird.test").unwrap();
-        assert_eq!(id.as_str(), "f38e3f962fec0fe8710fe2eca065da2244bcab5e4b3ab81dbb52c74c0eb53106");
-        assert_eq!(PassId::of_email(" Demo@Railbird.TEST\t").unwrap(), id);
-        assert_eq!(id.as_str().parse(), Ok(id));
-        for bad in ["", "@", "a@", "@b", "a b@c", "a@b\0c", &std::format!("{}@b", "a".repeat(253))] {
-            assert_eq!(PassId::of_email(bad), None, "{bad:?}");
-        }
-        for bad in ["", "0", &"g".repeat(64), &"A".repeat(64)] {
-            assert_eq!(bad.parse::<PassId>(), Err(PassIdError));
+/// When the operator signed that a pass is taken back.
+#[derive(Serialize, Deserialize)]
+struct Revocation {
+    signed: UtcMs,
+}
+
+/// The answer is `None` where there is no such pass.
+pub(crate) fn change_revoked(kept: Option<Pass>, said: &[u8]) -> Applied {
+    let Ok(Revocation { signed }) = serde_json::from_slice(said) else {
+        return Applied::new(Keep::AsIs, &Some(Verdict::Unreadable));
+    };
+    match kept {
+        None => Applied::new(Keep::AsIs, &None::<Verdict>),
+        // Issued again since: an old revocation, sent again, does not take that back.
+        Some(kept) if kept.signed > signed => Applied::new(Keep::AsIs, &Some(Verdict::Kept(kept.signed.0))),
+        Some(kept) => {
+            let revoked = Pass { revoked: true, signed, ..kept };
+            Applied::new(Keep::Value(json(&revoked), None), &Some(Verdict::New))
         }
     }
+}
 
-    #[test]
-    fn coverage_is_all_or_a_bounded_list() {
-        let table_1: ChannelId = "table-1".parse().unwrap();
-        let read = |value| serde_json::from_value::<Coverage>(value);
-        assert_eq!(read(serde_json::json!(["*"])).unwrap(), Coverage::All);
-        let only = read(serde_json::json!(["table-1"])).unwrap();
-        assert_eq!(only, Coverage::Only(vec![table_1.clone()]));
-        assert!(only.covers(&table_1) && !only.covers(&"table-2".parse().unwrap()));
-        assert!(Coverage::All.covers(&table_1));
-        assert_eq!(serde_json::to_value(&only).unwrap(), serde_json::json!(["table-1"]));
-        for bad in [serde_json::json!([]), serde_json::json!(["*", "a"]), serde_json::json!(["A"])] {
-            assert!(read(bad).is_err());
-        }
-        assert!(read(serde_json::json!(vec!["a"; 17])).is_err());
+/// A password in place of another one.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct NewPassword {
+    /// What stands for the other one's hash ([`reset::binding`]), in hexadecimal digits.
+    pub(crate) was: String,
+    pub(crate) password_hash: String,
+    /// When: what the operator signed before does not bring the other one back.
+    pub(crate) at: UtcMs,
+}
+
+/// The answer says whether the password was the one that is to be replaced, and is replaced.
+pub(crate) fn change_password(kept: Option<Pass>, said: &[u8]) -> Applied {
+    let nothing = Applied::new(Keep::AsIs, &false);
+    let (Some(kept), Ok(NewPassword { was, password_hash, at })) = (kept, serde_json::from_slice(said))
+    else {
+        return nothing;
+    };
+    if kept.password_hash.as_deref().map(|hash| hex::encode(&reset::binding(hash))) != Some(was) {
+        return nothing;
     }
+    let signed = kept.signed.max(at);
+    let changed = Pass { password_hash: Some(password_hash), signed, ..kept };
+    Applied::new(Keep::Value(json(&changed), None), &true)
 }

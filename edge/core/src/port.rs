@@ -4,9 +4,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::future::Future;
 
+use hmac::Mac;
 use railbird_core::time::UtcMs;
 
 use crate::change::Change;
+use crate::token;
 
 /// The time and the randomness of one request, read by the adapter.
 #[derive(Clone, Debug)]
@@ -15,6 +17,13 @@ pub struct Moment {
     pub now: UtcMs,
     /// Fresh from the host's cryptographic generator.
     pub entropy: [u8; 32],
+}
+
+impl Moment {
+    /// Randomness for one purpose, and of no use for anything else that is made of the same moment.
+    pub(crate) fn draw(&self, purpose: &str) -> [u8; 32] {
+        token::hmac(&self.entropy).chain_update(purpose).finalize().into_bytes().into()
+    }
 }
 
 /// What kind of thing a [`Cell`] holds. A host may keep each kind where it serves it best.
@@ -30,8 +39,10 @@ pub enum Table {
     Chapter,
     /// A channel's score, by channel.
     Score,
-    /// A pass, by the hexadecimal SHA-256 of its normalised e-mail address.
+    /// A pass, by its id.
     Pass,
+    /// How many tries are left, by the hexadecimal SHA-256 of whose they are. Written with an expiry.
+    Limit,
     /// What a pass's holder does, by the pass's key. Written with an expiry.
     Holder,
     /// What the viewers of a region find of the nodes, by region. Written with an expiry.
@@ -48,6 +59,7 @@ impl Table {
             Table::Chapter => "chapter",
             Table::Score => "score",
             Table::Pass => "pass",
+            Table::Limit => "limit",
             Table::Holder => "holder",
             Table::Health => "health",
         }
@@ -60,7 +72,7 @@ impl Table {
             Table::Channel | Table::Score | Table::Health => 1_000,
             Table::Event | Table::Replays => 2_000,
             Table::Chapter => 10_000,
-            Table::Pass | Table::Holder => 0,
+            Table::Pass | Table::Holder | Table::Limit => 0,
         }
     }
 
@@ -85,10 +97,26 @@ pub struct Cell {
 #[error("store: {0}")]
 pub struct StoreError(pub String);
 
-/// Waiting, for an answer that comes when something has happened.
-pub trait Pause {
-    /// Returns after about so many milliseconds: at most a second.
-    fn pause(&self, ms: u32) -> impl Future<Output = ()>;
+/// The message did not arrive, or nobody knows. The text is for the operator: an adapter logs it where it makes it, without
+/// what the message says.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("courier: {0}")]
+pub struct CourierError(pub String);
+
+/// Takes to others what the edge has to tell them.
+pub trait Courier {
+    /// POSTs a body to a URL that the operator has set, redirects not followed. Gives the answer's status, or an error after
+    /// `within_ms` at the latest; nobody reads the answer's body.
+    fn post(
+        &self,
+        url: &str,
+        headers: &[(&'static str, String)],
+        body: Vec<u8>,
+        within_ms: u64,
+    ) -> impl Future<Output = Result<u16, CourierError>>;
+
+    /// Lets so many milliseconds go by.
+    fn pause(&self, ms: u64) -> impl Future<Output = ()>;
 }
 
 /// Values by cell. A read after a write to the same cell, anywhere, should see it; a host that can't promise that says

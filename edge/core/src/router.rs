@@ -16,6 +16,10 @@ pub(crate) enum Route {
     Page(Page),
     Login,
     Logout,
+    Renew,
+    ForgotPassword,
+    ResetPassword,
+    ChangePassword,
     Screens,
     StopScreen,
     ReleaseScreen,
@@ -35,7 +39,8 @@ pub(crate) enum Route {
         chapter: u32,
     },
     PushScore(ChannelId),
-    PushPass,
+    Passes,
+    RevokePass,
 }
 
 /// A page for people.
@@ -43,6 +48,10 @@ pub(crate) enum Route {
 pub(crate) enum Page {
     Home,
     Login,
+    /// A link to another password is asked for.
+    Forgot,
+    /// Where such a link leads.
+    Reset,
     Watch(ChannelId),
     /// A recording of a channel.
     Replay(ChannelId, RecordingId),
@@ -81,15 +90,22 @@ impl Route {
         match self {
             Route::View { view: View::Beacons, .. } => "POST",
             Route::Health | Route::Page(_) | Route::Channels | Route::View { .. } => "GET, HEAD",
-            Route::Login | Route::Logout | Route::Screens | Route::StopScreen | Route::ReleaseScreen => {
-                "POST"
-            }
+            Route::Login
+            | Route::Logout
+            | Route::Renew
+            | Route::ForgotPassword
+            | Route::ResetPassword
+            | Route::ChangePassword
+            | Route::RevokePass
+            | Route::Screens
+            | Route::StopScreen
+            | Route::ReleaseScreen => "POST",
+            Route::Passes => "GET, HEAD, PUT",
             Route::PushEvent
             | Route::PushState(_)
             | Route::PushReplays(_)
             | Route::PushChapter { .. }
-            | Route::PushScore(_)
-            | Route::PushPass => "PUT",
+            | Route::PushScore(_) => "PUT",
         }
     }
 
@@ -109,6 +125,8 @@ pub(crate) fn parse(path: &str) -> Option<Route> {
     Some(match parts.as_slice() {
         [""] => Route::Page(Page::Home),
         ["login"] => Route::Page(Page::Login),
+        ["forgot"] => Route::Page(Page::Forgot),
+        ["reset"] => Route::Page(Page::Reset),
         ["watch", channel] => Route::Page(Page::Watch(channel.parse().ok()?)),
         ["watch", channel, recording] => {
             Route::Page(Page::Replay(channel.parse().ok()?, recording.parse().ok()?))
@@ -116,6 +134,10 @@ pub(crate) fn parse(path: &str) -> Option<Route> {
         ["healthz"] => Route::Health,
         ["api", "login"] => Route::Login,
         ["api", "logout"] => Route::Logout,
+        ["api", "password", "forgot"] => Route::ForgotPassword,
+        ["api", "password", "reset"] => Route::ResetPassword,
+        ["api", "password", "change"] => Route::ChangePassword,
+        ["api", "session", "renew"] => Route::Renew,
         ["api", "screens"] => Route::Screens,
         ["api", "screens", "stop"] => Route::StopScreen,
         ["api", "screens", "release"] => Route::ReleaseScreen,
@@ -128,7 +150,8 @@ pub(crate) fn parse(path: &str) -> Option<Route> {
             Route::PushChapter { channel: channel.parse().ok()?, recording: recording.parse().ok()?, chapter }
         }
         ["origin", "v1", "channels", channel, "score"] => Route::PushScore(channel.parse().ok()?),
-        ["admin", "v1", "passes"] => Route::PushPass,
+        ["admin", "v1", "passes"] => Route::Passes,
+        ["admin", "v1", "passes", "revoke"] => Route::RevokePass,
         ["t", token, rest @ ..] if !token.is_empty() => {
             let (channel, view) = view(rest)?;
             Route::View { token: Some((*token).to_string()), channel, view }

@@ -479,8 +479,8 @@ fn holds(holder: &Holder, lease: &lease::Lease) -> Result<bool, Problem> {
 
 /// How many screens a pass has at a time.
 async fn screens_max<S: Store>(call: &Call<'_, S>, pass: &PassId) -> Result<usize, Problem> {
-    let _pass = cells::pass(call.store, pass).await?;
-    Ok(SCREENS_DEFAULT)
+    let pass = cells::pass(call.store, pass).await?;
+    Ok(pass.map_or(SCREENS_DEFAULT, |pass| usize::from(pass.screens)))
 }
 
 /// A name as it is kept: bounded, on one line.

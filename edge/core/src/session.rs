@@ -1,6 +1,5 @@
 //! Sessions: one login's token, in a cookie or in the path, until it expires or is ended.
 
-use alloc::format;
 use alloc::string::String;
 
 use railbird_core::id::ChannelId;
@@ -9,7 +8,7 @@ use crate::cells;
 use crate::edge::Call;
 use crate::errors::Problem;
 use crate::holder::{self, Holder};
-use crate::http::Request;
+use crate::http::{self, Request};
 use crate::port::Store;
 use crate::token::{self, Claims};
 
@@ -68,7 +67,7 @@ pub(crate) fn cookie<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
 
 /// The `set-cookie` that gives a browser the token.
 pub(crate) fn set_cookie(token: &str, ttl_s: u64) -> String {
-    format!("{COOKIE}={token}; Path=/; HttpOnly; Secure; SameSite=Lax; Max-Age={ttl_s}")
+    http::set_cookie(COOKIE, token, ttl_s)
 }
 
 /// The `set-cookie` that takes it away.

@@ -21,9 +21,14 @@ use crate::change::Change;
 use crate::memory::MemoryStore;
 use crate::passes::{Coverage, PassId};
 use crate::token::{self, Claims};
-use crate::{Cell, Edge, Moment, Pause, Request, Response, Settings, Store, StoreError, Table};
+use crate::{
+    Cell, Courier, CourierError, Edge, Moment, Request, Response, Settings, Store, StoreError, Table,
+};
 
+mod limits;
 mod line;
+mod passes;
+mod reset;
 mod screens;
 
 const NOW: UtcMs = UtcMs(1_795_171_920_040);
@@ -48,7 +53,7 @@ struct Probe {
     failing: Flag<bool>,
     cells: RefCell<Vec<Cell>>,
     /// The pauses that were made, in milliseconds, and what happens in the next ones, the last first.
-    paused: RefCell<Vec<u32>>,
+    paused: RefCell<Vec<u64>>,
     meanwhile: RefCell<Vec<(Cell, Change)>>,
     fails_after_pause: Flag<bool>,
 }
@@ -82,10 +87,26 @@ impl Store for &Probe {
     }
 }
 
-impl Pause for &Probe {
-    async fn pause(&self, ms: u32) {
+/// What is sent is kept by the store inside; nothing waits.
+impl Courier for &Probe {
+    async fn post(
+        &self,
+        url: &str,
+        headers: &[(&'static str, String)],
+        body: Vec<u8>,
+        within_ms: u64,
+    ) -> Result<u16, CourierError> {
+        if self.failing.get() {
+            return Err(CourierError("no way".to_string()));
+        }
+        self.inner.post(url, headers, body, within_ms).await
+    }
+
+    async fn pause(&self, ms: u64) {
         self.paused.borrow_mut().push(ms);
-        self.failing.set(self.fails_after_pause.get());
+        if self.fails_after_pause.get() {
+            self.failing.set(true);
+        }
         let next = self.meanwhile.borrow_mut().pop();
         if let Some((cell, change)) = next {
             self.inner.change(&cell, &change, NOW).await.unwrap();
@@ -493,6 +514,7 @@ fn cells_are_addressed_with_characters_of_identifiers() {
     edge.get("/replay/table-1/r-1/a/source.m3u8");
     let cells = probe.cells.borrow();
     let tables = [Table::Event, Table::Channel, Table::Score, Table::Pass, Table::Holder, Table::Health];
+    let tables = tables.into_iter().chain([Table::Limit]);
     for table in tables.into_iter().chain([Table::Replays, Table::Chapter]) {
         assert!(cells.iter().any(|cell| cell.table == table), "{table:?} was not asked for");
     }

@@ -46,9 +46,13 @@ const ENVELOPE: [u8; 9] = [0xd8, 0x3d, 0xd1, 0x84, 0x43, 0xa1, 0x01, 0x05, 0xa0]
 /// The start of the text that is authenticated: array of four, "MAC0", the protected header, no external data.
 const MAC_PREFIX: [u8; 11] = *b"\x84\x64MAC0\x43\xa1\x01\x05\x40";
 
-/// The key under which tokens are authenticated.
+/// The key under which tokens are authenticated: they are made under one, and read under another as well while one
+/// replaces the other.
 #[derive(Clone)]
-pub struct Key(Hmac<Sha256>);
+pub struct Key {
+    present: Hmac<Sha256>,
+    previous: Option<Hmac<Sha256>>,
+}
 
 impl core::fmt::Debug for Key {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -59,7 +63,13 @@ impl core::fmt::Debug for Key {
 impl Key {
     /// The key that belongs to a session secret: `HMAC-SHA-256(secret, "railbird session key v1")`.
     pub fn derive(session_secret: &[u8]) -> Key {
-        Key(hmac(&Key::derived_bytes(session_secret)))
+        Key { present: hmac(&Key::derived_bytes(session_secret)), previous: None }
+    }
+
+    /// One that reads tokens under another one, too, and makes none of them.
+    #[must_use]
+    pub fn accepting(self, previous: Key) -> Key {
+        Key { previous: Some(previous.present), ..self }
     }
 
     /// The bytes of that key, for a test with another implementation.
@@ -67,15 +77,21 @@ impl Key {
         hmac(session_secret).chain_update(b"railbird session key v1").finalize().into_bytes().into()
     }
 
-    fn mac(&self, payload: &[u8]) -> Hmac<Sha256> {
-        let mut head = Vec::with_capacity(16);
-        head.extend_from_slice(&MAC_PREFIX);
-        bytes_head(&mut head, payload.len());
-        self.0.clone().chain_update(&head).chain_update(payload)
+    /// Compares in constant time, and refuses a tag of another length.
+    fn verifies(&self, payload: &[u8], tag: &[u8]) -> bool {
+        let keys = core::iter::once(&self.present).chain(&self.previous);
+        keys.map(|key| mac(key, payload)).any(|mac| mac.verify_slice(tag).is_ok())
     }
 }
 
-fn hmac(key: &[u8]) -> Hmac<Sha256> {
+fn mac(key: &Hmac<Sha256>, payload: &[u8]) -> Hmac<Sha256> {
+    let mut head = Vec::with_capacity(16);
+    head.extend_from_slice(&MAC_PREFIX);
+    bytes_head(&mut head, payload.len());
+    key.clone().chain_update(&head).chain_update(payload)
+}
+
+pub(crate) fn hmac(key: &[u8]) -> Hmac<Sha256> {
     // HMAC takes a key of any length, so that the other arm is never taken.
     Hmac::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&Default::default()))
 }
@@ -109,7 +125,7 @@ pub fn mint(key: &Key, claims: &Claims) -> String {
 }
 
 fn seal(key: &Key, payload: &[u8]) -> String {
-    let tag = key.mac(payload).finalize().into_bytes();
+    let tag = mac(&key.present, payload).finalize().into_bytes();
     let mut bytes = ENVELOPE.to_vec();
     bytes_head(&mut bytes, payload.len());
     bytes.extend_from_slice(payload);
@@ -130,9 +146,7 @@ pub fn open(key: &Key, text: &str) -> Result<Claims, TokenError> {
     if parts.position() != parts.input().len() {
         return Err(TokenError);
     }
-    // Compares in constant time, and refuses a tag of another length.
-    key.mac(payload).verify_slice(tag).map_err(|_| TokenError)?;
-    decode(payload)
+    if key.verifies(payload, tag) { decode(payload) } else { Err(TokenError) }
 }
 
 /// The head of a byte string of this length, in CBOR's shortest form.

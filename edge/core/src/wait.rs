@@ -3,7 +3,7 @@
 //! The channel's cell is read again and again meanwhile: [`POLLS_A_PART`] times in a part's duration for each viewer who
 //! waits, a bounded number of times ([`polls_max`]), and only what has changed is parsed. Where many viewers wait for one
 //! channel, that is for one place to do for all of them: it belongs into the store of such a host, as another way to wait
-//! for a cell than [`Pause`].
+//! for a cell than [`Courier::pause`].
 
 use railbird_core::id::{ChannelId, RenditionId};
 use railbird_core::playlist::{self, Reach};
@@ -12,7 +12,7 @@ use railbird_core::state::merge::Merged;
 
 use crate::edge::Call;
 use crate::errors::Problem;
-use crate::port::{Pause, Store};
+use crate::port::{Courier, Store};
 use crate::{cells, change, channels, router};
 
 /// How often the cell is read in the duration of a part.
@@ -60,7 +60,7 @@ impl Directives {
 
 /// The state of a channel: at once, or where the channel is one of low latency, once the rendition's playlist has what the
 /// request asks for. A wait for what does not come ends with the newest state there is.
-pub(crate) async fn state<S: Store + Pause>(
+pub(crate) async fn state<S: Store + Courier>(
     call: &Call<'_, S>,
     channel: &ChannelId,
     rendition: &RenditionId,
@@ -81,7 +81,7 @@ pub(crate) async fn state<S: Store + Pause>(
         }
         while polls > 0 {
             polls -= 1;
-            call.store.pause(pause_ms).await;
+            call.store.pause(pause_ms.into()).await;
             let bytes = call.store.get(&cells::channel_cell(channel)).await?;
             if bytes != seen {
                 let merged: Option<Merged> = change::read(bytes.as_deref());

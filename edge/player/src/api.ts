@@ -81,9 +81,12 @@ async function json(path: string): Promise<unknown> {
 
 const post = (body: string): RequestInit => ({ method: "POST", headers: { "content-type": "application/json" }, body });
 
+/** By what a pass holder gets in. */
+export type Credentials = { email: string; password: string } | { code: string };
+
 /** Begins a session: the edge sets its cookie. Gives when the session expires, in seconds since 1970, if the edge says so. */
-export async function login(email: string, password: string): Promise<number | null> {
-  const response = await ask("/api/login", post(JSON.stringify({ email, password })));
+export async function login(credentials: Credentials): Promise<number | null> {
+  const response = await ask("/api/login", post(JSON.stringify(credentials)));
   const body: unknown = await response.json().catch(() => null);
   const expires = isJson(body) ? body["expires"] : null;
   return typeof expires === "number" ? expires : null;
@@ -92,6 +95,16 @@ export async function login(email: string, password: string): Promise<number | n
 /** Makes the session last as long again: the edge sets its cookie anew. */
 export async function renew(): Promise<void> {
   await ask("/api/session/renew", post("{}"));
+}
+
+/** Asks for a link to another password. */
+export async function forgot(email: string): Promise<void> {
+  await ask("/api/password/forgot", post(JSON.stringify({ email })));
+}
+
+/** Sets another password by the token of such a link. */
+export async function reset(token: string, password: string): Promise<void> {
+  await ask("/api/password/reset", post(JSON.stringify({ token, password })));
 }
 
 /** Ends the session. */

@@ -5,11 +5,12 @@ import { el, setText, topBar } from "./dom";
 import { begun } from "./renewal";
 import { nextPath } from "./session";
 
-/** What a person can do about a refused login. */
-export function advice(error: unknown): string {
+/** What a person can do about a refused login, by a code or by a password. */
+export function advice(error: unknown, byCode = false): string {
   if (!(error instanceof ApiError)) return "Something went wrong in this page. Reload it, then try again.";
   const wait = error.retry_after_s === null ? "a minute" : `${Math.ceil(error.retry_after_s)} seconds`;
   if (error.status === 0) return "Railbird can't be reached. Check your connection, then try again.";
+  if (error.status === 401 && byCode) return "No pass has this code. Compare it with the ticket.";
   if (error.status === 401) return "E-mail or password is not right. Check both, then try again.";
   if (error.status === 429) return `Too many tries. Wait ${wait}, then try again.`;
   if (error.status >= 500) return "Railbird has trouble at the moment. Try again shortly.";
@@ -50,6 +51,17 @@ export function loginForm({ title, titleId, lead, message: first, done }: LoginF
     "aria-describedby": "login-message",
     "data-testid": "password",
   });
+  const code = el("input", {
+    id: "code",
+    name: "code",
+    type: "text",
+    autocomplete: "off",
+    autocapitalize: "characters",
+    spellcheck: "false",
+    maxlength: "64",
+    "aria-describedby": "login-message",
+    "data-testid": "code",
+  });
   const submit = el("button", { type: "submit", class: "primary", "data-testid": "submit" }, "Log in");
   const message = el("p", { id: "login-message", class: "message", role: "alert", "data-testid": "message" }, first);
   const form = el(
@@ -61,19 +73,23 @@ export function loginForm({ title, titleId, lead, message: first, done }: LoginF
     email,
     el("label", { for: "password" }, "Password"),
     password,
+    el("label", { for: "code" }, "Or the code on your ticket"),
+    code,
     message,
     submit,
+    el("a", { href: "/forgot", class: "forgot" }, "Forgotten your password?"),
   );
 
   let busy = false;
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     if (busy) return;
+    const ticket = code.value.trim();
     for (const [field, words] of [
       [email, "Type the e-mail address of your pass."],
       [password, "Type your password."],
     ] as const) {
-      if (!field.checkValidity()) {
+      if (ticket === "" && !field.checkValidity()) {
         setText(message, words);
         field.focus();
         return;
@@ -83,7 +99,7 @@ export function loginForm({ title, titleId, lead, message: first, done }: LoginF
     submit.disabled = true;
     setText(submit, "Logging in…");
     setText(message, "");
-    login(email.value.trim(), password.value)
+    login(ticket === "" ? { email: email.value.trim(), password: password.value } : { code: ticket })
       .then((expires_s) => {
         begun(expires_s);
         done();
@@ -92,10 +108,11 @@ export function loginForm({ title, titleId, lead, message: first, done }: LoginF
         busy = false;
         submit.disabled = false;
         setText(submit, "Log in");
-        setText(message, advice(error));
+        setText(message, advice(error, ticket !== ""));
         if (error instanceof ApiError && error.status === 401) {
-          password.focus();
-          password.select();
+          const field = ticket === "" ? password : code;
+          field.focus();
+          field.select();
         }
       });
   });

@@ -3,6 +3,7 @@
 import { el, topBar } from "./dom";
 import { homePage } from "./home";
 import { loginPage } from "./login";
+import { forgotPage, resetPage } from "./passwords";
 import { watchPage } from "./watch";
 
 /** Where a page goes: the shell's `main`, or one of ours where the shell has none. */
@@ -18,5 +19,7 @@ const { page, channel, replay } = document.body.dataset;
 if (page === "login") loginPage(place());
 else if (page === "watch" && channel !== undefined && channel !== "") watchPage(place(), channel, replay ?? null);
 else if (page === "home") homePage(place());
+else if (page === "forgot") forgotPage(place());
+else if (page === "reset") resetPage(place());
 // Any other page came with its text.
 else topBar();

@@ -25,7 +25,16 @@ pub(crate) async fn request(from: spin_sdk::http::Request) -> Result<Request, Re
         headers: headers(&parts.headers, parts.uri.authority()),
         region: None,
         body,
+        client: client(&parts.headers),
     })
+}
+
+/// The client's address and port, as the host writes it into a header of its own. Where a client sent that header as well
+/// and the host let it pass, both are there: joined they are no address, so that nobody can choose one.
+fn client(from: &http::HeaderMap) -> Option<String> {
+    let values = from.get_all("spin-client-addr").iter();
+    let values: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    (!values.is_empty()).then(|| values.join(", "))
 }
 
 /// Headers with lower-case names. Bytes that are no UTF-8 are replaced, not dropped, so that a doubled header stays

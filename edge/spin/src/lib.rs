@@ -2,6 +2,7 @@
 
 mod clock;
 mod convert;
+mod courier;
 mod settings;
 mod store;
 

@@ -6,32 +6,30 @@
 //!
 //! Key-value has no compare-and-set: a change reads, applies and writes, and of two at the same moment one may be lost.
 
-use std::time::Duration;
-
 use railbird_core::time::UtcMs;
 use railbird_edge::change::{self, Change, Keep};
-use railbird_edge::{Cell, Moment, Pause, Store, StoreError, Table};
+use railbird_edge::{Cell, Moment, Store, StoreError, Table};
 use spin_sdk::key_value;
 
 /// Bytes of the expiry before a value.
 const EXPIRY_LEN: usize = 8;
 
-/// One in so many writes of an expiring value looks for expired ones.
-const SWEEP_EVERY: u8 = 64;
+/// One in so many writes of an expiring value looks for expired ones: it lists all keys, of which there may be many.
+const SWEEP_EVERY: u16 = 1024;
 
 /// How many values such a write looks at, at most: well above [`SWEEP_EVERY`], so that expired values can't pile up.
-const SWEEP_MAX: usize = 256;
+const SWEEP_MAX: usize = 4096;
 
 /// The store as one request sees it.
 pub(crate) struct KeyValue {
     now: UtcMs,
-    chance: u8,
+    chance: u16,
 }
 
 impl KeyValue {
     /// For a request that comes at this moment.
     pub(crate) fn new(moment: &Moment) -> KeyValue {
-        KeyValue { now: moment.now, chance: moment.entropy[0] }
+        KeyValue { now: moment.now, chance: u16::from_be_bytes([moment.entropy[0], moment.entropy[1]]) }
     }
 
     async fn read(&self, store: &key_value::Store, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
@@ -88,12 +86,6 @@ impl KeyValue {
             self.read(store, &format!("{table}/{key}")).await?;
         }
         Ok(())
-    }
-}
-
-impl Pause for KeyValue {
-    async fn pause(&self, ms: u32) {
-        spin_sdk::time::sleep(Duration::from_millis(ms.into())).await;
     }
 }
 

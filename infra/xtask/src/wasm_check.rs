@@ -17,8 +17,8 @@ use crate::wasm_imports;
 const GZIP_LEN_MAX: u64 = 1_000_000;
 
 /// What the Spin component may import, by interface without its version. `wasi:cli`, `clocks`, `io` and `random` in
-/// their 0.2 form come with Rust's std; the host gives them no argument or variable. There is no file among them, and no
-/// `wasi:http/client`.
+/// their 0.2 form come with Rust's std; the host gives them no argument or variable. There is no file among them.
+/// `wasi:http/client` and the clock's types are for the courier, which reaches the operator's webhook where the host lets it.
 const SPIN_IMPORTS: &[&str] = &[
     "spin:key-value/key-value",
     "spin:variables/variables",
@@ -33,7 +33,9 @@ const SPIN_IMPORTS: &[&str] = &[
     "wasi:cli/terminal-stdin",
     "wasi:cli/terminal-stdout",
     "wasi:clocks/monotonic-clock",
+    "wasi:clocks/types",
     "wasi:clocks/wall-clock",
+    "wasi:http/client",
     "wasi:http/types",
     "wasi:io/error",
     "wasi:io/poll",
@@ -59,6 +61,8 @@ const WORKER_IMPORTS: &[&str] = &[
     "append", "arrayBuffer", "body", "buffer", "byobRequest", "byteLength", "byteOffset", "cancel", "cf", "clone", "close",
     "enqueue", "getReader", "has", "headers", "method", "raw", "read", "releaseLock", "respond", "status", "text", "url", "view",
     "webSocket",
+    // letters to the operator's webhook, which are given up after a while
+    "abort", "signal",
     // the time and bounds on waits, randomness, and the log
     "clearTimeout", "debug", "getRandomValues", "getTime", "log", "setTimeout",
     // the data centre's cache

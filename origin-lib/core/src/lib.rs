@@ -19,6 +19,7 @@
 //! | [`publish`] | what may be listed |
 //! | [`state`], [`playlist`] | the snapshot that the edge gets, and the text made from it |
 //! | [`score`] | the score log and what is shown of it |
+//! | [`pass`] | what a pass says, and how its password and its code are told |
 //! | [`sign`] | how the origin and the operator prove who they are to the edge |
 
 #![no_std]
@@ -39,6 +40,7 @@ pub mod keys;
 pub mod media;
 pub mod object;
 pub mod package;
+pub mod pass;
 pub mod playlist;
 pub mod programme;
 pub mod publish;

@@ -10,7 +10,6 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-pub use parts::GAP_WAIT_PARTS;
 use parts::Parts;
 use serde::{Deserialize, Serialize};
 
@@ -225,7 +224,7 @@ impl Book {
     /// The target of slot `slot` has acknowledged the part that starts here. One that left the list is ignored.
     pub fn ack_part(&mut self, slot: usize, start: MediaTime, now: UtcMs) {
         let Some(bit) = bit(slot) else { return };
-        self.changed |= self.parts.acked(bit, start, now);
+        self.changed |= self.parts.acked(bit, start);
         self.advance(now);
     }
 
@@ -328,17 +327,19 @@ impl Book {
                 break;
             }
         }
-        self.advance_parts(now);
+        self.advance_parts();
     }
 
-    fn advance_parts(&mut self, now: UtcMs) {
-        let Some(part_ms) = self.channel.part_ms else { return };
+    fn advance_parts(&mut self) {
+        if self.channel.part_ms.is_none() {
+            return;
+        }
         let newest = self.listed.back().map(|segment| segment.start);
         let init_on = |name: &str| {
             let known = self.inits.iter().rev().find(|(init, _)| init.name == name);
             known.map_or(0, |(_, on)| *on)
         };
-        self.changed |= self.parts.advance(newest, init_on, GAP_WAIT_PARTS * u64::from(part_ms), now);
+        self.changed |= self.parts.advance(newest, init_on);
         let kept = self.listed.len().saturating_sub(PART_SEGMENTS);
         let of_listed = |of| self.listed.range(kept..).any(|segment| segment.start == of);
         self.parts.keep(|of| newest.is_none_or(|newest| of > newest) || of_listed(of));

@@ -253,8 +253,8 @@ pub struct Rendition {
     pub inits: Vec<String>,
     /// The segments that may be listed, oldest first, each acknowledged by at least one target, or a gap.
     pub segments: Vec<Segment>,
-    /// The parts that may be listed, in order, each acknowledged by at least one target, or a gap: those of the newest
-    /// segments ([`PART_SEGMENTS`]), and of what follows them. At most [`PARTS_MAX`].
+    /// The parts that may be listed, in order, each acknowledged by at least one target: those of the newest segments
+    /// ([`PART_SEGMENTS`]), of each all or none, and the first ones of what follows them. At most [`PARTS_MAX`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
 }
@@ -277,10 +277,7 @@ pub struct Part {
     /// It begins with a key frame.
     #[serde(default, skip_serializing_if = "is_default")]
     pub independent: bool,
-    /// No node will have it.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub gap: bool,
-    /// Which nodes have it, and its init segment: bit n for `nodes[n]`.
+    /// Which nodes have it, and its init segment: bit n for `nodes[n]`. None, where those that had it have gone.
     #[serde(default, skip_serializing_if = "is_default")]
     pub on: u32,
 }

@@ -274,6 +274,8 @@ pub struct EmbeddedEdge {
     pub assets: PathBuf,
     /// What viewers type, without a trailing slash.
     pub public_url: String,
+    /// Where the edge asks for links to be sent to holders who have forgotten their password; none: it sends none.
+    pub webhook_url: Option<String>,
 }
 
 /// `[secrets]`.
@@ -285,6 +287,10 @@ pub struct Secrets {
     pub origin: Secret,
     /// Sessions are signed with it. There whenever there is an embedded edge.
     pub session: Option<Secret>,
+    /// Sessions that were signed with it are let in as well, while one secret replaces another.
+    pub session_previous: Option<Secret>,
+    /// The embedded edge signs what it tells the webhook with it. There whenever it has a webhook.
+    pub webhook: Option<Secret>,
     /// The operator signs requests to the edge with it. There whenever there is an embedded edge.
     pub admin: Option<Secret>,
 }

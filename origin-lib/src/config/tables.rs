@@ -160,7 +160,8 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
         need_one(reader, document, "edge", "add an [[edge]] to push to, or [embedded_edge]");
     }
 
-    let secrets = secrets(root.table("secrets"), has_embedded);
+    let has_webhook = embedded_edge.as_ref().is_some_and(|edge| edge.webhook_url.is_some());
+    let secrets = secrets(root.table("secrets"), has_embedded, has_webhook);
     root.end();
     Some(Config {
         path: PathBuf::new(),
@@ -389,16 +390,18 @@ fn embedded_edge(reader: &Reader<'_>, table: Table<'_, '_>, listeners: &mut Uniq
         Some(text) => table.parsed(text, base_url).map(|at| at.value),
         None => listen.map(|address| format!("http://{address}")),
     };
+    let webhook_url = table.text("webhook_url").and_then(|text| table.parsed(text, base_url));
     table.end();
     Some(EmbeddedEdge {
         listen: listen?,
         component: reader.path(&component?.value),
         assets: reader.path(&assets?.value),
         public_url: public_url?,
+        webhook_url: webhook_url.map(|at| at.value),
     })
 }
 
-fn secrets(table: Table<'_, '_>, has_embedded: bool) -> Option<Secrets> {
+fn secrets(table: Table<'_, '_>, has_embedded: bool, has_webhook: bool) -> Option<Secrets> {
     let master = table.secret_needed("master", SECRET_LEN_MIN);
     let origin = table.secret_needed("origin", SECRET_LEN_MIN);
     // Only an edge in this process needs these two here.
@@ -410,11 +413,18 @@ fn secrets(table: Table<'_, '_>, has_embedded: bool) -> Option<Secrets> {
         }
     };
     let (session, admin) = (edge_only("session"), edge_only("admin"));
+    let webhook = match has_webhook {
+        true => table.secret_needed("webhook", SECRET_LEN_MIN),
+        false => table.secret("webhook", SECRET_LEN_MIN),
+    };
+    let session_previous = table.secret("session_previous", SECRET_LEN_MIN);
     table.end();
     Some(Secrets {
         master: master?.value,
         origin: origin?.value,
         session: session.map(|at| at.value),
+        session_previous: session_previous.map(|at| at.value),
+        webhook: webhook.map(|at| at.value),
         admin: admin.map(|at| at.value),
     })
 }

@@ -22,7 +22,7 @@ use crate::config::{
     Role, Secret, Secrets, Spool, Target,
 };
 use crate::store::server::{Credentials, NodeServer};
-use crate::{evidence, pass, publisher, serve};
+use crate::{clock, evidence, pass, publisher, serve};
 use control::{Ready, ReadyChannel};
 
 const EMAIL: &str = "demo@railbird.test";
@@ -132,7 +132,9 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let edge = format!("http://{}", running.edge.context("the demo has an embedded edge")?);
     let origin = format!("http://{}", running.api);
     let rtmp = format!("rtmp://{}/live", running.rtmp);
-    pass::put(&edge, &admin, &pass::Pass::new(EMAIL, PASSWORD, &[], 365)?).await?;
+    let key = pass::order::Key::Password(EMAIL.to_string(), Secret::new(PASSWORD));
+    let (_, demo_pass) = pass::Order::new(key, clock::now(), 365).make()?;
+    pass::Door::new(&edge, &admin)?.put(&demo_pass).await?;
 
     let mut players = JoinSet::new();
     for channel in &channels {
@@ -287,12 +289,15 @@ fn configuration(
             component: options.component.clone(),
             assets: options.assets.clone(),
             public_url: format!("http://{edge}"),
+            webhook_url: None,
         }),
         anchors_at: None,
         pushes: Vec::new(),
         secrets: Secrets {
             master: Secret::new(&kept.master),
             origin: random_secret()?,
+            session_previous: None,
+            webhook: None,
             session: Some(Secret::new(&kept.session)),
             admin: Some(random_secret()?),
         },

@@ -1,10 +1,11 @@
-//! What one instance of the component can reach: the key-value store, variables, a clock, randomness, a log. No
-//! files, no sockets, no outbound HTTP.
+//! What one instance of the component can reach: the key-value store, variables, a clock, randomness, a log, and POSTs to
+//! a few URLs. No files, no sockets, no other outbound HTTP.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use http_body_util::BodyExt;
 use wasmtime::ResourceLimiter;
 use wasmtime::component::{Accessor, HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -30,6 +31,9 @@ const RESOURCES_MAX: usize = 1024;
 /// Headers that an instance builds, in bytes.
 const HEADERS_LEN_MAX: usize = 64 << 10;
 
+/// How long each step of a request that the component sends may take; it has a shorter one for all of them.
+const OUTBOUND_TIME_MAX: Duration = Duration::from_secs(10);
+
 /// The only store that the component may open.
 const STORE_LABEL: &str = "default";
 
@@ -52,6 +56,8 @@ pub(super) struct Shared {
     pub(super) key_values: KeyValues,
     /// Variables by name; some are secrets.
     pub(super) variables: BTreeMap<String, String>,
+    /// Where an instance may POST to.
+    pub(super) outbound: Vec<http::Uri>,
 }
 
 /// The host's side of one instance.
@@ -60,7 +66,7 @@ pub(super) struct Guest {
     table: ResourceTable,
     wasi: WasiCtx,
     http: WasiHttpCtx,
-    hooks: NoOutbound,
+    hooks: Outbound,
     log: Log,
     /// When the present request must be answered.
     pub(super) deadline: Instant,
@@ -68,7 +74,8 @@ pub(super) struct Guest {
     pub(super) memory_len: usize,
 }
 
-struct NoOutbound;
+/// Lets out what is allowed.
+struct Outbound(Arc<Shared>);
 
 impl Guest {
     /// For an instance that must be made, and answer its first request, by `deadline`.
@@ -84,7 +91,8 @@ impl Guest {
             .allow_tcp(false)
             .allow_udp(false)
             .build();
-        Guest { shared, table, wasi, http, hooks: NoOutbound, log, deadline, memory_len: 0 }
+        let hooks = Outbound(Arc::clone(&shared));
+        Guest { shared, table, wasi, http, hooks, log, deadline, memory_len: 0 }
     }
 
     /// Prepares for a request that must be answered by `deadline`.
@@ -119,14 +127,26 @@ impl WasiHttpView for Guest {
 type Sent<T> = Result<T, wasmtime_wasi_http::Error>;
 type Io = Box<dyn Future<Output = Sent<()>> + Send>;
 
-impl WasiHttpHooks for NoOutbound {
+impl WasiHttpHooks for Outbound {
     fn send_request(
         &mut self,
-        _request: http::Request<WasiBody>,
+        request: http::Request<WasiBody>,
         _options: Option<RequestOptions>,
         _io: Io,
     ) -> Box<dyn Future<Output = Sent<(http::Response<WasiBody>, Io)>> + Send> {
-        Box::new(async { Err(wasmtime_wasi_http::Error::HttpRequestDenied) })
+        let allowed = request.method() == http::Method::POST && self.0.outbound.contains(request.uri());
+        Box::new(async move {
+            if !allowed {
+                return Err(wasmtime_wasi_http::Error::HttpRequestDenied);
+            }
+            let bounds = RequestOptions {
+                connect_timeout: Some(OUTBOUND_TIME_MAX),
+                first_byte_timeout: Some(OUTBOUND_TIME_MAX),
+                between_bytes_timeout: Some(OUTBOUND_TIME_MAX),
+            };
+            let (response, io) = wasmtime_wasi_http::default_send_request(request, Some(bounds)).await?;
+            Ok((response.map(BodyExt::boxed_unsync), Box::new(io) as Io))
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -56,6 +56,9 @@ const BODIES_LEN_MAX: usize = 64 << 20;
 /// How many logins may be checked at a time: each is heavy on purpose (argon2id), and viewers' playlists go first.
 const LOGINS_MAX: usize = 2;
 
+/// How many of those who have forgotten their password are answered at a time: each takes two seconds of an instance.
+const FORGOTTEN_MAX: usize = 4;
+
 /// How long a login may wait for its turn.
 const LOGIN_TURN_TIME_MAX: Duration = Duration::from_secs(3);
 
@@ -69,6 +72,9 @@ const BODY_TURN_TIME_MAX: Duration = Duration::from_secs(5);
 /// Pause after a failed accept: there are no more file descriptors, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// The header by which the component learns who the client is, as Spin calls it.
+const CLIENT: HeaderName = HeaderName::from_static("spin-client-addr");
+
 /// What answers requests.
 pub(super) struct Site {
     pub(super) pool: SharedPool,
@@ -77,6 +83,7 @@ pub(super) struct Site {
     bodies: Semaphore,
     logins: Semaphore,
     waits: Semaphore,
+    forgotten: Semaphore,
     /// The host refuses for want of room: said once, until it answers again.
     busy: AtomicBool,
 }
@@ -85,10 +92,11 @@ impl Site {
     pub(super) fn new(pool: SharedPool, assets: Assets, metrics: EdgeMetrics, instances_max: usize) -> Site {
         let (bodies, logins) = (Semaphore::new(BODIES_LEN_MAX), Semaphore::new(LOGINS_MAX));
         let waits = Semaphore::new(instances_max / WAITS_ONE_IN);
-        Site { pool, assets, metrics, bodies, logins, waits, busy: AtomicBool::new(false) }
+        let forgotten = Semaphore::new(FORGOTTEN_MAX);
+        Site { pool, assets, metrics, bodies, logins, forgotten, waits, busy: AtomicBool::new(false) }
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
         let (began, in_flight) = (Instant::now(), self.metrics.begin());
         let (head, body) = request.into_parts();
         let ends_unsure = head.headers.contains_key(header::TRANSFER_ENCODING);
@@ -97,7 +105,7 @@ impl Site {
             found.unwrap_or_else(|| Refusal(404, "not-found", "there is nothing at this address").into())
         } else {
             let (method, path) = (head.method.clone(), head.uri.path().to_owned());
-            let answer = self.ask(head, body).await;
+            let answer = self.ask(head, body, peer).await;
             let busy = answer.as_ref().is_err_and(|refusal| refusal.0 == 503);
             let was_busy = self.busy.swap(busy, Ordering::Relaxed);
             answer.unwrap_or_else(|refusal| {
@@ -108,8 +116,8 @@ impl Site {
                 refusal.into()
             })
         };
-        // Whoever is between may have gone by a content-length where this request ended, and taken what follows for a part of
-        // it (RFC 9112, 6.3): nothing follows.
+        // hyper goes by the chunks and drops a content-length. Whoever is between may have gone by the length, and taken what
+        // follows for a part of this request (RFC 9112, 6.3): nothing follows.
         if ends_unsure {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -118,14 +126,15 @@ impl Site {
         response.map(Full::new)
     }
 
-    async fn ask(&self, head: http::request::Parts, body: Incoming) -> Result<Response<Bytes>, Refusal> {
+    async fn ask(
+        &self,
+        head: http::request::Parts,
+        body: Incoming,
+        peer: SocketAddr,
+    ) -> Result<Response<Bytes>, Refusal> {
         // hyper's own bound is only looked at between two reads of the socket.
         if head_len(&head) > HEAD_LEN_MAX {
             return Err(Refusal(431, "too-large", "send headers of at most 32 KiB"));
-        }
-        let told = |name| head.headers.contains_key(name);
-        if told(header::TRANSFER_ENCODING) && told(header::CONTENT_LENGTH) {
-            return Err(Refusal(400, "bad-framing", "send a length or chunks, not both"));
         }
         let mut uri = absolute(&head.uri, &head.headers)?;
         let waits = uri.query().is_some_and(|query| query.contains(WAITS));
@@ -134,18 +143,27 @@ impl Site {
             uri = without_query(uri);
         }
         let body = self.receive(body_len_max(uri.path()), &head.headers, body).await?;
-        let login = head.method == http::Method::POST && uri.path() == "/api/login";
-        let _turn = match login {
-            true => match timeout(LOGIN_TURN_TIME_MAX, self.logins.acquire()).await {
+        let turns = match uri.path() {
+            _ if head.method != http::Method::POST => None,
+            "/api/login" | "/api/password/reset" | "/api/password/change" => Some(&self.logins),
+            "/api/password/forgot" => Some(&self.forgotten),
+            _ => None,
+        };
+        let _turn = match turns {
+            Some(turns) => match timeout(LOGIN_TURN_TIME_MAX, turns.acquire()).await {
                 Ok(Ok(turn)) => Some(turn),
                 _ => return Err(LOGINS_BUSY),
             },
-            false => None,
+            None => None,
         };
         let mut request = Request::new(body);
         *request.method_mut() = head.method;
         *request.uri_mut() = uri;
         *request.headers_mut() = head.headers;
+        // In place of whatever a client sent by this name: limits of logins count by it.
+        let peer = HeaderValue::from_str(&peer.to_string());
+        request.headers_mut().remove(CLIENT);
+        request.headers_mut().extend(peer.map(|peer| (CLIENT, peer)));
         Ok(self.pool.answer(request).await?)
     }
 
@@ -316,7 +334,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, site: Arc<Site>, mut st
     _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
         let site = Arc::clone(&site);
-        async move { Ok::<_, Infallible>(site.answer(request).await) }
+        async move { Ok::<_, Infallible>(site.answer(request, peer).await) }
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::redact::Redact;
 use super::{Entry, Subject, What};
+use crate::spreadsheet;
 
 /// The head of the table.
 const HEAD: &str = "time_utc,kind,name,event,class,object,bytes,http_status,text,peer,request_id,dns_ms,connect_ms,tls_ms,\
@@ -79,9 +80,9 @@ pub(super) fn milliseconds(span: Duration) -> String {
 
 /// A text from outside in a cell: quoted, and never a formula for the program that opens it.
 fn cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if formula { format!("'{text}") } else { text.to_string() };
-    if text.contains(['"', ',', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+    let text = spreadsheet::inert(text);
+    let quoted = text.contains(['"', ',', '\r', '\n']);
+    if quoted { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.into_owned() }
 }
 
 #[cfg(test)]

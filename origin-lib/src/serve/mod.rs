@@ -312,11 +312,18 @@ async fn start_edge(config: &Config, metrics: &Metrics) -> anyhow::Result<Option
         ("master_secret", Some(&secrets.master)),
         ("origin_secret", Some(&secrets.origin)),
         ("session_secret", secrets.session.as_ref()),
+        ("session_secret_previous", secrets.session_previous.as_ref()),
+        ("webhook_secret", secrets.webhook.as_ref()),
         ("admin_secret", secrets.admin.as_ref()),
     ];
     let variables =
         named.into_iter().filter_map(|(name, secret)| Some((name.to_string(), secret?.expose().to_string())));
     host.variables = variables.collect();
+    if let Some(url) = &edge.webhook_url {
+        host.outbound = vec![url.parse().context("embedded_edge.webhook_url")?];
+        host.variables.insert("webhook_url".to_string(), url.clone());
+        host.variables.insert("public_url".to_string(), edge.public_url.clone());
+    }
     Ok(Some(EdgeHost::start(host).await?))
 }
 

@@ -5,6 +5,7 @@ use std::str;
 use std::task::{Context, Poll, Waker};
 
 use hmac::{Hmac, KeyInit, Mac};
+use railbird_core::pass::password;
 use railbird_core::sign;
 use railbird_core::state::Node;
 use railbird_core::time::UtcMs;
@@ -13,7 +14,7 @@ use railbird_edge::health::{Region, beacon};
 use railbird_edge::memory::MemoryStore;
 use railbird_edge::passes::{Coverage, PassId};
 use railbird_edge::token::{self, Claims, Key};
-use railbird_edge::{Edge, Moment, Request, Response, Settings, password};
+use railbird_edge::{Edge, Moment, Request, Response, Settings};
 use sha2::Sha256;
 
 /// Within the window of [`STATE`].

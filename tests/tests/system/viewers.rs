@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use anyhow::{Context, ensure};
+use railbird_origin::clock;
 use railbird_origin::config::Secret;
 use railbird_origin::demo::control::{Ready, ReadyChannel};
 use railbird_origin::edge_host::{EdgeHost, EdgeHostConfig, Running};
-use railbird_origin::pass::{self, Pass};
+use railbird_origin::pass::order::Key;
+use railbird_origin::pass::{Door, Order};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
@@ -66,7 +68,9 @@ impl Edge {
 
     async fn at(addr: SocketAddr, dir: TempDir, host: Host) -> anyhow::Result<Edge> {
         let url = format!("http://{addr}");
-        pass::put(&url, &Secret::new(SECRET), &Pass::new(EMAIL, PASSWORD, &[], 1)?).await?;
+        let key = Key::Password(EMAIL.to_string(), Secret::new(PASSWORD));
+        let (_, pass) = Order::new(key, clock::now(), 1).make()?;
+        Door::new(&url, &Secret::new(SECRET))?.put(&pass).await?;
         let ready = Ready {
             edge: url.clone(),
             origin: String::new(),

@@ -11,6 +11,8 @@ fn path(route: &Route) -> String {
         Route::Health => "/healthz".to_string(),
         Route::Page(Page::Home) => "/".to_string(),
         Route::Page(Page::Login) => "/login".to_string(),
+        Route::Page(Page::Forgot) => "/forgot".to_string(),
+        Route::Page(Page::Reset) => "/reset".to_string(),
         Route::Page(Page::Watch(channel)) => format!("/watch/{channel}"),
         Route::Page(Page::Replay(channel, recording)) => format!("/watch/{channel}/{recording}"),
         Route::Login => "/api/login".to_string(),
@@ -43,7 +45,12 @@ fn path(route: &Route) -> String {
             format!("/origin/v1/channels/{channel}/replays/{recording}/{chapter}")
         }
         Route::PushScore(channel) => format!("/origin/v1/channels/{channel}/score"),
-        Route::PushPass => "/admin/v1/passes".to_string(),
+        Route::Passes => "/admin/v1/passes".to_string(),
+        Route::RevokePass => "/admin/v1/passes/revoke".to_string(),
+        Route::Renew => "/api/session/renew".to_string(),
+        Route::ForgotPassword => "/api/password/forgot".to_string(),
+        Route::ResetPassword => "/api/password/reset".to_string(),
+        Route::ChangePassword => "/api/password/change".to_string(),
     }
 }
 
@@ -64,6 +71,8 @@ fn every_route_has_one_path() {
     for (text, route) in [
         ("/", Route::Page(Page::Home)),
         ("/login", Route::Page(Page::Login)),
+        ("/forgot", Route::Page(Page::Forgot)),
+        ("/reset", Route::Page(Page::Reset)),
         ("/watch/table-1", Route::Page(Page::Watch("table-1".parse().unwrap()))),
         ("/healthz", Route::Health),
         ("/api/login", Route::Login),
@@ -99,7 +108,12 @@ fn every_route_has_one_path() {
         ("/origin/v1/event", Route::PushEvent),
         ("/origin/v1/channels/table-1/state", Route::PushState("table-1".parse().unwrap())),
         ("/origin/v1/channels/table-1/score", Route::PushScore("table-1".parse().unwrap())),
-        ("/admin/v1/passes", Route::PushPass),
+        ("/admin/v1/passes", Route::Passes),
+        ("/admin/v1/passes/revoke", Route::RevokePass),
+        ("/api/session/renew", Route::Renew),
+        ("/api/password/forgot", Route::ForgotPassword),
+        ("/api/password/reset", Route::ResetPassword),
+        ("/api/password/change", Route::ChangePassword),
     ] {
         assert_eq!(parse(text), Some(route.clone()), "{text}");
         assert_eq!(path(&route), text);
@@ -220,8 +234,8 @@ proptest! {
         parts in proptest::collection::vec(
             proptest::sample::select(vec![
                 "", ".", "..", "t", "live", "key", "steer", "watch", "login", "api", "screens", "stop", "release", "channels", "origin", "v1",
-                "state", "replay", "replays", "score", "event", "table-1", "a", "main.m3u8", "score.json", "nodes.json", "beacons", "source.m3u8", "7",
-                "%2e", "A",
+                "state", "admin", "passes", "revoke", "session", "renew", "password", "forgot", "reset", "change", "replay", "replays", "score", "event", "table-1", "a", "main.m3u8", "score.json", "nodes.json", "beacons",
+                "source.m3u8", "7", "%2e", "A",
             ]),
             0..8,
         )

@@ -84,7 +84,7 @@ fn a_wait_for_what_never_comes_ends_with_the_newest_there_is() {
     assert_eq!(parts_in(&edge.get(&format!("{PLAYLIST}?_HLS_msn=3"))), 1);
     // Two target durations of 2 s, a third of a part each: no viewer costs more reads.
     assert_eq!(probe.paused.borrow().len(), 24);
-    assert_eq!(probe.paused.borrow().iter().sum::<u32>(), 3984);
+    assert_eq!(probe.paused.borrow().iter().sum::<u64>(), 3984);
     assert_eq!(reads(&probe), 25);
 }
 

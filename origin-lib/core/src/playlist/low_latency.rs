@@ -56,8 +56,8 @@ pub fn reach(state: &ChannelState, rendition: &RenditionId, msn: u64, part: Opti
     Some(if msn.saturating_add(1) < next {
         Reach::Has
     } else if msn < next {
-        // A part behind its segment's last is the next segment's first.
-        if part < of_last.max(1) || tail > 0 { Reach::Has } else { Reach::Soon }
+        // A part behind its segment's last is the next segment's first. Where none of them is listed, the segment is it.
+        if of_last == 0 || part < of_last || tail > 0 { Reach::Has } else { Reach::Soon }
     } else if msn == next && part < tail {
         Reach::Has
     } else if msn == next && part >= tail.saturating_add(ahead) {
@@ -152,9 +152,9 @@ impl<'a> Writer<'a> {
         }
         let parts = tail(run.rendition);
         if let Some(first) = parts.first() {
-            let on = parts.iter().rev().find(|part| !part.gap).map_or(0, |part| part.on);
-            let Part { of: start, duration, init, discontinuity, gap, .. } = *first;
-            let segment = Segment { start, duration, init, discontinuity, gap, on };
+            let on = parts.iter().rev().map(|part| part.on).find(|on| *on != 0).unwrap_or_default();
+            let Part { of: start, duration, init, discontinuity, .. } = *first;
+            let segment = Segment { start, duration, init, discontinuity, gap: false, on };
             self.tags(run, &segment, discontinuity, || run.url_of(on))?;
         }
         for part in parts {
@@ -165,7 +165,7 @@ impl<'a> Writer<'a> {
 
     fn part(&mut self, run: &Run<'_>, part: &Part) -> fmt::Result {
         let (state, rendition) = (run.state, run.rendition);
-        let url = run.url_of(part.on).filter(|_| !part.gap);
+        let url = run.url_of(part.on);
         let base = url.or(state.nodes.first().map(|node| &*node.url)).unwrap_or_default();
         write!(self.text, "#EXT-X-PART:DURATION={},URI=\"{base}/", part.duration.decimal_seconds(5))?;
         let (channel, ms) = (&state.channel, state.segment_ms);

@@ -5,10 +5,7 @@ use alloc::string::String;
 
 use crate::package;
 use crate::state::{PARTS_MAX, Part};
-use crate::time::{MediaTime, UtcMs};
-
-/// How many part durations a part may be overtaken by later ones before it becomes a gap.
-pub const GAP_WAIT_PARTS: u64 = 2;
+use crate::time::MediaTime;
 
 /// Parts in the order of their starts, of the newest segments and of what follows them.
 #[derive(Debug, Default)]
@@ -23,8 +20,6 @@ struct Row {
     part: Part,
     /// The name of the init segment that it needs.
     init: String,
-    /// When a later part was first acknowledged.
-    overtaken: Option<UtcMs>,
 }
 
 impl Parts {
@@ -37,8 +32,8 @@ impl Parts {
             return;
         }
         let package::Part { of, start, duration, discontinuity, independent, ref init } = *made;
-        let part = Part { of, start, duration, init: 0, discontinuity, independent, gap: false, on: 0 };
-        self.rows.push_back(Row { part, init: init.clone(), overtaken: None });
+        let part = Part { of, start, duration, init: 0, discontinuity, independent, on: 0 };
+        self.rows.push_back(Row { part, init: init.clone() });
         if let Some(oldest) = self.rows.front().map(|row| row.part.of).filter(|_| self.rows.len() > PARTS_MAX)
         {
             self.keep(|of| of != oldest);
@@ -47,12 +42,9 @@ impl Parts {
 
     /// A target has acknowledged the part that starts here; `bit` stands for it. Gives whether something that is listed
     /// has changed.
-    pub(super) fn acked(&mut self, bit: u32, start: MediaTime, now: UtcMs) -> bool {
+    pub(super) fn acked(&mut self, bit: u32, start: MediaTime) -> bool {
         let Ok(at) = self.rows.binary_search_by_key(&start, |row| row.part.start) else { return false };
         self.rows[at].part.on |= bit;
-        for earlier in self.rows.iter_mut().take(at).skip(self.listed) {
-            earlier.overtaken.get_or_insert(now);
-        }
         at < self.listed
     }
 
@@ -61,27 +53,23 @@ impl Parts {
         self.rows.iter_mut().for_each(|row| row.part.on &= !bit);
     }
 
-    /// Lists what may be listed at `now`, in order: what a target has with its init segment, and as a gap what was
-    /// overtaken for `wait_ms`, or whose segment is listed already. Gives whether there was any.
-    pub(super) fn advance(
-        &mut self,
-        newest: Option<MediaTime>,
-        init_on: impl Fn(&str) -> u32,
-        wait_ms: u64,
-        now: UtcMs,
-    ) -> bool {
-        let before = self.listed;
-        while let Some(row) = self.rows.get_mut(self.listed) {
-            if row.part.on & init_on(&row.init) == 0 {
-                let late = row.overtaken.is_some_and(|since| now.ms_since(since) >= wait_ms);
-                if !late && newest.is_none_or(|newest| newest < row.part.of) {
-                    break;
-                }
-                row.part.gap = true;
+    /// Lists what may be listed, in order: what a target has with its init segment. A part that no target has yet holds back
+    /// those behind it until it or its segment is there. No part of a segment that overtook one of them is listed from then
+    /// on: who has not played the segment takes it whole, so that nothing is left out. Gives whether anything has changed.
+    pub(super) fn advance(&mut self, newest: Option<MediaTime>, init_on: impl Fn(&str) -> u32) -> bool {
+        let mut changed = false;
+        while let Some(Row { part, init }) = self.rows.get(self.listed) {
+            if part.on & init_on(init) != 0 {
+                self.listed += 1;
+            } else if newest.is_some_and(|newest| newest >= part.of) {
+                let overtaken = part.of;
+                self.keep(|of| of != overtaken);
+            } else {
+                break;
             }
-            self.listed += 1;
+            changed = true;
         }
-        self.listed > before
+        changed
     }
 
     /// Keeps the parts of the segments that the condition names by their start.

@@ -102,7 +102,14 @@ pub(crate) async fn methods<D: Door>(edge: &Edge<'_, D>, session: &Session) {
         ("/origin/v1/channels/table-1/replays/r-1/0", "PUT"),
         ("/replay/table-1/r-1/main.m3u8", "GET, HEAD"),
         ("/watch/table-1/r-1", "GET, HEAD"),
-        ("/admin/v1/passes", "PUT"),
+        ("/admin/v1/passes", "GET, HEAD, PUT"),
+        ("/admin/v1/passes/revoke", "POST"),
+        ("/api/session/renew", "POST"),
+        ("/api/password/forgot", "POST"),
+        ("/api/password/reset", "POST"),
+        ("/api/password/change", "POST"),
+        ("/forgot", "GET, HEAD"),
+        ("/reset", "GET, HEAD"),
     ] {
         for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
             if !allow.split(", ").any(|allowed| allowed == method) {

@@ -51,7 +51,11 @@ pub(crate) async fn granted<D: Door>(edge: &Edge<'_, D>) -> Session {
     // The edge's clock may differ from ours a little.
     assert!((before + 3600 - 60..=now().seconds() + 3600 + 60).contains(&expires), "expires {expires}");
     let cookies = answer.headers("set-cookie");
-    let [cookie] = cookies.as_slice() else { panic!("one cookie, not {cookies:?}") };
+    let [cookie, device] = cookies.as_slice() else { panic!("two cookies, not {cookies:?}") };
+    assert!(device.starts_with("__Host-railbird-device="), "{device}");
+    for attribute in ["; Path=/", "; HttpOnly", "; Secure", "; SameSite=Lax"] {
+        assert!(device.contains(attribute), "{attribute} is missing in {device}");
+    }
     let cookie: Vec<&str> = cookie.split("; ").collect();
     assert_eq!(cookie[0], format!("__Host-railbird={token}"));
     for attribute in ["Path=/", "HttpOnly", "Secure", "SameSite=Lax", "Max-Age=3600"] {

@@ -41,6 +41,7 @@ impl Write for Printed {
 /// Fails with the line that tells one: a secret of the host's, a password or its hash, an address of a pass holder's, the
 /// start that all tokens have, a lease.
 pub(crate) fn tells_no_secret(text: &str) {
+    assert!(!text.trim().is_empty(), "nothing was printed that could be searched");
     let secrets = VARIABLES.iter().filter(|(name, _)| name.contains("secret")).map(|(_, value)| *value);
     let held =
         [fixture::PASSWORD, fixture::PASSWORD_HASH, fixture::EMAIL, "2D3RhEOhAQWg", "railbird-screen="];

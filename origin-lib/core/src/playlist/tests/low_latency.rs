@@ -12,7 +12,6 @@ fn low_latency() -> ChannelState {
         init: 0,
         discontinuity: false,
         independent: part == 0,
-        gap: on == 0,
         on,
     };
     state.renditions[0].parts = vec![part(3, 0, 3), part(3, 1, 0), part(4, 0, 2)];
@@ -168,6 +167,9 @@ fn how_far_a_playlist_reaches() {
     // A part behind the last one of a segment is the first one of the next.
     assert_eq!(reach(&waiting, &id, 897_585_963, Some(2)), Some(Soon));
     assert_eq!(reach(&waiting, &id, 897_585_964, Some(0)), Some(Soon));
+    // Its segment came before its parts: there is nothing to wait for.
+    waiting.renditions[0].parts.clear();
+    assert_eq!(reach(&waiting, &id, 897_585_963, Some(1)), Some(Has));
     let ended = ChannelState { phase: Phase::Ended, ..state.clone() };
     assert_eq!(reach(&ended, &id, 897_585_999, None), Some(Has));
     assert_eq!(reach(&state, &"other".parse().unwrap(), 0, None), None);

@@ -29,14 +29,14 @@ fn make_part(book: &mut Book, segment: u64, part: u64, now: UtcMs) {
     book.part(&made, now);
 }
 
-/// What is listed of parts: segment and part, and where it is; `None`: a gap.
-fn parts(book: &Book) -> Vec<(u64, u64, Option<u32>)> {
+/// What is listed of parts: segment and part, and where it is.
+fn parts(book: &Book) -> Vec<(u64, u64, u32)> {
     let state = book.snapshot(NOW);
     state.check().unwrap();
     let short = |part: &Part| {
         let of = part.of.utc().ms_since(NOW) / 2000;
         let n = part.start.utc().ms_since(part.of.utc()) / PART_MS;
-        (of, n, (!part.gap).then_some(part.on))
+        (of, n, part.on)
     };
     state.renditions[0].parts.iter().map(short).collect()
 }
@@ -47,9 +47,9 @@ fn invariant_2_a_part_is_listed_only_where_it_and_its_init_are_acknowledged() {
     make_part(&mut book, 1, 0, NOW);
     assert_eq!(parts(&book), []);
     book.ack_part(1, at(1, 0), NOW);
-    assert_eq!(parts(&book), [(1, 0, Some(2))]);
+    assert_eq!(parts(&book), [(1, 0, 2)]);
     book.ack_part(0, at(1, 0), NOW);
-    assert_eq!(parts(&book), [(1, 0, Some(3))]);
+    assert_eq!(parts(&book), [(1, 0, 3)]);
     // One whose init segment is nowhere is not listed, wherever it is itself.
     let part = package::Part {
         of: start(1),
@@ -66,21 +66,19 @@ fn invariant_2_a_part_is_listed_only_where_it_and_its_init_are_acknowledged() {
     book.ack_init(1, "init-2", NOW);
     assert_eq!(parts(&book).len(), 1, "its init segment is at the other node");
     book.ack_init(0, "init-2", NOW);
-    assert_eq!(parts(&book), [(1, 0, Some(3)), (1, 1, Some(1))]);
+    assert_eq!(parts(&book), [(1, 0, 3), (1, 1, 1)]);
     assert_eq!(book.snapshot(NOW).renditions[0].parts[1].init, 1);
 }
 
 #[test]
-fn parts_are_listed_in_order_and_an_overtaken_one_becomes_a_gap_for_good() {
+fn a_part_that_is_late_holds_back_those_behind_it_and_is_never_a_gap() {
     let mut book = low_latency();
     (0..3).for_each(|part| make_part(&mut book, 1, part, NOW));
     book.ack_part(0, at(1, 1), NOW);
-    book.advance(NOW.plus_ms(999));
+    book.advance(NOW.plus_ms(60_000));
     assert_eq!(parts(&book), []);
-    book.advance(NOW.plus_ms(1000));
-    assert_eq!(parts(&book), [(1, 0, None), (1, 1, Some(1))]);
-    book.ack_part(0, at(1, 0), NOW.plus_ms(1500));
-    assert_eq!(parts(&book)[0], (1, 0, None));
+    book.ack_part(0, at(1, 0), NOW.plus_ms(60_000));
+    assert_eq!(parts(&book), [(1, 0, 1), (1, 1, 1)]);
 }
 
 #[test]
@@ -90,17 +88,24 @@ fn parts_of_a_segment_that_began_unseen_are_not_listed() {
         make_part(&mut book, segment, part, NOW);
         book.ack_part(0, at(segment, part), NOW);
     }
-    assert_eq!(parts(&book), [(2, 0, Some(1)), (2, 1, Some(1))]);
+    assert_eq!(parts(&book), [(2, 0, 1), (2, 1, 1)]);
 }
 
 #[test]
-fn a_segment_that_is_listed_waits_for_none_of_its_parts() {
+fn a_segment_that_overtakes_one_of_its_parts_takes_the_place_of_all_of_them() {
     let mut book = low_latency();
     (0..4).for_each(|part| make_part(&mut book, 1, part, NOW));
     book.ack_part(0, at(1, 0), NOW);
+    assert_eq!(parts(&book), [(1, 0, 1)]);
     make(&mut book, 1);
+    make_part(&mut book, 2, 0, NOW);
+    book.ack_part(0, at(2, 0), NOW);
+    assert_eq!(parts(&book), [(1, 0, 1)]);
     book.ack(0, start(1), NOW);
-    assert_eq!(parts(&book), [(1, 0, Some(1)), (1, 1, None), (1, 2, None), (1, 3, None)]);
+    assert_eq!(parts(&book), [(2, 0, 1)]);
+    // It comes too late.
+    (1..4).for_each(|part| book.ack_part(0, at(1, part), NOW));
+    assert_eq!(parts(&book), [(2, 0, 1)]);
 }
 
 #[test]
@@ -130,7 +135,7 @@ fn a_node_that_goes_takes_its_parts_along_and_bounds_hold() {
     make_part(&mut book, 1, 0, NOW);
     book.ack_part(0, at(1, 0), NOW);
     book.set_node(0, None);
-    assert_eq!(parts(&book), [(1, 0, Some(0))]);
+    assert_eq!(parts(&book), [(1, 0, 0)]);
     for part in 1..2000 {
         make_part(&mut book, 1, part, NOW);
         book.ack_part(1, at(1, part), NOW);

@@ -2,10 +2,15 @@
 
 use super::{JOINT, bits_of, key, position};
 use crate::state::{PART_SEGMENTS, PARTS_MAX, Part, Rendition, Segment};
-use crate::time::{MediaTime, UtcMs};
+use crate::time::{MediaSpan, MediaTime, UtcMs};
+
+/// How far the last part of a segment may end before it: less than any frame lasts, more than clocks that stamp in
+/// milliseconds differ.
+const END_TOLERANCE: MediaSpan = MediaSpan::from_ms(5);
 
 /// Takes over what an origin says of a rendition's parts: who has what of those that are known, and those behind them. Parts
-/// of segments that left the list go. `bits` are those of the origin's nodes.
+/// of segments that left the list go, and those of a listed segment that are not all of it. `bits` are those of the
+/// origin's nodes.
 pub(super) fn extend(kept: &mut Rendition, said: &Rendition, bits: &[u32]) {
     for part in &said.parts {
         let known = kept.parts.iter_mut().rev().find(|known| name(known) == name(part));
@@ -26,6 +31,14 @@ pub(super) fn extend(kept: &mut Rendition, said: &Rendition, bits: &[u32]) {
     let is_kept =
         |of: UtcMs| last.is_none_or(|last| of > last) || newest.iter().any(|segment| key(segment) == of);
     kept.parts.retain(|part| is_kept(part.of.utc()));
+    for segment in newest {
+        let of = key(segment);
+        let last = kept.parts.iter().rev().find(|part| part.of.utc() == of);
+        // Who takes it takes it whole.
+        if last.is_some_and(|last| last.start + last.duration + END_TOLERANCE < segment.end()) {
+            kept.parts.retain(|part| part.of.utc() != of);
+        }
+    }
     if let Some(oldest) = kept.parts.first().map(|part| part.of).filter(|_| kept.parts.len() > PARTS_MAX) {
         kept.parts.retain(|part| part.of != oldest);
     }

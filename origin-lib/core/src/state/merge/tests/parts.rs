@@ -14,7 +14,6 @@ fn with_parts(said: ChannelState, parts: u64) -> ChannelState {
         init: 0,
         discontinuity: false,
         independent: n == 0,
-        gap: false,
         on,
     };
     let mut said = said;
@@ -57,6 +56,17 @@ fn parts_leave_with_their_segments() {
     let merged = pushed((4..10).map(|n| with_parts(said("north", n, &["a"], 0..n), 4)));
     let segments: Vec<u64> = parts(&merged).iter().map(|(segment, ..)| *segment).collect();
     assert_eq!(segments, [[6; 4], [7; 4], [8; 4], [9; 4]].concat());
+}
+
+#[test]
+fn a_listed_segment_has_all_of_its_parts_or_none() {
+    let begun = with_parts(said("north", 1, &["a"], 0..4), 3);
+    let alone = said("north", 2, &["a"], 0..5);
+    assert_eq!(parts(&pushed([begun.clone(), ChannelState { part_ms: Some(500), ..alone }])), []);
+    // Another origin, which is behind, brings none of them back.
+    let next = with_parts(said("north", 2, &["a"], 0..5), 1);
+    let behind = with_parts(said("south", 1, &["b"], 0..4), 2);
+    assert_eq!(parts(&pushed([begun, next, behind])), [(5, 0, 1)]);
 }
 
 #[test]

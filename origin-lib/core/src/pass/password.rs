@@ -1,7 +1,15 @@
 //! Passwords against PHC strings of argon2id (RFC 9106), with bounds on what a string may ask for.
 
+use alloc::string::{String, ToString};
+
 use argon2::password_hash::phc::PasswordHash;
-use argon2::{Argon2, Params, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+
+/// The longest password, in bytes.
+pub const LEN_MAX: usize = 1024;
+
+/// The shortest password that a pass holder may choose, in bytes (NIST SP 800-63B, 3.1.1.2).
+pub const LEN_MIN: usize = 8;
 
 /// The longest PHC string, in bytes.
 pub const PHC_LEN_MAX: usize = 256;
@@ -15,10 +23,31 @@ pub const PASSES_MAX: u32 = 10;
 /// The most lanes.
 pub const LANES_MAX: u32 = 4;
 
+/// What we hash with: 19 MiB, two passes over it, one lane.
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+
 /// The default parameters with a hash that no password is known to have. Whoever is unknown is checked against this
 /// one, so that the answer takes as long.
 const DUMMY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$cmFpbGJpcmQgbm9ib2R5$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// The password can't be hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a password has 1 to 1024 bytes")]
+pub struct PasswordError;
+
+/// The PHC string of a password, with a salt that no other has.
+pub fn hash(password: &[u8], salt: [u8; 16]) -> Result<String, PasswordError> {
+    if !(1..=LEN_MAX).contains(&password.len()) {
+        return Err(PasswordError);
+    }
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|_| PasswordError)?;
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let hash = argon2.hash_password_with_salt(password, &salt).map_err(|_| PasswordError)?;
+    Ok(hash.to_string())
+}
 
 /// The text is not a hash that this edge checks passwords against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,7 +78,7 @@ fn parse(phc: &str) -> Result<PasswordHash, HashError> {
 
 /// Whether the password has this hash. Without a hash, or with one that can't be used, it takes as long as with one
 /// of the default parameters, and says no.
-pub(crate) fn verify(password: &[u8], phc: Option<&str>) -> bool {
+pub fn verify(password: &[u8], phc: Option<&str>) -> bool {
     let verify = |hash: &PasswordHash| Argon2::default().verify_password(password, hash).is_ok();
     match phc.map(parse) {
         Some(Ok(hash)) => verify(&hash),
@@ -67,7 +96,6 @@ pub(crate) fn verify(password: &[u8], phc: Option<&str>) -> bool {
 mod tests {
     use super::*;
     use std::format;
-    use std::string::{String, ToString};
 
     fn hash(password: &[u8], memory_kib: u32) -> String {
         use argon2::{CustomizedPasswordHasher, Version};
@@ -90,6 +118,18 @@ mod tests {
         assert!(verify(b"kiss shot", Some(&phc)));
         assert!(!verify(b"kiss shot ", Some(&phc)));
         assert!(!verify(b"", Some(&phc)));
+    }
+
+    #[test]
+    fn our_own_hash_is_one_that_the_edge_takes_and_costs_what_nobody_costs() {
+        let phc = super::hash(b"kiss shot", [7; 16]).unwrap();
+        let head = |phc: &str| phc.rsplitn(3, '$').last().map(ToString::to_string);
+        assert_eq!((check(&phc), head(&phc)), (Ok(()), head(DUMMY)));
+        assert!(verify(b"kiss shot", Some(&phc)) && !verify(b"kiss", Some(&phc)));
+        assert_ne!(super::hash(b"kiss shot", [8; 16]).unwrap(), phc);
+        for bad in [0, LEN_MAX + 1] {
+            assert_eq!(super::hash(&std::vec![b'x'; bad], [7; 16]), Err(PasswordError));
+        }
     }
 
     #[test]
