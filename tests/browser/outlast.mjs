@@ -2,7 +2,8 @@
 //
 // Prints `playing` once the picture moves, then the node that it comes from; whoever started this lets that node fail then.
 // The picture must go on for so many seconds of media, from another node. Then prints what it saw as JSON: for how long the
-// picture stood, and how many bytes came of nothing. Exits 0 when the picture got there and another node was asked, else 1.
+// picture stood, and how many bytes came of nothing. Exits 0 when the picture got there and came from another node at the end,
+// else 1. Whether the player asked the other one first or the edge sent it there is chance: `hedges` tells.
 import { PATIENCE_MS, given, logIn, openFirstChannel, ready, told } from "./viewer.mjs";
 
 const facts = () => {
@@ -51,6 +52,5 @@ await told(async ({ report, problem, person }) => {
     extra_percent: Number(((100 * more("extra_bytes")) / more("media_bytes")).toFixed(2)),
     events,
   });
-  if (report.hedges === 0) problem("no other node was asked");
   if (after.node === before.node) problem(`node ${before.node} fails and is still the one in use`);
 });

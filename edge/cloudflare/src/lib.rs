@@ -58,7 +58,7 @@ async fn admit(request: &Request, env: Env, hint: Option<&'static str>) -> Resul
 /// The edge as it is at this moment, for whoever comes in near the place that the hint names.
 fn edge(env: Env, now: UtcMs, hint: Option<&'static str>) -> Edge<store::Cells> {
     let settings = Settings::read(|name| settings::read(&env, name));
-    Edge::new(settings, store::Cells::new(env, now, hint))
+    Edge::new(settings, store::Cells::new(env, now, hint)).with_lines()
 }
 
 fn no_entropy() -> Response {

@@ -65,6 +65,9 @@ struct Nodes {
     nodes: Vec<Place>,
     /// When to ask again, in milliseconds.
     ttl_ms: u32,
+    /// It can be held open here: see [`crate::line`].
+    #[serde(skip_serializing_if = "core::ops::Not::not")]
+    line: bool,
 }
 
 /// As long as steering gives to players of others.
@@ -126,7 +129,8 @@ pub(crate) async fn nodes_of<S: Store>(
     let Some(summary) = summary? else { return Err(missing(call, channel).await?) };
     let choice = Choice::new(&summary.nodes, &region, call.moment.now);
     let nodes = |viewer: &Viewer| {
-        change::json(&Nodes { nodes: places(&choice, &summary.nodes, viewer), ttl_ms: NODES_TTL_MS })
+        let nodes = places(&choice, &summary.nodes, viewer);
+        change::json(&Nodes { nodes, ttl_ms: NODES_TTL_MS, line: call.lines })
     };
     Ok(viewers.iter().map(nodes).collect())
 }

@@ -17,6 +17,7 @@ use crate::{
 pub struct Edge<S> {
     settings: Result<Settings, SettingsError>,
     store: S,
+    lines: bool,
 }
 
 /// One request and what it is answered with.
@@ -25,21 +26,33 @@ pub(crate) struct Call<'a, S> {
     pub(crate) store: &'a S,
     pub(crate) request: &'a Request,
     pub(crate) moment: &'a Moment,
+    /// Whether the host holds lines.
+    pub(crate) lines: bool,
 }
 
 impl<S> Edge<S> {
     /// An edge with these settings, as [`Settings::read`] gives them. Where they are wrong, every request is answered
     /// 503 with the name of the setting, so that a host has nothing to decide.
     pub fn new(settings: Result<Settings, SettingsError>, store: S) -> Edge<S> {
-        Edge { settings, store }
+        Edge { settings, store, lines: false }
+    }
+
+    /// The same on a host that holds lines ([`crate::line`]): `nodes.json` says so.
+    #[must_use]
+    pub fn with_lines(self) -> Edge<S> {
+        Edge { lines: true, ..self }
     }
 
     pub(crate) fn settings(&self) -> Result<&Settings, Problem> {
         self.settings.as_ref().map_err(|wrong| Problem::saying(503, "misconfigured", wrong))
     }
 
-    pub(crate) fn store(&self) -> &S {
-        &self.store
+    pub(crate) fn call<'a>(
+        &'a self,
+        request: &'a Request,
+        moment: &'a Moment,
+    ) -> Result<Call<'a, S>, Problem> {
+        Ok(Call { settings: self.settings()?, store: &self.store, request, moment, lines: self.lines })
     }
 }
 
@@ -72,7 +85,7 @@ impl<S: Store + Courier> Edge<S> {
                 Problem::new(405, "wrong-method", "the allow header lists the methods of this address");
             return Err(wrong.with("allow", route.allow()));
         }
-        let call = Call { settings, store: &self.store, request, moment };
+        let call = self.call(request, moment)?;
         match route {
             Route::Health => Ok(health()),
             Route::Page(page) => Ok(pages::page(&call, &page).await),

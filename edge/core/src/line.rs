@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use railbird_core::id::ChannelId;
 
-use crate::edge::{Call, Edge};
+use crate::edge::Edge;
 use crate::errors::Problem;
 use crate::health::region;
 use crate::http::{Request, Response};
@@ -56,8 +56,7 @@ impl<S: Store> Edge<S> {
     }
 
     async fn seat(&self, request: &Request, moment: &Moment) -> Result<Seat, Problem> {
-        let settings = self.settings()?;
-        let call = Call { settings, store: self.store(), request, moment };
+        let call = self.call(request, moment)?;
         let Some(Route::View { token, channel, view: View::Nodes }) = router::parse(&request.path) else {
             return Err(NO_LINE);
         };
@@ -80,8 +79,7 @@ impl<S: Store> Edge<S> {
         moment: &Moment,
     ) -> Option<Vec<Vec<u8>>> {
         let request = Request { region: Some(region.into()), ..Request::default() };
-        let settings = self.settings().ok()?;
-        let call = Call { settings, store: self.store(), request: &request, moment };
+        let call = self.call(&request, moment).ok()?;
         channels::nodes_of(&call, channel, viewers).await.ok()
     }
 }

@@ -50,6 +50,9 @@ pub enum Table {
 }
 
 impl Table {
+    /// Those whose values are written with an expiry.
+    pub const EXPIRING: [Table; 3] = [Table::Limit, Table::Holder, Table::Health];
+
     /// The table's name in a host's key space.
     pub fn name(self) -> &'static str {
         match self {

@@ -157,6 +157,8 @@ export interface Nodes {
   nodes: Node[];
   /** How long that is good for, in milliseconds, if the edge says so. */
   ttl_ms: number | null;
+  /** Whether the edge's host holds lines, on which it tells. */
+  line: boolean;
 }
 
 const nodesPath = (channel: string): string => `/live/${encodeURIComponent(channel)}/nodes.json`;
@@ -164,7 +166,8 @@ const nodesPath = (channel: string): string => `/live/${encodeURIComponent(chann
 function parseNodes(body: unknown): Nodes {
   const answer = isJson(body) ? body : {};
   const ttl_ms = answer["ttl_ms"];
-  return { nodes: list(answer["nodes"], NODES_MAX).map(node), ttl_ms: typeof ttl_ms === "number" ? ttl_ms : null };
+  const told = list(answer["nodes"], NODES_MAX).map(node);
+  return { nodes: told, ttl_ms: typeof ttl_ms === "number" ? ttl_ms : null, line: answer["line"] === true };
 }
 
 /** What the edge tells on a line; `null` for what is no list of nodes. */

@@ -1,5 +1,5 @@
-// A line to the edge, on which it tells of nodes the moment that they change: where the host has such. Elsewhere the player
-// goes on asking.
+// A line to the edge, on which it tells of nodes the moment that they change: where the host has such, as `nodes.json` says.
+// Elsewhere the player goes on asking.
 
 import type { Nodes } from "./api";
 import type { Node } from "./nodes";
@@ -30,6 +30,7 @@ export interface Ports {
 export class EdgeLine {
   #ports: Ports;
   #told = false;
+  #begun = false;
   #again_ms = AGAIN_MS;
 
   constructor(ports: Ports) {
@@ -41,8 +42,14 @@ export class EdgeLine {
     return this.#told;
   }
 
-  /** Opens the line. One on which nothing is ever told is not opened again. */
+  /** Opens the line, the first time that it is called. One on which nothing is ever told is not opened again. */
   start(): void {
+    if (this.#begun) return;
+    this.#begun = true;
+    this.#open();
+  }
+
+  #open(): void {
     let ever = false;
     const socket = this.#ports.open();
     socket.onmessage = ({ data }) => {
@@ -58,7 +65,7 @@ export class EdgeLine {
       if (!reopen) return;
       const ms = this.#again_ms * (1 + JITTER * this.#ports.random());
       this.#again_ms = Math.min(this.#again_ms * 2, AGAIN_MS_MAX);
-      setTimeout(() => this.start(), ms);
+      setTimeout(() => this.#open(), ms);
     };
   }
 }

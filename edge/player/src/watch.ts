@@ -204,7 +204,12 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
   const take = (list: readonly Node[]): void => book.update(list);
   const told = new EdgeLine({ open: () => api.openLine(channel), read: api.readNodes, take, random: Math.random });
   const poll = new NodePoll({
-    ask: () => nodes(channel),
+    async ask() {
+      const answer = await nodes(channel);
+      // Nobody holds a line for what does not change.
+      if (answer?.line === true && recording === null) told.start();
+      return answer;
+    },
     take,
     otherwise: refreshChannels,
     async failed(error) {
@@ -343,5 +348,4 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
   keepAlive();
   // The nodes first: the first segment's loader should know them.
   void Promise.all([askChannels(), poll.start()]).then(() => lease.claim());
-  if (recording === null) told.start();
 }

@@ -16,7 +16,7 @@ function line() {
       sockets.push(socket);
       return socket;
     },
-    read: (text) => (text.startsWith("bad") ? null : { nodes: [{ id: text, url: "http://a.example", up: true }], ttl_ms: null }),
+    read: (text) => (text.startsWith("bad") ? null : { nodes: [{ id: text, url: "http://a.example", up: true }], ttl_ms: null, line: true }),
     take: (nodes) => void taken.push(nodes.map(({ id }) => id).join()),
     random: () => 0,
   });
@@ -34,8 +34,9 @@ test("what is told is taken, and what is no list is not", () => {
   assert.deepEqual([made.told, taken], [true, ["a", "b"]]);
 });
 
-test("a host without lines is asked once", () => {
+test("a line on which nothing is told is opened once", () => {
   const { made, sockets } = line();
+  made.start();
   sockets[0]?.onclose?.();
   mock.timers.tick(10 * AGAIN_MS_MAX);
   assert.deepEqual([made.told, sockets.length], [false, 1]);

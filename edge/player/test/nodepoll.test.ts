@@ -44,7 +44,7 @@ test("the list is asked for as often as the edge says, within bounds, five secon
     [0, TTL_MS_MIN],
     [1e9, TTL_MS_MAX],
   ] as const) {
-    const { poll: made, world, pass } = poll({ nodes: [NODE], ttl_ms: said_ms });
+    const { poll: made, world, pass } = poll({ nodes: [NODE], ttl_ms: said_ms, line: false });
     await made.start();
     assert.deepEqual([world.asked, world.taken], [[0], ["a"]]);
     await pass(every_ms - 50);
@@ -61,7 +61,7 @@ test("players don't ask all at the same moment", async () => {
     [0, 4_000],
     [1, 6_000],
   ] as const) {
-    const { poll: made, world, pass } = poll({ nodes: [], ttl_ms: null });
+    const { poll: made, world, pass } = poll({ nodes: [], ttl_ms: null, line: false });
     world.random = random;
     await made.start();
     await pass(every_ms);
@@ -70,7 +70,7 @@ test("players don't ask all at the same moment", async () => {
 });
 
 test("where nobody watches it is asked for seldom", async () => {
-  const { poll: made, world, pass } = poll({ nodes: [], ttl_ms: 1_000 });
+  const { poll: made, world, pass } = poll({ nodes: [], ttl_ms: 1_000, line: false });
   world.watched = false;
   await made.start();
   await pass(TTL_MS_MAX - 50);
@@ -80,7 +80,7 @@ test("where nobody watches it is asked for seldom", async () => {
 });
 
 test("after a failure it is asked for at once, but however many there are not faster than each second", async () => {
-  const { poll: made, world, pass } = poll({ nodes: [NODE], ttl_ms: 30_000 });
+  const { poll: made, world, pass } = poll({ nodes: [NODE], ttl_ms: 30_000, line: false });
   await made.start();
   await pass(3_000);
   for (let n = 0; n < 5; n += 1) made.hurry();
@@ -96,7 +96,7 @@ test("after a failure it is asked for at once, but however many there are not fa
 });
 
 test("a failure while it is being asked for is not forgotten", async () => {
-  const { poll: made, world, pass } = poll({ nodes: [NODE], ttl_ms: 30_000 });
+  const { poll: made, world, pass } = poll({ nodes: [NODE], ttl_ms: 30_000, line: false });
   const first = made.start();
   made.hurry();
   await first;
@@ -112,7 +112,7 @@ test("an edge that doesn't tell is asked seldom, and failures go another way", a
   made.hurry();
   await pass(TTL_MS_MAX - 50);
   assert.deepEqual([world.asked.length, world.otherwise, world.taken.length], [1, 1, 0]);
-  world.answer = { nodes: [NODE], ttl_ms: null };
+  world.answer = { nodes: [NODE], ttl_ms: null, line: false };
   await pass(50);
   assert.deepEqual([made.told, world.taken], [true, ["a"]]);
 });

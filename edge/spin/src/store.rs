@@ -2,7 +2,8 @@
 //!
 //! A cell is the pair `{table}/{key}` of the store `default`. The key-value interface knows no expiry, so that every
 //! value begins with its own: 8 bytes, big-endian, Unix milliseconds, 0 for never. An expired value is as good as
-//! absent; a write now and then deletes some of them.
+//! absent. Now and then some of them are deleted, which takes a while: so that no viewer waits for it, that is when an origin
+//! announces the event, as each does every few seconds.
 //!
 //! Key-value has no compare-and-set: a change reads, applies and writes, and of two at the same moment one may be lost.
 
@@ -14,11 +15,11 @@ use spin_sdk::key_value;
 /// Bytes of the expiry before a value.
 const EXPIRY_LEN: usize = 8;
 
-/// One in so many writes of an expiring value looks for expired ones: it lists all keys, of which there may be many.
-const SWEEP_EVERY: u16 = 1024;
+/// One in so many announcements of the event looks for expired values: it lists all keys.
+const SWEEP_EVERY: u16 = 16;
 
-/// How many values such a write looks at, at most: well above [`SWEEP_EVERY`], so that expired values can't pile up.
-const SWEEP_MAX: usize = 4096;
+/// How many values it looks at, at most.
+const SWEEP_MAX: usize = 1024;
 
 /// The store as one request sees it.
 pub(crate) struct KeyValue {
@@ -52,38 +53,39 @@ impl KeyValue {
         value: &[u8],
         expires: Option<UtcMs>,
     ) -> Result<(), StoreError> {
+        if expires.is_some_and(|at| at <= self.now) {
+            return store.delete(name).await.map_err(failed);
+        }
         let mut stored = Vec::with_capacity(EXPIRY_LEN + value.len());
         stored.extend_from_slice(&expires.map_or(0, |at| at.0.max(1)).to_be_bytes());
         stored.extend_from_slice(value);
-        store.set(name, stored).await.map_err(failed)?;
-        if expires.is_some()
-            && self.chance.is_multiple_of(SWEEP_EVERY)
-            && let Err(error) = self.sweep(store, name).await
-        {
-            // The value is written: what is left undone is done by a later write.
-            eprintln!("expired values stay for now: {error}");
-        }
-        Ok(())
+        store.set(name, stored).await.map_err(failed)
     }
 
-    /// The keys of a table, in the order in which the store lists them.
-    async fn keys(&self, store: &key_value::Store, table: &str) -> Result<Vec<String>, StoreError> {
-        let mut names = store.get_keys().await;
-        let mut keys = Vec::new();
-        while let Some(name) = names.next().await {
-            keys.extend(name.split_once('/').filter(|(of, _)| *of == table).map(|(_, key)| key.to_owned()));
+    /// The names of the cells of some tables, in the order in which the store lists them.
+    async fn names(
+        &self,
+        store: &key_value::Store,
+        of: impl Fn(&str) -> bool,
+    ) -> Result<Vec<String>, StoreError> {
+        let mut listed = store.get_keys().await;
+        let mut names = Vec::new();
+        while let Some(name) = listed.next().await {
+            if name.split_once('/').is_some_and(|(table, _)| of(table)) {
+                names.push(name);
+            }
         }
-        names.result().await.map_err(failed)?;
-        Ok(keys)
+        listed.result().await.map_err(failed)?;
+        Ok(names)
     }
 
-    /// Deletes what has expired among [`SWEEP_MAX`] neighbours of `name`, in the order in which the store lists its keys.
-    async fn sweep(&self, store: &key_value::Store, name: &str) -> Result<(), StoreError> {
-        let Some((table, own)) = name.split_once('/') else { return Ok(()) };
-        let keys = self.keys(store, table).await?;
-        let pivot = keys.iter().position(|key| key == own).unwrap_or_default();
-        for key in keys.iter().cycle().skip(pivot).take(keys.len().min(SWEEP_MAX)) {
-            self.read(store, &format!("{table}/{key}")).await?;
+    /// Deletes what has expired among [`SWEEP_MAX`] values, from a place that is chance on.
+    async fn sweep(&self, store: &key_value::Store) -> Result<(), StoreError> {
+        let expiring: Vec<&str> = Table::EXPIRING.iter().map(|table| table.name()).collect();
+        let names = self.names(store, |table| expiring.contains(&table)).await?;
+        let from = names.len() * usize::from(self.chance) / (usize::from(u16::MAX) + 1);
+        for name in names.iter().cycle().skip(from).take(names.len().min(SWEEP_MAX)) {
+            self.read(store, name).await?;
         }
         Ok(())
     }
@@ -108,13 +110,21 @@ impl Store for KeyValue {
         if let Keep::Value(value, expires) = applied.keep {
             self.write(&store, &name, &value, expires).await?;
         }
+        if cell.table == Table::Event
+            && self.chance.is_multiple_of(SWEEP_EVERY)
+            && let Err(error) = self.sweep(&store).await
+        {
+            // What is left undone is done later.
+            eprintln!("expired values stay for now: {error}");
+        }
         Ok(applied.answer)
     }
 
     async fn list(&self, table: Table, after: &str, max: usize) -> Result<Vec<String>, StoreError> {
         let store = key_value::Store::open_default().await.map_err(failed)?;
-        let mut keys = self.keys(&store, table.name()).await?;
-        keys.retain(|key| key.as_str() > after);
+        let names = self.names(&store, |of| of == table.name()).await?;
+        let keys = names.iter().filter_map(|name| Some(name.split_once('/')?.1));
+        let mut keys: Vec<String> = keys.filter(|key| *key > after).map(str::to_owned).collect();
         keys.sort_unstable();
         keys.truncate(max);
         Ok(keys)

@@ -116,7 +116,12 @@ pub fn read(from: impl Read, now: UtcMs) -> Result<Vec<Row>, Problems> {
     }
     // Spreadsheets like to begin a file with a byte order mark.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let mut reader = ReaderBuilder::new().trim(Trim::Headers).from_reader(bytes);
+    // And to end lines with two characters, of which the reader counts the second one to the next line.
+    let bytes: Vec<u8> = (bytes.iter().enumerate())
+        .filter(|&(at, byte)| *byte != b'\r' || bytes.get(at + 1) != Some(&b'\n'))
+        .map(|(_, byte)| *byte)
+        .collect();
+    let mut reader = ReaderBuilder::new().trim(Trim::Headers).from_reader(bytes.as_slice());
     let columns = columns(reader.headers().map_err(|error| Problems::of(1, wrong(&error)))?)?;
     let (mut rows, mut problems) = (Vec::<Row>::new(), Vec::new());
     let mut known = BTreeMap::new();

@@ -88,6 +88,11 @@ fn what_is_told_is_what_nodes_json_answers_each_viewer() {
     for (n, text) in (1..=20).zip(&told) {
         assert_eq!(*text, edge.ask_from(n, "eu", "GET", "/live/table-1/nodes.json", "").body);
     }
+    assert!(!String::from_utf8_lossy(&told[0]).contains("line"), "this host has no lines");
+    let with_lines = Edge::new(Ok(settings()), &probe).with_lines();
+    let told_there = ready(with_lines.tell(&channel, "eu", &viewers[..1], &moment)).unwrap();
+    let told_there: Value = serde_json::from_slice(&told_there[0]).unwrap();
+    assert_eq!(told_there["line"], json!(true));
     let orders: std::collections::BTreeSet<&Vec<u8>> = told.iter().collect();
     assert_eq!(orders.len(), 2, "each viewer is told its own order");
     probe.failing.set(true);
