@@ -4,9 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, ensure};
-use railbird_core::time::UtcMs;
 use railbird_core::{fmp4, hex, keys};
-use railbird_origin::clock;
 
 use crate::demo::{Demo, client, finish};
 use crate::origin::until;
@@ -65,14 +63,6 @@ async fn get(url: &str) -> anyhow::Result<Vec<u8>> {
     Ok(response.bytes().await?.into())
 }
 
-/// Where a part of this name starts, by what its name says.
-fn start_of(url: &str) -> Option<UtcMs> {
-    let name = url.rsplit('/').next()?.strip_suffix(".m4s")?;
-    let mut numbers = name.split('-').map(str::parse::<u64>);
-    let mut next = || numbers.next()?.ok();
-    Some(UtcMs(next()? * 2000 + next()? + next()?))
-}
-
 /// The samples of an encrypted object, by track.
 fn samples(
     mut bytes: Vec<u8>,
@@ -103,31 +93,16 @@ async fn parts_come_before_their_segment_and_are_what_it_holds() -> anyhow::Resu
     let mut listed = read(&String::from_utf8(begun)?)?;
 
     // As a player does: always the next part, which comes as soon as it is there.
-    let (mut delays, mut parts) = (Vec::new(), BTreeMap::new());
+    let mut parts = BTreeMap::new();
     let first = listed.first + listed.segments.len() as u64;
     while listed.first + (listed.segments.len() as u64) < first + FOLLOWED + 1 {
         let next = listed.first + listed.segments.len() as u64;
         let of_next = listed.parts.get(&next).map_or(0, Vec::len);
         let asked = format!("{media}?_HLS_msn={next}&_HLS_part={of_next}");
         let text = String::from_utf8(get(&asked).await?)?;
-        let now = clock::now();
         listed = read(&text)?;
-        let number = listed.first + listed.segments.len() as u64;
-        if let Some((url, duration)) = listed.parts.get(&number).and_then(|parts| parts.last()) {
-            let start = start_of(url).context("a part's name")?;
-            delays.push(now.ms_since(start.plus_ms((duration * 1000.0) as u64)));
-        }
         parts.extend(listed.parts.clone());
     }
-    delays.sort_unstable();
-    let of = |per_cent: usize| delays.get(delays.len() * per_cent / 100).copied().unwrap_or_default();
-    println!(
-        "from a part's end to its listing: p50 {} ms, p90 {} ms, {} parts",
-        of(50),
-        of(90),
-        delays.len()
-    );
-
     let key: [u8; 16] = get(&format!("{live}/a/{}", listed.key)).await?.try_into().ok().context("a key")?;
     let iv: [u8; 16] = hex::decode(&listed.iv).context("an IV")?.try_into().ok().context("an IV")?;
     let tracks = fmp4::read::init(&get(&listed.init).await?)?;

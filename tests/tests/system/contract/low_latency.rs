@@ -9,12 +9,12 @@ use super::ask::{Edge, Session, now};
 use super::fixture;
 use super::live::playlist;
 
-const STATE: &str = "/origin/v1/channels/table-5/state";
-const MEDIA: &str = "/live/table-5/a/source.m3u8";
+const STATE: &str = "/origin/v1/channels/table-6/state";
+const MEDIA: &str = "/live/table-6/a/source.m3u8";
 
 /// Twenty segments up to the one of number `base`, and so many parts of the next one, the last of them at node b only.
 fn state(base: u64, revision: u64, parts: u64) -> Value {
-    let mut state = fixture::chapter("table-5", "north-1", revision, base - 19..base + 1);
+    let mut state = fixture::chapter("table-6", "north-1", revision, base - 19..base + 1);
     let of = fixture::start(base + 1);
     let part = |n: u64| {
         let start = of + MediaSpan::from_ms(500 * n as i64);
@@ -44,7 +44,7 @@ pub(crate) async fn blocking_reload<D: Door>(edge: &Edge<'_, D>, session: &Sessi
         text.contains("CAN-BLOCK-RELOAD=YES") && text.contains("#EXT-X-PART-INF:PART-TARGET=0.500\n"),
         "{text}"
     );
-    let name = format!("_parts/table-5/source/{next}-0-0.m4s\",INDEPENDENT=YES\n");
+    let name = format!("_parts/table-6/source/{next}-0-0.m4s\",INDEPENDENT=YES\n");
     assert!(
         text.ends_with(&format!("#EXT-X-PART:DURATION=0.50000,URI=\"{}/{name}", fixture::NODE_B)),
         "{text}"
