@@ -51,6 +51,7 @@ fn state(segments: u64) -> ChannelState {
         phase: Phase::Live,
         segment_ms: SEGMENT_MS,
         key_period_s: 3600,
+        part_ms: None,
         nodes: vec![node("a"), node("b")],
         renditions: vec![Rendition {
             id: "source".parse().unwrap(),
@@ -65,6 +66,7 @@ fn state(segments: u64) -> ChannelState {
             discontinuity_sequence: 0,
             inits: vec!["table-1/source/init-0011223344556677.mp4".into()],
             segments: (0..segments).map(segment).collect(),
+            parts: Vec::new(),
         }],
     }
 }
@@ -75,7 +77,7 @@ fn playlists(criterion: &mut Criterion) {
     for segments in [60, 5400] {
         let state = state(segments);
         criterion.bench_function(&format!("playlist::media, {segments} segments"), |bencher| {
-            bencher.iter(|| playlist::media(black_box(&state), &rendition, &order));
+            bencher.iter(|| playlist::media(black_box(&state), &rendition, &order, false));
         });
     }
 }

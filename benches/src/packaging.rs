@@ -172,6 +172,7 @@ fn encrypted(stream: &Path, dir: &Path) -> Result<()> {
         channel: "table-1".parse()?,
         rendition: "source".parse()?,
         segment_ms: SEGMENT_MS,
+        part_ms: None,
         key_period_s: 3600,
         secret: MasterSecret::new(b"0123456789abcdef")?,
     };

@@ -6,11 +6,10 @@
 //! one object. The keys of a table that can be listed have an object of their own ([`crate::index`]), which hears of a key
 //! before the value is written.
 
-use std::rc::Rc;
-
 use railbird_core::time::UtcMs;
 use railbird_edge::change::Change;
 use railbird_edge::{Cell, Store, StoreError, Table};
+use std::rc::Rc;
 use worker::{Env, Method};
 
 use crate::front::{self, Copy};

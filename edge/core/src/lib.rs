@@ -29,6 +29,7 @@
 //! | `screens`, `lease`, `pace` | which devices play, and how fast they draw keys |
 //! | `guard`, `cors` | which pages of other sites may ask |
 //! | `channels`, `live`, `replay`, `keys`, `steer`, `score` | what of a channel a session gets |
+//! | `wait` | when a playlist that is asked for ahead of time is answered |
 //! | [`health`] | which nodes viewers may be sent to |
 //! | [`line`](mod@line) | who is told of nodes at once, and what |
 //! | [`routing`] | which node comes first |
@@ -80,6 +81,7 @@ mod steer;
 #[cfg(test)]
 mod tests;
 pub mod token;
+mod wait;
 
 pub use edge::Edge;
 pub use http::{Request, Response};

@@ -11,8 +11,9 @@ use crate::edge::Call;
 use crate::errors::Problem;
 use crate::health;
 use crate::http::Response;
-use crate::port::Store;
+use crate::port::{Courier, Store};
 use crate::routing::{Choice, Viewer};
+use crate::wait;
 
 /// RFC 8216bis, 10.
 const CONTENT_TYPE: &str = "application/vnd.apple.mpegurl";
@@ -38,16 +39,17 @@ pub(crate) async fn multivariant<S: Store>(
     Ok(response(playlist::multivariant(&state, &order)))
 }
 
-/// `GET /live/{channel}/{node}/{rendition}.m3u8`.
-pub(crate) async fn media<S: Store>(
+/// `GET /live/{channel}/{node}/{rendition}.m3u8`; of a low-latency channel, with the delivery directives of RFC 8216bis.
+pub(crate) async fn media<S: Store + Courier>(
     call: &Call<'_, S>,
     channel: &ChannelId,
     node: &NodeId,
     rendition: &RenditionId,
     viewer: &Viewer,
 ) -> Result<Response, Problem> {
-    let (state, region) = future::join(channels::state(call, channel), health::of(call)).await;
-    let state = state?;
+    let waited = wait::state(call, channel, rendition);
+    let (waited, region) = future::join(waited, health::of(call)).await;
+    let (state, directives) = waited?;
     // Before the feed's first segment nobody knows which renditions there will be.
     if state.nodes.is_empty() || state.renditions.is_empty() {
         return Err(NOT_STARTED);
@@ -57,7 +59,7 @@ pub(crate) async fn media<S: Store>(
     if !state.renditions.iter().any(|known| known.id == *rendition) {
         return Err(NO_SUCH_PLAYLIST);
     }
-    playlist::media(&state, rendition, &order).map(response).ok_or(NOT_STARTED)
+    playlist::media(&state, rendition, &order, directives.skip).map(response).ok_or(NOT_STARTED)
 }
 
 /// A playlist as a response.

@@ -1,9 +1,11 @@
-//! A store in memory, for tests of the edge and of its hosts.
+//! A store in memory, for tests of the edge and of its hosts. Its time is virtual: a pause lets others have a turn.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
+use core::future;
+use core::task::Poll;
 
 use railbird_core::time::UtcMs;
 
@@ -82,7 +84,7 @@ impl Store for MemoryStore {
     }
 }
 
-/// Messages are kept for whoever asks for them, and no time goes by.
+/// Messages are kept for whoever asks for them, and no time goes by: a pause lets others have a turn.
 impl Courier for MemoryStore {
     async fn post(
         &self,
@@ -95,5 +97,15 @@ impl Courier for MemoryStore {
         Ok(204)
     }
 
-    async fn pause(&self, _ms: u64) {}
+    async fn pause(&self, _ms: u64) {
+        let mut waited = false;
+        future::poll_fn(|context| {
+            if core::mem::replace(&mut waited, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
 }

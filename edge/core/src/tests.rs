@@ -1,5 +1,7 @@
 //! What the contract suite can't show over HTTP: a store that fails, settings that are wrong, and the clock's edges.
 
+mod low_latency;
+
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::cell::{Cell as Flag, RefCell};
@@ -50,7 +52,10 @@ struct Probe {
     inner: MemoryStore,
     failing: Flag<bool>,
     cells: RefCell<Vec<Cell>>,
-    paused_ms: Flag<u64>,
+    /// The pauses that were made, in milliseconds, and what happens in the next ones, the last first.
+    paused: RefCell<Vec<u64>>,
+    meanwhile: RefCell<Vec<(Cell, Change)>>,
+    fails_after_pause: Flag<bool>,
 }
 
 impl Probe {
@@ -98,7 +103,14 @@ impl Courier for &Probe {
     }
 
     async fn pause(&self, ms: u64) {
-        self.paused_ms.set(self.paused_ms.get() + ms);
+        self.paused.borrow_mut().push(ms);
+        if self.fails_after_pause.get() {
+            self.failing.set(true);
+        }
+        let next = self.meanwhile.borrow_mut().pop();
+        if let Some((cell, change)) = next {
+            self.inner.change(&cell, &change, NOW).await.unwrap();
+        }
     }
 }
 

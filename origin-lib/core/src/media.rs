@@ -156,6 +156,17 @@ pub struct Cut {
     pub audio_end: MediaTime,
 }
 
+/// A part of a segment before it is written (RFC 8216bis, 3.2).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// Where its segment starts.
+    pub of: MediaTime,
+    /// What it holds, as a segment of its own. That it is discontinuous says that its segment is.
+    pub cut: Cut,
+    /// It begins with a random access point.
+    pub independent: bool,
+}
+
 impl Cut {
     /// Where this segment ends in every respect: nothing that follows on its channel may start before this.
     pub fn end(&self) -> MediaTime {

@@ -7,6 +7,9 @@
 //!   frame's presentation time (time divided by the channel's segment duration), `offset` how many milliseconds after
 //!   that index began the segment starts. The offset tells two segments of one index apart, which happen where an
 //!   encoder reconnects.
+//! - `_parts/{channel}/{rendition}/{number}-{offset}-{part}.m4s`: a part of that segment, `part` milliseconds behind the
+//!   segment's start. Parts are short-lived: their prefix, which no channel can have, is for a bucket's own rule that
+//!   deletes what an origin left behind.
 //! - `{channel}/{rendition}/init-{hash}.mp4`: an init segment, by the first eight bytes of its SHA-256.
 
 use alloc::format;
@@ -52,6 +55,37 @@ pub(crate) fn write_segment_name(
     write!(text, "{channel}/{rendition}/{number}-{offset}.m4s")
 }
 
+/// The prefix of all parts' names.
+pub const PARTS: &str = "_parts/";
+
+/// The name of the part that starts at `start` of the segment that starts at `of`.
+pub fn part_name(
+    channel: &ChannelId,
+    rendition: &RenditionId,
+    of: MediaTime,
+    start: MediaTime,
+    segment_ms: u32,
+) -> String {
+    let mut name = String::new();
+    // Writing to a String can't fail.
+    let _ = write_part_name(&mut name, channel, rendition, of, start, segment_ms);
+    name
+}
+
+/// Appends [`part_name`] to a text.
+pub(crate) fn write_part_name(
+    text: &mut String,
+    channel: &ChannelId,
+    rendition: &RenditionId,
+    of: MediaTime,
+    start: MediaTime,
+    segment_ms: u32,
+) -> fmt::Result {
+    let (number, offset) = index(of, segment_ms);
+    let part = start.utc().ms_since(of.utc());
+    write!(text, "{PARTS}{channel}/{rendition}/{number}-{offset}-{part}.m4s")
+}
+
 /// The name of an init segment with these bytes.
 pub fn init_name(channel: &ChannelId, rendition: &RenditionId, bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
@@ -68,6 +102,8 @@ mod tests {
         let (channel, rendition) = ("table-1".parse().unwrap(), "source".parse().unwrap());
         let start = UtcMs(1_795_171_921_040).media();
         assert_eq!(segment_name(&channel, &rendition, start, 2000), "table-1/source/897585960-1040.m4s");
+        let part = part_name(&channel, &rendition, start, start + crate::time::MediaSpan::from_ms(334), 2000);
+        assert_eq!(part, "_parts/table-1/source/897585960-1040-334.m4s");
         assert_eq!(init_name(&channel, &rendition, b"abc"), "table-1/source/init-ba7816bf8f01cfea.mp4");
         assert_eq!(index(MediaTime(u64::MAX), 0).0, u64::MAX / 90);
     }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use crate::id::{ChannelId, RenditionId};
 use crate::keys::{self, MasterSecret};
-use crate::media::{Cut, Tracks};
+use crate::media::{self, Cut, Tracks};
 use crate::publish::Init;
 use crate::segment::{self, Bound, Input, Segmenter};
 use crate::time::{MediaSpan, MediaTime};
@@ -27,6 +27,8 @@ pub struct Settings {
     pub rendition: RenditionId,
     /// Segment duration in milliseconds.
     pub segment_ms: u32,
+    /// The longest part in milliseconds, where the channel is one of low latency.
+    pub part_ms: Option<u32>,
     /// Key period in seconds.
     pub key_period_s: u32,
     /// Where content keys come from.
@@ -58,6 +60,25 @@ pub enum Kind {
         /// The timeline or the parameters do not go on from the segment before.
         discontinuity: bool,
     },
+    /// A part of a segment that follows; a message of its own, encrypted with the segment's key and IV.
+    Part(Part),
+}
+
+/// What is to be known of a part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Where its segment starts.
+    pub of: MediaTime,
+    /// Where it starts itself.
+    pub start: MediaTime,
+    /// How long it is.
+    pub duration: MediaSpan,
+    /// The timeline or the parameters do not go on from the segment before its own.
+    pub discontinuity: bool,
+    /// It begins with a random access point.
+    pub independent: bool,
+    /// The name of the init segment that it needs.
+    pub init: String,
 }
 
 /// What comes out.
@@ -74,8 +95,8 @@ pub enum Output {
 pub struct Packager {
     settings: Settings,
     segmenter: Segmenter,
-    /// The tracks of the init segment in force.
-    tracks: Option<Tracks>,
+    /// The tracks of the init segment in force, and its name.
+    init: Option<(Tracks, String)>,
     /// The key in force, and its period.
     key: Option<(u64, [u8; 16])>,
     end: MediaTime,
@@ -86,10 +107,14 @@ impl Packager {
     /// A packager for a channel whose media was cut up to `not_before` already: the [`Packager::end`] of before a restart,
     /// zero where there is none.
     pub fn new(settings: Settings, not_before: MediaTime) -> Packager {
+        let segmenter = Segmenter::after(settings.segment_ms, not_before);
         Packager {
-            segmenter: Segmenter::after(settings.segment_ms, not_before),
+            segmenter: match settings.part_ms {
+                Some(part_ms) => segmenter.with_parts(part_ms),
+                None => segmenter,
+            },
             settings,
-            tracks: None,
+            init: None,
             key: None,
             end: not_before,
             outputs: VecDeque::new(),
@@ -107,13 +132,13 @@ impl Packager {
     pub fn finish(&mut self) {
         self.segmenter.finish();
         self.collect();
-        self.tracks = None;
+        self.init = None;
     }
 
     /// The same, but what is open becomes nothing.
     pub fn abandon(&mut self) {
         self.segmenter.abandon();
-        self.tracks = None;
+        self.init = None;
     }
 
     /// The next output.
@@ -139,6 +164,7 @@ impl Packager {
     fn collect(&mut self) {
         while let Some(event) = self.segmenter.poll() {
             match event {
+                segment::Event::Part(part) => self.package_part(&part),
                 segment::Event::Cut(cut) => self.package(&cut),
                 segment::Event::Forced(bound) => self.outputs.push_back(Output::Forced(bound)),
             }
@@ -146,32 +172,66 @@ impl Packager {
     }
 
     fn package(&mut self, cut: &Cut) {
-        let Settings { channel, rendition, segment_ms, key_period_s, secret } = &self.settings;
         self.end = self.end.max(cut.end());
-        let changed = self.tracks.as_ref() != Some(&cut.tracks);
-        if changed {
-            let bytes = fmp4::init(&cut.tracks);
-            let init = describe(&cut.tracks, object::init_name(channel, rendition, &bytes));
-            let (name, bytes) = (init.name.clone(), bytes.into());
-            self.outputs.push_back(Output::Object(Object { name, bytes, kind: Kind::Init(init) }));
-            self.tracks = Some(cut.tracks.clone());
+        self.begin(&cut.tracks);
+        let Settings { channel, rendition, segment_ms, .. } = &self.settings;
+        let name = object::segment_name(channel, rendition, cut.start, *segment_ms);
+        let bytes = self.encrypted(cut, fmp4::sequence(cut.start, self.settings.segment_ms), cut.start);
+        let kind = Kind::Segment {
+            start: cut.start,
+            duration: MediaSpan(i64::from(cut.duration)),
+            discontinuity: cut.discontinuity,
+        };
+        self.outputs.push_back(Output::Object(Object { name, bytes, kind }));
+    }
+
+    fn package_part(&mut self, part: &media::Part) {
+        let media::Part { of, cut, independent } = part;
+        let init = self.begin(&cut.tracks);
+        let Settings { channel, rendition, segment_ms, .. } = &self.settings;
+        let name = object::part_name(channel, rendition, *of, cut.start, *segment_ms);
+        let bytes = self.encrypted(cut, fmp4::part_sequence(cut.start), *of);
+        let kind = Kind::Part(Part {
+            of: *of,
+            start: cut.start,
+            duration: MediaSpan(i64::from(cut.duration)),
+            discontinuity: cut.discontinuity,
+            independent: *independent,
+            init,
+        });
+        self.outputs.push_back(Output::Object(Object { name, bytes, kind }));
+    }
+
+    /// Gives out the init segment of these tracks where another one, or none, is in force; returns its name.
+    fn begin(&mut self, tracks: &Tracks) -> String {
+        if let Some((of, name)) = &self.init
+            && of == tracks
+        {
+            return name.clone();
         }
+        let bytes = fmp4::init(tracks);
+        let Settings { channel, rendition, .. } = &self.settings;
+        let init = describe(tracks, object::init_name(channel, rendition, &bytes));
+        let name = init.name.clone();
+        self.init = Some((tracks.clone(), name.clone()));
+        let object = Object { name: name.clone(), bytes: bytes.into(), kind: Kind::Init(init) };
+        self.outputs.push_back(Output::Object(object));
+        name
+    }
+
+    /// The boxes of a cut, encrypted as one message with what belongs to the segment that starts at `of`.
+    fn encrypted(&mut self, cut: &Cut, sequence: u32, of: MediaTime) -> Bytes {
+        let Settings { channel, key_period_s, secret, .. } = &self.settings;
         let mut bytes = Vec::with_capacity(room(cut));
-        fmp4::segment(cut, fmp4::sequence(cut.start, *segment_ms), &mut bytes);
-        let period = keys::period(cut.start, *key_period_s);
+        fmp4::segment(cut, sequence, &mut bytes);
+        let period = keys::period(of, *key_period_s);
         let key = match self.key {
             Some((of, key)) if of == period => key,
             _ => secret.content_key(channel, period),
         };
         self.key = Some((period, key));
         keys::encrypt(&key, &keys::iv(channel, period), &mut bytes);
-        let kind = Kind::Segment {
-            start: cut.start,
-            duration: MediaSpan(i64::from(cut.duration)),
-            discontinuity: cut.discontinuity,
-        };
-        let name = object::segment_name(channel, rendition, cut.start, *segment_ms);
-        self.outputs.push_back(Output::Object(Object { name, bytes: bytes.into(), kind }));
+        bytes.into()
     }
 }
 

@@ -7,9 +7,14 @@
 //! The init segment is not encrypted (it holds codec parameters, no media), so `EXT-X-MAP` always stands where no key
 //! is in force.
 
+mod low_latency;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write as _};
+
+use low_latency::Head;
+pub use low_latency::{Reach, reach};
 
 use crate::id::{NodeId, RenditionId};
 use crate::state::merge::joins;
@@ -18,6 +23,9 @@ use crate::{hex, keys, object};
 
 /// `EXT-X-VERSION` of everything made here: `EXT-X-MAP` in a playlist of whole segments needs 6, fMP4 players expect 7.
 const VERSION: u32 = 7;
+
+/// That of a low-latency media playlist: `EXT-X-SKIP` needs 9 (RFC 8216bis, 8).
+const LOW_LATENCY_VERSION: u32 = 9;
 
 /// About how long a playlist's beginning and the lines of one segment are, in bytes: one allocation is enough then.
 const HEAD_LEN: usize = 1024;
@@ -76,15 +84,28 @@ fn write_multivariant(text: &mut String, state: &ChannelState, order: &[NodeId],
 /// The media playlist of a rendition, each segment at the first node of `order` that has it; a segment that only
 /// other nodes have is listed at one of those, and one that no node has is a gap.
 ///
+/// That of a low-latency channel has its parts as well. `skip` asks for a delta update, which leaves out what a player has
+/// seen (RFC 8216bis, 6.2.5.1); another channel's playlist is whole.
+///
 /// For a request to `/live/{channel}/{node}/{rendition}.m3u8`. `None` where the state has no such rendition, or the
 /// rendition no segment.
-pub fn media(state: &ChannelState, rendition: &RenditionId, order: &[NodeId]) -> Option<String> {
-    let run = Run::of(state, rendition, order)?;
-    let mut text = String::with_capacity(HEAD_LEN + run.segments.len() * SEGMENT_LEN);
+pub fn media(state: &ChannelState, rendition: &RenditionId, order: &[NodeId], skip: bool) -> Option<String> {
+    let mut run = Run::of(state, rendition, order)?;
+    let low_latency = Head::of(&run, skip);
+    let lines = run.segments.len() + run.rendition.parts.len();
+    let mut text = String::with_capacity(HEAD_LEN + lines * SEGMENT_LEN);
     let (first_msn, sequence) = (run.rendition.first_msn, run.rendition.discontinuity_sequence);
-    let _ = write_head(&mut text, run.rendition.target_duration_s, "", first_msn, sequence);
+    let version = if low_latency.is_some() { LOW_LATENCY_VERSION } else { VERSION };
+    let _ = write_head(&mut text, version, run.rendition.target_duration_s, "", first_msn, sequence);
+    let mut skipped = 0;
+    if let Some(head) = low_latency {
+        let _ = head.write(&mut text).and_then(|()| head.write_skip(&mut text));
+        skipped = head.skipped;
+    }
     let mut writer = Writer::new(text, LIVE_ROOT);
-    let _ = writer.run(&run, false);
+    writer.behind_others = skipped > 0;
+    run.segments = run.segments.get(skipped..).unwrap_or_default();
+    let _ = writer.run(&run, false).and_then(|()| writer.tail(&run));
     Some(writer.end(state.phase == Phase::Ended))
 }
 
@@ -116,7 +137,7 @@ pub fn recording<'a>(
     let segments: usize = runs.iter().map(|run| run.segments.len()).sum();
     let mut text = String::with_capacity(HEAD_LEN + segments * SEGMENT_LEN);
     let kind = if ended { "#EXT-X-PLAYLIST-TYPE:VOD\n" } else { "#EXT-X-PLAYLIST-TYPE:EVENT\n" };
-    let _ = write_head(&mut text, target, kind, 0, 0);
+    let _ = write_head(&mut text, VERSION, target, kind, 0, 0);
     let mut writer = Writer::new(text, REPLAY_ROOT);
     let mut last: Option<&Segment> = None;
     for run in &runs {
@@ -138,12 +159,13 @@ fn behind<'a>(last: Option<&Segment>, window: &'a [Segment]) -> &'a [Segment] {
 
 fn write_head(
     text: &mut String,
+    version: u32,
     target_duration_s: u32,
     kind: &str,
     first_msn: u64,
     discontinuity_sequence: u64,
 ) -> fmt::Result {
-    writeln!(text, "#EXTM3U\n#EXT-X-VERSION:{VERSION}")?;
+    writeln!(text, "#EXTM3U\n#EXT-X-VERSION:{version}")?;
     writeln!(text, "#EXT-X-TARGETDURATION:{target_duration_s}")?;
     text.push_str(kind);
     writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{first_msn}")?;
@@ -178,6 +200,13 @@ impl<'a> Run<'a> {
         self.state.nodes.get(*node).map(|node| &*node.url)
     }
 
+    /// Where to read the init segment of the segments from `at` on that need it: at the node of the newest of them, since
+    /// that is where the viewer reads on.
+    fn url_of_init(&self, at: usize, segment: &Segment) -> Option<&'a str> {
+        let same = self.segments.iter().skip(at).take_while(|s| s.init == segment.init);
+        same.filter_map(|s| self.url_of(s.on)).last()
+    }
+
     fn init(&self, segment: &Segment) -> &'a str {
         self.rendition.inits.get(usize::from(segment.init)).map_or("", String::as_str)
     }
@@ -190,11 +219,13 @@ struct Writer<'a> {
     init: Option<&'a str>,
     period: Option<u64>,
     begun: bool,
+    /// What is written first follows on something that was left out.
+    behind_others: bool,
 }
 
 impl<'a> Writer<'a> {
     fn new(text: String, root: &'static str) -> Writer<'a> {
-        Writer { text, root, init: None, period: None, begun: false }
+        Writer { text, root, init: None, period: None, begun: false, behind_others: false }
     }
 
     /// A run; `hole` says that it does not follow from the one before.
@@ -202,26 +233,10 @@ impl<'a> Writer<'a> {
         let (state, rendition) = (run.state, run.rendition);
         for (at, segment) in run.segments.iter().enumerate() {
             let discontinuity = segment.discontinuity || (hole && at == 0);
-            if discontinuity && self.begun {
-                writeln!(self.text, "#EXT-X-DISCONTINUITY")?;
+            self.tags(run, segment, discontinuity, || run.url_of_init(at, segment))?;
+            if self.root == LIVE_ROOT {
+                self.parts(run, segment)?;
             }
-            let init = run.init(segment);
-            if self.init != Some(init) {
-                if self.period.take().is_some() {
-                    writeln!(self.text, "#EXT-X-KEY:METHOD=NONE")?;
-                }
-                self.map(run, at, segment, init)?;
-                self.init = Some(init);
-            }
-            let period = keys::period(segment.start, state.key_period_s);
-            if self.period != Some(period) {
-                self.key(state, period)?;
-                self.period = Some(period);
-            }
-            if discontinuity || !self.begun {
-                writeln!(self.text, "#EXT-X-PROGRAM-DATE-TIME:{}", segment.start)?;
-            }
-            self.begun = true;
             let url = run.url_of(segment.on).filter(|_| !segment.gap);
             if url.is_none() {
                 writeln!(self.text, "#EXT-X-GAP")?;
@@ -235,13 +250,36 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// `EXT-X-MAP` for the segments from `at` on that need it: at the node of the newest of them, since that is where
-    /// the viewer reads on.
-    fn map(&mut self, run: &Run<'_>, at: usize, segment: &Segment, name: &str) -> fmt::Result {
-        let same = run.segments.iter().skip(at).take_while(|s| s.init == segment.init);
-        let url = same.filter_map(|s| run.url_of(s.on)).last();
-        let url = url.or(run.state.nodes.first().map(|node| &*node.url)).unwrap_or_default();
-        writeln!(self.text, "#EXT-X-MAP:URI=\"{url}/{name}\"")
+    /// What stands before a segment or its parts, where it changes. The init segment is read at `init_at`.
+    fn tags(
+        &mut self,
+        run: &Run<'a>,
+        segment: &Segment,
+        discontinuity: bool,
+        init_at: impl FnOnce() -> Option<&'a str>,
+    ) -> fmt::Result {
+        if discontinuity && (self.begun || self.behind_others) {
+            writeln!(self.text, "#EXT-X-DISCONTINUITY")?;
+        }
+        let init = run.init(segment);
+        if self.init != Some(init) {
+            if self.period.take().is_some() {
+                writeln!(self.text, "#EXT-X-KEY:METHOD=NONE")?;
+            }
+            let url = init_at().or(run.state.nodes.first().map(|node| &*node.url)).unwrap_or_default();
+            writeln!(self.text, "#EXT-X-MAP:URI=\"{url}/{init}\"")?;
+            self.init = Some(init);
+        }
+        let period = keys::period(segment.start, run.state.key_period_s);
+        if self.period != Some(period) {
+            self.key(run.state, period)?;
+            self.period = Some(period);
+        }
+        if discontinuity || !self.begun {
+            writeln!(self.text, "#EXT-X-PROGRAM-DATE-TIME:{}", segment.start)?;
+        }
+        self.begun = true;
+        Ok(())
     }
 
     fn key(&mut self, state: &ChannelState, period: u64) -> fmt::Result {

@@ -4,17 +4,23 @@
 //! that no target has taken while later ones arrived is given up after [`GAP_WAIT_SEGMENTS`] segment durations and
 //! becomes a gap for good, since players may have seen it as one.
 
+mod parts;
+
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use parts::Parts;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ChannelId, OriginId, RecordingId, RenditionId};
 use crate::object;
+use crate::package;
 use crate::recording::{self, Reel, Slots, compact, rate, rounded_s};
 use crate::state::merge::REVISION_AHEAD_MS_MAX;
-use crate::state::{ChannelState, NODES_MAX, Node, Phase, Rendition, SEGMENTS_MAX, Segment};
+use crate::state::{
+    ChannelState, NODES_MAX, Node, PART_SEGMENTS, Part, Phase, Rendition, SEGMENTS_MAX, Segment,
+};
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 
 /// How many segment durations a segment may be overtaken by later ones before it becomes a gap.
@@ -45,6 +51,8 @@ pub struct Channel {
     pub segment_ms: u32,
     /// Key period in seconds.
     pub key_period_s: u32,
+    /// The longest part in milliseconds, where the channel is one of low latency.
+    pub part_ms: Option<u32>,
     /// How much is listed, in seconds.
     pub window_s: u32,
     /// No media sequence number is below this one: those of the recording before ended there.
@@ -86,6 +94,7 @@ pub struct Book {
     newly: Vec<Listed>,
     listed_count: usize,
     waiting: VecDeque<Waiting>,
+    parts: Parts,
     first_msn: u64,
     /// Counts from 0: hls.js 1.7 never begins to play where it is in the hundreds of millions, as an epoch index is.
     discontinuity_sequence: u64,
@@ -133,6 +142,7 @@ impl Book {
             newly: Vec::new(),
             listed_count: 0,
             waiting: VecDeque::new(),
+            parts: Parts::default(),
             discontinuity_sequence: 0,
             target_duration_s: None,
             bandwidth_max: 0,
@@ -205,6 +215,19 @@ impl Book {
         self.advance(now);
     }
 
+    /// A part was made, before its segment; it waits for its acknowledgement.
+    pub fn part(&mut self, part: &package::Part, now: UtcMs) {
+        self.parts.made(part);
+        self.advance(now);
+    }
+
+    /// The target of slot `slot` has acknowledged the part that starts here. One that left the list is ignored.
+    pub fn ack_part(&mut self, slot: usize, start: MediaTime, now: UtcMs) {
+        let Some(bit) = bit(slot) else { return };
+        self.changed |= self.parts.acked(bit, start);
+        self.advance(now);
+    }
+
     /// The target of slot `slot` has acknowledged an init segment. Unknown names are ignored: they left the window.
     pub fn ack_init(&mut self, slot: usize, name: &str, now: UtcMs) {
         let Some(bit) = bit(slot) else { return };
@@ -249,6 +272,7 @@ impl Book {
             let waiting = self.waiting.iter_mut().map(|waiting| &mut waiting.segment);
             self.listed.iter_mut().chain(waiting).for_each(|segment| segment.on &= !bit);
             self.inits.iter_mut().for_each(|(_, on)| *on &= !bit);
+            self.parts.forget(bit);
         }
         *place = node;
         self.changed = true;
@@ -303,6 +327,22 @@ impl Book {
                 break;
             }
         }
+        self.advance_parts();
+    }
+
+    fn advance_parts(&mut self) {
+        if self.channel.part_ms.is_none() {
+            return;
+        }
+        let newest = self.listed.back().map(|segment| segment.start);
+        let init_on = |name: &str| {
+            let known = self.inits.iter().rev().find(|(init, _)| init.name == name);
+            known.map_or(0, |(_, on)| *on)
+        };
+        self.changed |= self.parts.advance(newest, init_on);
+        let kept = self.listed.len().saturating_sub(PART_SEGMENTS);
+        let of_listed = |of| self.listed.range(kept..).any(|segment| segment.start == of);
+        self.parts.keep(|of| newest.is_none_or(|newest| of > newest) || of_listed(of));
     }
 
     fn list_first(&mut self, gap: bool) {
@@ -396,6 +436,7 @@ impl Book {
             phase: self.phase,
             segment_ms: channel.segment_ms,
             key_period_s: channel.key_period_s,
+            part_ms: channel.part_ms,
             nodes,
             renditions,
         }
@@ -411,6 +452,16 @@ impl Book {
             on: mask(segment.on & on(segment.init)),
             ..*segment
         });
+        let place = |name: &str| {
+            let known = self.inits.iter().rposition(|(init, _)| init.name == name);
+            known
+                .and_then(|at| u16::try_from(at).ok())
+                .and_then(|at| at.checked_sub(first_init).map(|to| (at, to)))
+        };
+        let parts = self.parts.listed().filter_map(|(part, init)| {
+            let (at, init) = place(init)?;
+            Some(Part { init, on: mask(part.on & on(at)), ..*part })
+        });
         let average = rate(self.sum_bits, self.sum_ticks);
         Rendition {
             id: self.rendition.clone(),
@@ -425,6 +476,7 @@ impl Book {
             discontinuity_sequence: self.discontinuity_sequence,
             inits: inits.map(|(init, _)| init.name.clone()).collect(),
             segments: segments.collect(),
+            parts: parts.collect(),
         }
     }
 }

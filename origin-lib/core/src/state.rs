@@ -21,6 +21,16 @@ pub const NODES_MAX: usize = 32;
 /// The most segments a rendition's window can list.
 pub const SEGMENTS_MAX: usize = 20_000;
 
+/// The most parts that a rendition can list.
+pub const PARTS_MAX: usize = 512;
+
+/// The newest segments whose parts are kept, beside those of what follows them: RFC 8216bis, 6.2.2 wants parts that are less
+/// than three target durations from the end.
+pub const PART_SEGMENTS: usize = 3;
+
+/// The shortest and the longest parts that a channel may have, in milliseconds.
+pub const PART_MS: core::ops::RangeInclusive<u32> = 100..=5_000;
+
 /// The most renditions of a channel.
 pub const RENDITIONS_MAX: usize = 16;
 
@@ -85,6 +95,9 @@ pub struct ChannelState {
     pub segment_ms: u32,
     /// Length of a key period, in seconds: fixed for a channel's life.
     pub key_period_s: u32,
+    /// The longest part, in milliseconds, where the channel is one of low latency: fixed for a recording's life.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_ms: Option<u32>,
     /// Where viewers read; at most [`NODES_MAX`]. The position is the bit in [`Segment::on`].
     pub nodes: Vec<Node>,
     /// The renditions, best first.
@@ -240,6 +253,33 @@ pub struct Rendition {
     pub inits: Vec<String>,
     /// The segments that may be listed, oldest first, each acknowledged by at least one target, or a gap.
     pub segments: Vec<Segment>,
+    /// The parts that may be listed, in order, each acknowledged by at least one target: those of the newest segments
+    /// ([`PART_SEGMENTS`]), of each all or none, and the first ones of what follows them. At most [`PARTS_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
+}
+
+/// A part of a segment. Its object name follows from its start and its segment's ([`crate::object::part_name`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Where its segment starts.
+    pub of: MediaTime,
+    /// Where it starts itself.
+    pub start: MediaTime,
+    /// How long it is.
+    pub duration: MediaSpan,
+    /// Index into [`Rendition::inits`].
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub init: u16,
+    /// `EXT-X-DISCONTINUITY` stands before its segment.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub discontinuity: bool,
+    /// It begins with a key frame.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub independent: bool,
+    /// Which nodes have it, and its init segment: bit n for `nodes[n]`. None, where those that had it have gone.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub on: u32,
 }
 
 /// One segment. Its object name follows from its start ([`crate::object::segment_name`]).
@@ -276,6 +316,9 @@ impl ChannelState {
         if self.segment_ms == 0 || self.key_period_s == 0 {
             return Err(StateError::Durations);
         }
+        if self.part_ms.is_some_and(|part_ms| !PART_MS.contains(&part_ms)) {
+            return Err(StateError::PartDuration);
+        }
         for node in &self.nodes {
             let web = node.url.starts_with("https://") || node.url.starts_with("http://");
             if !web
@@ -301,6 +344,12 @@ impl ChannelState {
             if !bounded || !rendition.segments.iter().all(|segment| inits(segment) && spans(segment)) {
                 return Err(StateError::Segments);
             }
+            let fits = |part: &Part| {
+                usize::from(part.init) < rendition.inits.len() && part.duration.0 > 0 && part.start >= part.of
+            };
+            if rendition.parts.len() > PARTS_MAX || !rendition.parts.iter().all(fits) {
+                return Err(StateError::Parts);
+            }
         }
         Ok(())
     }
@@ -320,6 +369,9 @@ pub enum StateError {
     /// A duration of zero.
     #[error("segment_ms and key_period_s must be above 0")]
     Durations,
+    /// Parts that are too short or too long.
+    #[error("part_ms must be between 100 and 5,000")]
+    PartDuration,
     /// A node URL that can't stand in a playlist.
     #[error(
         "a node's url must begin with http:// or https://, not end with '/', have no query or fragment, and need no escaping"
@@ -334,4 +386,9 @@ pub enum StateError {
     /// Too many segments, one without duration, or one without its init segment.
     #[error("a rendition has at most 20,000 segments, each with a duration and an init segment")]
     Segments,
+    /// Too many parts, one without duration or init segment, or one that starts before its segment.
+    #[error(
+        "a rendition has at most 512 parts, each with a duration and an init segment, and none before its segment"
+    )]
+    Parts,
 }

@@ -5,7 +5,10 @@
 use bytes::Bytes;
 use railbird_core::flv::{Demux, File};
 use railbird_core::fmp4;
+use railbird_core::keys::{self, MasterSecret};
 use railbird_core::media::{Cut, FeedEvent, Frame, Kind};
+use railbird_core::object;
+use railbird_core::package::{self, Object, Packager};
 use railbird_core::segment::{Counts, Event, Input, Segmenter};
 use railbird_core::time::{MediaTime, UtcMs};
 use railbird_core::timeline::{self, Anchor, Timeline};
@@ -48,6 +51,7 @@ fn cuts(events: &[FeedEvent], anchor: Anchor) -> (Vec<Cut>, Counts) {
     segmenter.finish();
     let cuts = std::iter::from_fn(|| segmenter.poll()).map(|event| match event {
         Event::Cut(cut) => *cut,
+        Event::Part(part) => panic!("nobody asked for {part:?}"),
         Event::Forced(bound) => panic!("{bound}"),
     });
     (cuts.collect(), segmenter.counts())
@@ -114,5 +118,116 @@ fn an_origin_that_joins_later_and_adopts_the_anchor_writes_the_same_bytes() {
     for (cut, other) in joined.iter().zip(same) {
         assert_eq!(cut.start, other.start);
         assert_eq!(bytes(cut), bytes(other));
+    }
+}
+
+/// The objects of a feed, with parts of a third of a second or without.
+fn objects(events: &[FeedEvent], part_ms: Option<u32>) -> Vec<Object> {
+    let settings = package::Settings {
+        channel: "t".parse().unwrap(),
+        rendition: "source".parse().unwrap(),
+        segment_ms: SEGMENT_MS,
+        part_ms,
+        key_period_s: 3600,
+        secret: secret(),
+    };
+    let mut packager = Packager::new(settings, MediaTime::default());
+    let mut timeline = Timeline::new(ANCHOR, MediaTime::default());
+    for event in events {
+        match event.clone() {
+            FeedEvent::Video(config) => packager.handle(Input::Video(config)),
+            FeedEvent::Audio(config) => packager.handle(Input::Audio(config)),
+            FeedEvent::Frame(frame) => timeline.handle(frame, ANCHOR.utc),
+        }
+        while let Some(event) = timeline.poll() {
+            packager.handle(match event {
+                timeline::Event::Sample(sample) => Input::Sample(sample),
+                timeline::Event::Jumped(_) => Input::Discontinuity,
+            });
+        }
+    }
+    packager.finish();
+    let objects = std::iter::from_fn(|| packager.poll()).map(|output| match output {
+        package::Output::Object(object) => object,
+        package::Output::Forced(bound) => panic!("{bound}"),
+    });
+    objects.collect()
+}
+
+fn secret() -> MasterSecret {
+    MasterSecret::new(b"a secret of some length").unwrap()
+}
+
+/// The media of an object that belongs to the segment that starts at `of`, by track.
+fn media(object: &Object, of: MediaTime, tracks: &[fmp4::read::Track]) -> [Vec<(i32, bool, Vec<u8>)>; 2] {
+    let channel = "t".parse().unwrap();
+    let period = keys::period(of, 3600);
+    let mut clear = object.bytes.to_vec();
+    keys::decrypt(&secret().content_key(&channel, period), &keys::iv(&channel, period), &mut clear).unwrap();
+    let mut media = [Vec::new(), Vec::new()];
+    for fragment in fmp4::read::segment(&clear, tracks).unwrap() {
+        let samples = &mut media[fragment.id as usize - 1];
+        let cts = |cts: i32| if fragment.id == fmp4::VIDEO_TRACK { cts } else { 0 };
+        samples.extend(fragment.samples.iter().map(|s| (cts(s.cts), s.key, clear[s.data.clone()].to_vec())));
+    }
+    media
+}
+
+#[test]
+fn each_part_is_a_message_of_its_own_and_together_they_are_their_segment() {
+    let events = feed(2);
+    let all = objects(&events, Some(334));
+    // With parts or without, segments have the same bytes.
+    let is_part = |object: &&Object| matches!(object.kind, package::Kind::Part(_));
+    let whole: Vec<&Object> = all.iter().filter(|object| !is_part(object)).collect();
+    assert_eq!(whole, objects(&events, None).iter().collect::<Vec<_>>());
+    let tracks = fmp4::read::init(&all[0].bytes).unwrap();
+    let (mut parts, mut counts) = (Vec::new(), Vec::new());
+    for object in &all[1..] {
+        match &object.kind {
+            package::Kind::Part(part) => parts.push((part, object)),
+            package::Kind::Segment { start, duration, .. } => {
+                let mut joined = [Vec::new(), Vec::new()];
+                let mut at = *start;
+                for (part, object) in &parts {
+                    assert_eq!((part.of, part.start, &part.init), (*start, at, &all[0].name));
+                    let name = object::part_name(
+                        &"t".parse().unwrap(),
+                        &"source".parse().unwrap(),
+                        *start,
+                        at,
+                        SEGMENT_MS,
+                    );
+                    assert_eq!(object.name, name);
+                    assert!(part.duration.ms() <= 334);
+                    at = at + part.duration;
+                    for (all, own) in joined.iter_mut().zip(media(object, *start, &tracks)) {
+                        all.extend(own);
+                    }
+                }
+                assert_eq!(at, *start + *duration);
+                assert_eq!(joined, media(object, *start, &tracks));
+                counts.push(parts.iter().map(|(part, _)| part.independent).collect::<Vec<_>>());
+                parts.clear();
+            }
+            package::Kind::Init(_) => panic!("one init segment is enough"),
+        }
+    }
+    assert!(parts.is_empty());
+    assert_eq!(counts, vec![[true, false, false, false, false, false]; 8]);
+}
+
+#[test]
+fn an_origin_that_joins_later_writes_the_same_parts() {
+    let events = feed(2);
+    let params = events.iter().filter(|event| !matches!(event, FeedEvent::Frame(_)));
+    let joined: Vec<_> = params.chain(&events[500..]).cloned().collect();
+    let (all, joined) = (objects(&events, Some(334)), objects(&joined, Some(334)));
+    assert!(joined.len() > 20);
+    // Its first segment may lack audio from before it joined.
+    let later =
+        joined.iter().skip_while(|object| !matches!(object.kind, package::Kind::Segment { .. })).skip(1);
+    for object in later {
+        assert_eq!(all.iter().find(|other| other.name == object.name), Some(object));
     }
 }

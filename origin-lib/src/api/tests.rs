@@ -64,6 +64,7 @@ async fn channels_are_told_with_and_without_a_state() {
         phase: Phase::Live,
         segment_ms: 2000,
         key_period_s: 3600,
+        part_ms: None,
         nodes: Vec::new(),
         renditions: Vec::new(),
     });

@@ -95,6 +95,8 @@ pub struct Channel {
     pub title: String,
     /// Segment duration by which names are numbered, in milliseconds.
     pub segment_ms: u32,
+    /// The longest part in milliseconds, where the channel is one of low latency.
+    pub part_ms: Option<u32>,
     /// Length of a key period, in seconds.
     pub key_period_s: u32,
     /// How much of the past the live playlists list, in seconds.

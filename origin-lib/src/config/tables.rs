@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use railbird_core::keys::SECRET_LEN_MIN;
-use railbird_core::state::{NODES_MAX, SEGMENTS_MAX};
+use railbird_core::state::{NODES_MAX, PART_MS, SEGMENTS_MAX};
 use toml::de::DeTable;
 
 use super::push;
@@ -279,6 +279,7 @@ fn channel(
         );
         reader.problem(&dvr_s.key, dvr_s.span.clone(), text);
     }
+    let part_ms = part_ms(reader, &table, segment_ms.value);
     let score_offset_ms = table.number("score_offset_ms", 0, -10_000..=10_000, "milliseconds").value;
     let score_key = table.secret("score_key", KEY_LEN_MIN).map(|at| at.value);
 
@@ -295,6 +296,7 @@ fn channel(
         id: id?.value,
         title: title?,
         segment_ms: u32::try_from(segment_ms.value).ok()?,
+        part_ms: part_ms.and_then(|part_ms| u32::try_from(part_ms).ok()),
         key_period_s: u32::try_from(key_period_s.value).ok()?,
         dvr_s: u32::try_from(dvr_s.value).ok()?,
         score_offset_ms: i32::try_from(score_offset_ms).ok()?,
@@ -303,6 +305,28 @@ fn channel(
         stall_ms: u32::try_from(stall_ms).ok()?,
         steady_ms: u32::try_from(steady_ms).ok()?,
     })
+}
+
+/// About how long a part is by default, in milliseconds.
+const PART_ABOUT_MS: i64 = 333;
+
+/// How long parts are where the channel is one of low latency: about a third of a second, unless configured otherwise.
+fn part_ms(reader: &Reader<'_>, table: &Table<'_, '_>, segment_ms: i64) -> Option<i64> {
+    let low_latency = table.flag("low_latency", false);
+    let parts = ((segment_ms + PART_ABOUT_MS / 2) / PART_ABOUT_MS).max(2);
+    let default = (segment_ms + parts - 1) / parts;
+    let range = i64::from(*PART_MS.start())..=i64::from(*PART_MS.end());
+    let part_ms = table.number("part_ms", default, range, "milliseconds");
+    // The last part may be a little shorter: a third of two seconds is no whole number.
+    let rest = segment_ms % part_ms.value.max(1);
+    if low_latency && (part_ms.value * 2 > segment_ms || (rest > 0 && rest * 100 < part_ms.value * 85)) {
+        let text = format!(
+            "{} ms do not divide a segment of {segment_ms} ms into two or more equal parts: use for example {default}",
+            part_ms.value
+        );
+        reader.problem(&part_ms.key, part_ms.span.clone(), text);
+    }
+    low_latency.then_some(part_ms.value)
 }
 
 fn feed(reader: &Reader<'_>, table: Table<'_, '_>, keys: &mut Unique, roles: &mut Unique) -> Option<Feed> {

@@ -115,7 +115,7 @@ fn what_is_left_out_has_defaults() {
     assert_eq!(config.api.to_string(), "127.0.0.1:8080");
     let channel = &config.channels[0];
     assert_eq!((channel.segment_ms, channel.key_period_s, channel.dvr_s), (2000, 3600, 120));
-    assert_eq!((channel.score_offset_ms, &channel.score_key), (0, &None));
+    assert_eq!((channel.part_ms, channel.score_offset_ms, &channel.score_key), (None, 0, &None));
     assert_eq!(channel.feeds[0].role, Role::Primary);
     assert_eq!((channel.stall_ms, channel.steady_ms), (1000, 10_000));
     assert_eq!((&config.anchors_at, config.pushes.len()), (&None, 0));
@@ -129,6 +129,24 @@ fn what_is_left_out_has_defaults() {
     assert_eq!(config.spool, Spool::default());
     assert_eq!(config.recording, Recording::default());
     assert_eq!(config.embedded_edge, None);
+}
+
+#[test]
+fn parts_of_a_low_latency_channel_divide_its_segments() {
+    for (keys, part_ms) in [
+        ("", None),
+        ("part_ms = 500", None),
+        ("low_latency = false", None),
+        ("low_latency = true", Some(334)),
+        ("low_latency = true\nsegment_ms = 1920", Some(320)),
+        ("low_latency = true\nsegment_ms = 500", Some(250)),
+        ("low_latency = true\nsegment_ms = 4000", Some(334)),
+        ("low_latency = true\npart_ms = 500", Some(500)),
+        ("low_latency = true\npart_ms = 1000", Some(1000)),
+    ] {
+        let text = SMALL.replace("id = \"table-1\"", &format!("id = \"table-1\"\n{keys}"));
+        assert_eq!(parse(&text).unwrap().channels[0].part_ms, part_ms, "{keys}");
+    }
 }
 
 /// Each replacement in [`SMALL`] gives exactly this problem.
@@ -165,6 +183,16 @@ fn every_problem_names_its_key_and_its_place() {
             "id = \"table-1\"",
             "id = \"table-1\"\nsegment_ms = 20000\ndvr_s = 60",
             "10:9: channel[0].dvr_s: 60 s list 3 segments of 20000 ms: it must be 4 to 20000 segments",
+        ),
+        (
+            "id = \"table-1\"",
+            "id = \"table-1\"\nlow_latency = true\npart_ms = 300",
+            "10:11: channel[0].part_ms: 300 ms do not divide a segment of 2000 ms into two or more equal parts: use for example 334",
+        ),
+        (
+            "id = \"table-1\"",
+            "id = \"table-1\"\nlow_latency = true\nsegment_ms = 4000\npart_ms = 4000",
+            "11:11: channel[0].part_ms: 4000 ms do not divide a segment of 4000 ms into two or more equal parts: use for example 334",
         ),
         (
             "id = \"table-1\"",

@@ -194,7 +194,8 @@ impl Delivery {
     }
 
     /// Queues an object and returns at once. `body` is its bytes, where they are at hand: they are kept only as long as
-    /// the object goes out soon. Where the queue is full, the oldest segment leaves it and is returned.
+    /// the object goes out soon. Where the queue is full, the oldest segment leaves it and is returned. A part never takes
+    /// another object's place: it goes out soon, or not at all.
     pub fn enqueue(&self, object: Arc<ObjectRef>, body: Option<Bytes>) -> Option<Arc<ObjectRef>> {
         let shared = &self.shared;
         let (dropped, pending) = {
@@ -377,7 +378,9 @@ fn finish(shared: &Shared, job: Job, found: &mut Option<Findings>) {
     match job {
         Job::Put(entry, outcome, trace) => {
             shared.metrics.put(result_of(&outcome));
-            if let Some(what) = what_of(&outcome, trace.as_ref()) {
+            let what = what_of(&outcome, trace.as_ref());
+            // Parts come several a second: only what went wrong with them is worth keeping.
+            if let Some(what) = what.filter(|what| !(entry.object.is_part() && matches!(what, What::Done))) {
                 shared.record(what, Some(&entry.object), entry.object.len, trace);
             }
             if let Outcome::Failed(error) = &outcome {

@@ -17,11 +17,11 @@ pub struct ObjectRef {
     pub rendition: RenditionId,
     /// Its recording.
     pub recording: RecordingId,
-    /// Its number in the recording.
+    /// Its number in the recording; a part has none, and 0 here.
     pub n: u32,
     /// Its name on every target.
     pub name: String,
-    /// Where it lies in the spool.
+    /// Where it lies in the spool; a part does not.
     pub path: PathBuf,
     /// Its length, in bytes.
     pub len: u64,
@@ -38,6 +38,11 @@ pub struct ObjectRef {
 }
 
 impl ObjectRef {
+    /// Whether it is a part: of no recording, on no disk, and of no use to anybody in a few seconds.
+    pub fn is_part(&self) -> bool {
+        matches!(self.kind, Kind::Part { .. })
+    }
+
     /// What was made here, for telling whose it is that stands under its name.
     pub(super) fn made(&self) -> Made<'_> {
         let ObjectRef { channel, start, segment_ms, key_period_s, sha256, len, .. } = self;
@@ -59,6 +64,11 @@ pub enum Kind {
     Init,
     /// A segment.
     Segment {
+        /// The name of the init segment that it needs.
+        init: String,
+    },
+    /// A part of a segment, in memory only.
+    Part {
         /// The name of the init segment that it needs.
         init: String,
     },

@@ -18,7 +18,11 @@ use crate::store::{Answer, Created, Object, Pending, PutError, Trace};
 pub(super) async fn put(shared: Arc<Shared>, mut entry: Entry) -> Job {
     let object = entry.object.clone();
     let body = match entry.body.take() {
-        Some(body) => body,
+        Some(body) => {
+            // It is nowhere else.
+            entry.body = object.is_part().then(|| body.clone());
+            body
+        }
         None => match read(&object).await {
             Ok(body) => {
                 shared.unread.store(false, Ordering::Relaxed);
@@ -39,7 +43,8 @@ pub(super) async fn put(shared: Arc<Shared>, mut entry: Entry) -> Job {
             let took = began.elapsed();
             shared.metrics.acknowledged(object.len, took);
             shared.newest.send_if_modified(|newest| {
-                let newer = newest.as_ref().is_none_or(|newest| newest.object.start <= object.start);
+                let newer = !object.is_part()
+                    && newest.as_ref().is_none_or(|newest| newest.object.start <= object.start);
                 if newer {
                     *newest = Some(Written { object: object.clone(), at: Instant::now() });
                 }

@@ -1,7 +1,7 @@
 //! What a target gets next: pure bookkeeping, with the time as an argument.
 //!
-//! Init segments go first, since segments need them. Then the live edge, newest first; then the backlog, oldest first,
-//! within its [`Share`]. A target that fails gets one request at a time, at growing intervals, until one succeeds.
+//! Init segments go first, since segments need them; then parts, in order, as long as they are of use. Then the live edge,
+//! newest first; then the backlog, oldest first, within its [`Share`]. A target that fails gets one request at a time, at growing intervals, until one succeeds.
 //!
 //! Public so that a simulation can drive it in virtual time.
 
@@ -25,6 +25,15 @@ pub const ROOM: usize = 1_024;
 
 /// The most bytes of waiting objects that stay in memory for one target; the rest are read from the spool.
 pub const BODIES_LEN_MAX: usize = 16 << 20;
+
+/// The most parts that wait for one target; the oldest leave.
+pub const PARTS_MAX: usize = 64;
+
+/// And the most bytes of them.
+pub const PARTS_LEN_MAX: usize = 8 << 20;
+
+/// A part that starts longer than this before the newest object of its queue is of no use any more: its segment is there.
+const PART_LIFE: MediaSpan = MediaSpan::from_ms(6_000);
 
 /// What counts as the live edge: starts at most this long before the newest.
 const LIVE: MediaSpan = MediaSpan::from_ms(10_000);
@@ -177,6 +186,7 @@ pub struct Queue {
     workers: usize,
     backoff: Backoff,
     inits: VecDeque<Entry>,
+    parts: VecDeque<Entry>,
     segments: BTreeMap<(MediaTime, u64), Entry>,
     /// Objects that wait or are on their way.
     open: BTreeSet<Key>,
@@ -208,6 +218,7 @@ impl Queue {
             workers: workers.max(1),
             backoff,
             inits: VecDeque::new(),
+            parts: VecDeque::new(),
             segments: BTreeMap::new(),
             open: BTreeSet::new(),
             inits_open: BTreeMap::new(),
@@ -230,7 +241,7 @@ impl Queue {
 
     /// Objects that wait or are on their way.
     pub fn pending(&self) -> usize {
-        self.inits.len() + self.segments.len() + self.in_flight
+        self.inits.len() + self.parts.len() + self.segments.len() + self.in_flight
     }
 
     /// How many of those that wait the target has refused.
@@ -245,6 +256,10 @@ impl Queue {
 
     /// Adds an object, unless it is there already. Returns the one that had to go, where the queue was full.
     pub fn push(&mut self, object: Arc<ObjectRef>, body: Option<Bytes>) -> Option<Arc<ObjectRef>> {
+        if object.is_part() {
+            self.push_part(object, body);
+            return None;
+        }
         let fits = |body: &Bytes| self.failing.is_none() && self.bodies_len + body.len() <= BODIES_LEN_MAX;
         let body = body.filter(fits);
         if !self.open.insert(key(&object)) {
@@ -273,12 +288,33 @@ impl Queue {
         Some(oldest.object)
     }
 
+    /// A part waits only for a target that takes objects, and as long as it is of use.
+    fn push_part(&mut self, object: Arc<ObjectRef>, body: Option<Bytes>) {
+        if self.failing.is_some() || body.is_none() {
+            return;
+        }
+        self.insert(Entry { object, body, failures: 0, not_before: None, backlog: false });
+        let mut len: usize = self.parts.iter().filter_map(|part| part.body.as_ref()).map(Bytes::len).sum();
+        let oldest = self.newest + MediaSpan(-PART_LIFE.0);
+        while let Some(first) = self.parts.front()
+            && (first.object.start < oldest || self.parts.len() > PARTS_MAX || len > PARTS_LEN_MAX)
+        {
+            len -= first.body.as_ref().map_or(0, Bytes::len);
+            let first = self.parts.pop_front();
+            first.iter().for_each(|first| self.forget(first));
+        }
+    }
+
     fn insert(&mut self, entry: Entry) {
         self.bodies_len += entry.body.as_ref().map_or(0, Bytes::len);
         self.refused += usize::from(entry.refused);
         self.newest = self.newest.max(entry.object.start);
         match entry.object.kind {
             Kind::Init => self.inits.push_back(entry),
+            Kind::Part { .. } => {
+                let at = self.parts.partition_point(|part| part.object.start <= entry.object.start);
+                self.parts.insert(at, entry);
+            }
             Kind::Segment { .. } => {
                 // One that comes back keeps no place of its own: its start is its place.
                 self.segments.insert((entry.object.start, self.next_number), entry);
@@ -291,6 +327,9 @@ impl Queue {
     fn forget(&mut self, entry: &Entry) {
         self.bodies_len -= entry.body.as_ref().map_or(0, Bytes::len);
         self.refused -= usize::from(entry.refused);
+        if entry.object.is_part() {
+            return;
+        }
         self.open.remove(&key(&entry.object));
         if let Some(count) = self.inits_open.get_mut(&entry.object.name) {
             *count -= 1;
@@ -359,9 +398,14 @@ impl Queue {
         }
         let inits_open = &self.inits_open;
         let mut ready = |entry: &Entry| match &entry.object.kind {
-            Kind::Segment { init } if inits_open.contains_key(init) => false,
+            Kind::Segment { init } | Kind::Part { init } if inits_open.contains_key(init) => false,
             _ => ready(entry),
         };
+        if let Some(place) = self.parts.iter().position(&mut ready)
+            && let Some(entry) = self.parts.remove(place)
+        {
+            return Ok(entry);
+        }
         let live = self.newest + MediaSpan(-LIVE.0);
         let key = self.segments.range((live, 0)..).rev().find(|(_, entry)| ready(entry)).map(|(key, _)| *key);
         if let Some(entry) = key.and_then(|key| self.segments.remove(&key)) {
@@ -412,14 +456,19 @@ impl Queue {
                 true
             }
         };
+        let part = entry.object.is_part();
+        // A part is of use for a moment only: where it is refused, or the target fails, it is not tried again.
+        let again = again && !(part && (entry.refused || self.failing.is_some()));
         if again {
             entry.failures = entry.failures.saturating_add(1);
             entry.not_before = Some(now + backoff.pause(entry.failures, jitter));
             // It waits for who knows how long, and the spool has it.
-            entry.body = None;
+            if !part {
+                entry.body = None;
+            }
             self.insert(entry);
         } else {
-            entry.body = None;
+            (entry.body, entry.refused) = (None, false);
             self.forget(&entry);
         }
         !again
@@ -462,6 +511,7 @@ impl Queue {
             probe_only,
             counts_as_down: counts_as_down || down_before,
         });
+        self.parts.clear();
         for entry in self.inits.iter_mut().chain(self.segments.values_mut()) {
             entry.body = None;
         }

@@ -21,6 +21,7 @@ fn object(start_ms: u64, kind: Kind) -> Arc<ObjectRef> {
     let name = match kind {
         Kind::Init => format!("t/s/init-{start_ms}.mp4"),
         Kind::Segment { .. } => format!("t/s/{start_ms}.m4s"),
+        Kind::Part { .. } => format!("_parts/t/s/{start_ms}.m4s"),
     };
     Arc::new(ObjectRef {
         channel: "t".parse().unwrap(),
@@ -40,6 +41,10 @@ fn object(start_ms: u64, kind: Kind) -> Arc<ObjectRef> {
 
 fn segment(start_ms: u64) -> Arc<ObjectRef> {
     object(start_ms, Kind::Segment { init: "t/s/init-0.mp4".into() })
+}
+
+fn part(start_ms: u64) -> Arc<ObjectRef> {
+    object(start_ms, Kind::Part { init: "t/s/init-0.mp4".into() })
 }
 
 fn init() -> Arc<ObjectRef> {
@@ -128,6 +133,54 @@ fn the_live_edge_goes_newest_first_then_the_backlog_oldest_first() {
     let backlog: Vec<u64> = (0..88_000).step_by(2000).collect();
     assert_eq!(bench.order(), [live, backlog].concat());
     assert_eq!(bench.queue.pending(), 0);
+}
+
+#[test]
+fn parts_go_before_segments_in_order_and_only_as_long_as_they_are_of_use() {
+    let body = || Some(Bytes::from_static(b"body"));
+    let mut bench = Bench::up(1);
+    bench.push([0, 2000]);
+    for start in [4000, 4334, 4668] {
+        assert_eq!(bench.queue.push(part(start), body()), None);
+    }
+    assert_eq!(bench.order(), [4000, 4334, 4668, 2000, 0]);
+    // Six seconds on, their segment is there.
+    bench.queue.push(part(10_000), body());
+    bench.queue.push(part(16_001), body());
+    assert_eq!(bench.order(), [16_001]);
+    // However many there are, no segment leaves the queue for them.
+    bench.push([16_000]);
+    (0..10_000).for_each(|n| assert_eq!(bench.queue.push(part(17_000 + n / 100), body()), None));
+    assert_eq!(bench.queue.pending(), queue::PARTS_MAX + 1);
+    assert_eq!(bench.order().len(), queue::PARTS_MAX + 1);
+    assert_eq!(bench.queue.pending(), 0);
+}
+
+#[test]
+fn a_part_waits_for_its_init_segment_and_for_no_target_that_fails() {
+    let body = || Some(Bytes::from_static(b"body"));
+    let mut bench = Bench::up(2);
+    bench.queue.push(init(), None);
+    bench.queue.push(part(0), body());
+    let init = bench.put();
+    assert!(matches!(bench.queue.next(bench.now), Next::Wait(None)));
+    bench.done(init, Outcome::Acknowledged);
+    // It is nowhere but in memory, so that a second try has its bytes.
+    let mut entry = bench.put();
+    entry.body = body();
+    bench.fail(entry, retry());
+    bench.wait();
+    let entry = bench.put();
+    assert_eq!((&*entry.object.name, entry.body.clone()), ("_parts/t/s/0.m4s", body()));
+    bench.queue.push(part(334), body());
+    bench.fail(entry, unreachable());
+    bench.queue.push(part(668), body());
+    assert_eq!(bench.queue.pending(), 0, "viewers get its segment");
+    bench.push([0]);
+    bench.wait();
+    bench.probe();
+    bench.queue.probed(&Ok(()), bench.now, 0);
+    assert_eq!(bench.order(), [0]);
 }
 
 #[test]

@@ -75,6 +75,9 @@ pub struct Options {
     /// Do not publish the bundled clip: you will publish yourself.
     #[arg(long)]
     no_clip: bool,
+    /// The channels are ones of low latency.
+    #[arg(long)]
+    low_latency: bool,
     /// Do not score a match.
     #[arg(long)]
     no_score: bool,
@@ -260,6 +263,7 @@ fn configuration(
             id: id.parse()?,
             title: title.to_string(),
             segment_ms: 2000,
+            part_ms: options.low_latency.then_some(334),
             key_period_s: 600,
             dvr_s: 120,
             score_offset_ms: 0,

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::backlog::Backlog;
 use super::ended::Ended;
+use super::made::Made;
 use super::port::{Begin, Message, NoEnd, Sender, World};
 use super::replays;
 use super::shelf::{Nodes, Plan, Shelf};
@@ -186,6 +187,8 @@ impl<W: World> Desk<W> {
                     tracing::error!(channel = %id, %error, "a gap can't be entered");
                 }
             }
+            Message::Part(made) => self.part(*made, now),
+            Message::Acked(target, object) if object.is_part() => self.part_acked(&target, &object, now),
             Message::Acked(target, object) => self.acked(&target, &object, now),
             Message::Target { target, node, since } => self.target(target, node, Some(since)),
             Message::Again { target, node, since } => {
@@ -330,6 +333,25 @@ impl<W: World> Desk<W> {
             Err(error) => {
                 tracing::error!(%target, object = object.name, %error, "an acknowledgement can't be entered")
             }
+        }
+    }
+
+    /// A part goes to the targets at once: the sooner they have it, the sooner it is listed.
+    fn part(&mut self, made: Made, now: UtcMs) {
+        let shelf = self.channels.get_mut(&made.channel).and_then(|channel| channel.current.as_mut());
+        // The recording begins with the first segment that is on the disk.
+        let Some(shelf) = shelf.filter(|shelf| shelf.reel.ended().is_none()) else { return };
+        let Some(object) = shelf.part(&made, now) else { return };
+        for target in self.takers.keys() {
+            self.world.enqueue(target, object.clone(), Some(made.object.bytes.clone()));
+        }
+    }
+
+    fn part_acked(&mut self, target: &TargetId, object: &ObjectRef, now: UtcMs) {
+        self.world.passing(target, object);
+        let shelf = self.channels.get_mut(&object.channel).and_then(|channel| channel.current.as_mut());
+        if let Some(shelf) = shelf.filter(|shelf| *shelf.recording() == object.recording) {
+            shelf.part_acked(target, object.start, now);
         }
     }
 

@@ -10,6 +10,7 @@ use railbird_core::time::MediaTime;
 use railbird_core::timeline::Anchor;
 use tokio::sync::{mpsc, oneshot};
 
+use super::made::Made;
 use super::shelf::Plan;
 use crate::delivery::ObjectRef;
 use crate::journal::Summary;
@@ -20,6 +21,8 @@ use crate::spool::Told;
 pub enum Message {
     /// What became of an object that was handed to the disk.
     Spool(Told),
+    /// A part was made. It is of no recording, and not on the disk: its segment will be.
+    Part(Box<Made>),
     /// A target has acknowledged an object.
     Acked(TargetId, Arc<ObjectRef>),
     /// A target is there from now on, or its node is another one or has another weight.
@@ -99,6 +102,8 @@ pub trait World: Send + 'static {
         object: Arc<ObjectRef>,
         body: Option<Bytes>,
     ) -> Option<Arc<ObjectRef>>;
+    /// A target has a part that is to be deleted there once nobody plays it any more.
+    fn passing(&self, target: &TargetId, part: &ObjectRef);
     /// How many more objects of its backlog a target's queue takes.
     fn room(&self, target: &TargetId) -> usize;
     /// Tells the edges a channel's new state.

@@ -6,13 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use railbird_core::hash::Hash;
 use railbird_core::id::{OriginId, RecordingId, TargetId};
 use railbird_core::package;
 use railbird_core::publish::{Book, Channel};
 use railbird_core::recording::{Head, Kind, Misfit, Record, Reel, View};
 use railbird_core::state::{ChannelState, Node, Phase};
-use railbird_core::time::{MediaSpan, UtcMs};
+use railbird_core::time::{MediaSpan, MediaTime, UtcMs};
 
+use super::made::Made;
 use crate::delivery::{self, ObjectRef};
 use crate::journal::{Summary, Takers};
 use crate::spool::{Cut, Stored};
@@ -24,6 +26,8 @@ pub struct Plan {
     pub origin: OriginId,
     /// What people call the channel.
     pub title: String,
+    /// The longest part in milliseconds, where the channel is one of low latency.
+    pub part_ms: Option<u32>,
     /// How much live playlists list, in seconds.
     pub window_s: u32,
     /// How long the channel may have no feed before it ends by itself, in milliseconds; 0: for ever.
@@ -76,6 +80,7 @@ impl Shelf {
             title: plan.title.clone(),
             segment_ms,
             key_period_s,
+            part_ms: plan.part_ms,
             window_s: plan.window_s,
             msn_min,
             nodes: Vec::new(),
@@ -119,8 +124,39 @@ impl Shelf {
                 let len = usize::try_from(len).unwrap_or(usize::MAX);
                 self.book.segment(start, duration, discontinuity, len, now);
             }
+            // Parts don't come from the disk.
+            package::Kind::Part(_) => return Err(Misfit::Unknown),
         }
         self.object(n, stored.path.clone()).ok_or(Misfit::Unknown)
+    }
+
+    /// A part was made. `None` for what is no part.
+    pub fn part(&mut self, made: &Made, now: UtcMs) -> Option<Arc<ObjectRef>> {
+        let package::Kind::Part(part) = &made.object.kind else { return None };
+        self.book.part(part, now);
+        let head = self.reel.head();
+        Some(Arc::new(ObjectRef {
+            channel: head.channel.clone(),
+            rendition: head.rendition.clone(),
+            recording: head.recording.clone(),
+            n: 0,
+            name: made.object.name.clone(),
+            path: PathBuf::new(),
+            len: made.object.bytes.len() as u64,
+            sha256: Hash::of(&made.object.bytes),
+            start: part.start,
+            kind: delivery::Kind::Part { init: part.init.clone() },
+            segment_ms: head.segment_ms,
+            key_period_s: head.key_period_s,
+        }))
+    }
+
+    /// A target has the part that starts here.
+    pub fn part_acked(&mut self, target: &TargetId, start: MediaTime, now: UtcMs) {
+        // One that has gone meanwhile has no bit.
+        if let Ok(slot) = self.reel.bit(target) {
+            self.book.ack_part(slot, start, now);
+        }
     }
 
     /// A segment is not on the disk.

@@ -32,6 +32,8 @@ impl World for Arc<Heard> {
         self.queued.lock().unwrap().push((target.clone(), object));
         None
     }
+    fn passing(&self, _target: &TargetId, _part: &ObjectRef) {}
+
     fn room(&self, _: &TargetId) -> usize {
         usize::MAX
     }
@@ -96,7 +98,14 @@ impl House {
         let heard = Heard { desk: Some((dir.path().into(), desk.clone())), ..Heard::default() };
         let heard = Arc::new(heard);
         let origin = "o1".parse().unwrap();
-        let plan = Plan { origin, title: "Table 1".into(), window_s: 3600, end_after_ms: 0, rotate_at };
+        let plan = Plan {
+            origin,
+            title: "Table 1".into(),
+            part_ms: None,
+            window_s: 3600,
+            end_after_ms: 0,
+            rotate_at,
+        };
         let begins = BTreeMap::from([(table(), Begin { plan, open: None, ended: Vec::new() })]);
         let nodes = BTreeMap::from([(target("a"), node("a"))]);
         let takers = Takers::from([(target("a"), MediaTime(0))]);

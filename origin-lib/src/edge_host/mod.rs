@@ -171,7 +171,7 @@ impl EdgeHost {
 
         let files = assets.len();
         let pool = Arc::new(pool::Pool::new(factory, instances_max, answer_time_max, metrics.clone()));
-        let site = Arc::new(serve::Site::new(pool, assets, metrics.clone()));
+        let site = Arc::new(serve::Site::new(pool, assets, metrics.clone(), instances_max));
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(serve::serve(listener, site, stopped));
         tracing::info!(%addr, files, "edge listens");

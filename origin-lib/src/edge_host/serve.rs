@@ -62,6 +62,10 @@ const FORGOTTEN_MAX: usize = 4;
 /// How long a login may wait for its turn.
 const LOGIN_TURN_TIME_MAX: Duration = Duration::from_secs(3);
 
+/// One in so many instances may hold requests that wait for what a playlist does not have yet: others are answered
+/// meanwhile. A request beyond that is answered at once with what there is.
+const WAITS_ONE_IN: usize = 2;
+
 /// How long a body may wait for others to make room.
 const BODY_TURN_TIME_MAX: Duration = Duration::from_secs(5);
 
@@ -78,16 +82,18 @@ pub(super) struct Site {
     pub(super) metrics: EdgeMetrics,
     bodies: Semaphore,
     logins: Semaphore,
+    waits: Semaphore,
     forgotten: Semaphore,
     /// The host refuses for want of room: said once, until it answers again.
     busy: AtomicBool,
 }
 
 impl Site {
-    pub(super) fn new(pool: SharedPool, assets: Assets, metrics: EdgeMetrics) -> Site {
+    pub(super) fn new(pool: SharedPool, assets: Assets, metrics: EdgeMetrics, instances_max: usize) -> Site {
         let (bodies, logins) = (Semaphore::new(BODIES_LEN_MAX), Semaphore::new(LOGINS_MAX));
+        let waits = Semaphore::new(instances_max / WAITS_ONE_IN);
         let forgotten = Semaphore::new(FORGOTTEN_MAX);
-        Site { pool, assets, metrics, bodies, logins, forgotten, busy: AtomicBool::new(false) }
+        Site { pool, assets, metrics, bodies, logins, forgotten, waits, busy: AtomicBool::new(false) }
     }
 
     async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
@@ -130,7 +136,12 @@ impl Site {
         if head_len(&head) > HEAD_LEN_MAX {
             return Err(Refusal(431, "too-large", "send headers of at most 32 KiB"));
         }
-        let uri = absolute(&head.uri, &head.headers)?;
+        let mut uri = absolute(&head.uri, &head.headers)?;
+        let waits = uri.query().is_some_and(|query| query.contains(WAITS));
+        let wait = if waits { self.waits.try_acquire().ok() } else { None };
+        if waits && wait.is_none() {
+            uri = without_query(uri);
+        }
         let body = self.receive(body_len_max(uri.path()), &head.headers, body).await?;
         let turns = match uri.path() {
             _ if head.method != http::Method::POST => None,
@@ -227,6 +238,16 @@ fn absolute(uri: &Uri, headers: &HeaderMap) -> Result<Uri, Refusal> {
     parts.authority = Some(authority);
     parts.path_and_query = Some(uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/")));
     Uri::from_parts(parts).map_err(|_| Refusal(400, "bad-address", "the request's address is malformed"))
+}
+
+/// What the query of a request has that may be answered later (RFC 8216bis, 6.2.5.2).
+const WAITS: &str = "_HLS_msn=";
+
+/// The same address without its query.
+fn without_query(uri: Uri) -> Uri {
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = uri.path().parse().ok();
+    Uri::from_parts(parts).unwrap_or(uri)
 }
 
 /// `/t/{token}/live/…` as `/t/…/live/…`.

@@ -85,6 +85,7 @@ fn state(channel: &str, revision: u64) -> ChannelState {
         phase: railbird_core::state::Phase::Live,
         segment_ms: 2000,
         key_period_s: 3600,
+        part_ms: None,
         nodes: Vec::new(),
         renditions: Vec::new(),
     }

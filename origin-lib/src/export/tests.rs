@@ -37,6 +37,7 @@ impl Recorded {
             channel: "table-1".parse().unwrap(),
             rendition: "source".parse().unwrap(),
             segment_ms: 2000,
+            part_ms: None,
             key_period_s: 7,
             secret: MasterSecret::new(b"0123456789abcdef").unwrap(),
         };

@@ -120,6 +120,7 @@ impl Channel {
             channel: channel.id.clone(),
             rendition: output.rendition.clone(),
             segment_ms: channel.segment_ms,
+            part_ms: channel.part_ms,
             key_period_s: channel.key_period_s,
             secret: output.secret.clone(),
         };
@@ -210,6 +211,11 @@ impl Channel {
             metrics.segment();
         }
         let made = driver::Made { channel: self.id.clone(), object };
+        if let Kind::Part(_) = made.object.kind {
+            // A desk that has no room for it has more important things to do: viewers get the segment.
+            drop(self.output.desk.try_send(Message::Part(Box::new(made))));
+            return;
+        }
         match self.output.spool.write(made) {
             Ok(()) => inner.behind = false,
             Err(error) => {

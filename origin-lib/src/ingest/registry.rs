@@ -124,6 +124,7 @@ mod tests {
             id: id.parse().unwrap(),
             title: id.to_string(),
             segment_ms: 2000,
+            part_ms: None,
             key_period_s: 60,
             dvr_s: 60,
             score_offset_ms: 0,

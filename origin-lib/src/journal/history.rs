@@ -115,6 +115,7 @@ fn counted(origin: &OriginId, reel: &Reel) -> Book {
         title: String::new(),
         segment_ms,
         key_period_s,
+        part_ms: None,
         window_s: 0,
         msn_min,
         nodes: Vec::new(),

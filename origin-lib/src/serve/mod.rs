@@ -36,6 +36,7 @@ use crate::score::Scores;
 use crate::spool::keeper::{AtTargets, Bounds, Gone, Keeper};
 use crate::spool::{self, Disk, Spool};
 use crate::store;
+use crate::targets::passing::Passing;
 use crate::targets::sweep::Sweep;
 use crate::targets::{self, Targets, Tools};
 use crate::telemetry::Metrics;
@@ -52,6 +53,10 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 
 /// How long pushes may take to say good-bye.
 const PUSHES_DEADLINE: Duration = Duration::from_secs(2);
+
+/// How many requests the embedded edge answers at a time where a channel is one of low latency: each of its viewers has one
+/// that waits, nearly always, and half of these may.
+const INSTANCES_LOW_LATENCY: usize = 512;
 
 /// A running origin.
 pub struct Running {
@@ -163,6 +168,13 @@ pub async fn start(
     };
     let targets = Targets::start(&config.data_dir, begin, tools)?;
     let library = Library::start(&config, past.ended, targets.clone(), push.clone(), &mut tasks);
+    let passing = Passing::default();
+    let (passed, low_latency) =
+        (targets.clone(), config.channels.iter().any(|channel| channel.part_ms.is_some()));
+    if low_latency {
+        let passing = passing.clone();
+        tasks.spawn(async move { passing.run(move || passed.stores()).await });
+    }
     let world = Edges {
         targets: targets.clone(),
         push: push.clone(),
@@ -170,6 +182,7 @@ pub async fn start(
         library,
         spool: spool.clone(),
         desk: desk.clone(),
+        passing: passing.clone(),
     };
     tasks.spawn(Desk::new(past.begins, nodes, takers, messages, spool.clone(), world).run());
     let keeper = start_keeper(&config, &spool, &targets, desk.clone());
@@ -291,6 +304,9 @@ async fn start_edge(config: &Config, metrics: &Metrics) -> anyhow::Result<Option
     host.assets = Some(edge.assets.clone());
     host.store_dir = Some(config.data_dir.join("edge"));
     host.metrics = metrics.embedded_edge();
+    if config.channels.iter().any(|channel| channel.part_ms.is_some()) {
+        host.instances_max = INSTANCES_LOW_LATENCY;
+    }
     let secrets = &config.secrets;
     let named = [
         ("master_secret", Some(&secrets.master)),

@@ -70,6 +70,7 @@ impl Past {
         let plan = Plan {
             origin: config.origin.clone(),
             title: channel.title.clone(),
+            part_ms: channel.part_ms,
             window_s: channel.dvr_s,
             end_after_ms,
             rotate_at: driver::ROTATE_AT,

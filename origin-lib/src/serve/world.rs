@@ -8,12 +8,14 @@ use railbird_core::state::{ChannelState, ReplayList};
 
 use super::library::Library;
 use crate::api::Channels;
+use crate::clock;
 use crate::delivery::ObjectRef;
 use crate::driver::{Message, Sender, World};
 use crate::edge_push::EdgePush;
 use crate::journal::{self, Summary};
 use crate::spool::Spool;
 use crate::targets::Targets;
+use crate::targets::passing::Passing;
 
 /// Targets, edges and lists.
 pub(super) struct Edges {
@@ -23,6 +25,7 @@ pub(super) struct Edges {
     pub(super) library: Library,
     pub(super) spool: Spool,
     pub(super) desk: Sender,
+    pub(super) passing: Passing,
 }
 
 impl World for Edges {
@@ -33,6 +36,10 @@ impl World for Edges {
         body: Option<Bytes>,
     ) -> Option<Arc<ObjectRef>> {
         self.targets.enqueue(target, object, body)
+    }
+
+    fn passing(&self, target: &TargetId, part: &ObjectRef) {
+        self.passing.add(target, &part.name, clock::now());
     }
 
     fn room(&self, target: &TargetId) -> usize {

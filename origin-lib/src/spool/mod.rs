@@ -103,7 +103,7 @@ impl Cut {
     fn of(kind: &Kind) -> Option<Cut> {
         match *kind {
             Kind::Segment { start, duration, discontinuity } => Some(Cut { start, duration, discontinuity }),
-            Kind::Init(_) => None,
+            Kind::Init(_) | Kind::Part(_) => None,
         }
     }
 }

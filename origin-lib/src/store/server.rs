@@ -235,7 +235,7 @@ impl Service {
 fn object_path(dir: &Path, path: &str) -> Option<PathBuf> {
     let path = path.strip_prefix('/')?;
     let plain = |part: &str| {
-        let first = part.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+        let first = part.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
         first && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
     };
     (path.contains('/') && path.split('/').all(plain)).then(|| dir.join(path))

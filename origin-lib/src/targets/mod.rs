@@ -4,6 +4,7 @@
 
 mod begin;
 mod kept;
+pub mod passing;
 mod reload;
 pub mod sweep;
 #[cfg(test)]

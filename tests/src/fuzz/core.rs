@@ -63,8 +63,10 @@ pub(super) fn channel_state(input: &[u8]) {
     assert_eq!(again.as_ref().ok(), Some(&state));
     if checked.is_ok() {
         let order: Vec<NodeId> = state.nodes.iter().map(|node| node.id.clone()).collect();
-        let media =
-            state.renditions.iter().filter_map(|rendition| playlist::media(&state, &rendition.id, &order));
+        let media = state
+            .renditions
+            .iter()
+            .filter_map(|rendition| playlist::media(&state, &rendition.id, &order, false));
         for text in media.chain([playlist::multivariant(&state, &order)]) {
             assert!(text.starts_with("#EXTM3U\n") && text.ends_with('\n'));
             let sound =

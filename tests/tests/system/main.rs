@@ -17,6 +17,8 @@ mod hosts;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
+mod low_latency;
+#[cfg(test)]
 mod origin;
 #[cfg(test)]
 mod outage;

@@ -14,7 +14,7 @@ pub(crate) fn ffmpeg() -> Command {
 }
 
 /// An encoder's stream of `seconds`, with B-frames, a key frame each second, and a tone.
-async fn source(file: &Path, seconds: u32) -> anyhow::Result<()> {
+pub(crate) async fn source(file: &Path, seconds: u32) -> anyhow::Result<()> {
     source_of(file, seconds, "640x360").await
 }
 
@@ -50,7 +50,11 @@ pub(crate) fn hashes(framemd5: &str) -> Vec<String> {
     lines.filter_map(|line| line.rsplit(',').next()).map(|hash| hash.trim().to_string()).collect()
 }
 
-async fn decoded(mut input: Command, stream: &str, frames: Option<usize>) -> anyhow::Result<Vec<String>> {
+pub(crate) async fn decoded(
+    mut input: Command,
+    stream: &str,
+    frames: Option<usize>,
+) -> anyhow::Result<Vec<String>> {
     input.args(["-map", stream]);
     if let Some(frames) = frames {
         input.args(["-frames", &frames.to_string()]);
@@ -62,7 +66,7 @@ async fn decoded(mut input: Command, stream: &str, frames: Option<usize>) -> any
 
 /// How much of the source is compared, in frames. The rest is there since a decoder gives its last frames only at the
 /// end of a stream, and a channel does not end when its encoder does.
-const COMPARED: usize = 300;
+pub(crate) const COMPARED: usize = 300;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_frame_of_ffmpeg_reaches_ffmpeg_once() -> anyhow::Result<()> {

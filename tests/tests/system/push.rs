@@ -29,6 +29,7 @@ fn objects(clip: &Path, tap: Option<&Tap>) -> anyhow::Result<Vec<package::Object
         channel: "t".parse()?,
         rendition: "source".parse()?,
         segment_ms: 2000,
+        part_ms: None,
         key_period_s: 3600,
         secret: MasterSecret::new(b"0123456789abcdef")?,
     };

@@ -39,6 +39,12 @@ pub fn sequence(start: MediaTime, segment_ms: u32) -> u32 {
     object::index(start, segment_ms).0 as u32
 }
 
+/// `mfhd` sequence number of a part that starts at `start`: the low 32 bits of its milliseconds, so that the parts of a
+/// segment differ from one another in their first blocks.
+pub fn part_sequence(start: MediaTime) -> u32 {
+    start.utc().0 as u32
+}
+
 /// The init segment of these tracks: `ftyp` and `moov` with `mvex` (ISO/IEC 14496-12, 8.8.1).
 pub fn init(tracks: &Tracks) -> Vec<u8> {
     let mut out = Vec::with_capacity(1536);

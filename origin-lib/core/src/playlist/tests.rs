@@ -5,6 +5,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 use std::string::ToString;
 
+mod low_latency;
+
 const START: UtcMs = UtcMs(1_795_171_920_040);
 
 fn node(id: &str) -> Node {
@@ -35,6 +37,7 @@ fn state() -> ChannelState {
         phase: Phase::Live,
         segment_ms: 2000,
         key_period_s: 3600,
+        part_ms: None,
         nodes: vec![node("a"), node("b")],
         renditions: vec![Rendition {
             id: "source".parse().unwrap(),
@@ -49,12 +52,13 @@ fn state() -> ChannelState {
             discontinuity_sequence: 3,
             inits: vec!["table-1/source/init-00.mp4".to_string()],
             segments: vec![segment(0, 3), segment(1, 3), segment(2, 2), segment(3, 2)],
+            parts: vec![],
         }],
     }
 }
 
 fn media_text(state: &ChannelState, order: &[&str]) -> String {
-    media(state, &"source".parse().unwrap(), &ids(order)).unwrap()
+    media(state, &"source".parse().unwrap(), &ids(order), false).unwrap()
 }
 
 /// What our reader and an independent one agree on.
@@ -177,7 +181,7 @@ fn a_key_period_begins_with_its_own_key() {
 #[test]
 fn nothing_to_list_is_no_playlist() {
     let mut state = state();
-    assert_eq!(media(&state, &"other".parse().unwrap(), &ids(&["a"])), None);
+    assert_eq!(media(&state, &"other".parse().unwrap(), &ids(&["a"]), false), None);
     state.renditions[0].segments.clear();
-    assert_eq!(media(&state, &"source".parse().unwrap(), &ids(&["a"])), None);
+    assert_eq!(media(&state, &"source".parse().unwrap(), &ids(&["a"]), false), None);
 }

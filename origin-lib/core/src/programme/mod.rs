@@ -17,7 +17,7 @@
 //! ```
 //! # use railbird_core::{keys::MasterSecret, media::Role, package, programme::*, time::{Moment, UtcMs}};
 //! let package = package::Settings {
-//!     channel: "table-1".parse()?, rendition: "source".parse()?, segment_ms: 2000, key_period_s: 3600,
+//!     channel: "table-1".parse()?, rendition: "source".parse()?, segment_ms: 2000, part_ms: None, key_period_s: 3600,
 //!     secret: MasterSecret::new(b"sixteen bytes or more")?,
 //! };
 //! let mut programme = Programme::new(Settings::new(package), Resume::default());

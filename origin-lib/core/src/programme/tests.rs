@@ -21,6 +21,7 @@ fn settings() -> Settings {
         channel: "t".parse().unwrap(),
         rendition: "source".parse().unwrap(),
         segment_ms: 2000,
+        part_ms: None,
         key_period_s: 3600,
         secret: MasterSecret::new(b"a secret of some length").unwrap(),
     };

@@ -3,6 +3,8 @@ use proptest::prelude::*;
 use std::string::ToString;
 use std::vec;
 
+mod parts;
+
 const NOW: UtcMs = UtcMs(1_795_171_920_000);
 
 fn book(window_s: u32) -> Book {
@@ -14,6 +16,7 @@ fn book(window_s: u32) -> Book {
         title: "T".to_string(),
         segment_ms: 2000,
         key_period_s: 60,
+        part_ms: None,
         window_s,
         msn_min: 0,
         nodes: vec![node("a"), node("b")],

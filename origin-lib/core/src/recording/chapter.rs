@@ -112,6 +112,7 @@ impl Reel {
             discontinuity_sequence: discontinuities.count() as u64,
             inits: inits.iter().filter_map(|n| self.init(*n)).map(|init| init.name.clone()).collect(),
             segments,
+            parts: Vec::new(),
         });
         ChannelState {
             channel: head.channel.clone(),
@@ -123,6 +124,7 @@ impl Reel {
             phase: if self.ended().is_some() { Phase::Ended } else { Phase::Live },
             segment_ms: head.segment_ms,
             key_period_s: head.key_period_s,
+            part_ms: None,
             nodes,
             renditions: rendition.into_iter().collect(),
         }

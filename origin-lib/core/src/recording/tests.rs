@@ -182,6 +182,7 @@ fn book(msn_min: u64) -> Book {
         title: "T".to_string(),
         segment_ms: 2000,
         key_period_s: 3600,
+        part_ms: None,
         window_s: 20,
         msn_min,
         nodes: slots().into_iter().flatten().collect(),

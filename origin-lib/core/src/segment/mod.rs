@@ -32,6 +32,7 @@
 //! }
 //! ```
 
+mod parts;
 #[cfg(test)]
 mod tests;
 
@@ -39,7 +40,9 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use crate::media::{AudioConfig, Cut, Kind, Sample, Tracks, VideoConfig};
+use parts::Parts;
+
+use crate::media::{AudioConfig, Cut, Kind, Part, Sample, Tracks, VideoConfig};
 use crate::object;
 use crate::time::{MEDIA_HZ, MediaTime};
 
@@ -76,6 +79,8 @@ pub enum Input {
 /// What comes out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
+    /// A part of a segment that follows, where parts are cut ([`Segmenter::with_parts`]).
+    Part(Box<Part>),
     /// A segment.
     Cut(Box<Cut>),
     /// No random access point came within a bound, so what there was has been cut, and samples are left out until
@@ -117,6 +122,14 @@ struct Open {
     discontinuity: bool,
     video: Vec<Sample>,
     audio: Vec<Sample>,
+    parts: Parts,
+}
+
+impl Open {
+    /// The samples by which it is cut.
+    fn leading(&self) -> &[Sample] {
+        if self.video.is_empty() { &self.audio } else { &self.video }
+    }
 }
 
 /// Cuts one channel's samples into segments. See the [module](self).
@@ -126,6 +139,8 @@ struct Open {
 #[derive(Debug)]
 pub struct Segmenter {
     segment_ms: u32,
+    /// How long a part may be, in 1/90000 s, where parts are cut.
+    part_limit: Option<u64>,
     tracks: Tracks,
     /// Oldest first. More than one only while audio is awaited.
     open: VecDeque<Open>,
@@ -156,6 +171,7 @@ impl Segmenter {
     pub fn after(segment_ms: u32, floor: MediaTime) -> Segmenter {
         Segmenter {
             segment_ms,
+            part_limit: None,
             tracks: Tracks::default(),
             open: VecDeque::new(),
             open_len: 0,
@@ -170,6 +186,15 @@ impl Segmenter {
             counts: Counts::default(),
             events: VecDeque::new(),
         }
+    }
+
+    /// The same, which gives out parts of at most `part_ms` milliseconds before each segment. The segments are the same.
+    ///
+    /// Those of the first segment of a run come with it as long as a track may still join (audio parameters often come a
+    /// moment after the first video).
+    pub fn with_parts(mut self, part_ms: u32) -> Segmenter {
+        self.part_limit = Some(u64::from(part_ms.max(1)) * u64::from(MEDIA_HZ / 1000));
+        self
     }
 
     /// What did not go where it should, so far.
@@ -297,6 +322,9 @@ impl Segmenter {
         self.count_in(&sample);
         if let Some(back) = self.open.back_mut() {
             back.video.push(sample);
+            if let Some(limit) = self.part_limit {
+                back.parts.note(&back.video, limit);
+            }
         }
     }
 
@@ -330,6 +358,9 @@ impl Segmenter {
         self.count_in(&sample);
         if let Some(back) = self.open.back_mut() {
             back.audio.push(sample);
+            if let Some(limit) = self.part_limit {
+                back.parts.note(&back.audio, limit);
+            }
         }
     }
 
@@ -357,17 +388,20 @@ impl Segmenter {
         let audio = match self.open.back_mut() {
             Some(back) => {
                 let keep = back.audio.partition_point(|sample| sample.dts < start);
-                back.audio.split_off(keep)
+                // What a part has been given stays in its segment.
+                back.audio.split_off(keep.max(back.parts.given_audio))
             }
             None => Vec::new(),
         };
         let discontinuity = core::mem::take(&mut self.broken);
-        self.open.push_back(Open { start, discontinuity, video: Vec::new(), audio });
+        self.open.push_back(Open { start, discontinuity, video: Vec::new(), audio, parts: Parts::default() });
     }
 
     /// Cuts the segments that can get nothing more.
     fn settle(&mut self) {
-        while let Some(next) = self.open.get(1) {
+        loop {
+            self.give_parts();
+            let Some(next) = self.open.get(1) else { return };
             let wait = next.start.0.saturating_add(AUDIO_WAIT_MS_MAX * u64::from(MEDIA_HZ / 1000));
             let audio_passed = self.audio_last.is_some_and(|last| last >= next.start);
             let video_passed = self.video_last.is_some_and(|last| last.0 >= wait);
@@ -380,25 +414,25 @@ impl Segmenter {
     }
 
     /// Writes a segment's ends, for which the segments after it are still in `open`, and gives it out.
-    fn cut(&mut self, open: Open) {
-        let Open { start, discontinuity, video, audio } = open;
-        let frame = self.tracks.audio.as_ref().map_or(0, |config| {
-            u64::from(config.frame_len) * u64::from(MEDIA_HZ) / u64::from(config.sample_rate.max(1))
-        });
+    fn cut(&mut self, mut open: Open) {
+        let start = open.start;
         let next_video = self.open.iter().find_map(|open| open.video.first()).map(|sample| sample.dts);
         let next_audio = self.open.iter().find_map(|open| open.audio.first()).map(|sample| sample.dts);
         let after = |last: Option<&Sample>, step| {
             last.map_or(start, |last| MediaTime(last.dts.0.saturating_add(step)))
         };
-        let video_end = next_video.unwrap_or_else(|| after(video.last(), self.video_step));
-        let audio_end = next_audio.unwrap_or_else(|| after(audio.last(), frame));
+        let video_end = next_video.unwrap_or_else(|| after(open.video.last(), self.video_step));
+        let audio_end = next_audio.unwrap_or_else(|| after(open.audio.last(), self.audio_frame()));
         let shown_end = self.open.front().map_or_else(
-            || match video.iter().map(Sample::pts).max() {
+            || match open.video.iter().map(Sample::pts).max() {
                 Some(last) => MediaTime(last.0.saturating_add(self.video_step)),
                 None => audio_end,
             },
             |next| next.start,
         );
+        let leading_end = if open.video.is_empty() { audio_end } else { video_end };
+        self.give_last_parts(&mut open, leading_end, shown_end);
+        let Open { discontinuity, video, audio, .. } = open;
         // The ends of this segment may be guesses, so what may follow is measured from its last frames. Names tell
         // milliseconds apart.
         let ends = if video.is_empty() { &audio } else { &video };
@@ -421,5 +455,12 @@ impl Segmenter {
         };
         self.cut_in_run = true;
         self.events.push_back(Event::Cut(Box::new(cut)));
+    }
+
+    /// How long an audio frame is, in 1/90000 s.
+    fn audio_frame(&self) -> u64 {
+        self.tracks.audio.as_ref().map_or(0, |config| {
+            u64::from(config.frame_len) * u64::from(MEDIA_HZ) / u64::from(config.sample_rate.max(1))
+        })
     }
 }

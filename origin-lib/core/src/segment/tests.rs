@@ -7,6 +7,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod parts;
+
 /// An instant at which segments of 2 s begin, in milliseconds.
 const BASE: u64 = 1_795_171_920_000;
 
@@ -56,7 +58,7 @@ fn drain(segmenter: &mut Segmenter) -> Vec<Cut> {
     std::iter::from_fn(|| segmenter.poll())
         .filter_map(|event| match event {
             Event::Cut(cut) => Some(*cut),
-            Event::Forced(_) => None,
+            Event::Forced(_) | Event::Part(_) => None,
         })
         .collect()
 }

@@ -8,6 +8,8 @@
 //! Nothing here depends on the order in which pushes arrive, or on all of them arriving: a push that is lost, or is
 //! overwritten by another one at the same moment, is made good by the origin's next.
 
+mod parts;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -166,12 +168,14 @@ impl Merged {
             rendition.discontinuity_sequence += popped;
             rendition.first_msn += rendition.segments.len() as u64;
             rendition.segments.clear();
+            rendition.parts.clear();
             rendition.inits.clear();
         }
         self.state.phase = Phase::Waiting;
         self.state.recording = said.recording.clone();
         self.state.segment_ms = said.segment_ms;
         self.state.key_period_s = said.key_period_s;
+        self.state.part_ms = said.part_ms;
     }
 
     fn take(&mut self, said: ChannelState, now: UtcMs) {
@@ -181,6 +185,8 @@ impl Merged {
         // RFC 8216bis, 4.4.3.4: nothing is added behind EXT-X-ENDLIST.
         let closed = was_ended && self.state.phase == Phase::Ended;
         let bits = bits(&said.nodes, &self.state.nodes);
+        // RFC 8216bis, 6.2.1: PART-TARGET does not change in a playlist's life. Other parts would be too long for it.
+        let parts = self.state.part_ms.is_some() && self.state.part_ms == said.part_ms;
         for rendition in &said.renditions {
             self.widest = self.widest.max(span(&rendition.segments));
             match self.state.renditions.iter_mut().find(|kept| kept.id == rendition.id) {
@@ -189,13 +195,22 @@ impl Merged {
                         go_on(kept, rendition);
                     }
                     extend(kept, rendition, &bits, closed, self.widest);
+                    if parts && !closed {
+                        parts::extend(kept, rendition, &bits);
+                    }
+                    compact(kept);
                 }
                 None if closed => {}
                 None => {
                     let mut fresh = rendition.clone();
                     fresh.inits.clear();
                     fresh.segments.clear();
+                    fresh.parts.clear();
                     extend(&mut fresh, rendition, &bits, false, self.widest);
+                    if parts {
+                        parts::extend(&mut fresh, rendition, &bits);
+                    }
+                    compact(&mut fresh);
                     self.state.renditions.push(fresh);
                 }
             }
@@ -259,8 +274,11 @@ impl Merged {
         }
         let bits = bits(&self.state.nodes, &nodes);
         if bits.iter().enumerate().any(|(at, bit)| *bit != 1_u32.checked_shl(at as u32).unwrap_or(0)) {
-            let segments = self.state.renditions.iter_mut().flat_map(|rendition| &mut rendition.segments);
-            segments.for_each(|segment| segment.on = translate(segment.on, &bits));
+            for rendition in &mut self.state.renditions {
+                let segments = rendition.segments.iter_mut().map(|segment| &mut segment.on);
+                let parts = rendition.parts.iter_mut().map(|part| &mut part.on);
+                segments.chain(parts).for_each(|on| *on = bits_of(*on, &bits));
+            }
         }
         self.state.nodes = nodes;
         self.state.phase = match (ended, live) {
@@ -343,7 +361,7 @@ fn bits(from: &[Node], to: &[Node]) -> Vec<u32> {
     from.iter().map(bit).collect()
 }
 
-fn translate(on: u32, bits: &[u32]) -> u32 {
+fn bits_of(on: u32, bits: &[u32]) -> u32 {
     let set = bits.iter().enumerate().filter(|(at, _)| on.checked_shr(*at as u32).unwrap_or(0) & 1 == 1);
     set.fold(0, |mask, (_, bit)| mask | bit)
 }
@@ -356,7 +374,7 @@ fn extend(kept: &mut Rendition, said: &Rendition, bits: &[u32], closed: bool, wi
         let Some(known) = at.ok().and_then(|at| kept.segments.get_mut(at)) else { continue };
         // A mask speaks of the init segment, too.
         if kept.inits.get(usize::from(known.init)) == said.inits.get(usize::from(segment.init)) {
-            known.on |= translate(segment.on, bits);
+            known.on |= bits_of(segment.on, bits);
         }
     }
     if closed {
@@ -364,7 +382,6 @@ fn extend(kept: &mut Rendition, said: &Rendition, bits: &[u32], closed: bool, wi
     }
     append(kept, said, bits);
     trim(kept, said, widest);
-    compact(kept);
     kept.bandwidth = kept.bandwidth.max(said.bandwidth);
     kept.average_bandwidth = kept.average_bandwidth.max(said.average_bandwidth);
     let newest = |of: &Rendition| of.segments.last().map(key);
@@ -409,7 +426,7 @@ fn append(kept: &mut Rendition, said: &Rendition, bits: &[u32]) {
             }
         }
         let Some(init) = position(&mut kept.inits, name) else { return };
-        kept.segments.push(Segment { init, discontinuity, on: translate(segment.on, bits), ..*segment });
+        kept.segments.push(Segment { init, discontinuity, on: bits_of(segment.on, bits), ..*segment });
     }
 }
 
@@ -439,12 +456,13 @@ fn trim(kept: &mut Rendition, said: &Rendition, widest: MediaSpan) {
     kept.segments.drain(..popped);
 }
 
-/// Drops init segments that no listed segment needs.
+/// Drops init segments that nothing listed needs.
 fn compact(kept: &mut Rendition) {
     let mut inits = Vec::new();
-    for segment in &mut kept.segments {
-        let name = kept.inits.get(usize::from(segment.init));
-        segment.init = name.and_then(|name| position(&mut inits, name)).unwrap_or_default();
+    let segments = kept.segments.iter_mut().map(|segment| &mut segment.init);
+    for init in segments.chain(kept.parts.iter_mut().map(|part| &mut part.init)) {
+        let name = kept.inits.get(usize::from(*init));
+        *init = name.and_then(|name| position(&mut inits, name)).unwrap_or_default();
     }
     kept.inits = inits;
 }

@@ -13,6 +13,7 @@ fn channel(dir: &std::path::Path, desk: Sender) -> Arc<Channel> {
         id: "t".parse().unwrap(),
         title: "T".into(),
         segment_ms: 2000,
+        part_ms: None,
         key_period_s: 60,
         dvr_s: 60,
         score_offset_ms: 0,

@@ -9,6 +9,7 @@ pub(crate) mod fixture;
 mod hostile;
 mod live;
 mod login;
+mod low_latency;
 mod memory;
 mod nodes;
 mod origins;
@@ -70,6 +71,8 @@ pub(crate) async fn run(door: &impl Door) {
     live::not_started(&edge, &session).await;
     origins::one_takes_over_from_the_other(&edge, &session).await;
     origins::a_drained_node_comes_last(&edge, &session).await;
+    low_latency::blocking_reload(&edge, &session).await;
+    low_latency::delta_updates(&edge, &session).await;
     replays::refused(&edge, &session).await;
     replays::one_that_is_over(&edge, &session).await;
     replays::start_over(&edge, &session).await;

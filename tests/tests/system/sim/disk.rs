@@ -192,6 +192,6 @@ impl Disk {
 fn cut(kind: &Kind) -> Option<Cut> {
     match *kind {
         Kind::Segment { start, duration, discontinuity } => Some(Cut { start, duration, discontinuity }),
-        Kind::Init(_) => None,
+        Kind::Init(_) | Kind::Part(_) => None,
     }
 }

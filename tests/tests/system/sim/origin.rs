@@ -92,12 +92,14 @@ impl Origin {
             channel: "table-1".parse().unwrap(),
             rendition: "source".parse().unwrap(),
             segment_ms,
+            part_ms: None,
             key_period_s: 600,
             secret: MasterSecret::new(b"a secret of some length").unwrap(),
         };
         let plan = Plan {
             origin: format!("origin-{at}").parse().unwrap(),
             title: "Table 1".into(),
+            part_ms: None,
             window_s,
             end_after_ms: 0,
             rotate_at: railbird_origin::driver::ROTATE_AT,

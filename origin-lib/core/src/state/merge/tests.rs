@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::format;
 use std::string::ToString;
 
+mod parts;
+
 use crate::playlist;
 use crate::publish::{Book, Channel, Init};
 use crate::state::NodeProbe;
@@ -38,6 +40,7 @@ fn said(origin: &str, revision: u64, nodes: &[&str], numbers: core::ops::Range<u
         phase: Phase::Live,
         segment_ms: 2000,
         key_period_s: 60,
+        part_ms: None,
         nodes: nodes.iter().map(|id| node(id)).collect(),
         renditions: vec![Rendition {
             id: "source".parse().unwrap(),
@@ -52,6 +55,7 @@ fn said(origin: &str, revision: u64, nodes: &[&str], numbers: core::ops::Range<u
             discontinuity_sequence: 0,
             inits: vec!["t/source/init-1.mp4".to_string()],
             segments: numbers.map(|n| segment(n, on)).collect(),
+            parts: Vec::new(),
         }],
     }
 }
@@ -342,6 +346,7 @@ impl Origin {
             title: "T".to_string(),
             segment_ms: 2000,
             key_period_s: 60,
+            part_ms: None,
             window_s,
             msn_min: 0,
             nodes: nodes.iter().map(|id| node(id)).collect(),
@@ -466,7 +471,7 @@ proptest! {
             let Some(merged) = &kept else { continue };
             prop_assert!(merged.state.check().is_ok());
             let order: Vec<_> = merged.state.nodes.iter().map(|node| node.id.clone()).collect();
-            let Some(text) = playlist::media(&merged.state, &"source".parse().unwrap(), &order) else { continue };
+            let Some(text) = playlist::media(&merged.state, &"source".parse().unwrap(), &order, false) else { continue };
             viewer.reads(&text)?;
         }
     }

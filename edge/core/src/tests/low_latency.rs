@@ -1,0 +1,143 @@
+//! Blocking playlist reload, in virtual time.
+
+use super::*;
+use crate::change::Kind;
+
+/// Where the playlist of these tests lies.
+const PLAYLIST: &str = "/live/table-1/a/source.m3u8";
+
+/// Two segments, numbers 0 and 1, and so many parts of 500 ms of the next.
+fn state_with(parts: u64, revision: u64) -> Value {
+    let start = |segment: u64| NOW.plus_ms(2000 * segment).media();
+    let segment = |n| json!({"start": start(n), "duration": 180_000, "on": 1});
+    let part = |n: u64| {
+        let at = NOW.plus_ms(4000 + 500 * n).media();
+        json!({"of": start(2), "start": at, "duration": 45_000, "independent": n == 0, "on": 1})
+    };
+    let mut state = state("live", &[]);
+    state["part_ms"] = json!(500);
+    state["revision"] = json!(NOW.0 + revision);
+    state["renditions"][0]["segments"] = (0..2).map(segment).collect();
+    state["renditions"][0]["parts"] = (0..parts).map(part).collect();
+    state
+}
+
+fn later(state: &Value) -> (Cell, Change) {
+    let cell = Cell { table: Table::Channel, key: "table-1".into() };
+    (cell, Change { kind: Kind::State, said: state.to_string().into_bytes() })
+}
+
+fn with_state(probe: &Probe, parts: u64) -> Fixture<'_> {
+    let edge = Fixture::new(probe);
+    assert_eq!(edge.push("/origin/v1/channels/table-1/state", &state_with(parts, 0)).status, 204);
+    probe.cells.borrow_mut().clear();
+    edge
+}
+
+fn parts_in(response: &Response) -> usize {
+    assert_eq!(response.status, 200);
+    String::from_utf8_lossy(&response.body).matches("#EXT-X-PART:").count()
+}
+
+fn reads(probe: &Probe) -> usize {
+    probe.cells.borrow().iter().filter(|cell| cell.table == Table::Channel).count()
+}
+
+#[test]
+fn what_is_there_is_answered_at_once() {
+    let probe = Probe::default();
+    let edge = with_state(&probe, 2);
+    for query in [
+        "",
+        "?_HLS_msn=0",
+        "?_HLS_msn=1",
+        "?_HLS_msn=1&_HLS_part=3",
+        "?_HLS_msn=2&_HLS_part=1",
+        "?_HLS_skip=YES",
+    ] {
+        assert_eq!(parts_in(&edge.get(&format!("{PLAYLIST}{query}"))), 2, "{query}");
+    }
+    assert!(probe.paused.borrow().is_empty());
+}
+
+#[test]
+fn what_comes_is_waited_for_and_answered_when_it_is_there() {
+    let probe = Probe::default();
+    let edge = with_state(&probe, 0);
+    // The same again in between tells nothing.
+    *probe.meanwhile.borrow_mut() = vec![
+        later(&state_with(3, 4)),
+        later(&state_with(2, 3)),
+        later(&state_with(1, 2)),
+        later(&state_with(1, 1)),
+    ];
+    assert_eq!(parts_in(&edge.get(&format!("{PLAYLIST}?_HLS_msn=2&_HLS_part=1"))), 2);
+    assert_eq!(probe.paused.borrow().as_slice(), [166; 3]);
+    assert_eq!(probe.meanwhile.borrow().len(), 1, "it is not kept waiting any longer");
+}
+
+#[test]
+fn a_wait_for_what_never_comes_ends_with_the_newest_there_is() {
+    let probe = Probe::default();
+    let edge = with_state(&probe, 0);
+    *probe.meanwhile.borrow_mut() = vec![later(&state_with(1, 1))];
+    assert_eq!(parts_in(&edge.get(&format!("{PLAYLIST}?_HLS_msn=3"))), 1);
+    // Two target durations of 2 s, a third of a part each: no viewer costs more reads.
+    assert_eq!(probe.paused.borrow().len(), 24);
+    assert_eq!(probe.paused.borrow().iter().sum::<u64>(), 3984);
+    assert_eq!(reads(&probe), 25);
+}
+
+#[test]
+fn a_channel_that_has_ended_is_not_waited_for() {
+    let probe = Probe::default();
+    let edge = with_state(&probe, 1);
+    let mut ended = state_with(1, 1);
+    ended["phase"] = json!("ended");
+    *probe.meanwhile.borrow_mut() = vec![later(&ended)];
+    assert_eq!(parts_in(&edge.get(&format!("{PLAYLIST}?_HLS_msn=2"))), 0);
+    assert_eq!(probe.paused.borrow().len(), 1);
+}
+
+#[test]
+fn what_is_too_far_ahead_or_no_number_is_refused() {
+    let probe = Probe::default();
+    let edge = with_state(&probe, 1);
+    for query in [
+        "_HLS_msn=4",
+        "_HLS_msn=18446744073709551615",
+        "_HLS_msn=2&_HLS_part=7",
+        "_HLS_part=0",
+        "_HLS_msn=",
+        "_HLS_msn=02",
+        "_HLS_msn=-1",
+        "_HLS_msn=99999999999999999999",
+        "_HLS_msn=2&_HLS_part=x",
+    ] {
+        let refused = edge.get(&format!("{PLAYLIST}?{query}"));
+        assert_eq!((refused.status, &*code(&refused)), (400, "bad-request"), "{query}");
+    }
+    assert!(probe.paused.borrow().is_empty());
+}
+
+#[test]
+fn another_channel_takes_no_notice_of_directives() {
+    let probe = Probe::default();
+    let edge = Fixture::new(&probe);
+    assert_eq!(edge.push("/origin/v1/channels/table-1/state", &state("live", &[1])).status, 204);
+    let plain = edge.get(PLAYLIST);
+    for query in ["_HLS_msn=99", "_HLS_part=1", "_HLS_skip=YES", "_HLS_msn=x"] {
+        assert_eq!(edge.get(&format!("{PLAYLIST}?{query}")), plain, "{query}");
+    }
+    let text = String::from_utf8(plain.body).unwrap();
+    assert!(!text.contains("SERVER-CONTROL") && !text.contains("PART"), "{text}");
+}
+
+#[test]
+fn a_store_that_fails_meanwhile_is_503() {
+    let probe = Probe::default();
+    let edge = with_state(&probe, 1);
+    probe.fails_after_pause.set(true);
+    let failed = edge.get(&format!("{PLAYLIST}?_HLS_msn=2"));
+    assert_eq!((failed.status, &*code(&failed)), (503, "store"));
+}

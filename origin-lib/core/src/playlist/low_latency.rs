@@ -1,0 +1,201 @@
+//! What only a low-latency playlist has (RFC 8216bis, 4.4.3.7 to 4.4.5.4), and how far a playlist reaches.
+//!
+//! There is no `EXT-X-PRELOAD-HINT`: whoever is hinted at must hold the request until the part is there (RFC 8216bis,
+//! 6.2.6), and an object store answers 404 at once. Players learn of a part from the blocking reload that lists it.
+
+use alloc::string::String;
+use core::fmt::{self, Write as _};
+
+use super::{Run, Writer};
+use crate::id::RenditionId;
+use crate::object;
+use crate::state::{ChannelState, Part, Phase, Rendition, Segment};
+use crate::time::{MediaSpan, MediaTime};
+
+/// `PART-HOLD-BACK` in parts: what RFC 8216bis, 4.4.3.8 recommends.
+const HOLD_BACK_PARTS: i64 = 3;
+
+/// `CAN-SKIP-UNTIL` in target durations: the least that RFC 8216bis, 4.4.3.8 allows.
+const SKIP_UNTIL_TARGETS: i64 = 6;
+
+/// How many segments beyond the next one may be asked for (RFC 8216bis, 6.2.5.2).
+const AHEAD_MAX: u64 = 2;
+
+/// Whether a playlist has what is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// It has, or nothing more will come.
+    Has,
+    /// It will have.
+    Soon,
+    /// What is asked for is further ahead than a player may ask.
+    TooFar,
+}
+
+/// Whether the playlist of a rendition of a low-latency channel has the segment of this number, or the part of it
+/// (RFC 8216bis, 6.2.5.2). Parts that a segment does not have are the first ones of the next.
+///
+/// `None` where the channel has no parts, or the state no such rendition: then there is nothing to wait for.
+pub fn reach(state: &ChannelState, rendition: &RenditionId, msn: u64, part: Option<u64>) -> Option<Reach> {
+    let part_ms = state.part_ms?;
+    let rendition = state.renditions.iter().find(|known| known.id == *rendition)?;
+    if state.phase == Phase::Ended {
+        return Some(Reach::Has);
+    }
+    let next = rendition.first_msn.saturating_add(rendition.segments.len() as u64);
+    let tail = tail(rendition).len() as u64;
+    if msn > next.saturating_sub(1).saturating_add(AHEAD_MAX) {
+        return Some(Reach::TooFar);
+    }
+    let Some(part) = part else {
+        return Some(if msn < next { Reach::Has } else { Reach::Soon });
+    };
+    // The Advance Part Limit.
+    let ahead = if part_ms < 1000 { u64::from(3000_u32.div_ceil(part_ms)) } else { 3 };
+    let of_last = rendition.segments.last().map_or(0, |last| parts_of(rendition, last.start).count() as u64);
+    Some(if msn.saturating_add(1) < next {
+        Reach::Has
+    } else if msn < next {
+        // A part behind its segment's last is the next segment's first. Where none of them is listed, the segment is it.
+        if of_last == 0 || part < of_last || tail > 0 { Reach::Has } else { Reach::Soon }
+    } else if msn == next && part < tail {
+        Reach::Has
+    } else if msn == next && part >= tail.saturating_add(ahead) {
+        Reach::TooFar
+    } else {
+        Reach::Soon
+    })
+}
+
+/// The parts of a listed segment.
+fn parts_of(rendition: &Rendition, start: MediaTime) -> impl Iterator<Item = &Part> {
+    rendition.parts.iter().filter(move |part| part.of.utc() == start.utc())
+}
+
+/// The parts of the segment that follows the last listed one.
+fn tail(rendition: &Rendition) -> &[Part] {
+    let last = rendition.segments.last().map(|segment| segment.start.utc());
+    let from = rendition.parts.partition_point(|part| last.is_some_and(|last| part.of.utc() <= last));
+    let rest = rendition.parts.get(from..).unwrap_or_default();
+    let len = rest.first().map_or(0, |first| rest.partition_point(|part| part.of == first.of));
+    rest.get(..len).unwrap_or_default()
+}
+
+/// What is left out of a delta update, and what a low-latency playlist says of itself.
+pub(super) struct Head<'a> {
+    part_ms: u32,
+    rendition: &'a Rendition,
+    /// How many segments from the front are left out.
+    pub(super) skipped: usize,
+}
+
+impl<'a> Head<'a> {
+    /// `None` where the channel is not one of low latency.
+    pub(super) fn of(run: &Run<'a>, skip: bool) -> Option<Head<'a>> {
+        let part_ms = run.state.part_ms?;
+        let rendition = run.rendition;
+        let skipped = if skip { skippable(rendition) } else { 0 };
+        Some(Head { part_ms, rendition, skipped })
+    }
+
+    /// The lines of the head.
+    pub(super) fn write(&self, text: &mut String) -> fmt::Result {
+        let part = MediaSpan::from_ms(i64::from(self.part_ms));
+        let hold_back = MediaSpan(part.0 * HOLD_BACK_PARTS);
+        writeln!(
+            text,
+            "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL={},PART-HOLD-BACK={}",
+            skip_until(self.rendition).decimal_seconds(1),
+            hold_back.decimal_seconds(3)
+        )?;
+        writeln!(text, "#EXT-X-PART-INF:PART-TARGET={}", part.decimal_seconds(3))
+    }
+
+    /// `EXT-X-SKIP`, where something is left out.
+    pub(super) fn write_skip(&self, text: &mut String) -> fmt::Result {
+        match self.skipped {
+            0 => Ok(()),
+            skipped => writeln!(text, "#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}"),
+        }
+    }
+}
+
+fn skip_until(rendition: &Rendition) -> MediaSpan {
+    MediaSpan::from_ms(i64::from(rendition.target_duration_s) * 1000 * SKIP_UNTIL_TARGETS)
+}
+
+/// How many segments lie before the skip boundary.
+fn skippable(rendition: &Rendition) -> usize {
+    let end = rendition.segments.last().map(Segment::end);
+    let part_end = tail(rendition).last().map(|part| part.start + part.duration);
+    let Some(end) = end.max(part_end) else { return 0 };
+    let boundary = end + MediaSpan(-skip_until(rendition).0);
+    rendition.segments.partition_point(|segment| segment.end() <= boundary)
+}
+
+impl<'a> Writer<'a> {
+    /// The parts of a segment whose own lines follow.
+    pub(super) fn parts(&mut self, run: &Run<'a>, segment: &Segment) -> fmt::Result {
+        if run.state.part_ms.is_none() || run.state.phase == Phase::Ended {
+            return Ok(());
+        }
+        for part in parts_of(run.rendition, segment.start) {
+            self.part(run, part)?;
+        }
+        Ok(())
+    }
+
+    /// The parts of the segment that is being made, and what a player may want to know of the other renditions.
+    pub(super) fn tail(&mut self, run: &Run<'a>) -> fmt::Result {
+        if run.state.part_ms.is_none() || run.state.phase == Phase::Ended {
+            return Ok(());
+        }
+        let parts = tail(run.rendition);
+        if let Some(first) = parts.first() {
+            let on = parts.iter().rev().map(|part| part.on).find(|on| *on != 0).unwrap_or_default();
+            let Part { of: start, duration, init, discontinuity, .. } = *first;
+            let segment = Segment { start, duration, init, discontinuity, gap: false, on };
+            self.tags(run, &segment, discontinuity, || run.url_of(on))?;
+        }
+        for part in parts {
+            self.part(run, part)?;
+        }
+        self.reports(run)
+    }
+
+    fn part(&mut self, run: &Run<'_>, part: &Part) -> fmt::Result {
+        let (state, rendition) = (run.state, run.rendition);
+        let url = run.url_of(part.on);
+        let base = url.or(state.nodes.first().map(|node| &*node.url)).unwrap_or_default();
+        write!(self.text, "#EXT-X-PART:DURATION={},URI=\"{base}/", part.duration.decimal_seconds(5))?;
+        let (channel, ms) = (&state.channel, state.segment_ms);
+        object::write_part_name(&mut self.text, channel, &rendition.id, part.of, part.start, ms)?;
+        self.text.push('"');
+        if part.independent {
+            self.text.push_str(",INDEPENDENT=YES");
+        }
+        if url.is_none() {
+            self.text.push_str(",GAP=YES");
+        }
+        self.text.push('\n');
+        Ok(())
+    }
+
+    /// `EXT-X-RENDITION-REPORT` for the other renditions on the same pathway, which lie beside this one.
+    fn reports(&mut self, run: &Run<'_>) -> fmt::Result {
+        for other in run.state.renditions.iter().filter(|other| other.id != run.rendition.id) {
+            let Some(last) = other.segments.last() else { continue };
+            let next = other.first_msn.saturating_add(other.segments.len() as u64);
+            let (msn, parts) = match tail(other).len() {
+                0 => (next.saturating_sub(1), parts_of(other, last.start).count()),
+                parts => (next, parts),
+            };
+            write!(self.text, "#EXT-X-RENDITION-REPORT:URI=\"{}.m3u8\",LAST-MSN={msn}", other.id)?;
+            if let Some(last) = parts.checked_sub(1) {
+                write!(self.text, ",LAST-PART={last}")?;
+            }
+            self.text.push('\n');
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,182 @@
+use super::*;
+use crate::state::Part;
+
+/// The state of the other tests, with parts of 1 s: both of the last segment, and one of the next that only `b` has.
+fn low_latency() -> ChannelState {
+    let mut state = state();
+    state.part_ms = Some(1000);
+    let part = |segment: u64, part: u64, on| Part {
+        of: START.plus_ms(2000 * segment).media(),
+        start: START.plus_ms(2000 * segment + 1000 * part).media(),
+        duration: MediaSpan::from_ms(1000),
+        init: 0,
+        discontinuity: false,
+        independent: part == 0,
+        on,
+    };
+    state.renditions[0].parts = vec![part(3, 0, 3), part(3, 1, 0), part(4, 0, 2)];
+    state
+}
+
+#[test]
+fn media_golden() {
+    assert_eq!(
+        media_text(&low_latency(), &["a", "b"]),
+        "#EXTM3U\n\
+         #EXT-X-VERSION:9\n\
+         #EXT-X-TARGETDURATION:2\n\
+         #EXT-X-MEDIA-SEQUENCE:897585960\n\
+         #EXT-X-DISCONTINUITY-SEQUENCE:3\n\
+         #EXT-X-INDEPENDENT-SEGMENTS\n\
+         #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12.0,PART-HOLD-BACK=3.000\n\
+         #EXT-X-PART-INF:PART-TARGET=1.000\n\
+         #EXT-X-MAP:URI=\"https://b.example/media/table-1/source/init-00.mp4\"\n\
+         #EXT-X-KEY:METHOD=AES-128,URI=\"../../../key/table-1/498658\",IV=0x7462b46359038c455c5e2bfb4540ba2a\n\
+         #EXT-X-PROGRAM-DATE-TIME:2026-11-20T10:52:00.040Z\n\
+         #EXTINF:2.00000,\n\
+         https://a.example/media/table-1/source/897585960-40.m4s\n\
+         #EXTINF:2.00000,\n\
+         https://a.example/media/table-1/source/897585961-40.m4s\n\
+         #EXTINF:2.00000,\n\
+         https://b.example/media/table-1/source/897585962-40.m4s\n\
+         #EXT-X-PART:DURATION=1.00000,URI=\"https://a.example/media/_parts/table-1/source/897585963-40-0.m4s\",INDEPENDENT=YES\n\
+         #EXT-X-PART:DURATION=1.00000,URI=\"https://a.example/media/_parts/table-1/source/897585963-40-1000.m4s\",GAP=YES\n\
+         #EXTINF:2.00000,\n\
+         https://b.example/media/table-1/source/897585963-40.m4s\n\
+         #EXT-X-PART:DURATION=1.00000,URI=\"https://b.example/media/_parts/table-1/source/897585964-40-0.m4s\",INDEPENDENT=YES\n"
+    );
+}
+
+#[test]
+fn a_channel_without_low_latency_has_no_line_of_it() {
+    let mut state = low_latency();
+    state.part_ms = None;
+    assert_eq!(media_text(&state, &["a", "b"]), media_text(&super::state(), &["a", "b"]));
+    let skipped = media(&state, &"source".parse().unwrap(), &ids(&["a", "b"]), true).unwrap();
+    assert_eq!(skipped, media_text(&super::state(), &["a", "b"]));
+    assert_eq!(reach(&state, &"source".parse().unwrap(), 0, None), None);
+}
+
+#[test]
+fn the_parts_of_a_segment_that_is_discontinuous_stand_behind_its_tags() {
+    let mut state = low_latency();
+    let rendition = &mut state.renditions[0];
+    rendition.inits.push("table-1/source/init-01.mp4".to_string());
+    (rendition.parts[2].init, rendition.parts[2].discontinuity) = (1, true);
+    let text = media_text(&state, &["b"]);
+    let tail = text.split_once("897585963-40.m4s\n").unwrap().1;
+    let tags: Vec<&str> =
+        tail.lines().map(|line| line.split_once(':').map_or(line, |(tag, _)| tag)).collect();
+    let expected = [
+        "#EXT-X-DISCONTINUITY",
+        "#EXT-X-KEY",
+        "#EXT-X-MAP",
+        "#EXT-X-KEY",
+        "#EXT-X-PROGRAM-DATE-TIME",
+        "#EXT-X-PART",
+    ];
+    assert_eq!(tags, expected);
+    // A channel that has ended has segments only.
+    state.phase = Phase::Ended;
+    let text = media_text(&state, &["b"]);
+    assert!(!text.contains("#EXT-X-PART:") && text.ends_with("897585963-40.m4s\n#EXT-X-ENDLIST\n"), "{text}");
+}
+
+#[test]
+fn parts_of_a_segment_that_must_wait_for_another_one_are_not_listed() {
+    let mut state = low_latency();
+    let rendition = &mut state.renditions[0];
+    let next = Part {
+        of: START.plus_ms(10_000).media(),
+        start: START.plus_ms(10_000).media(),
+        ..rendition.parts[2]
+    };
+    rendition.parts.push(next);
+    assert!(!media_text(&state, &["b"]).contains("897585965"));
+}
+
+#[test]
+fn a_delta_update_leaves_out_what_lies_before_the_skip_boundary() {
+    let mut state = low_latency();
+    let rendition = &mut state.renditions[0];
+    let more =
+        (0..10_u64).map(|n| Segment { start: START.plus_ms(2000 * n).media(), ..rendition.segments[0] });
+    rendition.segments = more.collect();
+    rendition.parts.clear();
+    rendition.segments[2].discontinuity = true;
+    rendition.segments[4].discontinuity = true;
+    let id = "source".parse().unwrap();
+    let whole = media(&state, &id, &ids(&["a"]), false).unwrap();
+    let delta = media(&state, &id, &ids(&["a"]), true).unwrap();
+    // Ten segments of 2 s, and a boundary 12 s from the end.
+    let (head, rest) = delta.split_once("#EXT-X-SKIP:SKIPPED-SEGMENTS=4\n").unwrap();
+    assert!(whole.starts_with(head));
+    assert!(rest.starts_with("#EXT-X-DISCONTINUITY\n#EXT-X-MAP:"), "{rest}");
+    let segments = |text: &str| text.split_once("897585964-40.m4s\n").unwrap().1.to_string();
+    assert_eq!(segments(&delta), segments(&whole));
+    // A player that has just begun has nothing to skip in a short list.
+    state.renditions[0].segments.truncate(5);
+    let short = media(&state, &id, &ids(&["a"]), true).unwrap();
+    assert_eq!(short, media(&state, &id, &ids(&["a"]), false).unwrap());
+}
+
+#[test]
+fn other_renditions_are_reported() {
+    let mut state = low_latency();
+    let mut small = state.renditions[0].clone();
+    small.id = "small".parse().unwrap();
+    small.first_msn = 7;
+    state.renditions.push(small.clone());
+    assert!(
+        media_text(&state, &["a"])
+            .ends_with("#EXT-X-RENDITION-REPORT:URI=\"small.m3u8\",LAST-MSN=11,LAST-PART=0\n")
+    );
+    state.renditions[1].parts.pop();
+    assert!(media_text(&state, &["a"]).ends_with("LAST-MSN=10,LAST-PART=1\n"));
+    state.renditions[1].parts.clear();
+    assert!(media_text(&state, &["a"]).ends_with("LAST-MSN=10\n"));
+}
+
+#[test]
+fn how_far_a_playlist_reaches() {
+    use Reach::{Has, Soon, TooFar};
+    let state = low_latency();
+    let id = "source".parse().unwrap();
+    // Segments 0 to 3 are listed, with both parts of 3 and one of 4.
+    for (msn, part, expected) in [
+        (0, None, Has),
+        (3, None, Has),
+        (4, None, Soon),
+        (5, None, Soon),
+        (6, None, TooFar),
+        (u64::MAX, None, TooFar),
+        (0, Some(u64::MAX), Has),
+        (3, Some(1), Has),
+        (3, Some(2), Has),
+        (4, Some(0), Has),
+        (4, Some(1), Soon),
+        (4, Some(3), Soon),
+        (4, Some(4), TooFar),
+        (5, Some(0), Soon),
+    ] {
+        let msn = if msn == u64::MAX { msn } else { 897_585_960 + msn };
+        assert_eq!(reach(&state, &id, msn, part), Some(expected), "{msn} {part:?}");
+    }
+    let mut waiting = state.clone();
+    waiting.renditions[0].parts.pop();
+    // A part behind the last one of a segment is the first one of the next.
+    assert_eq!(reach(&waiting, &id, 897_585_963, Some(2)), Some(Soon));
+    assert_eq!(reach(&waiting, &id, 897_585_964, Some(0)), Some(Soon));
+    // Its segment came before its parts: there is nothing to wait for.
+    waiting.renditions[0].parts.clear();
+    assert_eq!(reach(&waiting, &id, 897_585_963, Some(1)), Some(Has));
+    let ended = ChannelState { phase: Phase::Ended, ..state.clone() };
+    assert_eq!(reach(&ended, &id, 897_585_999, None), Some(Has));
+    assert_eq!(reach(&state, &"other".parse().unwrap(), 0, None), None);
+}
+
+#[test]
+fn independent_readers_agree() {
+    let text = media_text(&low_latency(), &["a", "b"]);
+    assert_eq!(uris(&text).len(), 4);
+}

@@ -1,0 +1,86 @@
+//! The book's page of parts: which were made, which target has them, which may be listed.
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+
+use crate::package;
+use crate::state::{PARTS_MAX, Part};
+use crate::time::MediaTime;
+
+/// Parts in the order of their starts, of the newest segments and of what follows them.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    rows: VecDeque<Row>,
+    /// How many of them are listed, from the front.
+    listed: usize,
+}
+
+#[derive(Debug)]
+struct Row {
+    part: Part,
+    /// The name of the init segment that it needs.
+    init: String,
+}
+
+impl Parts {
+    /// A part was made. One that lies before the newest is ignored: time does not go back on a channel. So is one whose
+    /// segment began unseen: players count a segment's parts from its first.
+    pub(super) fn made(&mut self, made: &package::Part) {
+        let last = self.rows.back().map(|row| row.part);
+        let goes_on = last.is_some_and(|last| last.of == made.of);
+        if last.is_some_and(|last| last.start >= made.start) || !(goes_on || made.start == made.of) {
+            return;
+        }
+        let package::Part { of, start, duration, discontinuity, independent, ref init } = *made;
+        let part = Part { of, start, duration, init: 0, discontinuity, independent, on: 0 };
+        self.rows.push_back(Row { part, init: init.clone() });
+        if let Some(oldest) = self.rows.front().map(|row| row.part.of).filter(|_| self.rows.len() > PARTS_MAX)
+        {
+            self.keep(|of| of != oldest);
+        }
+    }
+
+    /// A target has acknowledged the part that starts here; `bit` stands for it. Gives whether something that is listed
+    /// has changed.
+    pub(super) fn acked(&mut self, bit: u32, start: MediaTime) -> bool {
+        let Ok(at) = self.rows.binary_search_by_key(&start, |row| row.part.start) else { return false };
+        self.rows[at].part.on |= bit;
+        at < self.listed
+    }
+
+    /// A target has gone with all that it had.
+    pub(super) fn forget(&mut self, bit: u32) {
+        self.rows.iter_mut().for_each(|row| row.part.on &= !bit);
+    }
+
+    /// Lists what may be listed, in order: what a target has with its init segment. A part that no target has yet holds back
+    /// those behind it until it or its segment is there. No part of a segment that overtook one of them is listed from then
+    /// on: who has not played the segment takes it whole, so that nothing is left out. Gives whether anything has changed.
+    pub(super) fn advance(&mut self, newest: Option<MediaTime>, init_on: impl Fn(&str) -> u32) -> bool {
+        let mut changed = false;
+        while let Some(Row { part, init }) = self.rows.get(self.listed) {
+            if part.on & init_on(init) != 0 {
+                self.listed += 1;
+            } else if newest.is_some_and(|newest| newest >= part.of) {
+                let overtaken = part.of;
+                self.keep(|of| of != overtaken);
+            } else {
+                break;
+            }
+            changed = true;
+        }
+        changed
+    }
+
+    /// Keeps the parts of the segments that the condition names by their start.
+    pub(super) fn keep(&mut self, condition: impl Fn(MediaTime) -> bool) {
+        let listed = self.rows.iter().take(self.listed);
+        self.listed = listed.filter(|row| condition(row.part.of)).count();
+        self.rows.retain(|row| condition(row.part.of));
+    }
+
+    /// What is listed, with the name of its init segment.
+    pub(super) fn listed(&self) -> impl Iterator<Item = (&Part, &str)> {
+        self.rows.iter().take(self.listed).map(|row| (&row.part, row.init.as_str()))
+    }
+}

@@ -1,0 +1,160 @@
+use super::*;
+use crate::package;
+
+const PART_MS: u64 = 500;
+
+fn low_latency() -> Book {
+    let mut book = book(120);
+    book.channel.part_ms = Some(PART_MS as u32);
+    book.ack_init(0, "init-1", NOW);
+    book.ack_init(1, "init-1", NOW);
+    make(&mut book, 0);
+    book.ack(0, start(0), NOW);
+    book
+}
+
+fn at(segment: u64, part: u64) -> MediaTime {
+    NOW.plus_ms(2000 * segment + PART_MS * part).media()
+}
+
+fn make_part(book: &mut Book, segment: u64, part: u64, now: UtcMs) {
+    let made = package::Part {
+        of: start(segment),
+        start: at(segment, part),
+        duration: MediaSpan::from_ms(PART_MS as i64),
+        discontinuity: false,
+        independent: part == 0,
+        init: "init-1".to_string(),
+    };
+    book.part(&made, now);
+}
+
+/// What is listed of parts: segment and part, and where it is.
+fn parts(book: &Book) -> Vec<(u64, u64, u32)> {
+    let state = book.snapshot(NOW);
+    state.check().unwrap();
+    let short = |part: &Part| {
+        let of = part.of.utc().ms_since(NOW) / 2000;
+        let n = part.start.utc().ms_since(part.of.utc()) / PART_MS;
+        (of, n, part.on)
+    };
+    state.renditions[0].parts.iter().map(short).collect()
+}
+
+#[test]
+fn invariant_2_a_part_is_listed_only_where_it_and_its_init_are_acknowledged() {
+    let mut book = low_latency();
+    make_part(&mut book, 1, 0, NOW);
+    assert_eq!(parts(&book), []);
+    book.ack_part(1, at(1, 0), NOW);
+    assert_eq!(parts(&book), [(1, 0, 2)]);
+    book.ack_part(0, at(1, 0), NOW);
+    assert_eq!(parts(&book), [(1, 0, 3)]);
+    // One whose init segment is nowhere is not listed, wherever it is itself.
+    let part = package::Part {
+        of: start(1),
+        start: at(1, 1),
+        duration: MediaSpan::from_ms(500),
+        discontinuity: false,
+        independent: false,
+        init: "init-2".to_string(),
+    };
+    book.part(&part, NOW);
+    book.ack_part(0, at(1, 1), NOW);
+    assert_eq!(parts(&book).len(), 1);
+    book.init(init("init-2"));
+    book.ack_init(1, "init-2", NOW);
+    assert_eq!(parts(&book).len(), 1, "its init segment is at the other node");
+    book.ack_init(0, "init-2", NOW);
+    assert_eq!(parts(&book), [(1, 0, 3), (1, 1, 1)]);
+    assert_eq!(book.snapshot(NOW).renditions[0].parts[1].init, 1);
+}
+
+#[test]
+fn a_part_that_is_late_holds_back_those_behind_it_and_is_never_a_gap() {
+    let mut book = low_latency();
+    (0..3).for_each(|part| make_part(&mut book, 1, part, NOW));
+    book.ack_part(0, at(1, 1), NOW);
+    book.advance(NOW.plus_ms(60_000));
+    assert_eq!(parts(&book), []);
+    book.ack_part(0, at(1, 0), NOW.plus_ms(60_000));
+    assert_eq!(parts(&book), [(1, 0, 1), (1, 1, 1)]);
+}
+
+#[test]
+fn parts_of_a_segment_that_began_unseen_are_not_listed() {
+    let mut book = low_latency();
+    for (segment, part) in [(1, 1), (1, 2), (2, 0), (2, 1)] {
+        make_part(&mut book, segment, part, NOW);
+        book.ack_part(0, at(segment, part), NOW);
+    }
+    assert_eq!(parts(&book), [(2, 0, 1), (2, 1, 1)]);
+}
+
+#[test]
+fn a_segment_that_overtakes_one_of_its_parts_takes_the_place_of_all_of_them() {
+    let mut book = low_latency();
+    (0..4).for_each(|part| make_part(&mut book, 1, part, NOW));
+    book.ack_part(0, at(1, 0), NOW);
+    assert_eq!(parts(&book), [(1, 0, 1)]);
+    make(&mut book, 1);
+    make_part(&mut book, 2, 0, NOW);
+    book.ack_part(0, at(2, 0), NOW);
+    assert_eq!(parts(&book), [(1, 0, 1)]);
+    book.ack(0, start(1), NOW);
+    assert_eq!(parts(&book), [(2, 0, 1)]);
+    // It comes too late.
+    (1..4).for_each(|part| book.ack_part(0, at(1, part), NOW));
+    assert_eq!(parts(&book), [(2, 0, 1)]);
+}
+
+#[test]
+fn parts_of_the_newest_segments_stay_and_older_ones_go() {
+    let mut book = low_latency();
+    for segment in 1..8 {
+        for part in 0..4 {
+            make_part(&mut book, segment, part, NOW);
+            book.ack_part(0, at(segment, part), NOW);
+        }
+        make(&mut book, segment);
+        book.ack(0, start(segment), NOW);
+        make_part(&mut book, segment + 1, 0, NOW);
+        book.ack_part(0, at(segment + 1, 0), NOW);
+    }
+    let segments: Vec<u64> = parts(&book).iter().map(|(segment, ..)| *segment).collect();
+    assert_eq!(segments, [5, 5, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7, 8]);
+    // Those of a segment that never came go with the next one that does.
+    make(&mut book, 9);
+    book.ack(0, start(9), NOW);
+    assert!(parts(&book).iter().all(|(segment, ..)| [6, 7].contains(segment)), "{:?}", parts(&book));
+}
+
+#[test]
+fn a_node_that_goes_takes_its_parts_along_and_bounds_hold() {
+    let mut book = low_latency();
+    make_part(&mut book, 1, 0, NOW);
+    book.ack_part(0, at(1, 0), NOW);
+    book.set_node(0, None);
+    assert_eq!(parts(&book), [(1, 0, 0)]);
+    for part in 1..2000 {
+        make_part(&mut book, 1, part, NOW);
+        book.ack_part(1, at(1, part), NOW);
+    }
+    for segment in 1000..2000 {
+        make_part(&mut book, segment, 0, NOW);
+        book.ack_part(1, at(segment, 0), NOW);
+    }
+    assert!(parts(&book).len() <= crate::state::PARTS_MAX);
+    book.ack_part(1, at(1, 0), NOW);
+    book.ack_part(40, at(1, 5), NOW);
+}
+
+#[test]
+fn a_channel_without_low_latency_says_nothing_of_parts() {
+    let mut book = book(120);
+    book.ack_init(0, "init-1", NOW);
+    make(&mut book, 0);
+    book.ack(0, start(0), NOW);
+    let json = serde_json::to_string(&book.snapshot(NOW)).unwrap();
+    assert!(!json.contains("part"), "{json}");
+}

@@ -1,0 +1,173 @@
+//! Parts: where they are cut, and that they are their segment.
+
+use super::*;
+
+const PART_MS: u32 = 334;
+
+/// A part, or the segment that it belongs to.
+type Given = Result<Part, Cut>;
+
+fn given(part_ms: u32, inputs: impl IntoIterator<Item = Input>) -> Vec<Given> {
+    let mut segmenter = Segmenter::new(2000).with_parts(part_ms);
+    let mut all = Vec::new();
+    let mut drain = |segmenter: &mut Segmenter| {
+        while let Some(event) = segmenter.poll() {
+            match event {
+                Event::Part(part) => all.push(Ok(*part)),
+                Event::Cut(cut) => all.push(Err(*cut)),
+                Event::Forced(_) => {}
+            }
+        }
+    };
+    for input in inputs {
+        segmenter.handle(input);
+        drain(&mut segmenter);
+    }
+    segmenter.finish();
+    drain(&mut segmenter);
+    all
+}
+
+fn with_tracks(inputs: &[Input]) -> impl Iterator<Item = Input> {
+    both().into_iter().chain(inputs.iter().cloned())
+}
+
+/// Each segment with its parts.
+fn segments(given: Vec<Given>) -> Vec<(Vec<Part>, Cut)> {
+    let (mut parts, mut segments) = (Vec::new(), Vec::new());
+    for one in given {
+        match one {
+            Ok(part) => parts.push(part),
+            Err(cut) => segments.push((core::mem::take(&mut parts), cut)),
+        }
+    }
+    assert_eq!(parts, [], "parts without their segment");
+    segments
+}
+
+/// Two segments of frames at these milliseconds; how long the parts of the first one are.
+fn durations(part_ms: u32, frames: impl Iterator<Item = i64>) -> Vec<u32> {
+    let frames = frames.map(|ms| if ms == 0 { key(ms) } else { video(ms) });
+    let all = [Input::Video(avc(0))].into_iter().chain(frames).chain([key(2000)]);
+    let segments = segments(given(part_ms, all));
+    segments[0].0.iter().map(|part| part.cut.duration / 90).collect()
+}
+
+#[test]
+fn parts_are_as_long_as_whole_frames_allow() {
+    let every = |step: usize| (0..2000).step_by(step);
+    // Thirty frames a second, as RTMP rounds them.
+    let thirty = || (0..60).map(|n| n * 1000 / 30);
+    assert_eq!(durations(334, every(40)), [320, 320, 320, 320, 320, 320, 80]);
+    assert_eq!(durations(334, thirty()), [333, 333, 334, 333, 333, 334]);
+    assert_eq!(durations(500, every(20)), [500; 4]);
+    assert_eq!(durations(1000, every(40)), [1000; 2]);
+    assert_eq!(durations(250, every(100)), [200; 10], "two frames fit, three do not");
+    assert_eq!(durations(100, every(500)), [500; 4], "a frame is not cut");
+}
+
+#[test]
+fn a_frame_that_lasts_longer_than_its_neighbours_makes_no_part_too_long() {
+    let frames = [0, 40, 80, 120, 160, 200, 500, 540, 580, 620, 1900];
+    // The frame at 200 lasts up to 500, and no part may be longer than 334: it begins one.
+    assert_eq!(durations(334, frames.into_iter()), [200, 300, 120, 1280, 100]);
+}
+
+#[test]
+fn a_part_that_begins_with_a_key_frame_says_so() {
+    let frames = (0..50).map(|n| if n % 25 == 0 { key(n * 40) } else { video(n * 40) });
+    let all = [Input::Video(avc(0))].into_iter().chain(frames).chain([key(2000)]);
+    let segments = segments(given(1000, all));
+    let independent: Vec<bool> = segments[0].0.iter().map(|part| part.independent).collect();
+    assert_eq!(independent, [true, true]);
+    let frames = (0..50).map(|n| if n % 50 == 0 { key(n * 40) } else { video(n * 40) });
+    let all = [Input::Video(avc(0))].into_iter().chain(frames).chain([key(2000)]);
+    let of_first = |given: Vec<Given>| super::parts::segments(given).remove(0).0;
+    let independent: Vec<bool> = of_first(given(1000, all)).iter().map(|part| part.independent).collect();
+    assert_eq!(independent, [true, false]);
+}
+
+#[test]
+fn a_part_comes_as_soon_as_its_video_and_its_audio_are_there() {
+    let mut segmenter = Segmenter::new(2000).with_parts(200);
+    let mut parts = |inputs: Vec<Input>| -> Vec<(i64, usize, usize)> {
+        inputs.into_iter().for_each(|input| segmenter.handle(input));
+        let events = std::iter::from_fn(|| segmenter.poll());
+        let parts = events.filter_map(|event| match event {
+            Event::Part(part) => Some((ms(part.cut.start), part.cut.video.len(), part.cut.audio.len())),
+            _ => None,
+        });
+        parts.collect()
+    };
+    assert_eq!(parts(both()), []);
+    assert_eq!(parts(vec![key(0), audio(0), video(100), audio(150)]), []);
+    assert_eq!(parts(vec![video(200)]), [], "its audio may still come");
+    assert_eq!(parts(vec![audio(190), audio(210)]), [(0, 2, 3)]);
+    // Audio that stays away holds a part for no longer than another part's duration.
+    assert_eq!(parts(vec![video(300), video(400), video(500)]), []);
+    assert_eq!(parts(vec![video(600)]), [(200, 2, 1)]);
+    assert_eq!(parts(vec![audio(390), audio(610)]), [(400, 2, 1)], "what comes late is in a later part");
+}
+
+#[test]
+fn the_first_parts_wait_while_a_track_may_join() {
+    let mut segmenter = Segmenter::new(2000).with_parts(200);
+    segmenter.handle(Input::Video(avc(0)));
+    (0..10).for_each(|n| segmenter.handle(if n == 0 { key(0) } else { video(n * 100) }));
+    assert_eq!(segmenter.poll(), None);
+    segmenter.handle(Input::Audio(aac(0)));
+    segmenter.handle(audio(900));
+    let parts = std::iter::from_fn(|| segmenter.poll());
+    let tracks = parts.map(|event| matches!(event, Event::Part(part) if part.cut.tracks.audio.is_some()));
+    assert_eq!(tracks.collect::<Vec<_>>(), [true; 4]);
+}
+
+#[test]
+fn audio_alone_has_parts_too() {
+    let feed = (0..200).map(|n| audio(n * 21));
+    let all = [Input::Audio(aac(0))].into_iter().chain(feed);
+    for (parts, cut) in segments(given(PART_MS, all)) {
+        assert!(parts.iter().all(|part| part.independent && part.cut.duration <= 334 * 90));
+        let samples: Vec<_> = parts.iter().flat_map(|part| part.cut.audio.clone()).collect();
+        assert_eq!(samples, cut.audio);
+    }
+}
+
+proptest! {
+    #[test]
+    fn parts_tile_their_segment_and_are_its_samples(inputs in feed(), part_ms in 100..1000_u32) {
+        let whole = cut_all(&inputs);
+        let segments = segments(given(part_ms, with_tracks(&inputs)));
+        prop_assert_eq!(segments.iter().map(|(_, cut)| cut.clone()).collect::<Vec<_>>(), whole);
+        for (parts, cut) in segments {
+            prop_assert!(!parts.is_empty());
+            let mut at = cut.start;
+            for (n, part) in parts.iter().enumerate() {
+                prop_assert_eq!((part.of, part.cut.discontinuity), (cut.start, cut.discontinuity));
+                prop_assert_eq!(part.cut.start, at);
+                let frames = &part.cut.video;
+                // How the last frames of segments are shown differs by their offsets, and so do the last parts.
+                let last = n + 1 == parts.len();
+                prop_assert!(last || frames.len() == 1 || part.cut.duration <= part_ms * 90);
+                prop_assert_eq!(part.independent, frames[0].key);
+                at = MediaTime(at.0 + u64::from(part.cut.duration));
+            }
+            prop_assert_eq!(at.0, cut.start.0 + u64::from(cut.duration));
+            let video: Vec<_> = parts.iter().flat_map(|part| part.cut.video.clone()).collect();
+            let audio: Vec<_> = parts.iter().flat_map(|part| part.cut.audio.clone()).collect();
+            prop_assert_eq!((video, audio), (cut.video, cut.audio));
+        }
+    }
+
+    #[test]
+    fn an_origin_that_joins_later_cuts_the_same_parts(inputs in feed(), join in 0.0..1.0_f64) {
+        let all = segments(given(PART_MS, with_tracks(&inputs)));
+        let join = (inputs.len() as f64 * join) as usize;
+        let joined = segments(given(PART_MS, with_tracks(&inputs[join..])));
+        for (parts, cut) in joined.iter().skip(1) {
+            if let Some((others, _)) = all.iter().skip(1).find(|(_, other)| other == cut) {
+                prop_assert_eq!(parts, others);
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What origins say of parts.
+
+use super::*;
+use crate::state::Part;
+
+/// What `origin` says, with so many parts of 500 ms of the segment behind its last.
+fn with_parts(said: ChannelState, parts: u64) -> ChannelState {
+    let of = said.renditions[0].segments.last().unwrap().end();
+    let on = said.renditions[0].segments[0].on;
+    let part = |n: u64| Part {
+        of,
+        start: of + MediaSpan::from_ms(500 * n as i64),
+        duration: MediaSpan::from_ms(500),
+        init: 0,
+        discontinuity: false,
+        independent: n == 0,
+        on,
+    };
+    let mut said = said;
+    said.part_ms = Some(500);
+    said.renditions[0].parts = (0..parts).map(part).collect();
+    said
+}
+
+/// Each part that is listed: its segment's number, its own, and where it is.
+fn parts(merged: &Merged) -> Vec<(u64, u64, u32)> {
+    let short = |part: &Part| {
+        let of = part.of.utc().ms_since(NOW) / 2000;
+        (of, part.start.utc().ms_since(part.of.utc()) / 500, part.on)
+    };
+    merged.state.renditions[0].parts.iter().map(short).collect()
+}
+
+#[test]
+fn parts_of_two_origins_are_one_list() {
+    let north = with_parts(said("north", 1, &["a"], 0..4), 2);
+    let south = with_parts(said("south", 1, &["b"], 0..4), 3);
+    let merged = pushed([north.clone(), south.clone()]);
+    assert_eq!(parts(&merged), [(4, 0, 3), (4, 1, 3), (4, 2, 2)]);
+    assert_eq!(parts(&pushed([south, north])), parts(&merged), "whoever speaks first");
+}
+
+#[test]
+fn one_origin_goes_on_where_the_other_one_died() {
+    let north = with_parts(said("north", 1, &["a"], 0..4), 2);
+    let mut south = with_parts(said("south", 1, &["b"], 0..5), 1);
+    // It had them all, and its segment.
+    let earlier = with_parts(said("south", 1, &["b"], 0..4), 4).renditions[0].parts.clone();
+    south.renditions[0].parts.splice(0..0, earlier);
+    let merged = pushed([north, south]);
+    assert_eq!(parts(&merged), [(4, 0, 3), (4, 1, 3), (4, 2, 2), (4, 3, 2), (5, 0, 2)]);
+}
+
+#[test]
+fn parts_leave_with_their_segments() {
+    let merged = pushed((4..10).map(|n| with_parts(said("north", n, &["a"], 0..n), 4)));
+    let segments: Vec<u64> = parts(&merged).iter().map(|(segment, ..)| *segment).collect();
+    assert_eq!(segments, [[6; 4], [7; 4], [8; 4], [9; 4]].concat());
+}
+
+#[test]
+fn a_listed_segment_has_all_of_its_parts_or_none() {
+    let begun = with_parts(said("north", 1, &["a"], 0..4), 3);
+    let alone = said("north", 2, &["a"], 0..5);
+    assert_eq!(parts(&pushed([begun.clone(), ChannelState { part_ms: Some(500), ..alone }])), []);
+    // Another origin, which is behind, brings none of them back.
+    let next = with_parts(said("north", 2, &["a"], 0..5), 1);
+    let behind = with_parts(said("south", 1, &["b"], 0..4), 2);
+    assert_eq!(parts(&pushed([begun, next, behind])), [(5, 0, 1)]);
+}
+
+#[test]
+fn part_target_stays_what_it_was_for_a_recording() {
+    let plain = said("north", 1, &["a"], 0..4);
+    let merged = pushed([plain.clone(), with_parts(said("north", 2, &["a"], 0..4), 2)]);
+    assert_eq!((merged.state.part_ms, parts(&merged)), (None, vec![]));
+    let mut longer = with_parts(said("north", 2, &["a"], 0..4), 2);
+    longer.part_ms = Some(1000);
+    let merged = pushed([with_parts(plain, 1), longer]);
+    assert_eq!((merged.state.part_ms, parts(&merged)), (Some(500), vec![(4, 0, 1)]));
+    // Another recording has its own.
+    let mut ended = with_parts(said("north", 1, &["a"], 0..4), 1);
+    ended.phase = Phase::Ended;
+    let mut next = with_parts(said("north", 2, &["a"], 10..14), 1);
+    next.part_ms = Some(1000);
+    next.recording = "north-2".parse().unwrap();
+    let merged = pushed([ended, next]);
+    assert_eq!((merged.state.part_ms, parts(&merged)), (Some(1000), vec![(14, 0, 1)]));
+}
+
+#[test]
+fn an_older_edges_document_is_read() {
+    let merged = pushed([said("north", 1, &["a"], 0..4)]);
+    let json = serde_json::to_string(&merged).unwrap();
+    assert!(!json.contains("part"), "{json}");
+    assert_eq!(serde_json::from_str::<Merged>(&json).unwrap(), merged);
+}

@@ -1,0 +1,143 @@
+//! A low-latency channel from ffmpeg to whoever plays it: each part is listed before its segment, is a message of its own,
+//! and all of them together are the segment.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, ensure};
+use railbird_core::{fmp4, hex, keys};
+
+use crate::demo::{Demo, client, finish};
+use crate::origin::until;
+use crate::play::{COMPARED, decoded, ffmpeg, source};
+
+/// How many segments are followed part by part.
+const FOLLOWED: u64 = 6;
+
+/// What a media playlist lists, in order.
+#[derive(Default)]
+struct Listed {
+    /// The number of the first segment.
+    first: u64,
+    segments: Vec<String>,
+    /// For each segment by its number: URL and duration of its parts.
+    parts: BTreeMap<u64, Vec<(String, f64)>>,
+    key: String,
+    iv: String,
+    init: String,
+}
+
+fn attribute<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = line.split_once(&format!("{name}="))?;
+    Some(match rest.strip_prefix('"') {
+        Some(quoted) => quoted.split('"').next().unwrap_or_default(),
+        None => rest.split(',').next().unwrap_or_default(),
+    })
+}
+
+fn read(text: &str) -> anyhow::Result<Listed> {
+    let mut listed = Listed::default();
+    for line in text.lines() {
+        let number = listed.first + listed.segments.len() as u64;
+        if let Some(first) = line.strip_prefix("#EXT-X-MEDIA-SEQUENCE:") {
+            listed.first = first.parse()?;
+        } else if line.starts_with("#EXT-X-PART:") {
+            let (url, duration) =
+                attribute(line, "URI").zip(attribute(line, "DURATION")).context("a part")?;
+            ensure!(!line.contains("GAP=YES"), "a part is nowhere: {line}");
+            listed.parts.entry(number).or_default().push((url.to_string(), duration.parse()?));
+        } else if line.starts_with("#EXT-X-KEY:METHOD=AES-128") {
+            listed.key = attribute(line, "URI").context("a key")?.to_string();
+            listed.iv = attribute(line, "IV").context("an IV")?.trim_start_matches("0x").to_string();
+        } else if line.starts_with("#EXT-X-MAP") {
+            listed.init = attribute(line, "URI").context("an init segment")?.to_string();
+        } else if !line.starts_with('#') {
+            listed.segments.push(line.to_string());
+        }
+    }
+    Ok(listed)
+}
+
+async fn get(url: &str) -> anyhow::Result<Vec<u8>> {
+    let response = client()?.get(url).send().await?;
+    ensure!(response.status().is_success(), "{url}: {}", response.status());
+    Ok(response.bytes().await?.into())
+}
+
+/// The samples of an encrypted object, by track.
+fn samples(
+    mut bytes: Vec<u8>,
+    key: &[u8; 16],
+    iv: &[u8; 16],
+    tracks: &[fmp4::read::Track],
+) -> anyhow::Result<BTreeMap<u32, Vec<Vec<u8>>>> {
+    keys::decrypt(key, iv, &mut bytes)?;
+    let fragments = fmp4::read::segment(&bytes, tracks)?;
+    let of = |fragment: fmp4::read::Fragment| {
+        let media = fragment.samples.iter().map(|sample| bytes[sample.data.clone()].to_vec()).collect();
+        (fragment.id, media)
+    };
+    Ok(fragments.into_iter().map(of).collect())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_come_before_their_segment_and_are_what_it_holds() -> anyhow::Result<()> {
+    let demo = Demo::start(&["--low-latency", "--no-clip", "--no-score"]).await?;
+    let file = demo.dir.path().join("source.flv");
+    source(&file, 20).await?;
+    let mut encoder = ffmpeg();
+    encoder.args(["-re", "-i"]).arg(&file).args(["-c", "copy", "-f", "flv"]).arg(demo.publish_url(0));
+    let encoder = tokio::spawn(finish(encoder));
+    let live = format!("{}/t/{}/live/{}", demo.ready.edge, demo.token().await?, demo.ready.channels[0].id);
+    let media = format!("{live}/a/source.m3u8");
+    let begun = until("the channel begins", async || Ok(get(&media).await.ok())).await?;
+    let mut listed = read(&String::from_utf8(begun)?)?;
+
+    // As a player does: always the next part, which comes as soon as it is there.
+    let mut parts = BTreeMap::new();
+    let first = listed.first + listed.segments.len() as u64;
+    while listed.first + (listed.segments.len() as u64) < first + FOLLOWED + 1 {
+        let next = listed.first + listed.segments.len() as u64;
+        let of_next = listed.parts.get(&next).map_or(0, Vec::len);
+        let asked = format!("{media}?_HLS_msn={next}&_HLS_part={of_next}");
+        let text = String::from_utf8(get(&asked).await?)?;
+        listed = read(&text)?;
+        parts.extend(listed.parts.clone());
+    }
+    let key: [u8; 16] = get(&format!("{live}/a/{}", listed.key)).await?.try_into().ok().context("a key")?;
+    let iv: [u8; 16] = hex::decode(&listed.iv).context("an IV")?.try_into().ok().context("an IV")?;
+    let tracks = fmp4::read::init(&get(&listed.init).await?)?;
+    // Of a segment that overtook its parts, those before are the beginning of it.
+    let mut whole = 0;
+    for number in first..first + FOLLOWED {
+        let Some(own) = parts.get(&number) else { continue };
+        let mut joined: BTreeMap<u32, Vec<Vec<u8>>> = BTreeMap::new();
+        for (url, duration) in own {
+            ensure!(url.contains("/_parts/") && *duration <= 0.334, "{url}: {duration}");
+            for (track, media) in samples(get(url).await?, &key, &iv, &tracks)? {
+                joined.entry(track).or_default().extend(media);
+            }
+        }
+        let url = listed.segments.get((number - listed.first) as usize).context("a segment")?;
+        let segment = samples(get(url).await?, &key, &iv, &tracks)?;
+        let begins = joined
+            .iter()
+            .all(|(track, media)| segment.get(track).is_some_and(|whole| whole.starts_with(media)));
+        ensure!(begins, "the parts of {url} are not it");
+        let all = listed.parts.get(&number).is_some_and(|listed| listed.len() == own.len());
+        ensure!(!all || (segment == joined && (5..=7).contains(&own.len())), "{url}: {} parts", own.len());
+        whole += usize::from(segment == joined);
+    }
+    ensure!(whole > 0, "no segment has all its parts");
+
+    // What does not know of parts plays segments: every frame, once.
+    encoder.await??;
+    let mut from_file = ffmpeg();
+    from_file.arg("-i").arg(&file);
+    let expected = decoded(from_file, "0:v:0", None).await?;
+    let mut player = ffmpeg();
+    player.args(["-live_start_index", "0", "-i", &format!("{live}/main.m3u8")]);
+    let played = decoded(player, "0:v:0", Some(COMPARED)).await?;
+    let differs = expected.iter().zip(&played).position(|(a, b)| a != b);
+    ensure!(differs.is_none() && played.len() == COMPARED, "frame {differs:?} of {} differs", played.len());
+    Ok(())
+}
