@@ -133,6 +133,12 @@ pub struct Entry {
     backlog: bool,
 }
 
+impl Entry {
+    fn new(object: Arc<ObjectRef>, body: Option<Bytes>) -> Entry {
+        Entry { object, body, failures: 0, races: 0, refused: false, not_before: None, backlog: false }
+    }
+}
+
 /// What to do next.
 #[derive(Debug)]
 pub enum Next {
@@ -268,15 +274,7 @@ impl Queue {
         if let Kind::Init = object.kind {
             *self.inits_open.entry(object.name.clone()).or_default() += 1;
         }
-        self.insert(Entry {
-            object,
-            body,
-            failures: 0,
-            races: 0,
-            refused: false,
-            not_before: None,
-            backlog: false,
-        });
+        self.insert(Entry::new(object, body));
         if self.inits.len() + self.segments.len() <= WAITING_MAX {
             return None;
         }
@@ -293,7 +291,7 @@ impl Queue {
         if self.failing.is_some() || body.is_none() {
             return;
         }
-        self.insert(Entry { object, body, failures: 0, not_before: None, backlog: false });
+        self.insert(Entry::new(object, body));
         let mut len: usize = self.parts.iter().filter_map(|part| part.body.as_ref()).map(Bytes::len).sum();
         let oldest = self.newest + MediaSpan(-PART_LIFE.0);
         while let Some(first) = self.parts.front()

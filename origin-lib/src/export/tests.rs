@@ -87,6 +87,7 @@ impl Recorded {
             Kind::Segment { start, duration, discontinuity } => {
                 Record::Segment { n, start, duration, discontinuity, len, sha256 }
             }
+            Kind::Part(_) => return,
         };
         self.reel.apply(record).unwrap();
     }
