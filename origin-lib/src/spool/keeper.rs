@@ -3,6 +3,9 @@
 //! A recording that has not ended is never touched, nor is anything that a target still lacks: where nothing else is
 //! left, there is an alarm, and a person decides.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -66,13 +69,15 @@ impl Drop for Keeper {
     }
 }
 
-struct Room<F, G> {
+struct Room<F, G, B> {
     data_dir: Arc<Path>,
     channels: Vec<ChannelId>,
     bounds: Bounds,
     spool: Spool,
     takers: F,
     gone: G,
+    /// How many bytes may still be written on the disk of a path.
+    free: B,
 }
 
 impl Keeper {
@@ -85,7 +90,7 @@ impl Keeper {
         gone: impl Fn(&ChannelId, &RecordingId, Gone) + Send + Sync + 'static,
     ) -> Keeper {
         let data_dir = spool.data_dir.clone();
-        let room = Arc::new(Room { data_dir, channels, bounds, spool, takers, gone });
+        let room = Arc::new(Room { data_dir, channels, bounds, spool, takers, gone, free: free_bytes });
         let task = tokio::spawn(async move {
             let mut ticks = tokio::time::interval(LOOK_EVERY);
             ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -100,7 +105,12 @@ impl Keeper {
     }
 }
 
-impl<F: Fn() -> Takers, G: Fn(&ChannelId, &RecordingId, Gone)> Room<F, G> {
+impl<F, G, B> Room<F, G, B>
+where
+    F: Fn() -> Takers,
+    G: Fn(&ChannelId, &RecordingId, Gone),
+    B: Fn(&Path) -> io::Result<u64>,
+{
     fn look(&self, now: UtcMs) {
         let mut ended = self.ended();
         ended.sort_by_key(|(_, summary)| summary.ended);
@@ -141,7 +151,7 @@ impl<F: Fn() -> Takers, G: Fn(&ChannelId, &RecordingId, Gone)> Room<F, G> {
         ended.retain(|(_, summary)| !summary.evicted && summary.is_safe(&takers));
         let mut ended = ended.into_iter();
         loop {
-            let free = match free_bytes(&self.data_dir) {
+            let free = match (self.free)(&self.data_dir) {
                 Ok(free) => free,
                 Err(error) => return Some(format!("the room on data_dir's disk can't be read: {error}")),
             };
