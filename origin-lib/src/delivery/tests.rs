@@ -853,9 +853,12 @@ impl Beside {
             let mut counts = text.lines().filter_map(|text| text.strip_prefix(&line)?.parse::<u64>().ok());
             counts.next().unwrap()
         };
-        while count(self.metrics.text()) < many {
-            tokio::task::yield_now().await;
-        }
+        let counted = async {
+            while count(self.metrics.text()) < many {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(DEADLINE, counted).await.unwrap();
     }
 
     fn there(&self) -> Bytes {
