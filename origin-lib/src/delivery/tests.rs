@@ -805,12 +805,17 @@ struct Picky {
     memory: Memory,
     read: watch::Sender<Read>,
     gone: watch::Sender<bool>,
+    /// How long it takes to create or give an object.
+    pause: watch::Sender<Duration>,
+    /// The most bytes of an object that it was asked for last.
+    asked: watch::Sender<usize>,
 }
 
 impl Picky {
     fn new(read: Read) -> Arc<Picky> {
         let (read, gone) = (watch::Sender::new(read), watch::Sender::new(false));
-        Arc::new(Picky { memory: Memory::default(), read, gone })
+        let (pause, asked) = (watch::Sender::new(Duration::ZERO), watch::Sender::new(0));
+        Arc::new(Picky { memory: Memory::default(), read, gone, pause, asked })
     }
 
     fn if_there<'a, T: Send + 'static>(&self, ask: impl FnOnce() -> Pending<'a, T>) -> Pending<'a, T> {
@@ -820,6 +825,14 @@ impl Picky {
         let none = Answer { result: Err(unreachable()), trace: Trace::default() };
         Box::pin(std::future::ready(none))
     }
+
+    fn slowly<'a, T: Send + 'a>(&self, answer: Pending<'a, T>) -> Pending<'a, T> {
+        let pause = *self.pause.borrow();
+        Box::pin(async move {
+            tokio::time::sleep(pause).await;
+            answer.await
+        })
+    }
 }
 
 impl Store for Picky {
@@ -828,12 +841,15 @@ impl Store for Picky {
     }
 
     fn create(&self, object: Object) -> Pending<'_, Created> {
-        self.if_there(|| self.memory.create(object))
+        self.slowly(self.if_there(|| self.memory.create(object)))
     }
 
     fn get<'a>(&'a self, name: &'a str, len_max: usize) -> Pending<'a, Option<Bytes>> {
         let error = match *self.read.borrow() {
-            Read::Well => return self.memory.get(name, len_max),
+            Read::Well => {
+                self.asked.send_replace(len_max);
+                return self.slowly(self.memory.get(name, len_max));
+            }
             Read::Nothing => Ok(None),
             Read::Fails => Err(retry()),
             Read::Refused => Err(PutError::GiveUp("odd".into())),
@@ -854,6 +870,8 @@ impl Store for Picky {
     }
 }
 
+const DEADLINE: Duration = Duration::from_secs(60);
+
 /// One of a pair, beside what the other one wrote as the recording's object 2.
 struct Beside {
     recorded: Recorded,
@@ -871,7 +889,7 @@ impl Beside {
         let (store, object, others) = (Picky::new(read), recorded_object(&recorded, 2), recorded.retold(2));
         store.put(Object::media(object.name.clone(), others.clone())).await.result.unwrap();
         let other = Some(Other { secret: recorded.secret.clone() });
-        let limits = Limits { put_deadline: Duration::from_secs(60), ..fast() };
+        let limits = Limits { put_deadline: DEADLINE, ..fast() };
         let (delivery, acks, metrics) = start_beside(other, "a", store.clone(), "http://127.0.0.1:1", limits);
         until(&mut delivery.status(), true).await;
         Beside { recorded, store, object, others, delivery, acks, metrics }
@@ -888,9 +906,12 @@ impl Beside {
             let mut counts = text.lines().filter_map(|text| text.strip_prefix(&line)?.parse::<u64>().ok());
             counts.next().unwrap()
         };
-        while count(self.metrics.text()) < many {
-            tokio::task::yield_now().await;
-        }
+        let counted = async {
+            while count(self.metrics.text()) < many {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(DEADLINE, counted).await.unwrap();
     }
 
     fn there(&self) -> Bytes {
@@ -933,6 +954,32 @@ async fn invariant_3_what_stands_there_and_cannot_be_read_is_not_written_over() 
     assert_eq!(beside.acks.recv().await.unwrap().object, beside.object);
     timeout(Duration::from_secs(60), beside.delivery.drained()).await.unwrap();
     assert!(beside.there() == beside.others);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_requests_of_an_object_together_have_one_deadline() {
+    let mut beside = Beside::new(Read::Well).await;
+    assert!(beside.is_conditional());
+    // To create it and to read what is there: longer together than an object may take.
+    let pause = DEADLINE * 3 / 5;
+    beside.store.pause.send_replace(pause);
+    beside.delivery.enqueue(beside.object.clone(), None);
+    let both = pause * 2 + DEADLINE / 10;
+    assert!(timeout(both, beside.acks.recv()).await.is_err(), "it was late, and is tried again");
+    beside.store.pause.send_replace(Duration::ZERO);
+    assert_eq!(beside.acks.recv().await.unwrap().object, beside.object);
+}
+
+#[tokio::test]
+async fn what_stands_there_is_read_up_to_a_bound_that_ours_sets_and_written_over_beyond() {
+    let mut beside = Beside::new(Read::Well).await;
+    let bound = beside.object.len as usize * 4 + (16 << 20);
+    let longer = Object::media(beside.object.name.clone(), vec![0; bound + 1].into());
+    beside.store.memory.put(longer).await.result.unwrap();
+    beside.delivery.enqueue(beside.object.clone(), None);
+    assert_eq!(beside.acks.recv().await.unwrap().object, beside.object);
+    assert_eq!(*beside.store.asked.borrow(), bound);
+    assert!(beside.there() == ours(&beside.recorded, 2));
 }
 
 #[tokio::test]
