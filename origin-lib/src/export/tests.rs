@@ -81,6 +81,7 @@ impl Recorded {
             Kind::Segment { start, duration, discontinuity } => {
                 Record::Segment { n, start, duration, discontinuity, len, sha256 }
             }
+            Kind::Part(_) => panic!("its channel is not one of low latency"),
         };
         self.reel.apply(record).unwrap();
     }
