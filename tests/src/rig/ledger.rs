@@ -41,6 +41,26 @@ struct Line {
     listed: BTreeMap<u64, Listed>,
     phase: Option<Phase>,
     merged: Option<Merged>,
+    viewer: Viewer,
+}
+
+/// What a viewer saw. An edge counts by itself where an origin's window left behind all that it had listed before.
+#[derive(Default)]
+struct Viewer {
+    names: BTreeMap<u64, String>,
+    numbers: BTreeMap<String, u64>,
+}
+
+impl Viewer {
+    /// Takes a listed name in; says what is wrong where another one was at its number, or it was at another number.
+    fn sees(&mut self, msn: u64, name: &str) -> Result<(), String> {
+        let known = self.names.entry(msn).or_insert_with(|| name.to_string());
+        let number = *self.numbers.entry(name.to_string()).or_insert(msn);
+        match known == name && number == msn {
+            true => Ok(()),
+            false => Err(format!("viewers see {name} at {msn}, saw it at {number} and {known} here")),
+        }
+    }
 }
 
 /// Everything that was told, in the order in which it came.
@@ -134,7 +154,8 @@ impl Line {
         }
     }
 
-    /// What viewers of an edge would see: the same numbers, and nothing that the origin says is too old.
+    /// What viewers of an edge would see: all that the origin lists, at numbers that stay; and nothing that the origin says is
+    /// too old.
     fn merge(&mut self, state: &ChannelState, wrong: &mut Vec<String>) {
         let now = UtcMs(state.updated.0);
         match merge(self.merged.take(), state.clone(), now) {
@@ -162,9 +183,15 @@ impl Line {
                 }
                 for (rendition, (msn, segment)) in numbered {
                     let name = listed(&merged.state, rendition, segment).name;
-                    if self.listed.get(&msn).is_some_and(|known| known.name != name) {
-                        wrong.push(format!("viewers see {name} at {msn}, which the origin lists elsewhere"));
-                    }
+                    wrong.extend(self.viewer.sees(msn, &name).err());
+                }
+                for rendition in &state.renditions {
+                    let names =
+                        rendition.segments.iter().map(|segment| listed(state, rendition, segment).name);
+                    let unseen = names.filter(|name| !self.viewer.numbers.contains_key(name));
+                    wrong.extend(
+                        unseen.map(|name| format!("viewers don't see {name}, which the origin lists")),
+                    );
                 }
                 self.merged = Some(merged);
             }
