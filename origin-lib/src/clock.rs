@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{LazyLock, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -85,9 +85,63 @@ pub fn moment() -> Moment {
     Moment { utc: now(), up_ms: u64::try_from(up.as_millis()).unwrap_or(u64::MAX) }
 }
 
+/// A clock that differs by less than this from what it was taken for is as it was, in milliseconds: answers are under way
+/// for a while, and many tell whole seconds.
+const THEIRS_MS: u64 = 5_000;
+
+/// No machine's clock is beyond this one: the year 2100.
+const BEYOND: UtcMs = UtcMs(4_102_444_800_000);
+
+/// Another machine's clock, as far as it told: ours until then.
+///
+/// What is signed for that machine carries its time. A clock that was set wrong here, or there, then keeps nobody from
+/// taking what we send.
+#[derive(Debug, Default)]
+pub struct Theirs(AtomicI64);
+
+impl Theirs {
+    /// What it says now.
+    pub fn now(&self) -> UtcMs {
+        UtcMs(now().0.saturating_add_signed(self.0.load(Ordering::Relaxed)))
+    }
+
+    /// It has refused what was signed with [`Theirs::now`], and said what it reads. Gives a sentence for a person; `None` where
+    /// that was known, or no clock reads so: then another try is of no use.
+    pub fn learn(&self, told: UtcMs) -> Option<String> {
+        if told >= BEYOND || told.0.abs_diff(self.now().0) < THEIRS_MS {
+            return None;
+        }
+        let ours = now();
+        self.0.store(told.0.cast_signed().saturating_sub(ours.0.cast_signed()), Ordering::Relaxed);
+        let (s, way) = (told.0.abs_diff(ours.0) / 1000, if ours > told { "ahead of" } else { "behind" });
+        Some(format!(
+            "this machine's clock is {s} s {way} theirs: set the wrong one (what we sign for them carries their time until then)"
+        ))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_machines_clock_is_ours_until_it_tells() {
+        let theirs = Theirs::default();
+        assert!(theirs.now().0.abs_diff(now().0) < 60_000);
+        for (told, said) in [
+            (now().plus_ms(3_600_000), "behind theirs"),
+            (UtcMs(now().0 - 7_200_000), "ahead of theirs"),
+            (UtcMs(0), "ahead of theirs"),
+        ] {
+            let words = theirs.learn(told).unwrap();
+            assert!(words.contains(said), "{words}");
+            assert!(theirs.now().0.abs_diff(told.0) < 60_000, "{told:?}");
+            assert_eq!(theirs.learn(theirs.now()), None, "no news");
+        }
+        let before = theirs.now();
+        assert_eq!(theirs.learn(UtcMs(u64::MAX)), None);
+        assert!(theirs.now().0.abs_diff(before.0) < 60_000);
+    }
 
     #[test]
     fn the_steady_clock_goes_on_where_a_crash_left_it() {

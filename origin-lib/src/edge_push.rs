@@ -3,6 +3,7 @@
 //! Each edge gets each document by its own task, so that neither a slow edge nor a large document delays another. A
 //! document is pushed when it changes, again every ten seconds (an edge may have lost it), and again after a failure.
 
+mod edge;
 mod said;
 #[cfg(test)]
 mod tests;
@@ -10,13 +11,11 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use railbird_core::id::{ChannelId, RecordingId};
-use railbird_core::publish::OUTBID_MS_MAX;
-use railbird_core::sign;
 use railbird_core::state::{ChannelState, EventState, ReplayList, STATE_LEN_MAX};
 use reqwest::Url;
 use serde::Serialize;
@@ -25,11 +24,11 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, info, warn};
 
-use crate::clock;
+use self::edge::Edge;
+use crate::clock::Theirs;
 use crate::config::Secret;
 use crate::delivery::Backoff;
-use crate::telemetry::{EdgeMetrics, Metrics, PushResult};
-use crate::web;
+use crate::telemetry::{Metrics, PushResult};
 
 /// The most chapters that wait for one edge.
 const LANE_LEN_MAX: usize = 64;
@@ -139,26 +138,6 @@ struct Published {
     at: Instant,
 }
 
-struct Edge {
-    base: String,
-    host: String,
-    secret: Secret,
-    client: reqwest::Client,
-    limits: Limits,
-    metrics: EdgeMetrics,
-    /// What the last push of each document came to; `None` for well.
-    results: Mutex<BTreeMap<Document, Option<String>>>,
-    status: watch::Sender<Status>,
-    /// The last chapter was tried more than once, and is not taken yet.
-    failing: AtomicBool,
-    /// Chapters were left out for it.
-    missed: AtomicBool,
-    /// The revision of a document that it kept when it was sent one that is no newer.
-    kept: Mutex<BTreeMap<Document, u64>>,
-    /// When what the edge has of each document was published.
-    taken: watch::Sender<BTreeMap<Document, Instant>>,
-}
-
 impl EdgePush {
     /// Prepares to push to these base URLs with the secret that they share with this origin. Tasks run on the runtime on
     /// which documents are published.
@@ -179,6 +158,7 @@ impl EdgePush {
                 metrics: metrics.edge(&host),
                 host,
                 secret: secret.clone(),
+                clock: Theirs::default(),
                 client: client.clone(),
                 limits: limits.clone(),
                 results: Mutex::default(),
@@ -406,91 +386,4 @@ async fn push_chapters(
 fn random<const N: usize>() -> Option<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).ok().map(|()| bytes)
-}
-
-impl Edge {
-    /// One signed push. The error says how it counts, and why in a sentence.
-    async fn put(&self, document: &Document, body: Bytes) -> Result<PushResult, (PushResult, String)> {
-        let failed = |text: String| (PushResult::Failed, text);
-        let url = format!("{}{}", self.base, document.path());
-        let url = Url::parse(&url).map_err(|error| failed(error.to_string()))?;
-        let nonce = random().ok_or_else(|| failed("this machine gives no randomness".into()))?;
-        let secret = self.secret.expose().as_bytes();
-        let signature = sign::sign(secret, "PUT", url.path(), &body, clock::now(), nonce);
-        let request = self
-            .client
-            .put(url)
-            .header(sign::HEADER, signature)
-            .header(http::header::CONTENT_TYPE, "application/json")
-            .body(body);
-        let mut response = request.send().await.map_err(|error| failed(web::words(&error)))?;
-        let status = response.status().as_u16();
-        let said = said::answer(&mut response).await;
-        match status {
-            204 => Ok(PushResult::Taken),
-            200 => match self.keeps(document, said.kept) {
-                true => Ok(PushResult::Kept),
-                false => Err((
-                    PushResult::Refused,
-                    "it claims to keep a revision that nobody made: is this the URL of a Railbird edge?"
-                        .into(),
-                )),
-            },
-            401 | 403 => Err((
-                PushResult::Refused,
-                format!("it refuses our signature ({status}{said}): check that secrets.origin is the edge's"),
-            )),
-            404 | 405 => Err((
-                PushResult::Refused,
-                format!("it answers {status}{said}: is this the URL of a Railbird edge of our version?"),
-            )),
-            400..=499 => Err((PushResult::Refused, format!("it refuses {document} ({status}{said})"))),
-            _ => Err(failed(format!("it answers {status}{said}"))),
-        }
-    }
-
-    /// Notes the revision that the edge has instead of ours. False where no origin can have made it: one edge that answers
-    /// nonsense must not lead us to revisions after which the others take nothing.
-    fn keeps(&self, document: &Document, revision: Option<u64>) -> bool {
-        if let (Document::State(_) | Document::Replays(_), Some(revision)) = (document, revision) {
-            if revision > clock::steady().plus_ms(OUTBID_MS_MAX).0 {
-                return false;
-            }
-            let mut kept = self.kept();
-            let known = kept.entry(document.clone()).or_default();
-            *known = revision.max(*known);
-        }
-        true
-    }
-
-    fn kept(&self) -> MutexGuard<'_, BTreeMap<Document, u64>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes over what a push came to; logs each change once.
-    fn tell(&self, document: &Document, error: Option<String>) {
-        let host = &self.host;
-        let mut results = self.results();
-        let before = results.insert(document.clone(), error.clone());
-        match (&before, &error) {
-            (None | Some(None), Some(error)) => warn!("edge {host} does not take {document}: {error}"),
-            (Some(Some(old)), Some(new)) if old != new => {
-                warn!("edge {host} does not take {document}: {new}");
-            }
-            (Some(Some(_)), None) => info!("edge {host} takes {document} again"),
-            _ => {}
-        }
-        let error = results.values().flatten().next().cloned();
-        self.metrics.up(error.is_none());
-        let status = Status { up: error.is_none(), error };
-        self.status.send_if_modified(|value| {
-            let changed = *value != status;
-            *value = status;
-            changed
-        });
-    }
-
-    fn results(&self) -> MutexGuard<'_, BTreeMap<Document, Option<String>>> {
-        self.results.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }

@@ -17,6 +17,8 @@
 use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 
+use railbird_core::sign::CLOCK_HEADER;
+use railbird_core::time::UtcMs;
 use serde::Serialize;
 
 use crate::http::Response;
@@ -35,6 +37,8 @@ pub(crate) struct Problem {
     header: Option<(&'static str, &'static str)>,
     /// How long to wait, in seconds.
     retry_after_s: Option<u64>,
+    /// What this edge's clock reads.
+    clock: Option<UtcMs>,
 }
 
 /// No route, or none with this method's meaning, has the path.
@@ -46,7 +50,14 @@ const STORE: Problem = Problem::new(503, "store", "the edge can't reach its stor
 
 impl Problem {
     pub(crate) const fn new(status: u16, code: &'static str, message: &'static str) -> Problem {
-        Problem { status, code, message: Cow::Borrowed(message), header: None, retry_after_s: None }
+        Problem {
+            status,
+            code,
+            message: Cow::Borrowed(message),
+            header: None,
+            retry_after_s: None,
+            clock: None,
+        }
     }
 
     /// With one more header, in place of an earlier one.
@@ -65,6 +76,12 @@ impl Problem {
     /// With the time after which it is worth asking again, as a `retry-after` in whole seconds.
     pub(crate) fn after_ms(mut self, wait_ms: u64) -> Problem {
         self.retry_after_s = Some(wait_ms.div_ceil(1000));
+        self
+    }
+
+    /// With what this edge's clock reads, for whoever signed with another one.
+    pub(crate) fn clock(mut self, now: UtcMs) -> Problem {
+        self.clock = Some(now);
         self
     }
 
@@ -99,6 +116,9 @@ impl Problem {
     pub(crate) fn head(&self, mut response: Response) -> Response {
         if let Some((name, value)) = self.header {
             response = response.with(name, value);
+        }
+        if let Some(now) = self.clock {
+            response = response.with(CLOCK_HEADER, &now.0.to_string());
         }
         match self.retry_after_s {
             Some(seconds) => response.with("retry-after", &seconds.to_string()),

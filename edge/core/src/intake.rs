@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use futures::future;
 use railbird_core::id::{ChannelId, RecordingId};
-use railbird_core::sign;
+use railbird_core::sign::{self, SignatureError};
 use railbird_core::state::merge::{self, Merged, Outcome, REVISION_AHEAD_MS_MAX};
 use railbird_core::state::union::{Events, Replays, Taken};
 use railbird_core::state::{
@@ -164,7 +164,10 @@ pub(crate) fn verify<S: Store>(call: &Call<'_, S>, secret: &Secret) -> Result<Ut
     };
     sign::verify(secret.bytes(), method, &target, &request.body, call.moment.now, header)
         .map(|(signed, _)| signed)
-        .map_err(|wrong| Problem::saying(401, "bad-signature", wrong))
+        .map_err(|wrong| {
+            let problem = Problem::saying(401, "bad-signature", wrong);
+            if wrong == SignatureError::Stale { problem.clock(call.moment.now) } else { problem }
+        })
 }
 
 /// Has the body of a push change what is kept.

@@ -444,6 +444,23 @@ fn a_revision_from_another_age_is_refused_and_the_next_one_is_taken() {
 }
 
 #[test]
+fn who_signs_at_another_time_is_told_the_edges_and_nobody_else_is() {
+    let probe = Probe::default();
+    let edge = Fixture::new(&probe);
+    let (path, body) = ("/origin/v1/event", b"{}");
+    let clock = (sign::CLOCK_HEADER.to_string(), NOW.0.to_string());
+    for signed in [NOW.plus_ms(61_000), UtcMs(NOW.0 - 61_000)] {
+        let refused = edge.push_bytes(path, body, signed);
+        assert_eq!((refused.status, &*code(&refused)), (401, "bad-signature"));
+        assert!(refused.headers.contains(&clock), "{refused:?}");
+    }
+    let stranger = sign::sign(b"another secret", "PUT", path, body, NOW.plus_ms(61_000), [1; 16]);
+    let refused = edge.ask("PUT", path, &[(sign::HEADER, &stranger)], body);
+    assert_eq!(refused.status, 401);
+    assert!(refused.headers.iter().all(|(name, _)| *name != clock.0), "{refused:?}");
+}
+
+#[test]
 fn an_ended_session_is_remembered_until_it_would_have_expired() {
     let probe = Probe::default();
     let edge = Fixture::new(&probe);

@@ -46,6 +46,8 @@ pub(crate) enum Need {
     Chromium,
     /// Garage, an S3 server that is not ours.
     Garage,
+    /// libfaketime, which sets a process's clock.
+    FakeTime,
 }
 
 /// `cargo xtask setup`: all that the test command needs.
@@ -101,6 +103,7 @@ fn get(place: &Place, need: Need, apt: &mut Apt) -> Result<()> {
         Need::Ffmpeg => apt.tool(&["ffmpeg"], "ffmpeg").and_then(|()| apt.tool(&["ffprobe"], "ffmpeg")),
         Need::Chromium => apt.tool(&CHROMIUM, "chromium"),
         Need::Garage => garage(place).map(drop),
+        Need::FakeTime => apt.package(|| fake_time().is_ok(), "libfaketime.so.1", "libfaketime"),
     }
 }
 
@@ -158,6 +161,15 @@ pub(crate) fn worker_tools(place: &Place) -> Result<WorkerTools> {
 /// Garage, built where it is missing: some minutes, once a machine. Nobody measures it, so without optimisation.
 pub(crate) fn garage(place: &Place) -> Result<PathBuf> {
     cargo_tool_with(place, "garage", GARAGE_VERSION, "garage", &["--debug"])
+}
+
+/// The library that sets the clock of a process that is started with it.
+pub(crate) fn fake_time() -> Result<PathBuf> {
+    let roots = ["/usr/lib", "/usr/lib64", "/usr/local/lib"].into_iter().map(PathBuf::from);
+    let multi = fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
+    let found =
+        roots.chain(multi).map(|dir| dir.join("faketime/libfaketime.so.1")).find(|path| path.is_file());
+    found.context("libfaketime is missing")
 }
 
 fn cargo_tool(place: &Place, package: &str, version: &str, program: &str) -> Result<PathBuf> {
@@ -236,13 +248,16 @@ impl Apt {
     /// One of `programs` in `PATH`; else the Debian package, where apt can install it without a question.
     fn tool(&mut self, programs: &[&str], package: &str) -> Result<()> {
         let there = || programs.iter().any(|program| which(program).is_some());
+        self.package(there, &format!("{} in PATH", programs[0]), package)
+    }
+
+    /// What is `there`, or else comes with the Debian package, where apt can install it without a question.
+    fn package(&mut self, there: impl Fn() -> bool, what: &str, package: &str) -> Result<()> {
         if there() {
             return Ok(());
         }
-        let ways = format!(
-            "{} is missing: `apt-get install {package}`, or your system's way, and put it in PATH",
-            programs[0]
-        );
+        let ways =
+            format!("{what} is missing: `apt-get install {package}`, or your system's way to get it there");
         let Some(mut apt_get) = apt_get() else {
             bail!("{ways} (apt-get is not there, or needs a password)");
         };

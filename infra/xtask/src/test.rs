@@ -71,7 +71,14 @@ const STAGES: &[Stage] = &[
             edge::SPIN_NEEDS,
             edge::WORKER_NEEDS,
             edge::PLAYER_NEEDS,
-            &[Need::Nextest, Need::Npm("tests/browser"), Need::Ffmpeg, Need::Chromium, Need::Garage],
+            &[
+                Need::Nextest,
+                Need::Npm("tests/browser"),
+                Need::Ffmpeg,
+                Need::Chromium,
+                Need::Garage,
+                Need::FakeTime,
+            ],
         ],
         run: Test::tests,
     },
@@ -237,6 +244,7 @@ impl Test {
             .env("RAILBIRD_FAULTS_COMPONENT", edge::faults_component(&self.place))
             .env("CHROMIUM", chromium)
             .env("GARAGE", setup::garage(&self.place)?)
+            .env("FAKETIME_LIBRARY", setup::fake_time()?)
             .args(["nextest", "run", "--profile", "ci"])
             .args(NATIVE)
             .args(&self.nextest);

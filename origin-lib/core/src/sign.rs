@@ -16,6 +16,10 @@ use crate::time::UtcMs;
 /// The header that carries a signature.
 pub const HEADER: &str = "railbird-signature";
 
+/// The header by which whoever refuses a request as [`SignatureError::Stale`] says what its clock reads, in milliseconds since
+/// 1970. Only who has the secret gets that far.
+pub const CLOCK_HEADER: &str = "railbird-clock";
+
 /// How far the clocks of the two sides may differ, in milliseconds.
 pub const SKEW_MS_MAX: u64 = 60_000;
 

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use http::HeaderMap;
+use railbird_core::sign::CLOCK_HEADER;
+use railbird_core::time::UtcMs;
+
 /// The most bytes of an edge's answer that are read.
 const ANSWER_LEN_MAX: usize = 1024;
 
@@ -22,6 +26,11 @@ pub(super) async fn answer(response: &mut reqwest::Response) -> Said {
     let message: String = message.chars().filter(|c| !c.is_control()).take(WORDS_LEN_MAX).collect();
     let words = if message.is_empty() { message } else { format!(": {message}") };
     Said { words, kept: json.get("kept").and_then(serde_json::Value::as_u64) }
+}
+
+/// What the edge's clock reads, where it refused a signature for its time.
+pub(super) fn clock(headers: &HeaderMap) -> Option<UtcMs> {
+    headers.get(CLOCK_HEADER)?.to_str().ok()?.parse().ok().map(UtcMs)
 }
 
 /// What an edge says in its answer.

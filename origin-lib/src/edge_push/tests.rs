@@ -4,11 +4,14 @@ use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::IntoResponse;
+use railbird_core::publish::OUTBID_MS_MAX;
+use railbird_core::sign;
 use railbird_core::time::UtcMs;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use super::*;
+use crate::{clock, web};
 
 const SECRET: &str = "origin-secret-0123456789";
 
@@ -26,6 +29,8 @@ struct Fake {
     status: Arc<AtomicU16>,
     /// The revision that it claims to keep.
     kept: Arc<AtomicU64>,
+    /// How far its clock is ahead, in milliseconds.
+    ahead_ms: Arc<AtomicU64>,
     got: mpsc::UnboundedSender<(String, String)>,
 }
 
@@ -33,7 +38,11 @@ async fn answer(State(fake): State<Fake>, request: Request) -> impl IntoResponse
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, STATE_LEN_MAX).await.unwrap();
     let (path, header) = (parts.uri.path(), parts.headers[sign::HEADER].to_str().unwrap());
-    let checked = sign::verify(SECRET.as_bytes(), parts.method.as_str(), path, &body, clock::now(), header);
+    let now = clock::now().plus_ms(fake.ahead_ms.load(Ordering::SeqCst));
+    let checked = sign::verify(SECRET.as_bytes(), parts.method.as_str(), path, &body, now, header);
+    if checked == Err(sign::SignatureError::Stale) {
+        return (http::StatusCode::UNAUTHORIZED, [(sign::CLOCK_HEADER, now.0.to_string())]).into_response();
+    }
     let status = match (checked, fake.status.load(Ordering::SeqCst)) {
         (Err(_), _) => 401,
         (Ok(_), 0) => std::future::pending().await,
@@ -52,7 +61,8 @@ async fn fake(base: &str) -> (String, Fake, mpsc::UnboundedReceiver<(String, Str
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap();
     let url = format!("http://{}{base}", listener.local_addr().unwrap());
     let (got, received) = mpsc::unbounded_channel();
-    let fake = Fake { status: Arc::new(AtomicU16::new(204)), kept: Arc::default(), got };
+    let fake =
+        Fake { status: Arc::new(AtomicU16::new(204)), kept: Arc::default(), ahead_ms: Arc::default(), got };
     let router = Router::new().fallback(answer).with_state(fake.clone());
     tokio::spawn(async move { axum::serve(listener, router).await });
     (url, fake, received)
@@ -220,5 +230,28 @@ async fn a_revision_that_an_edge_keeps_is_followed_unless_it_is_nonsense() {
         assert_eq!(push.state_kept(&channel), ahead, "no other edge hears of it");
         fake.kept.store(ahead, Ordering::SeqCst);
         until(&mut status, |status| status.up).await;
+    }
+}
+
+#[tokio::test]
+async fn an_edge_whose_clock_is_another_one_tells_it_and_takes_what_is_signed_by_it() {
+    let (url, fake, mut got) = fake("").await;
+    let (push, _) = pusher(&[url], SECRET, &fast());
+    let mut status = push.statuses().remove(0).1;
+    push.publish_event(&event(1));
+    until(&mut status, |status| status.up).await;
+    for (ahead_ms, revision) in [(3_600_000, 2), (0, 3)] {
+        fake.ahead_ms.store(ahead_ms, Ordering::SeqCst);
+        push.publish_event(&event(revision));
+        let told =
+            |status: &Status| status.error.as_ref().is_some_and(|error| error.contains("set the wrong one"));
+        assert!(!until(&mut status, told).await.up);
+        until(&mut status, |status| status.up).await;
+        let taken = async {
+            while serde_json::from_str::<EventState>(&got.recv().await.unwrap().1).unwrap().revision
+                < revision
+            {}
+        };
+        taken.await;
     }
 }

@@ -162,7 +162,10 @@ impl S3 {
             (_, "SignatureDoesNotMatch") => {
                 fix("the secret_key does not belong to the access_key: check both")
             }
-            (_, "RequestTimeTooSkewed") => fix("this machine's clock is wrong: set it"),
+            // The SDK signs what follows with the store's time, which it has from this very answer.
+            (_, "RequestTimeTooSkewed") => {
+                PutError::Retry(format!("{said}: this machine's clock is wrong: set it"))
+            }
             (_, "AuthorizationHeaderMalformed" | "PermanentRedirect" | "TemporaryRedirect") => {
                 fix("the bucket is in another region: check region and endpoint")
             }

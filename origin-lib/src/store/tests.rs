@@ -258,6 +258,52 @@ async fn counted(response: Option<&'static str>) -> (SocketAddr, Arc<AtomicUsize
     (address, count)
 }
 
+/// A bucket at a machine whose clock is ahead by this much, in milliseconds, and that checks when a request was signed.
+async fn ahead(ms: u64) -> SocketAddr {
+    let listener = TcpListener::bind(LOOPBACK).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let now = std::time::SystemTime::now() + Duration::from_millis(ms);
+            let date = httpdate::fmt_http_date(now);
+            let mut head = Vec::new();
+            while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+                let read = stream.read_buf(&mut head).await;
+                assert!(read.is_ok_and(|len| len > 0), "no head");
+            }
+            let text = String::from_utf8_lossy(&head).to_lowercase();
+            let signed = text.lines().find_map(|line| line.strip_prefix("x-amz-date: ")).unwrap();
+            // `20261126t162043z`, to the hour.
+            let hour = |date: &str| date.replace(['-', ':'], "").get(..11).map(str::to_lowercase);
+            let seconds = now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+            let reads = railbird_core::time::UtcMs(seconds * 1000).iso8601();
+            let answer = if hour(signed) == hour(&reads) {
+                format!(
+                    "HTTP/1.1 200 OK\r\netag: \"x\"\r\ndate: {date}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                )
+            } else {
+                let body = "<Error><Code>RequestTimeTooSkewed</Code><Message>late</Message></Error>";
+                format!(
+                    "HTTP/1.1 403 No\r\ndate: {date}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                    body.len()
+                )
+            };
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_store_whose_clock_is_another_one_is_signed_for_by_its_own() {
+    // Two days, so that neither hour nor date are the same.
+    let store = s3(&bucket(ahead(2 * 86_400_000).await));
+    let error = store.put(object("t/s/1-0.m4s", b"x")).await.result.unwrap_err();
+    let PutError::Retry(words) = &error else { panic!("{error:?}") };
+    assert!(words.contains("RequestTimeTooSkewed") && words.contains("clock is wrong: set it"), "{words}");
+    assert_eq!(store.put(object("t/s/1-0.m4s", b"x")).await.result, Ok(()));
+}
+
 /// What a provider quotes of a request is in the log, `/healthz` and the list of targets as well.
 #[tokio::test]
 async fn invariant_8_no_error_of_a_store_repeats_what_lets_us_in_however_it_is_cut() {

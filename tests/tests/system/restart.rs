@@ -248,6 +248,72 @@ async fn a_read_only_disk_is_said_and_recovered_from() {
     assert_eq!(complaints, [""; 0]);
 }
 
+/// A wall clock that this process sets for an origin, in a file that libfaketime reads.
+struct WallClock(PathBuf);
+
+impl WallClock {
+    /// The clock of all lives that this plan starts.
+    fn of(plan: &mut Plan) -> anyhow::Result<WallClock> {
+        let library = std::env::var("FAKETIME_LIBRARY");
+        let library =
+            library.context("FAKETIME_LIBRARY is not set: `cargo xtask` installs libfaketime and sets it")?;
+        let clock = WallClock(plan.dir.join("wall-clock"));
+        clock.set_off_by("+0")?;
+        let file = clock.0.display();
+        plan.before = Some(format!(
+            "export LD_PRELOAD='{library}' FAKETIME_TIMESTAMP_FILE='{file}' FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1"
+        ));
+        Ok(clock)
+    }
+
+    /// How far it is off the true one, such as `+1h`.
+    fn set_off_by(&self, offset: &str) -> anyhow::Result<()> {
+        // By a rename: a half-written file would be another step.
+        let next = self.0.with_extension("next");
+        std::fs::write(&next, offset)?;
+        Ok(std::fs::rename(next, &self.0)?)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_is_set_by_an_hour_stops_nothing() {
+    let mut rig = Rig::new().await.unwrap();
+    let clock = WallClock::of(&mut rig.plan).unwrap();
+    let origin = rig.plan.start().unwrap();
+    origin.announce(&rig.address);
+    rig.lists(&origin, 4).await.unwrap();
+    let id = channel(0).unwrap();
+    for offset in ["+1h", "-1h", "+0"] {
+        clock.set_off_by(offset).unwrap();
+        rig.lists(&origin, 6).await.unwrap();
+        assert_eq!(rig.sink.look(|ledger| ledger.phase(&id)), Some(Phase::Live), "{offset}");
+    }
+    let listed = rig.sink.look(|ledger| ledger.listed(&id));
+    let torn = listed.values().skip(1).filter(|segment| segment.discontinuity || segment.gap).count();
+    assert_eq!(torn, 0, "media time is the feed's: {listed:?}");
+    assert_eq!(origin.log().matches("feed began").count(), 1, "{}", origin.log());
+
+    // A machine that comes up with a wrong clock; and one whose clock was set right, or wrong, while nothing ran.
+    let (ended, log) = origin.terminate().await.unwrap();
+    assert!(ended.success(), "{ended}:\n{log}");
+    for offset in ["-1h", "+1h", "+0"] {
+        clock.set_off_by(offset).unwrap();
+        let origin = rig.plan.start().unwrap();
+        origin.announce(&rig.address);
+        rig.lists(&origin, 6).await.unwrap();
+        rig.address.send_replace(None);
+        origin.kill().await.unwrap();
+        rig.sound().unwrap();
+    }
+    let origin = rig.plan.start().unwrap();
+    rig.encoder.stop().await.unwrap();
+    let recordings = rig.plan.verify_complete().await.unwrap();
+    assert_eq!(recordings.len(), 1, "{recordings:?}");
+    let (ended, log) = origin.terminate().await.unwrap();
+    assert!(ended.success(), "{ended}:\n{log}");
+    listed_is_kept(&rig.plan, &rig.sink, &id).unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn out_of_file_descriptors_it_goes_on() {
     let mut rig = Rig::new().await.unwrap();
