@@ -5,11 +5,11 @@
 //! other frames, and start where ours does. Whoever reads back what was written ([`crate::delivery`], [`crate::verify`]) must not call
 //! them damage, nor damage them.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use railbird_core::fmp4;
-use railbird_core::fmp4::read::{Fragment, FragmentSample, Outline};
+use railbird_core::fmp4::read::Outline;
 use railbird_core::hash::Hash;
 use railbird_core::id::ChannelId;
 use railbird_core::keys::{self, MasterSecret};
@@ -85,7 +85,11 @@ impl Other {
         match ours.and_then(|ours| self.clear(slot, &ours)) {
             Some(clear_ours) => {
                 let ours = fmp4::read::outline(&clear_ours).ok()?;
-                let less = || !frames(&ours, &clear_ours).is_subset(&frames(&theirs, &clear));
+                let less = || {
+                    let there = frames(&theirs, &clear);
+                    let lacks = |(frame, count)| there.get(&frame).is_none_or(|there| *there < count);
+                    frames(&ours, &clear_ours).into_iter().any(lacks)
+                };
                 (ours.moof != theirs.moof).then(less)
             }
             None => (bytes.len() as u64 != made.len).then_some(true),
@@ -102,15 +106,16 @@ impl Other {
     }
 }
 
-/// A segment's frames: track, decoding time and bytes of each.
-fn frames<'a>(outline: &Outline<'_>, bytes: &'a [u8]) -> BTreeSet<(u32, u64, &'a [u8])> {
-    let of = |fragment: &'_ Fragment| {
-        let frame = |(at, sample): (u64, &FragmentSample)| {
-            (fragment.id, at, bytes.get(sample.data.clone()).unwrap_or_default())
-        };
-        fragment.timed().map(frame).collect::<Vec<_>>()
-    };
-    outline.fragments.iter().flat_map(of).collect()
+/// A segment's frames, and how often each is there: a frame of silence is like another.
+fn frames<'a>(outline: &Outline<'_>, bytes: &'a [u8]) -> BTreeMap<(u32, &'a [u8]), usize> {
+    let mut frames = BTreeMap::new();
+    for fragment in &outline.fragments {
+        for sample in &fragment.samples {
+            let frame = bytes.get(sample.data.clone()).unwrap_or_default();
+            *frames.entry((fragment.id, frame)).or_default() += 1;
+        }
+    }
+    frames
 }
 
 /// Whose these bytes are, under a name that something `made` here has. `other`: of an origin of a pair. `ours`: gives the

@@ -56,19 +56,6 @@ pub struct FragmentSample {
     pub data: Range<usize>,
 }
 
-impl Fragment {
-    /// The samples, each with its decoding time in its track's timescale.
-    pub fn timed(&self) -> impl Iterator<Item = (u64, &FragmentSample)> {
-        let after = |at: &mut u64, sample: &'_ FragmentSample| {
-            let start = *at;
-            *at = start.saturating_add(u64::from(sample.duration));
-            start
-        };
-        let mut at = self.start;
-        self.samples.iter().map(move |sample| (after(&mut at, sample), sample))
-    }
-}
-
 /// One track of a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fragment {
