@@ -5,8 +5,11 @@
 //! other frames, and start where ours does. Whoever reads back what was written ([`crate::delivery`], [`crate::verify`]) must not call
 //! them damage, nor damage them.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use railbird_core::fmp4;
+use railbird_core::fmp4::read::Outline;
 use railbird_core::hash::Hash;
 use railbird_core::id::ChannelId;
 use railbird_core::keys::{self, MasterSecret};
@@ -47,7 +50,10 @@ pub enum Whose {
     /// Those that were made here.
     Ours,
     /// Those of the other origin: another whole segment of the same slot.
-    Others,
+    Others {
+        /// It lacks frames of ours, or ours were not at hand to tell.
+        less: bool,
+    },
     /// Nobody's: they are damaged, or something else.
     Nobodys,
 }
@@ -64,20 +70,29 @@ pub struct Made<'a> {
 }
 
 impl Other {
-    /// Whether these bytes are a whole segment of this slot, made of other frames than `ours`. Nothing in them proves that
+    /// Whether these bytes are a whole segment of this slot, made of other frames than `ours`, and then whether they lack any of
+    /// those. Nothing in them proves that
     /// they are not damaged: a flipped bit of ciphertext spoils some of the media, and the rest decrypts. But damage leaves
     /// the sample tables as they were, and other frames don't. Where ours are not at hand, the length tells.
-    fn wrote(&self, made: Made<'_>, slot: Slot<'_>, ours: Option<Bytes>, bytes: &[u8]) -> bool {
+    fn wrote(&self, made: Made<'_>, slot: Slot<'_>, ours: Option<Bytes>, bytes: &[u8]) -> Option<bool> {
         let Slot { start, segment_ms, .. } = slot;
-        let Some(clear) = self.clear(slot, bytes) else { return false };
-        let Ok(theirs) = fmp4::read::outline(&clear) else { return false };
+        let clear = self.clear(slot, bytes)?;
+        let theirs = fmp4::read::outline(&clear).ok()?;
         if theirs.sequence != fmp4::sequence(start, segment_ms) {
-            return false;
+            return None;
         }
         let ours = ours.filter(|ours| Hash::of(ours) == *made.sha256);
         match ours.and_then(|ours| self.clear(slot, &ours)) {
-            Some(ours) => fmp4::read::outline(&ours).is_ok_and(|ours| ours.moof != theirs.moof),
-            None => bytes.len() as u64 != made.len,
+            Some(clear_ours) => {
+                let ours = fmp4::read::outline(&clear_ours).ok()?;
+                let less = || {
+                    let there = frames(&theirs, &clear);
+                    let lacks = |(frame, count)| there.get(&frame).is_none_or(|there| *there < count);
+                    frames(&ours, &clear_ours).into_iter().any(lacks)
+                };
+                (ours.moof != theirs.moof).then(less)
+            }
+            None => (bytes.len() as u64 != made.len).then_some(true),
         }
     }
 
@@ -89,6 +104,18 @@ impl Other {
         keys::decrypt(&key, &keys::iv(channel, period), &mut clear).ok()?;
         Some(clear)
     }
+}
+
+/// A segment's frames, and how often each is there: a frame of silence is like another.
+fn frames<'a>(outline: &Outline<'_>, bytes: &'a [u8]) -> BTreeMap<(u32, &'a [u8]), usize> {
+    let mut frames = BTreeMap::new();
+    for fragment in &outline.fragments {
+        for sample in &fragment.samples {
+            let frame = bytes.get(sample.data.clone()).unwrap_or_default();
+            *frames.entry((fragment.id, frame)).or_default() += 1;
+        }
+    }
+    frames
 }
 
 /// Whose these bytes are, under a name that something `made` here has. `other`: of an origin of a pair. `ours`: gives the
@@ -103,7 +130,44 @@ pub fn whose(
         return Whose::Ours;
     }
     match other.zip(made.slot) {
-        Some((other, slot)) if other.wrote(made, slot, ours(), bytes) => Whose::Others,
-        _ => Whose::Nobodys,
+        Some((other, slot)) => match other.wrote(made, slot, ours(), bytes) {
+            Some(less) => Whose::Others { less },
+            None => Whose::Nobodys,
+        },
+        None => Whose::Nobodys,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::tests::Recorded;
+
+    #[test]
+    fn what_the_other_origin_wrote_is_told_from_ours_and_whether_it_lacks_any_of_it() {
+        let recorded = Recorded::new(1);
+        let other = Other { secret: recorded.secret.clone() };
+        let n = 2;
+        let ours = Bytes::from(std::fs::read(recorded.path(n)).unwrap());
+        // It lost some of the sound.
+        let theirs = recorded.retold(n);
+        let head = recorded.reel.head();
+        let (segment_ms, key_period_s) = (head.segment_ms, head.key_period_s);
+        let start = recorded.reel.segment(n).unwrap().start;
+        let slot = Slot { channel: &head.channel, start, segment_ms, key_period_s };
+        let of = |made: &Bytes, at_hand: bool, found: &[u8]| {
+            let (sha256, len) = (Hash::of(made), made.len() as u64);
+            let made_here = Made { sha256: &sha256, len, slot: Some(slot) };
+            whose(made_here, Some(&other), || at_hand.then(|| made.clone()), found)
+        };
+        assert_eq!(of(&ours, true, &ours), Whose::Ours);
+        assert_eq!(of(&ours, true, &theirs), Whose::Others { less: true });
+        assert_eq!(
+            of(&theirs, true, &ours),
+            Whose::Others { less: false },
+            "all that was made here, and more"
+        );
+        assert_eq!(of(&theirs, false, &ours), Whose::Others { less: true }, "who can tell?");
+        assert_eq!(of(&ours, true, &recorded.damaged(n)), Whose::Nobodys);
     }
 }

@@ -156,6 +156,16 @@ impl Packager {
         self.segmenter.tracks()
     }
 
+    /// From where on samples may be of use: those that wait for a cut may come again.
+    pub fn from(&self) -> MediaTime {
+        self.segmenter.open_from().map_or(self.end, |from| from.min(self.end))
+    }
+
+    /// Whether this very sample waits for a cut.
+    pub fn is_open(&self, sample: &media::Sample) -> bool {
+        self.segmenter.is_open(sample)
+    }
+
     /// What was left out so far.
     pub fn counts(&self) -> segment::Counts {
         self.segmenter.counts()

@@ -30,6 +30,7 @@ use super::nonces::{Nonces, Refused};
 use crate::clock;
 use crate::config::{Config, Secret};
 use crate::driver::{Message, NoEnd, Sender};
+use crate::ingest::Channels;
 use crate::targets::{Refusal, Targets};
 
 /// What the crew may change. Cheap to clone.
@@ -42,6 +43,7 @@ struct Inner {
     path: PathBuf,
     fixed: Fixed,
     targets: Targets,
+    feeds: Channels,
     desk: Sender,
 }
 
@@ -71,11 +73,11 @@ pub fn secret(config: &Config) -> &Secret {
 }
 
 impl Crew {
-    /// Over these targets.
-    pub fn new(config: &Config, targets: Targets, desk: Sender) -> Crew {
+    /// Over these targets and channels.
+    pub fn new(config: &Config, targets: Targets, feeds: Channels, desk: Sender) -> Crew {
         let (secret, path) = (secret(config).clone(), config.path.clone());
         let (nonces, fixed) = (Nonces::default(), Fixed::of(config));
-        Crew(Arc::new(Inner { secret, nonces, path, fixed, targets, desk }))
+        Crew(Arc::new(Inner { secret, nonces, path, fixed, targets, feeds, desk }))
     }
 
     /// Reads the configuration again and takes over its targets. Gives what was done.
@@ -101,6 +103,7 @@ impl Crew {
         let (answer, ended) = oneshot::channel();
         let stopping =
             || ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the origin is stopping");
+        self.0.feeds.settle(&channel).await;
         self.0.desk.send(Message::End(channel, answer)).await.map_err(|_| stopping())?;
         ended.await.map_err(|_| stopping())?.map_err(|no_end| match no_end {
             NoEnd::Nothing => ApiError::new(StatusCode::NOT_FOUND, "nothing-to-end", no_end.to_string()),

@@ -131,7 +131,7 @@ async fn a_signed_request_of_the_crew_is_good_once() {
     };
     let begin = crate::targets::Begin::read(dir.path(), dir.path(), &[]).unwrap();
     let targets = crate::targets::Targets::start(dir.path(), begin, tools).unwrap();
-    let crew = crew::Crew::new(&config, targets, desk);
+    let crew = crew::Crew::new(&config, targets, crate::ingest::Channels::default(), desk);
     let api = start(Health::default(), channels(), crew::router(crew)).await;
     let client = reqwest::Client::new();
     let ask = async |nonce: u8, body: &'static str| {

@@ -46,6 +46,8 @@ pub struct Ack {
     pub target: TargetId,
     /// The object.
     pub object: Arc<ObjectRef>,
+    /// What it has is the other origin's of a pair, which lacks frames of ours.
+    pub less: bool,
 }
 
 /// How a target is doing.
@@ -107,7 +109,9 @@ struct Shared {
     limits: Limits,
     /// This origin is one of a pair.
     other: Option<Other>,
-    /// The store honours conditional create, and gives back what stands there.
+    /// The store gives back what stands there.
+    readable: AtomicBool,
+    /// And it honours conditional create.
     conditional: AtomicBool,
     /// What the other origin wrote differs from what is made here: said once, until it does not.
     differs: AtomicBool,
@@ -166,6 +170,7 @@ impl Delivery {
             metrics: metrics.clone(),
             limits: limits.clone(),
             other: other.clone(),
+            readable: AtomicBool::new(false),
             conditional: AtomicBool::new(false),
             differs: AtomicBool::new(false),
             queue: Mutex::new(queue),
@@ -400,8 +405,9 @@ fn finish(shared: &Shared, job: Job, found: &mut Option<Findings>) {
             if let Ok(findings) = &result
                 && !open
             {
-                let honoured = findings.conditional_create && findings.read_back == Tried::Works;
-                shared.conditional.store(honoured, Ordering::Relaxed);
+                let readable = findings.read_back == Tried::Works;
+                shared.readable.store(readable, Ordering::Relaxed);
+                shared.conditional.store(findings.conditional_create && readable, Ordering::Relaxed);
             }
             if let Ok(findings) = result
                 && found.replace(findings) != Some(findings)
@@ -423,7 +429,7 @@ fn what_of(outcome: &Outcome, trace: Option<&Trace>) -> Option<What> {
     match outcome {
         Outcome::Acknowledged if trace.is_some_and(|trace| trace.total >= SLOW) => Some(What::Slow),
         Outcome::Acknowledged => Some(What::Done),
-        Outcome::Others => Some(What::Others),
+        Outcome::Others { .. } => Some(What::Others),
         Outcome::Failed(error) => Some(failed(error)),
         Outcome::Raced | Outcome::Unread | Outcome::Gone => None,
     }
@@ -443,7 +449,7 @@ fn failed(error: &PutError) -> What {
 fn result_of(outcome: &Outcome) -> PutResult {
     match outcome {
         Outcome::Acknowledged => PutResult::Ok,
-        Outcome::Others => PutResult::Others,
+        Outcome::Others { .. } => PutResult::Others,
         Outcome::Raced => PutResult::Raced,
         Outcome::Unread => PutResult::Unread,
         Outcome::Gone => PutResult::Gone,

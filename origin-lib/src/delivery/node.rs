@@ -261,7 +261,10 @@ impl Reader {
             };
             let judge = move || whose(of.made(), Some(&other), ours, &kept);
             // At the runtime's end it may not begin.
-            if tokio::task::spawn_blocking(judge).await.is_ok_and(|whose| whose == Whose::Others) {
+            if tokio::task::spawn_blocking(judge)
+                .await
+                .is_ok_and(|whose| matches!(whose, Whose::Others { .. }))
+            {
                 return Ok(());
             }
         }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{error, warn};
 
 use super::queue::{Entry, Outcome};
-use super::{Ack, Job, ObjectRef, Shared, Written};
+use super::{Ack, Job, Kind, ObjectRef, Shared, Written};
 use crate::other::{self, Whose, whose};
 use crate::store::{Answer, Created, Object, Pending, PutError, Trace};
 
@@ -52,7 +52,8 @@ pub(super) async fn put(shared: Arc<Shared>, mut entry: Entry) -> Job {
             });
             let target = shared.target.clone();
             // Without a consumer there is nobody to tell; the object is where it should be all the same.
-            let _ = shared.acks.send(Ack { target, object }).await;
+            let less = matches!(outcome, Outcome::Others { less: true });
+            let _ = shared.acks.send(Ack { target, object, less }).await;
             Job::Put(entry, outcome, Some(trace))
         }
     }
@@ -65,25 +66,32 @@ impl Shared {
     /// Writes an object; [`Outcome::Acknowledged`], [`Outcome::Others`] or [`Outcome::Raced`]. An origin of a pair writes over nothing that the
     /// other one wrote, where the store honours that: what viewers and caches may have got already stays (DESIGN.md,
     /// invariant 3). That something is there counts only once it was read: it is ours, or plays in its place, or is
-    /// written over. Where the store honours no condition, whoever writes last wins.
+    /// written over. Where the store honours no condition, it is asked for a segment first: only of two that write at the same
+    /// moment the last one wins, and what comes late on purpose ([`railbird_core::programme`]) never writes over the whole.
     async fn write(&self, object: &Arc<ObjectRef>, body: Bytes, races: u32) -> Answer<Outcome> {
         let until = Instant::now() + self.limits.put_deadline;
         let media = || Object::media(object.name.clone(), body.clone());
         let put = async || self.within(until, self.store.put(media())).await.map(|()| Outcome::Acknowledged);
-        let Some(other) = self.other.as_ref().filter(|_| self.conditional.load(Ordering::Relaxed)) else {
+        let Some(other) = self.other.as_ref().filter(|_| self.readable.load(Ordering::Relaxed)) else {
             return put().await;
         };
-        let created = self.within(until, self.store.create(media())).await;
-        match &created.result {
-            Ok(Created::Exists) => {}
-            Ok(Created::NotOffered) => return put().await,
-            Ok(Created::Written) | Err(_) => return created.map(|_| Outcome::Acknowledged),
+        let conditional = self.conditional.load(Ordering::Relaxed);
+        if conditional {
+            let created = self.within(until, self.store.create(media())).await;
+            match &created.result {
+                Ok(Created::Exists) => {}
+                Ok(Created::NotOffered) => return put().await,
+                Ok(Created::Written) | Err(_) => return created.map(|_| Outcome::Acknowledged),
+            }
+        } else if !matches!(object.kind, Kind::Segment { .. }) {
+            // Both origins' are the same.
+            return put().await;
         }
         let len_max = other::len_max(object.len);
         let Answer { result, trace } = self.within(until, self.store.get(&object.name, len_max)).await;
         let found = match result {
             Ok(Some(found)) => found,
-            Ok(None) if races >= RACES_MAX => return put().await,
+            Ok(None) if !conditional || races >= RACES_MAX => return put().await,
             Ok(None) => return Answer { result: Ok(Outcome::Raced), trace },
             // Longer than any segment of the other origin.
             Err(PutError::TooLong(_)) => Bytes::new(),
@@ -99,13 +107,13 @@ impl Shared {
                 self.differs.store(false, Ordering::Relaxed);
                 Answer { result: Ok(Outcome::Acknowledged), trace }
             }
-            Ok(Whose::Others) => {
+            Ok(Whose::Others { less }) => {
                 if !self.differs.swap(true, Ordering::Relaxed) {
                     warn!(
                         "target {target}: the other origin had written {name}, with other bytes: the two did not get the same frames. What it wrote stays"
                     );
                 }
-                Answer { result: Ok(Outcome::Others), trace }
+                Answer { result: Ok(Outcome::Others { less }), trace }
             }
             Ok(Whose::Nobodys) => {
                 warn!(

@@ -156,7 +156,10 @@ pub enum Outcome {
     /// The target has it.
     Acknowledged,
     /// The target has another whole segment of this name, which the other origin of the pair wrote.
-    Others,
+    Others {
+        /// It lacks frames of ours.
+        less: bool,
+    },
     /// The target does not, or did not say so.
     Failed(PutError),
     /// Somebody else writes or deletes it at this moment: nobody's fault, and tried again.
@@ -430,7 +433,7 @@ impl Queue {
         }
         let mut backoff = self.backoff;
         let again = match outcome {
-            Outcome::Acknowledged | Outcome::Others => {
+            Outcome::Acknowledged | Outcome::Others { .. } => {
                 self.succeeded();
                 false
             }

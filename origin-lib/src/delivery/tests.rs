@@ -1042,9 +1042,10 @@ async fn invariant_3_what_the_other_origin_of_a_pair_wrote_stays_where_the_store
     for count in ["\"ok\"} 4", "\"others\"} 1"] {
         assert!(figures.contains(&format!("railbird_target_puts_total{{target=\"a\",result={count}")));
     }
-    // Where the store honours no condition, whoever writes last wins; where nobody else writes, what is there is wrong.
-    let (now, _) = beside(&recorded, other(), Moody::new(Mood::Well)).await;
-    assert!(now == made);
+    // Where the store honours no condition, it is asked first; where nobody else writes, what is there is wrong.
+    let (now, figures) = beside(&recorded, other(), Moody::new(Mood::Well)).await;
+    assert!(now == kept, "another whole segment stays, damage does not");
+    assert!(figures.contains("railbird_target_puts_total{target=\"a\",result=\"others\"} 1"), "{figures}");
     let (now, _) = beside(&recorded, None, Arc::new(Memory::default())).await;
     assert!(now == made);
 }

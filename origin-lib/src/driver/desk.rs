@@ -18,7 +18,7 @@ use super::port::{Begin, Message, NoEnd, Sender, World};
 use super::replays;
 use super::shelf::{Nodes, Plan, Shelf};
 use crate::clock;
-use crate::delivery::ObjectRef;
+use crate::delivery::{Ack, ObjectRef};
 use crate::journal::Takers;
 use crate::spool::{self, Spool, Stored, Told};
 
@@ -188,8 +188,10 @@ impl<W: World> Desk<W> {
                 }
             }
             Message::Part(made) => self.part(*made, now),
-            Message::Acked(target, object) if object.is_part() => self.part_acked(&target, &object, now),
-            Message::Acked(target, object) => self.acked(&target, &object, now),
+            Message::Acked(Ack { target, object, .. }) if object.is_part() => {
+                self.part_acked(&target, &object, now)
+            }
+            Message::Acked(ack) => self.acked(&ack, now),
             Message::Target { target, node, since } => self.target(target, node, Some(since)),
             Message::Again { target, node, since } => {
                 self.backlog.forget_target(&target);
@@ -312,16 +314,17 @@ impl<W: World> Desk<W> {
         }
     }
 
-    fn acked(&mut self, target: &TargetId, object: &ObjectRef, now: UtcMs) {
+    fn acked(&mut self, Ack { target, object, less }: &Ack, now: UtcMs) {
+        let less = *less;
         let Some(channel) = self.channels.get_mut(&object.channel) else { return };
         let record = match &mut channel.current {
             Some(shelf) if *shelf.recording() == object.recording => {
                 if shelf.reel.ended().is_some() {
                     channel.ended.targets_changed();
                 }
-                shelf.acked(target, object.n, now)
+                shelf.acked(target, object.n, less, now)
             }
-            _ => match channel.ended.acked(&object.recording, object.n, target) {
+            _ => match channel.ended.acked(&object.recording, object.n, target, less) {
                 Some(record) => record,
                 // It is sent again when its journal is read the next time.
                 None => return,

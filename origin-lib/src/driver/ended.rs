@@ -72,10 +72,11 @@ impl Ended {
         recording: &RecordingId,
         n: u32,
         target: &TargetId,
+        less: bool,
     ) -> Option<Result<Record, Misfit>> {
         let reel = self.open.get_mut(recording)?;
         self.due = true;
-        let record = Record::Ack { n, target: target.clone() };
+        let record = Record::Ack { n, target: target.clone(), less };
         Some(reel.apply(record.clone()).map(|()| record))
     }
 
@@ -96,9 +97,7 @@ impl Ended {
             removed.insert(target.clone());
         }
         let forget = |(recording, summary): (&RecordingId, &mut Summary)| {
-            let before = summary.complete_at.len();
-            summary.complete_at.retain(|one| one != target);
-            let changed = summary.complete_at.len() != before;
+            let changed = summary.forget_target(target);
             (recording.clone(), changed.then(|| summary.clone()))
         };
         self.summaries.iter_mut().map(forget).collect()

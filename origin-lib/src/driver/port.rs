@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::made::Made;
 use super::shelf::Plan;
-use crate::delivery::ObjectRef;
+use crate::delivery::{Ack, ObjectRef};
 use crate::journal::Summary;
 use crate::spool::Told;
 
@@ -24,7 +24,7 @@ pub enum Message {
     /// A part was made. It is of no recording, and not on the disk: its segment will be.
     Part(Box<Made>),
     /// A target has acknowledged an object.
-    Acked(TargetId, Arc<ObjectRef>),
+    Acked(Ack),
     /// A target is there from now on, or its node is another one or has another weight.
     Target {
         /// The target.

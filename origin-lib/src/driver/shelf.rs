@@ -174,9 +174,9 @@ impl Shelf {
         }
     }
 
-    /// A target has an object. Gives the record of it.
-    pub fn acked(&mut self, target: &TargetId, n: u32, now: UtcMs) -> Result<Record, Misfit> {
-        let record = Record::Ack { n, target: target.clone() };
+    /// A target has an object; `less`: the other origin's of this name, which lacks frames of ours. Gives the record of it.
+    pub fn acked(&mut self, target: &TargetId, n: u32, less: bool, now: UtcMs) -> Result<Record, Misfit> {
+        let record = Record::Ack { n, target: target.clone(), less };
         self.reel.apply(record.clone())?;
         let slot = self.reel.bit(target)?;
         match self.reel.objects().get(n as usize).map(|object| &object.kind) {

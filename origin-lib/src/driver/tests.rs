@@ -14,7 +14,7 @@ use railbird_core::time::{MediaSpan, MediaTime};
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::delivery::ObjectRef;
+use crate::delivery::{Ack, ObjectRef};
 use crate::journal::{self, Summary, Takers};
 use crate::spool::{Line, Spool};
 
@@ -150,7 +150,8 @@ impl House {
         let queued = std::mem::take(&mut *self.heard.queued.lock().unwrap());
         for (target, object) in &queued {
             if acks.contains(&target.as_str()) {
-                self.desk.send(Message::Acked(target.clone(), object.clone())).await.unwrap();
+                let ack = Ack { target: target.clone(), object: object.clone(), less: false };
+                self.desk.send(Message::Acked(ack)).await.unwrap();
             }
         }
         self.settle().await;

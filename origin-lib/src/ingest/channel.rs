@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use railbird_core::id::{ChannelId, RenditionId};
 use railbird_core::keys::MasterSecret;
@@ -48,7 +49,7 @@ pub type Anchored = Arc<dyn Fn(&ChannelId, Role, Anchor) + Send + Sync>;
 pub type Tap = Arc<dyn Fn(&Passed) + Send + Sync>;
 
 /// The channels that feeds are published for. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Channels(Arc<BTreeMap<ChannelId, Arc<Channel>>>);
 
 impl Channels {
@@ -68,8 +69,8 @@ impl Channels {
         Channels(Arc::new(channels.collect()))
     }
 
-    /// The origin is about to stop. In a pair the other one goes on: what is open here is its to make, and nothing more is
-    /// made. An origin alone does nothing: its feeds' ends cut what is open.
+    /// The origin is about to stop. In a pair the other one goes on: what is open here of a feed that comes is its to make, and
+    /// nothing more is made. An origin alone does nothing: its feeds' ends cut what is open.
     pub fn stop(&self) {
         self.0.values().filter(|channel| channel.output.pair.is_some()).for_each(|channel| {
             let live = channel.with(|programme| {
@@ -83,11 +84,31 @@ impl Channels {
         });
     }
 
+    /// What waits for a feed that was lost is waited for no longer: it is on the disk, and the desk knows it, once this
+    /// resolves. For a channel that is about to end.
+    pub async fn settle(&self, id: &ChannelId) {
+        let Some(channel) = self.get(id) else { return };
+        let waited = channel.with(|programme| {
+            let waits = !programme.is_live() && programme.deadline().is_some();
+            if waits {
+                programme.give_up_waiting();
+            }
+            waits
+        });
+        if waited {
+            // A disk that takes nothing is told of elsewhere, and ends nothing.
+            let _ = tokio::time::timeout(SETTLE_MAX, channel.output.spool.settled()).await;
+        }
+    }
+
     /// The channel of this name.
     pub fn get(&self, id: &ChannelId) -> Option<Arc<Channel>> {
         self.0.get(id).cloned()
     }
 }
+
+/// How long the end of a channel waits for the disk.
+const SETTLE_MAX: Duration = Duration::from_secs(2);
 
 /// One channel.
 pub struct Channel {
@@ -106,6 +127,8 @@ struct Inner {
     telling: bool,
     /// The spool refuses objects: said once, until it takes one again.
     behind: bool,
+    /// A task waits for the programme's deadline.
+    waiting: bool,
 }
 
 impl fmt::Debug for Channel {
@@ -134,7 +157,8 @@ impl Channel {
         let roles = channel.feeds.iter().map(|feed| feed.role);
         let metrics = roles.map(|role| (role, output.metrics.feed(&channel.id, role))).collect();
         let programme = Programme::new(settings, resume);
-        let inner = Mutex::new(Inner { programme, live: false, telling: false, behind: false });
+        let inner =
+            Mutex::new(Inner { programme, live: false, telling: false, behind: false, waiting: false });
         Channel { id: channel.id.clone(), output, metrics, taps, inner }
     }
 
@@ -186,7 +210,21 @@ impl Channel {
             metrics.used(inner.programme.used() == Some(*role));
         }
         self.tell(&mut inner);
+        self.wait(&mut inner);
         answer
+    }
+
+    /// Has the programme woken at its deadline, where there is one: it waits for a feed, and none may come.
+    fn wait(self: &Arc<Self>, inner: &mut Inner) {
+        let Some(due) = inner.programme.deadline().filter(|_| !inner.waiting) else { return };
+        inner.waiting = true;
+        let channel = self.clone();
+        let after = Duration::from_millis(due.saturating_sub(clock::moment().up_ms));
+        tokio::spawn(async move {
+            tokio::time::sleep(after).await;
+            channel.inner.lock().unwrap_or_else(PoisonError::into_inner).waiting = false;
+            channel.with(|programme| programme.tick(clock::moment()));
+        });
     }
 
     /// Asks the other origin for an anchor, and answers the programme when there is one, or none in time.

@@ -137,7 +137,7 @@ pub fn forget_target(data_dir: &Path, channel: &ChannelId, target: &TargetId) ->
             open.sync()?;
         }
         if let Some(mut summary) = Summary::read(data_dir, channel, &recording) {
-            summary.complete_at.retain(|one| one != target);
+            summary.forget_target(target);
             summary.write(data_dir, channel)?;
         }
     }

@@ -34,6 +34,9 @@ pub struct Summary {
     pub bytes: u64,
     /// Which targets have everything that was recorded and that they shall have.
     pub complete_at: Vec<TargetId>,
+    /// Which of them lack frames of ours all the same: of some segment they have what the other origin of the pair wrote.
+    #[serde(default)]
+    pub less_at: Vec<TargetId>,
     /// Its objects' files were deleted from the local disk.
     pub evicted: bool,
     /// The number of its first segment.
@@ -46,6 +49,7 @@ impl Summary {
     /// Of a recording that has ended and has a segment. `takers` are the targets that get what is made.
     pub fn of(reel: &Reel, first_msn: u64, takers: &Takers) -> Option<Summary> {
         let complete = takers.iter().filter(|(target, since)| reel.complete_at(target, **since));
+        let complete_at: Vec<TargetId> = complete.map(|(target, _)| target.clone()).collect();
         Some(Summary {
             recording: reel.head().recording.clone(),
             start: reel.start()?,
@@ -53,11 +57,20 @@ impl Summary {
             ended: reel.ended()?,
             segments: u32::try_from(reel.order().len()).unwrap_or(u32::MAX),
             bytes: reel.objects().iter().map(|object| object.len).sum(),
-            complete_at: complete.map(|(target, _)| target.clone()).collect(),
+            less_at: complete_at.iter().filter(|target| reel.lacks_frames(target)).cloned().collect(),
+            complete_at,
             evicted: reel.evicted(),
             first_msn,
             next_msn: reel.next_msn(),
         })
+    }
+
+    /// What a target had is of no use any more. Whether it had anything whole.
+    pub fn forget_target(&mut self, target: &TargetId) -> bool {
+        let before = self.complete_at.len();
+        self.complete_at.retain(|one| one != target);
+        self.less_at.retain(|one| one != target);
+        self.complete_at.len() != before
     }
 
     /// Whether a target still lacks something of it that it shall have.
@@ -65,10 +78,11 @@ impl Summary {
         since < self.end && !self.complete_at.contains(target)
     }
 
-    /// Whether nobody lacks anything of it, and at least one target has all of it: the disk is not needed.
+    /// Whether nobody lacks anything of it, and at least one target has all of it, as it was made here or with more frames
+    /// than that: the disk is not needed.
     pub fn is_safe(&self, takers: &Takers) -> bool {
         let whole = |(target, since): (&TargetId, &MediaTime)| {
-            *since <= self.start && self.complete_at.contains(target)
+            *since <= self.start && self.complete_at.contains(target) && !self.less_at.contains(target)
         };
         takers.iter().all(|(target, since)| !self.lacks(target, *since)) && takers.iter().any(whole)
     }

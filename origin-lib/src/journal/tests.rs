@@ -116,11 +116,28 @@ fn a_recording_is_safe_once_nobody_lacks_it_and_somebody_has_all_of_it() {
     assert!(summary.lacks(&a, MediaTime(0)) && !summary.lacks(&new, later));
     assert!(!summary.is_safe(&both) && !summary.is_safe(&only_new), "nobody has it");
     for n in 0..u32::try_from(reel.objects().len()).unwrap() {
-        reel.apply(Record::Ack { n, target: a.clone() }).unwrap();
+        reel.apply(Record::Ack { n, target: a.clone(), less: false }).unwrap();
     }
     let summary = Summary::of(&reel, 7, &both).unwrap();
     assert!(summary.is_safe(&both) && summary.is_safe(&all));
     assert!(!summary.is_safe(&only_new), "who gets only what is new has not got this");
+    // The other origin's bytes of a name, without some of our frames: ours are nowhere else.
+    reel.apply(Record::Ack { n: 1, target: a.clone(), less: true }).unwrap();
+    let less = Summary::of(&reel, 7, &both).unwrap();
+    assert_eq!((&less.complete_at, &less.less_at), (&summary.complete_at, &vec![a.clone()]));
+    assert!(!less.is_safe(&both) && !less.lacks(&a, MediaTime(0)), "nothing waits, and it stays on the disk");
+    // Another target has ours; or this one gets them after all.
+    let b: TargetId = "b".parse().unwrap();
+    let three: Takers = both.clone().into_iter().chain([(b.clone(), MediaTime(0))]).collect();
+    let mut more = reel.clone();
+    for n in 0..u32::try_from(more.objects().len()).unwrap() {
+        more.apply(Record::Ack { n, target: b.clone(), less: false }).unwrap();
+    }
+    let mut more = Summary::of(&more, 7, &three).unwrap();
+    assert!(more.is_safe(&three));
+    assert!(more.forget_target(&b) && !more.is_safe(&three) && !more.is_safe(&both));
+    reel.apply(Record::Ack { n: 1, target: a.clone(), less: false }).unwrap();
+    assert_eq!(Summary::of(&reel, 7, &both).unwrap(), summary);
     assert!(!summary.is_safe(&Takers::new()));
 }
 
@@ -145,7 +162,7 @@ fn a_target_that_moved_has_nothing_any_more() {
     let dir = tempfile::tempdir().unwrap();
     let path = written(dir.path(), 2);
     let target: TargetId = "a".parse().unwrap();
-    let acks: Vec<Record> = (0..2).map(|n| Record::Ack { n, target: target.clone() }).collect();
+    let acks: Vec<Record> = (0..2).map(|n| Record::Ack { n, target: target.clone(), less: false }).collect();
     let mut open = Open::reopen(path.clone()).unwrap();
     open.append(&acks).unwrap();
     open.append(&[Record::End { at: NOW, next_msn: 9 }]).unwrap();
@@ -167,7 +184,7 @@ fn a_flipped_bit_costs_no_more_than_its_line_and_is_never_cut_off() {
     let path = written(dir.path(), 4);
     let target: TargetId = "a".parse().unwrap();
     let mut open = Open::reopen(path.clone()).unwrap();
-    open.append(&[0, 1].map(|n| Record::Ack { n, target: target.clone() })).unwrap();
+    open.append(&[0, 1].map(|n| Record::Ack { n, target: target.clone(), less: false })).unwrap();
     let whole = fs::read(&path).unwrap();
     for line in 1..whole.iter().filter(|byte| **byte == b'\n').count() - 1 {
         let mut bytes = whole.clone();

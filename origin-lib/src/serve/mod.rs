@@ -218,7 +218,7 @@ pub async fn start(
     });
     watch_health(&health, &targets, &push, &spool);
     tasks.spawn(show_alarm(&metrics, spool.disk()));
-    let crew = Crew::new(&config, targets.clone(), desk.clone());
+    let crew = Crew::new(&config, targets.clone(), feeds.clone(), desk.clone());
     let router = api::router(health, channels, metrics)
         .merge(api::crew::router(crew.clone()))
         .merge(api::score::router(scores, api::score::Keys::new(keys)))

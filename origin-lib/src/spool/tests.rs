@@ -99,12 +99,16 @@ async fn a_recording_goes_on_after_a_restart_and_another_begins_after_its_end() 
     spool.write(segment(2)).unwrap();
     let channel = "t".parse().unwrap();
     let recording = journal.reel.head().recording.clone();
-    spool.note(&channel, &recording, Record::Ack { n: 3, target: "a".parse().unwrap() }).unwrap();
+    spool
+        .note(&channel, &recording, Record::Ack { n: 3, target: "a".parse().unwrap(), less: false })
+        .unwrap();
     spool.end(&channel, UtcMs(9), 77).unwrap();
     // The feed goes on without saying its parameters again.
     spool.write(segment(3)).unwrap();
     // An acknowledgement of the recording that has ended.
-    spool.note(&channel, &recording, Record::Ack { n: 1, target: "a".parse().unwrap() }).unwrap();
+    spool
+        .note(&channel, &recording, Record::Ack { n: 1, target: "a".parse().unwrap(), less: false })
+        .unwrap();
     spool.settled().await;
     assert_eq!(next(&told, 2), ["2 t/source/init-00.mp4", "3 t/source/2-0.m4s"]);
     assert_eq!(next(&told, 2), ["0 t/source/init-00.mp4", "1 t/source/3-0.m4s"]);

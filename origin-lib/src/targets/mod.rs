@@ -451,7 +451,7 @@ impl Inner {
 
 async fn forward_acks(mut acked: mpsc::Receiver<Ack>, desk: Sender) {
     while let Some(ack) = acked.recv().await {
-        if desk.send(Message::Acked(ack.target, ack.object)).await.is_err() {
+        if desk.send(Message::Acked(ack)).await.is_err() {
             return;
         }
     }

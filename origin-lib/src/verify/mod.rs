@@ -268,7 +268,7 @@ async fn at_target(
     };
     let found = match tokio::task::spawn_blocking(judge).await {
         Ok(Whose::Ours) => Found::Good,
-        Ok(Whose::Others) => Found::Other,
+        Ok(Whose::Others { .. }) => Found::Other,
         Ok(Whose::Nobodys) => Found::Wrong,
         Err(error) => Found::Unknown(error.to_string()),
     };

@@ -26,7 +26,7 @@ fn mirrored(recorded: &mut Recorded) -> (TargetId, BTreeMap<String, Bytes>) {
     for n in 0..recorded.reel.objects().len() as u32 {
         let name = recorded.reel.name(&recorded.reel.objects()[n as usize]);
         kept.insert(name, fs::read(recorded.path(n)).unwrap().into());
-        recorded.reel.apply(Record::Ack { n, target: target.clone() }).unwrap();
+        recorded.reel.apply(Record::Ack { n, target: target.clone(), less: false }).unwrap();
     }
     (target, kept)
 }

@@ -229,6 +229,15 @@ impl Origin {
         Ok(fs::write(self.file("crew.toml"), configuration(plan, "", targets, [rtmp, api]))?)
     }
 
+    /// How many pictures of the primary feed have arrived.
+    pub(crate) async fn pictures(&self) -> anyhow::Result<usize> {
+        let text = client()?.get(format!("{}/metrics", self.api)).send().await?.text().await?;
+        let mut lines = text.lines().filter(|line| line.starts_with("railbird_feed_frames_total{"));
+        let line = lines.find(|line| line.contains("feed=\"primary\"") && line.contains("kind=\"video\""));
+        let count = line.and_then(|line| line.rsplit(' ').next()).context("no such figure")?;
+        Ok(count.parse()?)
+    }
+
     pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
         Ok(client()?.get(format!("{}{path}", self.api)).send().await?.json().await?)
     }
@@ -250,6 +259,15 @@ impl Origin {
 
     /// Waits until `railbird verify` finds every object of the one recording at this place, and nothing wrong anywhere.
     pub(crate) async fn verified(&self, place: &str) -> anyhow::Result<()> {
+        self.verified_with(place, false).await
+    }
+
+    /// The same, where some of them may be what the other origin wrote.
+    pub(crate) async fn verified_beside(&self, place: &str) -> anyhow::Result<()> {
+        self.verified_with(place, true).await
+    }
+
+    async fn verified_with(&self, place: &str, beside: bool) -> anyhow::Result<()> {
         let mut last = String::new();
         let sound = until("verify finds everything", async || {
             let (ok, text) = outcome(self.command(&["verify", "--json"])?).await?;
@@ -261,7 +279,9 @@ impl Origin {
             let report = &reports[0];
             let places = report["places"].as_array().context("no places")?;
             let tally = places.iter().find(|tally| tally["place"] == place).context("no such place")?;
-            let complete = tally["good"] == report["objects"] && tally["pending"] == 0;
+            let others = if beside { tally["other"]["count"].as_u64() } else { Some(0) };
+            let there = tally["good"].as_u64().zip(others).map(|(good, others)| good + others);
+            let complete = there == report["objects"].as_u64() && tally["pending"] == 0;
             Ok((complete && reports.as_array().is_some_and(|all| all.len() == 1)).then_some(()))
         });
         sound.await.with_context(|| format!("{last}\n{}", self.log()))
@@ -338,6 +358,13 @@ impl Source {
         ensure!(is + 4 >= was && self.packets[1].ends_with(&audio), "{is} audio packets of {was}");
         Ok(())
     }
+
+    /// That a file has the first pictures of it, packet by packet, up to one of them. How many there are.
+    pub(crate) async fn begins_with(&self, file: &Path) -> anyhow::Result<usize> {
+        let [video, _] = packets(file).await?;
+        ensure!(self.packets[0].starts_with(&video), "{} video packets are not the first ones", video.len());
+        Ok(video.len())
+    }
 }
 
 pub(crate) async fn frames(file: &Path) -> anyhow::Result<Vec<String>> {
@@ -379,6 +406,11 @@ impl Encoder {
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
         let input = self.child.stdin.as_mut().context("the encoder's input is closed")?;
         tokio::io::AsyncWriteExt::write_all(input, bytes).await.context("the encoder takes nothing")
+    }
+
+    /// The uplink breaks off: the encoder is gone without a word.
+    pub(crate) async fn lose(mut self) -> anyhow::Result<()> {
+        Ok(self.child.kill().await?)
     }
 
     /// Ends the stream and waits until everything is sent.

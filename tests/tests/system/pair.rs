@@ -97,6 +97,88 @@ async fn invariant_3_an_origin_that_is_stopped_leaves_what_is_open_to_the_other(
     source.equals(&south.export().await?).await
 }
 
+/// Both origins lose the uplink at once, in the middle of a segment.
+struct LostUplink {
+    source: Source,
+    a: Store,
+    origins: [Origin; 2],
+    sinks: [Sink; 2],
+}
+
+async fn lost_uplink(a: Store) -> anyhow::Result<LostUplink> {
+    let source = Source::new(16).await?;
+    let sinks = [Sink::start(vec![("a", a.dir())]).await?, Sink::start(vec![("a", a.dir())]).await?];
+    let edges = sinks.each_ref().map(|sink| [sink.url.clone()]);
+    let origins = two(&[a.target("a")], [&edges[0], &edges[1]]).await?;
+    let mut encoder = Encoder::start(&[&origins[0].primary(), &origins[1].primary()])?;
+    let bytes = std::fs::read(&source.file)?;
+    encoder.send(&bytes[..bytes.len() / 2]).await?;
+    for sink in &sinks {
+        sink.state("something is listed", |state| listed(state) > MediaSpan::from_ms(4_000)).await?;
+    }
+    encoder.lose().await?;
+    for origin in &origins {
+        origin.logged("feed ended").await?;
+    }
+    Ok(LostUplink { source, a, origins, sinks })
+}
+
+async fn nothing_that_arrived_is_lost(a: Store) -> anyhow::Result<()> {
+    let LostUplink { source, a, origins, sinks } = lost_uplink(a).await?;
+    let mut most = 0;
+    for (origin, sink) in origins.iter().zip(&sinks) {
+        let arrived = origin.pictures().await?;
+        // The encoder does not come back, and the crew ends the channel before anybody has waited for it.
+        origin.crew(&["channel", "end", "t"]).await?;
+        let kept = source.begins_with(&origin.export().await?).await?;
+        ensure!(kept == arrived, "{arrived} pictures arrived, and {kept} are recorded:\n{}", origin.log());
+        ensure!(kept > 4 * 25 && kept < 16 * 25, "{kept} pictures: nothing was tried");
+        origin.verified_beside("a").await?;
+        ensure!(sink.kept().lies.is_empty(), "{:#?}", sink.kept().lies);
+        most = most.max(kept);
+    }
+    // What both made is there, whoever wrote it first.
+    let made = [origins[0].objects()?, origins[1].objects()?];
+    let there = objects(&a.dir())?;
+    for (name, hash) in &there {
+        ensure!(made.iter().any(|made| made.get(name) == Some(hash)), "nobody made {name} as it is there");
+    }
+    ensure!(made.iter().flatten().all(|(name, _)| there.contains_key(name)), "{there:#?}\n{made:#?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_arrived_is_lost_where_both_origins_lose_the_uplink() -> anyhow::Result<()> {
+    nothing_that_arrived_is_lost(Store::start().await?).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_arrived_is_lost_also_where_the_store_ignores_conditions() -> anyhow::Result<()> {
+    nothing_that_arrived_is_lost(Store::start_without_conditions().await?).await
+}
+
+/// An encoder that comes back and sends all of it again: both origins go on where it broke off, as if nothing had been.
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_3_what_is_sent_again_after_a_lost_uplink_is_whole_at_both_origins() -> anyhow::Result<()> {
+    let LostUplink { source, a, origins, sinks } = lost_uplink(Store::start().await?).await?;
+    let mut encoder = Encoder::start(&[&origins[0].primary(), &origins[1].primary()])?;
+    encoder.send(&std::fs::read(&source.file)?).await?;
+    encoder.finish().await?;
+    let whole = MediaSpan::from_ms(15_950);
+    for (origin, sink) in origins.iter().zip(&sinks) {
+        let all = sink.state("all is listed", |state| listed(state) >= whole && all_on(state, "a")).await;
+        all.with_context(|| origin.log())?;
+        origin.crew(&["channel", "end", "t"]).await?;
+        source.equals(&origin.export().await?).await?;
+        origin.verified("a").await?;
+        ensure!(sink.kept().lies.is_empty(), "{:#?}", sink.kept().lies);
+    }
+    let [north, south] = [origins[0].objects()?, origins[1].objects()?];
+    ensure!(north == south, "they differ:\n{north:#?}\n{south:#?}");
+    ensure!(objects(&a.dir())? == north, "the bucket has something else");
+    Ok(())
+}
+
 /// Two origins of which one loses frames: they give the same names to other bytes.
 ///
 /// What was written first stays, whoever reads it finds a whole segment, and neither takes the other's for damage.

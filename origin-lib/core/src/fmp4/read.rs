@@ -150,13 +150,15 @@ pub fn segment(bytes: &[u8], tracks: &[Track]) -> Result<Vec<Fragment>, ReadErro
 }
 
 /// What a segment says of itself, for whoever has no init segment of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outline<'a> {
     /// The `mfhd` sequence number.
     pub sequence: u32,
     /// The content of its `moof`: which samples it has, of which lengths and times. Two segments of the same samples say the
     /// same.
     pub moof: &'a [u8],
+    /// Where its samples lie.
+    pub fragments: Vec<Fragment>,
 }
 
 /// Reads the outline of a segment, which must be whole boxes with one movie fragment whose samples, one behind the other,
@@ -164,12 +166,12 @@ pub struct Outline<'a> {
 pub fn outline(bytes: &[u8]) -> Result<Outline<'_>, ReadError> {
     const INCOMPLETE: ReadError = ReadError("it is no segment");
     const UNFILLED: ReadError = ReadError("its samples are not all of its media");
-    let (mut fragments, mut media, mut at) = (None, None, 0_usize);
+    let (mut found_moof, mut media, mut at) = (None, None, 0_usize);
     for found in boxes(bytes) {
         let (name, content, whole) = found?;
         let next = at + whole.len();
         let twice = match name {
-            b"moof" => fragments.replace((content, at)).is_some(),
+            b"moof" => found_moof.replace((content, at)).is_some(),
             b"mdat" => media.replace(next - content.len()..next).is_some(),
             _ => false,
         };
@@ -178,24 +180,25 @@ pub fn outline(bytes: &[u8]) -> Result<Outline<'_>, ReadError> {
         }
         at = next;
     }
-    let ((moof, moof_at), media) = fragments.zip(media).ok_or(INCOMPLETE)?;
+    let ((moof, moof_at), media) = found_moof.zip(media).ok_or(INCOMPLETE)?;
     let mut mfhd = child(moof, b"mfhd")?.ok_or(INCOMPLETE)?;
     version(&mut mfhd)?;
     let sequence = u32(&mut mfhd)?;
-    let (mut filled, mut room) = (media.start, SAMPLES_MAX);
+    let (mut filled, mut room, mut fragments) = (media.start, SAMPLES_MAX, Vec::new());
     for found in boxes(moof) {
         let (name, traf, _) = found?;
         if name == b"traf" {
             let fragment = fragment(traf, None, (moof_at, bytes.len()), &mut room)?;
-            for sample in fragment.into_iter().flat_map(|fragment| fragment.samples) {
+            for sample in fragment.iter().flat_map(|fragment| &fragment.samples) {
                 if sample.data.start != filled {
                     return Err(UNFILLED);
                 }
                 filled = sample.data.end;
             }
+            fragments.extend(fragment);
         }
     }
-    if filled == media.end { Ok(Outline { sequence, moof }) } else { Err(UNFILLED) }
+    if filled == media.end { Ok(Outline { sequence, moof, fragments }) } else { Err(UNFILLED) }
 }
 
 /// `tracks`: those of the init segment; without them, there are no defaults but those of `tfhd`. `place` is where the `moof`

@@ -34,6 +34,7 @@
 //! ```
 
 mod feed;
+mod short;
 mod switch;
 #[cfg(test)]
 mod tests;
@@ -44,6 +45,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use feed::{Around, Feed, Item, Want};
+use short::Short;
 use switch::{Left, Tail};
 
 use crate::media::{FeedEvent, Kind, Role, Sample, Tracks};
@@ -76,7 +78,8 @@ pub const LAG_MS_MAX: u64 = 3_000;
 /// The largest hole between two feeds that is no discontinuity, beyond the duration of a frame.
 pub const GAP_MS_MAX: u64 = 100;
 
-/// How long what is open waits, after the end of the feed in use, for a key frame of the other.
+/// How long what is open waits, after the end of the feed in use, for a key frame of the other; beside another origin, also
+/// for the feed that was lost.
 pub const OPEN_MS_MAX: u64 = 10_000;
 
 /// What a frame is taken to last where nothing tells, in 1/90000 s.
@@ -93,7 +96,8 @@ pub struct Settings {
     pub stall_ms: u64,
     /// For how long the primary must have been well to be used again, in milliseconds.
     pub steady_ms: u64,
-    /// Another origin takes the same feeds: ask for an anchor that is not known here ([`Output::Ask`]), and cut nothing short.
+    /// Another origin takes the same feeds: ask for an anchor that is not known here ([`Output::Ask`]), and let what a loss
+    /// cuts short come out after the whole that the other one may have.
     pub ask: bool,
     /// Give out the samples as they are used ([`Output::Passed`]).
     pub tap: bool,
@@ -248,6 +252,8 @@ pub struct Programme {
     /// What the newest frame is taken to last.
     step: u64,
     tail: Option<Tail>,
+    /// What was cut short beside another origin, and what waits behind it.
+    short: Option<Short>,
     /// Since when the backup goes on to a key frame of the primary that is there already.
     returning: Option<u64>,
     /// No return to the primary is tried before.
@@ -296,6 +302,7 @@ impl Programme {
             shown: None,
             step: STEP,
             tail: None,
+            short: None,
             returning: None,
             return_after: 0,
             stopped: false,
@@ -335,7 +342,8 @@ impl Programme {
     }
 
     /// A publish was lost: its connection broke off. The same, for an origin alone. Beside another one, whose connection may
-    /// go on, what is open becomes nothing, as in [`Programme::stop`]; what the encoder kept and sends again is cut anew.
+    /// go on, what is open waits: where the encoder comes back and sends again what it kept, it goes on as if nothing had been;
+    /// otherwise it becomes a last segment late, so that the whole that the other one may have got comes first.
     pub fn lose(&mut self, publish: Publish, now: Moment) {
         self.over(publish, now, Left::Lost);
     }
@@ -349,15 +357,19 @@ impl Programme {
         }
     }
 
-    /// This origin stops while another one goes on with the same feeds: every publish has ended, and what is open becomes
-    /// nothing. Cut here, it would be another object of the name that the other one gives to the whole segment
-    /// (DESIGN.md, invariant 3). Nothing is made any more, whatever comes.
+    /// This origin stops while another one goes on with the same feeds: every publish has ended, and what is open of a feed
+    /// that still comes becomes nothing. Cut here, it would be another object of the name that the other one gives to the
+    /// whole segment (DESIGN.md, invariant 3). What waits for a feed that was lost comes out: the other one may have lost it,
+    /// too. Nothing is made any more, whatever comes.
     pub fn stop(&mut self) {
         self.stopped = true;
-        (self.feeds, self.used, self.ended, self.tail) = ([None, None], None, None, None);
+        if self.used.is_some() || self.ended.is_some_and(|(_, left)| left == Left::Ended) {
+            self.packager.abandon();
+            self.ended = None;
+        }
+        (self.feeds, self.used, self.tail) = ([None, None], None, None);
+        self.give_up_waiting();
         self.run = false;
-        self.packager.abandon();
-        self.collect();
     }
 
     /// The next output.
@@ -405,7 +417,7 @@ impl Programme {
         let behind = self.tip().map_or(MediaTime::default(), |tip| MediaTime(tip.0.saturating_add(1)));
         let around = Around {
             anchors: &self.anchors[slot(role)],
-            not_before: self.packager.end(),
+            not_before: self.packager.from(),
             behind: self.packager.end().max(behind),
             stall_ms: self.settings.stall_ms,
             ask: self.settings.ask,

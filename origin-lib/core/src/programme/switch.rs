@@ -9,7 +9,6 @@ use super::{
     Reason, TICKS, slot, track,
 };
 use crate::media::{Kind, Role, Sample, Tracks};
-use crate::package;
 use crate::segment::Input;
 use crate::time::{MediaTime, Moment};
 
@@ -128,14 +127,19 @@ impl Programme {
         if self.used == Some(role) {
             self.flush_tail();
             self.used = None;
-            if self.is_well(role.other(), now) {
+            if self.is_well(role.other(), now) || self.may_be_whole_elsewhere(left) {
                 self.ended = Some((now.up_ms, left));
             } else {
-                self.close(left);
+                self.close();
             }
-        } else if let Some((_, before)) = self.ended.filter(|_| !self.is_live()) {
+        } else if let Some((since, before)) = self.ended.filter(|_| !self.is_live()) {
             // Nobody is there any more who could go on with what is open.
-            self.close(if before == Left::Lost { before } else { left });
+            let left = if before == Left::Lost { before } else { left };
+            if self.may_be_whole_elsewhere(left) {
+                self.ended = Some((since, left));
+            } else {
+                self.close();
+            }
         }
     }
 
@@ -144,16 +148,18 @@ impl Programme {
         self.settings.ask && left == Left::Lost
     }
 
-    /// Nothing goes on: what is open becomes a last segment, or nothing where another origin may have the whole of it.
-    fn close(&mut self, left: Left) {
-        if self.may_be_whole_elsewhere(left) {
-            self.packager.abandon();
-            // It may come again.
-            (self.tips, self.shown) = ([None; 2], None);
-        } else {
-            self.packager.finish();
-        }
+    /// Nothing goes on: what is open becomes a last segment.
+    pub(super) fn close(&mut self) {
+        self.packager.finish();
         (self.run, self.ended) = (false, None);
+    }
+
+    /// Whether the feed in use before was lost and sends again what it had sent: its first key frame is still open.
+    fn resumes(&self, role: Role) -> bool {
+        let feed = self.feed(role).filter(|_| self.ended.is_some() && self.last == Some(role));
+        feed.filter(|feed| feed.held.tracks == *self.packager.tracks())
+            .and_then(Feed::start)
+            .is_some_and(|start| self.packager.is_open(start))
     }
 
     /// Looks at the feeds after something happened.
@@ -174,12 +180,12 @@ impl Programme {
 
     /// No feed is in use: the first that can be begun is, the primary if both can.
     fn take_up(&mut self, now: Moment) {
-        if let Some((_, left)) = self.ended.filter(|(ended, _)| now.ms_since(*ended) >= OPEN_MS_MAX) {
-            self.close(left);
+        if self.ended.is_some_and(|(ended, _)| now.ms_since(ended) >= OPEN_MS_MAX) {
+            self.close();
         }
         for role in Role::ALL {
-            if self.is_startable(role) {
-                return self.switch(role, Reason::Ended);
+            if self.is_startable(role) || self.resumes(role) {
+                return self.switch(role, Reason::Ended, now);
             }
             self.bring_up(role);
         }
@@ -192,7 +198,7 @@ impl Programme {
             return;
         }
         if self.is_startable(other) {
-            self.switch(other, reason);
+            self.switch(other, reason, now);
         } else {
             self.bring_up(other);
         }
@@ -228,7 +234,7 @@ impl Programme {
             let since = *self.returning.get_or_insert(now.up_ms);
             // The backup goes on up to there, unless it is late or has come there already.
             if self.tail.is_some() || now.ms_since(since) >= LAG_MS_MAX {
-                self.switch(Role::Primary, Reason::Steady(steady));
+                self.switch(Role::Primary, Reason::Steady(steady), now);
             }
             return;
         }
@@ -276,7 +282,7 @@ impl Programme {
                 if point.is_reached_by(&sample) {
                     // Sound may be muxed ahead of the picture: the switch waits for the picture.
                     if sample.kind == Kind::Video || self.tracks.video.is_none() {
-                        self.switch(Role::Primary, Reason::Steady(steady));
+                        self.switch(Role::Primary, Reason::Steady(steady), now);
                     }
                     return;
                 }
@@ -313,7 +319,8 @@ impl Programme {
         }
     }
 
-    fn switch(&mut self, to: Role, reason: Reason) {
+    fn switch(&mut self, to: Role, reason: Reason, now: Moment) {
+        let resumes = self.resumes(to);
         let point = self.feed(to).and_then(|feed| self.point(feed));
         let mut waits = false;
         for sample in self.tail.take().into_iter().flat_map(|tail| tail.samples) {
@@ -326,10 +333,11 @@ impl Programme {
         let Some(feed) = &mut self.feeds[slot(to)] else { return };
         let held = core::mem::take(&mut feed.held);
         let Some(start) = held.samples.front() else { return };
-        let seamless = self.is_seamless(&held.tracks, start);
+        let seamless = resumes || self.is_seamless(&held.tracks, start);
         if !seamless {
-            if self.ended.is_some_and(|(_, left)| self.may_be_whole_elsewhere(left)) {
-                self.packager.abandon();
+            let alike = self.ended.is_some_and(|(_, left)| left == Left::Ended);
+            if self.settings.ask && self.run && !alike {
+                self.cut_short(now);
             }
             self.packager.handle(Input::Discontinuity);
             self.packager.handle(Input::Tracks(held.tracks.clone()));
@@ -377,15 +385,5 @@ impl Programme {
             self.outputs.push_back(Output::Passed(passed));
         }
         self.packager.handle(Input::Sample(sample));
-    }
-
-    /// Takes over what the packager made.
-    pub(super) fn collect(&mut self) {
-        while let Some(output) = self.packager.poll() {
-            self.outputs.push_back(match output {
-                package::Output::Object(object) => Output::Object(object),
-                package::Output::Forced(bound) => Output::Note(Note::Forced(bound)),
-            });
-        }
     }
 }

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::format;
 use std::string::String;
 use std::vec;
 use std::vec::Vec;
@@ -72,7 +73,7 @@ impl Encoder {
         let mut frames = Vec::new();
         let (name, shifted) = (self.role.as_str(), sent - self.phase_ms);
         let frame = |kind, key| {
-            let data = std::format!("{name} {kind:?} {sent} {key}").into_bytes().into();
+            let data = format!("{name} {kind:?} {sent} {key}").into_bytes().into();
             let cts_ms = if kind == Kind::Video && self.reorders { reordered(shifted) } else { 0 };
             FeedEvent::Frame(Frame { kind, dts_ms: self.clock_ms + sent, cts_ms, key, data })
         };
@@ -105,6 +106,8 @@ struct Bench {
     anchored: Vec<(Role, Anchor, AnchorFrom)>,
     asked: Vec<(Publish, i64, UtcMs)>,
     segments: Vec<(String, MediaTime, i64, bool)>,
+    /// When each came out.
+    out: BTreeMap<String, i64>,
     /// What was used last, by the notes.
     used: Option<Role>,
 }
@@ -123,6 +126,7 @@ impl Bench {
             anchored: Vec::new(),
             asked: Vec::new(),
             segments: Vec::new(),
+            out: BTreeMap::new(),
             used: None,
         }
     }
@@ -151,6 +155,19 @@ impl Bench {
         self.collect();
     }
 
+    fn lose(&mut self, publish: Publish) {
+        self.programme.lose(publish, self.moment());
+        self.collect();
+    }
+
+    /// Time passes, as far as the programme wants to know.
+    fn tick(&mut self) {
+        if self.programme.deadline().is_some_and(|due| due <= self.moment().up_ms) {
+            self.programme.tick(self.moment());
+            self.collect();
+        }
+    }
+
     /// Takes what came out, and checks what must always hold.
     fn collect(&mut self) {
         while let Some(output) = self.programme.poll() {
@@ -170,6 +187,7 @@ impl Bench {
                 Output::Ask { publish, feed_ms, arrived, .. } => self.asked.push((publish, feed_ms, arrived)),
                 Output::Object(object) => {
                     if let Made::Segment { start, duration, discontinuity } = object.kind {
+                        self.out.insert(object.name.clone(), self.now);
                         self.segments.push((object.name, start, duration.ms(), discontinuity));
                     }
                 }
@@ -429,7 +447,7 @@ fn invariant_3_an_origin_that_stops_beside_another_one_cuts_nothing_short() {
 }
 
 #[test]
-fn invariant_3_a_connection_that_breaks_off_beside_another_origin_cuts_nothing_short() {
+fn invariant_3_what_is_open_when_a_connection_breaks_off_beside_another_origin_waits_for_what_comes_again() {
     let encoder = Encoder::new(Role::Primary);
     let anchors = vec![(Role::Primary, Anchor { feed_ms: 0, utc: START.utc })];
     // The connection breaks off at 5 s; the encoder comes back at 5.5 s and sends again what it kept, from 4 s on, or nothing.
@@ -463,15 +481,15 @@ fn invariant_3_a_connection_that_breaks_off_beside_another_origin_cuts_nothing_s
     for notices in [true, false] {
         let whole = [(0, 2000), (2000, 2000), (4000, 2000), (6000, 2000), (8000, 2000), (10_000, 2000)];
         assert_eq!(run(true, true, notices), whole);
-        assert_eq!(run(true, false, notices), [&whole[..2], &whole[3..]].concat());
-        // Alone, it keeps what it has.
-        assert_eq!(run(false, false, notices), [&whole[..2], &[(4000, 1000)], &whole[3..]].concat());
+        let kept = [&whole[..2], &[(4000, 1000)], &whole[3..]].concat();
+        assert_eq!(run(true, false, notices), kept, "nothing that came is lost");
+        assert_eq!(run(false, false, notices), kept);
     }
 }
 
-/// What an origin of a pair makes of two feeds of which the primary breaks off here at 5 s, and the backup `then_ms` later, if it
-/// does. Both come again at `back_ms`.
-fn broken_off(phase_ms: i64, then_ms: Option<i64>, back_ms: i64) -> Vec<(String, i64)> {
+/// An origin of a pair and two feeds of which the primary breaks off here at 5 s, and the backup `then_ms` later, if it does.
+/// Both come again at `back_ms`.
+fn broken_off(phase_ms: i64, then_ms: Option<i64>, back_ms: i64) -> Bench {
     let encoders = [Encoder::new(Role::Primary), Encoder { phase_ms, ..Encoder::new(Role::Backup) }];
     let anchor = Anchor { feed_ms: 0, utc: START.utc };
     let anchors = Role::ALL.map(|role| (role, anchor)).to_vec();
@@ -484,8 +502,7 @@ fn broken_off(phase_ms: i64, then_ms: Option<i64>, back_ms: i64) -> Vec<(String,
             if lost == Some(at)
                 && let Some(publish) = publishes[which].take()
             {
-                bench.programme.lose(publish, bench.moment());
-                bench.collect();
+                bench.lose(publish);
             }
             if at == back_ms && publishes[which].is_none() {
                 publishes[which] = Some(bench.begin(&encoders[which]));
@@ -494,33 +511,148 @@ fn broken_off(phase_ms: i64, then_ms: Option<i64>, back_ms: i64) -> Vec<(String,
                 bench.feed(publish, encoders[which].frames(at));
             }
         }
+        bench.tick();
     }
     publishes.iter().flatten().for_each(|publish| bench.programme.end(*publish, bench.moment()));
     bench.collect();
     bench.check();
-    bench.segments.into_iter().map(|(name, _, ms, _)| (name, ms)).collect()
+    bench
 }
 
-/// What an origin that loses nothing makes of the primary's first `ms`.
-fn whole_of(ms: i64) -> BTreeMap<String, i64> {
-    let bench = two(Encoder::new(Role::Primary), Encoder::new(Role::Backup), ms, |_| false);
-    bench.segments.into_iter().map(|(name, _, ms, _)| (name, ms)).collect()
+/// That each segment which is another one here than at an origin that lost nothing came out after that one's had: who writes a
+/// name first has it.
+fn comes_second(bench: &Bench, whole: &Bench, case: &str) {
+    for (name, _, ms, _) in &bench.segments {
+        let Some((_, _, other, _)) = whole.segments.iter().find(|segment| segment.0 == *name) else {
+            continue;
+        };
+        let late = bench.out[name] > whole.out[name];
+        assert!(ms == other || late, "{case}: {name}: {ms} ms instead of {other}, at {}", bench.out[name]);
+    }
+}
+
+/// That every sample that was used is in a segment.
+fn keeps_all(bench: &Bench, case: &str) {
+    for sample in bench.samples(Kind::Video) {
+        let within = |(_, start, ms, _): &(String, MediaTime, i64, bool)| {
+            *start <= sample.dts && sample.dts.0 < start.0 + ms.unsigned_abs() * 90
+        };
+        assert!(bench.segments.iter().any(within), "{case}: {sample:?} is lost");
+    }
 }
 
 #[test]
-fn invariant_3_nothing_is_cut_short_where_both_feeds_break_off_or_the_other_goes_on_elsewhere() {
+fn invariant_3_what_is_cut_short_comes_after_the_whole_where_both_feeds_break_off_or_the_other_goes_on_elsewhere()
+ {
     // The other origin of the pair lost nothing, and uses the primary all the time.
-    let whole = whole_of(40_000);
+    let whole = two(Encoder::new(Role::Primary), Encoder::new(Role::Backup), 40_000, |_| false);
     for phase_ms in [0, 40, 700, 1_300] {
         for then_ms in [None, Some(0), Some(400), Some(1_000), Some(4_000)] {
             for back_ms in [10_000, 12_300, 30_000] {
-                let made = broken_off(phase_ms, then_ms, back_ms);
-                assert!(made.len() >= 6, "{phase_ms} {then_ms:?} {back_ms}: {made:?}");
-                for (name, ms) in made {
-                    let other = whole.get(&name).copied().unwrap_or(ms);
-                    assert_eq!(ms, other, "{phase_ms} {then_ms:?} {back_ms}: {name}");
+                let case = format!("{phase_ms} {then_ms:?} {back_ms}");
+                let bench = broken_off(phase_ms, then_ms, back_ms);
+                assert!(bench.segments.len() >= 6, "{case}: {:?}", bench.segments);
+                comes_second(&bench, &whole, &case);
+                keeps_all(&bench, &case);
+            }
+        }
+    }
+}
+
+#[test]
+fn invariant_3_what_a_stall_that_one_of_two_origins_sees_cuts_short_comes_after_the_whole() {
+    let whole = two(Encoder::new(Role::Primary), Encoder::new(Role::Backup), 40_000, |_| false);
+    for (phase_ms, stall) in
+        [0, 40, 700, 1_300].into_iter().flat_map(|phase| [(phase, 4_600), (phase, 5_300)])
+    {
+        let primary = Encoder::new(Role::Primary);
+        let backup = Encoder { phase_ms, ..Encoder::new(Role::Backup) };
+        let anchors = Role::ALL.map(|role| (role, Anchor { feed_ms: 0, utc: START.utc })).to_vec();
+        let resume = Resume { not_before: MediaTime::default(), anchors };
+        let mut bench = Bench::new(Settings { ask: true, ..settings() }, resume);
+        let (p, b) = (bench.begin(&primary), bench.begin(&backup));
+        for at in 0..40_000 {
+            bench.now = at;
+            if !(stall..stall + 4_000).contains(&at) {
+                bench.feed(p, primary.frames(at));
+            }
+            bench.feed(b, backup.frames(at));
+            bench.tick();
+        }
+        bench.end(p);
+        bench.end(b);
+        bench.check();
+        let case = format!("{phase_ms} {stall}");
+        assert_eq!(bench.switches().first().map(|switch| switch.1), Some(Role::Backup), "{case}");
+        comes_second(&bench, &whole, &case);
+        keeps_all(&bench, &case);
+    }
+}
+
+#[test]
+fn what_nobody_goes_on_with_comes_out_after_a_while_and_before_an_origin_stops() {
+    let encoder = Encoder::new(Role::Primary);
+    let anchors = vec![(Role::Primary, Anchor { feed_ms: 0, utc: START.utc })];
+    for stop in [None, Some(7_000)] {
+        let resume = Resume { not_before: MediaTime::default(), anchors: anchors.clone() };
+        let mut bench = Bench::new(Settings { ask: true, ..settings() }, resume);
+        let publish = bench.begin(&encoder);
+        for at in 0..5_000 {
+            bench.now = at;
+            bench.feed(publish, encoder.frames(at));
+        }
+        bench.lose(publish);
+        assert!(!bench.programme.is_live());
+        assert_eq!(bench.programme.deadline(), Some(bench.moment().up_ms + OPEN_MS_MAX));
+        let lost = bench.now;
+        for at in lost..20_000 {
+            bench.now = at;
+            bench.tick();
+            if stop == Some(at) {
+                bench.programme.stop();
+                bench.collect();
+            }
+        }
+        let (name, _, ms, _) = bench.segments.last().unwrap();
+        assert_eq!((*ms, bench.out[name]), (1_000, stop.unwrap_or(lost + OPEN_MS_MAX as i64)));
+        assert_eq!((bench.segments.len(), bench.programme.deadline()), (3, None));
+        keeps_all(&bench, "");
+    }
+}
+
+#[test]
+fn what_is_sent_again_goes_on_where_it_broke_off_however_often_it_does() {
+    let whole = two(Encoder::new(Role::Primary), Encoder::new(Role::Backup), 12_000, |_| false);
+    for (reorders, phase_ms) in [(false, 0), (true, 0), (false, 700), (true, 700)] {
+        let encoder = Encoder { reorders, phase_ms, ..Encoder::new(Role::Primary) };
+        let run = |breaks: &[(i64, i64)]| {
+            let anchors = vec![(Role::Primary, Anchor { feed_ms: 0, utc: START.utc })];
+            let resume = Resume { not_before: MediaTime::default(), anchors };
+            let mut bench = Bench::new(Settings { ask: true, ..settings() }, resume);
+            let (mut publish, mut from) = (bench.begin(&encoder), 0);
+            // Lost at the one time; sent again from the other.
+            for (lost, again) in breaks.iter().copied().chain([(12_000, 0)]) {
+                for at in from..lost {
+                    bench.now = bench.now.max(at);
+                    bench.feed(publish, encoder.frames(at));
+                }
+                if lost < 12_000 {
+                    bench.lose(publish);
+                    bench.now += 300;
+                    publish = bench.begin(&encoder);
+                    from = again;
                 }
             }
+            bench.end(publish);
+            bench.check();
+            bench.segments
+        };
+        let all = run(&[]);
+        assert!(phase_ms != 0 || reorders || all == whole.segments);
+        for breaks in
+            [&[(5_000, 4_000)][..], &[(5_000, 1_000)], &[(5_000, 2_700), (4_500, 3_000), (5_200, 2_700)]]
+        {
+            assert_eq!(run(breaks), all, "{reorders} {phase_ms} {breaks:?}");
         }
     }
 }

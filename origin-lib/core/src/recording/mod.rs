@@ -99,6 +99,9 @@ pub enum Record {
         n: u32,
         /// The target.
         target: TargetId,
+        /// What it has is the other origin's of a pair, which lacks frames of ours.
+        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+        less: bool,
     },
     /// A segment was listed as a gap, and stays one in live playlists.
     Gap {
@@ -141,6 +144,8 @@ pub struct Object {
     pub sha256: Option<Hash>,
     /// Which targets have it: bit b for [`Reel::target`]`(b)`.
     pub on: u32,
+    /// Which of them have the other origin's bytes of that name, and these lack frames of ours.
+    pub less: u32,
 }
 
 /// What an object is.
@@ -224,7 +229,7 @@ impl Reel {
         match record {
             Record::Begin(_) => return Err(Misfit::Begun),
             Record::Init { n, init, len, sha256 } => {
-                self.push(n, Object { kind: Kind::Init(init), len, sha256: Some(sha256), on: 0 })?;
+                self.push(n, Object { kind: Kind::Init(init), len, sha256: Some(sha256), on: 0, less: 0 })?;
                 self.init = Some(n);
             }
             Record::Segment { n, start, duration, discontinuity, len, sha256 } => {
@@ -233,13 +238,14 @@ impl Reel {
             Record::Lost { n, start, duration, discontinuity } => {
                 self.push_segment(n, start, duration, discontinuity, None)?;
             }
-            Record::Ack { n, target } => {
+            Record::Ack { n, target, less } => {
                 if n as usize >= self.objects.len() {
                     return Err(Misfit::Unknown);
                 }
                 let bit = self.bit(&target)?;
                 if let Some(object) = self.objects.get_mut(n as usize) {
                     object.on |= 1 << bit;
+                    object.less = (object.less & !(1 << bit)) | u32::from(less) << bit;
                 }
             }
             Record::Gap { n } => match self.objects.get_mut(n as usize) {
@@ -249,7 +255,10 @@ impl Reel {
             Record::Removed { target } => {
                 if let Some(bit) = self.targets.iter().position(|known| known.as_ref() == Some(&target)) {
                     self.targets[bit] = None;
-                    self.objects.iter_mut().for_each(|object| object.on &= !(1 << bit));
+                    for object in &mut self.objects {
+                        object.on &= !(1 << bit);
+                        object.less &= !(1 << bit);
+                    }
                 }
             }
             Record::Anchor { feed, feed_ms, utc } => {
@@ -287,7 +296,7 @@ impl Reel {
     ) -> Result<(), Misfit> {
         let segment = Segment { start, duration, discontinuity, init: self.init, gap: false };
         let (len, sha256) = stored.map_or((0, None), |(len, hash)| (len, Some(hash)));
-        self.push(n, Object { kind: Kind::Segment(segment), len, sha256, on: 0 })?;
+        self.push(n, Object { kind: Kind::Segment(segment), len, sha256, on: 0, less: 0 })?;
         // What the disk lost is told at once, and so before those that still waited for the disk.
         let later = self.order.iter().rev().take_while(|of| self.start_of(**of) > start).count();
         self.order.insert(self.order.len() - later, n);
@@ -395,6 +404,13 @@ impl Reel {
     /// Whether the objects' files were deleted from the local disk.
     pub fn evicted(&self) -> bool {
         self.evicted
+    }
+
+    /// Whether there are frames of ours that this target lacks, though it acknowledged everything: what it has of a segment
+    /// is the other origin's.
+    pub fn lacks_frames(&self, target: &TargetId) -> bool {
+        let mask = self.known_bit(target).map_or(0, |bit| 1_u32 << bit);
+        self.objects.iter().any(|object| object.less & mask != 0)
     }
 
     /// Whether a target has everything that was recorded and that it shall have: every init segment, and the segments that

@@ -50,7 +50,7 @@ fn lost(n: u32, at: u64) -> Record {
 }
 
 fn ack(n: u32, target: &str) -> Record {
-    Record::Ack { n, target: target.parse().unwrap() }
+    Record::Ack { n, target: target.parse().unwrap(), less: false }
 }
 
 fn reel(records: impl IntoIterator<Item = Record>) -> Reel {
@@ -207,7 +207,7 @@ proptest! {
                 Record::Init { init, .. } => book.init(init.clone()),
                 Record::Segment { start, duration, discontinuity, len, .. } =>
                     book.segment(*start, *duration, *discontinuity, *len as usize, now),
-                Record::Ack { n, target } => {
+                Record::Ack { n, target, .. } => {
                     let slot = reel.known_bit(target).unwrap();
                     match reel.segment(*n) {
                         Some(segment) => book.ack(slot, segment.start, now),

@@ -207,6 +207,21 @@ impl Segmenter {
         &self.tracks
     }
 
+    /// The decoding time of the first sample that waits for a cut. It may lie before the end of what was cut, which is told in
+    /// the order of presentation.
+    pub fn open_from(&self) -> Option<MediaTime> {
+        self.open.front()?.leading().first().map(|sample| sample.dts)
+    }
+
+    /// Whether this very sample waits for a cut.
+    pub fn is_open(&self, sample: &Sample) -> bool {
+        let of = |open: &'_ Open| match sample.kind {
+            Kind::Video => open.video.contains(sample),
+            Kind::Audio => open.audio.contains(sample),
+        };
+        self.open.iter().any(of)
+    }
+
     /// Bytes of media that wait for a cut; at most [`OPEN_LEN_MAX`].
     pub fn open_len(&self) -> usize {
         self.open_len

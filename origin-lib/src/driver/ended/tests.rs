@@ -66,7 +66,7 @@ fn round(ended: &mut Ended, takers: &Takers, backlog: &mut Backlog, acks: &[&str
     let queued = std::mem::take(&mut *heard.queued.lock().unwrap());
     for (target, object) in &queued {
         if acks.contains(&target.as_str()) {
-            ended.acked(&object.recording, object.n, target).unwrap().unwrap();
+            ended.acked(&object.recording, object.n, target, false).unwrap().unwrap();
         }
     }
     queued.len()
@@ -117,7 +117,7 @@ fn a_target_that_takes_nothing_keeps_nobody_else_waiting_and_memory_bounded() {
 fn what_a_removed_target_had_is_of_no_use_even_where_the_journal_was_being_read() {
     let mut whole = reel(1);
     for n in 0..=SEGMENTS {
-        whole.apply(Record::Ack { n, target: target("a") }).unwrap();
+        whole.apply(Record::Ack { n, target: target("a"), less: false }).unwrap();
     }
     let takers = takers(&[("a", 0), ("b", 0)]);
     let mut ended = ended(std::slice::from_ref(&whole), &takers);

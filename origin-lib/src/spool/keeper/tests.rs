@@ -75,7 +75,7 @@ impl Bench {
                 .append(&[Record::Segment { n, start, duration, discontinuity: false, len, sha256 }])
                 .unwrap();
             if has {
-                journal.append(&[Record::Ack { n, target: target() }]).unwrap();
+                journal.append(&[Record::Ack { n, target: target(), less: false }]).unwrap();
             }
         }
         if let Some(hours) = ended {

@@ -70,7 +70,7 @@ async fn what_is_too_old_is_deleted_at_every_target_that_has_it_and_lets_us() {
         for store in &stores {
             store.put(Object::media(name.clone(), Bytes::from_static(b"x"))).await.result.unwrap();
         }
-        lines.extend(ids[..3].iter().map(|target| Record::Ack { n, target: target.clone() }));
+        lines.extend(ids[..3].iter().map(|target| Record::Ack { n, target: target.clone(), less: false }));
     }
     let dir = tempfile::tempdir().unwrap();
     let (channel, recording) = (recorded.reel.head().channel.clone(), recorded.reel.head().recording.clone());

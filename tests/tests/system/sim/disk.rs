@@ -54,6 +54,11 @@ enum Job {
 }
 
 impl Disk {
+    /// Whether something was handed over that is not entered yet.
+    pub(super) fn is_busy(&self) -> bool {
+        self.jobs.iter().any(|job| !matches!(job, Job::Note(_)))
+    }
+
     /// Never waits.
     pub(super) fn write(&mut self, object: Object, at: usize, life: u64, around: &mut Around<'_>) {
         let waiting = self.jobs.iter().filter(|job| matches!(job, Job::Write(_))).count();

@@ -24,6 +24,10 @@ pub(super) struct Encoder {
     /// It sends later what it could not send.
     pub(super) keeps: bool,
     kept: Vec<FeedEvent>,
+    /// What it sent since its newest key frame.
+    recent: Vec<FeedEvent>,
+    /// What it sends an origin again, once it can, since the connection to it is lost.
+    again: [Option<Vec<FeedEvent>>; 2],
     /// Its connection to each origin.
     pub(super) links: [Option<Publish>; 2],
     /// How often each was begun.
@@ -46,6 +50,8 @@ impl Encoder {
             silent_until: 0,
             keeps: false,
             kept: Vec::new(),
+            recent: Vec::new(),
+            again: [None, None],
             links: [None; 2],
             tries: [0; 2],
         }
@@ -88,10 +94,42 @@ impl Encoder {
         if silent { Vec::new() } else { std::mem::take(&mut self.kept) }
     }
 
+    /// It has sent this, wherever it could.
+    pub(super) fn sent(&mut self, events: Vec<FeedEvent>) {
+        for event in events {
+            let key = |event: &FeedEvent| {
+                matches!(event, FeedEvent::Frame(Frame { kind: Kind::Video, key: true, .. }))
+            };
+            if key(&event) {
+                self.recent.clear();
+            }
+            self.recent.push(event.clone());
+            for (again, link) in self.again.iter_mut().zip(&self.links) {
+                if link.is_none()
+                    && let Some(again) = again
+                {
+                    again.push(event.clone());
+                }
+            }
+        }
+    }
+
+    /// The connection to an origin is lost: it sends again what it has sent since its newest key frame, and what comes.
+    pub(super) fn keep_for(&mut self, origin: usize) {
+        self.again[origin] = Some(self.recent.clone());
+    }
+
+    /// What it sends an origin to which it is connected again.
+    pub(super) fn again(&mut self, origin: usize) -> Vec<FeedEvent> {
+        self.again[origin].take().unwrap_or_default()
+    }
+
     /// Another run of it: its clock begins anew, and what it kept is gone.
     pub(super) fn restart(&mut self, now: u64, rng: &mut Rng) {
         self.clock_ms = rng.range(0, 1_000) as i64 - now as i64;
         self.kept.clear();
+        self.recent.clear();
+        self.again = [None, None];
         if rng.one_in(3) {
             self.width = if self.width == 1280 { 1920 } else { 1280 };
         }

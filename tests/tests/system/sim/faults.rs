@@ -2,7 +2,7 @@
 
 use super::disk;
 use super::target;
-use super::world::World;
+use super::world::{Event, Gone, World};
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fault {
@@ -14,10 +14,14 @@ pub(super) enum Fault {
     Jump { encoder: usize },
     /// The connection of an encoder to an origin is lost.
     Link { encoder: usize, origin: usize },
+    /// The venue's uplink: every connection to an origin is lost, or to every origin.
+    Uplink { origin: Option<usize> },
     /// A target fails.
     Target { target: usize },
     /// An origin is killed.
     Crash { origin: usize },
+    /// An origin is stopped in order.
+    Stop { origin: usize },
     /// An origin's disk fails.
     Disk { origin: usize },
     /// An origin's wall clock is set, and later set right.
@@ -33,15 +37,17 @@ impl Fault {
         let (encoders, origins, targets) = (world.encoders.len(), world.origins.len(), world.targets.len());
         let rng = &mut world.rng;
         let (encoder, origin) = (rng.pick(encoders), rng.pick(origins));
-        match rng.range(0, 15) {
+        match rng.range(0, 20) {
             0 | 1 => Fault::Stall { encoder },
             2 => Fault::Encoder { encoder },
             3 => Fault::Jump { encoder },
             4 | 5 => Fault::Link { encoder, origin },
             6..=8 => Fault::Target { target: rng.pick(targets) },
-            9 | 10 => Fault::Crash { origin },
-            11 => Fault::Disk { origin },
+            9 | 10 if !world.gentle => Fault::Crash { origin },
+            11 if !world.gentle => Fault::Disk { origin },
             12 => Fault::Pair,
+            14..=16 => Fault::Uplink { origin: rng.one_in(2).then_some(origin) },
+            17 => Fault::Stop { origin },
             13 if world.clocks => Fault::Clock { origin },
             _ => Fault::Pushes,
         }
@@ -56,7 +62,9 @@ impl Fault {
             }
             Fault::Encoder { encoder } => {
                 let noticed = !world.rng.one_in(4);
-                (0..world.origins.len()).for_each(|origin| world.disconnect(encoder, origin, noticed));
+                let gone = if world.rng.one_in(2) { Gone::Ended } else { Gone::Lost };
+                let gone = if noticed { gone } else { Gone::Unnoticed };
+                (0..world.origins.len()).for_each(|origin| world.disconnect(encoder, origin, gone));
             }
             Fault::Jump { encoder } => {
                 let by = world.rng.range(0, 7_200_000) as i64 - 3_600_000;
@@ -64,8 +72,24 @@ impl Fault {
                 world.encoders[encoder].clock_ms += by;
             }
             Fault::Link { encoder, origin } => {
-                let noticed = !world.rng.one_in(4);
-                world.disconnect(encoder, origin, noticed);
+                let keeps = world.rng.one_in(2);
+                world.lose(encoder, origin, keeps);
+            }
+            Fault::Uplink { origin } => {
+                let keeps = world.rng.one_in(3);
+                for encoder in 0..world.encoders.len() {
+                    for at in (0..world.origins.len()).filter(|at| origin.is_none_or(|origin| origin == *at))
+                    {
+                        world.lose(encoder, at, keeps);
+                    }
+                }
+            }
+            Fault::Stop { origin } => {
+                if world.origins[origin].run.is_some() {
+                    world.with(origin, |origin, around| origin.stop(around));
+                    world.shown.stops += 1;
+                }
+                world.encoders.iter_mut().for_each(|encoder| encoder.links[origin] = None);
             }
             Fault::Target { target } => {
                 let mood = target::Mood::BAD[world.rng.pick(target::Mood::BAD.len())];
@@ -104,8 +128,20 @@ impl Fault {
             }
             Fault::Jump { .. } => {}
             Fault::Link { encoder, origin } => world.connect_after(encoder, origin, 0),
+            Fault::Uplink { origin } => {
+                for encoder in 0..world.encoders.len() {
+                    for at in (0..world.origins.len()).filter(|at| origin.is_none_or(|origin| origin == *at))
+                    {
+                        let after = world.rng.range(0, 500);
+                        world.connect_after(encoder, at, after);
+                    }
+                }
+            }
+            Fault::Stop { origin } if world.origins[origin].stopping.is_some() => {
+                world.soon.after(100, Event::Lift(self));
+            }
             Fault::Target { target } => world.targets[target].mood = target::Mood::Well,
-            Fault::Crash { origin } => {
+            Fault::Crash { origin } | Fault::Stop { origin } => {
                 // It may have been killed twice, and started once.
                 if world.origins[origin].run.is_some() {
                     return Ok(());

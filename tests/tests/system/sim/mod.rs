@@ -83,13 +83,16 @@ fn whatever_goes_wrong_viewers_and_targets_get_what_was_recorded() {
     let shown = done.iter().flat_map(|(shown, _)| shown);
     let sum = |of: fn(&Shown) -> usize| shown.clone().map(of).sum::<usize>();
     println!(
-        "{seeds} seeds of {minutes} minutes: {} segments recorded, {} listed, {} gaps, {} crashes, {} equal at two origins, {} written over",
+        "{seeds} seeds of {minutes} minutes: {} segments recorded, {} listed, {} gaps, {} crashes, {} stops, {} equal at two origins, {} written over, {} with less at a target; {} pictures looked for",
         sum(|shown| shown.segments),
         sum(|shown| shown.listed),
         sum(|shown| shown.gaps),
         sum(|shown| shown.crashes as usize),
+        sum(|shown| shown.stops as usize),
         sum(|shown| shown.same),
         sum(|shown| shown.over),
+        sum(|shown| shown.less),
+        sum(|shown| shown.taken),
     );
     let first: Vec<&str> = failures.iter().take(3).map(String::as_str).collect();
     assert!(failures.is_empty(), "{} seeds failed: {}", failures.len(), first.join("\n\n"));

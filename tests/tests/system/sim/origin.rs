@@ -1,23 +1,26 @@
 //! An origin without sockets, files and threads: a programme, a disk, a desk with a queue for each target.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use railbird_core::fmp4;
 use railbird_core::hash::Hash;
 use railbird_core::id::{OriginId, TargetId};
-use railbird_core::keys::MasterSecret;
+use railbird_core::keys::{self, MasterSecret};
 use railbird_core::media::{FeedEvent, Role};
 use railbird_core::package::{self, Kind};
 use railbird_core::programme::{Output, Passed, Programme, Publish, Resume, Settings};
-use railbird_core::recording::{Record, Reel};
+use railbird_core::recording::{self, Record, Reel};
 use railbird_core::state::{ChannelState, Node, Phase};
 use railbird_core::time::{MediaTime, Moment, UtcMs};
 use railbird_core::timeline::Anchor;
 use railbird_origin::delivery::queue::{Entry, Next, Outcome, Queue};
-use railbird_origin::delivery::{Backoff, ROOM, Share};
+use railbird_origin::delivery::{Backoff, ObjectRef, ROOM, Share};
 use railbird_origin::driver::Plan;
 use railbird_origin::driver::shelf::Shelf;
+use railbird_origin::other::{self, Other, Slot, Whose};
 use railbird_origin::spool::Told;
 
 use super::disk::Disk;
@@ -51,6 +54,10 @@ pub(super) struct Origin {
     starts: BTreeMap<MediaTime, Kind>,
     /// The samples that it used in all its lives.
     pub(super) used: Vec<Passed>,
+    /// When it was told to stop, until it has.
+    pub(super) stopping: Option<u64>,
+    /// What was open when it was stopped, of feeds that came: it is left to the other origin.
+    pub(super) left: BTreeSet<Bytes>,
     /// What a target has told it to have.
     acked: Vec<(usize, String, Hash)>,
 }
@@ -60,6 +67,7 @@ pub(super) struct Origin {
 pub(super) struct Made {
     pub(super) kind: Kind,
     pub(super) hash: Hash,
+    pub(super) bytes: Bytes,
 }
 
 /// What a crash takes away.
@@ -75,6 +83,8 @@ pub(super) struct Run {
     wakes: Vec<Option<u64>>,
     cursors: Vec<usize>,
     looking: bool,
+    /// It is told when the programme's deadline has come.
+    ticks: bool,
     pub(super) state: Option<ChannelState>,
 }
 
@@ -116,6 +126,8 @@ impl Origin {
             made: BTreeMap::new(),
             starts: BTreeMap::new(),
             used: Vec::new(),
+            stopping: None,
+            left: BTreeSet::new(),
             acked: Vec::new(),
         }
     }
@@ -151,6 +163,7 @@ impl Origin {
             wakes: vec![None; around.targets.len()],
             cursors: vec![0; around.targets.len()],
             looking: false,
+            ticks: false,
             state: None,
         });
         notes.into_iter().for_each(|record| self.disk.note(record, self.at, self.life, around));
@@ -163,8 +176,47 @@ impl Origin {
     /// Dies at once. What the disk has not synced is gone, but for as much as it happened to have written.
     pub(super) fn crash(&mut self, rng: &mut Rng) {
         self.life += 1;
-        self.run = None;
+        (self.run, self.stopping) = (None, None);
         self.disk.crash(rng);
+    }
+
+    /// It is told to stop: what it was given goes to the disk, and out as far as there is time.
+    pub(super) fn stop(&mut self, around: &mut Around<'_>) {
+        let Some(run) = &mut self.run else { return };
+        if run.programme.used().is_some() {
+            // More than what is open, and so more than what may be missing: what comes behind the last cut.
+            let cut = self.starts.last_key_value().map_or(MediaTime(0), |(start, _)| *start);
+            let open = self.used.iter().rev().take_while(|passed| passed.sample.dts >= cut);
+            self.left.extend(open.map(|passed| passed.sample.data.clone()));
+        }
+        run.programme.stop();
+        self.stopping = Some(around.now);
+        self.collect(around);
+        around.soon.after(around.rng.range(0, 3_000), Event::Die { origin: self.at, life: self.life });
+    }
+
+    /// It has stopped, once the disk has what it was given, or does not take it for long.
+    pub(super) fn die(&mut self, around: &mut Around<'_>) {
+        let late = self.stopping.is_none_or(|since| around.now >= since + 10_000);
+        if self.disk.is_busy() && !late {
+            around.soon.after(50, Event::Die { origin: self.at, life: self.life });
+        } else {
+            self.crash(around.rng);
+        }
+    }
+
+    /// Whether something waits for a feed that was lost.
+    pub(super) fn waits(&self) -> bool {
+        self.disk.is_busy() || self.run.as_ref().is_some_and(|run| run.programme.deadline().is_some())
+    }
+
+    /// Time passes.
+    pub(super) fn tick(&mut self, around: &mut Around<'_>) {
+        let moment = self.moment(around.now);
+        let Some(run) = &mut self.run else { return };
+        run.ticks = false;
+        run.programme.tick(moment);
+        self.collect(around);
     }
 
     /// Nothing that a target was asked to take, and had taken, is unknown after a restart.
@@ -218,10 +270,13 @@ impl Origin {
         self.collect(around);
     }
 
-    pub(super) fn end(&mut self, publish: Publish, around: &mut Around<'_>) {
+    pub(super) fn end(&mut self, publish: Publish, lost: bool, around: &mut Around<'_>) {
         let moment = self.moment(around.now);
         let Some(run) = &mut self.run else { return };
-        run.programme.end(publish, moment);
+        match lost {
+            true => run.programme.lose(publish, moment),
+            false => run.programme.end(publish, moment),
+        }
         self.collect(around);
     }
 
@@ -254,6 +309,10 @@ impl Origin {
                 Output::Note(_) => {}
             }
         }
+        if let Some(due) = run.programme.deadline().filter(|_| !run.ticks) {
+            run.ticks = true;
+            around.soon.after(due.saturating_sub(around.now), Event::Tick { origin: at, life });
+        }
         let phase = if run.programme.is_live() { Phase::Live } else { Phase::Waiting };
         if let Some(shelf) = &mut run.shelf {
             shelf.book.set_phase(phase);
@@ -282,7 +341,11 @@ impl Origin {
                 Told::Stored(stored) => stored,
             };
             let object = shelf.stored(&stored, now).map_err(|error| format!("an object: {error}"))?;
-            let made = Made { kind: stored.made.object.kind.clone(), hash: stored.sha256 };
+            let made = Made {
+                kind: stored.made.object.kind.clone(),
+                hash: stored.sha256,
+                bytes: stored.made.object.bytes.clone(),
+            };
             if let Kind::Segment { start, .. } = made.kind {
                 self.starts.insert(start, made.kind.clone());
             }
@@ -315,10 +378,13 @@ impl Origin {
             match run.queues[target].next(instant) {
                 Next::Put(entry) => {
                     let fate = around.targets[target].fate(around.rng);
-                    if fate.written {
-                        let (name, hash) = (entry.object.name.clone(), entry.object.sha256);
+                    let (name, hash) = (entry.object.name.clone(), entry.object.sha256);
+                    // One of a pair asks first where it can't ask in one with the write.
+                    let there = around.targets[target].objects.contains_key(&name);
+                    if fate.written && !(self.settings.ask && there) {
                         let before = around.rng.range(0, fate.after_ms + 1);
-                        around.soon.after(before, Event::Lands { target, name, hash });
+                        let create = self.settings.ask;
+                        around.soon.after(before, Event::Lands { target, name, hash, create });
                     }
                     let outcome = match fate.result {
                         Ok(()) => Outcome::Acknowledged,
@@ -351,23 +417,48 @@ impl Origin {
         &mut self,
         target: usize,
         entry: Entry,
-        outcome: &Outcome,
+        mut outcome: Outcome,
+        others: Option<&Bytes>,
         around: &mut Around<'_>,
     ) -> Result<(), String> {
         let (instant, object) = (self.instant(around.now), entry.object.clone());
+        if let Outcome::Acknowledged = outcome
+            && let Some(others) = others
+        {
+            outcome = self.whose(&object, others)?;
+        }
         let Some(run) = &mut self.run else { return Ok(()) };
         let now = run.now(around.now);
-        run.queues[target].done(entry, outcome, instant, around.rng.next() as u16);
-        if let Outcome::Acknowledged = outcome {
+        run.queues[target].done(entry, &outcome, instant, around.rng.next() as u16);
+        if let Outcome::Acknowledged | Outcome::Others { .. } = outcome {
+            let less = matches!(outcome, Outcome::Others { less: true });
             self.acked.push((target, object.name.clone(), object.sha256));
             let shelf = run.shelf.as_mut().ok_or("an acknowledgement without a recording")?;
-            let acked = shelf.acked(&around.targets[target].id, object.n, now);
+            let acked = shelf.acked(&around.targets[target].id, object.n, less, now);
             let record = acked.map_err(|error| format!("an acknowledgement: {error}"))?;
             self.disk.note(record, self.at, self.life, around);
             self.look_soon(around);
         }
         self.wake(target, around);
         Ok(())
+    }
+
+    /// Whose the bytes are that stand under an object's name, as an origin finds out that reads them back.
+    fn whose(&self, object: &ObjectRef, found: &Bytes) -> Result<Outcome, String> {
+        let other = Other { secret: self.settings.package.secret.clone() };
+        let slot = Slot {
+            channel: &object.channel,
+            start: object.start,
+            segment_ms: object.segment_ms,
+            key_period_s: object.key_period_s,
+        };
+        let made = other::Made { sha256: &object.sha256, len: object.len, slot: Some(slot) };
+        let ours = || self.made.get(&object.name).map(|made| made.bytes.clone());
+        match other::whose(made, Some(&other), ours, found) {
+            Whose::Ours => Ok(Outcome::Acknowledged),
+            Whose::Others { less } => Ok(Outcome::Others { less }),
+            Whose::Nobodys => Err(format!("{} is taken for damage: the other origin made it", object.name)),
+        }
     }
 
     pub(super) fn probed(
@@ -462,6 +553,27 @@ impl Origin {
     /// The segment that it made from this time on.
     pub(super) fn next(&self, from: MediaTime) -> Option<&Kind> {
         self.starts.get(&from)
+    }
+
+    /// The pictures of all that is on its disk.
+    pub(super) fn recorded(&self) -> Result<BTreeSet<Bytes>, String> {
+        let reel = self.reel().ok_or("no recording")?;
+        let mut frames = BTreeSet::new();
+        for object in reel.objects().iter().filter(|object| object.sha256.is_some()) {
+            let (name, recording::Kind::Segment(segment)) = (reel.name(object), &object.kind) else {
+                continue;
+            };
+            let made = self.made.get(&name).ok_or_else(|| format!("{name} was never made"))?;
+            let package::Settings { channel, key_period_s, secret, .. } = &self.settings.package;
+            let period = keys::period(segment.start, *key_period_s);
+            let (key, mut clear) = (secret.content_key(channel, period), made.bytes.to_vec());
+            keys::decrypt(&key, &keys::iv(channel, period), &mut clear)
+                .map_err(|error| format!("{name}: {error}"))?;
+            let outline = fmp4::read::outline(&clear).map_err(|error| format!("{name}: {error}"))?;
+            let samples = outline.fragments.iter().flat_map(|fragment| &fragment.samples);
+            frames.extend(samples.map(|sample| Bytes::copy_from_slice(&clear[sample.data.clone()])));
+        }
+        Ok(frames)
     }
 
     pub(super) fn reel(&self) -> Option<&Reel> {

@@ -1,4 +1,4 @@
-//! Two origins: where they used the same samples, they made the same bytes.
+//! Two origins: where they used the same samples, they made the same bytes; and what either of them took is not lost.
 
 use railbird_core::media::Kind as Track;
 use railbird_core::package::Kind;
@@ -42,4 +42,24 @@ fn around(used: &[Passed], start: MediaTime, end: MediaTime) -> &[Passed] {
     let first = used.partition_point(|passed| passed.sample.dts < from);
     let last = used.partition_point(|passed| passed.sample.dts < to);
     &used[first..last]
+}
+
+/// Every picture that one of the origins took is in what both recorded together. How many there are.
+pub(super) fn union(one: &Origin, other: &Origin) -> Result<usize, String> {
+    let (mut all, mut taken) = (one.recorded()?, 0);
+    all.extend(other.recorded()?);
+    for origin in [one, other] {
+        for passed in origin.used.iter().filter(|passed| passed.sample.kind == Track::Video) {
+            let data = &passed.sample.data;
+            if !all.contains(data) && !origin.left.contains(data) {
+                let text = String::from_utf8_lossy(data);
+                return Err(format!(
+                    "origin {} took {text} at {:?}, and nobody has it",
+                    origin.at, passed.sample.dts
+                ));
+            }
+            taken += 1;
+        }
+    }
+    Ok(taken)
 }

@@ -36,6 +36,8 @@ impl Mood {
 pub(super) struct Target {
     pub(super) id: TargetId,
     pub(super) mood: Mood,
+    /// It honours conditional create.
+    pub(super) conditional: bool,
     /// What can be read through its node.
     pub(super) objects: HashMap<String, Hash>,
 }
@@ -49,8 +51,8 @@ pub(super) struct Fate {
 }
 
 impl Target {
-    pub(super) fn new(id: &str) -> Target {
-        Target { id: id.parse().unwrap(), mood: Mood::Well, objects: HashMap::new() }
+    pub(super) fn new(id: &str, conditional: bool) -> Target {
+        Target { id: id.parse().unwrap(), mood: Mood::Well, conditional, objects: HashMap::new() }
     }
 
     pub(super) fn fate(&self, rng: &mut Rng) -> Fate {
@@ -72,8 +74,12 @@ impl Target {
         }
     }
 
-    /// Writes; an object of the same name is written over.
-    pub(super) fn write(&mut self, name: String, hash: Hash) -> Option<Hash> {
+    /// Writes. An object of the same name is written over, unless that was asked for and the target honours it; gives its hash
+    /// where it was.
+    pub(super) fn write(&mut self, name: String, hash: Hash, create: bool) -> Option<Hash> {
+        if create && self.conditional && self.objects.contains_key(&name) {
+            return None;
+        }
         self.objects.insert(name, hash)
     }
 }

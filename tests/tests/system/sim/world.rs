@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use bytes::Bytes;
 use railbird_core::hash::Hash;
 use railbird_core::id::NodeId;
 use railbird_core::media::Role;
@@ -47,8 +48,10 @@ pub(super) enum Event {
     Commit { origin: usize, life: u64 },
     Told { origin: usize, life: u64, told: Vec<Told> },
     Wake { origin: usize, life: u64, target: usize },
-    Lands { target: usize, name: String, hash: Hash },
+    Lands { target: usize, name: String, hash: Hash, create: bool },
     Put { origin: usize, life: u64, target: usize, entry: Box<Entry>, outcome: Outcome },
+    Tick { origin: usize, life: u64 },
+    Die { origin: usize, life: u64 },
     Probed { origin: usize, life: u64, target: usize, result: Result<(), PutError> },
     Look { origin: usize, life: u64 },
     Round { origin: usize, life: u64 },
@@ -100,6 +103,17 @@ struct Edge {
     news: u64,
 }
 
+/// How a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gone {
+    /// The encoder says so.
+    Ended,
+    /// It breaks off.
+    Lost,
+    /// It breaks off, and the origin does not know.
+    Unnoticed,
+}
+
 /// What a run has shown.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Shown {
@@ -107,6 +121,11 @@ pub(super) struct Shown {
     pub(super) listed: usize,
     pub(super) gaps: usize,
     pub(super) crashes: u64,
+    pub(super) stops: u64,
+    /// Pictures that some origin took and that are looked for in what both recorded.
+    pub(super) taken: usize,
+    /// Segments of which a target has less than one of the origins made, since the other one came first.
+    pub(super) less: usize,
     /// Segments that both origins made of the same samples, and so of the same bytes.
     pub(super) same: usize,
     /// Objects that one origin wrote over the other's with other bytes, because it had other samples.
@@ -125,6 +144,8 @@ pub(super) struct World {
     pub(super) pushes_lost: bool,
     /// Wall clocks are set.
     pub(super) clocks: bool,
+    /// Nothing happens that may take from an origin what it took: no crash, no failing disk, no clock that is set.
+    pub(super) gentle: bool,
     /// No fault begins any more, and then no frame comes.
     calm: u64,
     quiet: u64,
@@ -150,8 +171,9 @@ impl World {
         };
         let edges = if origins == 1 { vec![edge(&[0])] } else { vec![edge(&[0]), edge(&[0, 1])] };
         let targets = ["alpha", "beta", "gamma"].into_iter().take(rng.range(1, 4) as usize);
-        let targets = targets.map(Target::new).collect();
-        let (calm, clocks) = (minutes * 60_000, rng.one_in(4));
+        let targets = targets.map(|id| Target::new(id, rng.one_in(2))).collect();
+        let gentle = rng.one_in(2);
+        let (calm, clocks) = (minutes * 60_000, !gentle && rng.one_in(4));
         let origins = (0..origins).map(|at| Origin::new(at, origins, SEGMENT_MS, window_s, base)).collect();
         World {
             rng,
@@ -163,6 +185,7 @@ impl World {
             anchors: BTreeMap::new(),
             pushes_lost: false,
             clocks,
+            gentle,
             calm,
             quiet: calm + CALM_MS,
             shown: Shown::default(),
@@ -192,7 +215,7 @@ impl World {
             self.happen(event).map_err(|error| format!("at {} ms: {error}", self.soon.now))?;
             if finished.is_none()
                 && now > self.quiet + 2 * FRAME_MS
-                && self.origins.iter().all(|origin| origin.is_complete(&self.targets))
+                && self.origins.iter().all(|origin| origin.is_complete(&self.targets) && !origin.waits())
             {
                 (0..self.origins.len())
                     .for_each(|origin| self.with(origin, |origin, around| origin.finish(around)));
@@ -240,13 +263,20 @@ impl World {
             Event::Wake { origin, life, target } => {
                 self.live(origin, life, |origin, around| origin.wake(target, around));
             }
-            Event::Lands { target, name, hash } => {
-                let before = self.targets[target].write(name, hash);
+            Event::Tick { origin, life } => {
+                self.live(origin, life, |origin, around| origin.tick(around));
+            }
+            Event::Die { origin, life } => {
+                self.live(origin, life, |origin, around| origin.die(around));
+            }
+            Event::Lands { target, name, hash, create } => {
+                let before = self.targets[target].write(name, hash, create);
                 self.shown.over += usize::from(before.is_some_and(|before| before != hash));
             }
             Event::Put { origin, life, target, entry, outcome } => {
+                let others = self.others(origin, target, &entry);
                 let put = |origin: &mut Origin, around: &mut Around<'_>| {
-                    origin.put(target, *entry, &outcome, around)
+                    origin.put(target, *entry, outcome, others.as_ref(), around)
                 };
                 self.live(origin, life, put).unwrap_or(Ok(()))?;
             }
@@ -300,13 +330,24 @@ impl World {
         lives.then(|| self.with(at, act))
     }
 
+    /// What a target has under an object's name, where that is not what this origin made.
+    fn others(&self, at: usize, target: usize, entry: &Entry) -> Option<Bytes> {
+        let found = self.targets[target].objects.get(&entry.object.name)?;
+        let mut others =
+            self.origins.iter().filter(|origin| origin.at != at && *found != entry.object.sha256);
+        let made = others.find_map(|origin| origin.made.get(&entry.object.name))?;
+        (made.hash == *found).then(|| made.bytes.clone())
+    }
+
     fn frames(&mut self, encoder: usize) {
         let now = self.now();
         if now >= self.quiet {
-            (0..self.origins.len()).for_each(|origin| self.disconnect(encoder, origin, true));
+            (0..self.origins.len()).for_each(|origin| self.disconnect(encoder, origin, Gone::Ended));
             return;
         }
-        for event in self.encoders[encoder].frames(now) {
+        let events = self.encoders[encoder].frames(now);
+        self.encoders[encoder].sent(events.clone());
+        for event in events {
             for origin in 0..self.origins.len() {
                 if let Some(publish) = self.encoders[encoder].links[origin] {
                     self.with(origin, |origin, around| origin.feed(publish, event.clone(), around));
@@ -320,6 +361,12 @@ impl World {
         let (role, parameters) = (self.encoders[encoder].role, self.encoders[encoder].parameters());
         let publish = self.with(origin, |origin, around| origin.begin(role, parameters, around));
         self.encoders[encoder].links[origin] = publish;
+        let again = self.encoders[encoder].again(origin);
+        if let Some(publish) = publish {
+            for event in again {
+                self.with(origin, |origin, around| origin.feed(publish, event, around));
+            }
+        }
     }
 
     pub(super) fn connect_after(&mut self, encoder: usize, origin: usize, ms: u64) {
@@ -328,13 +375,22 @@ impl World {
         self.soon.after(ms, Event::Connect { encoder, origin, number });
     }
 
-    /// A connection is lost; `noticed` says whether the origin knows it.
-    pub(super) fn disconnect(&mut self, encoder: usize, origin: usize, noticed: bool) {
+    /// A connection is over.
+    pub(super) fn disconnect(&mut self, encoder: usize, origin: usize, gone: Gone) {
         self.encoders[encoder].tries[origin] += 1;
         let publish = self.encoders[encoder].links[origin].take();
-        if let Some(publish) = publish.filter(|_| noticed) {
-            self.with(origin, |origin, around| origin.end(publish, around));
+        if let Some(publish) = publish.filter(|_| gone != Gone::Unnoticed) {
+            self.with(origin, |origin, around| origin.end(publish, gone == Gone::Lost, around));
         }
+    }
+
+    /// A connection breaks off. The encoder may send again what the origin has perhaps not got.
+    pub(super) fn lose(&mut self, encoder: usize, origin: usize, keeps: bool) {
+        if keeps && self.encoders[encoder].links[origin].is_some() {
+            self.encoders[encoder].keep_for(origin);
+        }
+        let gone = if self.rng.one_in(4) { Gone::Unnoticed } else { Gone::Lost };
+        self.disconnect(encoder, origin, gone);
     }
 
     /// The anchor that both origins use: the newest that fits, else this one.
@@ -420,6 +476,7 @@ impl World {
             let reel = origin.reel().ok_or("no recording")?;
             for object in reel.objects() {
                 let (name, Some(sha256)) = (reel.name(object), object.sha256) else { continue };
+                self.shown.less += usize::from(object.less != 0);
                 let other =
                     |hash| self.origins.iter().any(|o| o.made.get(&name).is_some_and(|m| m.hash == hash));
                 for target in &self.targets {
@@ -440,6 +497,9 @@ impl World {
         }
         if let [one, other] = &self.origins[..] {
             self.shown.same = super::pair::same(one, other)?;
+            if self.gentle {
+                self.shown.taken = super::pair::union(one, other)?;
+            }
         }
         Ok(())
     }
