@@ -42,7 +42,7 @@ const PURPOSE: &str = "password reset v1";
 const PASS_LEN: usize = 32;
 const BINDING_LEN: usize = 16;
 
-const NO_WEBHOOK: Problem =
+pub(crate) const NO_WEBHOOK: Problem =
     Problem::new(404, "no-reset", "this edge sends no links: ask whoever sold the pass for another password");
 const BAD_LINK: Problem =
     Problem::new(401, "bad-link", "this link was used already, or is older than 30 minutes: ask for another");
@@ -75,6 +75,11 @@ struct Letter<'a> {
     link: &'a str,
     /// Seconds since 1970.
     expires: u64,
+}
+
+/// Whether holders who have forgotten their password can have a link.
+pub(crate) fn sends_links<S>(call: &Call<'_, S>) -> bool {
+    call.settings.webhook.is_some()
 }
 
 /// `POST /api/password/forgot`.

@@ -77,8 +77,9 @@ export function loginForm({ title, titleId, lead, message: first, done }: LoginF
     code,
     message,
     submit,
-    el("a", { href: "/forgot", class: "forgot" }, "Forgotten your password?"),
   );
+  // Where the edge sends no links, whoever sold the pass must help.
+  if ("links" in document.body.dataset) form.append(el("a", { href: "/forgot", class: "forgot" }, "Forgotten your password?"));
 
   let busy = false;
   form.addEventListener("submit", (event) => {
