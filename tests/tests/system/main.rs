@@ -15,6 +15,8 @@ mod demo;
 #[cfg(test)]
 mod hosts;
 #[cfg(test)]
+mod letters;
+#[cfg(test)]
 mod load;
 #[cfg(test)]
 mod low_latency;
@@ -24,6 +26,8 @@ mod origin;
 mod outage;
 #[cfg(test)]
 mod pair;
+#[cfg(test)]
+mod passes;
 #[cfg(test)]
 mod play;
 #[cfg(test)]
