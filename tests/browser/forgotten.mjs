@@ -1,13 +1,14 @@
-// A pass holder has forgotten the password: `node forgotten.mjs READY.json PASSWORD`.
+// A pass holder has forgotten the password: `node forgotten.mjs READY.json PASSWORD SHOTS`.
 //
 // Somebody is logged in with the old one. The holder asks for a link, as does somebody who has no pass, and both see the same.
 // Prints `asked`, and takes the link that came as the next line of its input. It leads to the page that sets PASSWORD; it is
 // good once, its secret does not stay in the address bar, whoever was logged in is no longer, and the old password is none any
-// more. Exits 0 when all was so, else 1.
+// more. Keeps pictures of the pages in the folder SHOTS; exits 0 when all was so, else 1.
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { given, logIn, ready, told } from "./viewer.mjs";
 
-const [path, password] = given("forgotten.mjs READY.json PASSWORD", 2);
+const [path, password, shots] = given("forgotten.mjs READY.json PASSWORD SHOTS", 3);
 await told(async ({ report, problem, person }) => {
   const demo = await ready(path);
   const before = await person([]);
@@ -18,6 +19,7 @@ await told(async ({ report, problem, person }) => {
     await page.getByRole("link", { name: "Forgotten your password?" }).click();
     await page.waitForURL((url) => url.pathname === "/forgot");
     await page.getByTestId("email").fill(email);
+    await page.screenshot({ path: join(shots, "forgotten.png") });
     await page.keyboard.press("Enter");
     return page.getByTestId("done").innerText();
   };
@@ -38,10 +40,12 @@ await told(async ({ report, problem, person }) => {
   };
   await follow();
   await page.getByTestId("done").waitFor();
+  await page.screenshot({ path: join(shots, "changed.png") });
   await before.reload();
   await before.waitForURL((url) => url.pathname === "/login");
   await follow();
   await page.getByText("this link was used already").waitFor();
+  await page.screenshot({ path: join(shots, "used.png") });
 
   await before.getByTestId("email").fill(demo.email);
   await before.getByTestId("password").fill(demo.password);

@@ -116,12 +116,12 @@ export async function logIn(page, { edge, email, password }) {
   await page.waitForURL((url) => url.pathname === "/");
 }
 
-/** A session of somebody without a browser: its token, the channels, and how it claims a screen by this name. */
+/** A session of somebody without a browser: its token, the channels, and how it claims a screen by this name, and ends. */
 export async function bearer({ edge, email, password }) {
   const asked = async (path, init) => {
     const answer = await fetch(new URL(path, edge), init);
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${(await answer.text()).slice(0, 200)}`);
-    return answer.json();
+    return answer.status === 204 ? null : answer.json();
   };
   const post = (said, headers = {}) => ({
     method: "POST",
@@ -132,7 +132,8 @@ export async function bearer({ edge, email, password }) {
   const headers = { cookie: `__Host-railbird=${token}` };
   const { channels } = await asked("/api/channels", { headers });
   const claim = (name) => asked("/api/screens", post({ screen: randomBytes(16).toString("base64url"), name }, headers));
-  return { token, channels, claim };
+  const leave = () => asked("/api/logout", post({}, headers));
+  return { token, channels, claim, leave };
 }
 
 /** Opens the first channel of the list and waits until its picture moves. */

@@ -80,7 +80,8 @@ async fn a_holder_gets_in_again(host: On) -> anyhow::Result<()> {
     let mut hook = Hook::start().await?;
     let more = [("webhook_url", &*hook.url), ("webhook_secret", SECRET), ("public_url", PUBLIC)];
     let edge = Edge::start_on(host, &more).await?;
-    let mut holder = edge.browser("forgotten.mjs", &["quite another password"])?;
+    let shots = edge.shots();
+    let mut holder = edge.browser("forgotten.mjs", &["quite another password", &shots.to_string_lossy()])?;
     holder.says("asked").await?;
 
     let letter = timeout(PATIENCE, hook.letters.recv()).await?.context("the webhook has ended")?;

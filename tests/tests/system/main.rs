@@ -41,4 +41,6 @@ mod sim;
 #[cfg(test)]
 mod sink;
 #[cfg(test)]
+mod threats;
+#[cfg(test)]
 mod viewers;
