@@ -46,6 +46,8 @@ await told(async ({ report, problem, person }) => {
   await follow();
   await page.getByText("this link was used already").waitFor();
   await page.screenshot({ path: join(shots, "used.png") });
+  await page.getByTestId("again").click();
+  await page.waitForURL((url) => url.pathname === "/forgot");
 
   await before.getByTestId("email").fill(demo.email);
   await before.getByTestId("password").fill(demo.password);

@@ -1,7 +1,7 @@
 // Pictures of the pages, wide and on phones, by day and by night: `node shots.mjs READY.json OUTDIR`. `demo.png` is the README's.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { bearer, browser, logIn, open, openFirstChannel, ready } from "./viewer.mjs";
+import { bearer, browser, logIn, open, openFirstChannel, playing, ready } from "./viewer.mjs";
 
 const SCREENS = {
   wide: { viewport: { width: 1280, height: 860 } },
@@ -52,7 +52,7 @@ try {
       await third.close();
       await other.leave();
       await page.getByTestId("play-here").click();
-      await page.getByTestId("score").waitFor();
+      await playing(page);
       await context.clearCookies();
       await page.getByTestId("email").waitFor();
       await shot("expired");

@@ -26,7 +26,7 @@ pub(crate) async fn page<S: Store>(call: &Call<'_, S>, page: &Page) -> Response 
             true => Ok(shell(200, "Forgotten password", "data-page=\"forgot\"", "")),
             false => Err(reset::NO_WEBHOOK),
         },
-        Page::Reset => Ok(shell(200, "Another password", "data-page=\"reset\"", "")),
+        Page::Reset => Ok(shell(200, "New password", "data-page=\"reset\"", "")),
         Page::Home => home(call).await,
         Page::Watch(channel) => watch(call, channel, None).await,
         Page::Replay(channel, recording) => watch(call, channel, Some(recording)).await,
@@ -98,9 +98,15 @@ fn redirect(to: &str) -> Response {
 fn explain(problem: &Problem) -> Response {
     let text = format!(
         "<main class=\"problem\"><h1>Sorry</h1><p>{}</p><p><a href=\"/\">All channels</a></p></main>",
-        escape(&problem.message)
+        escape(&sentence(&problem.message))
     );
     problem.head(shell(problem.status, "Sorry", "data-page=\"problem\"", &text))
+}
+
+/// What is wrong, as a sentence.
+fn sentence(text: &str) -> String {
+    let (first, rest) = text.split_at(text.chars().next().map_or(0, char::len_utf8));
+    format!("{}{rest}.", first.to_uppercase())
 }
 
 /// A page of this title. `attributes` and `content` are HTML.
