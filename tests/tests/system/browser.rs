@@ -110,7 +110,7 @@ impl Nodes {
 
     /// Somebody watches with a player that is not ours, and its node is gone.
     async fn steered(&self, player: &str) -> anyhow::Result<()> {
-        let mut viewer = self.edge.browser("steering.mjs", &[player, "4"])?;
+        let mut viewer = self.edge.browser("steering.mjs", &[player, "10"])?;
         viewer.says("playing").await?;
         let node = viewer.word().await?;
         self.door(&node)?.set(Some(Failing::always(Fault::Refuse))).await?;
