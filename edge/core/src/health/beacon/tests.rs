@@ -165,7 +165,12 @@ fn a_node_whose_url_is_written_in_another_way_gets_its_votes() {
     for written in ["https://a.test", "HTTPS://A.Test:443", "https://A.test", "https://a.test:443"] {
         let node = serde_json::json!({"id": "a", "url": written, "up": true});
         let node: Node = serde_json::from_value(node).unwrap();
-        let votes = votes(&read(at_a("rc=0").as_bytes()), &"table-1".parse().unwrap(), &[node.clone()], 2000);
+        let votes = votes(
+            &read(at_a("rc=0").as_bytes()),
+            &"table-1".parse().unwrap(),
+            core::slice::from_ref(&node),
+            2000,
+        );
         assert_eq!(votes.len(), 1, "{written}");
         assert_eq!(votes[0].place, Place::of(&nodes()[0]), "it is the same node");
     }
