@@ -2,7 +2,8 @@
 //!
 //! An edge signs sessions with one secret and lets those of a second one in. So the new one goes to every edge as the second
 //! first, then they change places, and the old one goes when its last session has ended: at no moment is there an edge that
-//! refuses what another one has signed. Secrets of platforms are set with the platforms' own tools; here is what to type.
+//! refuses what another one has signed. A secret that leaked is no secret to let in for a while: it is replaced at once, and
+//! everybody logs in again. Secrets of platforms are set with the platforms' own tools; here is what to type.
 
 use std::fmt::Write as _;
 use std::fs::{DirBuilder, OpenOptions};
@@ -20,7 +21,8 @@ use crate::config::{Config, Secret};
 /// What to do with secrets.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a new session secret, and say step by step where to set it. Nobody has to log in again.
+    /// Make a new session secret, and say step by step where to set it. Nobody has to log in again, unless the present one
+    /// leaked: for that there is a shorter way, which is said, too.
     Rotate(Rotate),
 }
 
@@ -97,6 +99,19 @@ fn steps(folder: &Path, has_embedded: bool) -> String {
         text.push('\n');
     };
     step(
+        "If the present secret leaked, only this, at every edge at once, in place of the steps below: whoever has it could \
+         make sessions until then. Everybody logs in again.",
+        format!(
+            "npx wrangler secret put SESSION_SECRET < {new}\n    \
+             npx wrangler secret delete SESSION_SECRET_PREVIOUS    # where there is one"
+        ),
+        format!("SPIN_VARIABLE_SESSION_SECRET=\"$(cat {new})\" SPIN_VARIABLE_SESSION_SECRET_PREVIOUS=\"\""),
+        format!(
+            "session = {{ file = {:?} }}, without session_previous",
+            folder.join("new").display().to_string()
+        ),
+    );
+    step(
         "1. At every edge, let the new secret in. Wait until all have it.",
         format!("npx wrangler secret put SESSION_SECRET_PREVIOUS < {new}"),
         format!("SPIN_VARIABLE_SESSION_SECRET_PREVIOUS=\"$(cat {new})\", and SESSION_SECRET as it is"),
@@ -161,6 +176,12 @@ mod tests {
             assert!(!text.contains("the present secret") && !text.contains("the fresh secret"), "{text}");
             assert!(text.contains("it'\\''s here/new'"), "{text}");
             assert_eq!(text.contains("railbird.toml"), has_embedded);
+            // With a secret that leaked, there is no step that lets it in.
+            let (leaked, steps) = text.split_once("\n\n1. ").unwrap();
+            let lets_in = ["cloudflare.json", "/old'", "/old\"", "bulk"];
+            assert!(leaked.contains("leaked") && leaked.contains("here/new'"), "{leaked}");
+            assert!(!lets_in.iter().any(|text| leaked.contains(text)), "{leaked}");
+            assert!(steps.contains("cloudflare.json") && steps.contains("/old'"), "{steps}");
         }
         assert!(write(&out, &present, &fresh).is_err(), "what is there is not replaced");
     }

@@ -1,7 +1,7 @@
-// Pictures of the pages: `node shots.mjs READY.json OUTDIR`. `demo.png` is the README's.
+// Pictures of the pages, wide and on phones, by day and by night: `node shots.mjs READY.json OUTDIR`. `demo.png` is the README's.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { browser, logIn, open, openFirstChannel, ready } from "./viewer.mjs";
+import { bearer, browser, logIn, open, openFirstChannel, playing, ready } from "./viewer.mjs";
 
 const SCREENS = {
   wide: { viewport: { width: 1280, height: 860 } },
@@ -38,6 +38,30 @@ try {
         await page.evaluate(() => document.activeElement instanceof HTMLElement && document.activeElement.blur());
         await page.screenshot({ path: join(out, "demo.png") });
       }
+      // As many play as may: this page, and somebody else.
+      const other = await bearer(demo);
+      await other.claim("Firefox on Linux");
+      const third = await context.newPage();
+      await third.goto(page.url());
+      await third.getByTestId("take-over").first().waitFor();
+      await third.screenshot({ path: join(out, `screens-${screen}-${scheme}.png`) });
+      await third.getByTestId("take-over").first().click();
+      await page.bringToFront();
+      await page.getByTestId("play-here").waitFor();
+      await shot("stopped");
+      await third.close();
+      await other.leave();
+      await page.getByTestId("play-here").click();
+      await playing(page);
+      await context.clearCookies();
+      await page.getByTestId("email").waitFor();
+      await shot("expired");
+      await page.getByTestId("email").fill(demo.email);
+      await page.getByTestId("password").fill(demo.password);
+      await page.keyboard.press("Enter");
+      await page.getByTestId("email").waitFor({ state: "detached" });
+      await page.getByTestId("logout").click();
+      await page.waitForURL((url) => url.pathname === "/login");
       for (const fault of faults) throw new Error(`${screen} ${scheme}: ${fault}`);
       await context.close();
     }

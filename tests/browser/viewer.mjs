@@ -1,4 +1,5 @@
 // What the browser scripts share: the ready file, the browser, and what a person does on the pages.
+import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { chromium } from "playwright-core";
 
@@ -48,24 +49,25 @@ function keep(types) {
 }
 
 /**
- * A script's work: it gets `report` to fill, `problem` to say what is wrong, and `person` for a page of somebody with a browser
- * of their own, on which media events of these types are kept. Prints the report as JSON; the script exits 0 when there was no
- * problem, and 1 otherwise.
+ * A script's work: it gets `report` to fill, `problem` to say what is wrong, `person` for a page of somebody with a browser
+ * of their own, on which media events of these types are kept, and `stranger` for an empty page of somebody who does not come
+ * to ours. Prints the report as JSON; the script exits 0 when there was no problem, and 1 otherwise.
  */
 export async function told(work) {
   const report = { ok: false, problems: [] };
   const problem = (text) => report.problems.push(text);
   const chromium = await browser();
   const everyone = [];
+  const come = async () => open(await chromium.newContext({ viewport: { width: 1280, height: 800 } }));
   const person = async (types) => {
-    const context = await chromium.newContext({ viewport: { width: 1280, height: 800 } });
-    const opened = await open(context);
+    const opened = await come();
     everyone.push(opened);
     await opened.page.addInitScript(keep, types);
     return opened.page;
   };
+  const stranger = async () => (await come()).page;
   try {
-    await work({ report, problem, person });
+    await work({ report, problem, person, stranger });
     // A pass has a few screens: whoever watches next needs this one's, which a browser that is killed does not give back.
     for (const { page } of everyone) {
       await page.getByTestId("logout").click();
@@ -112,6 +114,26 @@ export async function logIn(page, { edge, email, password }) {
   await page.keyboard.type(password);
   await page.keyboard.press("Enter");
   await page.waitForURL((url) => url.pathname === "/");
+}
+
+/** A session of somebody without a browser: its token, the channels, and how it claims a screen by this name, and ends. */
+export async function bearer({ edge, email, password }) {
+  const asked = async (path, init) => {
+    const answer = await fetch(new URL(path, edge), init);
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${(await answer.text()).slice(0, 200)}`);
+    return answer.status === 204 ? null : answer.json();
+  };
+  const post = (said, headers = {}) => ({
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body: JSON.stringify(said),
+  });
+  const { token } = await asked("/api/login", post({ email, password }));
+  const headers = { cookie: `__Host-railbird=${token}` };
+  const { channels } = await asked("/api/channels", { headers });
+  const claim = (name) => asked("/api/screens", post({ screen: randomBytes(16).toString("base64url"), name }, headers));
+  const leave = () => asked("/api/logout", post({}, headers));
+  return { token, channels, claim, leave };
 }
 
 /** Opens the first channel of the list and waits until its picture moves. */

@@ -6,14 +6,10 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use railbird_core::web;
+
 use crate::http::{Request, Response};
 use crate::settings::Settings;
-
-/// The most origins in the list.
-pub(crate) const ORIGINS_MAX: usize = 16;
-
-/// The longest of them, in bytes.
-const ORIGIN_LEN_MAX: usize = 256;
 
 /// For how long a browser need not ask again, in seconds.
 const MAX_AGE_S: &str = "600";
@@ -21,21 +17,8 @@ const MAX_AGE_S: &str = "600";
 /// Reads the setting: origins as browsers send them, with spaces or commas between. `None` where one is not an origin.
 pub(crate) fn read(text: &str) -> Option<Vec<String>> {
     let origins = text.split([' ', ',']).filter(|origin| !origin.is_empty());
-    let origins = origins.map(|origin| is_origin(origin).then(|| origin.to_string()));
-    origins.collect::<Option<Vec<String>>>().filter(|origins| origins.len() <= ORIGINS_MAX)
-}
-
-/// `scheme://host` or `scheme://host:port`, in lower case and without a default port: as RFC 6454, 6.2 writes it.
-fn is_origin(text: &str) -> bool {
-    let Some((scheme, authority)) = text.split_once("://") else { return false };
-    let plain =
-        |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b':' | b'[' | b']');
-    let default_port = if scheme == "https" { ":443" } else { ":80" };
-    matches!(scheme, "https" | "http")
-        && text.len() <= ORIGIN_LEN_MAX
-        && !authority.is_empty()
-        && authority.bytes().all(plain)
-        && !authority.ends_with(default_port)
+    let origins = origins.map(|origin| web::is_origin(origin).then(|| origin.to_string()));
+    origins.collect::<Option<Vec<String>>>().filter(|origins| origins.len() <= web::ORIGINS_MAX)
 }
 
 /// The origin of a request, if the operator lists it.

@@ -10,7 +10,7 @@ use crate::errors::Problem;
 use crate::http::Response;
 use crate::port::Store;
 use crate::router::{self, Page, Route};
-use crate::{channels, replay, session};
+use crate::{channels, replay, reset, session};
 
 /// No inline script or style; media and data may come from any node.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; worker-src 'self' blob:; \
@@ -22,8 +22,11 @@ pub(crate) async fn page<S: Store>(call: &Call<'_, S>, page: &Page) -> Response 
     let answer = match page {
         Page::Login => login(call).await,
         // For whoever comes, with a session or without.
-        Page::Forgot => Ok(shell(200, "Forgotten password", "data-page=\"forgot\"", "")),
-        Page::Reset => Ok(shell(200, "Another password", "data-page=\"reset\"", "")),
+        Page::Forgot => match reset::sends_links(call) {
+            true => Ok(shell(200, "Forgotten password", "data-page=\"forgot\"", "")),
+            false => Err(reset::NO_WEBHOOK),
+        },
+        Page::Reset => Ok(shell(200, "New password", "data-page=\"reset\"", "")),
         Page::Home => home(call).await,
         Page::Watch(channel) => watch(call, channel, None).await,
         Page::Replay(channel, recording) => watch(call, channel, Some(recording)).await,
@@ -43,7 +46,8 @@ async fn login<S: Store>(call: &Call<'_, S>) -> Result<Response, Problem> {
                 )
             });
             let next = next.map(|next| format!(" data-next=\"{next}\"")).unwrap_or_default();
-            Ok(shell(200, "Log in", &format!("data-page=\"login\"{next}"), ""))
+            let links = links(call);
+            Ok(shell(200, "Log in", &format!("data-page=\"login\"{next}{links}"), ""))
         }
         Err(problem) => Err(problem),
     }
@@ -65,13 +69,13 @@ async fn watch<S: Store>(
     match session::covering(call, None, channel).await {
         Ok(_) => {
             let channel_title = channels::title(call, channel).await?;
-            let mut attributes = format!("data-page=\"watch\" data-channel=\"{channel}\"");
+            let links = links(call);
+            let attributes = format!("data-page=\"watch\" data-channel=\"{channel}\"{links}");
             let Some(recording) = recording else {
                 return Ok(shell(200, &channel_title, &attributes, ""));
             };
             let title = replay::title(call, channel, recording).await?;
-            attributes.push_str(&format!(" data-replay=\"{recording}\""));
-            Ok(shell(200, &title, &attributes, ""))
+            Ok(shell(200, &title, &format!("{attributes} data-replay=\"{recording}\""), ""))
         }
         Err(problem) if problem.status == 401 => {
             let replay = recording.map(|recording| format!("/{recording}")).unwrap_or_default();
@@ -79,6 +83,11 @@ async fn watch<S: Store>(
         }
         Err(problem) => Err(problem),
     }
+}
+
+/// Tells a page with a login whether a forgotten password can be replaced by a link.
+fn links<S>(call: &Call<'_, S>) -> &'static str {
+    if reset::sends_links(call) { " data-links" } else { "" }
 }
 
 fn redirect(to: &str) -> Response {
@@ -89,9 +98,15 @@ fn redirect(to: &str) -> Response {
 fn explain(problem: &Problem) -> Response {
     let text = format!(
         "<main class=\"problem\"><h1>Sorry</h1><p>{}</p><p><a href=\"/\">All channels</a></p></main>",
-        escape(&problem.message)
+        escape(&sentence(&problem.message))
     );
     problem.head(shell(problem.status, "Sorry", "data-page=\"problem\"", &text))
+}
+
+/// What is wrong, as a sentence.
+fn sentence(text: &str) -> String {
+    let (first, rest) = text.split_at(text.chars().next().map_or(0, char::len_utf8));
+    format!("{}{rest}.", first.to_uppercase())
 }
 
 /// A page of this title. `attributes` and `content` are HTML.

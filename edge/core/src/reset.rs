@@ -42,8 +42,11 @@ const PURPOSE: &str = "password reset v1";
 const PASS_LEN: usize = 32;
 const BINDING_LEN: usize = 16;
 
-const NO_WEBHOOK: Problem =
-    Problem::new(404, "no-reset", "this edge sends no links: ask whoever sold the pass for another password");
+pub(crate) const NO_WEBHOOK: Problem = Problem::new(
+    404,
+    "no-reset",
+    "no links are sent from here: ask whoever sold the pass for another password",
+);
 const BAD_LINK: Problem =
     Problem::new(401, "bad-link", "this link was used already, or is older than 30 minutes: ask for another");
 const BAD_PASSWORD: Problem = Problem::new(400, "bad-password", "choose a password of 8 to 1024 bytes");
@@ -75,6 +78,11 @@ struct Letter<'a> {
     link: &'a str,
     /// Seconds since 1970.
     expires: u64,
+}
+
+/// Whether holders who have forgotten their password can have a link.
+pub(crate) fn sends_links<S>(call: &Call<'_, S>) -> bool {
+    call.settings.webhook.is_some()
 }
 
 /// `POST /api/password/forgot`.

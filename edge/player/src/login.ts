@@ -14,8 +14,11 @@ export function advice(error: unknown, byCode = false): string {
   if (error.status === 401) return "E-mail or password is not right. Check both, then try again.";
   if (error.status === 429) return `Too many tries. Wait ${wait}, then try again.`;
   if (error.status >= 500) return "Railbird has trouble at the moment. Try again shortly.";
-  return error.message === "" ? "This was not taken. Check what you typed, then try again." : error.message;
+  return error.message === "" ? "This was not taken. Check what you typed, then try again." : sentence(error.message);
 }
+
+/** What the edge says, as a sentence. */
+export const sentence = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;
 
 export interface LoginForm {
   title: string;
@@ -77,8 +80,9 @@ export function loginForm({ title, titleId, lead, message: first, done }: LoginF
     code,
     message,
     submit,
-    el("a", { href: "/forgot", class: "forgot" }, "Forgotten your password?"),
   );
+  // Where the edge sends no links, whoever sold the pass must help.
+  if ("links" in document.body.dataset) form.append(el("a", { href: "/forgot", class: "forgot" }, "Forgotten your password?"));
 
   let busy = false;
   form.addEventListener("submit", (event) => {

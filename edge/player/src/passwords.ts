@@ -2,7 +2,7 @@
 
 import { ApiError, forgot, reset } from "./api";
 import { el, setText, topBar } from "./dom";
-import { advice } from "./login";
+import { advice, sentence } from "./login";
 
 /** The shortest password that the edge takes. */
 const LENGTH_MIN = 8;
@@ -52,11 +52,13 @@ function form(app: HTMLElement, { title, lead, label, input, submit: verb, check
         whole.replaceChildren(el("h1", { id: "title" }, title), ready, el("a", { href: "/login" }, "Log in"));
       })
       .catch((error: unknown) => {
-        submit.disabled = false;
         // What the edge says of a link is better than what a login says.
         const linked = error instanceof ApiError && error.status === 401 && error.message !== "";
-        setText(message, linked ? error.message : advice(error));
-        field.focus();
+        setText(message, linked ? sentence(error.message) : advice(error));
+        if (linked) whole.append(el("a", { href: "/forgot", "data-testid": "again" }, "Ask for another link"));
+        // What is no longer good does not become so by another password.
+        submit.disabled = linked;
+        if (!linked) field.focus();
       });
   });
   app.replaceChildren(whole);
@@ -84,9 +86,9 @@ export function resetPage(app: HTMLElement): void {
   // Neither the history nor a screenshot of the address bar shall have it.
   history.replaceState(null, "", "/reset");
   form(app, {
-    title: "Another password",
+    title: "New password",
     lead: "All devices that are logged in with the old one must log in again.",
-    label: "Another password",
+    label: "New password",
     input: { type: "password", name: "password", autocomplete: "new-password", minlength: `${LENGTH_MIN}`, maxlength: "1024", "data-testid": "password" },
     submit: "Set it",
     check: (field) => (field.value.length >= LENGTH_MIN ? "" : `Choose at least ${LENGTH_MIN} characters.`),

@@ -47,8 +47,8 @@ export interface ScoreDocument extends Match {
 
 /** The most entries that the log keeps; the first and the newest stay. */
 export const ENTRIES_MAX = 2_000;
-/** The longest text that is drawn, in characters. */
-export const TEXT_LEN_MAX = 80;
+/** The longest text that is drawn, in characters: as long as the origin takes a name. */
+export const TEXT_LEN_MAX = 100;
 /** Ticks of media time in a millisecond. */
 const TICKS_PER_MS = 90;
 

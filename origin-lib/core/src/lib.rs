@@ -52,3 +52,4 @@ pub mod sign;
 pub mod state;
 pub mod time;
 pub mod timeline;
+pub mod web;

@@ -7,10 +7,11 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::id::{ChannelId, EventId, NodeId, OriginId, RecordingId, RenditionId};
 use crate::time::{MediaSpan, MediaTime, UtcMs};
+use crate::web;
 
 pub mod merge;
 pub mod union;
@@ -109,7 +110,9 @@ pub struct ChannelState {
 pub struct Node {
     /// Its name, which is also its `PATHWAY-ID`.
     pub id: NodeId,
-    /// Base URL without a trailing slash: an object's URL is `{url}/{name}`.
+    /// Base URL without a trailing slash: an object's URL is `{url}/{name}`. However an origin writes it, it is read in the
+    /// form in which viewers' browsers name it.
+    #[serde(deserialize_with = "normal_url")]
     pub url: String,
     /// Whether the origin can, at the moment, write to its target and read from it.
     pub up: bool,
@@ -149,6 +152,10 @@ pub const TTFB_MS_MAX: u32 = 2_000;
 
 /// The weight of a node of which nothing is said.
 pub const WEIGHT_DEFAULT: u16 = 100;
+
+fn normal_url<'de, D: Deserializer<'de>>(text: D) -> Result<String, D::Error> {
+    String::deserialize(text).map(web::normal)
+}
 
 fn weight_default() -> u16 {
     WEIGHT_DEFAULT

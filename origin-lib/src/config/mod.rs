@@ -276,6 +276,8 @@ pub struct EmbeddedEdge {
     pub public_url: String,
     /// Where the edge asks for links to be sent to holders who have forgotten their password; none: it sends none.
     pub webhook_url: Option<String>,
+    /// Which pages of other origins may read its answers, as browsers write an origin.
+    pub cors_origins: Vec<String>,
 }
 
 /// `[secrets]`.

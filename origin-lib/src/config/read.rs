@@ -166,6 +166,26 @@ impl<'d, 'r> Table<'d, 'r> {
         }
     }
 
+    /// A list of at most `max` texts.
+    pub(super) fn texts(&self, name: &'static str, max: usize) -> Vec<At<String>> {
+        let Some(at) = self.value(name) else { return Vec::new() };
+        let DeValue::Array(items) = at.value else {
+            return self.wrong(&at, "a list of texts: [\"…\", \"…\"]").unwrap_or_default();
+        };
+        if items.len() > max {
+            self.reader.problem(&at.key, at.span, format!("has too many: at most {max}"));
+            return Vec::new();
+        }
+        let text = |(n, item): (usize, &'d Spanned<DeValue<'d>>)| {
+            let at = At { value: item.get_ref(), key: format!("{}[{n}]", at.key), span: item.span() };
+            match at.value {
+                DeValue::String(text) => Some(at.map(|_| text.to_string())),
+                _ => self.wrong(&at, "a text in quotes"),
+            }
+        };
+        items.iter().enumerate().filter_map(text).collect()
+    }
+
     /// A text that `parse` must take; its error is what the problem says.
     pub(super) fn parsed<T, E: fmt::Display>(
         &self,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use railbird_core::keys::SECRET_LEN_MIN;
 use railbird_core::state::{NODES_MAX, PART_MS, SEGMENTS_MAX};
+use railbird_core::web;
 use toml::de::DeTable;
 
 use super::push;
@@ -379,6 +380,12 @@ pub(super) fn base_url(text: &str) -> Result<String, &'static str> {
     Ok(text.into())
 }
 
+/// An origin of the web, as browsers send it.
+fn origin(text: &str) -> Result<String, &'static str> {
+    let wrong = "must be an origin such as https://www.example.org, in lower case and without a path";
+    if web::is_origin(text) { Ok(text.into()) } else { Err(wrong) }
+}
+
 fn embedded_edge(reader: &Reader<'_>, table: Table<'_, '_>, listeners: &mut Unique) -> Option<EmbeddedEdge> {
     if !table.is_there() {
         return None;
@@ -391,6 +398,9 @@ fn embedded_edge(reader: &Reader<'_>, table: Table<'_, '_>, listeners: &mut Uniq
         None => listen.map(|address| format!("http://{address}")),
     };
     let webhook_url = table.text("webhook_url").and_then(|text| table.parsed(text, base_url));
+    let origins = table.texts("cors_origins", web::ORIGINS_MAX);
+    let cors_origins = origins.into_iter().filter_map(|text| table.parsed(text, origin)).map(|at| at.value);
+    let cors_origins = cors_origins.collect();
     table.end();
     Some(EmbeddedEdge {
         listen: listen?,
@@ -398,6 +408,7 @@ fn embedded_edge(reader: &Reader<'_>, table: Table<'_, '_>, listeners: &mut Uniq
         assets: reader.path(&assets?.value),
         public_url: public_url?,
         webhook_url: webhook_url.map(|at| at.value),
+        cors_origins,
     })
 }
 

@@ -80,7 +80,9 @@ fn the_example_is_valid_and_has_every_key() {
     let Place::Http(entry) = &config.targets[2].place else { panic!("{:?}", config.targets[2]) };
     assert!(matches!(&entry.login, Login::Basic { user, .. } if user == "railbird"));
     assert_eq!(entry.headers[0].0, "x-storage-zone");
-    assert_eq!(config.embedded_edge.unwrap().public_url, "https://railbird.example.org");
+    let edge = config.embedded_edge.unwrap();
+    assert_eq!(edge.public_url, "https://railbird.example.org");
+    assert_eq!(edge.cors_origins, ["https://www.example.org"]);
     // Each key that a table knows is written in the example: the lists of known keys say so themselves.
     for header in [
         "[origin]",
@@ -332,6 +334,16 @@ fn every_problem_names_its_key_and_its_place() {
             "[[edge]]",
             "[embedded_edge]\ncomponent = \"e.wasm\"\nassets = \"a\"\n[[edge]]",
             "25:1: secrets.session: is missing",
+        ),
+        (
+            "[[edge]]",
+            "[embedded_edge]\ncors_origins = [\"https://a.test\", \"https://a.test/\"]\n[[edge]]",
+            "21:35: embedded_edge.cors_origins[1]: must be an origin such as https://www.example.org",
+        ),
+        (
+            "[[edge]]",
+            "[embedded_edge]\ncors_origins = \"*\"\n[[edge]]",
+            "21:16: embedded_edge.cors_origins: must be a list of texts: [\"…\", \"…\"], not a text",
         ),
         (
             "master = { env = \"MASTER\" }",

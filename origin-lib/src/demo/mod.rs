@@ -290,6 +290,7 @@ fn configuration(
             assets: options.assets.clone(),
             public_url: format!("http://{edge}"),
             webhook_url: None,
+            cors_origins: Vec::new(),
         }),
         anchors_at: None,
         pushes: Vec::new(),

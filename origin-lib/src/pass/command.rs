@@ -262,7 +262,7 @@ async fn list(doors: &[Door], list: List) -> anyhow::Result<()> {
         match found {
             Ok(passes) if list.json => _ = json.insert(door.edge(), passes),
             Ok(passes) => {
-                println!("{}: {} passes", door.edge(), passes.len());
+                println!("{}: {}", door.edge(), counted(passes.len(), "pass", "passes"));
                 passes.iter().for_each(|listed| println!("{}", line(listed)));
             }
             Err(error) => {
@@ -278,6 +278,10 @@ async fn list(doors: &[Door], list: List) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn counted(count: usize, one: &str, more: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { more })
+}
+
 /// A pass in a line. What it says was checked by the edge, but is shown without control characters all the same.
 fn line(Listed { id, pass }: &Listed) -> String {
     let who = match (&pass.email, &pass.code_hash) {
@@ -286,11 +290,11 @@ fn line(Listed { id, pass }: &Listed) -> String {
         (None, None) => format!("address unknown {}", id.as_str()),
     };
     let text = format!(
-        "  {who}  {}  {} to {}  {} screens{}{}{}",
+        "  {who}  {}  {} to {}  {}{}{}{}",
         pass.channels.names().join(" "),
         pass.valid_from.iso8601(),
         pass.valid_until.iso8601(),
-        pass.screens,
+        counted(usize::from(pass.screens), "screen", "screens"),
         pass.locale.as_deref().map(|locale| format!("  {locale}")).unwrap_or_default(),
         if pass.revoked { "  taken back" } else { "" },
         pass.note.as_deref().map(|note| format!("  ({note})")).unwrap_or_default(),
@@ -304,7 +308,7 @@ async fn import(doors: &[Door], import: Import) -> anyhow::Result<()> {
     let rows = table::read(file, clock::now())
         .map_err(|problems| anyhow::anyhow!("{shown}: nothing was sent:\n{problems}"))?;
     if import.dry_run {
-        println!("{shown}: {} passes, all good; nothing was sent", rows.len());
+        println!("{shown}: {}, all good; nothing was sent", counted(rows.len(), "pass", "passes"));
         return Ok(());
     }
     let sent = send(doors, rows).await?;
@@ -424,14 +428,14 @@ async fn export(doors: &[Door], export: Export) -> anyhow::Result<()> {
             let mut file = file.with_context(|| format!("{} can't be made", path.display()))?;
             write(&mut file, &whole, export.hashes)?;
             file.sync_all()?;
-            eprintln!("{}: {} passes of {}", path.display(), whole.len(), door.edge());
+            eprintln!("{}: {} of {}", path.display(), counted(whole.len(), "pass", "passes"), door.edge());
         }
         None => write(std::io::stdout().lock(), &whole, export.hashes)?,
     }
     if !nameless.is_empty() {
         eprintln!(
-            "left out: {} passes that an earlier version kept without their address; issue them again to have them",
-            nameless.len()
+            "left out: {} that an earlier version kept without the address; issue them again to have them",
+            counted(nameless.len(), "pass", "passes")
         );
     }
     Ok(())

@@ -146,7 +146,7 @@ async fn whatever_becomes_of_an_encoder_the_other_is_used_within_a_key_frame_int
     let (a, edge) = (Store::start().await?, Edge::start().await?);
     let sink = Sink::start(vec![("a", a.dir())]).await?;
     let (targets, edges) = ([a.target("a")], [sink.url.clone(), edge.url.clone()]);
-    let plan = Plan { id: "north", targets: &targets, edges: &edges, more: "", files: &[] };
+    let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more: "", files: &[] };
     let origin = Origin::start_with(&plan, CHANNEL).await?;
     let token = edge.token().await?;
     let run = async {

@@ -1,13 +1,16 @@
 //! A person with a browser: headless Chromium, driven by the scripts of `tests/browser`.
 
 use anyhow::{Context, ensure};
+use railbird_core::time::UtcMs;
+use railbird_origin::clock;
 use railbird_tests::fault::{Fault, Plan as Failing, Proxy};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
+use crate::contract::fixture;
 use crate::demo::{Demo, outcome, railbird, workspace};
 use crate::origin::{Origin, Plan, Store, target};
-use crate::viewers::Edge;
+use crate::viewers::{Edge, On};
 
 /// Seconds of media that a viewer watches after a node began to fail: well beyond what can be buffered.
 const WATCHED_S: &str = "14";
@@ -36,6 +39,11 @@ struct Nodes {
 
 impl Nodes {
     async fn start(edge: Edge) -> anyhow::Result<Nodes> {
+        Nodes::start_called(edge, "T").await
+    }
+
+    /// Of an event and a channel of this title.
+    async fn start_called(edge: Edge, title: &str) -> anyhow::Result<Nodes> {
         let stores = [Store::start().await?, Store::start().await?];
         let doors = [
             Proxy::start(stores[0].server.addr(), 1).await?,
@@ -43,7 +51,7 @@ impl Nodes {
         ];
         let targets = [0, 1].map(|n| target(["a", "b"][n], &stores[n].url(), &doors[n].url(), ""));
         let edges = [edge.url.clone()];
-        let plan = Plan { id: "north", targets: &targets, edges: &edges, more: "", files: &[] };
+        let plan = Plan { id: "north", title, targets: &targets, edges: &edges, more: "", files: &[] };
         let origin = Origin::start(&plan).await?;
         let encoder = railbird()?.args(["publish", "clip", &origin.primary()]).spawn()?;
         let token = edge.token().await?;
@@ -65,11 +73,7 @@ impl Nodes {
     async fn outlasted(&self, name: &str, fault: Fault) -> anyhow::Result<()> {
         let mut viewer = self.edge.browser("outlast.mjs", &[WATCHED_S])?;
         viewer.says("playing").await?;
-        let door = match viewer.word().await?.as_str() {
-            "a" => &self.doors[0],
-            "b" => &self.doors[1],
-            other => anyhow::bail!("the picture comes from {other:?}"),
-        };
+        let door = self.door(&viewer.word().await?)?;
         door.set(Some(Failing::always(fault))).await?;
         let said = viewer.content().await.with_context(|| format!("{name}: {}", self.origin.log()))?;
         door.set(None).await?;
@@ -81,10 +85,43 @@ impl Nodes {
         Ok(())
     }
 
+    /// What stands between viewers and this node.
+    fn door(&self, node: &str) -> anyhow::Result<&Proxy> {
+        match node {
+            "a" => Ok(&self.doors[0]),
+            "b" => Ok(&self.doors[1]),
+            other => anyhow::bail!("the picture comes from {other:?}"),
+        }
+    }
+
     /// The session is gone from one moment to the next: the login comes over the picture, and the picture goes on.
     async fn logged_in_again(&self) -> anyhow::Result<()> {
         let shot = self.edge.shots().join("relogin.png");
         self.edge.browser("relogin.mjs", &[&shot.to_string_lossy()])?.content().await?;
+        Ok(())
+    }
+
+    /// A pass has two screens; whoever comes third chooses which of them to stop.
+    async fn asked_which_to_stop(&self) -> anyhow::Result<()> {
+        let shot = self.edge.shots().join("screens.png");
+        self.edge.browser("screens.mjs", &[&shot.to_string_lossy()])?.content().await?;
+        Ok(())
+    }
+
+    /// Somebody watches with a player that is not ours, and its node is gone.
+    async fn steered(&self, player: &str) -> anyhow::Result<()> {
+        let mut viewer = self.edge.browser("steering.mjs", &[player, "10"])?;
+        viewer.says("playing").await?;
+        let node = viewer.word().await?;
+        self.door(&node)?.set(Some(Failing::always(Fault::Refuse))).await?;
+        let said = viewer.content().await.with_context(|| format!("{player}: {}", self.origin.log()))?;
+        self.door(&node)?.set(None).await?;
+        let saw: Value = serde_json::from_str(&said).context(said)?;
+        println!(
+            "{player} was steered from {node} to {}: {} objects asked for in vain or before, {} afterwards; the \
+             picture stood {} ms",
+            saw["then"], saw["asked_in_vain"], saw["asked_afterwards"], saw["stood_ms"]
+        );
         Ok(())
     }
 }
@@ -104,18 +141,54 @@ async fn a_session_that_ends_does_not_take_the_picture_away() -> anyhow::Result<
     Nodes::start(Edge::start().await?).await?.logged_in_again().await
 }
 
-/// A pass has two screens; whoever comes third chooses which of them to stop.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_third_device_asks_which_of_two_to_stop() -> anyhow::Result<()> {
-    let nodes = Nodes::start(Edge::start().await?).await?;
-    let shot = nodes.edge.shots().join("screens.png");
-    nodes.edge.browser("screens.mjs", &[&shot.to_string_lossy()])?.content().await?;
-    Ok(())
+    Nodes::start(Edge::start().await?).await?.asked_which_to_stop().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_workerd_a_viewer_outlasts_a_node_and_a_session() -> anyhow::Result<()> {
-    let nodes = Nodes::start(Edge::start_on_workerd().await?).await?;
+    let nodes = Nodes::start(Edge::start_on(On::Workerd, &[]).await?).await?;
     nodes.outlasted("is a black hole", Fault::BlackHole).await?;
     nodes.logged_in_again().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_workerd_a_third_device_asks_and_other_players_are_steered() -> anyhow::Result<()> {
+    let nodes = Nodes::start(Edge::start_on(On::Workerd, &[]).await?).await?;
+    nodes.asked_which_to_stop().await?;
+    nodes.steered("shaka").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_players_are_steered_away_from_a_node_that_died() -> anyhow::Result<()> {
+    let nodes = Nodes::start(Edge::start().await?).await?;
+    nodes.steered("shaka").await?;
+    nodes.steered("hls").await
+}
+
+/// A name that acts where it is taken for markup, in as many ways as fit into a player's name.
+const ACTING: &str = r#"</title><script>ran=1</script><img src=x onerror="window.ran=2">'"javascript:ran=3"#;
+
+/// Whatever people call events, channels, recordings, matches, players and devices.
+async fn names_are_texts(edge: Edge) -> anyhow::Result<()> {
+    let nodes = Nodes::start_called(edge, ACTING).await?;
+    let (edge, now) = (&nodes.edge, clock::now());
+    // What nobody has played here: another origin says that it was.
+    let mut replay = fixture::replay("over", fixture::number(now.media()) - 100, 1, true);
+    replay["title"] = json!(ACTING);
+    let replays = fixture::replays("t", "south", now.0, &[replay]);
+    edge.push("/origin/v1/channels/t/replays", &replays).await?;
+    let mut score = fixture::score("t", now.0, UtcMs(now.0 - 120_000), &[1]);
+    score["title"] = json!(ACTING);
+    score["sides"] = json!([{"name": ACTING}, {"name": ACTING}]);
+    edge.push("/origin/v1/channels/t/score", &score).await?;
+    let shot = edge.shots().join("names.png");
+    edge.browser("names.mjs", &[ACTING, &shot.to_string_lossy()])?.content().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_is_a_text_whatever_it_says() -> anyhow::Result<()> {
+    names_are_texts(Edge::start().await?).await
 }

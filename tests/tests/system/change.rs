@@ -31,7 +31,14 @@ async fn targets_come_and_go_while_a_feed_runs() -> anyhow::Result<()> {
     let targets = [a.target("a"), b.target("b")];
     let edges = [sink.url.clone(), edge.url.clone()];
     let third = c.target("c");
-    let plan = Plan { id: "north", targets: &targets, edges: &edges, more: "", files: &[("c.toml", &third)] };
+    let plan = Plan {
+        id: "north",
+        title: "T",
+        targets: &targets,
+        edges: &edges,
+        more: "",
+        files: &[("c.toml", &third)],
+    };
     let origin = Origin::start(&plan).await?;
     // In quarters, each sent when the crew has done the next thing.
     let bytes = std::fs::read(&source.file)?;
@@ -98,7 +105,7 @@ async fn a_person_watches_from_the_start_live_and_afterwards() -> anyhow::Result
     let source = Source::new(FEED_S).await?;
     let (a, b, edge) = (Store::start().await?, Store::start().await?, Edge::start().await?);
     let (targets, edges) = ([a.target("a"), b.target("b")], [edge.url.clone()]);
-    let plan = Plan { id: "north", targets: &targets, edges: &edges, more: "", files: &[] };
+    let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more: "", files: &[] };
     let origin = Origin::start(&plan).await?;
     let mut encoder: Command = ffmpeg();
     encoder.args(["-re", "-i"]).arg(&source.file).args(["-c", "copy", "-f", "flv", &origin.primary()]);

@@ -15,6 +15,8 @@ mod demo;
 #[cfg(test)]
 mod hosts;
 #[cfg(test)]
+mod letters;
+#[cfg(test)]
 mod load;
 #[cfg(test)]
 mod low_latency;
@@ -24,6 +26,8 @@ mod origin;
 mod outage;
 #[cfg(test)]
 mod pair;
+#[cfg(test)]
+mod passes;
 #[cfg(test)]
 mod play;
 #[cfg(test)]
@@ -36,5 +40,7 @@ mod retention;
 mod sim;
 #[cfg(test)]
 mod sink;
+#[cfg(test)]
+mod threats;
 #[cfg(test)]
 mod viewers;

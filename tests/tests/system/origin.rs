@@ -121,6 +121,8 @@ pub(crate) struct Origin {
 /// What differs between the origins of these tests.
 pub(crate) struct Plan<'a> {
     pub(crate) id: &'a str,
+    /// What its event and its channel are called.
+    pub(crate) title: &'a str,
     /// The insides of its `[[target]]`s.
     pub(crate) targets: &'a [String],
     pub(crate) edges: &'a [String],
@@ -307,16 +309,16 @@ impl Origin {
 }
 
 /// Where RTMP and the API listen, if it does not matter.
-const ANY: [&str; 2] = ["127.0.0.1:0"; 2];
+pub(crate) const ANY: [&str; 2] = ["127.0.0.1:0"; 2];
 
-fn configuration(plan: &Plan<'_>, channel: &str, targets: &[String], listen: [&str; 2]) -> String {
-    let [rtmp, api] = listen;
+pub(crate) fn configuration(plan: &Plan<'_>, channel: &str, targets: &[String], listen: [&str; 2]) -> String {
+    let ([rtmp, api], title) = (listen, plan.title);
     let targets: String = targets.iter().map(|target| format!("[[target]]\n{target}\n")).collect();
     let edges: String = plan.edges.iter().map(|edge| format!("[[edge]]\nurl = \"{edge}\"\n")).collect();
     format!(
         "[origin]\nid = \"{}\"\ndata_dir = \"data\"\n[rtmp]\nlisten = \"{rtmp}\"\n[api]\nlisten = \"{api}\"\n\
-         [event]\nid = \"e\"\ntitle = \"E\"\n[spool]\nreserve_mb = 64\n\
-         [[channel]]\nid = \"t\"\ntitle = \"T\"\n{channel}\
+         [event]\nid = \"e\"\ntitle = {title:?}\n[spool]\nreserve_mb = 64\n\
+         [[channel]]\nid = \"t\"\ntitle = {title:?}\n{channel}\
          [[channel.feed]]\nstream_key = {{ file = \"primary\" }}\n\
          [[channel.feed]]\nstream_key = {{ file = \"backup\" }}\nrole = \"backup\"\n\
          {targets}{edges}{}\n\

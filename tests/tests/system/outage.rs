@@ -115,6 +115,7 @@ async fn survives(case: Case, source: &Source) -> anyhow::Result<()> {
     let targets =
         [target("a", &proxy.url(), &node, &format!("{}{authority}", case.deadlines)), b.target("b")];
     let plan = origin::Plan {
+        title: "T",
         id: "north",
         targets: &targets,
         edges: std::slice::from_ref(&sink.url),

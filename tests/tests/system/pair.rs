@@ -13,7 +13,7 @@ use crate::viewers::Edge;
 const PAIR: &str = "[pair]\nanchors_at = \"a\"\n";
 
 async fn two(targets: &[String], edges: [&[String]; 2]) -> anyhow::Result<[Origin; 2]> {
-    let plan = |id, edges| Plan { id, targets, edges, more: PAIR, files: &[] };
+    let plan = |id, edges| Plan { id, title: "T", targets, edges, more: PAIR, files: &[] };
     Ok([Origin::start(&plan("north", edges[0])).await?, Origin::start(&plan("south", edges[1])).await?])
 }
 

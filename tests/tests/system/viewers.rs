@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use anyhow::{Context, ensure};
+use railbird_core::sign;
 use railbird_origin::clock;
 use railbird_origin::config::Secret;
 use railbird_origin::demo::control::{Ready, ReadyChannel};
@@ -13,7 +14,7 @@ use railbird_origin::edge_host::{EdgeHost, EdgeHostConfig, Running};
 use railbird_origin::pass::order::Key;
 use railbird_origin::pass::{Door, Order};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
@@ -22,8 +23,8 @@ use crate::hosts::Wrangler;
 use crate::origin::{SECRET, until};
 use crate::play::{ffmpeg, hashes};
 
-const EMAIL: &str = "viewer@example.org";
-const PASSWORD: &str = "the password of a test";
+pub(crate) const EMAIL: &str = "viewer@example.org";
+pub(crate) const PASSWORD: &str = "the password of a test";
 
 /// An edge with one pass.
 pub(crate) struct Edge {
@@ -39,6 +40,13 @@ enum Host {
     Workerd(Wrangler),
 }
 
+/// Which host an edge runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum On {
+    Wasmtime,
+    Workerd,
+}
+
 /// The variables that an edge needs.
 const VARIABLES: [(&str, &str); 4] = [
     ("master_secret", SECRET),
@@ -50,20 +58,34 @@ const VARIABLES: [(&str, &str); 4] = [
 impl Edge {
     /// One in this process.
     pub(crate) async fn start() -> anyhow::Result<Edge> {
+        Edge::start_on(On::Wasmtime, &[]).await
+    }
+
+    /// One on this host, with these further variables.
+    pub(crate) async fn start_on(host: On, more: &[(&str, &str)]) -> anyhow::Result<Edge> {
+        let variables = [&VARIABLES, more].concat();
+        match host {
+            On::Wasmtime => Edge::start_in_wasmtime(&variables).await,
+            On::Workerd => {
+                let running = Wrangler::start(&variables, &assets()?).await;
+                Edge::at(running.addr, tempfile::tempdir()?, Host::Workerd(running)).await
+            }
+        }
+    }
+
+    async fn start_in_wasmtime(variables: &[(&str, &str)]) -> anyhow::Result<Edge> {
         let dir = tempfile::tempdir()?;
         let mut config = EdgeHostConfig::new(([127, 0, 0, 1], 0).into(), component()?);
         config.assets = Some(assets()?);
         config.store_dir = Some(dir.path().join("store"));
-        config.variables =
-            VARIABLES.into_iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        for (name, value) in variables {
+            if *name == "webhook_url" {
+                config.outbound.push(value.parse()?);
+            }
+            config.variables.insert(name.to_string(), value.to_string());
+        }
         let running = EdgeHost::start(config).await?;
         Edge::at(running.addr(), dir, Host::Wasmtime(running)).await
-    }
-
-    /// One under workerd.
-    pub(crate) async fn start_on_workerd() -> anyhow::Result<Edge> {
-        let running = Wrangler::start(&VARIABLES, &assets()?).await;
-        Edge::at(running.addr, tempfile::tempdir()?, Host::Workerd(running)).await
     }
 
     async fn at(addr: SocketAddr, dir: TempDir, host: Host) -> anyhow::Result<Edge> {
@@ -82,6 +104,18 @@ impl Edge {
         };
         std::fs::write(dir.path().join("ready.json"), serde_json::to_vec(&ready)?)?;
         Ok(Edge { url, dir, _host: host })
+    }
+
+    /// Pushes as an origin does.
+    pub(crate) async fn push(&self, path: &str, said: &serde_json::Value) -> anyhow::Result<()> {
+        let (body, mut nonce) = (said.to_string(), [0; 16]);
+        getrandom::fill(&mut nonce)?;
+        let signature = sign::sign(SECRET.as_bytes(), "PUT", path, body.as_bytes(), clock::now(), nonce);
+        let put = client()?.put(format!("{}{path}", self.url)).header(sign::HEADER, signature);
+        let answer = put.header("content-type", "application/json").body(body).send().await?;
+        let status = answer.status();
+        ensure!(status == 204, "{path}: {status} {}", answer.text().await?);
+        Ok(())
     }
 
     pub(crate) async fn token(&self) -> anyhow::Result<String> {
@@ -116,7 +150,7 @@ impl Edge {
         ensure!(scripts.join("node_modules").exists(), "run `npm ci --ignore-scripts` in tests/browser");
         let mut command = Command::new("node");
         command.arg(scripts.join(script)).arg(self.dir.path().join("ready.json")).args(arguments);
-        command.kill_on_drop(true).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.kill_on_drop(true).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn()?;
         let lines = BufReader::new(child.stdout.take().context("stdout")?).lines();
         Ok(Person { child, lines })
@@ -154,6 +188,12 @@ impl Person {
             anyhow::bail!("it ended without {word:?}:\n{before}")
         });
         said.await.with_context(|| format!("it never said {word:?}"))?
+    }
+
+    /// Tells the script something: one line.
+    pub(crate) async fn tell(&mut self, line: &str) -> anyhow::Result<()> {
+        let input = self.child.stdin.as_mut().context("its input is closed")?;
+        Ok(input.write_all(format!("{line}\n").as_bytes()).await?)
     }
 
     /// What the script says next.

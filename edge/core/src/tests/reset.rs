@@ -203,4 +203,11 @@ fn an_edge_without_a_webhook_says_so() {
     let edge = Fixture::new(&probe);
     let answer = forgot(&edge, HOLDER);
     assert_eq!((answer.status, &*code(&answer)), (404, "no-reset"));
+    let offers = |edge: &Fixture<'_>| {
+        let page = |path| edge.ask("GET", path, &[], b"");
+        let login = String::from_utf8(page("/login").body).unwrap();
+        (login.contains("<body data-page=\"login\" data-links>"), page("/forgot").status)
+    };
+    assert_eq!(offers(&edge), (false, 404));
+    assert_eq!(offers(&with_pass(&probe)), (true, 200));
 }

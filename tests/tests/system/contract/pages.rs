@@ -41,6 +41,11 @@ pub(crate) async fn shells<D: Door>(edge: &Edge<'_, D>, session: &Session) {
     assert!(html.contains("<title>Table &quot;2&quot; &amp; &lt;more&gt; · Railbird</title>"), "{html}");
     assert!(!html.contains(&session.token), "no token in a page");
     page(&edge.get("/watch/table-3", session).await, 200);
+    // This edge has no webhook: no login offers a link, and whoever asks for one is told where to turn.
+    let html = page(&edge.get_plain("/forgot").await, 404);
+    let told = "<p>No links are sent from here: ask whoever sold the pass for another password.</p>";
+    assert!(html.contains(told), "{html}");
+    page(&edge.get_plain("/reset").await, 200);
     page(&edge.get("/watch/table-9", session).await, 404);
     // Of the recordings' own cases.
     let html = page(&edge.get("/watch/table-1/r-2026", session).await, 200);

@@ -129,7 +129,7 @@ impl Wrangler {
 impl Drop for Wrangler {
     fn drop(&mut self) {
         if let Some(group) = self.child.id() {
-            let kill = format!("kill -KILL -- -{group}");
+            let kill = format!("kill -s KILL -- -{group}");
             _ = std::process::Command::new("sh").arg("-c").arg(kill).status();
         }
     }

@@ -160,6 +160,22 @@ fn the_median_of_what_was_served_is_told() {
     assert_eq!(votes, vec![expected]);
 }
 
+#[test]
+fn a_node_whose_url_is_written_in_another_way_gets_its_votes() {
+    for written in ["https://a.test", "HTTPS://A.Test:443", "https://A.test", "https://a.test:443"] {
+        let node = serde_json::json!({"id": "a", "url": written, "up": true});
+        let node: Node = serde_json::from_value(node).unwrap();
+        let votes = votes(
+            &read(at_a("rc=0").as_bytes()),
+            &"table-1".parse().unwrap(),
+            core::slice::from_ref(&node),
+            2000,
+        );
+        assert_eq!(votes.len(), 1, "{written}");
+        assert_eq!(votes[0].place, Place::of(&nodes()[0]), "it is the same node");
+    }
+}
+
 proptest! {
     #[test]
     fn no_body_makes_it_panic(body: Vec<u8>, text in "[a-z=,;\"()\\\\?0-9 \n]{0,300}") {
