@@ -29,8 +29,8 @@ pub const SESSION_TTL_S_DEFAULT: u64 = 43_200;
 /// The longest session, in seconds: 31 days.
 pub const SESSION_TTL_S_MAX: u64 = 31 * 86_400;
 
-/// How often the edge may look at nodes, in seconds.
-pub const PROBE_EVERY_S: core::ops::RangeInclusive<u64> = 2..=600;
+/// How often the edge may look at nodes, in seconds: what it finds is good for half a minute.
+pub const PROBE_EVERY_S: core::ops::RangeInclusive<u64> = 2..=15;
 
 /// The longest secret, in bytes.
 pub const SECRET_LEN_MAX: usize = 1024;
@@ -127,7 +127,7 @@ pub enum SettingsError {
     )]
     OriginUrls,
     /// How often nodes are looked at is not a number in its range.
-    #[error("the variable probe_every_s must be a number of seconds from 2 to 600, or 0 for never")]
+    #[error("the variable probe_every_s must be a number of seconds from 2 to 15, or 0 for never")]
     ProbeEvery,
 }
 
@@ -242,7 +242,7 @@ mod tests {
         for bad in ["0", "-1", "x", "2678401"] {
             assert_eq!(read("session_ttl_s", Some(bad)).unwrap_err(), SettingsError::SessionTtl);
         }
-        for bad in ["1", "601", "x", "-2"] {
+        for bad in ["1", "16", "x", "-2"] {
             assert_eq!(read("probe_every_s", Some(bad)).unwrap_err(), SettingsError::ProbeEvery);
         }
         assert_eq!(read("probe_every_s", Some("0")).unwrap().probe_every_ms, None);

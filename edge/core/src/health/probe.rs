@@ -34,7 +34,7 @@ pub const FAILURES_MIN: u8 = 2;
 /// …and it is one for so many windows, if nothing new is found: half a minute.
 pub const KEPT_WINDOWS: u64 = 15;
 
-/// After a failure a node is looked at again so soon, in milliseconds.
+/// After a failure that is no finding yet, nodes are looked at again so soon, in milliseconds.
 pub const AGAIN_MS: u64 = breaker::WINDOW_MS;
 
 /// The most nodes that are asked at a time, which some hosts bound; others have their turn the next time.
@@ -83,8 +83,8 @@ impl<S: Store + Courier> Edge<S> {
             // Others may be live: their turn comes.
             return (event.channels.len() > CHANNELS_MAX).then_some(every_ms);
         }
-        let failed = look(&call, questions).await;
-        Some(if failed { AGAIN_MS.min(every_ms) } else { every_ms })
+        let wonders = look(&call, questions).await;
+        Some(if wonders { AGAIN_MS.min(every_ms) } else { every_ms })
     }
 }
 
@@ -95,8 +95,8 @@ pub(crate) async fn by_the_way<S: Store + Courier>(call: &Call<'_, S>, channel: 
     let turn = Turn::new("probe", region::name(call.request.region.as_deref()));
     let Ok(Some(_)) = turn.take(call, every_ms).await else { return };
     let Ok(Some(state)) = cells::channel(call.store, channel).await else { return };
-    let failed = look(call, questions(&[state], breaker::window(call.moment.now))).await;
-    if failed && AGAIN_MS < every_ms {
+    let wonders = look(call, questions(&[state], breaker::window(call.moment.now))).await;
+    if wonders && AGAIN_MS < every_ms {
         // Not kept, it is looked at again later.
         let _ = turn.set(call, 0, AGAIN_MS).await;
     }
@@ -131,19 +131,20 @@ fn around<T>(all: &[T], from: u64) -> impl Iterator<Item = &T> {
     all.iter().cycle().skip(from).take(all.len())
 }
 
-/// Asks, and has the region hear of it. Says whether one failed.
+/// Asks, and has the region hear of it. Says whether another look soon would tell more.
 async fn look<S: Store + Courier>(call: &Call<'_, S>, questions: Vec<Question>) -> bool {
     let found = questions.into_iter().map(|question| async move {
         let served = ask(call.store, &question.url).await?;
         Some(Found { place: question.place, served })
     });
     let found: Vec<Found> = future::join_all(found).await.into_iter().flatten().collect();
-    if super::of(call).await.hear(&found, call.moment.now) {
+    let mut region = super::of(call).await;
+    if region.hear(&found, call.moment.now) {
         let change = Change { kind: Kind::Probes, said: change::json(&found) };
         // What is lost is found again.
         let _ = call.store.change(&super::cell(call), &change, call.moment.now).await;
     }
-    found.iter().any(|found| !found.served)
+    region.wonders(call.moment.now)
 }
 
 /// Whether a node serves the first piece of an object; `None` where that says nothing of it.

@@ -182,6 +182,13 @@ impl Region {
         changed
     }
 
+    /// Whether the edge found a node to fail, and not often enough for a finding.
+    pub fn wonders(&self, now: UtcMs) -> bool {
+        let window = breaker::window(now);
+        let wonders = |probed: Probed| probed.failures > 0 && window < probed.until && !probed.fails(window);
+        self.nodes.values().any(|heard| wonders(heard.probed))
+    }
+
     /// Forgets those that were not heard of for longest, where there are too many.
     fn forget(&mut self) {
         while self.nodes.len() > NODES_KEPT_MAX {
