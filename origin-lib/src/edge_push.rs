@@ -247,6 +247,17 @@ impl EdgePush {
         self.edges.iter().filter_map(kept).max().unwrap_or(0)
     }
 
+    /// What is pushed to this path of an edge, as it was published last: the event, a state, or a score.
+    pub fn latest(&self, path: &str) -> Option<Bytes> {
+        let documents = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
+        let can_be_asked_for = |document: &Document| {
+            matches!(document, Document::Event | Document::State(_) | Document::Score(_))
+        };
+        let mut published = documents.latest.iter().filter(|(document, _)| can_be_asked_for(document));
+        let found = published.find(|(document, _)| document.path() == path);
+        found.map(|(_, latest)| latest.borrow().body.clone())
+    }
+
     /// How each edge is doing, by its host.
     pub fn statuses(&self) -> Vec<(String, watch::Receiver<Status>)> {
         self.edges.iter().map(|edge| (edge.host.clone(), edge.status.subscribe())).collect()

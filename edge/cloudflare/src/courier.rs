@@ -3,14 +3,41 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use futures::StreamExt;
 use futures::future::{Either, select};
-use railbird_edge::{Courier, CourierError};
+use railbird_edge::{Courier, CourierError, FetchBounds, FetchError, Fetched};
 use worker::js_sys::Uint8Array;
-use worker::{AbortController, Delay, Fetch, Headers, Method, Request, RequestInit, RequestRedirect};
+use worker::{
+    AbortController, AbortSignal, Delay, Fetch, Headers, Method, Request, RequestInit, RequestRedirect,
+    ResponseBody,
+};
 
 use crate::store::Cells;
 
 impl Courier for Cells {
+    async fn fetch(
+        &self,
+        url: &str,
+        headers: &[(&'static str, String)],
+        bounds: FetchBounds,
+    ) -> Result<Fetched, FetchError> {
+        let controller = AbortController::default();
+        let signal = controller.signal();
+        let fetched = pin!(fetch(url, headers, bounds.len_max, &signal));
+        let late = Delay::from(Duration::from_millis(bounds.within_ms));
+        let fetched = match select(fetched, late).await {
+            Either::Left((Ok(fetched), _)) if !fetched.is_cut => return Ok(fetched),
+            Either::Left((fetched, _)) => fetched.map_err(|error| error.to_string()),
+            Either::Right(_) => Err("there is no answer in time".to_owned()),
+        };
+        // Nobody wants the rest.
+        controller.abort();
+        fetched.map_err(|text| {
+            worker::console_error!("courier: {url}: {text}");
+            FetchError::NoAnswer(text)
+        })
+    }
+
     async fn post(
         &self,
         url: &str,
@@ -31,18 +58,49 @@ impl Courier for Cells {
     }
 }
 
+async fn fetch(
+    url: &str,
+    headers: &[(&'static str, String)],
+    len_max: usize,
+    signal: &AbortSignal,
+) -> worker::Result<Fetched> {
+    let request = Fetch::Request(Request::new_with_init(url, &init(Method::Get, headers)?)?);
+    let mut answer = request.send_with_signal(signal).await?;
+    let (status, headers) = (answer.status_code(), answer.headers().entries().collect());
+    let (mut body, mut is_cut) = (Vec::new(), false);
+    if !matches!(answer.body(), ResponseBody::Empty) {
+        let mut rest = answer.stream()?;
+        while let Some(piece) = rest.next().await {
+            let piece = piece?;
+            let room = len_max - body.len();
+            body.extend_from_slice(piece.get(..room).unwrap_or(&piece));
+            if piece.len() > room {
+                is_cut = true;
+                break;
+            }
+        }
+    }
+    Ok(Fetched { status, headers, body, is_cut })
+}
+
+/// What both kinds of requests have.
+fn init(method: Method, headers: &[(&'static str, String)]) -> worker::Result<RequestInit> {
+    let sent = Headers::new();
+    for (name, value) in headers {
+        sent.set(name, value)?;
+    }
+    let mut init = RequestInit::new();
+    init.with_method(method).with_headers(sent).with_redirect(RequestRedirect::Manual);
+    Ok(init)
+}
+
 async fn post(
     url: &str,
     headers: &[(&'static str, String)],
     body: &[u8],
     within_ms: u64,
 ) -> worker::Result<u16> {
-    let sent = Headers::new();
-    for (name, value) in headers {
-        sent.set(name, value)?;
-    }
-    let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_headers(sent).with_redirect(RequestRedirect::Manual);
+    let mut init = init(Method::Post, headers)?;
     init.with_body(Some(Uint8Array::from(body).into()));
     let controller = AbortController::default();
     let signal = controller.signal();

@@ -8,6 +8,7 @@ mod front;
 mod index;
 mod lines;
 mod objects;
+mod prober;
 mod region;
 mod relay;
 mod settings;
@@ -17,11 +18,12 @@ mod store;
 use railbird_core::time::UtcMs;
 use railbird_edge::line::Seat;
 use railbird_edge::{Edge, Request, Response, Settings};
-use worker::{Context, Env, event};
+use worker::{Context, Env, ScheduleContext, ScheduledEvent, event};
 
 pub use cell::Cell;
 pub use index::Index;
 pub use lines::Lines;
+pub use prober::Prober;
 pub use relay::Relay;
 
 /// Answers one request.
@@ -43,6 +45,12 @@ async fn fetch(request: worker::Request, env: Env, _context: Context) -> worker:
     convert::response(response, head)
 }
 
+/// Once a minute.
+#[event(scheduled)]
+async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
+    prober::wake(&env).await;
+}
+
 async fn answer(request: Request, env: Env, hint: Option<&'static str>) -> Response {
     match clock::moment() {
         Ok(moment) => edge(env, moment.now, hint).handle(request, &moment).await,
@@ -58,7 +66,7 @@ async fn admit(request: &Request, env: Env, hint: Option<&'static str>) -> Resul
 /// The edge as it is at this moment, for whoever comes in near the place that the hint names.
 fn edge(env: Env, now: UtcMs, hint: Option<&'static str>) -> Edge<store::Cells> {
     let settings = Settings::read(|name| settings::read(&env, name));
-    Edge::new(settings, store::Cells::new(env, now, hint)).with_lines()
+    Edge::new(settings, store::Cells::new(env, now, hint)).with_lines().with_alarms()
 }
 
 fn no_entropy() -> Response {

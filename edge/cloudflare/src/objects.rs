@@ -3,11 +3,13 @@
 use worker::js_sys::Uint8Array;
 use worker::{Env, Headers, Method, Request, RequestInit, Response, Stub};
 
-/// The bindings: of the objects that hold values, that relay them to a region, that list keys, that hold viewers' lines.
+/// The bindings: of the objects that hold values, that relay them to a region, that list keys, that hold viewers' lines, that
+/// look at nodes.
 const CELLS: &str = "CELLS";
 const RELAYS: &str = "RELAYS";
 const INDEXES: &str = "INDEXES";
 const LINES: &str = "LINES";
+const PROBERS: &str = "PROBERS";
 
 /// Where a request to an object goes: only its path could matter, and does not.
 const ADDRESS: &str = "https://object/";
@@ -30,6 +32,8 @@ pub(crate) const RELAY: &str = "railbird-relay";
 pub(crate) const AGE: &str = "railbird-age";
 /// A viewer's line, as JSON.
 pub(crate) const LINE: &str = "railbird-line";
+/// The region from which nodes are looked at.
+pub(crate) const REGION: &str = "railbird-region";
 /// Goes up with each write of a value.
 pub(crate) const VERSION: &str = "railbird-version";
 
@@ -51,6 +55,11 @@ pub(crate) fn index(env: &Env, table: &str) -> worker::Result<Stub> {
 /// The object of this name that holds viewers' lines, made near the place that the hint names.
 pub(crate) fn lines(env: &Env, name: &str, hint: Option<&str>) -> worker::Result<Stub> {
     near(env, LINES, name, hint)
+}
+
+/// The object that looks at nodes from the region of this name, made near the place that the hint names.
+pub(crate) fn prober(env: &Env, name: &str, hint: Option<&str>) -> worker::Result<Stub> {
+    near(env, PROBERS, name, hint)
 }
 
 fn near(env: &Env, binding: &str, name: &str, hint: Option<&str>) -> worker::Result<Stub> {

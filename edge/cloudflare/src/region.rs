@@ -30,8 +30,9 @@ fn field(of: &JsValue, name: &str) -> Option<JsValue> {
     (!value.is_undefined() && !value.is_null()).then_some(value)
 }
 
-fn hint_of(continent: &str, longitude: f64) -> Option<&'static str> {
-    Some(match continent {
+/// The hint for the place on a continent, given by its two letters in either case.
+pub(crate) fn hint_of(continent: &str, longitude: f64) -> Option<&'static str> {
+    Some(match &*continent.to_ascii_uppercase() {
         "AF" => "afr",
         "AS" if longitude < 60.0 => "me",
         "AS" => "apac",

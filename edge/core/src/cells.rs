@@ -11,6 +11,7 @@ use railbird_core::id::{ChannelId, OriginId, RecordingId};
 use railbird_core::state::merge::Merged;
 use railbird_core::state::union::{Events, Replays};
 use railbird_core::state::{ChannelState, EventState, Node, Phase};
+use railbird_core::time::UtcMs;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -85,11 +86,28 @@ pub(crate) async fn merged<S: Store>(store: &S, channel: &ChannelId) -> Result<O
 }
 
 pub(crate) async fn summary<S: Store>(store: &S, channel: &ChannelId) -> Result<Option<Summary>, StoreError> {
+    Ok(brief(store, channel).await?.map(|(summary, _)| summary))
+}
+
+/// The same, and when an origin was heard last.
+pub(crate) async fn brief<S: Store>(
+    store: &S,
+    channel: &ChannelId,
+) -> Result<Option<(Summary, UtcMs)>, StoreError> {
     #[derive(Deserialize)]
     struct Kept {
         state: Summary,
+        voices: Vec<Heard>,
     }
-    Ok(read(store, &channel_cell(channel)).await?.map(|Kept { state }| state))
+    #[derive(Deserialize)]
+    struct Heard {
+        heard: UtcMs,
+    }
+    let kept: Option<Kept> = read(store, &channel_cell(channel)).await?;
+    Ok(kept.map(|Kept { state, voices }| {
+        let heard = voices.iter().map(|voice| voice.heard).max();
+        (state, heard.unwrap_or(UtcMs(0)))
+    }))
 }
 
 pub(crate) async fn replays<S: Store>(store: &S, channel: &ChannelId) -> Result<Option<Replays>, StoreError> {
@@ -104,6 +122,12 @@ pub(crate) async fn chapter<S: Store>(store: &S, cell: &Cell) -> Result<Option<C
 pub(crate) fn limit_cell(kind: &str, whose: &str) -> Cell {
     let text = format!("railbird limit v1\n{kind}\n{whose}");
     Cell { table: Table::Limit, key: hex::encode(&Sha256::digest(text.as_bytes())) }
+}
+
+/// Whatever is done now and then: its kind, and what it is done for.
+pub(crate) fn turn_cell(kind: &str, whose: &str) -> Cell {
+    let text = format!("railbird turn v1\n{kind}\n{whose}");
+    Cell { table: Table::Turn, key: hex::encode(&Sha256::digest(text.as_bytes())) }
 }
 
 pub(crate) async fn pass<S: Store>(store: &S, id: &PassId) -> Result<Option<Pass>, StoreError> {

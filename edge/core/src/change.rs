@@ -11,7 +11,7 @@ use railbird_core::time::UtcMs;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{health, holder, intake, limits, passes};
+use crate::{health, holder, intake, limits, passes, turn};
 
 /// What kind of change it is. What is said is JSON, made and read by the module that the kind belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,10 +36,14 @@ pub enum Kind {
     Holder,
     /// What a viewer found of nodes.
     Votes,
+    /// What the edge itself found of nodes.
+    Probes,
+    /// Something is done now, or again later.
+    Turn,
 }
 
 /// Every kind with its name.
-const KINDS: [(Kind, &str); 10] = [
+const KINDS: [(Kind, &str); 12] = [
     (Kind::Event, "event"),
     (Kind::State, "state"),
     (Kind::Replays, "replays"),
@@ -50,6 +54,8 @@ const KINDS: [(Kind, &str); 10] = [
     (Kind::Limit, "limit"),
     (Kind::Holder, "holder"),
     (Kind::Votes, "votes"),
+    (Kind::Probes, "probes"),
+    (Kind::Turn, "turn"),
 ];
 
 /// The text names no kind of change.
@@ -119,6 +125,8 @@ pub fn apply(change: &Change, kept: Option<&[u8]>, now: UtcMs) -> Applied {
         Kind::Limit => limits::change(read(kept), said, now),
         Kind::Holder => holder::change(read(kept), said, now),
         Kind::Votes => health::change_votes(read(kept), said, now),
+        Kind::Probes => health::probe::change(read(kept), said, now),
+        Kind::Turn => turn::change(read(kept), said, now),
     }
 }
 

@@ -14,7 +14,8 @@ use crate::edge::Call;
 use crate::errors::{self, Problem};
 use crate::health;
 use crate::http::Response;
-use crate::port::Store;
+use crate::origins::{self, Pulse};
+use crate::port::{Courier, Store};
 use crate::routing::{Choice, Viewer};
 use crate::{cells, change, session};
 
@@ -86,15 +87,33 @@ struct Recording {
 }
 
 /// `GET /api/channels`.
-pub(crate) async fn list<S: Store>(call: &Call<'_, S>) -> Result<Response, Problem> {
+pub(crate) async fn list<S: Store + Courier>(call: &Call<'_, S>) -> Result<Response, Problem> {
     let session = session::of(call, None).await?.claims;
     let (event, region) = future::join(cells::event(call.store), health::of(call)).await;
-    let event = event?.ok_or(NO_EVENT)?;
+    let event = match event? {
+        None if origins::event(call).await? => cells::event(call.store).await?,
+        event => event,
+    };
+    let event = event.ok_or(NO_EVENT)?;
     let mut channels = Vec::new();
+    // One of them, so that a reader waits no longer than for a playlist.
+    let mut asked = false;
     for brief in event.channels.into_iter().filter(|brief| session.channels.covers(&brief.id)) {
-        let (summary, replays) =
-            future::try_join(cells::summary(call.store, &brief.id), cells::replays(call.store, &brief.id))
+        let (mut kept, replays) =
+            future::try_join(cells::brief(call.store, &brief.id), cells::replays(call.store, &brief.id))
                 .await?;
+        if !asked {
+            let pulse = kept.as_ref().map(|(summary, heard)| Pulse {
+                phase: summary.phase,
+                segment_ms: summary.segment_ms,
+                heard: *heard,
+            });
+            asked = origins::follow(call, &brief.id, pulse).await?;
+            if asked {
+                kept = cells::brief(call.store, &brief.id).await?;
+            }
+        }
+        let summary = kept.map(|(summary, _)| summary);
         let (phase, nodes) = match summary {
             Some(summary) => {
                 let choice = Choice::new(&summary.nodes, &region, call.moment.now);
@@ -154,12 +173,21 @@ fn recordings(replays: &Replays, now: UtcMs) -> Vec<Recording> {
     replays.shown(now).into_iter().rev().map(recording).collect()
 }
 
-/// A channel's state; or why there is none.
-pub(crate) async fn state<S: Store>(
+/// A channel's state, asked for where its origins are not heard; or why there is none.
+pub(crate) async fn state<S: Store + Courier>(
     call: &Call<'_, S>,
     channel: &ChannelId,
 ) -> Result<ChannelState, Problem> {
-    match cells::channel(call.store, channel).await? {
+    let mut kept = cells::merged(call.store, channel).await?;
+    let pulse = kept.as_ref().map(|merged| Pulse {
+        phase: merged.state.phase,
+        segment_ms: merged.state.segment_ms,
+        heard: merged.voices.iter().map(|voice| voice.heard).max().unwrap_or(UtcMs(0)),
+    });
+    if origins::follow(call, channel, pulse).await? {
+        kept = cells::merged(call.store, channel).await?;
+    }
+    match kept.map(|merged| merged.state) {
         Some(state) => Ok(state),
         None => Err(missing(call, channel).await?),
     }

@@ -18,6 +18,7 @@ pub struct Edge<S> {
     settings: Result<Settings, SettingsError>,
     store: S,
     lines: bool,
+    alarms: bool,
 }
 
 /// One request and what it is answered with.
@@ -28,19 +29,27 @@ pub(crate) struct Call<'a, S> {
     pub(crate) moment: &'a Moment,
     /// Whether the host holds lines.
     pub(crate) lines: bool,
+    /// Whether the host looks at nodes by itself.
+    pub(crate) alarms: bool,
 }
 
 impl<S> Edge<S> {
     /// An edge with these settings, as [`Settings::read`] gives them. Where they are wrong, every request is answered
     /// 503 with the name of the setting, so that a host has nothing to decide.
     pub fn new(settings: Result<Settings, SettingsError>, store: S) -> Edge<S> {
-        Edge { settings, store, lines: false }
+        Edge { settings, store, lines: false, alarms: false }
     }
 
     /// The same on a host that holds lines ([`crate::line`]): `nodes.json` says so.
     #[must_use]
     pub fn with_lines(self) -> Edge<S> {
         Edge { lines: true, ..self }
+    }
+
+    /// The same on a host that calls [`Edge::probe`] by an alarm of its own: no request need do it.
+    #[must_use]
+    pub fn with_alarms(self) -> Edge<S> {
+        Edge { alarms: true, ..self }
     }
 
     pub(crate) fn settings(&self) -> Result<&Settings, Problem> {
@@ -52,7 +61,8 @@ impl<S> Edge<S> {
         request: &'a Request,
         moment: &'a Moment,
     ) -> Result<Call<'a, S>, Problem> {
-        Ok(Call { settings: self.settings()?, store: &self.store, request, moment, lines: self.lines })
+        let (settings, store) = (self.settings()?, &self.store);
+        Ok(Call { settings, store, request, moment, lines: self.lines, alarms: self.alarms })
     }
 }
 

@@ -1,14 +1,15 @@
-//! Node health: who may be sent to which node, from what origins and viewers find.
+//! Node health: who may be sent to which node, from what origins, viewers and the edge itself find.
 //!
 //! | room | decides |
 //! | --- | --- |
 //! | [`beacon`] | what a player's report says of which node |
 //! | [`voters`] | how many said so, without believing anybody twice |
 //! | [`breaker`] | when a node is left, and how viewers come back to it |
+//! | [`probe`] | what the edge asks nodes itself, and when |
 //! | [`region`] | what that comes to for the viewers of one region |
 //!
 //! What an origin finds by writing to a node's target and reading back through the node travels with the channel's state
-//! ([`railbird_core::state::Node`]) and holds for all regions. What viewers find is kept for each region in one small cell;
+//! ([`railbird_core::state::Node`]) and holds for all regions. What viewers and the edge itself find is kept for each region in one small cell;
 //! none is kept where nothing was heard, and all is well there. Which node comes first, [`crate::routing`] says.
 
 use alloc::string::{String, ToString};
@@ -24,11 +25,12 @@ use crate::edge::Call;
 use crate::errors::Problem;
 use crate::http::Response;
 use crate::passes::PassId;
-use crate::port::{Cell, Store, Table};
+use crate::port::{Cell, Courier, Store, Table};
 use crate::{cells, channels};
 
 pub mod beacon;
 pub mod breaker;
+pub mod probe;
 pub mod region;
 #[cfg(test)]
 mod simulation;
@@ -52,7 +54,7 @@ struct Said {
 
 /// `POST /live/{channel}/beacons`. Answered 204 whatever becomes of the votes, as long as the request has the form of
 /// one: a player must not wait for it, or send it again.
-pub(crate) async fn beacons<S: Store>(
+pub(crate) async fn beacons<S: Store + Courier>(
     call: &Call<'_, S>,
     channel: &ChannelId,
     voter: &PassId,
@@ -77,6 +79,7 @@ pub(crate) async fn beacons<S: Store>(
         // A vote that is lost is one vote less.
         let _ = call.store.change(&cell(call), &change, call.moment.now).await;
     }
+    probe::by_the_way(call, channel).await;
     Ok(Response::new(204))
 }
 
@@ -89,11 +92,16 @@ pub(crate) fn change_votes(kept: Option<Region>, said: &[u8], now: UtcMs) -> App
     let Some((voter, votes)) = read() else { return Applied::new(Keep::AsIs, &false) };
     let mut region = kept.unwrap_or_default();
     let counted = region.handle(&voter, &votes, now);
-    let keep = match counted {
-        true => Keep::Value(change::json(&region), Some(now.plus_ms(KEPT_MS))),
+    kept_if(counted, &region, now)
+}
+
+/// A region that is kept where something in it is new; the answer says so.
+fn kept_if(news: bool, region: &Region, now: UtcMs) -> Applied {
+    let keep = match news {
+        true => Keep::Value(change::json(region), Some(now.plus_ms(KEPT_MS))),
         false => Keep::AsIs,
     };
-    Applied::new(keep, &counted)
+    Applied::new(keep, &news)
 }
 
 /// The region that a request comes from. All is well there if its cell can't be had: without it, viewers still have what

@@ -30,7 +30,9 @@
 //! | `guard`, `cors` | which pages of other sites may ask |
 //! | `channels`, `live`, `replay`, `keys`, `steer`, `score` | what of a channel a session gets |
 //! | `wait` | when a playlist that is asked for ahead of time is answered |
+//! | `origins` | when the origins are asked, since they are not heard |
 //! | [`health`] | which nodes viewers may be sent to |
+//! | `turn` | how often something is done that anybody's request may do |
 //! | [`line`](mod@line) | who is told of nodes at once, and what |
 //! | [`routing`] | which node comes first |
 //! | [`intake`] | what the origin and the operator may store |
@@ -64,6 +66,7 @@ pub mod line;
 mod live;
 pub mod login;
 pub mod memory;
+mod origins;
 mod pace;
 mod pages;
 pub mod passes;
@@ -81,9 +84,12 @@ mod steer;
 #[cfg(test)]
 mod tests;
 pub mod token;
+mod turn;
 mod wait;
 
 pub use edge::Edge;
 pub use http::{Request, Response};
-pub use port::{Cell, Courier, CourierError, Moment, Store, StoreError, Table};
+pub use port::{
+    Cell, Courier, CourierError, FetchBounds, FetchError, Fetched, Moment, Store, StoreError, Table,
+};
 pub use settings::{Settings, SettingsError};

@@ -25,7 +25,7 @@ pub(crate) const NO_SUCH_PLAYLIST: Problem = Problem::new(
 );
 
 /// `GET /live/{channel}/main.m3u8`.
-pub(crate) async fn multivariant<S: Store>(
+pub(crate) async fn multivariant<S: Store + Courier>(
     call: &Call<'_, S>,
     channel: &ChannelId,
     viewer: &Viewer,

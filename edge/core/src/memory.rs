@@ -10,14 +10,19 @@ use core::task::Poll;
 use railbird_core::time::UtcMs;
 
 use crate::change::{self, Change, Keep};
-use crate::port::{Cell, Courier, CourierError, Store, StoreError, Table};
+use crate::port::{Cell, Courier, CourierError, FetchBounds, FetchError, Fetched, Store, StoreError, Table};
 
 /// Cells in memory. It has no clock: what has expired goes when [`MemoryStore::expire`] is called.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     cells: RefCell<BTreeMap<Cell, Kept>>,
     letters: RefCell<Vec<Letter>>,
+    pages: RefCell<BTreeMap<String, Result<Fetched, FetchError>>>,
+    asked: RefCell<Vec<Asked>>,
 }
+
+/// What the edge asked for: a URL, and with which headers.
+pub type Asked = (String, Vec<(&'static str, String)>);
 
 /// A message that was to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +50,16 @@ impl MemoryStore {
     /// The messages that were sent since this was asked before.
     pub fn letters(&self) -> Vec<Letter> {
         self.letters.take()
+    }
+
+    /// What a URL answers from now on. Where nothing was said, nobody answers.
+    pub fn answer(&self, url: &str, with: Result<Fetched, FetchError>) {
+        self.pages.borrow_mut().insert(String::from(url), with);
+    }
+
+    /// What was asked for since this was asked before.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.take()
     }
 
     /// How many values it holds.
@@ -86,6 +101,20 @@ impl Store for MemoryStore {
 
 /// Messages are kept for whoever asks for them, and no time goes by: a pause lets others have a turn.
 impl Courier for MemoryStore {
+    async fn fetch(
+        &self,
+        url: &str,
+        headers: &[(&'static str, String)],
+        bounds: FetchBounds,
+    ) -> Result<Fetched, FetchError> {
+        self.asked.borrow_mut().push((String::from(url), headers.to_vec()));
+        let answer = self.pages.borrow().get(url).cloned();
+        let mut fetched = answer.unwrap_or_else(|| Err(FetchError::NoAnswer(String::from("nobody"))))?;
+        fetched.is_cut |= fetched.body.len() > bounds.len_max;
+        fetched.body.truncate(bounds.len_max);
+        Ok(fetched)
+    }
+
     async fn post(
         &self,
         url: &str,

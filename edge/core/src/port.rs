@@ -47,11 +47,14 @@ pub enum Table {
     Holder,
     /// What the viewers of a region find of the nodes, by region. Written with an expiry.
     Health,
+    /// When something may be done again that the edge does now and then, by the hexadecimal SHA-256 of what it is. Written
+    /// with an expiry.
+    Turn,
 }
 
 impl Table {
     /// Those whose values are written with an expiry.
-    pub const EXPIRING: [Table; 3] = [Table::Limit, Table::Holder, Table::Health];
+    pub const EXPIRING: [Table; 4] = [Table::Limit, Table::Holder, Table::Health, Table::Turn];
 
     /// The table's name in a host's key space.
     pub fn name(self) -> &'static str {
@@ -65,6 +68,7 @@ impl Table {
             Table::Limit => "limit",
             Table::Holder => "holder",
             Table::Health => "health",
+            Table::Turn => "turn",
         }
     }
 
@@ -72,7 +76,7 @@ impl Table {
     /// ask for can so be read near them. A change is always of the newest value.
     pub fn age_ms_max(self) -> u32 {
         match self {
-            Table::Channel | Table::Score | Table::Health => 1_000,
+            Table::Channel | Table::Score | Table::Health | Table::Turn => 1_000,
             Table::Event | Table::Replays => 2_000,
             Table::Chapter => 10_000,
             Table::Pass | Table::Holder | Table::Limit => 0,
@@ -106,8 +110,49 @@ pub struct StoreError(pub String);
 #[error("courier: {0}")]
 pub struct CourierError(pub String);
 
-/// Takes to others what the edge has to tell them.
+/// What came back of a [`Courier::fetch`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fetched {
+    /// Status code.
+    pub status: u16,
+    /// Header names in lower case, with their values.
+    pub headers: Vec<(String, String)>,
+    /// As much of the body as was asked for at most.
+    pub body: Vec<u8>,
+    /// Whether there was more of it.
+    pub is_cut: bool,
+}
+
+/// The bounds of a [`Courier::fetch`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FetchBounds {
+    /// So many bytes of the answer's body are read.
+    pub len_max: usize,
+    /// How long all of it may take, in milliseconds.
+    pub within_ms: u64,
+}
+
+/// Nothing came back of a [`Courier::fetch`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FetchError {
+    /// The host does not let the edge ask there: that says nothing of who was asked.
+    #[error("courier: the host does not let the edge ask there")]
+    NotAllowed,
+    /// There was no answer, none in time, or it broke off. The text is for the operator.
+    #[error("courier: {0}")]
+    NoAnswer(String),
+}
+
+/// Takes to others what the edge has to tell them, and asks them.
 pub trait Courier {
+    /// GETs a URL, redirects not followed. What is over the bounds of an answer is not read.
+    fn fetch(
+        &self,
+        url: &str,
+        headers: &[(&'static str, String)],
+        bounds: FetchBounds,
+    ) -> impl Future<Output = Result<Fetched, FetchError>>;
+
     /// POSTs a body to a URL that the operator has set, redirects not followed. Gives the answer's status, or an error after
     /// `within_ms` at the latest; nobody reads the answer's body.
     fn post(

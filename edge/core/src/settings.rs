@@ -5,10 +5,10 @@ use alloc::vec::Vec;
 
 use railbird_core::keys::{MasterSecret, SECRET_LEN_MIN};
 
-use crate::{cors, lease, sealed, token};
+use crate::{cors, lease, origins, sealed, token};
 
 /// The names of all settings. Spin's variables bear them as they are, a Worker's in upper case.
-pub const NAMES: [&str; 10] = [
+pub const NAMES: [&str; 12] = [
     "master_secret",
     "session_secret",
     "session_secret_previous",
@@ -19,6 +19,8 @@ pub const NAMES: [&str; 10] = [
     "webhook_url",
     "webhook_secret",
     "public_url",
+    "origin_urls",
+    "probe_every_s",
 ];
 
 /// How long a session lasts where nothing else is set, in seconds: a long day of play.
@@ -26,6 +28,9 @@ pub const SESSION_TTL_S_DEFAULT: u64 = 43_200;
 
 /// The longest session, in seconds: 31 days.
 pub const SESSION_TTL_S_MAX: u64 = 31 * 86_400;
+
+/// How often the edge may look at nodes, in seconds: what it finds is good for half a minute.
+pub const PROBE_EVERY_S: core::ops::RangeInclusive<u64> = 2..=15;
 
 /// The longest secret, in bytes.
 pub const SECRET_LEN_MAX: usize = 1024;
@@ -44,6 +49,10 @@ pub struct Settings {
     pub(crate) lease: lease::Key,
     /// Which pages of other origins may ask, as browsers write an origin.
     pub(crate) cors_origins: Vec<String>,
+    /// Origins' APIs, without a slash at their end: they are asked where their pushes are not heard.
+    pub(crate) origin_urls: Vec<String>,
+    /// How often the edge looks itself whether nodes serve, in milliseconds; `None`: it does not.
+    pub(crate) probe_every_ms: Option<u64>,
 }
 
 /// The operator's webhook.
@@ -112,6 +121,14 @@ pub enum SettingsError {
         "the variable cors_origins must list at most 16 origins such as https://www.example.org, with spaces between"
     )]
     CorsOrigins,
+    /// The list of origins' APIs has something else in it, or too many of them.
+    #[error(
+        "the variable origin_urls must list at most 4 URLs such as https://origin.example.org:8080, without a path, with spaces between"
+    )]
+    OriginUrls,
+    /// How often nodes are looked at is not a number in its range.
+    #[error("the variable probe_every_s must be a number of seconds from 2 to 15, or 0 for never")]
+    ProbeEvery,
 }
 
 impl Settings {
@@ -166,7 +183,28 @@ impl Settings {
         };
         let cors_origins = cors::read(&variable("cors_origins").unwrap_or_default());
         let cors_origins = cors_origins.ok_or(SettingsError::CorsOrigins)?;
-        Ok(Settings { master, session, sealing, origin, admin, session_ttl_s, webhook, lease, cors_origins })
+        let origin_urls = origins::read(&variable("origin_urls").unwrap_or_default());
+        let origin_urls = origin_urls.ok_or(SettingsError::OriginUrls)?;
+        let probe_every_s = variable("probe_every_s").filter(|value| !value.is_empty());
+        let probe_every_s = probe_every_s.map_or(Ok(0), |text| text.parse::<u64>());
+        let probe_every_ms = match probe_every_s {
+            Ok(0) => None,
+            Ok(every_s) if PROBE_EVERY_S.contains(&every_s) => Some(every_s * 1000),
+            _ => return Err(SettingsError::ProbeEvery),
+        };
+        Ok(Settings {
+            master,
+            session,
+            sealing,
+            origin,
+            admin,
+            session_ttl_s,
+            webhook,
+            lease,
+            cors_origins,
+            origin_urls,
+            probe_every_ms,
+        })
     }
 }
 
@@ -179,10 +217,10 @@ mod tests {
     fn read(changed: &str, to: Option<&str>) -> Result<Settings, SettingsError> {
         Settings::read(|name| match name {
             name if name == changed => to.map(ToString::to_string),
-            "session_ttl_s" | "session_secret_previous" | "cors_origins" | "webhook_url" | "public_url" => {
-                None
+            name if name.ends_with("_secret") && name != "session_secret_previous" => {
+                Some(format!("{name} 0123456789"))
             }
-            name => Some(format!("{name} 0123456789")),
+            _ => None,
         })
     }
 
@@ -204,6 +242,21 @@ mod tests {
         for bad in ["0", "-1", "x", "2678401"] {
             assert_eq!(read("session_ttl_s", Some(bad)).unwrap_err(), SettingsError::SessionTtl);
         }
+        for bad in ["1", "16", "x", "-2"] {
+            assert_eq!(read("probe_every_s", Some(bad)).unwrap_err(), SettingsError::ProbeEvery);
+        }
+        assert_eq!(read("probe_every_s", Some("0")).unwrap().probe_every_ms, None);
+        assert_eq!(read("probe_every_s", Some("10")).unwrap().probe_every_ms, Some(10_000));
+        let urls = "https://north.test http://127.0.0.1:8080";
+        let urls: Vec<_> = urls.split(' ').map(String::from).collect();
+        assert_eq!(read("origin_urls", Some(&urls.join(" "))).unwrap().origin_urls, urls);
+        for bad in ["north.test", "https://north.test/", "ftp://north.test", "https://u:p@north.test"] {
+            assert_eq!(read("origin_urls", Some(bad)).unwrap_err(), SettingsError::OriginUrls);
+        }
+        assert_eq!(
+            read("origin_urls", Some(&"https://north.test ".repeat(5))).unwrap_err(),
+            SettingsError::OriginUrls
+        );
         for bad in ["*", "www.railbird.test"] {
             assert_eq!(read("cors_origins", Some(bad)).unwrap_err(), SettingsError::CorsOrigins);
         }

@@ -11,7 +11,7 @@ use crate::edge::Call;
 use crate::errors::{self, Problem};
 use crate::health;
 use crate::http::Response;
-use crate::port::Store;
+use crate::port::{Courier, Store};
 use crate::routing::{Choice, Viewer};
 
 /// When a player asks again, in seconds.
@@ -26,7 +26,7 @@ struct Manifest {
 }
 
 /// `GET /steer/{channel}`. Never 429: one such answer ends a player's steering for good.
-pub(crate) async fn manifest<S: Store>(
+pub(crate) async fn manifest<S: Store + Courier>(
     call: &Call<'_, S>,
     channel: &ChannelId,
     viewer: &Viewer,
@@ -38,6 +38,7 @@ pub(crate) async fn manifest<S: Store>(
         return Err(NOT_STARTED);
     }
     let pathway_priority = Choice::new(&state.nodes, &region, call.moment.now).order(viewer);
+    health::probe::by_the_way(call, channel).await;
     let manifest = Manifest { version: 1, ttl: TTL_S, pathway_priority };
     Ok(errors::json(200, &manifest).with("cache-control", "private, no-cache"))
 }

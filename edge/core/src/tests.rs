@@ -22,12 +22,15 @@ use crate::memory::MemoryStore;
 use crate::passes::{Coverage, PassId};
 use crate::token::{self, Claims};
 use crate::{
-    Cell, Courier, CourierError, Edge, Moment, Request, Response, Settings, Store, StoreError, Table,
+    Cell, Courier, CourierError, Edge, FetchBounds, FetchError, Fetched, Moment, Request, Response, Settings,
+    Store, StoreError, Table,
 };
 
 mod limits;
 mod line;
+mod origins;
 mod passes;
+mod probe;
 mod reset;
 mod screens;
 
@@ -89,6 +92,15 @@ impl Store for &Probe {
 
 /// What is sent is kept by the store inside; nothing waits.
 impl Courier for &Probe {
+    async fn fetch(
+        &self,
+        url: &str,
+        headers: &[(&'static str, String)],
+        bounds: FetchBounds,
+    ) -> Result<Fetched, FetchError> {
+        Courier::fetch(&self.inner, url, headers, bounds).await
+    }
+
     async fn post(
         &self,
         url: &str,
@@ -121,7 +133,16 @@ struct Fixture<'a> {
 
 impl<'a> Fixture<'a> {
     fn new(probe: &'a Probe) -> Fixture<'a> {
-        Fixture { edge: Edge::new(Ok(settings()), probe), now: NOW }
+        Fixture::with(probe, &[])
+    }
+
+    /// With more settings.
+    fn with(probe: &'a Probe, more: &[(&str, &str)]) -> Fixture<'a> {
+        let settings = Settings::read(|name| {
+            let more = more.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_string());
+            more.or_else(|| name.ends_with("_secret").then(|| format!("{name} of the test")))
+        });
+        Fixture { edge: Edge::new(settings, probe), now: NOW }
     }
 
     fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
@@ -249,11 +270,16 @@ fn chapter(first: u64, segments: u64) -> Value {
 
 /// argon2id of `right` with little memory, which is all that a test needs.
 fn pass(password: &str, until: UtcMs) -> Value {
+    pass_of("viewer@railbird.test", password, until)
+}
+
+/// The same of another holder.
+fn pass_of(email: &str, password: &str, until: UtcMs) -> Value {
     use argon2::{Argon2, Params, PasswordHasher};
     let argon2 = Argon2::from(Params::new(64, 1, 1, None).unwrap());
     let hash = argon2.hash_password_with_salt(password.as_bytes(), b"salt of the test").unwrap().to_string();
     json!({
-        "email": "viewer@railbird.test", "password_hash": hash, "channels": ["*"],
+        "email": email, "password_hash": hash, "channels": ["*"],
         "valid_from": 0, "valid_until": until,
     })
 }

@@ -1,6 +1,7 @@
 //! The origin's own HTTP: `/healthz`, `/metrics`, `GET /v1/channels`, and whatever routers are merged into it.
 
 pub mod crew;
+pub mod edges;
 mod error;
 mod nonces;
 pub mod score;

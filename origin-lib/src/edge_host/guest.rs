@@ -1,5 +1,5 @@
 //! What one instance of the component can reach: the key-value store, variables, a clock, randomness, a log, and POSTs to
-//! a few URLs. No files, no sockets, no other outbound HTTP.
+//! a few URLs and GETs below a few others. No files, no sockets, no other outbound HTTP.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -58,6 +58,23 @@ pub(super) struct Shared {
     pub(super) variables: BTreeMap<String, String>,
     /// Where an instance may POST to.
     pub(super) outbound: Vec<http::Uri>,
+    /// Below which URLs it may GET.
+    pub(super) readable: Vec<String>,
+}
+
+impl Shared {
+    fn allows(&self, request: &http::Request<WasiBody>) -> bool {
+        match *request.method() {
+            http::Method::POST => self.outbound.contains(request.uri()),
+            http::Method::GET => {
+                let url = request.uri().to_string();
+                self.readable
+                    .iter()
+                    .any(|base| url.strip_prefix(base).is_some_and(|rest| rest.starts_with('/')))
+            }
+            _ => false,
+        }
+    }
 }
 
 /// The host's side of one instance.
@@ -134,7 +151,7 @@ impl WasiHttpHooks for Outbound {
         _options: Option<RequestOptions>,
         _io: Io,
     ) -> Box<dyn Future<Output = Sent<(http::Response<WasiBody>, Io)>> + Send> {
-        let allowed = request.method() == http::Method::POST && self.0.outbound.contains(request.uri());
+        let allowed = self.0.allows(&request);
         Box::new(async move {
             if !allowed {
                 return Err(wasmtime_wasi_http::Error::HttpRequestDenied);

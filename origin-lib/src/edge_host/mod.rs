@@ -2,7 +2,7 @@
 //!
 //! [`EdgeHost::start`] compiles the component once, links it once, and answers each request in an instance that has no
 //! other request at the time. An instance reaches the key-value store, the variables that it was given, a clock and
-//! randomness, and the URLs that it may POST to; no files, no sockets. What the component can do is bounded: 128 MiB of memory, 30 s an answer.
+//! randomness, and the URLs that it may POST to or GET; no files, no sockets. What the component can do is bounded: 128 MiB of memory, 30 s an answer.
 //! Static files (`/assets/…`) are served by the host, as the other platforms do.
 
 mod assets;
@@ -48,6 +48,8 @@ pub struct EdgeHostConfig {
     pub variables: BTreeMap<String, String>,
     /// Where the component may POST to: these very URLs, and nothing else.
     pub outbound: Vec<http::Uri>,
+    /// What the component may GET: whatever is below these URLs, which have no slash at their end.
+    pub readable: Vec<String>,
     /// The folder of the key-value store; without it the store is in memory and gone with the process.
     pub store_dir: Option<PathBuf>,
     /// How many requests the component answers at a time (1 to [`INSTANCES_MAX`]); further ones wait.
@@ -67,6 +69,7 @@ impl EdgeHostConfig {
             assets: None,
             variables: BTreeMap::new(),
             outbound: Vec::new(),
+            readable: Vec::new(),
             store_dir: None,
             instances_max: INSTANCES_DEFAULT,
             answer_time_max: ANSWER_TIME_DEFAULT,
@@ -142,6 +145,7 @@ impl EdgeHost {
             assets,
             variables,
             outbound,
+            readable,
             store_dir,
             instances_max,
             answer_time_max,
@@ -157,7 +161,8 @@ impl EdgeHost {
         let for_errors = component.clone();
         let loaded = spawn_blocking(move || -> Result<_, EdgeHostError> {
             let assets = read_assets(assets)?;
-            let shared = Arc::new(guest::Shared { key_values: open_store(store_dir)?, variables, outbound });
+            let key_values = open_store(store_dir)?;
+            let shared = Arc::new(guest::Shared { key_values, variables, outbound, readable });
             let began = Instant::now();
             let factory = engine::Factory::new(&component, shared, instances_max).map_err(|error| {
                 EdgeHostError::Component { path: component.clone(), cause: format!("{error:#}") }

@@ -255,3 +255,51 @@ async fn an_edge_whose_clock_is_another_one_tells_it_and_takes_what_is_signed_by
         taken.await;
     }
 }
+
+#[tokio::test]
+async fn an_edge_that_asks_gets_what_would_be_pushed_to_it_signed_as_the_push() {
+    use crate::api::{Api, edges};
+    let (push, _) = pusher(&[], SECRET, &fast());
+    push.publish_event(&event(1));
+    push.publish_state(&state("table-1", 1));
+    push.publish_state(&state("table-1", 2));
+    push.publish_score(&"table-1".parse().unwrap(), Bytes::from_static(b"{\"seq\":1}"));
+    let router = edges::router(Arc::new(push), Secret::new(SECRET));
+    let api = Api::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), router).await.unwrap();
+    let ask = async |path: &str, signature: Option<String>| {
+        let request = web::client().unwrap().get(format!("http://{}{path}", api.addr()));
+        let request = signature.into_iter().fold(request, |r, value| r.header(sign::HEADER, value));
+        request.send().await.unwrap()
+    };
+    let signed = |secret: &str, method: &str, path: &str, at| {
+        Some(sign::sign(secret.as_bytes(), method, path, b"", at, [7; 16]))
+    };
+    let now = clock::now();
+    for (path, expected) in [
+        ("/origin/v1/event", serde_json::to_string(&event(1)).unwrap()),
+        ("/origin/v1/channels/table-1/state", serde_json::to_string(&state("table-1", 2)).unwrap()),
+        ("/origin/v1/channels/table-1/score", "{\"seq\":1}".to_string()),
+    ] {
+        let answer = ask(path, signed(SECRET, "GET", path, now)).await;
+        assert_eq!(answer.status(), 200, "{path}");
+        let signature = answer.headers()[sign::HEADER].to_str().unwrap().to_string();
+        let body = answer.text().await.unwrap();
+        assert_eq!(body, expected);
+        sign::verify(SECRET.as_bytes(), "PUT", path, body.as_bytes(), clock::now(), &signature).unwrap();
+        for wrong in [
+            None,
+            signed("another-secret-0123456789", "GET", path, now),
+            signed(SECRET, "PUT", path, now),
+            signed(SECRET, "GET", "/origin/v1/channels/table-2/state", now),
+            signed(SECRET, "GET", path, UtcMs(now.0 - 61_000)),
+        ] {
+            assert_eq!(ask(path, wrong).await.status(), 401, "{path}");
+        }
+    }
+    for (path, status) in
+        [("/origin/v1/channels/table-2/state", 404), ("/origin/v1/channels/table-1/replays", 404)]
+    {
+        assert_eq!(ask(path, signed(SECRET, "GET", path, now)).await.status(), status, "{path}");
+    }
+    api.stop().await;
+}

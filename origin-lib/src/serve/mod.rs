@@ -221,6 +221,7 @@ pub async fn start(
     let crew = Crew::new(&config, targets.clone(), feeds.clone(), desk.clone());
     let router = api::router(health, channels, metrics)
         .merge(api::crew::router(crew.clone()))
+        .merge(api::edges::router(push.clone(), config.secrets.origin.clone()))
         .merge(api::score::router(scores, api::score::Keys::new(keys)))
         .merge(pushes.router())
         .merge(extra(edge));

@@ -6,15 +6,19 @@
 mod door;
 mod faults;
 mod line;
+mod lost;
 mod printed;
+mod probed;
 mod raw;
 mod wasmtime;
+mod world;
 mod wrangler;
 
 use std::path::{Path, PathBuf};
 
 pub(crate) use door::Http;
 use railbird_edge::Request;
+pub(crate) use world::{PLACE, PLACES, World};
 pub(crate) use wrangler::Wrangler;
 
 use crate::contract::Door;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::breaker::{self, Breaker, Verdict, WHOLE};
+use super::probe::{FAILURES_MIN, Found, KEPT_WINDOWS};
 use super::voters::Voters;
 use crate::passes::PassId;
 
@@ -23,7 +24,7 @@ pub const NAMES: [&str; 7] = ["all", "af", "as", "eu", "na", "oc", "sa"];
 pub const FAILED_MIN: u64 = 3;
 /// …or so many, where the node is on trial…
 pub const FAILED_ON_TRIAL_MIN: u64 = 2;
-/// …or one, where its origins doubt it, too; and when that is at least this share of all who report, in percent.
+/// …or one, where its origins doubt it, or the edge itself finds that it fails; and when that is at least this share of all who report, in percent.
 pub const FAILED_SHARE_MIN: u64 = 25;
 
 /// How many voters of a window are kept of those who failed, and of those who were served: of these, fewer do.
@@ -108,6 +109,27 @@ struct Heard {
     ttfb_ms: u32,
     measured: u8,
     worse: bool,
+    #[serde(default)]
+    probed: Probed,
+    /// The last window in which somebody was served; 0: none is known.
+    #[serde(default)]
+    served_last: u64,
+}
+
+/// What the edge's own looks at a node came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Probed {
+    /// So many failures, one after another.
+    failures: u8,
+    /// They are forgotten from this window on.
+    until: u64,
+}
+
+impl Probed {
+    /// Whether the edge finds that the node fails.
+    fn fails(self, window: u64) -> bool {
+        self.failures >= FAILURES_MIN && window < self.until
+    }
 }
 
 /// The region's name out of [`NAMES`] for what an adapter says of a request's origin: the two letters of a continent, as
@@ -134,13 +156,46 @@ impl Region {
         }
         if changed {
             self.compare();
-            while self.nodes.len() > NODES_KEPT_MAX {
-                let oldest = self.nodes.iter().min_by_key(|(_, heard)| heard.window);
-                let Some(oldest) = oldest.map(|(place, _)| place.clone()) else { break };
-                self.nodes.remove(&oldest);
-            }
+            self.forget();
         }
         changed
+    }
+
+    /// Takes what the edge found itself, all of one look. Says whether that changed anything that is worth keeping.
+    pub fn hear(&mut self, found: &[Found], now: UtcMs) -> bool {
+        if found.iter().all(|found| !found.served) {
+            return false;
+        }
+        let window = breaker::window(now);
+        let mut changed = false;
+        for Found { place, served } in found {
+            let known = self.nodes.get(place).is_some_and(|heard| heard.probed.failures > 0);
+            if *served && !known {
+                continue;
+            }
+            let heard = self.nodes.entry(place.clone()).or_insert_with(|| Heard::new(window));
+            heard.turn_to(window, place);
+            heard.probe(*served, window);
+            changed = true;
+        }
+        self.forget();
+        changed
+    }
+
+    /// Whether the edge found a node to fail, and not often enough for a finding.
+    pub fn wonders(&self, now: UtcMs) -> bool {
+        let window = breaker::window(now);
+        let wonders = |probed: Probed| probed.failures > 0 && window < probed.until && !probed.fails(window);
+        self.nodes.values().any(|heard| wonders(heard.probed))
+    }
+
+    /// Forgets those that were not heard of for longest, where there are too many.
+    fn forget(&mut self) {
+        while self.nodes.len() > NODES_KEPT_MAX {
+            let oldest = self.nodes.iter().min_by_key(|(_, heard)| heard.window);
+            let Some(oldest) = oldest.map(|(place, _)| place.clone()) else { break };
+            self.nodes.remove(&oldest);
+        }
     }
 
     /// Where a node stands at this moment: with its viewers or with its origins, whoever thinks less of it.
@@ -183,6 +238,8 @@ impl Heard {
             ttfb_ms: TTFB_MS_FIRST,
             measured: 0,
             worse: false,
+            probed: Probed::default(),
+            served_last: 0,
         }
     }
 
@@ -195,7 +252,7 @@ impl Heard {
 
     /// The same for all who work out what the window came to.
     fn jitter(&self, place: &Place) -> u32 {
-        number(&[b"jitter", &self.window.to_be_bytes(), place.0.as_bytes()])
+        jitter(self.window, place)
     }
 
     /// Votes are those of this window from now on; those of an earlier one are judged.
@@ -204,9 +261,38 @@ impl Heard {
             return;
         }
         self.breaker.handle(self.window, self.verdict(), self.jitter(place));
+        if self.served.count() > 0 {
+            self.served_last = self.window;
+        }
+        // In those between nobody voted.
+        for quiet in self.window.saturating_add(1)..window.min(self.probed.until) {
+            if self.fails_alone(quiet) {
+                self.breaker.handle(quiet, Verdict::Bad, jitter(quiet, place));
+            }
+        }
         self.breaker.rest(window);
+        // Nobody need try it to know.
+        if !self.breaker.is_closed() && self.fails_alone(window) {
+            self.breaker.alarm(window, jitter(window, place));
+        }
         (self.failed, self.served) = (self.failed.next(), self.served.next());
         (self.window, self.doubted) = (window, false);
+    }
+
+    /// Whether the edge finds that the node fails, and no viewer was served there of late who knows better.
+    fn fails_alone(&self, window: u64) -> bool {
+        let served = self.served_last > 0 && window.saturating_sub(self.served_last) < KEPT_WINDOWS;
+        self.probed.fails(window) && !served
+    }
+
+    /// Takes what the edge found in the running window.
+    fn probe(&mut self, served: bool, window: u64) {
+        let failures = match (served, window < self.probed.until) {
+            (true, _) => 0,
+            (false, true) => self.probed.failures.saturating_add(1),
+            (false, false) => 1,
+        };
+        self.probed = Probed { failures, until: window.saturating_add(KEPT_WINDOWS) };
     }
 
     /// Takes a vote of the running window. Says whether it was counted.
@@ -253,7 +339,8 @@ impl Heard {
 
     fn verdict(&self) -> Verdict {
         let (failed, served) = (self.failed.count(), self.served.count());
-        let least = match (self.doubted, self.breaker.is_closed()) {
+        let fails = self.probed.fails(self.window);
+        let least = match (self.doubted || fails, self.breaker.is_closed()) {
             (true, _) => 1,
             (false, true) => FAILED_MIN,
             (false, false) => FAILED_ON_TRIAL_MIN,
@@ -262,10 +349,16 @@ impl Heard {
             Verdict::Bad
         } else if served > 0 {
             Verdict::Good
+        } else if self.fails_alone(self.window) {
+            Verdict::Bad
         } else {
             Verdict::Quiet
         }
     }
+}
+
+fn jitter(window: u64, place: &Place) -> u32 {
+    number(&[b"jitter", &window.to_be_bytes(), place.0.as_bytes()])
 }
 
 /// A number for parts of fixed length, evenly spread.

@@ -113,7 +113,13 @@ fn a_device_that_the_holder_has_used_has_its_own_tries_and_is_told() {
 fn an_address_may_fail_so_often_and_others_go_on() {
     let probe = Probe::default();
     let edge = with_pass(&probe);
+    // Whoever is unknown costs as much work as a real pass does; those of these holders cost little.
     let from = |client: &str, n: usize| login(&edge, Some(client), "", &format!("{n}@b.test"), "wrong");
+    let unknown = [0, 30, 59, 69];
+    for n in (0..70).filter(|n| !unknown.contains(n)) {
+        let pass = pass_of(&format!("{n}@b.test"), "right", NOW.plus_ms(86_400_000));
+        assert_eq!(edge.push("/admin/v1/passes", &pass).status, 204);
+    }
     for n in 0..60 {
         assert_eq!(from("[2001:db8:1:2::1]:4711", n).status, 401, "{n}");
     }

@@ -84,6 +84,76 @@ fn one_that_the_origins_doubt_needs_one_voter() {
     assert_eq!(share(&region, 1), 0);
 }
 
+/// The edge looks at nodes `a` and `b` in a window, and finds of each whether it serves.
+fn look(region: &mut Region, n: u64, a: bool, b: bool) {
+    let found = [("a", a), ("b", b)].map(|(id, served)| Found { place: Place::of(&node(id)), served });
+    region.hear(&found, at(n));
+}
+
+#[test]
+fn what_the_edge_finds_twice_decides_where_no_viewer_was_served() {
+    let mut region = Region::default();
+    look(&mut region, 0, false, true);
+    assert!((1..40).all(|n| share(&region, n) == WHOLE), "once is a mishap");
+    look(&mut region, 1, false, true);
+    assert_eq!([1, 2, 3].map(|n| share(&region, n)), [WHOLE, WHOLE, 0]);
+    // Nobody is sent there as long as it is found to fail, and viewers come back by and by when it is not.
+    for n in 2..60 {
+        look(&mut region, n, false, true);
+        assert!(n < 3 || share(&region, n) == 0, "{n}");
+    }
+    look(&mut region, 60, true, true);
+    let back: Vec<u8> = (60..360).map(|n| share(&region, n)).collect();
+    assert!(back.is_sorted() && STEPS.iter().all(|step| back.contains(step)));
+    assert_eq!(back.last(), Some(&WHOLE));
+}
+
+#[test]
+fn an_old_finding_and_one_between_two_good_ones_are_none() {
+    let mut region = Region::default();
+    for n in 0..20 {
+        look(&mut region, n * 5, n % 2 == 0, true);
+        look(&mut region, n * 5 + 1, true, true);
+    }
+    assert!((0..140).all(|n| share(&region, n) == WHOLE));
+    // Half a minute without another look, and it is forgotten.
+    look(&mut region, 200, false, true);
+    look(&mut region, 200 + KEPT_WINDOWS, false, true);
+    assert!((200..240).all(|n| share(&region, n) == WHOLE));
+}
+
+#[test]
+fn who_finds_no_node_that_serves_says_nothing_and_one_that_is_well_is_not_kept() {
+    let mut region = Region::default();
+    for n in 0..20 {
+        look(&mut region, n, false, false);
+        assert!(!region.hear(&[Found { place: Place::of(&node("a")), served: false }], at(n)));
+        look(&mut region, n, true, true);
+    }
+    assert_eq!(region, Region::default());
+}
+
+#[test]
+fn viewers_who_are_served_know_better_than_the_edge() {
+    let mut region = Region::default();
+    for n in 0..100 {
+        look(&mut region, n, false, true);
+        // One of them now and then is enough.
+        if n % 10 == 0 {
+            window(&mut region, n, 0..0, 0..1);
+        }
+        assert_eq!(share(&region, n), WHOLE, "{n}");
+    }
+    // One who is not is enough, too, where the edge finds the same.
+    window(&mut region, 101, 0..1, 0..0);
+    window(&mut region, 102, 0..1, 0..0);
+    assert_eq!(share(&region, 102), 0);
+    let mut alone = Region::default();
+    window(&mut alone, 101, 0..1, 0..0);
+    window(&mut alone, 102, 0..1, 0..0);
+    assert_eq!(share(&alone, 103), WHOLE);
+}
+
 #[test]
 fn the_way_back_needs_viewers_or_time_and_ends_where_two_fail() {
     let mut region = Region::default();

@@ -1,0 +1,191 @@
+//! Origins that are not heard: the edge asks them itself for what they would have pushed.
+//!
+//! A push may be lost on the way, or in a store that takes a while to carry it everywhere. Where the operator lists
+//! `origin_urls`, whoever reads a channel of which nothing was heard for a while ([`silence_ms_max`]) asks each of them for its
+//! state and its score, once in [`EVERY_MS`] for all readers together ([`Turn`]); the others get what there is. An answer is the
+//! very document that the origin would have pushed, signed as a push, and it is taken as one: [`intake`] checks and merges
+//! it. Origins that do not answer are asked ever more rarely, and cost one reader [`WITHIN_MS`] each time.
+//!
+//! Chapters of recordings come by pushes alone: an origin keeps each until it is taken.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use futures::future;
+use railbird_core::id::ChannelId;
+use railbird_core::sign;
+use railbird_core::state::{Phase, STATE_LEN_MAX};
+use railbird_core::time::UtcMs;
+
+use crate::edge::Call;
+use crate::errors::Problem;
+use crate::http::{Request, Response};
+use crate::port::{Courier, FetchBounds, Store};
+use crate::turn::Turn;
+use crate::{cells, cors, intake};
+
+/// How often origins that are not heard are asked, in milliseconds: about as often as a playlist changes.
+pub(crate) const EVERY_MS: u64 = 2_000;
+
+/// The longest pause between two such times, in milliseconds: each failure doubles it.
+pub(crate) const EVERY_MS_MAX: u64 = 32_000;
+
+/// How long a reader waits for the origins, all of them together, in milliseconds.
+pub(crate) const WITHIN_MS: u64 = 1_000;
+
+/// The most origins that are asked.
+pub(crate) const ORIGINS_MAX: usize = 4;
+
+/// So many segments without a word are no chance any more…
+const SILENT_SEGMENTS: u64 = 3;
+/// …but at least and at most so many milliseconds: an origin repeats itself every ten seconds.
+const SILENCE_MS: core::ops::RangeInclusive<u64> = 6_000..=15_000;
+/// The same for a channel that has no feed.
+const SILENCE_MS_WAITING: u64 = 30_000;
+
+/// What is known of a channel's origins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pulse {
+    pub(crate) phase: Phase,
+    pub(crate) segment_ms: u32,
+    /// When one of them was heard last.
+    pub(crate) heard: UtcMs,
+}
+
+impl Pulse {
+    fn is_silent(self, now: UtcMs) -> bool {
+        silence_ms_max(self.phase, self.segment_ms).is_some_and(|most| now.ms_since(self.heard) > most)
+    }
+}
+
+/// How long a channel's origins may be silent before they are asked; `None` where nothing more is to be said.
+fn silence_ms_max(phase: Phase, segment_ms: u32) -> Option<u64> {
+    match phase {
+        Phase::Live => {
+            Some((u64::from(segment_ms) * SILENT_SEGMENTS).clamp(*SILENCE_MS.start(), *SILENCE_MS.end()))
+        }
+        Phase::Waiting => Some(SILENCE_MS_WAITING),
+        Phase::Ended => None,
+    }
+}
+
+/// Asks for a channel of which nothing was heard for a while, or nothing ever. Says whether something may have changed: it is
+/// to be read again then.
+pub(crate) async fn follow<S: Store + Courier>(
+    call: &Call<'_, S>,
+    channel: &ChannelId,
+    pulse: Option<Pulse>,
+) -> Result<bool, Problem> {
+    if call.settings.origin_urls.is_empty() || pulse.is_some_and(|pulse| !pulse.is_silent(call.moment.now)) {
+        return Ok(false);
+    }
+    // Whatever names a viewer makes up: only those of the event are asked for.
+    if pulse.is_none() {
+        event(call).await?;
+        let event = cells::event(call.store).await?;
+        if !event.is_some_and(|event| event.channels.iter().any(|brief| brief.id == *channel)) {
+            return Ok(false);
+        }
+    }
+    let documents = [Document::State(channel), Document::Score(channel)];
+    ask(call, &Turn::new("channel", channel.as_str()), &documents).await
+}
+
+/// Asks for the event, if none is known. Says whether something may have changed.
+pub(crate) async fn event<S: Store + Courier>(call: &Call<'_, S>) -> Result<bool, Problem> {
+    if call.settings.origin_urls.is_empty() || cells::event(call.store).await?.is_some() {
+        return Ok(false);
+    }
+    ask(call, &Turn::new("event", ""), &[Document::Event]).await
+}
+
+#[derive(Clone, Copy)]
+enum Document<'a> {
+    Event,
+    State(&'a ChannelId),
+    Score(&'a ChannelId),
+}
+
+/// What became of a question.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    /// Something that was taken, or was known already.
+    Word,
+    /// There is no such document yet.
+    Nothing,
+    /// No answer, or none that is an origin's.
+    Silence,
+}
+
+impl Document<'_> {
+    /// Where it is pushed to, and where it is to be had.
+    fn path(self) -> String {
+        match self {
+            Document::Event => "/origin/v1/event".into(),
+            Document::State(channel) => format!("/origin/v1/channels/{channel}/state"),
+            Document::Score(channel) => format!("/origin/v1/channels/{channel}/score"),
+        }
+    }
+}
+
+/// Asks every origin for every document, all at the same time, if it is this request's turn.
+async fn ask<S: Store + Courier>(
+    call: &Call<'_, S>,
+    turn: &Turn,
+    documents: &[Document<'_>],
+) -> Result<bool, Problem> {
+    let Some(failures) = turn.take(call, EVERY_MS).await? else { return Ok(false) };
+    let each = call.settings.origin_urls.iter().flat_map(|base| documents.iter().map(move |one| (base, one)));
+    let heard = future::join_all(each.map(|(base, document)| fetch(call, base, *document))).await;
+    if heard.iter().all(|heard| *heard == Heard::Silence) {
+        let failures = failures.saturating_add(1);
+        let every_ms = EVERY_MS.checked_shl(failures.into()).unwrap_or(EVERY_MS_MAX).min(EVERY_MS_MAX);
+        turn.set(call, failures, every_ms).await?;
+    } else if failures > 0 {
+        turn.set(call, 0, EVERY_MS).await?;
+    }
+    Ok(heard.contains(&Heard::Word))
+}
+
+/// Asks one origin for one document, and takes it as if it had been pushed.
+async fn fetch<S: Store + Courier>(call: &Call<'_, S>, base: &str, document: Document<'_>) -> Heard {
+    let path = document.path();
+    let mut nonce = [0; 16];
+    let drawn = call.moment.draw(&format!("railbird ask v1 {base}{path}"));
+    nonce.iter_mut().zip(drawn).for_each(|(to, from)| *to = from);
+    let secret = call.settings.origin.bytes();
+    let signature = sign::sign(secret, "GET", &path, b"", call.moment.now, nonce);
+    let bounds = FetchBounds { len_max: STATE_LEN_MAX, within_ms: WITHIN_MS };
+    let answer = call.store.fetch(&format!("{base}{path}"), &[(sign::HEADER, signature)], bounds).await;
+    let Ok(answer) = answer else { return Heard::Silence };
+    match answer.status {
+        200 if !answer.is_cut => {}
+        404 => return Heard::Nothing,
+        _ => return Heard::Silence,
+    }
+    let signed = answer.headers.into_iter().filter(|(name, _)| name == sign::HEADER);
+    let request = Request {
+        method: "PUT".into(),
+        path,
+        headers: signed.collect(),
+        body: answer.body,
+        ..Request::default()
+    };
+    let call = Call { request: &request, ..*call };
+    let taken: Result<Response, Problem> = match document {
+        Document::Event => intake::event(&call).await,
+        Document::State(channel) => intake::state(&call, channel).await,
+        Document::Score(channel) => intake::score(&call, channel).await,
+    };
+    match taken {
+        Ok(_) => Heard::Word,
+        Err(_) => Heard::Silence,
+    }
+}
+
+/// Reads the setting: at most [`ORIGINS_MAX`] origins' APIs, `https://host` or `https://host:port` each. `None` where one is
+/// none.
+pub(crate) fn read(text: &str) -> Option<Vec<String>> {
+    cors::read(text).filter(|urls| urls.len() <= ORIGINS_MAX)
+}

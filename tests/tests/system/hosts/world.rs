@@ -1,0 +1,149 @@
+//! The Worker in several data centres of several regions, under workerd, with objects that count what reaches them
+//! (`world.mjs`). Which viewer is where, a header says: [`PLACE`].
+
+use std::net::SocketAddr;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::door::Http;
+use super::{get, root};
+use crate::contract::ask::{Edge, now, session_of};
+use crate::contract::{Door, VARIABLES, fixture};
+
+/// Says where a viewer is: a number below [`PLACES`].
+pub(crate) const PLACE: &str = "test-place";
+/// Continents, each with a relay of its own for each value.
+pub(crate) const PLACES: u64 = 6;
+
+const START_TIME_MAX: Duration = Duration::from_secs(120);
+const STOP_TIME_MAX: Duration = Duration::from_secs(20);
+
+/// A running Worker.
+pub(crate) struct World {
+    node: Child,
+    pub(crate) addr: SocketAddr,
+}
+
+impl World {
+    pub(crate) async fn start() -> World {
+        let infra = root().join("infra/cloudflare");
+        let bundle = root().join("edge/cloudflare/build");
+        for (path, command) in [
+            (infra.join("node_modules/.bin/node"), "npm ci --ignore-scripts` in `infra/cloudflare"),
+            (bundle.join("index.js"), "cargo xtask build-edge worker"),
+        ] {
+            assert!(path.exists(), "{} is missing: run `{command}`", path.display());
+        }
+        let mut command = Command::new(infra.join("node_modules/.bin/node"));
+        command.arg(root().join("tests/tests/system/hosts/world.mjs")).arg(bundle);
+        command.arg(infra.join("node_modules")).arg(infra.join("wrangler.jsonc"));
+        command.args(VARIABLES.iter().map(|(name, value)| format!("{}={value}", name.to_ascii_uppercase())));
+        // A group of its own, so that nothing of it outlives a failed test.
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0).kill_on_drop(true);
+        let mut node = command.spawn().unwrap();
+        let mut lines = BufReader::new(node.stdout.take().unwrap()).lines();
+        let ready = async {
+            while let Some(line) = lines.next_line().await.unwrap() {
+                if let Some(addr) = line.strip_prefix("ready ") {
+                    return addr.parse().unwrap();
+                }
+            }
+            panic!("miniflare ended before it was ready");
+        };
+        let addr = timeout(START_TIME_MAX, ready).await.expect("miniflare is ready in time");
+        World { node, addr }
+    }
+
+    /// How many requests an object had, by its kind and name, of all methods.
+    async fn counted(&self, name: &str) -> u64 {
+        let answer = Http(self.addr).call(get("/counted")).await.unwrap();
+        let counts: Value = serde_json::from_slice(&answer.body).unwrap();
+        counts[name].as_object().map_or(0, |methods| methods.values().filter_map(Value::as_u64).sum())
+    }
+
+    /// Ends it and waits for its end.
+    pub(crate) async fn stop(mut self) {
+        drop(self.node.stdin.take());
+        timeout(STOP_TIME_MAX, self.node.wait()).await.expect("miniflare stops in time").unwrap();
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(group) = self.node.id() {
+            let kill = format!("kill -KILL -- -{group}");
+            _ = std::process::Command::new("sh").arg("-c").arg(kill).status();
+        }
+    }
+}
+
+/// Viewers, and how often each reads its playlist, as fast as it can.
+const VIEWERS: u64 = 120;
+const POLLS: u64 = 40;
+
+/// The one object of a channel hears of pushes, and of each region once in the time for which a copy is good: however many
+/// viewers poll.
+#[tokio::test(flavor = "multi_thread")]
+async fn however_many_poll_the_one_object_hears_of_each_region_once_a_second() {
+    let world = World::start().await;
+    let door = Http(world.addr);
+    let edge = Edge::new(&door);
+    edge.push("/origin/v1/event", &fixture::event(now().0)).await.status(204);
+    let push = async || {
+        let now = now();
+        let state = fixture::state("table-1", now.0, now, [true, true]);
+        edge.push("/origin/v1/channels/table-1/state", &state).await.status(204);
+    };
+    push().await;
+    let (cell, before) = ("cell channel/table-1", world.counted("cell channel/table-1").await);
+    assert_eq!(before, 1, "the push, and that pushes are counted");
+
+    let began = Instant::now();
+    let addr = world.addr;
+    let mut viewers = JoinSet::new();
+    for n in 0..VIEWERS {
+        viewers.spawn(async move {
+            let session = session_of(&format!("viewer-{n}@railbird.test"), &["*"]);
+            let place = (PLACE.to_string(), (n % PLACES).to_string());
+            for _ in 0..POLLS {
+                let mut request = get("/live/table-1/a/source.m3u8");
+                request.headers = vec![session.cookie(), place.clone()];
+                assert_eq!(Http(addr).call(request).await.unwrap().status, 200);
+            }
+        });
+    }
+    let mut pushes = 0;
+    while let Some(viewer) = viewers.join_next().await {
+        viewer.unwrap();
+        if viewers.len().is_multiple_of(20) {
+            push().await;
+            pushes += 1;
+        }
+    }
+    let took = began.elapsed();
+
+    let counted = world.counted(cell).await - before;
+    let age_ms = u64::from(railbird_edge::Table::Channel.age_ms_max());
+    // A relay asks once in the value's age, and once more in the one that has begun.
+    let a_relay = u64::try_from(took.as_millis()).unwrap() / age_ms + 2;
+    println!(
+        "{} polls in {took:?}: the one object heard {counted} requests, {pushes} of them pushes",
+        VIEWERS * POLLS
+    );
+    assert!(
+        (PLACES + pushes..=PLACES * a_relay + pushes).contains(&counted),
+        "{counted} requests reached the one object in {took:?}: {PLACES} regions, {pushes} pushes"
+    );
+    let relay = world.counted("relay weur/channel/table-1").await;
+    assert!(
+        relay > 0 && relay < VIEWERS * POLLS / PLACES,
+        "{relay} requests reached the relay of one region"
+    );
+    world.stop().await;
+}
