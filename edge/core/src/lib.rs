@@ -85,5 +85,5 @@ mod wait;
 
 pub use edge::Edge;
 pub use http::{Request, Response};
-pub use port::{Cell, Courier, CourierError, Moment, Store, StoreError, Table};
+pub use port::{Cell, Courier, CourierError, Moment, Store, StoreError, Table, Wait, Waited, Watch};
 pub use settings::{Settings, SettingsError};

@@ -22,7 +22,7 @@ use crate::memory::MemoryStore;
 use crate::passes::{Coverage, PassId};
 use crate::token::{self, Claims};
 use crate::{
-    Cell, Courier, CourierError, Edge, Moment, Request, Response, Settings, Store, StoreError, Table,
+    Cell, Courier, CourierError, Edge, Moment, Request, Response, Settings, Store, StoreError, Table, Watch,
 };
 
 mod limits;
@@ -88,6 +88,8 @@ impl Store for &Probe {
 }
 
 /// What is sent is kept by the store inside; nothing waits.
+impl Watch for &Probe {}
+
 impl Courier for &Probe {
     async fn post(
         &self,

@@ -6,10 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::{Either, select};
 use http_body_util::Full;
-use railbird_edge::{Courier, CourierError};
+use railbird_edge::{Courier, CourierError, Watch};
 use spin_sdk::time::sleep;
 
 use crate::store::KeyValue;
+
+impl Watch for KeyValue {}
 
 impl Courier for KeyValue {
     async fn post(
