@@ -19,6 +19,8 @@ mod load;
 #[cfg(test)]
 mod low_latency;
 #[cfg(test)]
+mod low_latency_browser;
+#[cfg(test)]
 mod origin;
 #[cfg(test)]
 mod outage;
