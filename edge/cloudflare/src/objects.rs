@@ -30,6 +30,10 @@ pub(crate) const CELL: &str = "railbird-cell";
 pub(crate) const RELAY: &str = "railbird-relay";
 /// How old a relay's copy may be, in milliseconds.
 pub(crate) const AGE: &str = "railbird-age";
+/// The version that whoever asks a relay has: the answer waits for a newer one.
+pub(crate) const NEWER: &str = "railbird-newer";
+/// How long it waits, in milliseconds.
+pub(crate) const WITHIN: &str = "railbird-within";
 /// A viewer's line, as JSON.
 pub(crate) const LINE: &str = "railbird-line";
 /// The region from which nodes are looked at.

@@ -8,12 +8,17 @@
 
 use railbird_core::time::UtcMs;
 use railbird_edge::change::Change;
-use railbird_edge::{Cell, Store, StoreError, Table};
+use railbird_edge::{Cell, Store, StoreError, Table, Wait, Waited, Watch};
 use std::rc::Rc;
-use worker::{Env, Method};
+use std::time::Duration;
+use worker::{Delay, Env, Method};
 
-use crate::front::{self, Copy};
-use crate::objects::{self, AFTER, AGE, CELL, CHANGE, EXPIRES, MAX, NOW, RELAY};
+use crate::clock;
+use crate::front::{self, Copy, Turn};
+use crate::objects::{self, AFTER, AGE, CELL, CHANGE, EXPIRES, MAX, NEWER, NOW, RELAY, VERSION, WITHIN};
+
+/// How often a request looks for what another one of its isolate waits for, in milliseconds.
+const LOOK_MS: u64 = 50;
 
 /// The store as one request sees it.
 pub(crate) struct Cells {
@@ -38,14 +43,50 @@ impl Cells {
         if let Some(copy) = front::find(&name, self.now, age_ms_max).await {
             return Ok(copy.value.map(Rc::unwrap_or_clone));
         }
-        let relay = format!("{}/{name}", self.hint.unwrap_or("any"));
-        let headers = [(CELL, name.clone()), (RELAY, relay.clone()), (AGE, age_ms_max.to_string())];
-        let request = objects::ask(Method::Get, headers, None)?;
-        let response = objects::relay(&self.env, &relay, self.hint)?.fetch_with_request(request).await?;
-        let value = objects::value(response).await?.map(Rc::new);
-        let copy = Copy { value, taken: self.now };
+        let copy = self.relayed(&name, age_ms_max, None).await?;
         front::keep(&name, &copy, age_ms_max).await;
         Ok(copy.value.map(Rc::unwrap_or_clone))
+    }
+
+    /// What the region's relay has; `newer` makes it wait for a newer version than this one, for so many milliseconds.
+    async fn relayed(&self, name: &str, age_ms_max: u32, newer: Option<(u64, u64)>) -> worker::Result<Copy> {
+        let relay = format!("{}/{name}", self.hint.unwrap_or("any"));
+        let headers = [(CELL, name.to_owned()), (RELAY, relay.clone()), (AGE, age_ms_max.to_string())];
+        let waits = newer
+            .into_iter()
+            .flat_map(|(version, within_ms)| [(NEWER, version.to_string()), (WITHIN, within_ms.to_string())]);
+        let request = objects::ask(Method::Get, headers.into_iter().chain(waits), None)?;
+        let asked = clock::now();
+        let response = objects::relay(&self.env, &relay, self.hint)?.fetch_with_request(request).await?;
+        let version = objects::number(response.headers(), VERSION)?.unwrap_or_default();
+        Ok(Copy { value: objects::value(response).await?.map(Rc::new), version, taken: asked })
+    }
+
+    /// Waits for another value than the one that was seen. See [`crate::front`] for who asks the relay.
+    async fn wait(&self, cell: &Cell, seen: Option<&[u8]>, within_ms: u64) -> worker::Result<Waited> {
+        let (name, age_ms_max, began) = (name(cell), cell.table.age_ms_max(), clock::now());
+        loop {
+            let (near, now) = (front::near(&name), clock::now());
+            let (ms, version) = (now.ms_since(began), near.as_ref().map_or(0, |copy| copy.version));
+            let another = near.filter(|copy| copy.value.as_ref().map(|value| value.as_slice()) != seen);
+            if let Some(copy) = another {
+                return Ok(Waited { value: copy.value.map(Rc::unwrap_or_clone), ms });
+            }
+            if ms >= within_ms {
+                return Ok(Waited { value: seen.map(<[u8]>::to_vec), ms });
+            }
+            let rest_ms = within_ms - ms;
+            if let Some(_turn) = Turn::take(&name, now) {
+                let copy =
+                    self.relayed(&name, age_ms_max, Some((version, rest_ms.min(front::HOLD_MS)))).await?;
+                let news = copy.version > version;
+                front::remember(&name, copy);
+                if news {
+                    continue;
+                }
+            }
+            Delay::from(Duration::from_millis(rest_ms.min(LOOK_MS))).await;
+        }
     }
 
     async fn write(&self, cell: &Cell, value: &[u8], expires: Option<UtcMs>) -> worker::Result<()> {
@@ -86,6 +127,17 @@ impl Cells {
             200 => Ok(response.text().await?.lines().map(str::to_owned).collect()),
             status => Err(objects::refused(status)),
         }
+    }
+}
+
+impl Watch for Cells {
+    async fn changed(
+        &self,
+        cell: &Cell,
+        seen: Option<&[u8]>,
+        Wait { within_ms, .. }: Wait,
+    ) -> Result<Waited, StoreError> {
+        self.wait(cell, seen, within_ms).await.map_err(failed)
     }
 }
 

@@ -4,7 +4,7 @@ use alloc::string::ToString;
 
 use crate::errors::{self, NOT_FOUND, Problem};
 use crate::http::{Request, Response};
-use crate::port::{Courier, Moment, Store};
+use crate::port::{Moment, Watch};
 use crate::router::{self, Route, View};
 use crate::settings::{Settings, SettingsError};
 use crate::{
@@ -66,7 +66,7 @@ impl<S> Edge<S> {
     }
 }
 
-impl<S: Store + Courier> Edge<S> {
+impl<S: Watch> Edge<S> {
     /// Answers one request. Never fails: what goes wrong is an answer, too.
     pub async fn handle(&self, mut request: Request, moment: &Moment) -> Response {
         if request.method == "HEAD" {

@@ -90,6 +90,7 @@ mod wait;
 pub use edge::Edge;
 pub use http::{Request, Response};
 pub use port::{
-    Cell, Courier, CourierError, FetchBounds, FetchError, Fetched, Moment, Store, StoreError, Table,
+    Cell, Courier, CourierError, FetchBounds, FetchError, Fetched, Moment, Store, StoreError, Table, Wait,
+    Waited, Watch,
 };
 pub use settings::{Settings, SettingsError};

@@ -5,13 +5,14 @@ use alloc::string::String;
 use futures::future;
 use railbird_core::id::{ChannelId, NodeId, RenditionId};
 use railbird_core::playlist;
+use railbird_core::state::Node;
 
 use crate::channels::{self, NOT_STARTED};
 use crate::edge::Call;
 use crate::errors::Problem;
 use crate::health;
 use crate::http::Response;
-use crate::port::{Courier, Store};
+use crate::port::{Store, Watch};
 use crate::routing::{Choice, Viewer};
 use crate::wait;
 
@@ -39,8 +40,9 @@ pub(crate) async fn multivariant<S: Store + Courier>(
     Ok(response(playlist::multivariant(&state, &order)))
 }
 
-/// `GET /live/{channel}/{node}/{rendition}.m3u8`; of a low-latency channel, with the delivery directives of RFC 8216bis.
-pub(crate) async fn media<S: Store + Courier>(
+/// `GET /live/{channel}/{node}/{rendition}.m3u8`, with the delivery directives of RFC 8216bis: delta updates of every
+/// channel, blocking reload of one of low latency.
+pub(crate) async fn media<S: Watch>(
     call: &Call<'_, S>,
     channel: &ChannelId,
     node: &NodeId,
@@ -49,7 +51,7 @@ pub(crate) async fn media<S: Store + Courier>(
 ) -> Result<Response, Problem> {
     let waited = wait::state(call, channel, rendition);
     let (waited, region) = future::join(waited, health::of(call)).await;
-    let (state, directives) = waited?;
+    let state = waited?;
     // Before the feed's first segment nobody knows which renditions there will be.
     if state.nodes.is_empty() || state.renditions.is_empty() {
         return Err(NOT_STARTED);
@@ -59,7 +61,14 @@ pub(crate) async fn media<S: Store + Courier>(
     if !state.renditions.iter().any(|known| known.id == *rendition) {
         return Err(NO_SUCH_PLAYLIST);
     }
-    playlist::media(&state, rendition, &order, directives.skip).map(response).ok_or(NOT_STARTED)
+    let skip = takes_delta(call, &choice, &state.nodes);
+    playlist::media(&state, rendition, &order, skip).map(response).ok_or(NOT_STARTED)
+}
+
+/// Whether a delta update will do. While a node is down, everybody gets whole playlists: what a player has seen already may
+/// lead to that node, and no longer does.
+pub(crate) fn takes_delta<S>(call: &Call<'_, S>, choice: &Choice<'_>, nodes: &[Node]) -> bool {
+    wait::skips(&call.request.query) && nodes.iter().all(|node| choice.is_up(&node.id))
 }
 
 /// A playlist as a response.

@@ -10,7 +10,9 @@ use core::task::Poll;
 use railbird_core::time::UtcMs;
 
 use crate::change::{self, Change, Keep};
-use crate::port::{Cell, Courier, CourierError, FetchBounds, FetchError, Fetched, Store, StoreError, Table};
+use crate::port::{
+    Cell, Courier, CourierError, FetchBounds, FetchError, Fetched, Store, StoreError, Table, Watch,
+};
 
 /// Cells in memory. It has no clock: what has expired goes when [`MemoryStore::expire`] is called.
 #[derive(Debug, Default)]
@@ -138,3 +140,5 @@ impl Courier for MemoryStore {
         .await;
     }
 }
+
+impl Watch for MemoryStore {}

@@ -167,6 +167,50 @@ pub trait Courier {
     fn pause(&self, ms: u64) -> impl Future<Output = ()>;
 }
 
+/// How to wait for another value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// At most so many milliseconds.
+    pub within_ms: u64,
+    /// How often a host looks that is not told by itself, in milliseconds.
+    pub every_ms: u64,
+}
+
+/// What came of waiting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waited {
+    /// The value as it is now.
+    pub value: Option<Vec<u8>>,
+    /// How many milliseconds went by.
+    pub ms: u64,
+}
+
+/// Waiting for a value to change.
+pub trait Watch: Store + Courier {
+    /// The value of the cell as soon as it is another one than `seen`, or as it is when the time is over.
+    ///
+    /// Here the cell is read again and again, for each who waits. A host on which many wait for one cell does that in one
+    /// place for all of them.
+    fn changed(
+        &self,
+        cell: &Cell,
+        seen: Option<&[u8]>,
+        wait: Wait,
+    ) -> impl Future<Output = Result<Waited, StoreError>> {
+        async move {
+            let (pause_ms, mut ms) = (wait.every_ms.max(1), 0_u64);
+            loop {
+                self.pause(pause_ms).await;
+                ms = ms.saturating_add(pause_ms);
+                let value = self.get(cell).await?;
+                if value.as_deref() != seen || ms.saturating_add(pause_ms) > wait.within_ms {
+                    return Ok(Waited { value, ms });
+                }
+            }
+        }
+    }
+}
+
 /// Values by cell. A read after a write to the same cell, anywhere, should see it; a host that can't promise that says
 /// so in its documentation.
 pub trait Store {

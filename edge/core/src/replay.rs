@@ -118,7 +118,7 @@ pub(crate) async fn multivariant<S: Store>(
     Ok(live::response(playlist::recording_multivariant(state, &order)))
 }
 
-/// `GET /replay/{channel}/{recording}/{node}/{rendition}.m3u8`.
+/// `GET /replay/{channel}/{recording}/{node}/{rendition}.m3u8`; while it is being made, delta updates too.
 pub(crate) async fn media<S: Store>(
     call: &Call<'_, S>,
     channel: &ChannelId,
@@ -159,7 +159,8 @@ pub(crate) async fn media<S: Store>(
         return Err(NO_SUCH_PLAYLIST);
     }
     let ended = found.replay.ended && whole;
-    let text = playlist::recording(&chapters, tail, rendition, &order, ended);
+    let skip = live::takes_delta(call, &choice, &nodes);
+    let text = playlist::recording(&chapters, tail, rendition, &order, ended, skip);
     text.map(live::response).ok_or(NOT_STARTED)
 }
 

@@ -23,7 +23,7 @@ use crate::passes::{Coverage, PassId};
 use crate::token::{self, Claims};
 use crate::{
     Cell, Courier, CourierError, Edge, FetchBounds, FetchError, Fetched, Moment, Request, Response, Settings,
-    Store, StoreError, Table,
+    Store, StoreError, Table, Watch,
 };
 
 mod limits;
@@ -89,6 +89,8 @@ impl Store for &Probe {
         self.inner.list(table, after, max).await
     }
 }
+
+impl Watch for &Probe {}
 
 /// What is sent is kept by the store inside; nothing waits.
 impl Courier for &Probe {

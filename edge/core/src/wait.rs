@@ -1,9 +1,7 @@
 //! Blocking playlist reload (RFC 8216bis, 6.2.5.2): an answer that comes when the playlist has what is asked for.
 //!
-//! The channel's cell is read again and again meanwhile: [`POLLS_A_PART`] times in a part's duration for each viewer who
-//! waits, a bounded number of times ([`polls_max`]), and only what has changed is parsed. Where many viewers wait for one
-//! channel, that is for one place to do for all of them: it belongs into the store of such a host, as another way to wait
-//! for a cell than [`Courier::pause`].
+//! Meanwhile the host waits for another value of the channel's cell ([`Watch::changed`]), for a bounded time, and only what
+//! has changed is parsed.
 
 use railbird_core::id::{ChannelId, RenditionId};
 use railbird_core::playlist::{self, Reach};
@@ -12,13 +10,13 @@ use railbird_core::state::merge::Merged;
 
 use crate::edge::Call;
 use crate::errors::Problem;
-use crate::port::{Courier, Store};
+use crate::port::{Wait, Watch};
 use crate::{cells, change, channels, router};
 
-/// How often the cell is read in the duration of a part.
+/// How often the cell is read in the duration of a part, where the host is not told by itself.
 const POLLS_A_PART: u32 = 3;
 
-/// The shortest and the longest pause between two reads, in milliseconds.
+/// The shortest and the longest time between two reads, in milliseconds.
 const PAUSE_MS: core::ops::RangeInclusive<u32> = 50..=500;
 
 /// How long an answer waits, in target durations (RFC 8216bis allows three), and at most in milliseconds.
@@ -38,8 +36,6 @@ const NO_NUMBER: Problem = Problem::new(400, "bad-request", "_HLS_msn and _HLS_p
 pub(crate) struct Directives {
     msn: Option<u64>,
     part: Option<u64>,
-    /// A delta update will do.
-    pub(crate) skip: bool,
 }
 
 impl Directives {
@@ -53,50 +49,53 @@ impl Directives {
         if part.is_some() && msn.is_none() {
             return Err(PART_ALONE);
         }
-        let skip = matches!(router::query(query, "_HLS_skip"), Some("YES" | "v2"));
-        Ok(Directives { msn, part, skip })
+        Ok(Directives { msn, part })
     }
+}
+
+/// Whether a request takes a delta update (RFC 8216bis, 6.2.5.1).
+pub(crate) fn skips(query: &str) -> bool {
+    matches!(router::query(query, "_HLS_skip"), Some("YES" | "v2"))
 }
 
 /// The state of a channel: at once, or where the channel is one of low latency, once the rendition's playlist has what the
 /// request asks for. A wait for what does not come ends with the newest state there is.
-pub(crate) async fn state<S: Store + Courier>(
+pub(crate) async fn state<S: Watch>(
     call: &Call<'_, S>,
     channel: &ChannelId,
     rendition: &RenditionId,
-) -> Result<(ChannelState, Directives), Problem> {
-    let state = channels::state(call, channel).await?;
-    let Some(part_ms) = state.part_ms else { return Ok((state, Directives::default())) };
-    let directives = Directives::read(&call.request.query)?;
-    let Some(msn) = directives.msn else { return Ok((state, directives)) };
-    let pause_ms = (part_ms / POLLS_A_PART).clamp(*PAUSE_MS.start(), *PAUSE_MS.end());
+) -> Result<ChannelState, Problem> {
+    let cell = cells::channel_cell(channel);
+    let mut seen = call.store.get(&cell).await?;
+    let Some(mut state) = read(seen.as_deref()) else { return Err(channels::missing(call, channel).await?) };
+    let Some(part_ms) = state.part_ms else { return Ok(state) };
+    let Directives { msn: Some(msn), part } = Directives::read(&call.request.query)? else {
+        return Ok(state);
+    };
+    let every_ms = u64::from((part_ms / POLLS_A_PART).clamp(*PAUSE_MS.start(), *PAUSE_MS.end()));
     let target_s = state.renditions.iter().find(|known| known.id == *rendition).map(|r| r.target_duration_s);
-    let mut polls = polls_max(target_s.unwrap_or_default(), pause_ms);
-    let (mut state, mut seen) = (state, None);
+    let mut within_ms = wait_ms(target_s.unwrap_or_default());
     loop {
-        match playlist::reach(&state, rendition, msn, directives.part) {
+        match playlist::reach(&state, rendition, msn, part) {
             Some(Reach::TooFar) => return Err(TOO_FAR),
-            Some(Reach::Soon) if polls > 0 => {}
-            _ => return Ok((state, directives)),
+            Some(Reach::Soon) if within_ms >= every_ms => {}
+            _ => return Ok(state),
         }
-        while polls > 0 {
-            polls -= 1;
-            call.store.pause(pause_ms.into()).await;
-            let bytes = call.store.get(&cells::channel_cell(channel)).await?;
-            if bytes != seen {
-                let merged: Option<Merged> = change::read(bytes.as_deref());
-                seen = bytes;
-                if let Some(merged) = merged {
-                    state = merged.state;
-                    break;
-                }
-            }
+        let waited = call.store.changed(&cell, seen.as_deref(), Wait { within_ms, every_ms }).await?;
+        // Each of a host's answers counts as one look at least, so that there is an end to them.
+        within_ms = within_ms.saturating_sub(waited.ms.max(every_ms));
+        if let Some(newer) = read(waited.value.as_deref()) {
+            state = newer;
         }
+        seen = waited.value;
     }
 }
 
-/// How often the cell is read at most while an answer waits, for this target duration and pause.
-fn polls_max(target_s: u32, pause_ms: u32) -> u32 {
-    let wait_ms = target_s.saturating_mul(1000 * WAIT_TARGETS).min(WAIT_MS_MAX);
-    wait_ms / pause_ms.max(1)
+fn read(cell: Option<&[u8]>) -> Option<ChannelState> {
+    change::read(cell).map(|merged: Merged| merged.state)
+}
+
+/// How long an answer waits at most, in milliseconds, for this target duration.
+fn wait_ms(target_s: u32) -> u64 {
+    u64::from(target_s.saturating_mul(1000 * WAIT_TARGETS).min(WAIT_MS_MAX))
 }

@@ -53,8 +53,10 @@ export class Objects {
   #urls = new Map<string, string>();
 
   constructor(channel: string) {
-    // An object's name is {channel}/{rendition}/{file}; an identifier needs no escaping in a pattern.
-    this.#pattern = new RegExp(`https?://[^\\s",]+?/(${channel}/[a-z0-9-]+/[A-Za-z0-9._-]+)(?:\\?[^\\s",]*)?(?=[\\s",]|$)`, "g");
+    // An object's name is {channel}/{rendition}/{file}, a part's has _parts/ before it; an identifier needs no escaping in a
+    // pattern.
+    const name = `(?:_parts/)?${channel}/[a-z0-9-]+/[A-Za-z0-9._-]+`;
+    this.#pattern = new RegExp(`https?://[^\\s",]+?/(${name})(?:\\?[^\\s",]*)?(?=[\\s",]|$)`, "g");
   }
 
   /** A media playlist as hls.js shall see it. */

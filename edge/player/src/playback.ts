@@ -84,12 +84,15 @@ function policy(first_ms: number, whole_ms: number, tries: number): { default: L
   };
 }
 
-/** For segments of about two seconds, played three of them behind the newest. */
+/**
+ * How far behind the newest is played, the playlist says: three parts where there are parts, else three segments, which is
+ * hls.js' own default.
+ */
 const CONFIG: Partial<HlsConfig> = {
   enableWorker: true,
   workerPath: WORKER_PATH,
-  lowLatencyMode: false,
-  liveSyncDurationCount: 3,
+  // Of a playlist without parts nothing else is made by this.
+  lowLatencyMode: true,
   backBufferLength: 30,
   maxBufferLength: 30,
   maxMaxBufferLength: 60,

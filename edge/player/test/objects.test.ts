@@ -24,6 +24,18 @@ test("a playlist reads the same whichever node it points to", () => {
   }
 });
 
+test("a part is an object of the channel as its segment is", () => {
+  const objects = new Objects("table-1");
+  const part = (base: string) => `#EXT-X-PART:DURATION=0.33400,URI="${base}/_parts/table-1/source/897585960-40-334.m4s",INDEPENDENT=YES\n`;
+  for (const base of ["http://127.0.0.1:9001/bucket", "https://cdn.example"]) {
+    assert.equal(objects.rewrite(part(base)), part(OBJECT_BASE));
+    const name = "_parts/table-1/source/897585960-40-334.m4s";
+    assert.deepEqual(objects.find(`${OBJECT_BASE}/${name}`), { name, url: `${base}/${name}` });
+  }
+  const other = part("https://cdn.example").replace("table-1", "table-2");
+  assert.equal(objects.rewrite(other), other);
+});
+
 test("hls.js sees the first pathway only, and no steering", () => {
   const variant = (pathway: string, rendition: string) =>
     `#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS="avc1.64001f,mp4a.40.2",PATHWAY-ID="${pathway}"\n${pathway}/${rendition}.m3u8\n`;
@@ -43,6 +55,7 @@ test("what is no object of the channel stays as it is", () => {
   for (const text of [
     "https://cdn.example/table-2/source/1-0.m4s",
     "https://cdn.example/table-1/source/deeper/1-0.m4s",
+    "https://cdn.example/_parts/table-1/1-0-0.m4s",
     "a/source.m3u8",
     '#EXT-X-KEY:METHOD=AES-128,URI="https://edge.example/key/table-1/7"',
   ]) {

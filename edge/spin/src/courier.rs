@@ -6,11 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::{Either, select};
 use http_body_util::{BodyExt, Empty, Full};
-use railbird_edge::{Courier, CourierError, FetchBounds, FetchError, Fetched};
+use railbird_edge::{Courier, CourierError, FetchBounds, FetchError, Fetched, Watch};
 use spin_sdk::time::sleep;
 use spin_sdk::wasip3::http::types::ErrorCode;
 
 use crate::store::KeyValue;
+
+impl Watch for KeyValue {}
 
 impl Courier for KeyValue {
     async fn fetch(

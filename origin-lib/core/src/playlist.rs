@@ -7,25 +7,23 @@
 //! The init segment is not encrypted (it holds codec parameters, no media), so `EXT-X-MAP` always stands where no key
 //! is in force.
 
+mod delta;
 mod low_latency;
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write as _};
 
-use low_latency::Head;
 pub use low_latency::{Reach, reach};
 
 use crate::id::{NodeId, RenditionId};
 use crate::state::merge::joins;
 use crate::state::{ChannelState, Phase, Rendition, Segment};
+use crate::time::MediaSpan;
 use crate::{hex, keys, object};
 
 /// `EXT-X-VERSION` of everything made here: `EXT-X-MAP` in a playlist of whole segments needs 6, fMP4 players expect 7.
 const VERSION: u32 = 7;
-
-/// That of a low-latency media playlist: `EXT-X-SKIP` needs 9 (RFC 8216bis, 8).
-const LOW_LATENCY_VERSION: u32 = 9;
 
 /// About how long a playlist's beginning and the lines of one segment are, in bytes: one allocation is enough then.
 const HEAD_LEN: usize = 1024;
@@ -85,35 +83,42 @@ fn write_multivariant(text: &mut String, state: &ChannelState, order: &[NodeId],
 /// other nodes have is listed at one of those, and one that no node has is a gap.
 ///
 /// That of a low-latency channel has its parts as well. `skip` asks for a delta update, which leaves out what a player has
-/// seen (RFC 8216bis, 6.2.5.1); another channel's playlist is whole.
+/// seen (RFC 8216bis, 6.2.5.1).
 ///
 /// For a request to `/live/{channel}/{node}/{rendition}.m3u8`. `None` where the state has no such rendition, or the
 /// rendition no segment.
 pub fn media(state: &ChannelState, rendition: &RenditionId, order: &[NodeId], skip: bool) -> Option<String> {
     let mut run = Run::of(state, rendition, order)?;
-    let low_latency = Head::of(&run, skip);
-    let lines = run.segments.len() + run.rendition.parts.len();
-    let mut text = String::with_capacity(HEAD_LEN + lines * SEGMENT_LEN);
-    let (first_msn, sequence) = (run.rendition.first_msn, run.rendition.discontinuity_sequence);
-    let version = if low_latency.is_some() { LOW_LATENCY_VERSION } else { VERSION };
-    let _ = write_head(&mut text, version, run.rendition.target_duration_s, "", first_msn, sequence);
-    let mut skipped = 0;
-    if let Some(head) = low_latency {
-        let _ = head.write(&mut text).and_then(|()| head.write_skip(&mut text));
-        skipped = head.skipped;
+    let (rendition, ended) = (run.rendition, state.phase == Phase::Ended);
+    let target_s = rendition.target_duration_s;
+    let all = run.segments;
+    let mut left_out = 0;
+    if skip && !ended {
+        let parts = state.part_ms.map_or(MediaSpan::default(), |_| low_latency::tail_span(rendition));
+        left_out = all.len() - delta::kept(all.iter().rev(), parts, delta::boundary(target_s));
     }
-    let mut writer = Writer::new(text, LIVE_ROOT);
-    writer.behind_others = skipped > 0;
-    run.segments = run.segments.get(skipped..).unwrap_or_default();
+    run.segments = all.get(left_out..).unwrap_or_default();
+    let lines = run.segments.len() + rendition.parts.len();
+    let head = Head {
+        version: if left_out > 0 || state.part_ms.is_some() { delta::VERSION } else { VERSION },
+        target_s,
+        kind: "",
+        first_msn: rendition.first_msn,
+        discontinuity_sequence: rendition.discontinuity_sequence,
+        part_ms: state.part_ms,
+        grows: !ended,
+        left_out,
+    };
+    let mut writer = head.writer(LIVE_ROOT, lines);
     let _ = writer.run(&run, false).and_then(|()| writer.tail(&run));
-    Some(writer.end(state.phase == Phase::Ended))
+    Some(writer.end(ended))
 }
 
 /// The media playlist of a recording: its chapters in order, as [`media`] would list each.
 ///
 /// `live` is the channel's state where the recording is still being made: what it has behind the last chapter is
 /// listed, if it follows without a hole. `ended` says that nothing will follow. Then it is a `VOD` playlist with its end,
-/// else an `EVENT` playlist to which segments are only ever appended.
+/// else an `EVENT` playlist to which segments are only ever appended, and of which `skip` asks for a delta update.
 ///
 /// For a request to `/replay/{channel}/{recording}/{node}/{rendition}.m3u8`. `None` where there is no segment.
 pub fn recording<'a>(
@@ -122,6 +127,7 @@ pub fn recording<'a>(
     rendition: &RenditionId,
     order: &[NodeId],
     ended: bool,
+    skip: bool,
 ) -> Option<String> {
     let chapters = chapters.into_iter().filter_map(|state| Run::of(state, rendition, order));
     let mut runs: Vec<Run<'a>> = chapters.collect();
@@ -133,17 +139,33 @@ pub fn recording<'a>(
     let of = |run: &Run<'a>| run.rendition.target_duration_s;
     // It must not change while segments are appended: what is live keeps its own for the whole recording.
     let steady = live.and_then(|state| Run::of(state, rendition, order)).filter(|_| !ended);
-    let target = steady.as_ref().map(of).or(runs.iter().map(of).max())?;
+    let target_s = steady.as_ref().map(of).or(runs.iter().map(of).max())?;
     let segments: usize = runs.iter().map(|run| run.segments.len()).sum();
-    let mut text = String::with_capacity(HEAD_LEN + segments * SEGMENT_LEN);
-    let kind = if ended { "#EXT-X-PLAYLIST-TYPE:VOD\n" } else { "#EXT-X-PLAYLIST-TYPE:EVENT\n" };
-    let _ = write_head(&mut text, VERSION, target, kind, 0, 0);
-    let mut writer = Writer::new(text, REPLAY_ROOT);
+    let mut left_out = 0;
+    if skip && !ended {
+        let newest_first = runs.iter().rev().flat_map(|run| run.segments.iter().rev());
+        left_out = segments - delta::kept(newest_first, MediaSpan::default(), delta::boundary(target_s));
+    }
+    let head = Head {
+        version: if left_out > 0 { delta::VERSION } else { VERSION },
+        target_s,
+        kind: if ended { "#EXT-X-PLAYLIST-TYPE:VOD\n" } else { "#EXT-X-PLAYLIST-TYPE:EVENT\n" },
+        first_msn: 0,
+        discontinuity_sequence: 0,
+        part_ms: None,
+        grows: !ended,
+        left_out,
+    };
+    let mut writer = head.writer(REPLAY_ROOT, segments - left_out);
     let mut last: Option<&Segment> = None;
-    for run in &runs {
-        let hole = last.zip(run.segments.first()).is_some_and(|(last, first)| !joins(last, first));
-        let _ = writer.run(run, hole);
-        last = run.segments.last();
+    for run in &mut runs {
+        let all = run.segments;
+        let hole = last.zip(all.first()).is_some_and(|(last, first)| !joins(last, first));
+        let before = left_out.min(all.len());
+        left_out -= before;
+        run.segments = all.get(before..).unwrap_or_default();
+        let _ = writer.run(run, hole && before == 0);
+        last = all.last();
     }
     Some(writer.end(ended))
 }
@@ -157,20 +179,44 @@ fn behind<'a>(last: Option<&Segment>, window: &'a [Segment]) -> &'a [Segment] {
     if known || rest.first().is_some_and(|first| joins(last, first)) { rest } else { &[] }
 }
 
-fn write_head(
-    text: &mut String,
+/// What a media playlist says before its segments.
+struct Head {
     version: u32,
-    target_duration_s: u32,
-    kind: &str,
+    target_s: u32,
+    /// `EXT-X-PLAYLIST-TYPE` as a line, or nothing.
+    kind: &'static str,
     first_msn: u64,
     discontinuity_sequence: u64,
-) -> fmt::Result {
-    writeln!(text, "#EXTM3U\n#EXT-X-VERSION:{version}")?;
-    writeln!(text, "#EXT-X-TARGETDURATION:{target_duration_s}")?;
-    text.push_str(kind);
-    writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{first_msn}")?;
-    writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{discontinuity_sequence}")?;
-    writeln!(text, "#EXT-X-INDEPENDENT-SEGMENTS")
+    part_ms: Option<u32>,
+    /// More will follow.
+    grows: bool,
+    /// How many segments from the front are left out.
+    left_out: usize,
+}
+
+impl Head {
+    /// What writes so many lines of segments and parts behind it.
+    fn writer<'a>(&self, root: &'static str, lines: usize) -> Writer<'a> {
+        let mut text = String::with_capacity(HEAD_LEN + lines * SEGMENT_LEN);
+        let _ = self.write(&mut text);
+        Writer { text, root, init: None, period: None, begun: false, behind_others: self.left_out > 0 }
+    }
+
+    fn write(&self, text: &mut String) -> fmt::Result {
+        writeln!(text, "#EXTM3U\n#EXT-X-VERSION:{}", self.version)?;
+        writeln!(text, "#EXT-X-TARGETDURATION:{}", self.target_s)?;
+        text.push_str(self.kind);
+        writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", self.first_msn)?;
+        writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", self.discontinuity_sequence)?;
+        writeln!(text, "#EXT-X-INDEPENDENT-SEGMENTS")?;
+        let skip_until = delta::boundary(self.target_s).decimal_seconds(1);
+        match self.part_ms {
+            Some(part_ms) => low_latency::write_control(text, skip_until, part_ms)?,
+            None if self.grows => writeln!(text, "#EXT-X-SERVER-CONTROL:CAN-SKIP-UNTIL={skip_until}")?,
+            None => {}
+        }
+        delta::write(text, self.left_out)
+    }
 }
 
 /// Segments of one state in a row.
@@ -224,10 +270,6 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(text: String, root: &'static str) -> Writer<'a> {
-        Writer { text, root, init: None, period: None, begun: false, behind_others: false }
-    }
-
     /// A run; `hole` says that it does not follow from the one before.
     fn run(&mut self, run: &Run<'a>, hole: bool) -> fmt::Result {
         let (state, rendition) = (run.state, run.rendition);

@@ -2,7 +2,8 @@
 //!
 //! A segment is listed once a target has acknowledged it and its init segment (DESIGN.md, invariant 2), in order. One
 //! that no target has taken while later ones arrived is given up after [`GAP_WAIT_SEGMENTS`] segment durations and
-//! becomes a gap for good, since players may have seen it as one.
+//! becomes a gap for good, since players may have seen it as one. One that has overtaken parts of its own, of which others
+//! are listed, is held back for them by its own duration at most.
 
 mod parts;
 
@@ -119,6 +120,8 @@ struct Waiting {
     segment: Segment,
     /// When a later segment was first acknowledged.
     overtaken: Option<UtcMs>,
+    /// When it was first acknowledged itself.
+    acked: Option<UtcMs>,
 }
 
 impl Book {
@@ -208,7 +211,7 @@ impl Book {
         // One that the disk lost is told at once, and so before those that still wait for the disk.
         let at =
             self.waiting.iter().rposition(|waiting| waiting.segment.start <= start).map_or(0, |at| at + 1);
-        self.waiting.insert(at, Waiting { segment, overtaken: None });
+        self.waiting.insert(at, Waiting { segment, overtaken: None, acked: None });
         if self.waiting.len() > WAITING_MAX {
             self.list_first(true);
         }
@@ -244,6 +247,7 @@ impl Book {
         let Some(bit) = bit(slot) else { return };
         if let Ok(at) = self.waiting.binary_search_by_key(&start, |waiting| waiting.segment.start) {
             self.waiting[at].segment.on |= bit;
+            self.waiting[at].acked.get_or_insert(now);
             for earlier in self.waiting.iter_mut().take(at) {
                 earlier.overtaken.get_or_insert(now);
             }
@@ -314,20 +318,27 @@ impl Book {
 
     /// Lists what may be listed at `now`.
     pub fn advance(&mut self, now: UtcMs) {
-        let wait_ms = GAP_WAIT_SEGMENTS * u64::from(self.channel.segment_ms);
-        while let Some(first) = self.waiting.front() {
-            let init_on = self.inits.get(usize::from(first.segment.init)).map_or(0, |(_, on)| *on);
-            if first.segment.gap {
-                self.list_first(true);
-            } else if first.segment.on & init_on != 0 {
-                self.list_first(false);
-            } else if first.overtaken.is_some_and(|since| now.ms_since(since) >= wait_ms) {
-                self.list_first(true);
-            } else {
-                break;
-            }
-        }
         self.advance_parts();
+        while let Some(gap) = self.waiting.front().and_then(|first| self.may_list(first, now)) {
+            self.list_first(gap);
+            self.advance_parts();
+        }
+    }
+
+    /// Whether the first one that waits may be listed, and if so, whether as a gap.
+    fn may_list(&self, first: &Waiting, now: UtcMs) -> Option<bool> {
+        let segment_ms = u64::from(self.channel.segment_ms);
+        let init_on = self.inits.get(usize::from(first.segment.init)).map_or(0, |(_, on)| *on);
+        if first.segment.gap {
+            Some(true)
+        } else if first.segment.on & init_on != 0 {
+            // Who plays its parts would lose all of them with the one that it has overtaken.
+            let fresh = first.acked.is_some_and(|since| now.ms_since(since) < segment_ms);
+            (!fresh || !self.parts.is_half_listed(first.segment.start)).then_some(false)
+        } else {
+            let since = first.overtaken?;
+            (now.ms_since(since) >= GAP_WAIT_SEGMENTS * segment_ms).then_some(true)
+        }
     }
 
     fn advance_parts(&mut self) {

@@ -24,6 +24,7 @@ use railbird_core::rtmp::Url;
 pub use railbird_core::media::Role;
 pub use read::Problem;
 pub use secret::Secret;
+pub(crate) use tables::part_ms_default;
 pub(crate) use target::basic;
 
 /// The largest configuration file, in bytes.

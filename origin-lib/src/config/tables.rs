@@ -309,13 +309,18 @@ fn channel(
 }
 
 /// About how long a part is by default, in milliseconds.
-const PART_ABOUT_MS: i64 = 333;
+const PART_ABOUT_MS: u32 = 333;
+
+/// How long parts of a segment are by default, in milliseconds: all alike, and about a third of a second.
+pub(crate) fn part_ms_default(segment_ms: u32) -> u32 {
+    let parts = ((segment_ms + PART_ABOUT_MS / 2) / PART_ABOUT_MS).max(2);
+    segment_ms.div_ceil(parts)
+}
 
 /// How long parts are where the channel is one of low latency: about a third of a second, unless configured otherwise.
 fn part_ms(reader: &Reader<'_>, table: &Table<'_, '_>, segment_ms: i64) -> Option<i64> {
     let low_latency = table.flag("low_latency", false);
-    let parts = ((segment_ms + PART_ABOUT_MS / 2) / PART_ABOUT_MS).max(2);
-    let default = (segment_ms + parts - 1) / parts;
+    let default = i64::from(part_ms_default(u32::try_from(segment_ms).unwrap_or_default()));
     let range = i64::from(*PART_MS.start())..=i64::from(*PART_MS.end());
     let part_ms = table.number("part_ms", default, range, "milliseconds");
     // The last part may be a little shorter: a third of two seconds is no whole number.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::Args;
+use clap::{Args, value_parser};
 use railbird_core::state::WEIGHT_DEFAULT;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
@@ -78,6 +78,9 @@ pub struct Options {
     /// The channels are ones of low latency.
     #[arg(long)]
     low_latency: bool,
+    /// How long segments are, in milliseconds; the bundled clip has a key frame every 2,000.
+    #[arg(long, value_name = "MS", default_value_t = 2000, value_parser = value_parser!(u32).range(500..=20_000))]
+    segment_ms: u32,
     /// Do not score a match.
     #[arg(long)]
     no_score: bool,
@@ -262,8 +265,8 @@ fn configuration(
         Ok(Channel {
             id: id.parse()?,
             title: title.to_string(),
-            segment_ms: 2000,
-            part_ms: options.low_latency.then_some(334),
+            segment_ms: options.segment_ms,
+            part_ms: options.low_latency.then(|| config::part_ms_default(options.segment_ms)),
             key_period_s: 600,
             dvr_s: 120,
             score_offset_ms: 0,

@@ -3,6 +3,7 @@
 //!
 //! What is built beforehand comes from `cargo xtask build-edge`; where it is missing, a test fails and says so.
 
+mod counting;
 mod door;
 mod faults;
 mod line;

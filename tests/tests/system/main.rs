@@ -21,6 +21,8 @@ mod load;
 #[cfg(test)]
 mod low_latency;
 #[cfg(test)]
+mod low_latency_browser;
+#[cfg(test)]
 mod origin;
 #[cfg(test)]
 mod outage;

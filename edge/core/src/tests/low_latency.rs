@@ -121,7 +121,7 @@ fn what_is_too_far_ahead_or_no_number_is_refused() {
 }
 
 #[test]
-fn another_channel_takes_no_notice_of_directives() {
+fn another_channel_waits_for_nothing() {
     let probe = Probe::default();
     let edge = Fixture::new(&probe);
     assert_eq!(edge.push("/origin/v1/channels/table-1/state", &state("live", &[1])).status, 204);
@@ -130,7 +130,37 @@ fn another_channel_takes_no_notice_of_directives() {
         assert_eq!(edge.get(&format!("{PLAYLIST}?{query}")), plain, "{query}");
     }
     let text = String::from_utf8(plain.body).unwrap();
-    assert!(!text.contains("SERVER-CONTROL") && !text.contains("PART"), "{text}");
+    assert!(!text.contains("BLOCK") && !text.contains("PART"), "{text}");
+}
+
+#[test]
+fn who_has_seen_a_playlist_may_be_told_what_is_new() {
+    let probe = Probe::default();
+    let edge = Fixture::new(&probe);
+    let mut long = state("live", &[1]);
+    let node = |id: &str, up: bool| json!({"id": id, "url": format!("https://{id}.test"), "up": up});
+    long["nodes"] = json!([node("a", true), node("b", true)]);
+    let segment = |n: u64| json!({"start": NOW.plus_ms(2000 * n).media(), "duration": 180_000, "on": 3});
+    long["renditions"][0]["segments"] = (0..20).map(segment).collect();
+    let push = |state: &Value| assert_eq!(edge.push("/origin/v1/channels/table-1/state", state).status, 204);
+    push(&long);
+    let skipped = |query: &str| {
+        let text = String::from_utf8(edge.get(&format!("{PLAYLIST}{query}")).body).unwrap();
+        text.split_once("#EXT-X-SKIP:SKIPPED-SEGMENTS=")
+            .map(|(_, rest)| rest.lines().next().unwrap().to_string())
+    };
+    for query in ["?_HLS_skip=YES", "?_HLS_skip=v2", "?a=b&_HLS_skip=YES"] {
+        assert_eq!(skipped(query).as_deref(), Some("14"), "{query}");
+    }
+    for query in ["", "?_HLS_skip=NO", "?_HLS_skip"] {
+        assert_eq!(skipped(query), None, "{query}");
+    }
+    // What a player has seen may lead to a node that has failed since.
+    let mut failed = long.clone();
+    failed["revision"] = json!(NOW.0 + 1);
+    failed["nodes"][1] = node("b", false);
+    push(&failed);
+    assert_eq!(skipped("?_HLS_skip=YES"), None);
 }
 
 #[test]

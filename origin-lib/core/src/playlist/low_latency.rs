@@ -2,6 +2,9 @@
 //!
 //! There is no `EXT-X-PRELOAD-HINT`: whoever is hinted at must hold the request until the part is there (RFC 8216bis,
 //! 6.2.6), and an object store answers 404 at once. Players learn of a part from the blocking reload that lists it.
+//!
+//! hls.js 1.7 takes the last segment of a playlist with parts for the one whose parts are still to come, unless there is a
+//! further line: then nothing that it loads is where it looks for it, and the picture stands. So there is one always.
 
 use alloc::string::String;
 use core::fmt::{self, Write as _};
@@ -15,8 +18,8 @@ use crate::time::{MediaSpan, MediaTime};
 /// `PART-HOLD-BACK` in parts: what RFC 8216bis, 4.4.3.8 recommends.
 const HOLD_BACK_PARTS: i64 = 3;
 
-/// `CAN-SKIP-UNTIL` in target durations: the least that RFC 8216bis, 4.4.3.8 allows.
-const SKIP_UNTIL_TARGETS: i64 = 6;
+/// The last line where there is no part behind the last segment: a comment.
+const NO_PART_YET: &str = "# The next segment has no part yet.";
 
 /// How many segments beyond the next one may be asked for (RFC 8216bis, 6.2.5.2).
 const AHEAD_MAX: u64 = 2;
@@ -81,56 +84,21 @@ fn tail(rendition: &Rendition) -> &[Part] {
     rest.get(..len).unwrap_or_default()
 }
 
-/// What is left out of a delta update, and what a low-latency playlist says of itself.
-pub(super) struct Head<'a> {
-    part_ms: u32,
-    rendition: &'a Rendition,
-    /// How many segments from the front are left out.
-    pub(super) skipped: usize,
+/// How much media the parts of the segment that follows the last listed one hold.
+pub(super) fn tail_span(rendition: &Rendition) -> MediaSpan {
+    MediaSpan(tail(rendition).iter().map(|part| part.duration.0).sum())
 }
 
-impl<'a> Head<'a> {
-    /// `None` where the channel is not one of low latency.
-    pub(super) fn of(run: &Run<'a>, skip: bool) -> Option<Head<'a>> {
-        let part_ms = run.state.part_ms?;
-        let rendition = run.rendition;
-        let skipped = if skip { skippable(rendition) } else { 0 };
-        Some(Head { part_ms, rendition, skipped })
-    }
-
-    /// The lines of the head.
-    pub(super) fn write(&self, text: &mut String) -> fmt::Result {
-        let part = MediaSpan::from_ms(i64::from(self.part_ms));
-        let hold_back = MediaSpan(part.0 * HOLD_BACK_PARTS);
-        writeln!(
-            text,
-            "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL={},PART-HOLD-BACK={}",
-            skip_until(self.rendition).decimal_seconds(1),
-            hold_back.decimal_seconds(3)
-        )?;
-        writeln!(text, "#EXT-X-PART-INF:PART-TARGET={}", part.decimal_seconds(3))
-    }
-
-    /// `EXT-X-SKIP`, where something is left out.
-    pub(super) fn write_skip(&self, text: &mut String) -> fmt::Result {
-        match self.skipped {
-            0 => Ok(()),
-            skipped => writeln!(text, "#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}"),
-        }
-    }
-}
-
-fn skip_until(rendition: &Rendition) -> MediaSpan {
-    MediaSpan::from_ms(i64::from(rendition.target_duration_s) * 1000 * SKIP_UNTIL_TARGETS)
-}
-
-/// How many segments lie before the skip boundary.
-fn skippable(rendition: &Rendition) -> usize {
-    let end = rendition.segments.last().map(Segment::end);
-    let part_end = tail(rendition).last().map(|part| part.start + part.duration);
-    let Some(end) = end.max(part_end) else { return 0 };
-    let boundary = end + MediaSpan(-skip_until(rendition).0);
-    rendition.segments.partition_point(|segment| segment.end() <= boundary)
+/// What the playlist says of itself and of its parts.
+pub(super) fn write_control(text: &mut String, skip_until: impl fmt::Display, part_ms: u32) -> fmt::Result {
+    let part = MediaSpan::from_ms(i64::from(part_ms));
+    let hold_back = MediaSpan(part.0 * HOLD_BACK_PARTS);
+    writeln!(
+        text,
+        "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL={skip_until},PART-HOLD-BACK={}",
+        hold_back.decimal_seconds(3)
+    )?;
+    writeln!(text, "#EXT-X-PART-INF:PART-TARGET={}", part.decimal_seconds(3))
 }
 
 impl<'a> Writer<'a> {
@@ -160,7 +128,8 @@ impl<'a> Writer<'a> {
         for part in parts {
             self.part(run, part)?;
         }
-        self.reports(run)
+        self.reports(run)?;
+        if parts.is_empty() { writeln!(self.text, "{NO_PART_YET}") } else { Ok(()) }
     }
 
     fn part(&mut self, run: &Run<'_>, part: &Part) -> fmt::Result {

@@ -5,6 +5,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use std::string::ToString;
 
+mod delta;
 mod low_latency;
 
 const START: UtcMs = UtcMs(1_795_171_920_040);
@@ -98,6 +99,7 @@ fn media_golden() {
          #EXT-X-MEDIA-SEQUENCE:897585960\n\
          #EXT-X-DISCONTINUITY-SEQUENCE:3\n\
          #EXT-X-INDEPENDENT-SEGMENTS\n\
+         #EXT-X-SERVER-CONTROL:CAN-SKIP-UNTIL=12.0\n\
          #EXT-X-MAP:URI=\"https://b.example/media/table-1/source/init-00.mp4\"\n\
          #EXT-X-KEY:METHOD=AES-128,URI=\"../../../key/table-1/498658\",IV=0x7462b46359038c455c5e2bfb4540ba2a\n\
          #EXT-X-PROGRAM-DATE-TIME:2026-11-20T10:52:00.040Z\n\

@@ -72,6 +72,12 @@ impl Parts {
         changed
     }
 
+    /// Whether some parts of the segment that starts here are listed and others are not, or not yet.
+    pub(super) fn is_half_listed(&self, of: MediaTime) -> bool {
+        let is_of = |row: &Row| row.part.of == of;
+        self.rows.iter().take(self.listed).any(is_of) && self.rows.iter().skip(self.listed).any(is_of)
+    }
+
     /// Keeps the parts of the segments that the condition names by their start.
     pub(super) fn keep(&mut self, condition: impl Fn(MediaTime) -> bool) {
         let listed = self.rows.iter().take(self.listed);

@@ -1,6 +1,7 @@
 //! Blocking playlist reload and delta updates of a low-latency channel. Other channels are as they were: every other case
 //! is about one.
 
+use futures::future;
 use railbird_core::time::MediaSpan;
 use serde_json::{Value, json};
 
@@ -69,7 +70,7 @@ pub(crate) async fn blocking_reload<D: Door>(edge: &Edge<'_, D>, session: &Sessi
     edge.get_plain(&asked).await.error(401, "no-session");
 }
 
-/// Who has seen a playlist need not read it again.
+/// Who has seen a playlist need not read it again, whatever kind of channel it is of.
 pub(crate) async fn delta_updates<D: Door>(edge: &Edge<'_, D>, session: &Session) {
     let whole = playlist(&edge.get(MEDIA, session).await);
     let delta = playlist(&edge.get(&format!("{MEDIA}?_HLS_skip=YES"), session).await);
@@ -80,6 +81,48 @@ pub(crate) async fn delta_updates<D: Door>(edge: &Edge<'_, D>, session: &Session
     let last = |text: &str| text.rsplit_once("#EXTINF:").map(|(_, rest)| rest.to_string());
     assert_eq!(last(rest), last(&whole));
     assert_eq!(rest.matches("#EXTINF:").count(), 3);
+
+    // Without parts, and with targets of 2 s: six segments are nearer to the end than 12 s.
+    let base = now().0 / u64::from(fixture::SEGMENT_MS);
+    let mut ordinary = fixture::chapter("table-7", "north-1", now().0, base - 29..base + 1);
+    ordinary["updated"] = json!(now());
+    edge.push("/origin/v1/channels/table-7/state", &ordinary).await.status(204);
+    let ordinary = "/live/table-7/a/source.m3u8";
+    let whole = playlist(&edge.get(ordinary, session).await);
+    let delta = playlist(&edge.get(&format!("{ordinary}?_HLS_skip=YES"), session).await);
+    assert!(whole.contains("#EXT-X-SERVER-CONTROL:CAN-SKIP-UNTIL=12.0\n"), "{whole}");
+    let (_, rest) =
+        delta.split_once("#EXT-X-SKIP:SKIPPED-SEGMENTS=24\n").unwrap_or_else(|| panic!("{delta}"));
+    assert_eq!(rest.matches("#EXTINF:").count(), 6);
+    assert!(whole.ends_with(rest.split_once("#EXTINF:").unwrap().1));
+}
+
+/// So many viewers wait for one part after the other; what the origin pushes next is what each of them gets.
+pub(crate) async fn many_wait<D: Door>(
+    edge: &Edge<'_, D>,
+    session: &Session,
+    viewers: usize,
+    parts_each: u64,
+) {
+    let base = now().0 / u64::from(fixture::SEGMENT_MS);
+    let revision = now().0;
+    edge.push(STATE, &state(base, revision, 1)).await.status(204);
+    let next = number_of_first(&playlist(&edge.get(MEDIA, session).await)) + 20;
+    for part in 1..=parts_each {
+        let asked = format!("{MEDIA}?_HLS_msn={next}&_HLS_part={part}");
+        let pushed = state(base, revision + part, part + 1);
+        let waiting = future::join_all((0..viewers).map(|_| edge.get(&asked, session)));
+        let push = async {
+            // Sent behind theirs: an answer says that those have come in.
+            crate::contract::pages::health(edge).await;
+            edge.push(STATE, &pushed).await
+        };
+        let (answers, pushed) = future::join(waiting, push).await;
+        pushed.status(204);
+        for answer in answers {
+            assert_eq!(parts(&playlist(&answer)) as u64, part + 1, "{}", answer.asked());
+        }
+    }
 }
 
 fn number_of_first(text: &str) -> u64 {

@@ -9,7 +9,7 @@ pub(crate) mod fixture;
 mod hostile;
 mod live;
 mod login;
-mod low_latency;
+pub(crate) mod low_latency;
 mod memory;
 mod nodes;
 mod origins;

@@ -32,6 +32,11 @@ pub(crate) struct Wrangler {
 impl Wrangler {
     /// Starts the Worker with these variables and static files; returns when it answers.
     pub(crate) async fn start(variables: &[(&str, &str)], assets: &Path) -> Wrangler {
+        Wrangler::start_as(&root().join("infra/cloudflare/wrangler.jsonc"), variables, assets).await
+    }
+
+    /// The same as another configuration has it.
+    pub(super) async fn start_as(config: &Path, variables: &[(&str, &str)], assets: &Path) -> Wrangler {
         let infra = root().join("infra/cloudflare");
         for (path, command) in [
             ("node_modules/.bin/wrangler", "npm ci --ignore-scripts` in `infra/cloudflare"),
@@ -54,7 +59,7 @@ impl Wrangler {
             std::env::join_paths(std::iter::once(tools.clone()).chain(std::env::split_paths(&path))).unwrap();
         let mut command = Command::new(tools.join("wrangler"));
         command.args(["dev", "--ip", "127.0.0.1", "--port", "0", "--inspector-port", "0", "--config"]);
-        command.arg(infra.join("wrangler.jsonc"));
+        command.arg(config);
         command.arg("--env-file").arg(folder.path().join("vars"));
         command.arg("--persist-to").arg(folder.path().join("state"));
         command.arg("--assets").arg(assets);

@@ -96,28 +96,12 @@ fn parts_of_a_segment_that_must_wait_for_another_one_are_not_listed() {
 }
 
 #[test]
-fn a_delta_update_leaves_out_what_lies_before_the_skip_boundary() {
+fn a_segment_is_never_the_last_line() {
     let mut state = low_latency();
-    let rendition = &mut state.renditions[0];
-    let more =
-        (0..10_u64).map(|n| Segment { start: START.plus_ms(2000 * n).media(), ..rendition.segments[0] });
-    rendition.segments = more.collect();
-    rendition.parts.clear();
-    rendition.segments[2].discontinuity = true;
-    rendition.segments[4].discontinuity = true;
-    let id = "source".parse().unwrap();
-    let whole = media(&state, &id, &ids(&["a"]), false).unwrap();
-    let delta = media(&state, &id, &ids(&["a"]), true).unwrap();
-    // Ten segments of 2 s, and a boundary 12 s from the end.
-    let (head, rest) = delta.split_once("#EXT-X-SKIP:SKIPPED-SEGMENTS=4\n").unwrap();
-    assert!(whole.starts_with(head));
-    assert!(rest.starts_with("#EXT-X-DISCONTINUITY\n#EXT-X-MAP:"), "{rest}");
-    let segments = |text: &str| text.split_once("897585964-40.m4s\n").unwrap().1.to_string();
-    assert_eq!(segments(&delta), segments(&whole));
-    // A player that has just begun has nothing to skip in a short list.
-    state.renditions[0].segments.truncate(5);
-    let short = media(&state, &id, &ids(&["a"]), true).unwrap();
-    assert_eq!(short, media(&state, &id, &ids(&["a"]), false).unwrap());
+    state.renditions[0].parts.pop();
+    let text = media_text(&state, &["b"]);
+    assert!(text.ends_with("897585963-40.m4s\n# The next segment has no part yet.\n"), "{text}");
+    assert_eq!(uris(&text).len(), 4);
 }
 
 #[test]

@@ -92,7 +92,23 @@ fn parts_of_a_segment_that_began_unseen_are_not_listed() {
 }
 
 #[test]
-fn a_segment_that_overtakes_one_of_its_parts_takes_the_place_of_all_of_them() {
+fn a_segment_that_overtakes_one_of_its_parts_waits_for_it() {
+    let mut book = low_latency();
+    (0..4).for_each(|part| make_part(&mut book, 1, part, NOW));
+    (0..3).for_each(|part| book.ack_part(0, at(1, part), NOW));
+    make(&mut book, 1);
+    book.ack(0, start(1), NOW);
+    make_part(&mut book, 2, 0, NOW);
+    book.ack_part(0, at(2, 0), NOW);
+    assert_eq!(parts(&book), [(1, 0, 1), (1, 1, 1), (1, 2, 1)], "who plays them goes on");
+    assert_eq!(listed(&book).len(), 1);
+    book.ack_part(0, at(1, 3), NOW.plus_ms(1_999));
+    assert_eq!(parts(&book), [(1, 0, 1), (1, 1, 1), (1, 2, 1), (1, 3, 1), (2, 0, 1)]);
+    assert_eq!(listed(&book).len(), 2);
+}
+
+#[test]
+fn a_segment_that_has_waited_for_its_own_duration_takes_the_place_of_all_its_parts() {
     let mut book = low_latency();
     (0..4).for_each(|part| make_part(&mut book, 1, part, NOW));
     book.ack_part(0, at(1, 0), NOW);
@@ -100,12 +116,25 @@ fn a_segment_that_overtakes_one_of_its_parts_takes_the_place_of_all_of_them() {
     make(&mut book, 1);
     make_part(&mut book, 2, 0, NOW);
     book.ack_part(0, at(2, 0), NOW);
-    assert_eq!(parts(&book), [(1, 0, 1)]);
     book.ack(0, start(1), NOW);
+    book.ack(1, start(1), NOW.plus_ms(1_000));
+    book.advance(NOW.plus_ms(1_999));
+    assert_eq!(parts(&book), [(1, 0, 1)]);
+    book.advance(NOW.plus_ms(2_000));
     assert_eq!(parts(&book), [(2, 0, 1)]);
     // It comes too late.
-    (1..4).for_each(|part| book.ack_part(0, at(1, part), NOW));
+    (1..4).for_each(|part| book.ack_part(0, at(1, part), NOW.plus_ms(2_000)));
     assert_eq!(parts(&book), [(2, 0, 1)]);
+}
+
+#[test]
+fn a_segment_of_which_no_part_is_listed_waits_for_none() {
+    let mut book = low_latency();
+    (0..4).for_each(|part| make_part(&mut book, 1, part, NOW));
+    (1..4).for_each(|part| book.ack_part(0, at(1, part), NOW));
+    make(&mut book, 1);
+    book.ack(0, start(1), NOW);
+    assert_eq!((listed(&book).len(), parts(&book)), (2, vec![]));
 }
 
 #[test]

@@ -1,0 +1,53 @@
+//! What reaches a relay of the Worker's, counted under workerd: many viewers who wait for a part cost it as few requests as one.
+
+use std::fs;
+use std::path::Path;
+
+use super::wrangler::Wrangler;
+use super::{Http, get, root, static_files};
+use crate::contract::ask::{Edge, session};
+use crate::contract::{Door, VARIABLES, low_latency};
+
+const VIEWERS: usize = 40;
+const PARTS: u64 = 6;
+
+/// The Worker as it is built, behind `counting.mjs`; gives its configuration.
+fn configure(folder: &Path) -> std::path::PathBuf {
+    let built = root().join("edge/cloudflare/build");
+    for (from, to) in [
+        (built.join("index.js"), "worker.mjs"),
+        (built.join("index_bg.wasm"), "index_bg.wasm"),
+        (root().join("tests/tests/system/hosts/counting.mjs"), "counting.mjs"),
+    ] {
+        fs::copy(&from, folder.join(to))
+            .unwrap_or_else(|error| panic!("{}: {error}; `cargo xtask build-edge worker`", from.display()));
+    }
+    let config = fs::read_to_string(root().join("infra/cloudflare/wrangler.jsonc")).unwrap();
+    let at = |name: &str| folder.join(name).display().to_string();
+    let config = config
+        .replace("../../edge/cloudflare/build/index.js", &at("counting.mjs"))
+        .replace("../../edge/cloudflare/build", &at(""));
+    let path = folder.join("wrangler.jsonc");
+    fs::write(&path, config).unwrap();
+    path
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_who_wait_for_a_part_ask_a_relay_as_one() {
+    let (assets, folder) = (static_files(), tempfile::tempdir().unwrap());
+    let worker = Wrangler::start_as(&configure(folder.path()), VARIABLES, assets.path()).await;
+    let door = Http(worker.addr);
+    let counted = async || -> u64 {
+        let answer = door.call(get("/counted")).await.unwrap();
+        String::from_utf8(answer.body).unwrap().parse().unwrap()
+    };
+    let edge = Edge::new(&door);
+    let session = session(&["*"]);
+    let before = counted().await;
+    low_latency::many_wait(&edge, &session, VIEWERS, PARTS).await;
+    let asked = counted().await - before;
+    let waited = VIEWERS as u64 * PARTS;
+    println!("{waited} playlists were waited for: {asked} requests at relays");
+    assert!(asked > 0 && asked < waited / 4, "{asked} requests at relays for {waited} playlists");
+    worker.stop().await;
+}

@@ -1,0 +1,57 @@
+//! A person with a browser watches a low-latency channel: hls.js plays it part by part, also when the encoder breaks off and
+//! another one comes. How far the picture is behind the clock is printed; no figure of time decides.
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+
+use crate::demo::railbird;
+use crate::origin::{Origin, Plan, Store};
+use crate::viewers::Edge;
+
+/// Seconds of media that are played in one stretch: six segments.
+const STRETCH_S: u64 = 12;
+
+/// Parts that a segment of two seconds has.
+const PARTS: u64 = 6;
+
+async fn plays_of_parts(edge: Edge) -> anyhow::Result<()> {
+    let stores = [Store::start().await?, Store::start().await?];
+    let targets = [stores[0].target("a"), stores[1].target("b")];
+    let edges = [edge.url.clone()];
+    let plan = Plan { id: "north", targets: &targets, edges: &edges, more: "", files: &[] };
+    let origin = Origin::start_with(&plan, "low_latency = true\n").await?;
+    let encoder = || railbird()?.args(["publish", "clip", &origin.primary()]).spawn().context("an encoder");
+    let mut first = encoder()?;
+    let token = edge.token().await?;
+    edge.playlist(&token, "a", 8.0).await.with_context(|| origin.log())?;
+
+    let mut viewer = edge.browser("lowlatency.mjs", &[&STRETCH_S.to_string()])?;
+    let steady = viewer.says("steady").await;
+    steady.with_context(|| origin.log())?;
+    first.kill().await?;
+    let _second = encoder()?;
+    let said = viewer.content().await.with_context(|| origin.log())?;
+    let saw: Value = serde_json::from_str(&said).context(said)?;
+    for (stretch, when) in [("first", "at first"), ("second", "behind a discontinuity")] {
+        let saw = &saw[stretch];
+        println!(
+            "low latency, {when}: {} ms behind the clock; {} parts and {} segments asked for in {STRETCH_S} s; stalls so far: {}",
+            saw["behind_ms"], saw["parts"], saw["segments"], saw["waiting"]
+        );
+        // More segments than parts would be would mean that it is they that are played.
+        let (parts, segments) = (saw["parts"].as_u64(), saw["segments"].as_u64());
+        let (parts, segments) = parts.zip(segments).with_context(|| saw.to_string())?;
+        ensure!(parts > segments * PARTS, "{parts} parts and {segments} segments {when}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_low_latency_channel_is_played_part_by_part() -> anyhow::Result<()> {
+    plays_of_parts(Edge::start().await?).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_workerd_a_low_latency_channel_is_played_part_by_part() -> anyhow::Result<()> {
+    plays_of_parts(Edge::start_on_workerd().await?).await
+}
