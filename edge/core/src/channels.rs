@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use futures::future;
 use railbird_core::id::{ChannelId, EventId, NodeId, RecordingId};
+use railbird_core::state::merge::Merged;
 use railbird_core::state::union::{Found, Replays};
 use railbird_core::state::{ChannelState, Node, Phase};
 use railbird_core::time::UtcMs;
@@ -178,18 +179,32 @@ pub(crate) async fn state<S: Store + Courier>(
     call: &Call<'_, S>,
     channel: &ChannelId,
 ) -> Result<ChannelState, Problem> {
-    let mut kept = cells::merged(call.store, channel).await?;
-    let pulse = kept.as_ref().map(|merged| Pulse {
+    match kept(call, channel).await?.1 {
+        Some(merged) => Ok(merged.state),
+        None => Err(missing(call, channel).await?),
+    }
+}
+
+/// What is kept of a channel, as it is stored and as it is read, asked for where its origins are not heard.
+pub(crate) async fn kept<S: Store + Courier>(
+    call: &Call<'_, S>,
+    channel: &ChannelId,
+) -> Result<(Option<Vec<u8>>, Option<Merged>), Problem> {
+    let cell = cells::channel_cell(channel);
+    let look = async || {
+        let value = call.store.get(&cell).await?;
+        let merged: Option<Merged> = change::read(value.as_deref());
+        Ok::<_, Problem>((value, merged))
+    };
+    let (value, merged) = look().await?;
+    let pulse = merged.as_ref().map(|merged| Pulse {
         phase: merged.state.phase,
         segment_ms: merged.state.segment_ms,
         heard: merged.voices.iter().map(|voice| voice.heard).max().unwrap_or(UtcMs(0)),
     });
-    if origins::follow(call, channel, pulse).await? {
-        kept = cells::merged(call.store, channel).await?;
-    }
-    match kept.map(|merged| merged.state) {
-        Some(state) => Ok(state),
-        None => Err(missing(call, channel).await?),
+    match origins::follow(call, channel, pulse).await? {
+        true => look().await,
+        false => Ok((value, merged)),
     }
 }
 

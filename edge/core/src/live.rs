@@ -12,7 +12,7 @@ use crate::edge::Call;
 use crate::errors::Problem;
 use crate::health;
 use crate::http::Response;
-use crate::port::{Store, Watch};
+use crate::port::{Courier, Store, Watch};
 use crate::routing::{Choice, Viewer};
 use crate::wait;
 

@@ -66,8 +66,10 @@ pub(crate) async fn state<S: Watch>(
     rendition: &RenditionId,
 ) -> Result<ChannelState, Problem> {
     let cell = cells::channel_cell(channel);
-    let mut seen = call.store.get(&cell).await?;
-    let Some(mut state) = read(seen.as_deref()) else { return Err(channels::missing(call, channel).await?) };
+    let (mut seen, kept) = channels::kept(call, channel).await?;
+    let Some(mut state) = kept.map(|merged| merged.state) else {
+        return Err(channels::missing(call, channel).await?);
+    };
     let Some(part_ms) = state.part_ms else { return Ok(state) };
     let Directives { msn: Some(msn), part } = Directives::read(&call.request.query)? else {
         return Ok(state);
