@@ -99,7 +99,7 @@ fn steps(folder: &Path, has_embedded: bool) -> String {
         text.push('\n');
     };
     step(
-        "If the present secret leaked, only this, at every edge at once, in place of the steps below: whoever has it could \
+        "If the secret in use leaked, only this, at every edge at once, in place of the steps below: whoever has it could \
          make sessions until then. Everybody logs in again.",
         format!(
             "npx wrangler secret put SESSION_SECRET < {new}\n    \
