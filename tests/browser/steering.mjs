@@ -1,4 +1,4 @@
-// Somebody watches with a player that is not ours, on a page that is not ours: `node steering.mjs READY.json shaka|hls SECONDS`.
+// Somebody watches with Shaka Player, which is not ours, on a page that is not ours: `node steering.mjs READY.json SECONDS`.
 //
 // The player gets the first channel by a token in the path, as players that keep no cookies do. Prints `playing` once the
 // picture moves, then the node that it comes from; whoever started this lets that node fail then. The edge's steering manifest
@@ -10,32 +10,21 @@ import { createServer } from "node:http";
 import { readFile } from "node:fs/promises";
 import { PATIENCE_MS, bearer, given, ready, told } from "./viewer.mjs";
 
+const PLAYER = "node_modules/shaka-player/dist/shaka-player.compiled.js";
+
 /** Run in the page: the player plays this address in the page's picture. */
-const PLAYERS = {
-  shaka: {
-    script: "node_modules/shaka-player/dist/shaka-player.compiled.js",
-    async play(url) {
-      window.shaka.polyfill.installAll();
-      const player = new window.shaka.Player();
-      await player.attach(document.querySelector("video"));
-      await player.load(url);
-    },
-  },
-  hls: {
-    script: "../../edge/player/node_modules/hls.js/dist/hls.min.js",
-    play(url) {
-      const player = new window.Hls();
-      player.loadSource(url);
-      player.attachMedia(document.querySelector("video"));
-    },
-  },
-};
+async function play(url) {
+  window.shaka.polyfill.installAll();
+  const player = new window.shaka.Player();
+  await player.attach(document.querySelector("video"));
+  await player.load(url);
+}
 
 const PAGE = `<!doctype html><title>Another site</title><video muted autoplay playsinline></video><script src="/player.js"></script>`;
 
-/** Another site: this page and a player's script. */
-async function site(script) {
-  const player = await readFile(new URL(script, import.meta.url));
+/** Another site: this page and the player's script. */
+async function site() {
+  const player = await readFile(new URL(PLAYER, import.meta.url));
   const server = createServer(({ url }, answer) => {
     const found = { "/": ["text/html", PAGE], "/player.js": ["text/javascript", player] }[url];
     answer.writeHead(found === undefined ? 404 : 200, { "content-type": found?.[0] ?? "text/plain" }).end(found?.[1]);
@@ -50,13 +39,12 @@ const moves = () => {
 };
 const facts = () => ({ media_s: document.querySelector("video").currentTime, at_ms: performance.now() });
 
-const [path, which, seconds] = given("steering.mjs READY.json shaka|hls SECONDS", 3);
-const { script, play } = PLAYERS[which];
+const [path, seconds] = given("steering.mjs READY.json SECONDS", 2);
 await told(async ({ report, problem, stranger }) => {
   const demo = await ready(path);
   const { token, channels } = await bearer(demo);
   const [{ id, nodes }] = channels;
-  const server = await site(script);
+  const server = await site();
   try {
     const page = await stranger();
     const asked = [];
