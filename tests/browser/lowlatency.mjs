@@ -1,9 +1,10 @@
 // A pass holder watches a low-latency channel: `node lowlatency.mjs READY.json SECONDS`.
 //
 // Plays so many seconds of media from parts in one stretch without a stall, and prints `steady`. Whoever runs it then lets the
-// encoder come back as another one, and the picture must go on behind the discontinuity for another such stretch. A stall only
-// begins the stretch anew: a player with a second in hand stands still where the machine does, and then stays further behind.
-// Prints what it saw as JSON, with how far the picture is behind the clock; exits 0 when both stretches were played, of parts.
+// encoder come back as another one, and the picture must go on behind the discontinuity for another such stretch; then it prints
+// the node in use, which is to fail, and plays a third one of another node. A stall only begins the stretch anew: a player with a
+// second in hand stands still where the machine does, and then stays further behind. Prints what it saw as JSON, with how far
+// the picture is behind the clock; exits 0 when all stretches were played, of parts.
 import { PATIENCE_MS, given, logIn, openFirstChannel, ready, told } from "./viewer.mjs";
 
 const facts = () => {
@@ -60,6 +61,11 @@ await told(async ({ report, problem, person }) => {
     console.log("steady");
     await discontinuity;
     report.second = await stretch();
+    const failing = await page.evaluate(() => window.railbird.stats.node);
+    console.log(failing);
+    report.third = await stretch();
+    const node = await page.evaluate(() => window.railbird.stats.node);
+    if (node === failing) problem(`node ${node} has failed and is still in use`);
   } finally {
     report.asked = { parts: asked.parts.size, segments: asked.segments.size, blocking: asked.blocking, deltas: asked.deltas };
     report.moments = await page.evaluate(() => window.railbird.stats.moments);

@@ -63,14 +63,13 @@ impl DurableObject for Cell {
                     Some(value) => Response::from_bytes(value),
                     None => Response::error("no value", 404),
                 }?;
-                response.headers().set(VERSION, &self.version.get().to_string())?;
-                Ok(response)
+                self.versioned(response)
             }
             Method::Put => {
                 let expires = objects::number(request.headers(), EXPIRES)?.map(UtcMs);
                 let value = request.bytes().await?;
                 self.write(&value, expires).await?;
-                Ok(Response::empty()?.with_status(204))
+                self.versioned(Response::empty()?.with_status(204))
             }
             Method::Post => {
                 let kind = request.headers().get(CHANGE)?.and_then(|name| name.parse().ok());
@@ -83,7 +82,7 @@ impl DurableObject for Cell {
                 if let Keep::Value(value, expires) = applied.keep {
                     self.write(&value, expires).await?;
                 }
-                Response::from_bytes(applied.answer)
+                self.versioned(Response::from_bytes(applied.answer)?)
             }
             _ => Response::error("only GET, PUT and POST", 405),
         }
@@ -107,6 +106,12 @@ impl DurableObject for Cell {
 impl Cell {
     fn run(&self, query: &str, values: Vec<SqlStorageValue>) -> worker::Result<Vec<Vec<SqlStorageValue>>> {
         sql::run(&self.state, query, values)
+    }
+
+    /// An answer that says which version of the value there is now.
+    fn versioned(&self, response: Response) -> worker::Result<Response> {
+        response.headers().set(VERSION, &self.version.get().to_string())?;
+        Ok(response)
     }
 
     fn is_written(&self) -> worker::Result<bool> {

@@ -81,7 +81,10 @@ impl Memory {
         }
     }
 
-    fn forget(&mut self, name: &str) {
+    fn forget(&mut self, name: &str, version: u64) {
+        if self.copies.get(name).is_some_and(|copy| copy.version >= version) {
+            return;
+        }
         if let Some(old) = self.copies.remove(name) {
             self.len = self.len.saturating_sub(old.len() + name.len());
         }
@@ -172,9 +175,9 @@ async fn cache(name: &str, copy: &Copy, age_ms_max: u32) -> worker::Result<()> {
     Cache::default().put(address(name), response).await
 }
 
-/// Forgets the copies of this isolate and of this data centre.
-pub(crate) async fn forget(name: &str) {
-    MEMORY.with_borrow_mut(|memory| memory.forget(name));
+/// Forgets this data centre's copy, and this isolate's where it is older than this version.
+pub(crate) async fn forget(name: &str, version: u64) {
+    MEMORY.with_borrow_mut(|memory| memory.forget(name, version));
     if let Err(error) = Cache::default().delete(address(name), false).await {
         worker::console_error!("cache: {error}");
     }

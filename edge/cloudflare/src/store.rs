@@ -59,7 +59,9 @@ impl Cells {
         let asked = clock::now();
         let response = objects::relay(&self.env, &relay, self.hint)?.fetch_with_request(request).await?;
         let version = objects::number(response.headers(), VERSION)?.unwrap_or_default();
-        Ok(Copy { value: objects::value(response).await?.map(Rc::new), version, taken: asked })
+        // What was waited for came just now.
+        let taken = if newer.is_some() { clock::now() } else { asked };
+        Ok(Copy { value: objects::value(response).await?.map(Rc::new), version, taken })
     }
 
     /// Waits for another value than the one that was seen. See [`crate::front`] for who asks the relay.
@@ -114,7 +116,8 @@ impl Cells {
         let name = name(cell);
         let response = objects::cell(&self.env, &name)?.fetch_with_request(request).await?;
         if cell.table.age_ms_max() > 0 {
-            front::forget(&name).await;
+            let version = objects::number(response.headers(), VERSION)?.unwrap_or(u64::MAX);
+            front::forget(&name, version).await;
         }
         Ok(response)
     }

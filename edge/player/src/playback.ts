@@ -57,6 +57,8 @@ const RETRY_AFTER_S_MIN = 1;
 const RETRY_AFTER_S_MAX = 30;
 /** At most one repair of the media pipeline in this time, in milliseconds; a second one starts afresh. */
 const REPAIR_MS = 5_000;
+/** How fast a picture of low latency that has fallen behind comes back, with more than a second in hand. */
+const CATCH_UP_RATE = 1.1;
 /** The longest note of an error, in characters. */
 const NOTE_LEN_MAX = 300;
 /** hls.js' worker, a file of ours beside this one: the Content-Security-Policy allows no other place. */
@@ -329,6 +331,9 @@ export class Playback {
     hls.on(Events.MANIFEST_PARSED, () => this.play());
     hls.on(Events.LEVEL_LOADED, () => {
       if (this.#failing === "edge-failing") this.#well();
+    });
+    hls.on(Events.LEVEL_UPDATED, (_event, { details }) => {
+      hls.config.maxLiveSyncPlaybackRate = details.partList === null ? 1 : CATCH_UP_RATE;
     });
     hls.on(Events.ERROR, (_event, data) => this.#failed(hls, data));
     hls.loadSource(this.#path());

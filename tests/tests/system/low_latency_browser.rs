@@ -1,11 +1,12 @@
 //! A person with a browser watches a low-latency channel: hls.js plays it part by part, also when the encoder breaks off and
-//! another one comes. How far the picture is behind the clock is printed; no figure of time decides.
+//! another one comes, and when a node becomes a black hole. How far the picture is behind the clock is printed; no figure of time decides.
 
 use anyhow::{Context, ensure};
+use railbird_tests::fault::{Fault, Plan as Failing, Proxy};
 use serde_json::Value;
 
 use crate::demo::railbird;
-use crate::origin::{Origin, Plan, Store};
+use crate::origin::{Origin, Plan, Store, target};
 use crate::viewers::Edge;
 
 /// Seconds of media that are played in one stretch: six segments.
@@ -16,7 +17,9 @@ const PARTS: u64 = 6;
 
 async fn plays_of_parts(edge: Edge) -> anyhow::Result<()> {
     let stores = [Store::start().await?, Store::start().await?];
-    let targets = [stores[0].target("a"), stores[1].target("b")];
+    let doors =
+        [Proxy::start(stores[0].server.addr(), 1).await?, Proxy::start(stores[1].server.addr(), 2).await?];
+    let targets = [0, 1].map(|n| target(["a", "b"][n], &stores[n].url(), &doors[n].url(), ""));
     let edges = [edge.url.clone()];
     let plan = Plan { id: "north", targets: &targets, edges: &edges, more: "", files: &[] };
     let origin = Origin::start_with(&plan, "low_latency = true\n").await?;
@@ -30,9 +33,19 @@ async fn plays_of_parts(edge: Edge) -> anyhow::Result<()> {
     steady.with_context(|| origin.log())?;
     first.kill().await?;
     let _second = encoder()?;
+    let door = match viewer.word().await?.as_str() {
+        "a" => &doors[0],
+        "b" => &doors[1],
+        other => anyhow::bail!("the picture comes from {other:?}"),
+    };
+    door.set(Some(Failing::always(Fault::BlackHole))).await?;
     let said = viewer.content().await.with_context(|| origin.log())?;
     let saw: Value = serde_json::from_str(&said).context(said)?;
-    for (stretch, when) in [("first", "at first"), ("second", "behind a discontinuity")] {
+    for (stretch, when) in [
+        ("first", "at first"),
+        ("second", "behind a discontinuity"),
+        ("third", "while a node is a black hole"),
+    ] {
         let saw = &saw[stretch];
         println!(
             "low latency, {when}: {} ms behind the clock; {} parts and {} segments asked for in {STRETCH_S} s; stalls so far: {}",

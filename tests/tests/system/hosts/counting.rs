@@ -26,7 +26,8 @@ fn configure(folder: &Path) -> std::path::PathBuf {
     let at = |name: &str| folder.join(name).display().to_string();
     let config = config
         .replace("../../edge/cloudflare/build/index.js", &at("counting.mjs"))
-        .replace("../../edge/cloudflare/build", &at(""));
+        .replace("../../edge/cloudflare/build", &at(""))
+        .replace("\"rules\": [", "\"rules\": [{ \"type\": \"ESModule\", \"globs\": [\"**/*.mjs\"] },");
     let path = folder.join("wrangler.jsonc");
     fs::write(&path, config).unwrap();
     path
