@@ -35,6 +35,8 @@ impl Mood {
 #[derive(Debug, Default)]
 pub(super) struct Disk {
     pub(super) mood: Mood,
+    /// It takes whatever comes at once.
+    pub(super) roomy: bool,
     journal: Vec<Record>,
     /// So many of its lines survive a crash for sure.
     synced: usize,
@@ -63,7 +65,7 @@ impl Disk {
     pub(super) fn write(&mut self, object: Object, at: usize, life: u64, around: &mut Around<'_>) {
         let waiting = self.jobs.iter().filter(|job| matches!(job, Job::Write(_))).count();
         let job = match cut(&object.kind) {
-            Some(cut) if waiting >= WAITING_MAX => Job::Lost(cut),
+            Some(cut) if waiting >= WAITING_MAX && !self.roomy => Job::Lost(cut),
             _ => Job::Write(object),
         };
         self.push(job, at, life, around);

@@ -40,7 +40,7 @@ impl Fault {
         match rng.range(0, 20) {
             0 | 1 => Fault::Stall { encoder },
             2 => Fault::Encoder { encoder },
-            3 => Fault::Jump { encoder },
+            3 if !world.gentle => Fault::Jump { encoder },
             4 | 5 => Fault::Link { encoder, origin },
             6..=8 => Fault::Target { target: rng.pick(targets) },
             9 | 10 if !world.gentle => Fault::Crash { origin },

@@ -9,12 +9,12 @@ use railbird_core::fmp4;
 use railbird_core::hash::Hash;
 use railbird_core::id::{OriginId, TargetId};
 use railbird_core::keys::{self, MasterSecret};
-use railbird_core::media::{FeedEvent, Role};
+use railbird_core::media::{FeedEvent, Kind as Track, Role, Sample};
 use railbird_core::package::{self, Kind};
 use railbird_core::programme::{Output, Passed, Programme, Publish, Resume, Settings};
 use railbird_core::recording::{self, Record, Reel};
 use railbird_core::state::{ChannelState, Node, Phase};
-use railbird_core::time::{MediaTime, Moment, UtcMs};
+use railbird_core::time::{MediaSpan, MediaTime, Moment, UtcMs};
 use railbird_core::timeline::Anchor;
 use railbird_origin::delivery::queue::{Entry, Next, Outcome, Queue};
 use railbird_origin::delivery::{Backoff, ObjectRef, ROOM, Share};
@@ -56,6 +56,8 @@ pub(super) struct Origin {
     pub(super) used: Vec<Passed>,
     /// When it was told to stop, until it has.
     pub(super) stopping: Option<u64>,
+    /// The disk has all that it was given before the stop.
+    settled: bool,
     /// What was open when it was stopped, of feeds that came: it is left to the other origin.
     pub(super) left: BTreeSet<Bytes>,
     /// What a target has told it to have.
@@ -127,6 +129,7 @@ impl Origin {
             starts: BTreeMap::new(),
             used: Vec::new(),
             stopping: None,
+            settled: false,
             left: BTreeSet::new(),
             acked: Vec::new(),
         }
@@ -190,7 +193,7 @@ impl Origin {
             self.left.extend(open.map(|passed| passed.sample.data.clone()));
         }
         run.programme.stop();
-        self.stopping = Some(around.now);
+        (self.stopping, self.settled) = (Some(around.now), false);
         self.collect(around);
         around.soon.after(around.rng.range(0, 3_000), Event::Die { origin: self.at, life: self.life });
     }
@@ -198,7 +201,9 @@ impl Origin {
     /// It has stopped, once the disk has what it was given, or does not take it for long.
     pub(super) fn die(&mut self, around: &mut Around<'_>) {
         let late = self.stopping.is_none_or(|since| around.now >= since + 10_000);
-        if self.disk.is_busy() && !late {
+        if (self.disk.is_busy() || !self.settled) && !late {
+            // Then the desk hears of it.
+            self.settled = !self.disk.is_busy();
             around.soon.after(50, Event::Die { origin: self.at, life: self.life });
         } else {
             self.crash(around.rng);
@@ -548,6 +553,20 @@ impl Origin {
             shelf.end(now);
         }
         self.look_soon(around);
+    }
+
+    /// What it made around a time, for people.
+    pub(super) fn near(&self, time: MediaTime) -> String {
+        let near = time + MediaSpan::from_ms(-8_000)..time + MediaSpan::from_ms(8_000);
+        let made = self.starts.range(near.clone()).map(|(_, kind)| format!("{kind:?}"));
+        let used = self.used.iter().filter(|passed| near.contains(&passed.sample.dts));
+        let used = used.filter(|passed| passed.sample.kind == Track::Video).map(|passed| {
+            let Sample { dts, key, ref data, .. } = passed.sample;
+            format!("{}{}{}", dts.0, if key { " key " } else { " " }, String::from_utf8_lossy(data))
+        });
+        let lines: Vec<String> = made.chain(used).collect();
+        let counts = self.run.as_ref().map(|run| run.programme.segment_counts());
+        format!("origin {}: {counts:?}\n{}", self.at, lines.join("\n"))
     }
 
     /// The segment that it made from this time on.

@@ -5,6 +5,7 @@ use railbird_core::package::Kind;
 use railbird_core::programme::Passed;
 use railbird_core::time::{MediaSpan, MediaTime};
 
+use super::encoder::FRAME_MS;
 use super::origin::Origin;
 
 /// What lies around a segment decides where it begins and ends.
@@ -44,21 +45,24 @@ fn around(used: &[Passed], start: MediaTime, end: MediaTime) -> &[Passed] {
     &used[first..last]
 }
 
-/// Every picture that one of the origins took is in what both recorded together. How many there are.
+/// Every picture that one of the origins took is in what both recorded together, but for those that nobody can decode: an
+/// encoder that was silent for long goes on between two key frames. How many there are.
 pub(super) fn union(one: &Origin, other: &Origin) -> Result<usize, String> {
     let (mut all, mut taken) = (one.recorded()?, 0);
     all.extend(other.recorded()?);
     for origin in [one, other] {
+        let (mut last, mut decodable) = (MediaTime(0), false);
         for passed in origin.used.iter().filter(|passed| passed.sample.kind == Track::Video) {
-            let data = &passed.sample.data;
-            if !all.contains(data) && !origin.left.contains(data) {
+            let (data, step) = (&passed.sample.data, passed.sample.dts - last);
+            last = passed.sample.dts;
+            decodable = passed.sample.key || (decodable && step == MediaSpan::from_ms(FRAME_MS as i64));
+            if decodable && !all.contains(data) && !origin.left.contains(data) {
                 let text = String::from_utf8_lossy(data);
-                return Err(format!(
-                    "origin {} took {text} at {:?}, and nobody has it",
-                    origin.at, passed.sample.dts
-                ));
+                let at = passed.sample.dts;
+                let near = [one, other].map(|origin| origin.near(at)).join("\n");
+                return Err(format!("origin {} took {text} at {at:?}, and nobody has it\n{near}", origin.at));
             }
-            taken += 1;
+            taken += usize::from(decodable);
         }
     }
     Ok(taken)

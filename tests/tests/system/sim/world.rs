@@ -144,7 +144,8 @@ pub(super) struct World {
     pub(super) pushes_lost: bool,
     /// Wall clocks are set.
     pub(super) clocks: bool,
-    /// Nothing happens that may take from an origin what it took: no crash, no failing disk, no clock that is set.
+    /// Nothing happens that may take from an origin what it took: no crash, no failing disk, no clock that is set or jumps
+    /// between two key frames.
     pub(super) gentle: bool,
     /// No fault begins any more, and then no frame comes.
     calm: u64,
@@ -174,7 +175,9 @@ impl World {
         let targets = targets.map(|id| Target::new(id, rng.one_in(2))).collect();
         let gentle = rng.one_in(2);
         let (calm, clocks) = (minutes * 60_000, !gentle && rng.one_in(4));
-        let origins = (0..origins).map(|at| Origin::new(at, origins, SEGMENT_MS, window_s, base)).collect();
+        let mut origins: Vec<_> =
+            (0..origins).map(|at| Origin::new(at, origins, SEGMENT_MS, window_s, base)).collect();
+        origins.iter_mut().for_each(|origin| origin.disk.roomy = gentle);
         World {
             rng,
             soon: Soon::default(),
@@ -268,6 +271,9 @@ impl World {
             }
             Event::Die { origin, life } => {
                 self.live(origin, life, |origin, around| origin.die(around));
+                if self.origins[origin].run.is_none() {
+                    self.encoders.iter_mut().for_each(|encoder| encoder.links[origin] = None);
+                }
             }
             Event::Lands { target, name, hash, create } => {
                 let before = self.targets[target].write(name, hash, create);
