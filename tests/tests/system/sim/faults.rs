@@ -118,6 +118,8 @@ impl Fault {
         match self {
             Fault::Stall { encoder } => world.encoders[encoder].silent_until = 0,
             Fault::Encoder { encoder } => {
+                // Another fault may have let it connect meanwhile.
+                (0..world.origins.len()).for_each(|origin| world.disconnect(encoder, origin, Gone::Lost));
                 let now = world.now();
                 let World { rng, encoders, .. } = world;
                 encoders[encoder].restart(now, rng);
