@@ -96,7 +96,7 @@ async fn parts_come_before_their_segment_and_are_what_it_holds() -> anyhow::Resu
     let gate = Gate::start(store.server.addr()).await?;
     let targets = [target("a", &gate.url, &store.url(), "")];
     let edges = [edge.url.clone()];
-    let plan = Plan { id: "north", targets: &targets, edges: &edges, more: "", files: &[] };
+    let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more: "", files: &[] };
     let origin = Origin::start_with(&plan, "low_latency = true\n").await?;
     let file = origin.file("source.flv");
     source(&file, 20).await?;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::demo::railbird;
 use crate::origin::{Origin, Plan, Store, target};
-use crate::viewers::Edge;
+use crate::viewers::{Edge, On};
 
 /// Seconds of media that are played in one stretch: six segments.
 const STRETCH_S: u64 = 12;
@@ -21,7 +21,7 @@ async fn plays_of_parts(edge: Edge) -> anyhow::Result<()> {
         [Proxy::start(stores[0].server.addr(), 1).await?, Proxy::start(stores[1].server.addr(), 2).await?];
     let targets = [0, 1].map(|n| target(["a", "b"][n], &stores[n].url(), &doors[n].url(), ""));
     let edges = [edge.url.clone()];
-    let plan = Plan { id: "north", targets: &targets, edges: &edges, more: "", files: &[] };
+    let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more: "", files: &[] };
     let origin = Origin::start_with(&plan, "low_latency = true\n").await?;
     let encoder = || railbird()?.args(["publish", "clip", &origin.primary()]).spawn().context("an encoder");
     let mut first = encoder()?;
@@ -66,5 +66,5 @@ async fn a_low_latency_channel_is_played_part_by_part() -> anyhow::Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_workerd_a_low_latency_channel_is_played_part_by_part() -> anyhow::Result<()> {
-    plays_of_parts(Edge::start_on_workerd().await?).await
+    plays_of_parts(Edge::start_on(On::Workerd, &[]).await?).await
 }
