@@ -80,6 +80,9 @@ await told(async ({ report, problem, stranger }) => {
     await until("the steering manifest names another pathway first", () => elsewhere() !== undefined);
     const told_at = elsewhere().asked;
     await until("the playlist of another pathway is asked for", () => pathways(told_at).some((pathway) => pathway !== first));
+    // What it was trying at that moment it may try again; then it goes on with what the new playlist lists.
+    const changed_at = asked.length;
+    await until("an object of another node is asked for", () => objects(changed_at).some((node) => node !== first));
     const from = asked.length;
     const { media_s } = await page.evaluate(facts);
     await page.waitForFunction((end) => document.querySelector("video").currentTime >= end, media_s + Number(seconds));
