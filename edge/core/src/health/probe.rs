@@ -6,7 +6,8 @@
 //! own, and says nothing. See [`super::region`].
 //!
 //! On a host with alarms the edge looks in each region by itself ([`Edge::probe`]). On others a request does it that nobody
-//! waits for, a player's report or its question for the order of nodes, and one of them in a while ([`Turn`]).
+//! waits for, a player's report or its question for the order of nodes, and one of them in a while
+//! (`Turn`).
 
 use alloc::collections::BTreeMap;
 use alloc::format;
