@@ -51,10 +51,13 @@ async fn plays_of_parts(edge: Edge) -> anyhow::Result<()> {
             "low latency, {when}: {} ms behind the clock; {} parts and {} segments asked for in {STRETCH_S} s; stalls so far: {}",
             saw["behind_ms"], saw["parts"], saw["segments"], saw["waiting"]
         );
-        // More segments than parts would be would mean that it is they that are played.
+        // Else it is segments that are played. While a node is a black hole, who fell behind plays some of them.
         let (parts, segments) = (saw["parts"].as_u64(), saw["segments"].as_u64());
         let (parts, segments) = parts.zip(segments).with_context(|| saw.to_string())?;
-        ensure!(parts > segments * PARTS, "{parts} parts and {segments} segments {when}");
+        ensure!(
+            stretch == "third" || parts > segments * PARTS,
+            "{parts} parts and {segments} segments {when}"
+        );
     }
     Ok(())
 }
