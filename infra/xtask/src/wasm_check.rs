@@ -69,6 +69,8 @@ const WORKER_IMPORTS: &[&str] = &[
     "caches", "default", "delete", "match", "put",
     // the store: a Durable Object, its stub, its database, its alarm
     "deleteAlarm", "deleteAll", "fetch", "getByName", "setAlarm", "sql", "storage",
+    // what the schedule that wakes the edge's own look says of itself
+    "cron", "scheduledTime",
     // viewers' lines, and what the SDK has for raw sockets, on which nothing listens
     "acceptWebSocket", "deserializeAttachment", "getWebSockets", "readable", "send", "serializeAttachment", "writable",
     // the runtime's own instance, after a panic

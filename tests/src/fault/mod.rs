@@ -116,15 +116,21 @@ struct Shared {
 impl Proxy {
     /// Listens on loopback, without TLS. Upstream is spoken to without TLS in any case.
     pub async fn start(upstream: SocketAddr, seed: u64) -> io::Result<Proxy> {
-        Proxy::listen(upstream, seed, None).await
+        Proxy::start_at(Ipv4Addr::LOCALHOST, upstream, seed).await
+    }
+
+    /// The same at another address of loopback: some players take what is at one address for one host, whatever its port.
+    pub async fn start_at(at: Ipv4Addr, upstream: SocketAddr, seed: u64) -> io::Result<Proxy> {
+        Proxy::listen(at, upstream, seed, None).await
     }
 
     /// Listens on loopback, with TLS for `localhost` and `127.0.0.1` by an authority of its own ([`Proxy::authority`]).
     pub async fn start_tls(upstream: SocketAddr, seed: u64) -> io::Result<Proxy> {
-        Proxy::listen(upstream, seed, Some(Certificates::new()?)).await
+        Proxy::listen(Ipv4Addr::LOCALHOST, upstream, seed, Some(Certificates::new()?)).await
     }
 
     async fn listen(
+        at: Ipv4Addr,
         upstream: SocketAddr,
         seed: u64,
         certificates: Option<Certificates>,
@@ -138,7 +144,7 @@ impl Proxy {
             requests: AtomicU64::new(0),
             hits: AtomicU64::new(0),
         });
-        let (address, running) = run((Ipv4Addr::LOCALHOST, 0).into(), shared.clone()).await?;
+        let (address, running) = run((at, 0).into(), shared.clone()).await?;
         Ok(Proxy { address, shared, running: AsyncMutex::new(Some(running)) })
     }
 

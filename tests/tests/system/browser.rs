@@ -45,9 +45,10 @@ impl Nodes {
     /// Of an event and a channel of this title.
     async fn start_called(edge: Edge, title: &str) -> anyhow::Result<Nodes> {
         let stores = [Store::start().await?, Store::start().await?];
+        // Each is a host of its own, as CDNs are: Shaka Player bans a host that failed, with all that is there.
         let doors = [
-            Proxy::start(stores[0].server.addr(), 1).await?,
-            Proxy::start(stores[1].server.addr(), 2).await?,
+            Proxy::start_at([127, 0, 0, 2].into(), stores[0].server.addr(), 1).await?,
+            Proxy::start_at([127, 0, 0, 3].into(), stores[1].server.addr(), 2).await?,
         ];
         let targets = [0, 1].map(|n| target(["a", "b"][n], &stores[n].url(), &doors[n].url(), ""));
         let edges = [edge.url.clone()];
