@@ -1,11 +1,11 @@
 // The Worker as it is built, with a count of what its relays are asked for: GET /counted.
 import { WorkerEntrypoint } from "cloudflare:workers";
-import Worker, { Cell, Index, Lines, Relay as Uncounted } from "./worker.mjs";
+import Worker, { Relay as Uncounted } from "./worker.mjs";
 
 // Locally, the Worker and its objects share one isolate.
 let asked = 0;
 
-export { Cell, Index, Lines };
+export * from "./worker.mjs";
 
 export class Relay {
   constructor(state, env) {
