@@ -93,7 +93,7 @@ pub struct Conflict;
 
 /// Merges a snapshot, which must have passed [`ChannelState::check`], into what is kept. `now` is the receiver's clock.
 pub fn merge(kept: Option<Merged>, mut said: ChannelState, now: UtcMs) -> Result<Outcome, Conflict> {
-    said.renditions.iter_mut().for_each(keep_newest_line);
+    let turned = said.renditions.iter_mut().map(keep_newest_line).fold(false, |any, turned| any | turned);
     let Some(mut kept) = kept else { return Ok(Outcome::New(Merged::first(said, now))) };
     if let Some(voice) = kept.voices.iter_mut().find(|voice| voice.origin == said.origin) {
         let revision = voice.revision;
@@ -113,12 +113,16 @@ pub fn merge(kept: Option<Merged>, mut said: ChannelState, now: UtcMs) -> Result
         return Ok(Outcome::Old(kept.state.revision));
     }
     let alone = kept.fresh(now).all(|voice| voice.origin == said.origin);
-    let own = kept.voices.iter().find(|voice| voice.origin == said.origin).map(|voice| voice.newest);
+    let own = kept.voices.iter().find(|voice| voice.origin == said.origin);
+    // One that has restarted lists less of its recording until it is acknowledged again: that is no way back.
+    let back = own.is_some_and(|own| {
+        own.newest > newest(&said)
+            && (turned || own.recording != said.recording)
+            && went_back(&kept.state, &said)
+    });
     let state = &kept.state;
     let same_names = state.segment_ms == said.segment_ms && state.key_period_s == said.key_period_s;
-    if kept.is_over_for(&said)
-        || (alone && (!same_names || (own > Some(newest(&said)) && went_back(state, &said))))
-    {
+    if kept.is_over_for(&said) || (alone && (!same_names || back)) {
         kept.begin(&said);
     } else if !same_names {
         return Err(Conflict);
@@ -329,13 +333,14 @@ fn span(segments: &[Segment]) -> MediaSpan {
 }
 
 /// An origin's own list goes back in time where its clock did, or where a segment was lost and found: what stands before
-/// is left out.
-fn keep_newest_line(rendition: &mut Rendition) {
+/// is left out. Says whether it does.
+fn keep_newest_line(rendition: &mut Rendition) -> bool {
     let back = rendition.segments.windows(2).rposition(|pair| key(&pair[1]) <= key(&pair[0]));
     if let Some(at) = back {
         rendition.first_msn += at as u64 + 1;
         rendition.segments.drain(..=at);
     }
+    back.is_some()
 }
 
 fn newest(said: &ChannelState) -> MediaTime {

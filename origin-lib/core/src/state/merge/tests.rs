@@ -264,6 +264,33 @@ fn a_clock_that_was_set_back_is_followed() {
     assert_eq!(merged.state.renditions[0].first_msn, 2010);
 }
 
+#[test]
+fn an_origin_that_lists_less_after_a_restart_has_not_gone_back() {
+    // South went on, and its window left behind what north lists again.
+    let merged = pushed([
+        said("north", 1, &["a"], 0..20),
+        said("south", 1, &["b"], 0..20),
+        said("south", 2, &["b"], 30..60),
+    ]);
+    let before = numbers(&merged);
+    let later = NOW.plus_ms(10 * FRESH_MS);
+    let Outcome::New(merged) = merge(Some(merged), said("north", 2, &["a"], 0..5), later).unwrap() else {
+        panic!()
+    };
+    assert_eq!(numbers(&merged), before);
+    let Outcome::New(merged) = merge(Some(merged), said("north", 3, &["a"], 55..65), later).unwrap() else {
+        panic!()
+    };
+    assert_eq!(numbers(&merged).last(), Some(&64));
+    // Another recording on a clock that was set back is followed.
+    let mut anew = said("north", 4, &["a"], 0..5);
+    anew.recording = "north-2".parse().unwrap();
+    let Outcome::New(merged) = merge(Some(merged), anew, later.plus_ms(10 * FRESH_MS)).unwrap() else {
+        panic!()
+    };
+    assert_eq!(numbers(&merged), (0..5).collect::<Vec<_>>());
+}
+
 /// What a player that reloads one playlist has seen.
 #[derive(Default)]
 struct Viewer {
