@@ -105,10 +105,10 @@ impl Theirs {
         UtcMs(now().0.saturating_add_signed(self.0.load(Ordering::Relaxed)))
     }
 
-    /// It has refused what was signed with [`Theirs::now`], and said what it reads. Gives a sentence for a person; `None` where
-    /// that was known, or no clock reads so: then another try is of no use.
-    pub fn learn(&self, told: UtcMs) -> Option<String> {
-        if told >= BEYOND || told.0.abs_diff(self.now().0) < THEIRS_MS {
+    /// It has refused what was signed at `signed`, and said what it reads. Gives a sentence for a person; `None` where the two
+    /// are the same, or no clock reads so: then another try is of no use.
+    pub fn learn(&self, told: UtcMs, signed: UtcMs) -> Option<String> {
+        if told >= BEYOND || told.0.abs_diff(signed.0) < THEIRS_MS {
             return None;
         }
         let ours = now();
@@ -133,13 +133,15 @@ mod tests {
             (UtcMs(now().0 - 7_200_000), "ahead of theirs"),
             (UtcMs(0), "ahead of theirs"),
         ] {
-            let words = theirs.learn(told).unwrap();
+            let words = theirs.learn(told, theirs.now()).unwrap();
             assert!(words.contains(said), "{words}");
             assert!(theirs.now().0.abs_diff(told.0) < 60_000, "{told:?}");
-            assert_eq!(theirs.learn(theirs.now()), None, "no news");
+            assert_eq!(theirs.learn(theirs.now(), theirs.now()), None, "no news");
+            // Several requests were under way.
+            assert!(theirs.learn(theirs.now(), UtcMs(theirs.now().0 + 10_000)).is_some());
         }
         let before = theirs.now();
-        assert_eq!(theirs.learn(UtcMs(u64::MAX)), None);
+        assert_eq!(theirs.learn(UtcMs(u64::MAX), before), None);
         assert!(theirs.now().0.abs_diff(before.0) < 60_000);
     }
 

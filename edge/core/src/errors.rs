@@ -18,7 +18,6 @@ use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 
 use railbird_core::sign::CLOCK_HEADER;
-use railbird_core::time::UtcMs;
 use serde::Serialize;
 
 use crate::http::Response;
@@ -37,8 +36,8 @@ pub(crate) struct Problem {
     header: Option<(&'static str, &'static str)>,
     /// How long to wait, in seconds.
     retry_after_s: Option<u64>,
-    /// What this edge's clock reads.
-    clock: Option<UtcMs>,
+    /// What this edge's clock reads, signed.
+    clock: Option<String>,
 }
 
 /// No route, or none with this method's meaning, has the path.
@@ -79,9 +78,9 @@ impl Problem {
         self
     }
 
-    /// With what this edge's clock reads, for whoever signed with another one.
-    pub(crate) fn clock(mut self, now: UtcMs) -> Problem {
-        self.clock = Some(now);
+    /// With what this edge's clock reads, signed, for whoever signed with another one.
+    pub(crate) fn clock(mut self, told: String) -> Problem {
+        self.clock = Some(told);
         self
     }
 
@@ -117,8 +116,8 @@ impl Problem {
         if let Some((name, value)) = self.header {
             response = response.with(name, value);
         }
-        if let Some(now) = self.clock {
-            response = response.with(CLOCK_HEADER, &now.0.to_string());
+        if let Some(told) = &self.clock {
+            response = response.with(CLOCK_HEADER, told);
         }
         match self.retry_after_s {
             Some(seconds) => response.with("retry-after", &seconds.to_string()),

@@ -166,7 +166,12 @@ pub(crate) fn verify<S: Store>(call: &Call<'_, S>, secret: &Secret) -> Result<Ut
         .map(|(signed, _)| signed)
         .map_err(|wrong| {
             let problem = Problem::saying(401, "bad-signature", wrong);
-            if wrong == SignatureError::Stale { problem.clock(call.moment.now) } else { problem }
+            match wrong {
+                SignatureError::Stale => {
+                    problem.clock(sign::tell_clock(secret.bytes(), header, call.moment.now))
+                }
+                _ => problem,
+            }
         })
 }
 

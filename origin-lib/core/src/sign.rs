@@ -16,8 +16,8 @@ use crate::time::UtcMs;
 /// The header that carries a signature.
 pub const HEADER: &str = "railbird-signature";
 
-/// The header by which whoever refuses a request as [`SignatureError::Stale`] says what its clock reads, in milliseconds since
-/// 1970. Only who has the secret gets that far.
+/// The header by which whoever refuses a request as [`SignatureError::Stale`] says what its clock reads, signed for that
+/// request ([`tell_clock`]). Only who has the secret gets that far.
 pub const CLOCK_HEADER: &str = "railbird-clock";
 
 /// How far the clocks of the two sides may differ, in milliseconds.
@@ -97,9 +97,49 @@ pub fn verify<'a>(
     Ok((at, nonce))
 }
 
+/// The nonce of a value of [`HEADER`].
+fn nonce(header: &str) -> Option<&str> {
+    header.split(',').nth(1)?.strip_prefix("n=")
+}
+
+fn clock_mac(secret: &[u8], time: &str, nonce: &str) -> [u8; 32] {
+    mac(secret, "CLOCK", "", time, nonce, b"")
+}
+
+/// The value of [`CLOCK_HEADER`] in answer to a request with this value of [`HEADER`]: what our clock reads, and a signature
+/// that nobody on the way can make, or keep for another request.
+pub fn tell_clock(secret: &[u8], header: &str, now: UtcMs) -> String {
+    let time = format!("{}", now.0);
+    let mac = clock_mac(secret, &time, nonce(header).unwrap_or_default());
+    format!("t={time},s={}", hex::encode(&mac))
+}
+
+/// What the other side's clock reads, out of a value of [`CLOCK_HEADER`] in answer to a request with this value of [`HEADER`].
+pub fn clock_told(secret: &[u8], header: &str, told: &str) -> Option<UtcMs> {
+    let (time, signature) = told.strip_prefix("t=")?.split_once(",s=")?;
+    let signed = clock_mac(secret, time, nonce(header)?);
+    let told = hex::decode(signature)?;
+    bool::from(signed.ct_eq(&told[..])).then_some(())?;
+    time.parse().ok().map(UtcMs)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_is_told_to_one_request_by_who_has_the_secret() {
+        let (now, then) = (UtcMs(1_795_171_920_040), UtcMs(1_795_171_000_000));
+        let header = |nonce| sign(b"secret", "PUT", "/", b"", then, [nonce; 16]);
+        let told = tell_clock(b"secret", &header(1), now);
+        assert_eq!(clock_told(b"secret", &header(1), &told), Some(now));
+        assert_eq!(clock_told(b"secret", &header(2), &told), None, "an answer to another request");
+        assert_eq!(clock_told(b"other", &header(1), &told), None);
+        let forged = told.replace("t=1795", "t=4095");
+        for wrong in ["", "1795171920040", "t=1795171920040", "t=1,s=zz", "t=1,s=", &forged] {
+            assert_eq!(clock_told(b"secret", &header(1), wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn a_signature_holds_for_its_request_only() {

@@ -52,16 +52,17 @@ impl Edge {
         let url = Url::parse(&url).map_err(|error| failed(error.to_string()))?;
         let nonce = random().ok_or_else(|| failed("this machine gives no randomness".into()))?;
         let secret = self.secret.expose().as_bytes();
-        let signature = sign::sign(secret, "PUT", url.path(), &body, self.clock.now(), nonce);
+        let signed = self.clock.now();
+        let signature = sign::sign(secret, "PUT", url.path(), &body, signed, nonce);
         let request = self
             .client
             .put(url)
-            .header(sign::HEADER, signature)
+            .header(sign::HEADER, &signature)
             .header(http::header::CONTENT_TYPE, "application/json")
             .body(body);
         let mut response = request.send().await.map_err(|error| failed(web::words(&error)))?;
         let status = response.status().as_u16();
-        let clock = said::clock(response.headers());
+        let clock = said::clock(secret, &signature, response.headers());
         let said = said::answer(&mut response).await;
         match status {
             204 => Ok(PushResult::Taken),
@@ -73,7 +74,7 @@ impl Edge {
                         .into(),
                 )),
             },
-            401 | 403 if let Some(words) = clock.and_then(|told| self.clock.learn(told)) => {
+            401 | 403 if let Some(words) = clock.and_then(|told| self.clock.learn(told, signed)) => {
                 Err(failed(words))
             }
             401 | 403 => Err((

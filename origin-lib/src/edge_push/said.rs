@@ -3,7 +3,7 @@
 use std::fmt;
 
 use http::HeaderMap;
-use railbird_core::sign::CLOCK_HEADER;
+use railbird_core::sign;
 use railbird_core::time::UtcMs;
 
 /// The most bytes of an edge's answer that are read.
@@ -28,9 +28,10 @@ pub(super) async fn answer(response: &mut reqwest::Response) -> Said {
     Said { words, kept: json.get("kept").and_then(serde_json::Value::as_u64) }
 }
 
-/// What the edge's clock reads, where it refused a signature for its time.
-pub(super) fn clock(headers: &HeaderMap) -> Option<UtcMs> {
-    headers.get(CLOCK_HEADER)?.to_str().ok()?.parse().ok().map(UtcMs)
+/// What the edge's clock reads, where it refused the request of this signature for its time. Believed only with a signature of
+/// its own: what is signed for another time than now could be kept and sent then.
+pub(super) fn clock(secret: &[u8], signature: &str, headers: &HeaderMap) -> Option<UtcMs> {
+    sign::clock_told(secret, signature, headers.get(sign::CLOCK_HEADER)?.to_str().ok()?)
 }
 
 /// What an edge says in its answer.

@@ -41,7 +41,8 @@ async fn answer(State(fake): State<Fake>, request: Request) -> impl IntoResponse
     let now = clock::now().plus_ms(fake.ahead_ms.load(Ordering::SeqCst));
     let checked = sign::verify(SECRET.as_bytes(), parts.method.as_str(), path, &body, now, header);
     if checked == Err(sign::SignatureError::Stale) {
-        return (http::StatusCode::UNAUTHORIZED, [(sign::CLOCK_HEADER, now.0.to_string())]).into_response();
+        let told = sign::tell_clock(SECRET.as_bytes(), header, now);
+        return (http::StatusCode::UNAUTHORIZED, [(sign::CLOCK_HEADER, told)]).into_response();
     }
     let status = match (checked, fake.status.load(Ordering::SeqCst)) {
         (Err(_), _) => 401,

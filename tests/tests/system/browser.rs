@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 use crate::contract::fixture;
 use crate::demo::{Demo, outcome, railbird, workspace};
 use crate::origin::{Origin, Plan, Store, target};
-use crate::viewers::{Edge, On};
+use crate::viewers::{Edge, On, Person};
 
 /// Seconds of media that a viewer watches after a node began to fail: well beyond what can be buffered.
 const WATCHED_S: &str = "14";
@@ -110,16 +110,33 @@ impl Nodes {
     }
 
     /// Somebody watches with a player that is not ours, and its node is gone.
+    async fn led(&self) -> anyhow::Result<()> {
+        let (viewer, node) = self.shaka("led").await?;
+        let door = self.door(&node)?;
+        door.set(Some(Failing::always(Fault::Refuse))).await?;
+        self.saw(viewer, &format!("led away from {node}, which is dead,")).await?;
+        Ok(door.set(None).await?)
+    }
+
+    /// The same, and the crew drains its node.
     async fn steered(&self) -> anyhow::Result<()> {
-        let mut viewer = self.edge.browser("steering.mjs", &["10"])?;
+        let (viewer, node) = self.shaka("steered").await?;
+        self.origin.crew(&["target", "drain", &node]).await?;
+        self.saw(viewer, &format!("steered away from {node}, which is drained,")).await
+    }
+
+    async fn shaka(&self, way: &str) -> anyhow::Result<(Person, String)> {
+        let mut viewer = self.edge.browser("steering.mjs", &["10", way])?;
         viewer.says("playing").await?;
         let node = viewer.word().await?;
-        self.door(&node)?.set(Some(Failing::always(Fault::Refuse))).await?;
+        Ok((viewer, node))
+    }
+
+    async fn saw(&self, viewer: Person, what: &str) -> anyhow::Result<()> {
         let said = viewer.content().await.with_context(|| self.origin.log())?;
         let saw: Value = serde_json::from_str(&said).context(said)?;
         println!(
-            "Shaka was steered from {node} to {}: {} objects asked for in vain or before, {} afterwards; the \
-             picture stood {} ms",
+            "Shaka was {what} to {}: {} objects asked of the first before, {} afterwards of others; the picture stood {} ms",
             saw["then"], saw["asked_in_vain"], saw["asked_afterwards"], saw["stood_ms"]
         );
         Ok(())
@@ -161,8 +178,9 @@ async fn on_workerd_a_third_device_asks_and_other_players_are_steered() -> anyho
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_players_are_steered_away_from_a_node_that_died() -> anyhow::Result<()> {
+async fn other_players_leave_a_node_that_died_or_is_drained() -> anyhow::Result<()> {
     let nodes = Nodes::start(Edge::start().await?).await?;
+    nodes.led().await?;
     nodes.steered().await
 }
 
