@@ -218,3 +218,19 @@ fn a_list_of_channels_asks_for_the_event_and_for_one_channel_at_a_time() {
     edge.watch("/api/channels");
     assert!(urls(&probe).iter().all(|url| url.contains("table-2")), "its turn comes");
 }
+
+#[test]
+fn where_nobody_can_say_whose_turn_it_is_readers_get_what_there_is() {
+    let probe = Probe::default();
+    let mut edge = followed(&probe);
+    edge.push(EVENT, &event());
+    edge.push(STATE, &state_at(edge.now));
+    let before = edge.listed();
+    probe.failing_table.set(Some(Table::Turn));
+    edge.now = edge.now.plus_ms(60_000);
+    for path in [MAIN, MEDIA, "/api/channels"] {
+        assert_eq!(edge.watch(path).status, 200, "{path}");
+    }
+    assert_eq!((edge.listed(), probe.inner.asked()), (before, vec![]));
+    assert!(probe.cells.borrow().iter().any(|cell| cell.table == Table::Turn));
+}
