@@ -97,7 +97,8 @@ fn a_node_that_the_edge_finds_dead_is_left_in_that_region_whatever_the_origin_sa
 
 #[test]
 fn what_says_nothing_of_a_node_changes_nothing() {
-    for nothing in [Err(FetchError::NotAllowed), served(429), served(302)] {
+    let refused = [401, 403, 407, 429, 302].map(served);
+    for nothing in refused.into_iter().chain([Err(FetchError::NotAllowed)]) {
         let probe = Probe::default();
         let mut edge = begun(&probe, "10");
         probe.inner.answer(&object("a", 0), served(206));

@@ -155,6 +155,28 @@ fn viewers_who_are_served_know_better_than_the_edge() {
 }
 
 #[test]
+fn one_that_the_edge_finds_failing_comes_back_where_viewers_are_served_after_it_was_left() {
+    let mut region = Region::default();
+    for n in 0..10 {
+        look(&mut region, n, false, true);
+    }
+    assert_eq!(share(&region, 10), 0);
+    let mut unheard = region.clone();
+    let mut shares = Vec::new();
+    for n in 10..60 {
+        look(&mut region, n, false, true);
+        look(&mut unheard, n, false, true);
+        // Those who keep to it.
+        window(&mut region, n, 0..0, 0..1);
+        window(&mut unheard, n, 0..1, 0..0);
+        shares.push(share(&region, n));
+        assert_eq!(share(&unheard, n), 0, "{n}: who fails there brings nothing back");
+    }
+    assert!(shares.is_sorted() && STEPS.iter().all(|step| shares.contains(step)), "{shares:?}");
+    assert_eq!(shares.last(), Some(&WHOLE));
+}
+
+#[test]
 fn the_way_back_needs_viewers_or_time_and_ends_where_two_fail() {
     let mut region = Region::default();
     window(&mut region, 0, 0..9, 0..0);
