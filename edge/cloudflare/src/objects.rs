@@ -11,6 +11,9 @@ const INDEXES: &str = "INDEXES";
 const LINES: &str = "LINES";
 const PROBERS: &str = "PROBERS";
 
+/// How long a copy is given out while whoever has a newer one does not answer, in milliseconds.
+pub(crate) const STALE_MS_MAX: u64 = 60_000;
+
 /// Where a request to an object goes: only its path could matter, and does not.
 const ADDRESS: &str = "https://object/";
 

@@ -15,7 +15,9 @@ use worker::{Delay, Env, Method};
 
 use crate::clock;
 use crate::front::{self, Copy, Turn};
-use crate::objects::{self, AFTER, AGE, CELL, CHANGE, EXPIRES, MAX, NEWER, NOW, RELAY, VERSION, WITHIN};
+use crate::objects::{
+    self, AFTER, AGE, CELL, CHANGE, EXPIRES, MAX, NEWER, NOW, RELAY, STALE_MS_MAX, VERSION, WITHIN,
+};
 
 /// How often a request looks for what another one of its isolate waits for, in milliseconds.
 const LOOK_MS: u64 = 50;
@@ -43,8 +45,18 @@ impl Cells {
         if let Some(copy) = front::find(&name, self.now, age_ms_max).await {
             return Ok(copy.value.map(Rc::unwrap_or_clone));
         }
-        let copy = self.relayed(&name, age_ms_max, None).await?;
-        front::keep(&name, &copy, age_ms_max).await;
+        let copy = match self.relayed(&name, age_ms_max, None).await {
+            Ok(copy) => {
+                front::keep(&name, &copy, age_ms_max).await;
+                copy
+            }
+            Err(error) => {
+                let is_good = |copy: &Copy| self.now.ms_since(copy.taken) < STALE_MS_MAX;
+                let Some(copy) = front::near(&name).filter(is_good) else { return Err(error) };
+                worker::console_error!("{name} is given as it was: {error}");
+                copy
+            }
+        };
         Ok(copy.value.map(Rc::unwrap_or_clone))
     }
 
