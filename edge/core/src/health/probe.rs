@@ -94,7 +94,7 @@ impl<S: Store + Courier> Edge<S> {
 pub(crate) async fn by_the_way<S: Store + Courier>(call: &Call<'_, S>, channel: &ChannelId) {
     let Some(every_ms) = call.settings.probe_every_ms.filter(|_| !call.alarms) else { return };
     let turn = Turn::new("probe", region::name(call.request.region.as_deref()));
-    let Ok(Some(_)) = turn.take(call, every_ms).await else { return };
+    let Ok(Some(_)) = turn.take(call, UtcMs(0), every_ms).await else { return };
     let Ok(Some(state)) = cells::channel(call.store, channel).await else { return };
     let wonders = look(call, questions(&[state], breaker::window(call.moment.now))).await;
     if wonders && AGAIN_MS < every_ms {
