@@ -16,7 +16,7 @@ use worker::{Delay, Env, Method};
 use crate::clock;
 use crate::front::{self, Copy, Turn};
 use crate::objects::{
-    self, AFTER, AGE, CELL, CHANGE, EXPIRES, MAX, NEWER, NOW, RELAY, STALE_MS_MAX, VERSION, WITHIN,
+    self, AFTER, AGE, CELL, CHANGE, EXPIRES, KEPT, MAX, NEWER, NOW, RELAY, STALE_MS_MAX, VERSION, WITHIN,
 };
 
 /// How often a request looks for what another one of its isolate waits for, in milliseconds.
@@ -119,17 +119,23 @@ impl Cells {
         }
     }
 
-    /// Has the value's object write, and the copies here forgotten.
+    /// Has the value's object write. The copies here are what it says then, or are forgotten.
     async fn tell(&self, cell: &Cell, request: worker::Request) -> worker::Result<worker::Response> {
         if cell.table.is_listed() {
             let note = objects::ask(Method::Put, None, Some(cell.key.as_bytes()))?;
             objects::done(&objects::index(&self.env, cell.table.name())?.fetch_with_request(note).await?)?;
         }
-        let name = name(cell);
+        let (name, age_ms_max, taken) = (name(cell), cell.table.age_ms_max(), clock::now());
         let response = objects::cell(&self.env, &name)?.fetch_with_request(request).await?;
-        if cell.table.age_ms_max() > 0 {
-            let version = objects::number(response.headers(), VERSION)?.unwrap_or(u64::MAX);
-            front::forget(&name, version).await;
+        if age_ms_max > 0 {
+            let version = objects::number(response.headers(), VERSION)?;
+            match version.zip(response.headers().get(KEPT)?) {
+                Some((version, kept)) => {
+                    let value = Some(Rc::new(kept.into_bytes()));
+                    front::keep(&name, &Copy { value, version, taken }, age_ms_max).await;
+                }
+                None => front::forget(&name, version.unwrap_or(u64::MAX)).await,
+            }
         }
         Ok(response)
     }
