@@ -22,7 +22,7 @@ use worker::{
     State, durable_object,
 };
 
-use crate::objects::{self, CHANGE, EXPIRES, NOW, RELAY, VERSION};
+use crate::objects::{self, CHANGE, EXPIRES, KEPT, KEPT_LEN_MAX, NOW, RELAY, VERSION};
 use crate::{clock, sql};
 
 /// Bytes of a value in one row.
@@ -79,10 +79,21 @@ impl DurableObject for Cell {
                 let (change, now) = (Change { kind, said: request.bytes().await? }, UtcMs(now));
                 let kept = self.read()?;
                 let applied = change::apply(&change, kept.as_deref(), now);
-                if let Keep::Value(value, expires) = applied.keep {
-                    self.write(&value, expires).await?;
+                let kept = match applied.keep {
+                    Keep::Value(value, expires) => {
+                        self.write(&value, expires).await?;
+                        Some(value)
+                    }
+                    Keep::AsIs => kept,
+                };
+                let response = self.versioned(Response::from_bytes(applied.answer)?)?;
+                let is_text = |byte: &u8| byte.is_ascii_graphic();
+                if let Some(kept) = kept.filter(|kept| kept.len() <= KEPT_LEN_MAX && kept.iter().all(is_text))
+                    && let Ok(text) = String::from_utf8(kept)
+                {
+                    response.headers().set(KEPT, &text)?;
                 }
-                self.versioned(Response::from_bytes(applied.answer)?)
+                Ok(response)
             }
             _ => Response::error("only GET, PUT and POST", 405),
         }

@@ -11,6 +11,9 @@ const INDEXES: &str = "INDEXES";
 const LINES: &str = "LINES";
 const PROBERS: &str = "PROBERS";
 
+/// How long a copy is given out while whoever has a newer one does not answer, in milliseconds.
+pub(crate) const STALE_MS_MAX: u64 = 60_000;
+
 /// Where a request to an object goes: only its path could matter, and does not.
 const ADDRESS: &str = "https://object/";
 
@@ -38,6 +41,10 @@ pub(crate) const WITHIN: &str = "railbird-within";
 pub(crate) const LINE: &str = "railbird-line";
 /// The region from which nodes are looked at.
 pub(crate) const REGION: &str = "railbird-region";
+/// The value after a change, where it is a short text: whoever made the change need not read it.
+pub(crate) const KEPT: &str = "railbird-kept";
+/// The longest such text, in bytes.
+pub(crate) const KEPT_LEN_MAX: usize = 256;
 /// Goes up with each write of a value.
 pub(crate) const VERSION: &str = "railbird-version";
 

@@ -7,24 +7,29 @@
 //! Who has a version may wait for a newer one ([`NEWER`]): all who do are answered when it is heard of. So the many that wait
 //! for a value that changes often cost its object nothing.
 //!
-//! While the value's object can't be reached, the last copy is good for [`STALE_MS_MAX`].
+//! While the value's object can't be reached, the last copy is good for [`STALE_MS_MAX`], and nobody waits for the object
+//! longer than [`PULL_MS_MAX`], or again within [`FAILED_MS`] of a failure.
 
 #![expect(missing_docs, reason = "the attribute of a Durable Object writes public methods without")]
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::pin::pin;
 use std::time::Duration;
 
 use futures::channel::oneshot;
-use futures::future;
+use futures::future::{self, Either};
 use futures::lock::Mutex;
 use railbird_core::time::UtcMs;
 use worker::{Delay, DurableObject, Env, Method, Request, Response, State, durable_object};
 
 use crate::clock;
-use crate::objects::{self, AGE, CELL, NEWER, RELAY, VERSION, WITHIN};
+use crate::objects::{self, AGE, CELL, NEWER, RELAY, STALE_MS_MAX, VERSION, WITHIN};
 
-/// How long a copy is given out while its object does not answer.
-const STALE_MS_MAX: u64 = 60_000;
+/// How long the value's object is waited for.
+const PULL_MS_MAX: u64 = 1_000;
+
+/// How long it is not asked again after a failure.
+const FAILED_MS: u64 = 1_000;
 
 /// The longest that an answer waits for a newer version.
 const WITHIN_MS_MAX: u64 = 10_000;
@@ -36,6 +41,8 @@ pub struct Relay {
     copy: RefCell<Option<Copy>>,
     /// Whoever holds it asks the value's object; the others wait for what comes.
     asking: Mutex<()>,
+    /// When the value's object did not answer last.
+    failed: Cell<Option<UtcMs>>,
     /// Who waits for a newer version.
     waiting: RefCell<Vec<oneshot::Sender<()>>>,
 }
@@ -50,7 +57,13 @@ struct Copy {
 
 impl DurableObject for Relay {
     fn new(_state: State, env: Env) -> Relay {
-        Relay { env, copy: RefCell::default(), asking: Mutex::default(), waiting: RefCell::default() }
+        Relay {
+            env,
+            copy: RefCell::default(),
+            asking: Mutex::default(),
+            failed: Cell::default(),
+            waiting: RefCell::default(),
+        }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
@@ -95,16 +108,33 @@ impl Relay {
         if self.is_younger(age_ms_max) {
             return Ok(());
         }
-        match objects::pull(&self.env, cell, relay).await {
-            Ok((version, value)) => {
-                self.hear(version, value);
-                Ok(())
-            }
+        let failed = self.failed.get().is_some_and(|at| clock::now().ms_since(at) < FAILED_MS);
+        let pulled = if failed {
+            Err("its object did not answer a moment ago".into())
+        } else {
+            let pulled = self.pull(cell, relay).await;
+            self.failed.set(pulled.is_err().then(clock::now));
+            pulled
+        };
+        match pulled {
             Err(error) if self.is_younger(STALE_MS_MAX) => {
                 worker::console_error!("{cell} is given as it was: {error}");
                 Ok(())
             }
-            Err(error) => Err(error),
+            pulled => pulled,
+        }
+    }
+
+    /// Asks the value's object, which has a bounded time to answer.
+    async fn pull(&self, cell: &str, relay: &str) -> worker::Result<()> {
+        let late = Delay::from(Duration::from_millis(PULL_MS_MAX));
+        match future::select(pin!(objects::pull(&self.env, cell, relay)), late).await {
+            Either::Left((pulled, _)) => {
+                let (version, value) = pulled?;
+                self.hear(version, value);
+                Ok(())
+            }
+            Either::Right(_) => Err("its object does not answer in time".into()),
         }
     }
 

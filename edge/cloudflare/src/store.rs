@@ -15,7 +15,9 @@ use worker::{Delay, Env, Method};
 
 use crate::clock;
 use crate::front::{self, Copy, Turn};
-use crate::objects::{self, AFTER, AGE, CELL, CHANGE, EXPIRES, MAX, NEWER, NOW, RELAY, VERSION, WITHIN};
+use crate::objects::{
+    self, AFTER, AGE, CELL, CHANGE, EXPIRES, KEPT, MAX, NEWER, NOW, RELAY, STALE_MS_MAX, VERSION, WITHIN,
+};
 
 /// How often a request looks for what another one of its isolate waits for, in milliseconds.
 const LOOK_MS: u64 = 50;
@@ -43,8 +45,18 @@ impl Cells {
         if let Some(copy) = front::find(&name, self.now, age_ms_max).await {
             return Ok(copy.value.map(Rc::unwrap_or_clone));
         }
-        let copy = self.relayed(&name, age_ms_max, None).await?;
-        front::keep(&name, &copy, age_ms_max).await;
+        let copy = match self.relayed(&name, age_ms_max, None).await {
+            Ok(copy) => {
+                front::keep(&name, &copy, age_ms_max).await;
+                copy
+            }
+            Err(error) => {
+                let is_good = |copy: &Copy| self.now.ms_since(copy.taken) < STALE_MS_MAX;
+                let Some(copy) = front::near(&name).filter(is_good) else { return Err(error) };
+                worker::console_error!("{name} is given as it was: {error}");
+                copy
+            }
+        };
         Ok(copy.value.map(Rc::unwrap_or_clone))
     }
 
@@ -107,17 +119,23 @@ impl Cells {
         }
     }
 
-    /// Has the value's object write, and the copies here forgotten.
+    /// Has the value's object write. The copies here are what it says then, or are forgotten.
     async fn tell(&self, cell: &Cell, request: worker::Request) -> worker::Result<worker::Response> {
         if cell.table.is_listed() {
             let note = objects::ask(Method::Put, None, Some(cell.key.as_bytes()))?;
             objects::done(&objects::index(&self.env, cell.table.name())?.fetch_with_request(note).await?)?;
         }
-        let name = name(cell);
+        let (name, age_ms_max, taken) = (name(cell), cell.table.age_ms_max(), clock::now());
         let response = objects::cell(&self.env, &name)?.fetch_with_request(request).await?;
-        if cell.table.age_ms_max() > 0 {
-            let version = objects::number(response.headers(), VERSION)?.unwrap_or(u64::MAX);
-            front::forget(&name, version).await;
+        if age_ms_max > 0 {
+            let version = objects::number(response.headers(), VERSION)?;
+            match version.zip(response.headers().get(KEPT)?) {
+                Some((version, kept)) => {
+                    let value = Some(Rc::new(kept.into_bytes()));
+                    front::keep(&name, &Copy { value, version, taken }, age_ms_max).await;
+                }
+                None => front::forget(&name, version.unwrap_or(u64::MAX)).await,
+            }
         }
         Ok(response)
     }

@@ -54,8 +54,9 @@ pub(crate) struct Pulse {
 }
 
 impl Pulse {
-    fn is_silent(self, now: UtcMs) -> bool {
-        silence_ms_max(self.phase, self.segment_ms).is_some_and(|most| now.ms_since(self.heard) > most)
+    /// From when on its silence is too long.
+    fn due(self) -> Option<UtcMs> {
+        silence_ms_max(self.phase, self.segment_ms).map(|most| self.heard.plus_ms(most))
     }
 }
 
@@ -77,9 +78,16 @@ pub(crate) async fn follow<S: Store + Courier>(
     channel: &ChannelId,
     pulse: Option<Pulse>,
 ) -> Result<bool, Problem> {
-    if call.settings.origin_urls.is_empty() || pulse.is_some_and(|pulse| !pulse.is_silent(call.moment.now)) {
+    if call.settings.origin_urls.is_empty() {
         return Ok(false);
     }
+    let due = match pulse.map(Pulse::due) {
+        Some(due) => match due.filter(|due| *due < call.moment.now) {
+            Some(due) => due,
+            None => return Ok(false),
+        },
+        None => UtcMs(0),
+    };
     // Whatever names a viewer makes up: only those of the event are asked for.
     if pulse.is_none() {
         event(call).await?;
@@ -89,7 +97,7 @@ pub(crate) async fn follow<S: Store + Courier>(
         }
     }
     let documents = [Document::State(channel), Document::Score(channel)];
-    ask(call, &Turn::new("channel", channel.as_str()), &documents).await
+    Ok(ask(call, &Turn::new("channel", channel.as_str()), due, &documents).await)
 }
 
 /// Asks for the event, if none is known. Says whether something may have changed.
@@ -97,7 +105,7 @@ pub(crate) async fn event<S: Store + Courier>(call: &Call<'_, S>) -> Result<bool
     if call.settings.origin_urls.is_empty() || cells::event(call.store).await?.is_some() {
         return Ok(false);
     }
-    ask(call, &Turn::new("event", ""), &[Document::Event]).await
+    Ok(ask(call, &Turn::new("event", ""), UtcMs(0), &[Document::Event]).await)
 }
 
 #[derive(Clone, Copy)]
@@ -129,23 +137,26 @@ impl Document<'_> {
     }
 }
 
-/// Asks every origin for every document, all at the same time, if it is this request's turn.
+/// Asks every origin for every document, all at the same time, if it is this request's turn. Where nobody can say whose
+/// turn it is, it is nobody's: readers get what there is.
 async fn ask<S: Store + Courier>(
     call: &Call<'_, S>,
     turn: &Turn,
+    due: UtcMs,
     documents: &[Document<'_>],
-) -> Result<bool, Problem> {
-    let Some(failures) = turn.take(call, EVERY_MS).await? else { return Ok(false) };
+) -> bool {
+    let Ok(Some(failures)) = turn.take(call, due, EVERY_MS).await else { return false };
     let each = call.settings.origin_urls.iter().flat_map(|base| documents.iter().map(move |one| (base, one)));
     let heard = future::join_all(each.map(|(base, document)| fetch(call, base, *document))).await;
     if heard.iter().all(|heard| *heard == Heard::Silence) {
         let failures = failures.saturating_add(1);
         let every_ms = EVERY_MS.checked_shl(failures.into()).unwrap_or(EVERY_MS_MAX).min(EVERY_MS_MAX);
-        turn.set(call, failures, every_ms).await?;
+        // Not kept, they are asked again sooner.
+        let _ = turn.set(call, failures, every_ms).await;
     } else if failures > 0 {
-        turn.set(call, 0, EVERY_MS).await?;
+        let _ = turn.set(call, 0, EVERY_MS).await;
     }
-    Ok(heard.contains(&Heard::Word))
+    heard.contains(&Heard::Word)
 }
 
 /// Asks one origin for one document, and takes it as if it had been pushed.

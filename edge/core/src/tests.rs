@@ -54,6 +54,8 @@ pub(crate) fn ready<T>(future: impl Future<Output = T>) -> T {
 struct Probe {
     inner: MemoryStore,
     failing: Flag<bool>,
+    /// A table that fails alone.
+    failing_table: Flag<Option<Table>>,
     cells: RefCell<Vec<Cell>>,
     /// The pauses that were made, in milliseconds, and what happens in the next ones, the last first.
     paused: RefCell<Vec<u64>>,
@@ -64,7 +66,8 @@ struct Probe {
 impl Probe {
     fn note(&self, cell: &Cell) -> Result<(), StoreError> {
         self.cells.borrow_mut().push(cell.clone());
-        if self.failing.get() { Err(StoreError("secret address of the store".to_string())) } else { Ok(()) }
+        let fails = self.failing.get() || self.failing_table.get() == Some(cell.table);
+        if fails { Err(StoreError("secret address of the store".to_string())) } else { Ok(()) }
     }
 }
 

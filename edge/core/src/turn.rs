@@ -1,8 +1,8 @@
 //! Turns: what the edge does now and then is done by one of many requests, and by no other for a while.
 //!
 //! Whose turn it is stands in one small cell, which is read as others are: from a copy near the reader where the host has
-//! such. Only who finds there that it may be time asks for the turn itself. Where a host can't make changes one by one,
-//! two may have it at the same moment.
+//! such. Only who finds there that it may be time asks for the turn itself, and at first few of those do: a copy may not have
+//! heard yet that another one has had it. Where a host can't make changes one by one, two may have it at the same moment.
 
 use railbird_core::time::UtcMs;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,12 @@ use crate::{cells, intake};
 
 /// How long it is remembered that something failed, behind the next turn, in milliseconds.
 const REMEMBERED_MS: u64 = 60_000;
+
+/// Of so many who find that it is time, about one asks for the turn at once, and twice as many every so often…
+const TRY_ONE_IN: u32 = 1 << TRY_STEPS;
+const TRY_STEPS: u32 = 10;
+/// …until all do, in milliseconds: longer than a copy is used.
+pub(crate) const SPREAD_MS: u64 = 2_000;
 
 /// Something that is done now and then.
 #[derive(Debug)]
@@ -45,15 +51,17 @@ impl Turn {
     }
 
     /// Whether it is this request's turn; then nobody else has one for `every_ms`. Says how often it failed before, one time
-    /// after another.
+    /// after another. `due` is since when there has been something to do, where all who ask find that at the same time.
     pub(crate) async fn take<S: Store>(
         &self,
         call: &Call<'_, S>,
+        due: UtcMs,
         every_ms: u64,
     ) -> Result<Option<u8>, StoreError> {
         let near = call.store.get(&self.cell).await?;
         let near: Kept = change::read(near.as_deref()).unwrap_or_default();
-        if call.moment.now < near.next {
+        let now = call.moment.now;
+        if now < near.next || !tries(now.ms_since(near.next.max(due)), call.moment.draw("railbird turn v1")) {
             return Ok(None);
         }
         let said = Said { take: true, next_ms: every_ms, failures: 0 };
@@ -73,6 +81,12 @@ impl Turn {
     async fn say<S: Store>(&self, call: &Call<'_, S>, said: &Said) -> Result<Option<Option<u8>>, StoreError> {
         intake::changed(call, &self.cell, Kind::Turn, &json(said)).await
     }
+}
+
+/// Whether one tries who drew this, so many milliseconds after it was time.
+fn tries(late_ms: u64, [a, b, ..]: [u8; 32]) -> bool {
+    let doublings = (late_ms.saturating_mul(TRY_STEPS.into()) / SPREAD_MS).min(TRY_STEPS.into());
+    u32::from(u16::from_be_bytes([a, b])) % TRY_ONE_IN < 1 << doublings
 }
 
 /// The answer is how often it failed before, for whoever has the turn now.
@@ -102,6 +116,22 @@ mod tests {
             assert!(expires.unwrap() > UtcMs(now));
         }
         serde_json::from_slice(&applied.answer).unwrap()
+    }
+
+    #[test]
+    fn of_many_who_find_that_it_is_time_few_try_at_first_and_all_later() {
+        let share = |late_ms: u64| {
+            let draw = |n: u32| {
+                let [.., a, b] = n.to_be_bytes();
+                core::array::from_fn(|at| [a, b].get(at).copied().unwrap_or_default())
+            };
+            (0..1 << 16).filter(|n| tries(late_ms, draw(*n))).count()
+        };
+        let shares: alloc::vec::Vec<usize> = (0..=SPREAD_MS).step_by(100).map(share).collect();
+        assert_eq!((shares.first(), shares.last()), (Some(&(1 << 6)), Some(&(1 << 16))));
+        assert!(shares.is_sorted());
+        assert_eq!(share(SPREAD_MS / 2), 1 << 11, "one in 32 when every copy has heard");
+        assert_eq!(share(u64::MAX), 1 << 16);
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub(crate) fn skips(query: &str) -> bool {
 }
 
 /// The state of a channel: at once, or where the channel is one of low latency, once the rendition's playlist has what the
-/// request asks for. A wait for what does not come ends with the newest state there is.
+/// request asks for. A wait for what does not come, or that the store breaks off, ends with the newest state there is.
 pub(crate) async fn state<S: Watch>(
     call: &Call<'_, S>,
     channel: &ChannelId,
@@ -83,7 +83,10 @@ pub(crate) async fn state<S: Watch>(
             Some(Reach::Soon) if within_ms >= every_ms => {}
             _ => return Ok(state),
         }
-        let waited = call.store.changed(&cell, seen.as_deref(), Wait { within_ms, every_ms }).await?;
+        let Ok(waited) = call.store.changed(&cell, seen.as_deref(), Wait { within_ms, every_ms }).await
+        else {
+            return Ok(state);
+        };
         // Each of a host's answers counts as one look at least, so that there is an end to them.
         within_ms = within_ms.saturating_sub(waited.ms.max(every_ms));
         if let Some(newer) = read(waited.value.as_deref()) {

@@ -86,6 +86,15 @@ fn every_test_that_the_table_of_threats_names_exists() {
 }
 
 #[test]
+fn no_blank_line_stands_between_the_rows_of_a_table() {
+    let document = fs::read_to_string(workspace().join("infra/SECURITY.md")).unwrap();
+    let lines: Vec<&str> = document.lines().collect();
+    let is_row = |line: &str| line.starts_with('|');
+    let torn = lines.windows(3).filter(|three| is_row(three[0]) && three[1].is_empty() && is_row(three[2]));
+    assert_eq!(torn.collect::<Vec<_>>(), Vec::<&[&str]>::new());
+}
+
+#[test]
 fn a_test_that_is_not_there_is_noticed() {
     let root = workspace();
     for name in [

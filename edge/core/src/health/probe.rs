@@ -94,7 +94,7 @@ impl<S: Store + Courier> Edge<S> {
 pub(crate) async fn by_the_way<S: Store + Courier>(call: &Call<'_, S>, channel: &ChannelId) {
     let Some(every_ms) = call.settings.probe_every_ms.filter(|_| !call.alarms) else { return };
     let turn = Turn::new("probe", region::name(call.request.region.as_deref()));
-    let Ok(Some(_)) = turn.take(call, every_ms).await else { return };
+    let Ok(Some(_)) = turn.take(call, UtcMs(0), every_ms).await else { return };
     let Ok(Some(state)) = cells::channel(call.store, channel).await else { return };
     let wonders = look(call, questions(&[state], breaker::window(call.moment.now))).await;
     if wonders && AGAIN_MS < every_ms {
@@ -153,9 +153,10 @@ async fn ask<C: Courier>(courier: &C, url: &str) -> Option<bool> {
     let range = ("range", format!("bytes=0-{}", PIECE_LEN - 1));
     let bounds = FetchBounds { len_max: PIECE_LEN, within_ms: WITHIN_MS };
     match courier.fetch(url, &[range], bounds).await {
-        // It is we who ask too often.
-        Ok(answer) if answer.status == 429 => None,
-        Ok(answer) if (300..400).contains(&answer.status) => Some(true),
+        // It is we who ask too often, or whom a CDN's rules for robots keep out.
+        Ok(answer) if matches!(answer.status, 401 | 403 | 407 | 429) => None,
+        // Where it leads, nobody asked.
+        Ok(answer) if (300..400).contains(&answer.status) => None,
         Ok(answer) => Some((200..300).contains(&answer.status) && !answer.body.is_empty()),
         Err(FetchError::NotAllowed) => None,
         Err(FetchError::NoAnswer(_)) => Some(false),

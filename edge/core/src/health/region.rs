@@ -295,11 +295,15 @@ impl Heard {
         self.probed = Probed { failures, until: window.saturating_add(KEPT_WINDOWS) };
     }
 
-    /// Takes a vote of the running window. Says whether it was counted.
+    /// Takes a vote of the running window. Says whether that changed anything that is worth keeping.
     fn take(&mut self, vote: &Vote, voter: u32) -> bool {
-        // One whose running window was judged before its end.
+        // One whose running window was judged before its end: all that it still tells is that somebody is served.
         if self.breaker.has_judged(self.window) {
-            return false;
+            let news = !vote.failed && !self.failed.has(voter) && self.served_last < self.window;
+            if news {
+                self.served_last = self.window;
+            }
+            return news;
         }
         let counted = if vote.failed {
             let takes = self.failed.takes(voter);

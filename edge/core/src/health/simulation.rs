@@ -2,7 +2,8 @@
 //!
 //! What is asserted is what a viewer feels: for how long it is sent to a node that does not serve its region while another
 //! one does. Each viewer asks for a playlist every two seconds, fetches from the node that comes first, tells of failures
-//! at once and of success now and then; a player's own second try is not counted in its favour.
+//! at once and of success now and then; a player's own second try is not counted in its favour. The edge's own look asks each
+//! node that the origins believe in, from each region.
 
 use std::collections::BTreeMap;
 use std::format;
@@ -14,6 +15,7 @@ use railbird_core::id::NodeId;
 use railbird_core::state::{Node, OUTAGE_FORGIVEN_MS, Outage};
 use railbird_core::time::UtcMs;
 
+use super::probe::{AGAIN_MS, Found};
 use super::region::{Place, Region, Standing, Vote};
 use crate::passes::PassId;
 use crate::routing::{Choice, Viewer};
@@ -27,6 +29,8 @@ const STEP_MS: u64 = 200;
 const POLL_MS: u64 = 2_000;
 /// A viewer that is served says so at every so many-th segment.
 const TOLD_EVERY: u64 = 5;
+/// How often the edge looks by itself.
+const LOOK_MS: u64 = 10_000;
 /// How often viewers' own lines fail, of a hundred thousand fetches.
 const MISHAPS: u64 = 200;
 
@@ -103,6 +107,8 @@ struct Area {
     standings: Vec<Standing>,
     nodes: Vec<Node>,
     changes: u64,
+    /// When the edge looks next, in milliseconds since the start.
+    look: u64,
     /// Who was at a node that died: the time of death, and how long each took to be off it.
     deaths: BTreeMap<usize, (u64, Vec<u64>)>,
 }
@@ -166,6 +172,7 @@ fn simulate(seed: u64) -> Figures {
         standings: Vec::new(),
         nodes: nodes.clone(),
         changes: 0,
+        look: 0,
         deaths: BTreeMap::new(),
     };
     let mut areas: Vec<Area> = (0..REGIONS).map(|_| area()).collect();
@@ -192,6 +199,14 @@ fn simulate(seed: u64) -> Figures {
                 if !dies[at][node] && dead[at][node] {
                     figures.off.extend(area.deaths.remove(&node).into_iter().flat_map(|(_, off)| off));
                 }
+            }
+            if ms >= area.look {
+                let asked = (0..NODES.len()).filter(|node| area.nodes[*node].up);
+                let found: Vec<Found> = asked
+                    .map(|node| Found { place: places[node].clone(), served: !dies[at][node] })
+                    .collect();
+                area.region.hear(&found, now);
+                area.look = ms + if area.region.wonders(now) { AGAIN_MS } else { LOOK_MS };
             }
             let standings: Vec<Standing> =
                 area.nodes.iter().map(|node| area.region.standing(node, now)).collect();

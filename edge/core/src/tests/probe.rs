@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::health::probe::AGAIN_MS;
+use crate::turn::SPREAD_MS;
 
 const STATE: &str = "/origin/v1/channels/table-1/state";
 const EVENT: &str = "/origin/v1/event";
@@ -97,7 +98,8 @@ fn a_node_that_the_edge_finds_dead_is_left_in_that_region_whatever_the_origin_sa
 
 #[test]
 fn what_says_nothing_of_a_node_changes_nothing() {
-    for nothing in [Err(FetchError::NotAllowed), served(429), served(302)] {
+    let refused = [401, 403, 407, 429, 302].map(served);
+    for nothing in refused.into_iter().chain([Err(FetchError::NotAllowed)]) {
         let probe = Probe::default();
         let mut edge = begun(&probe, "10");
         probe.inner.answer(&object("a", 0), served(206));
@@ -144,11 +146,11 @@ fn on_a_host_without_alarms_one_request_in_a_while_looks_that_nobody_waits_for()
     edge.now = edge.now.plus_ms(9_999);
     edge.tell(1, "eu", "");
     assert_eq!(probe.inner.asked(), []);
-    edge.now = edge.now.plus_ms(1);
+    edge.now = edge.now.plus_ms(1 + SPREAD_MS);
     probe.inner.answer(&object("b", 2), served(500));
     edge.tell(1, "eu", "");
     assert_eq!(probe.inner.asked().len(), 2);
-    edge.now = edge.now.plus_ms(AGAIN_MS);
+    edge.now = edge.now.plus_ms(AGAIN_MS + SPREAD_MS);
     edge.tell(1, "eu", "");
     assert_eq!(probe.inner.asked().len(), 2, "a failure is looked at again soon");
 

@@ -84,10 +84,14 @@ fn one_that_the_origins_doubt_needs_one_voter() {
     assert_eq!(share(&region, 1), 0);
 }
 
+fn hear(region: &mut Region, now: UtcMs, a: bool, b: bool) {
+    let found = [("a", a), ("b", b)].map(|(id, served)| Found { place: Place::of(&node(id)), served });
+    region.hear(&found, now);
+}
+
 /// The edge looks at nodes `a` and `b` in a window, and finds of each whether it serves.
 fn look(region: &mut Region, n: u64, a: bool, b: bool) {
-    let found = [("a", a), ("b", b)].map(|(id, served)| Found { place: Place::of(&node(id)), served });
-    region.hear(&found, at(n));
+    hear(region, at(n), a, b);
 }
 
 #[test]
@@ -152,6 +156,28 @@ fn viewers_who_are_served_know_better_than_the_edge() {
     window(&mut alone, 101, 0..1, 0..0);
     window(&mut alone, 102, 0..1, 0..0);
     assert_eq!(share(&alone, 103), WHOLE);
+}
+
+#[test]
+fn one_that_the_edge_finds_failing_comes_back_where_viewers_are_served_after_it_was_left() {
+    let mut region = Region::default();
+    for n in 0..10 {
+        look(&mut region, n, false, true);
+    }
+    assert_eq!(share(&region, 10), 0);
+    let mut unheard = region.clone();
+    let mut shares = Vec::new();
+    for n in 10..60 {
+        look(&mut region, n, false, true);
+        look(&mut unheard, n, false, true);
+        // Those who keep to it.
+        window(&mut region, n, 0..0, 0..1);
+        window(&mut unheard, n, 0..1, 0..0);
+        shares.push(share(&region, n));
+        assert_eq!(share(&unheard, n), 0, "{n}: who fails there brings nothing back");
+    }
+    assert!(shares.is_sorted() && STEPS.iter().all(|step| shares.contains(step)), "{shares:?}");
+    assert_eq!(shares.last(), Some(&WHOLE));
 }
 
 #[test]
@@ -269,34 +295,59 @@ fn what_is_kept_is_small_and_forgets_what_was_not_heard_of() {
     assert_eq!(serde_json::from_slice::<Region>(&kept).unwrap(), region);
 }
 
+/// What happens so many milliseconds after what was before.
 #[derive(Clone, Debug)]
-struct Act {
-    apart_ms: u64,
-    failed: bool,
-    ttfb_ms: u32,
+enum Act {
+    Tell {
+        apart_ms: u64,
+        failed: bool,
+        ttfb_ms: u32,
+    },
+    /// The edge looks at `a`, and finds whether it serves.
+    Look {
+        apart_ms: u64,
+        served: bool,
+    },
+}
+
+impl Act {
+    fn apart_ms(&self) -> u64 {
+        match self {
+            Act::Tell { apart_ms, .. } | Act::Look { apart_ms, .. } => *apart_ms,
+        }
+    }
 }
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
-    let act = (0_u64..5_000, any::<bool>(), any::<u32>());
-    proptest::collection::vec(
-        act.prop_map(|(apart_ms, failed, ttfb_ms)| Act { apart_ms, failed, ttfb_ms }),
-        0..300,
-    )
+    let tell = (0_u64..5_000, any::<bool>(), any::<u32>())
+        .prop_map(|(apart_ms, failed, ttfb_ms)| Act::Tell { apart_ms, failed, ttfb_ms });
+    let look = (0_u64..5_000, any::<bool>()).prop_map(|(apart_ms, served)| Act::Look { apart_ms, served });
+    proptest::collection::vec(prop_oneof![3 => tell, 1 => look], 0..300)
+}
+
+/// What the edge finds of node `a` at a moment, where `b` serves.
+fn look_at(region: &mut Region, now: UtcMs, served: bool) {
+    hear(region, now, served, true);
 }
 
 proptest! {
-    /// Whatever one pass says, and whoever else is there or not: it opens nothing.
+    /// Whatever one pass says, and whoever else is there or not: it opens nothing, where the edge finds that the node serves.
     #[test]
     fn a_single_liar_never_opens_a_node(acts in acts(), others in 0_u64..4) {
         let mut region = Region::default();
         let mut now = NOW;
-        for Act { apart_ms, failed, ttfb_ms } in acts {
-            now = now.plus_ms(apart_ms);
+        for act in acts {
+            now = now.plus_ms(act.apart_ms());
             for other in 0..others {
                 region.handle(&pass(other), &[vote("a", false)], now);
             }
-            let said = Vote { failed, ttfb_ms: Some(ttfb_ms), ..vote("a", failed) };
-            region.handle(&pass(99), &[said], now);
+            match act {
+                Act::Tell { failed, ttfb_ms, .. } => {
+                    let said = Vote { ttfb_ms: Some(ttfb_ms), ..vote("a", failed) };
+                    region.handle(&pass(99), &[said], now);
+                }
+                Act::Look { .. } => look_at(&mut region, now, true),
+            }
             let standing = region.standing(&node("a"), now);
             prop_assert_eq!((standing.share, standing.blamed), (WHOLE, 0));
         }
@@ -310,13 +361,27 @@ proptest! {
             window(&mut region, n, 0..9, 0..0);
         }
         let mut now = at(2);
-        for Act { apart_ms, failed, .. } in acts {
-            now = now.plus_ms(apart_ms);
-            region.handle(&pass(99), &[vote("a", failed)], now);
+        for act in acts {
+            now = now.plus_ms(act.apart_ms());
+            match act {
+                Act::Tell { failed, .. } => drop(region.handle(&pass(99), &[vote("a", failed)], now)),
+                Act::Look { .. } => look_at(&mut region, now, true),
+            }
         }
         let due = at(2 + 7 + 3 * 3);
         let now = UtcMs(now.0.max(due.0));
         prop_assert_eq!(region.standing(&node("a"), now).share, WHOLE);
+    }
+
+    /// Whatever the edge finds: a node that serves somebody in each window is not left for it.
+    #[test]
+    fn the_edge_alone_takes_no_node_from_those_whom_it_serves(looks in proptest::collection::vec(any::<bool>(), 0..100)) {
+        let mut region = Region::default();
+        for (n, served) in (0..).zip(looks) {
+            window(&mut region, n, 0..0, 0..1);
+            look_at(&mut region, at(n), served);
+            prop_assert_eq!(share(&region, n), WHOLE);
+        }
     }
 
     /// The order in which votes of a window come does not count, as long as none of them opens the node.
@@ -344,9 +409,12 @@ proptest! {
     fn all_readers_agree(acts in acts(), reads in proptest::collection::vec(0_u64..1_000_000, 1..20)) {
         let mut region = Region::default();
         let mut now = NOW;
-        for (n, Act { apart_ms, failed, .. }) in acts.into_iter().enumerate() {
-            now = now.plus_ms(apart_ms);
-            region.handle(&pass(n as u64 % 5), &[vote("a", failed)], now);
+        for (n, act) in acts.into_iter().enumerate() {
+            now = now.plus_ms(act.apart_ms());
+            match act {
+                Act::Tell { failed, .. } => drop(region.handle(&pass(n as u64 % 5), &[vote("a", failed)], now)),
+                Act::Look { served, .. } => look_at(&mut region, now, served),
+            }
         }
         let before = region.clone();
         let mut moments: BTreeSet<u64> = reads.into_iter().collect();
