@@ -137,7 +137,16 @@ pub struct Entry {
 
 impl Entry {
     fn new(object: Arc<ObjectRef>, body: Option<Bytes>) -> Entry {
-        Entry { object, body, failures: 0, races: 0, unread: 0, refused: false, not_before: None, backlog: false }
+        Entry {
+            object,
+            body,
+            failures: 0,
+            races: 0,
+            unread: 0,
+            refused: false,
+            not_before: None,
+            backlog: false,
+        }
     }
 }
 

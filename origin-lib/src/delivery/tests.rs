@@ -1037,7 +1037,8 @@ async fn invariant_3_a_part_of_the_other_origin_stays_and_one_that_is_not_there_
 }
 
 #[tokio::test]
-async fn a_store_without_conditions_whose_reads_fail_gets_writes_after_two_and_one_behind_a_cache_is_not_asked() {
+async fn a_store_without_conditions_whose_reads_fail_gets_writes_after_two_and_one_behind_a_cache_is_not_asked()
+ {
     for (cached, failed) in [(false, 2_u64), (true, 0)] {
         let mut beside = Beside::of(Picky::without_conditions(cached)).await;
         beside.store.read.send_replace(Read::Fails);

@@ -153,7 +153,8 @@ where
         ended.retain(|(_, summary)| !summary.evicted);
         let but = ended.extract_if(.., |(_, summary)| !summary.is_safe(&takers));
         let but: Vec<_> = but.filter(|(_, summary)| summary.is_safe_but_for_frames(&takers)).collect();
-        let mut ended = ended.into_iter().map(|one| (one, true)).chain(but.into_iter().map(|one| (one, false)));
+        let mut ended =
+            ended.into_iter().map(|one| (one, true)).chain(but.into_iter().map(|one| (one, false)));
         loop {
             let free = match (self.free)(&self.data_dir) {
                 Ok(free) => free,
