@@ -13,16 +13,12 @@ use railbird_core::fmp4::read::Outline;
 use railbird_core::hash::Hash;
 use railbird_core::id::ChannelId;
 use railbird_core::keys::{self, MasterSecret};
+use railbird_core::segment;
 use railbird_core::time::MediaTime;
 
-/// How much longer than four times ours a segment of another origin may be, in bytes: ours may be what is left of one of which
-/// this origin lost nearly all, and theirs the whole.
-const LONGER_MAX: usize = 16 << 20;
-
-/// The longest segment of another origin that is read where ours has `len` bytes.
-pub fn len_max(len: u64) -> usize {
-    usize::try_from(len).unwrap_or(usize::MAX).saturating_mul(4).saturating_add(LONGER_MAX)
-}
+/// The longest segment of another origin that is read, in bytes, whatever ours has: ours may be what is left of one of which
+/// this origin lost nearly all, and theirs the whole. The longest that is made, with room for its boxes and padding.
+pub const LEN_MAX: usize = segment::OPEN_LEN_MAX + (16 << 20);
 
 /// The other origin of a pair, as far as what it wrote can be known by it.
 #[derive(Clone, Debug)]

@@ -111,7 +111,9 @@ struct Shared {
     other: Option<Other>,
     /// The store gives back what stands there.
     readable: AtomicBool,
-    /// And it honours conditional create.
+    /// It lets us read nothing, or gives something else: not only at the moment.
+    unreadable: AtomicBool,
+    /// It honours conditional create.
     conditional: AtomicBool,
     /// What the other origin wrote differs from what is made here: said once, until it does not.
     differs: AtomicBool,
@@ -171,6 +173,7 @@ impl Delivery {
             limits: limits.clone(),
             other: other.clone(),
             readable: AtomicBool::new(false),
+            unreadable: AtomicBool::new(false),
             conditional: AtomicBool::new(false),
             differs: AtomicBool::new(false),
             queue: Mutex::new(queue),
@@ -400,14 +403,15 @@ fn finish(shared: &Shared, job: Job, found: &mut Option<Findings>) {
             if let Err(error) = &result {
                 shared.record(failed(error), None, 0, Some(trace));
             }
-            // A read that failed says nothing of what the store honours: what was found before holds until one comes through.
+            // A read that failed says nothing of what the store gives: what was found before holds until one comes through.
             let open = result.as_ref().is_ok_and(|findings| findings.read_back == Tried::Unknown);
-            if let Ok(findings) = &result
-                && !open
-            {
-                let readable = findings.read_back == Tried::Works;
-                shared.readable.store(readable, Ordering::Relaxed);
-                shared.conditional.store(findings.conditional_create && readable, Ordering::Relaxed);
+            if let Ok(findings) = &result {
+                shared.conditional.store(findings.conditional_create, Ordering::Relaxed);
+                if !open {
+                    let readable = findings.read_back == Tried::Works;
+                    shared.readable.store(readable, Ordering::Relaxed);
+                    shared.unreadable.store(!readable, Ordering::Relaxed);
+                }
             }
             if let Ok(findings) = result
                 && found.replace(findings) != Some(findings)
@@ -470,5 +474,5 @@ fn jitter() -> u16 {
 
 async fn probe(shared: Arc<Shared>) -> Job {
     let answer = timeout(shared.limits.put_deadline, store::probe(&*shared.store)).await;
-    Job::Probe(answer.unwrap_or_else(|_| put::missed(&shared)))
+    Job::Probe(answer.unwrap_or_else(|_| put::missed(&shared, "take")))
 }

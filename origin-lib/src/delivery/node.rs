@@ -231,7 +231,7 @@ impl Reader {
         }
         // What the other origin wrote may be longer.
         let other = self.other.as_ref();
-        let len_max = if other.is_some() { other::len_max(object.len) as u64 } else { object.len };
+        let len_max = if other.is_some() { (other::LEN_MAX as u64).max(object.len) } else { object.len };
         let (mut hash, mut kept) = (Sha256::new(), Vec::new());
         let body = async {
             while let Some(chunk) = response.chunk().await.map_err(broken)? {

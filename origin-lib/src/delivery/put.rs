@@ -35,7 +35,7 @@ pub(super) async fn put(shared: Arc<Shared>, mut entry: Entry) -> Job {
         },
     };
     let began = Instant::now();
-    let Answer { result, trace } = shared.write(&object, body, entry.races).await;
+    let Answer { result, trace } = shared.write(&mut entry, body).await;
     match result {
         Err(error) => Job::Put(entry, Outcome::Failed(error), Some(trace)),
         Ok(Outcome::Raced) => Job::Put(entry, Outcome::Raced, Some(trace)),
@@ -62,42 +62,70 @@ pub(super) async fn put(shared: Arc<Shared>, mut entry: Entry) -> Job {
 /// After so many rounds in which somebody else is said to write an object, and it is never there, it is written.
 const RACES_MAX: u32 = 5;
 
+/// After so many reads of an object that failed, it is written to a store that honours no condition: it takes objects.
+const UNREAD_MAX: u32 = 2;
+
 impl Shared {
     /// Writes an object; [`Outcome::Acknowledged`], [`Outcome::Others`] or [`Outcome::Raced`]. An origin of a pair writes over nothing that the
     /// other one wrote, where the store honours that: what viewers and caches may have got already stays (DESIGN.md,
-    /// invariant 3). That something is there counts only once it was read: it is ours, or plays in its place, or is
-    /// written over. Where the store honours no condition, it is asked for a segment first: only of two that write at the same
-    /// moment the last one wins, and what comes late on purpose ([`railbird_core::programme`]) never writes over the whole.
-    async fn write(&self, object: &Arc<ObjectRef>, body: Bytes, races: u32) -> Answer<Outcome> {
+    /// invariant 3). Whose a segment is that is there is told by reading it: it is ours, or plays in its place, or is
+    /// written over. A part that is there stays: nothing tells whose it is, and it is of use for a moment. Where the store
+    /// honours no condition, it is asked for a segment or part first: only of two that write at the same moment the last one
+    /// wins, and what comes late on purpose ([`railbird_core::programme`]) never writes over the whole. Only an entry point
+    /// before which a cache may lie is not asked ([`crate::store::Store::is_cached`]): there the last one wins.
+    async fn write(&self, entry: &mut Entry, body: Bytes) -> Answer<Outcome> {
+        let object = entry.object.clone();
         let until = Instant::now() + self.limits.put_deadline;
         let media = || Object::media(object.name.clone(), body.clone());
-        let put = async || self.within(until, self.store.put(media())).await.map(|()| Outcome::Acknowledged);
-        let Some(other) = self.other.as_ref().filter(|_| self.readable.load(Ordering::Relaxed)) else {
-            return put().await;
+        let put = async || {
+            let written = self.within(until, self.store.put(media()), "take").await;
+            written.map(|()| Outcome::Acknowledged)
         };
+        let Some(other) = &self.other else { return put().await };
         let conditional = self.conditional.load(Ordering::Relaxed);
         if conditional {
-            let created = self.within(until, self.store.create(media())).await;
+            let created = self.within(until, self.store.create(media()), "take").await;
             match &created.result {
+                Ok(Created::Exists) if object.is_part() => return created.map(|_| Outcome::Acknowledged),
+                Ok(Created::Exists) if self.unreadable.load(Ordering::Relaxed) => {
+                    self.told_others(&object.name);
+                    return created.map(|_| Outcome::Others { less: true });
+                }
                 Ok(Created::Exists) => {}
                 Ok(Created::NotOffered) => return put().await,
                 Ok(Created::Written) | Err(_) => return created.map(|_| Outcome::Acknowledged),
             }
-        } else if !matches!(object.kind, Kind::Segment { .. }) {
-            // Both origins' are the same.
+        } else if object.kind == Kind::Init
+            || self.store.is_cached()
+            || !self.readable.load(Ordering::Relaxed)
+            || entry.unread >= UNREAD_MAX
+        {
+            // Both origins' init segments are the same.
             return put().await;
         }
-        let len_max = other::len_max(object.len);
-        let Answer { result, trace } = self.within(until, self.store.get(&object.name, len_max)).await;
+        let given = self.within(until, self.store.get(&object.name, other::LEN_MAX), "give back").await;
+        let Answer { result, trace } = given;
         let found = match result {
+            Ok(Some(_)) if object.is_part() => return Answer { result: Ok(Outcome::Acknowledged), trace },
             Ok(Some(found)) => found,
-            Ok(None) if !conditional || races >= RACES_MAX => return put().await,
+            Ok(None) if !conditional || entry.races >= RACES_MAX => return put().await,
             Ok(None) => return Answer { result: Ok(Outcome::Raced), trace },
-            // Longer than any segment of the other origin.
-            Err(PutError::TooLong(_)) => Bytes::new(),
+            Err(PutError::TooLong(_)) if object.kind == Kind::Init => Bytes::new(),
+            // Longer than any segment that is made: whatever it is, it was not made here.
+            Err(PutError::TooLong(_)) => {
+                let (target, name) = (&self.target, &object.name);
+                warn!("target {target}: what stands there as {name} is too long to be read: it stays");
+                return Answer { result: Ok(Outcome::Others { less: true }), trace };
+            }
             // What is there is not known: it may well be the other origin's.
-            Err(PutError::GiveUp(text)) => return Answer { result: Err(PutError::Retry(text)), trace },
-            Err(error) => return Answer { result: Err(error), trace },
+            Err(error) => {
+                entry.unread = entry.unread.saturating_add(1);
+                let error = match error {
+                    PutError::GiveUp(text) => PutError::Retry(text),
+                    error => error,
+                };
+                return Answer { result: Err(error), trace };
+            }
         };
         let (of, other, ours) = (object.clone(), other.clone(), body.clone());
         let judge = move || whose(of.made(), Some(&other), || Some(ours), &found);
@@ -108,11 +136,7 @@ impl Shared {
                 Answer { result: Ok(Outcome::Acknowledged), trace }
             }
             Ok(Whose::Others { less }) => {
-                if !self.differs.swap(true, Ordering::Relaxed) {
-                    warn!(
-                        "target {target}: the other origin had written {name}, with other bytes: the two did not get the same frames. What it wrote stays"
-                    );
-                }
+                self.told_others(name);
                 Answer { result: Ok(Outcome::Others { less }), trace }
             }
             Ok(Whose::Nobodys) => {
@@ -126,10 +150,21 @@ impl Shared {
         }
     }
 
-    /// What a request to the store comes to in time: all of an object's requests together have one deadline.
-    async fn within<T>(&self, until: Instant, request: Pending<'_, T>) -> Answer<T> {
+    /// Says once that the two origins' bytes differ, until they don't.
+    fn told_others(&self, name: &str) {
+        if !self.differs.swap(true, Ordering::Relaxed) {
+            let target = &self.target;
+            warn!(
+                "target {target}: the other origin had written {name}, with other bytes: the two did not get the same frames. What it wrote stays"
+            );
+        }
+    }
+
+    /// What a request to the store comes to in time: all of an object's requests together have one deadline. `verb`: what
+    /// the store was to do with the object.
+    async fn within<T>(&self, until: Instant, request: Pending<'_, T>, verb: &str) -> Answer<T> {
         let answer = timeout_at(until, request).await;
-        answer.unwrap_or_else(|_| missed(self))
+        answer.unwrap_or_else(|_| missed(self, verb))
     }
 
     /// What becomes of an object whose bytes are not to be had here. Each of these is this machine's fault: a person hears of
@@ -151,15 +186,12 @@ impl Shared {
     }
 }
 
-/// What a store that does not keep its own deadline is answered for.
-pub(super) fn missed<T>(shared: &Shared) -> Answer<T> {
+/// What a store that does not keep its own deadline is answered for: it did not take or give back an object, as the `verb` says.
+pub(super) fn missed<T>(shared: &Shared, verb: &str) -> Answer<T> {
     let trace = Trace { total: shared.limits.put_deadline, ..Trace::default() };
-    Answer { result: Err(too_slow(shared)), trace }
-}
-
-fn too_slow(shared: &Shared) -> PutError {
     let ms = shared.limits.put_deadline.as_millis();
-    PutError::Retry(format!("{} did not take an object within {ms} ms", shared.store.place()))
+    let text = format!("{} did not {verb} an object within {ms} ms", shared.store.place());
+    Answer { result: Err(PutError::Retry(text)), trace }
 }
 
 /// Why an object's bytes can't be sent from the spool. Each is a sentence that goes on after the object's name.

@@ -126,6 +126,8 @@ pub struct Entry {
     pub(super) failures: u32,
     /// How often somebody else wrote it at the same moment ([`Outcome::Raced`]).
     pub(super) races: u32,
+    /// How often what stands under its name could not be read.
+    pub(super) unread: u32,
     /// The target refused it.
     refused: bool,
     not_before: Option<Instant>,
@@ -135,7 +137,16 @@ pub struct Entry {
 
 impl Entry {
     fn new(object: Arc<ObjectRef>, body: Option<Bytes>) -> Entry {
-        Entry { object, body, failures: 0, races: 0, refused: false, not_before: None, backlog: false }
+        Entry {
+            object,
+            body,
+            failures: 0,
+            races: 0,
+            unread: 0,
+            refused: false,
+            not_before: None,
+            backlog: false,
+        }
     }
 }
 

@@ -809,13 +809,22 @@ struct Picky {
     pause: watch::Sender<Duration>,
     /// The most bytes of an object that it was asked for last.
     asked: watch::Sender<usize>,
+    conditional: bool,
+    cached: bool,
 }
 
 impl Picky {
     fn new(read: Read) -> Arc<Picky> {
         let (read, gone) = (watch::Sender::new(read), watch::Sender::new(false));
         let (pause, asked) = (watch::Sender::new(Duration::ZERO), watch::Sender::new(0));
-        Arc::new(Picky { memory: Memory::default(), read, gone, pause, asked })
+        let (memory, conditional, cached) = (Memory::default(), true, false);
+        Arc::new(Picky { memory, read, gone, pause, asked, conditional, cached })
+    }
+
+    /// One that reads well, honours no condition, and may lie behind a cache.
+    fn without_conditions(cached: bool) -> Arc<Picky> {
+        let picky = Arc::into_inner(Picky::new(Read::Well)).unwrap();
+        Arc::new(Picky { conditional: false, cached, ..picky })
     }
 
     fn if_there<'a, T: Send + 'static>(&self, ask: impl FnOnce() -> Pending<'a, T>) -> Pending<'a, T> {
@@ -841,6 +850,9 @@ impl Store for Picky {
     }
 
     fn create(&self, object: Object) -> Pending<'_, Created> {
+        if !self.conditional {
+            return Box::pin(async move { self.put(object).await.map(|()| Created::Written) });
+        }
         self.slowly(self.if_there(|| self.memory.create(object)))
     }
 
@@ -865,6 +877,10 @@ impl Store for Picky {
         self.memory.delete(name)
     }
 
+    fn is_cached(&self) -> bool {
+        self.cached
+    }
+
     fn place(&self) -> String {
         "a picky store".into()
     }
@@ -885,8 +901,12 @@ struct Beside {
 
 impl Beside {
     async fn new(read: Read) -> Beside {
+        Beside::of(Picky::new(read)).await
+    }
+
+    async fn of(store: Arc<Picky>) -> Beside {
         let recorded = Recorded::new(1);
-        let (store, object, others) = (Picky::new(read), recorded_object(&recorded, 2), recorded.retold(2));
+        let (object, others) = (recorded_object(&recorded, 2), recorded.retold(2));
         store.put(Object::media(object.name.clone(), others.clone())).await.result.unwrap();
         let other = Some(Other { secret: recorded.secret.clone() });
         let limits = Limits { put_deadline: DEADLINE, ..fast() };
@@ -922,14 +942,7 @@ impl Beside {
 #[tokio::test]
 async fn a_read_that_fails_while_a_store_is_tried_says_nothing_of_conditional_create() {
     let beside = Beside::new(Read::Fails).await;
-    assert!(!beside.is_conditional(), "it is not known yet");
-    beside.store.read.send_replace(Read::Well);
-    let known = async {
-        while !beside.is_conditional() {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(Duration::from_secs(60), known).await.unwrap();
+    assert!(beside.is_conditional(), "the read says nothing of that");
     // Away, and back while it reads badly: what was found holds.
     let mut status = beside.delivery.status();
     beside.store.gone.send_replace(true);
@@ -971,15 +984,71 @@ async fn all_requests_of_an_object_together_have_one_deadline() {
 }
 
 #[tokio::test]
-async fn what_stands_there_is_read_up_to_a_bound_that_ours_sets_and_written_over_beyond() {
+async fn invariant_3_what_stands_there_is_read_up_to_the_longest_segment_and_stays_beyond() {
     let mut beside = Beside::new(Read::Well).await;
-    let bound = beside.object.len as usize * 4 + (16 << 20);
+    let bound = railbird_core::segment::OPEN_LEN_MAX + (16 << 20);
     let longer = Object::media(beside.object.name.clone(), vec![0; bound + 1].into());
     beside.store.memory.put(longer).await.result.unwrap();
     beside.delivery.enqueue(beside.object.clone(), None);
-    assert_eq!(beside.acks.recv().await.unwrap().object, beside.object);
+    let ack = beside.acks.recv().await.unwrap();
+    assert_eq!((&ack.object, ack.less), (&beside.object, true));
     assert_eq!(*beside.store.asked.borrow(), bound);
-    assert!(beside.there() == ours(&beside.recorded, 2));
+    assert_eq!(beside.there().len(), bound + 1);
+}
+
+#[tokio::test]
+async fn invariant_3_what_stands_there_while_reads_fail_from_the_start_is_not_written_over() {
+    let mut beside = Beside::new(Read::Fails).await;
+    beside.delivery.enqueue(beside.object.clone(), None);
+    beside.puts("retry", 4).await;
+    assert!(beside.there() == beside.others);
+    beside.store.read.send_replace(Read::Well);
+    assert_eq!(beside.acks.recv().await.unwrap().object, beside.object);
+    assert!(beside.there() == beside.others);
+    // A store that lets nobody read is not asked for ever, and nothing there is written over either.
+    let mut beside = Beside::new(Read::Refused).await;
+    beside.delivery.enqueue(beside.object.clone(), None);
+    let ack = beside.acks.recv().await.unwrap();
+    assert_eq!((&ack.object, ack.less), (&beside.object, true));
+    assert!(beside.there() == beside.others);
+}
+
+#[tokio::test]
+async fn invariant_3_a_part_of_the_other_origin_stays_and_one_that_is_not_there_is_written() {
+    let recorded = Recorded::new(1);
+    let moody = Moody::new(Mood::Well);
+    let stores: [Arc<dyn Store>; 2] = [Arc::new(Memory::default()), moody];
+    for store in stores {
+        let (there, new) = (part(1_000), part(1_334));
+        store.put(Object::media(there.name.clone(), Bytes::from_static(b"else"))).await.result.unwrap();
+        let other = Some(Other { secret: recorded.secret.clone() });
+        let limits = Limits { put_deadline: DEADLINE, ..fast() };
+        let (delivery, mut acks, _) = start_beside(other, "a", store.clone(), "http://127.0.0.1:1", limits);
+        until(&mut delivery.status(), true).await;
+        for part in [&there, &new] {
+            delivery.enqueue(part.clone(), Some(Bytes::from_static(b"body")));
+        }
+        names(&mut acks, 2).await;
+        for (part, body) in [(there, "else"), (new, "body")] {
+            let found = store.get(&part.name, 16).await.result.unwrap().unwrap();
+            assert_eq!(found, body, "{}", store.place());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_store_without_conditions_whose_reads_fail_gets_writes_after_two_and_one_behind_a_cache_is_not_asked()
+ {
+    for (cached, failed) in [(false, 2_u64), (true, 0)] {
+        let mut beside = Beside::of(Picky::without_conditions(cached)).await;
+        beside.store.read.send_replace(Read::Fails);
+        beside.delivery.enqueue(beside.object.clone(), None);
+        assert_eq!(beside.acks.recv().await.unwrap().object, beside.object);
+        timeout(DEADLINE, beside.delivery.drained()).await.unwrap();
+        assert!(beside.there() == ours(&beside.recorded, 2));
+        let line = format!("railbird_target_puts_total{{target=\"a\",result=\"retry\"}} {failed}\n");
+        assert!(beside.metrics.text().contains(&line), "{}", beside.metrics.text());
+    }
 }
 
 #[tokio::test]

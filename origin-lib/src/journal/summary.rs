@@ -87,6 +87,13 @@ impl Summary {
         takers.iter().all(|(target, since)| !self.lacks(target, *since)) && takers.iter().any(whole)
     }
 
+    /// Whether nobody lacks anything of it, though every target that has all of it has the other origin's in place of some, with
+    /// fewer frames: those are nowhere but on this disk.
+    pub fn is_safe_but_for_frames(&self, takers: &Takers) -> bool {
+        let bare = Summary { less_at: Vec::new(), ..self.clone() };
+        !self.is_safe(takers) && bare.is_safe(takers)
+    }
+
     /// Where it is kept.
     pub fn path(data_dir: &Path, channel: &ChannelId, recording: &RecordingId) -> PathBuf {
         super::path(data_dir, channel, recording).with_extension("json")

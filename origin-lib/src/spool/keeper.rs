@@ -1,7 +1,8 @@
 //! What leaves the disk: recordings that are old, and when the disk runs short, what every target has.
 //!
 //! A recording that has not ended is never touched, nor is anything that a target still lacks: where nothing else is
-//! left, there is an alarm, and a person decides.
+//! left, there is an alarm, and a person decides. Before that, what every target has goes also where some of it is the other
+//! origin's of a pair, with fewer frames: without room, the next event would be lost.
 
 #[cfg(test)]
 mod tests;
@@ -144,12 +145,16 @@ where
         });
     }
 
-    /// Deletes the files of what every target has, oldest first, until the reserve is free. Says so where that is not enough.
+    /// Deletes the files of what every target has, oldest first, until the reserve is free; last, of what has fewer frames
+    /// there than here. Says so where that is not enough.
     fn make_room(&self, mut ended: Vec<(ChannelId, Summary)>) -> Option<String> {
         let reserve = self.bounds.reserve_bytes;
         let takers = (self.takers)();
-        ended.retain(|(_, summary)| !summary.evicted && summary.is_safe(&takers));
-        let mut ended = ended.into_iter();
+        ended.retain(|(_, summary)| !summary.evicted);
+        let but = ended.extract_if(.., |(_, summary)| !summary.is_safe(&takers));
+        let but: Vec<_> = but.filter(|(_, summary)| summary.is_safe_but_for_frames(&takers)).collect();
+        let mut ended =
+            ended.into_iter().map(|one| (one, true)).chain(but.into_iter().map(|one| (one, false)));
         loop {
             let free = match (self.free)(&self.data_dir) {
                 Ok(free) => free,
@@ -158,16 +163,17 @@ where
             if free >= reserve {
                 return None;
             }
-            let Some((channel, mut summary)) = ended.next() else {
+            let Some(((channel, mut summary), safe)) = ended.next() else {
                 let (free, reserve) = (free >> 20, reserve >> 20);
                 return Some(format!(
                     "data_dir has {free} MiB left, less than the {reserve} MiB of spool.reserve_mb, and nothing that every target has already: free space, or mend the target that lacks the most"
                 ));
             };
+            let lost = if safe { "" } else { ", and the frames of it that only this disk had are lost" };
             tracing::warn!(
                 %channel,
                 recording = %summary.recording,
-                "the disk runs short: a recording that every target has is deleted here"
+                "the disk runs short: a recording that every target has is deleted here{lost}"
             );
             self.delete_objects(&channel, &summary.recording);
             let _ = self.spool.note(&channel, &summary.recording, Record::Evicted);

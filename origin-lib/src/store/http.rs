@@ -173,6 +173,10 @@ impl Store for Http {
         })
     }
 
+    fn is_cached(&self) -> bool {
+        true
+    }
+
     fn place(&self) -> String {
         self.url.clone()
     }

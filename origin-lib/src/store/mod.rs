@@ -118,6 +118,12 @@ pub trait Store: Send + Sync {
     /// Removes the object of this name, if there is one.
     fn delete<'a>(&'a self, name: &'a str) -> Pending<'a, ()>;
 
+    /// Whether what it gives may come from a cache before it. To ask there for what is not written yet may leave its absence in
+    /// the cache, for viewers to meet.
+    fn is_cached(&self) -> bool {
+        false
+    }
+
     /// Where this is, for people: `bucket "x" at https://…`.
     fn place(&self) -> String;
 }

@@ -250,7 +250,7 @@ async fn at_target(
 ) -> (String, Found) {
     // One byte more than it should have: a longer object is wrong, and not an error of the place.
     let len_max = usize::try_from(wanted.len).unwrap_or(usize::MAX).saturating_add(1);
-    let len_max = if beside.is_some() { other::len_max(wanted.len) } else { len_max };
+    let len_max = if beside.is_some() { other::LEN_MAX.max(len_max) } else { len_max };
     let Wanted { name, len, sha256, start } = wanted;
     let bytes = match place.read(&name, len_max).await {
         Ok(Some(bytes)) => bytes,

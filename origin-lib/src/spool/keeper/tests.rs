@@ -56,6 +56,11 @@ impl Bench {
 
     /// Puts a recording there; `ended`: how many hours ago, if it has; `has`: the target has all of it.
     fn record(&self, name: &'static str, ended: Option<u64>, has: bool) {
+        self.record_with(name, ended, has, false);
+    }
+
+    /// `less`: what the target has is the other origin's, with fewer frames.
+    fn record_with(&self, name: &'static str, ended: Option<u64>, has: bool, less: bool) {
         let head = Head {
             channel: channel(),
             recording: RecordingId::beginning(NOW),
@@ -75,7 +80,7 @@ impl Bench {
                 .append(&[Record::Segment { n, start, duration, discontinuity: false, len, sha256 }])
                 .unwrap();
             if has {
-                journal.append(&[Record::Ack { n, target: target(), less: false }]).unwrap();
+                journal.append(&[Record::Ack { n, target: target(), less }]).unwrap();
             }
         }
         if let Some(hours) = ended {
@@ -218,4 +223,21 @@ fn a_disk_whose_room_cannot_be_read_is_told_and_nothing_goes() {
     };
     room.look(NOW);
     assert!(bench.alarm().unwrap().contains("can't be read: away"));
+}
+
+#[test]
+fn a_recording_of_which_targets_have_fewer_frames_goes_last_and_one_that_a_target_lacks_never() {
+    let bench = Bench::new(Bounds { reserve_bytes: 500, ..bounds() });
+    bench.record("lacked", Some(9), false);
+    bench.record_with("less", Some(8), true, true);
+    bench.record_with("less too", Some(7), true, true);
+    bench.record("whole", Some(1), true);
+    bench.room.set(4 * 200 + 500 - 1);
+    assert_eq!((bench.look(), bench.alarm()), (vec![("whole", Gone::Evicted)], None));
+    bench.room.set(3 * 200 + 500 - 1);
+    assert_eq!((bench.look(), bench.alarm()), (vec![("less", Gone::Evicted)], None));
+    bench.room.set(500);
+    assert_eq!(bench.look(), [("less too", Gone::Evicted)]);
+    assert!(bench.knows("less") && bench.files().len() == SEGMENTS as usize);
+    assert!(bench.alarm().unwrap().contains("nothing that every target has already"));
 }
