@@ -179,13 +179,10 @@ impl Channel {
     }
 
     /// A publish is over: its encoder ended it, or it was lost. What was left out of it.
-    pub fn end(self: &Arc<Self>, publish: Publish, lost: bool) -> timeline::Counts {
+    pub fn end(self: &Arc<Self>, publish: Publish) -> timeline::Counts {
         self.with(|programme| {
             let counts = programme.counts(publish);
-            match lost {
-                true => programme.lose(publish, clock::moment()),
-                false => programme.end(publish, clock::moment()),
-            }
+            programme.end(publish, clock::moment());
             counts
         })
     }

@@ -92,21 +92,12 @@ impl Feed {
         }
     }
 
-    /// The encoder has ended the publish.
-    pub fn end(self, reason: &str) {
-        self.over(reason, false);
-    }
-
-    /// The connection is gone, whether the encoder knows it or not.
-    pub fn lose(self, reason: &str) {
-        self.over(reason, true);
-    }
-
-    fn over(mut self, reason: &str, lost: bool) {
+    /// The publish is over: its encoder ended it, or the connection is gone.
+    pub fn end(mut self, reason: &str) {
         while let Some(event) = self.demux.poll() {
             self.event(event);
         }
-        let counts = self.channel.end(self.publish, lost);
+        let counts = self.channel.end(self.publish);
         if self.lease.is_current() {
             self.metrics.connected(false);
         }

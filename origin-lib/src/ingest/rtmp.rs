@@ -182,7 +182,7 @@ impl Connection {
         let _ = stream.set_nodelay(true);
         let reason = self.serve(&mut stream).await.unwrap_or_else(|error| error.to_string());
         match self.feed.take() {
-            Some(feed) => feed.lose(if self.refused { REFUSED } else { &reason }),
+            Some(feed) => feed.end(if self.refused { REFUSED } else { &reason }),
             // A refusal has its own line.
             None if self.refused => {}
             None => tracing::info!(peer = self.peer, reason, "RTMP connection ended without a feed"),

@@ -46,7 +46,7 @@ use core::fmt;
 
 use feed::{Around, Feed, Item, Want};
 use short::Short;
-use switch::{Left, Tail};
+use switch::Tail;
 
 use crate::media::{FeedEvent, Kind, Role, Sample, Tracks};
 use crate::package::{self, Object, Packager};
@@ -239,8 +239,8 @@ pub struct Programme {
     last: Option<Role>,
     /// The parameters of the feed in use.
     tracks: Arc<Tracks>,
-    /// Since when no feed is in use while what is open waits for the other one, and how the publish before went.
-    ended: Option<(u64, Left)>,
+    /// Since when no feed is in use while what is open waits for the other one.
+    ended: Option<u64>,
     /// What is open can be gone on with.
     run: bool,
     /// The newest decoding times that were used, of video and audio.
@@ -313,7 +313,7 @@ impl Programme {
     /// A feed is published from now on. A publish of the same feed that still goes on has ended: its connection may be
     /// dead without knowing it, and what it brings from now on is not used.
     pub fn begin(&mut self, role: Role, now: Moment) -> Publish {
-        self.leave(role, now, Left::Lost);
+        self.leave(role, now);
         self.publishes += 1;
         let publish = Publish(self.publishes);
         if self.stopped {
@@ -335,23 +335,15 @@ impl Programme {
         self.with(publish, now, |feed, around| feed.answer(anchor, now, around));
     }
 
-    /// A publish has ended, and its encoder says so. What is open becomes a last segment, unless the channel's other feed may
-    /// go on with it.
+    /// A publish is over: its encoder ended it, or its connection broke off. What is open becomes a last segment, unless the
+    /// channel's other feed may go on with it. Beside another origin, which the encoder may still send to (an encoder may end
+    /// one of its outputs, a relay may be stopped for one), what is open waits: where the encoder comes back and sends again
+    /// what it kept, it goes on as if nothing had been; otherwise it becomes a last segment late, so that the whole that the
+    /// other one may have got comes first.
     pub fn end(&mut self, publish: Publish, now: Moment) {
-        self.over(publish, now, Left::Ended);
-    }
-
-    /// A publish was lost: its connection broke off. The same, for an origin alone. Beside another one, whose connection may
-    /// go on, what is open waits: where the encoder comes back and sends again what it kept, it goes on as if nothing had been;
-    /// otherwise it becomes a last segment late, so that the whole that the other one may have got comes first.
-    pub fn lose(&mut self, publish: Publish, now: Moment) {
-        self.over(publish, now, Left::Lost);
-    }
-
-    fn over(&mut self, publish: Publish, now: Moment, left: Left) {
         if let Some(role) = self.role_of(publish) {
             self.with(publish, now, |feed, around| feed.give_up_waiting(now, around));
-            self.leave(role, now, left);
+            self.leave(role, now);
             self.decide(now);
             self.collect();
         }
@@ -359,11 +351,11 @@ impl Programme {
 
     /// This origin stops while another one goes on with the same feeds: every publish has ended, and what is open of a feed
     /// that still comes becomes nothing. Cut here, it would be another object of the name that the other one gives to the
-    /// whole segment (DESIGN.md, invariant 3). What waits for a feed that was lost comes out: the other one may have lost it,
-    /// too. Nothing is made any more, whatever comes.
+    /// whole segment (DESIGN.md, invariant 3). What waits while no feed comes, comes out: the other one may have none
+    /// either. Nothing is made any more, whatever comes.
     pub fn stop(&mut self) {
         self.stopped = true;
-        if self.used.is_some() || self.ended.is_some_and(|(_, left)| left == Left::Ended) {
+        if self.used.is_some() || self.is_live() {
             self.packager.abandon();
             self.ended = None;
         }

@@ -58,9 +58,8 @@ impl Programme {
 
     /// Until when nothing need happen: then [`Programme::tick`] is due, on [`Moment::up_ms`].
     pub fn deadline(&self) -> Option<u64> {
-        let ended = self.ended.map(|(since, _)| since);
         let short = self.short.as_ref().map(|short| short.since);
-        Some(ended.into_iter().chain(short).min()?.saturating_add(OPEN_MS_MAX))
+        Some(self.ended.into_iter().chain(short).min()?.saturating_add(OPEN_MS_MAX))
     }
 
     /// Lets time pass: what waited long enough comes out.

@@ -15,15 +15,6 @@ use crate::time::{MediaTime, Moment};
 /// After so many times `steady_ms`, the primary's key frames are taken to be irregular.
 const IRREGULAR: u64 = 3;
 
-/// How a publish went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Left {
-    /// The encoder ended it: at every origin alike.
-    Ended,
-    /// It broke off, here at least.
-    Lost,
-}
-
 /// The backup's samples that wait for the primary's expected key frame.
 #[derive(Debug)]
 pub(super) struct Tail {
@@ -120,32 +111,22 @@ impl Programme {
     }
 
     /// A publish ends, if there is one.
-    pub(super) fn leave(&mut self, role: Role, now: Moment, left: Left) {
+    pub(super) fn leave(&mut self, role: Role, now: Moment) {
         if self.feeds[slot(role)].take().is_none() {
             return;
         }
         if self.used == Some(role) {
             self.flush_tail();
             self.used = None;
-            if self.is_well(role.other(), now) || self.may_be_whole_elsewhere(left) {
-                self.ended = Some((now.up_ms, left));
+            if self.is_well(role.other(), now) || self.settings.ask {
+                self.ended = Some(now.up_ms);
             } else {
                 self.close();
             }
-        } else if let Some((since, before)) = self.ended.filter(|_| !self.is_live()) {
+        } else if self.ended.is_some() && !self.is_live() && !self.settings.ask {
             // Nobody is there any more who could go on with what is open.
-            let left = if before == Left::Lost { before } else { left };
-            if self.may_be_whole_elsewhere(left) {
-                self.ended = Some((since, left));
-            } else {
-                self.close();
-            }
+            self.close();
         }
-    }
-
-    /// Whether another origin may have the whole of what is open.
-    fn may_be_whole_elsewhere(&self, left: Left) -> bool {
-        self.settings.ask && left == Left::Lost
     }
 
     /// Nothing goes on: what is open becomes a last segment.
@@ -180,7 +161,7 @@ impl Programme {
 
     /// No feed is in use: the first that can be begun is, the primary if both can.
     fn take_up(&mut self, now: Moment) {
-        if self.ended.is_some_and(|(ended, _)| now.ms_since(ended) >= OPEN_MS_MAX) {
+        if self.ended.is_some_and(|ended| now.ms_since(ended) >= OPEN_MS_MAX) {
             self.close();
         }
         for role in Role::ALL {
@@ -335,8 +316,7 @@ impl Programme {
         let Some(start) = held.samples.front() else { return };
         let seamless = resumes || self.is_seamless(&held.tracks, start);
         if !seamless {
-            let alike = self.ended.is_some_and(|(_, left)| left == Left::Ended);
-            if self.settings.ask && self.run && !alike {
+            if self.settings.ask && self.run {
                 self.cut_short(now);
             }
             self.packager.handle(Input::Discontinuity);

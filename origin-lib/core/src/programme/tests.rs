@@ -152,11 +152,15 @@ impl Bench {
 
     fn end(&mut self, publish: Publish) {
         self.programme.end(publish, self.moment());
+        // With the last one, the crew ends the channel.
+        if !self.programme.is_live() {
+            self.programme.give_up_waiting();
+        }
         self.collect();
     }
 
     fn lose(&mut self, publish: Publish) {
-        self.programme.lose(publish, self.moment());
+        self.programme.end(publish, self.moment());
         self.collect();
     }
 
@@ -460,7 +464,7 @@ fn invariant_3_what_is_open_when_a_connection_breaks_off_beside_another_origin_w
             bench.feed(first, encoder.frames(at));
         }
         if notices {
-            bench.programme.lose(first, bench.moment());
+            bench.programme.end(first, bench.moment());
             bench.collect();
         }
         bench.now = 5_500;
@@ -514,6 +518,7 @@ fn broken_off(phase_ms: i64, then_ms: Option<i64>, back_ms: i64) -> Bench {
         bench.tick();
     }
     publishes.iter().flatten().for_each(|publish| bench.programme.end(*publish, bench.moment()));
+    bench.programme.give_up_waiting();
     bench.collect();
     bench.check();
     bench

@@ -275,13 +275,10 @@ impl Origin {
         self.collect(around);
     }
 
-    pub(super) fn end(&mut self, publish: Publish, lost: bool, around: &mut Around<'_>) {
+    pub(super) fn end(&mut self, publish: Publish, around: &mut Around<'_>) {
         let moment = self.moment(around.now);
         let Some(run) = &mut self.run else { return };
-        match lost {
-            true => run.programme.lose(publish, moment),
-            false => run.programme.end(publish, moment),
-        }
+        run.programme.end(publish, moment);
         self.collect(around);
     }
 

@@ -386,7 +386,7 @@ impl World {
         self.encoders[encoder].tries[origin] += 1;
         let publish = self.encoders[encoder].links[origin].take();
         if let Some(publish) = publish.filter(|_| gone != Gone::Unnoticed) {
-            self.with(origin, |origin, around| origin.end(publish, gone == Gone::Lost, around));
+            self.with(origin, |origin, around| origin.end(publish, around));
         }
     }
 
