@@ -201,7 +201,7 @@ async fn whatever_becomes_of_an_encoder_the_other_is_used_within_a_key_frame_int
     origin.crew(&["channel", "end", "t"]).await?;
     origin.verified("a").await?;
     let export = origin.export().await?;
-    let frames = recorded(&source, &export).await.with_context(|| origin.log())?;
+    let frames = recorded(&source, &export, &switches).await.with_context(|| origin.log())?;
 
     // What ffmpeg plays through the edge is what was recorded.
     let wanted = frames.len() - NOT_PLAYED;
@@ -213,7 +213,7 @@ async fn whatever_becomes_of_an_encoder_the_other_is_used_within_a_key_frame_int
 
 /// Each use of a feed is one run of its frames, and between two uses there is no more than a switch may lose. Gives the
 /// frames.
-async fn recorded(source: &Source, export: &Path) -> anyhow::Result<Vec<String>> {
+async fn recorded(source: &Source, export: &Path, switches: &[Switch]) -> anyhow::Result<Vec<String>> {
     let numbers: BTreeMap<&String, usize> =
         source.frames.iter().enumerate().map(|(n, frame)| (frame, n)).collect();
     ensure!(numbers.len() == source.frames.len(), "the source shows the same picture twice");
@@ -247,9 +247,10 @@ async fn recorded(source: &Source, export: &Path) -> anyhow::Result<Vec<String>>
     };
     let holes: Vec<f64> = uses.windows(2).map(hole).collect();
     println!("holes between the feeds, in ms: {holes:?}");
-    for (nth, hole) in holes.iter().enumerate() {
+    ensure!(holes.len() == switches.len(), "{holes:?} {switches:#?}");
+    for (nth, (hole, switch)) in holes.iter().zip(switches).enumerate() {
         // The first picture of a feed is shown some frames after it is decoded.
-        let most = if nth % 2 == 0 { INTERVAL_MS + REORDERED as f64 * FRAME_MS } else { SEAM_MS };
+        let most = if switch.seamless { SEAM_MS } else { INTERVAL_MS + REORDERED as f64 * FRAME_MS };
         ensure!((-FRAME_MS..=most + ROUNDED_MS).contains(hole), "switch {nth}: {holes:?}");
     }
     // Sound is heard on, but where feeds are switched.
