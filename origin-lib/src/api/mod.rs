@@ -9,18 +9,20 @@ pub mod score;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::request;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use hyper_util::service::TowerToHyperService;
 use railbird_core::id::ChannelId;
 use railbird_core::state::{ChannelState, EventState, Phase};
@@ -155,6 +157,32 @@ async fn within_deadline(request: Request, next: Next) -> Response {
     }
 }
 
+/// Whether the API is being stopped, for answers that would not end by themselves: an extractor that always succeeds.
+#[derive(Clone)]
+struct Closing(watch::Receiver<bool>);
+
+impl Closing {
+    #[cfg(test)]
+    fn new(stop: watch::Receiver<bool>) -> Closing {
+        Closing(stop)
+    }
+
+    /// Returns when the API stops, and never where it can't be.
+    async fn wait(&mut self) {
+        if self.0.wait_for(|stop| *stop).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Closing {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut request::Parts, _: &S) -> Result<Closing, Infallible> {
+        Ok(parts.extensions.get().cloned().unwrap_or_else(|| Closing(watch::channel(false).1)))
+    }
+}
+
 /// The running API. Dropping it stops it at once; [`Api::stop`] lets requests in flight end.
 pub struct Api {
     address: SocketAddr,
@@ -167,6 +195,7 @@ impl Api {
     pub async fn start(listen: SocketAddr, router: Router) -> io::Result<Api> {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
+        let (stop, stopped) = watch::channel(false);
         let unknown =
             async || ApiError::new(StatusCode::NOT_FOUND, "not-found", "there is nothing at this path");
         let wrong = async || {
@@ -177,8 +206,8 @@ impl Api {
             .fallback(unknown)
             .method_not_allowed_fallback(wrong)
             .layer(DefaultBodyLimit::max(BODY_LEN_MAX))
-            .layer(middleware::from_fn(within_deadline));
-        let (stop, stopped) = watch::channel(false);
+            .layer(middleware::from_fn(within_deadline))
+            .layer(Extension(Closing(stopped.clone())));
         let task = tokio::spawn(http_server::serve(listener, TowerToHyperService::new(router), stopped));
         Ok(Api { address, stop, task })
     }

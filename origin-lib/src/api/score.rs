@@ -3,11 +3,15 @@
 //! | request | answer |
 //! | --- | --- |
 //! | `PUT /v1/channels/{channel}/matches/{match}/events/{epoch}/{seq}` | 200 `{"last":{"epoch","seq"},"same":false,"diverged":false,"state":{…}}` once the event is on the disk |
-//! | `GET /v1/channels/{channel}/matches/{match}` | `{"channel","match","last","start":{…},"state":{…}}` |
+//! | `GET /v1/channels/{channel}/matches/{match}` | `{"channel","match","last","start":{…},"state":{…},"scorer":{"match","epoch","pending","at"}}`; `scorer` is who was heard last, or null |
 //! | `GET …/events?after_epoch=1&after_seq=7` | `{"last","events":[{"epoch","seq","event":{…}},…],"more":false}` |
+//! | `GET …/stream?after_epoch=1&after_seq=7` | server-sent events from there on: `event` as above, with `id: 1/8`; `state` `{"last","state"}` behind them; `heartbeat` `{"now","last"}` every five seconds. `Last-Event-ID` counts before the query |
+//! | `PUT …/scorer` | the scorer is there: `{"epoch":1,"pending":0}`, how many events it holds. 200 `{"now","last"}`: the origin's clock, and what the log ends with |
 //!
 //! All need `Authorization: Bearer <the channel's score key>`. An error is `{"error":{"code","message"}}`; `gap` has
 //! `"expected":{"epoch","seq"}` beside them. Every PUT may be repeated as it is.
+
+mod follow;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -26,8 +30,11 @@ use railbird_core::score::{BODY_LEN_MAX, Event, Invalid, Log, Position};
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 
+use crate::api::Closing;
 use crate::clock;
-use crate::score::{Put, PutError, ReadError, Scores, Standing};
+use crate::score::{Heartbeat, Put, PutError, ReadError, Scores, Standing};
+
+use self::follow::Followers;
 
 /// How long a body may take to come in.
 const BODY_WAIT_MAX: Duration = Duration::from_secs(10);
@@ -68,6 +75,7 @@ const BEARER: &[u8] = b"Bearer ";
 struct Api {
     scores: Scores,
     keys: Keys,
+    followers: Followers,
 }
 
 /// The routes of the score feed.
@@ -76,7 +84,9 @@ pub fn router(scores: Scores, keys: Keys) -> Router {
         .route("/v1/channels/{channel}/matches/{match}", get(show))
         .route("/v1/channels/{channel}/matches/{match}/events", get(catch_up))
         .route("/v1/channels/{channel}/matches/{match}/events/{epoch}/{seq}", put(take))
-        .with_state(Api { scores, keys })
+        .route("/v1/channels/{channel}/matches/{match}/stream", get(stream))
+        .route("/v1/channels/{channel}/matches/{match}/scorer", put(hear))
+        .with_state(Api { scores, keys, followers: Followers::new() })
 }
 
 /// What went wrong, and what to do.
@@ -215,6 +225,7 @@ async fn show(
     Ok(Json(json!({
         "channel": channel, "match": match_id,
         "last": log.last(), "start": log.start(), "state": log.state(),
+        "scorer": api.scores.heard(&channel, &match_id),
     })))
 }
 
@@ -225,11 +236,7 @@ async fn catch_up(
     uri: axum::http::Uri,
 ) -> Result<Json<Value>, Refusal> {
     let (channel, match_id) = api.admit(&channel, &match_id, &headers)?;
-    let after = after(uri.query().unwrap_or_default()).ok_or_else(|| {
-        Refusal::invalid(
-            "the query is after_epoch=<number>&after_seq=<number>; without it, all events are given",
-        )
-    })?;
+    let after = after(&uri)?;
     let log = api.log(&channel, &match_id).await?;
     let events = log.after(after);
     let page = events.get(..EVENTS_PAGE_MAX).unwrap_or(events);
@@ -241,22 +248,68 @@ async fn catch_up(
     })))
 }
 
+async fn stream(
+    State(api): State<Api>,
+    Path((channel, match_id)): Path<(String, String)>,
+    closing: Closing,
+    headers: HeaderMap,
+    uri: axum::http::Uri,
+) -> Result<Response, Refusal> {
+    let (channel, match_id) = api.admit(&channel, &match_id, &headers)?;
+    let after = match headers.get("last-event-id") {
+        None => after(&uri)?,
+        Some(id) => {
+            let position = id.to_str().ok().and_then(follow::position);
+            position
+                .ok_or_else(|| Refusal::invalid("last-event-id is <epoch>/<seq>, as an event's id was"))?
+        }
+    };
+    // That there is a match is said now; a stream can only end.
+    api.log(&channel, &match_id).await?;
+    follow::follow((api.scores, &api.followers), (channel, match_id), after, closing)
+}
+
+async fn hear(
+    State(api): State<Api>,
+    Path((channel, match_id)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, Refusal> {
+    let (channel, match_id) = api.admit(&channel, &match_id, &headers)?;
+    let said: Heartbeat = serde_json::from_slice(&read(body).await?)
+        .map_err(|error| Refusal::invalid(format!("not a scorer's heartbeat: {error}")))?;
+    let now = clock::now();
+    let log = match api.log(&channel, &match_id).await {
+        Ok(log) => Some(log),
+        // A match begins with its first event, and the scorer is there before it.
+        Err(refusal) if refusal.status == StatusCode::NOT_FOUND => None,
+        Err(refusal) => return Err(refusal),
+    };
+    api.scores.hear(&channel, &match_id, said, now);
+    Ok(Json(json!({"now": now, "last": log.and_then(|log| log.last())})))
+}
+
 /// Digits only: a path has one spelling.
 fn number(text: &str) -> Option<u64> {
     text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
 /// `after_epoch=1&after_seq=7`, each 0 where it is absent.
-fn after(query: &str) -> Option<Position> {
+fn after(uri: &axum::http::Uri) -> Result<Position, Refusal> {
+    let bad = || {
+        Refusal::invalid(
+            "the query is after_epoch=<number>&after_seq=<number>; without it, all events are given",
+        )
+    };
     let mut after = Position { epoch: 0, seq: 0 };
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        match pair.split_once('=')? {
-            ("after_epoch", value) => after.epoch = number(value)?,
-            ("after_seq", value) => after.seq = number(value)?,
-            _ => return None,
+    for pair in uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+        match pair.split_once('=').ok_or_else(bad)? {
+            ("after_epoch", value) => after.epoch = number(value).ok_or_else(bad)?,
+            ("after_seq", value) => after.seq = number(value).ok_or_else(bad)?,
+            _ => return Err(bad()),
         }
     }
-    Some(after)
+    Ok(after)
 }
 
 async fn read(body: Body) -> Result<Vec<u8>, Refusal> {

@@ -5,9 +5,11 @@ use std::time::Duration;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use railbird_core::id::ChannelId;
+use railbird_core::time::UtcMs;
 
 /// Figures of the score logs. A clone counts into the same figures.
 #[derive(Clone, Debug)]
@@ -16,6 +18,8 @@ pub struct Metrics {
     diverged: Family<Channel, Counter>,
     writes: Family<Written, Counter>,
     write_seconds: Histogram,
+    heard: Family<Channel, Gauge>,
+    pending: Family<Channel, Gauge>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -42,6 +46,8 @@ impl Metrics {
             writes: Family::default(),
             // 0.5 ms to 2 s: a disk's flush.
             write_seconds: Histogram::new(exponential_buckets(0.0005, 2.0, 13)),
+            heard: Family::default(),
+            pending: Family::default(),
         }
     }
 
@@ -67,6 +73,16 @@ impl Metrics {
             "Time to write a batch of score events and have it on the disk",
             self.write_seconds.clone(),
         );
+        registry.register(
+            "score_scorer_heard_timestamp_seconds",
+            "When a channel's scorer last said that it is there, as seconds since 1970",
+            self.heard.clone(),
+        );
+        registry.register(
+            "score_scorer_pending",
+            "Events that a channel's scorer holds and has no acknowledgement for",
+            self.pending.clone(),
+        );
     }
 
     pub(super) fn event(&self, channel: &ChannelId, outcome: &'static str) {
@@ -75,6 +91,12 @@ impl Metrics {
 
     pub(super) fn diverged(&self, channel: &ChannelId) {
         self.diverged.get_or_create(&Channel { channel: channel.to_string() }).inc();
+    }
+
+    pub(super) fn heard(&self, channel: &ChannelId, pending: u32, at: UtcMs) {
+        let of = Channel { channel: channel.to_string() };
+        self.heard.get_or_create(&of).set(i64::try_from(at.0 / 1000).unwrap_or(i64::MAX));
+        self.pending.get_or_create(&of).set(i64::from(pending));
     }
 
     pub(super) fn written(&self, ok: bool, took: Duration) {

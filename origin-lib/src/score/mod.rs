@@ -7,6 +7,7 @@
 mod disk;
 mod line;
 mod metrics;
+mod scorer;
 mod writer;
 
 #[cfg(test)]
@@ -25,6 +26,7 @@ use railbird_core::time::UtcMs;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use metrics::Metrics;
+pub use scorer::{Heard, Heartbeat, SILENT_MS_MAX};
 
 /// The most events that wait for the disk. Beyond, a scorer is told to try again.
 pub const QUEUE_MAX: usize = 1024;
@@ -58,6 +60,9 @@ struct Channel {
     offset_ms: i64,
     slots: Mutex<HashMap<MatchId, Slot>>,
     document: watch::Sender<Option<Arc<Document>>>,
+    /// Told with every batch that the disk has, whichever match it is of.
+    changed: watch::Sender<()>,
+    scorer: Mutex<Option<Heard>>,
 }
 
 /// A match as far as the disk has it.
@@ -188,8 +193,13 @@ impl Scores {
             let slots = read_channel(dir, &id)?;
             let document =
                 newest(&slots).and_then(|(match_id, slot)| document(&id, match_id, slot, offset_ms));
-            let channel =
-                Channel { offset_ms, slots: Mutex::new(slots), document: watch::Sender::new(document) };
+            let channel = Channel {
+                offset_ms,
+                slots: Mutex::new(slots),
+                document: watch::Sender::new(document),
+                changed: watch::Sender::new(()),
+                scorer: Mutex::default(),
+            };
             channels.insert(id, channel);
         }
         let shared = Arc::new(Shared { dir: dir.into(), channels, metrics: Metrics::new() });
@@ -250,6 +260,11 @@ impl Scores {
     /// until a match has started.
     pub fn subscribe(&self, channel: &ChannelId) -> Option<watch::Receiver<Option<Arc<Document>>>> {
         self.0.shared.channels.get(channel).map(|channel| channel.document.subscribe())
+    }
+
+    /// Changes whenever events of the channel, of any match, have reached the disk.
+    pub fn changes(&self, channel: &ChannelId) -> Option<watch::Receiver<()>> {
+        self.0.shared.channels.get(channel).map(|channel| channel.changed.subscribe())
     }
 
     /// Whether there is such a channel.

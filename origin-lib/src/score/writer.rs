@@ -196,6 +196,7 @@ impl<D: Disk> Writer<D> {
             if is_newest {
                 served.document.send_replace(document);
             }
+            served.changed.send_replace(());
         }
         work.answers.into_iter().map(|answer| (answer.reply, Ok(answer.put))).collect()
     }

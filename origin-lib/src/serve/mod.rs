@@ -213,6 +213,8 @@ pub async fn start(
 
     let scores = start_scores(&config, &push, &mut tasks)?;
     metrics.register(|registry| scores.metrics().register(registry));
+    let scorers = scores.clone();
+    health.watch(move || scorers.unwell(clock::now()));
     let keys = config.channels.iter().filter_map(|channel| {
         Some((channel.id.clone(), channel.score_key.as_ref()?.expose().as_bytes().to_vec()))
     });

@@ -144,6 +144,8 @@ async fn only_the_channels_key_is_admitted() {
         (Method::PUT, format!("{EVENTS}/1/1")),
         (Method::GET, EVENTS.into()),
         (Method::GET, "table-1/matches/final".into()),
+        (Method::GET, STREAM.into()),
+        (Method::PUT, "table-1/matches/final/scorer".into()),
     ];
     for (method, path) in &paths {
         let url = format!("{}/v1/channels/{path}", server.base);
@@ -269,4 +271,163 @@ async fn a_body_that_breaks_off_is_no_event() {
     let answer = String::from_utf8(answer).unwrap();
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{answer}");
     assert_eq!(server.get("table-1/matches/final").await.0, 404);
+}
+
+/// Reads events of a stream, as a browser would.
+struct Reader {
+    response: reqwest::Response,
+    text: String,
+}
+
+impl Reader {
+    async fn open(request: RequestBuilder) -> Reader {
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status().as_u16(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Reader { response, text: String::new() }
+    }
+
+    /// The next event's type, id and data; `None` at the end.
+    async fn next(&mut self) -> Option<(String, String, Value)> {
+        loop {
+            if let Some((event, rest)) = self.text.split_once("\n\n") {
+                let field = |name: &str| {
+                    event.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned()
+                };
+                let found = (field("event: "), field("id: "), field("data: ").parse().unwrap());
+                self.text = rest.to_owned();
+                return Some(found);
+            }
+            let chunk = self.response.chunk().await.unwrap()?;
+            self.text += std::str::from_utf8(&chunk).unwrap();
+        }
+    }
+
+    /// The next one that is no heartbeat.
+    async fn news(&mut self) -> Option<(String, String, Value)> {
+        loop {
+            let next = self.next().await?;
+            if next.0 != "heartbeat" {
+                return Some(next);
+            }
+        }
+    }
+}
+
+const STREAM: &str = "table-1/matches/final/stream";
+
+#[tokio::test]
+async fn whoever_follows_a_match_is_told_each_event_once_and_the_score_behind_it() {
+    let server = serve().await;
+    assert_eq!(code(&server.get(STREAM).await), (404, "no-such-match"));
+    server.put(&format!("{EVENTS}/1/1"), &start()).await;
+    server.put(&format!("{EVENTS}/1/2"), &point(2000)).await;
+    let mut all = Reader::open(server.request(Method::GET, STREAM)).await;
+    for seq in [1, 2] {
+        let (event, id, data) = all.news().await.unwrap();
+        assert_eq!((event, id), ("event".into(), format!("1/{seq}")));
+        assert_eq!((&data["epoch"], &data["seq"]), (&json!(1), &json!(seq)));
+    }
+    let (event, id, data) = all.news().await.unwrap();
+    assert_eq!((&*event, &*id), ("state", ""));
+    assert_eq!((&data["last"]["seq"], &data["state"]["sides"][0]["points"]), (&json!(2), &json!(1)));
+
+    // What comes while it follows, an event of another match not.
+    server.put("table-1/matches/other/events/1/1", &start()).await;
+    server.put(&format!("{EVENTS}/1/3"), &point(3000)).await;
+    let (event, id, data) = all.news().await.unwrap();
+    assert_eq!((&*event, &*id, &data["event"]), ("event", "1/3", &point(3000)));
+    assert_eq!(all.news().await.unwrap().2["last"]["seq"], 3);
+
+    // From where it was, however that is said.
+    for request in [
+        server.request(Method::GET, &format!("{STREAM}?after_epoch=1&after_seq=2")),
+        server.request(Method::GET, STREAM).header("last-event-id", "1/2"),
+        server.request(Method::GET, &format!("{STREAM}?after_epoch=1")).header("last-event-id", "1/2"),
+    ] {
+        let mut rest = Reader::open(request).await;
+        assert_eq!(rest.news().await.unwrap().1, "1/3");
+        assert_eq!(rest.news().await.unwrap().0, "state");
+    }
+    let mut nothing = Reader::open(server.request(Method::GET, STREAM).header("last-event-id", "1/3")).await;
+    assert_eq!(nothing.news().await.unwrap().0, "state", "the score is told also where no event is new");
+
+    for bad in ["1", "x/1", "1/2/3", ""] {
+        let refused = server.request(Method::GET, STREAM).header("last-event-id", bad);
+        assert_eq!(code(&answer(refused).await), (400, "invalid"), "{bad:?}");
+    }
+    let bare = server.client.get(format!("{}/v1/channels/{STREAM}", server.base));
+    assert_eq!(code(&answer(bare).await), (401, "bad-key"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nothing_happens_whoever_follows_hears_that_the_origin_is_there() {
+    let scores = Scores::open(TempDir::new().unwrap().path(), [("table-1".parse().unwrap(), 0)]).unwrap();
+    let (channel, match_id) = ("table-1".parse().unwrap(), "final".parse().unwrap());
+    let event = Event::from_json(start().to_string().as_bytes()).unwrap();
+    let first = Position { epoch: 1, seq: 1 };
+    scores.put(&channel, &match_id, first, event, UtcMs(5000)).await.unwrap();
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let followed =
+        follow::follow((scores, &Followers::new()), (channel, match_id), first, Closing::new(stopped));
+    let mut chunks = followed.unwrap().into_body().into_data_stream();
+    let mut next = async || {
+        use futures::StreamExt as _;
+        chunks.next().await.map(|chunk| String::from_utf8(chunk.unwrap().into()).unwrap())
+    };
+    assert!(next().await.unwrap().starts_with("event: state\n"));
+    for _ in 0..3 {
+        assert!(next().await.unwrap().starts_with("event: heartbeat\n"));
+    }
+    // The origin stops: a stream doesn't hold it up.
+    stop.send_replace(true);
+    assert_eq!(next().await, None);
+}
+
+#[tokio::test]
+async fn only_so_many_follow() {
+    let server = serve().await;
+    server.put(&format!("{EVENTS}/1/1"), &start()).await;
+    let mut readers = Vec::new();
+    for _ in 0..follow::FOLLOWERS_MAX {
+        readers.push(Reader::open(server.request(Method::GET, STREAM)).await);
+    }
+    assert_eq!(code(&server.get(STREAM).await), (503, "busy"));
+    // One who goes makes room, once the server has noticed.
+    readers.pop();
+    while server.request(Method::GET, STREAM).send().await.unwrap().status() != 200 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_scorer_who_falls_silent_in_a_match_is_told_of() {
+    let server = serve().await;
+    const SCORER: &str = "table-1/matches/final/scorer";
+    let beat = |epoch: u64, pending: u32| json!({"epoch": epoch, "pending": pending});
+    // Before its first event there is no match.
+    let (status, body) = server.put(SCORER, &beat(1, 0)).await;
+    assert_eq!((status, &body["last"]), (200, &Value::Null));
+    server.put(&format!("{EVENTS}/1/1"), &start()).await;
+    let (status, body) = server.put(SCORER, &beat(2, 3)).await;
+    assert_eq!((status, &body["last"]), (200, &json!({"epoch":1,"seq":1})));
+    let now = UtcMs(body["now"].as_u64().unwrap());
+    // One who was replaced changes nothing.
+    assert_eq!(server.put(SCORER, &beat(1, 0)).await.0, 200);
+    let scorer = server.get("table-1/matches/final").await.1["scorer"].clone();
+    assert_eq!((&scorer["epoch"], &scorer["pending"]), (&json!(2), &json!(3)));
+
+    let unwell = |ms: u64| server.scores.unwell(now.plus_ms(ms));
+    assert!(unwell(50_000).is_empty());
+    let [(part, channel, text)] = &unwell(75_000)[..] else { panic!() };
+    assert_eq!((*part, &**channel), ("score", "table-1"));
+    assert!(text.contains("3 events waited in it") && text.contains("final"), "{text}");
+    assert!(unwell(2 * 3_600_000).is_empty(), "whoever is gone for hours has gone home");
+    let end = json!({"occurred":3000,"action":{"type":"end","winner":0}});
+    assert_eq!(server.put(&format!("{EVENTS}/1/2"), &end).await.0, 200);
+    assert!(unwell(75_000).is_empty(), "a match that is over needs no scorer");
+
+    for bad in [json!({}), json!({"epoch":1,"name":"x"}), json!({"epoch":-1}), json!([])] {
+        assert_eq!(code(&server.put(SCORER, &bad).await), (400, "invalid"), "{bad}");
+    }
 }

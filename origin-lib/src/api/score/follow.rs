@@ -1,0 +1,142 @@
+//! A match as server-sent events: each event when it is on the disk, the score behind it, and a heartbeat.
+
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures::stream;
+use railbird_core::id::{ChannelId, MatchId};
+use railbird_core::score::Position;
+use serde_json::{Value, json};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::Refusal;
+use crate::api::Closing;
+use crate::clock;
+use crate::score::Scores;
+
+/// The most that follow matches at a time.
+pub(super) const FOLLOWERS_MAX: usize = 256;
+
+/// How often one who follows hears something where nothing happens.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// After so long the stream ends; whoever still follows asks again from where it was.
+const STREAM_MAX: Duration = Duration::from_secs(3600);
+
+/// The most events that are written at once.
+const BATCH_MAX: usize = 50;
+
+/// How many more may follow.
+#[derive(Clone)]
+pub(super) struct Followers(Arc<Semaphore>);
+
+impl Followers {
+    pub(super) fn new() -> Followers {
+        Followers(Arc::new(Semaphore::new(FOLLOWERS_MAX)))
+    }
+
+    fn join(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        self.0.clone().try_acquire_owned().map_err(|_| {
+            let message =
+                format!("{FOLLOWERS_MAX} already follow matches here: close some, or ask for events");
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message)
+        })
+    }
+}
+
+/// Who follows, and how far.
+struct Following {
+    scores: Scores,
+    channel: ChannelId,
+    match_id: MatchId,
+    after: Position,
+    /// The score behind `after` has been told.
+    told: bool,
+    changed: watch::Receiver<()>,
+    closing: Closing,
+    ends: Instant,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// Follows a match that exists, from behind `after`. Ends when the origin stops.
+pub(super) fn follow(
+    (scores, followers): (Scores, &Followers),
+    (channel, match_id): (ChannelId, MatchId),
+    after: Position,
+    closing: Closing,
+) -> Result<Response, Refusal> {
+    let permit = followers.join()?;
+    let changed = scores.changes(&channel).ok_or_else(Refusal::no_channel)?;
+    let ends = Instant::now() + STREAM_MAX;
+    let following =
+        Following { scores, channel, match_id, after, told: false, changed, closing, ends, _permit: permit };
+    let chunks = stream::unfold(following, async |mut following| {
+        let text = following.next().await?;
+        Some((Ok::<_, Infallible>(Bytes::from(text)), following))
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-store"),
+        // A proxy before the origin would otherwise collect before it passes anything on.
+        (header::HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    Ok((headers, Body::from_stream(chunks)).into_response())
+}
+
+impl Following {
+    /// What is told next; `None` at the end.
+    async fn next(&mut self) -> Option<String> {
+        loop {
+            self.changed.borrow_and_update();
+            // A log that can't be read any more ends the stream, and who asks again is told why.
+            let log = self.scores.log(&self.channel, &self.match_id).await.ok()??;
+            let events = log.after(self.after);
+            if !events.is_empty() || !self.told {
+                let mut text = String::new();
+                for (at, event) in events.iter().take(BATCH_MAX) {
+                    let item = json!({"epoch": at.epoch, "seq": at.seq, "event": event});
+                    write(&mut text, "event", Some(*at), &item);
+                    self.after = *at;
+                }
+                self.told = events.len() <= BATCH_MAX;
+                if self.told {
+                    write(&mut text, "state", None, &json!({"last": log.last(), "state": log.state()}));
+                }
+                return Some(text);
+            }
+            tokio::select! {
+                // A score that is dropped tells nothing more.
+                changed = self.changed.changed() => changed.ok()?,
+                () = sleep(HEARTBEAT) => {
+                    let mut text = String::new();
+                    write(&mut text, "heartbeat", None, &json!({"now": clock::now(), "last": log.last()}));
+                    return Some(text);
+                }
+                () = sleep_until(self.ends) => return None,
+                () = self.closing.wait() => return None,
+            }
+        }
+    }
+}
+
+/// Appends an event as the HTML standard's section 9.2 has it. JSON has no line breaks.
+fn write(text: &mut String, event: &str, id: Option<Position>, data: &Value) {
+    // Writing to a String can't fail.
+    if let Some(at) = id {
+        let _ = writeln!(text, "id: {at}");
+    }
+    let _ = write!(text, "event: {event}\ndata: {data}\n\n");
+}
+
+/// The position that `Last-Event-ID` names: `1/7`.
+pub(super) fn position(id: &str) -> Option<Position> {
+    let (epoch, seq) = id.split_once('/')?;
+    Some(Position { epoch: super::number(epoch)?, seq: super::number(seq)? })
+}
