@@ -4,6 +4,7 @@
 //! downstream of the local disk can slow an ingest, a score feed or a recording.
 
 pub mod api;
+mod assets;
 pub mod clock;
 pub mod config;
 pub mod crew;

@@ -5,6 +5,7 @@ mod demo;
 mod edge;
 mod fuzz;
 mod lock;
+mod pad;
 mod place;
 mod run;
 mod setup;
@@ -27,6 +28,7 @@ cargo xtask <command>
   test [stage…] [-- args…]  set up what is missing, run every stage, or those named; args go to cargo nextest
   setup                     only set up what `test` needs
   build-edge [spin|worker]  build the edge's Wasm; both without a name
+  build-pad                 build the scorer's pad, and print the directory to serve
   fuzz [target] [--runs N | --seconds N] [--input FILE]
                             fuzz every target, or one; with --input, feed that one file to the target
   bench [name]              print the figures, all or one: wasm, packaging, edge, memory, delivery, micro (args go
@@ -58,6 +60,13 @@ fn command(args: &[&str]) -> Result<()> {
         "test" => test::run(&Place::find()?, rest),
         "setup" => setup::all(&Place::find()?),
         "build-edge" => edge::run(&Place::find()?, rest),
+        "build-pad" => {
+            let place = Place::find()?;
+            setup::needs(&place, pad::NEEDS)?;
+            pad::build(&place)?;
+            println!("{}", pad::dir(&place).display());
+            Ok(())
+        }
         "fuzz" => fuzz::run(&Place::find()?, rest),
         "bench" => bench::run(&Place::find()?, rest),
         "soak" => soak::run(&Place::find()?, rest),

@@ -8,7 +8,7 @@ use crate::place::Place;
 use crate::run::Run;
 use crate::setup::{self, Need};
 use crate::stages::Stages;
-use crate::{edge, fuzz, wasm_check};
+use crate::{edge, fuzz, pad, wasm_check};
 
 /// The two adapters are Wasm only: native commands leave them out, and each is checked for its own target.
 const NATIVE: [&str; 5] =
@@ -36,7 +36,7 @@ const STAGES: &[Stage] = &[
     },
     Stage {
         name: "player",
-        what: "the player's types, build and unit tests",
+        what: "the player's types, build and unit tests, and the types of the scorer's pad",
         needs: &[edge::PLAYER_NEEDS],
         run: Test::player,
     },
@@ -60,9 +60,9 @@ const STAGES: &[Stage] = &[
     },
     Stage {
         name: "edge",
-        what: "the edge's Wasm, its imports and its size",
+        what: "the edge's Wasm and the pad's, their imports and their size",
         needs: &[edge::SPIN_NEEDS, edge::WORKER_NEEDS],
-        run: |test| test.edges().and_then(|()| wasm_check::run(&test.place)),
+        run: |test| test.edges().and_then(|()| test.build_pad()).and_then(|()| wasm_check::run(&test.place)),
     },
     Stage {
         name: "tests",
@@ -115,6 +115,7 @@ struct Test {
     nextest: Vec<String>,
     edges_built: Cell<bool>,
     player_built: Cell<bool>,
+    pad_built: Cell<bool>,
     /// nextest's last line of counts.
     summary: Cell<Option<String>>,
 }
@@ -134,6 +135,7 @@ pub(crate) fn run(place: &Place, args: &[&str]) -> Result<()> {
         nextest: nextest.iter().map(ToString::to_string).collect(),
         edges_built: Cell::new(false),
         player_built: Cell::new(false),
+        pad_built: Cell::new(false),
         summary: Cell::new(None),
     };
     let mut stages = Stages::default();
@@ -181,6 +183,7 @@ impl Test {
 
     fn player(&self) -> Result<()> {
         Run::npm(&self.place, "edge/player").args(["run", "--silent", "check"]).go()?;
+        pad::check_types(&self.place)?;
         self.build_player()?;
         Run::npm(&self.place, "edge/player").args(["run", "--silent", "test"]).go()
     }
@@ -191,6 +194,8 @@ impl Test {
                 "check",
                 "--package",
                 "railbird-core",
+                "--package",
+                "railbird-pad",
                 "--package",
                 "railbird-edge",
                 "--target",
@@ -204,11 +209,12 @@ impl Test {
         let warnings = ["--", "-D", "warnings"];
         self.cargo(&[&["clippy", "--all-targets"], &NATIVE[..], &warnings].concat())?;
         self.cargo(&[&["clippy", "--lib", "--examples"], &SPIN[..], &warnings].concat())?;
+        self.cargo(&[&["clippy", "--lib"], &pad::PACKAGE[..], &warnings].concat())?;
         self.cargo(&[&["clippy"], &WORKER[..], &warnings].concat())
     }
 
     fn doc(&self) -> Result<()> {
-        for packages in [&NATIVE[..], &SPIN, &WORKER] {
+        for packages in [&NATIVE[..], &SPIN, &WORKER, &pad::PACKAGE] {
             let doc = Run::cargo(&self.place).env("RUSTDOCFLAGS", "-D warnings");
             doc.args(["doc", "--no-deps", "--quiet"]).args(packages).go()?;
         }
@@ -232,15 +238,25 @@ impl Test {
         Ok(())
     }
 
+    /// Builds the scorer's pad, once a run.
+    fn build_pad(&self) -> Result<()> {
+        if !self.pad_built.replace(true) {
+            pad::build(&self.place)?;
+        }
+        Ok(())
+    }
+
     /// Builds what system tests run, tells them where it is, and runs nextest.
     fn tests(&self) -> Result<()> {
         self.edges()?;
         self.build_player()?;
+        self.build_pad()?;
         // With the tests' own selection of features, so that nothing is built twice.
         self.cargo(&[&["build", "--bins", "--lib", "--tests"], &NATIVE[..]].concat())?;
         let chromium = setup::chromium().context("Chromium was there a moment ago")?;
         let nextest = Run::cargo(&self.place)
             .env("RAILBIRD_EDGE_COMPONENT", edge::component(&self.place))
+            .env("RAILBIRD_PAD", pad::dir(&self.place))
             .env("RAILBIRD_FAULTS_COMPONENT", edge::faults_component(&self.place))
             .env("CHROMIUM", chromium)
             .env("GARAGE", setup::garage(&self.place)?)

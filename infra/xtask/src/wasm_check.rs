@@ -9,6 +9,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::edge;
+use crate::pad;
 use crate::place::Place;
 use crate::run::Run;
 use crate::wasm_imports;
@@ -77,7 +78,7 @@ const WORKER_IMPORTS: &[&str] = &[
     "instanceId", "minifyconfig_new",
 ];
 
-/// Checks both edges, which must have been built.
+/// Checks both edges and the pad, which must have been built.
 pub(crate) fn run(place: &Place) -> Result<()> {
     let component = edge::component(place);
     check(&component, |import| {
@@ -88,7 +89,13 @@ pub(crate) fn run(place: &Place) -> Result<()> {
     let build = edge::worker_dir(place);
     let wasm = build.join("index_bg.wasm");
     check(&wasm, |import| import.strip_prefix(WORKER_MODULE).is_some_and(worker_may))?;
-    size(&[&wasm, &build.join("index.js")])
+    size(&[&wasm, &build.join("index.js")])?;
+
+    // Rules alone: they need nothing from the page.
+    let pad = pad::wasm(place);
+    let imports = wasm_imports::imports(&fs::read(&pad).with_context(|| pad.display().to_string())?)?;
+    ensure!(imports.is_empty(), "{} imports {}", pad.display(), imports.join(", "));
+    size(&[&pad])
 }
 
 /// Whether the Worker may import this name of wasm-bindgen's.

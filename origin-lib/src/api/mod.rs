@@ -4,6 +4,7 @@ pub mod crew;
 pub mod edges;
 mod error;
 mod nonces;
+pub mod pad;
 pub mod score;
 #[cfg(test)]
 mod tests;

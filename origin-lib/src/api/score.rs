@@ -3,6 +3,7 @@
 //! | request | answer |
 //! | --- | --- |
 //! | `PUT /v1/channels/{channel}/matches/{match}/events/{epoch}/{seq}` | 200 `{"last":{"epoch","seq"},"same":false,"diverged":false,"state":{…}}` once the event is on the disk |
+//! | `GET /v1/channels/{channel}/matches` | `{"matches":[{"match","accepted"},…],"more":false}`: the newest first, by the origin's clock at its last event |
 //! | `GET /v1/channels/{channel}/matches/{match}` | `{"channel","match","last","start":{…},"state":{…},"scorer":{"match","epoch","pending","at"}}`; `scorer` is who was heard last, or null |
 //! | `GET …/events?after_epoch=1&after_seq=7` | `{"last","events":[{"epoch","seq","event":{…}},…],"more":false}` |
 //! | `GET …/stream?after_epoch=1&after_seq=7` | server-sent events from there on: `event` as above, with `id: 1/8`; `state` `{"last","state"}` behind them; `heartbeat` `{"now","last"}` every five seconds. `Last-Event-ID` counts before the query |
@@ -27,6 +28,7 @@ use axum::routing::{get, put};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use railbird_core::id::{ChannelId, MatchId};
 use railbird_core::score::{BODY_LEN_MAX, Event, Invalid, Log, Position};
+use railbird_core::time::UtcMs;
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 
@@ -44,6 +46,9 @@ const DISK_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// The most events of one answer.
 const EVENTS_PAGE_MAX: usize = 500;
+
+/// The most matches of one answer.
+const MATCHES_PAGE_MAX: usize = 50;
 
 /// The score keys by channel. Shows none of them.
 #[derive(Clone)]
@@ -81,6 +86,7 @@ struct Api {
 /// The routes of the score feed.
 pub fn router(scores: Scores, keys: Keys) -> Router {
     Router::new()
+        .route("/v1/channels/{channel}/matches", get(list))
         .route("/v1/channels/{channel}/matches/{match}", get(show))
         .route("/v1/channels/{channel}/matches/{match}/events", get(catch_up))
         .route("/v1/channels/{channel}/matches/{match}/events/{epoch}/{seq}", put(take))
@@ -143,13 +149,8 @@ impl From<PutError> for Refusal {
 }
 
 impl Api {
-    /// The channel and the match of a request that its key admits.
-    fn admit(
-        &self,
-        channel: &str,
-        match_id: &str,
-        headers: &HeaderMap,
-    ) -> Result<(ChannelId, MatchId), Refusal> {
+    /// The channel of a request that its key admits.
+    fn admit_to(&self, channel: &str, headers: &HeaderMap) -> Result<ChannelId, Refusal> {
         let channel: ChannelId = channel.parse().map_err(|_| Refusal::no_channel())?;
         if !self.scores.has_channel(&channel) {
             return Err(Refusal::no_channel());
@@ -158,6 +159,17 @@ impl Api {
             let message = "send the channel's score key: Authorization: Bearer …";
             return Err(Refusal::new(StatusCode::UNAUTHORIZED, "bad-key", message));
         }
+        Ok(channel)
+    }
+
+    /// The channel and the match of a request that its key admits.
+    fn admit(
+        &self,
+        channel: &str,
+        match_id: &str,
+        headers: &HeaderMap,
+    ) -> Result<(ChannelId, MatchId), Refusal> {
+        let channel = self.admit_to(channel, headers)?;
         let match_id = match_id.parse().map_err(Refusal::invalid)?;
         Ok((channel, match_id))
     }
@@ -213,6 +225,19 @@ async fn take(
             Err(Refusal { expected, ..Refusal::new(StatusCode::CONFLICT, "gap", message) })
         }
     }
+}
+
+async fn list(
+    State(api): State<Api>,
+    Path(channel): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Refusal> {
+    let channel = api.admit_to(&channel, &headers)?;
+    let mut matches = api.scores.matches(&channel, MATCHES_PAGE_MAX + 1);
+    let more = matches.len() > MATCHES_PAGE_MAX;
+    matches.truncate(MATCHES_PAGE_MAX);
+    let item = |(match_id, accepted): &(MatchId, UtcMs)| json!({"match": match_id, "accepted": accepted});
+    Ok(Json(json!({ "matches": matches.iter().map(item).collect::<Vec<_>>(), "more": more })))
 }
 
 async fn show(

@@ -66,6 +66,8 @@ pub struct Config {
     pub anchors_at: Option<TargetId>,
     /// Where channels are pushed to by RTMP.
     pub pushes: Vec<Push>,
+    /// The directory of the scorer's pad; none: the pad is not served.
+    pub pad: Option<PathBuf>,
     /// The secrets that origin and edge share.
     pub secrets: Secrets,
     /// The local disk.

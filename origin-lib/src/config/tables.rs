@@ -145,6 +145,10 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
     let anchors_at = push::anchors_at(&root, &targets);
     let pushes = push::pushes(reader, &root, &channels);
 
+    let score_table = root.table("score");
+    let pad = score_table.text("pad").map(|at| reader.path(&at.value));
+    score_table.end();
+
     let mut urls = Unique::default();
     let mut edges = Vec::new();
     for table in root.tables("edge", EDGES_MAX) {
@@ -177,6 +181,7 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
         embedded_edge,
         anchors_at,
         pushes,
+        pad,
         secrets: secrets?,
         spool: Spool { reserve_bytes: reserve_mb << 20 },
         recording,

@@ -80,6 +80,7 @@ fn the_example_is_valid_and_has_every_key() {
     let Place::Http(entry) = &config.targets[2].place else { panic!("{:?}", config.targets[2]) };
     assert!(matches!(&entry.login, Login::Basic { user, .. } if user == "railbird"));
     assert_eq!(entry.headers[0].0, "x-storage-zone");
+    assert_eq!(config.pad, Some("/usr/share/railbird/pad".into()));
     let edge = config.embedded_edge.unwrap();
     assert_eq!(edge.public_url, "https://railbird.example.org");
     assert_eq!(edge.cors_origins, ["https://www.example.org"]);
@@ -95,6 +96,7 @@ fn the_example_is_valid_and_has_every_key() {
         "[[push]]",
         "[[edge]]",
         "[embedded_edge]",
+        "[score]",
         "[spool]",
         "[recording]",
         "[evidence]",
@@ -130,7 +132,7 @@ fn what_is_left_out_has_defaults() {
     assert_eq!((&target.connection.authority, target.weight, target.backfill_mbps), (&None, 100, 100));
     assert_eq!(config.spool, Spool::default());
     assert_eq!(config.recording, Recording::default());
-    assert_eq!(config.embedded_edge, None);
+    assert_eq!((config.embedded_edge, config.pad), (None, None));
 }
 
 #[test]

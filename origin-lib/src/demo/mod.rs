@@ -48,6 +48,9 @@ pub struct Options {
     /// The player's files; `cargo xtask demo` builds them and gives them.
     #[arg(long, value_name = "DIR")]
     assets: PathBuf,
+    /// The scorer's pad; `cargo xtask demo` builds it and gives it. Without it, there is none.
+    #[arg(long, value_name = "DIR")]
+    pad: Option<PathBuf>,
     /// Written once the first playlist is playable: addresses, channels and the demo pass as JSON.
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
@@ -186,7 +189,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     if let Some(file) = &options.ready_file {
         write_ready(file, &ready)?;
     }
-    println!("{}", banner(&ready));
+    println!("{}", banner(&ready, options.pad.is_some()));
     stopped.await;
     players.shutdown().await;
     running.stop().await
@@ -297,6 +300,7 @@ fn configuration(
         }),
         anchors_at: None,
         pushes: Vec::new(),
+        pad: options.pad.clone(),
         secrets: Secrets {
             master: Secret::new(&kept.master),
             origin: random_secret()?,
@@ -354,23 +358,28 @@ fn write_ready(file: &Path, ready: &Ready) -> anyhow::Result<()> {
         .with_context(|| format!("--ready-file {}", file.display()))
 }
 
-fn banner(ready: &Ready) -> String {
+fn banner(ready: &Ready, has_pad: bool) -> String {
     let channels: Vec<_> = ready
         .channels
         .iter()
         .map(|channel| format!("      {}/{}\n", ready.rtmp, channel.stream_key))
         .collect();
+    let pad = |channel: &ReadyChannel| {
+        format!("  Score      {}/score/{}#key={}\n", ready.origin, channel.id, channel.score_key)
+    };
+    let pads: Vec<_> = ready.channels.iter().filter(|_| has_pad).map(pad).collect();
     format!(
         "\n  Railbird is on air.\n\n  \
          Watch      {}\n             log in with {} / {}\n  \
-         Unplug     {}/demo (turns a node off while you watch)\n  \
-         Metrics    {}/metrics\n  \
+         Unplug     {}/demo (turns a node off while you watch)\n\
+         {}  Metrics    {}/metrics\n  \
          Encoders   (a demo with --no-clip leaves these to you)\n{}\n  \
          Ctrl-C ends it.\n",
         ready.edge,
         ready.email,
         ready.password,
         ready.origin,
+        pads.concat(),
         ready.origin,
         channels.concat()
     )

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use railbird_core::id::ChannelId;
-use railbird_core::score::{Action, Discipline, Event, Player, Side, Start};
+use railbird_core::score::{Action, Discipline, Event, PerSide, Player, Side, Start};
 use reqwest::StatusCode;
 
 use crate::clock;
@@ -59,7 +59,7 @@ pub enum ReplayError {
 }
 
 /// Replays the match as `nelin-cho-1`, then `nelin-cho-2`, and so on until `shutdown`. Match ids that the origin has
-/// from an earlier run are passed over. While the origin does not answer, the same event is sent again; that is logged
+/// from an earlier run are passed over; when somebody takes one over, they have the channel to themselves from then on. While the origin does not answer, the same event is sent again; that is logged
 /// once.
 pub async fn replay(replay: Replay, shutdown: impl Future<Output = ()>) -> Result<(), ReplayError> {
     tokio::select! {
@@ -86,13 +86,11 @@ async fn replay_on(replay: Replay) -> ReplayError {
 /// The events of the match, from the first to the last.
 fn actions() -> Vec<Action> {
     let player = |name: &str, country: &str| Player { name: name.into(), country: Some(country.into()) };
+    let sides = [player("Nelin", "SE"), player("Cho", "KR")];
     let mut actions = vec![Action::Start(Start {
-        title: "Nelin – Cho, 2019".into(),
-        discipline: Discipline::ThreeCushion,
-        target: TARGET,
-        equalising_inning: true,
-        sides: [player("Nelin", "SE"), player("Cho", "KR")],
-        breaks: Side::First,
+        target: Some(PerSide::Both(TARGET)),
+        equalising_inning: Some(true),
+        ..Start::new("Nelin – Cho, 2019".into(), Discipline::ThreeCushion, sides, Side::First)
     })];
     let mut totals = [0, 0];
     for (first, second) in RUNS {
@@ -130,6 +128,11 @@ impl Sender {
             let now = clock::now();
             let event = Event { occurred: now, entered: Some(now), action, state: None };
             if let Sent::Elsewhere = self.send(name, seq, &event).await? {
+                if seq > 1 {
+                    let channel = &self.replay.channel;
+                    tracing::info!(%channel, "somebody else scores here now: the demo's match ends");
+                    std::future::pending().await
+                }
                 return Ok(());
             }
             tokio::time::sleep(self.replay.step).await;

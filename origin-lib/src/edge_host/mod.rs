@@ -5,7 +5,6 @@
 //! randomness, and the URLs that it may POST to or GET; no files, no sockets. What the component can do is bounded: 128 MiB of memory, 30 s an answer.
 //! Static files (`/assets/…`) are served by the host, as the other platforms do.
 
-mod assets;
 mod engine;
 mod guest;
 mod key_value;
@@ -26,6 +25,8 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 pub use metrics::EdgeMetrics;
+
+use crate::assets::Assets;
 
 /// How many requests the component answers at a time, unless set otherwise.
 pub const INSTANCES_DEFAULT: usize = 64;
@@ -184,9 +185,13 @@ impl EdgeHost {
     }
 }
 
-fn read_assets(root: Option<PathBuf>) -> Result<assets::Assets, EdgeHostError> {
-    let Some(path) = root else { return Ok(assets::Assets::default()) };
-    assets::Assets::read(&path).map_err(|cause| EdgeHostError::Assets { path, cause })
+/// Paths of static files begin with this; the folder of static files has a sub-folder of that name.
+const ASSETS: &str = "/assets/";
+
+fn read_assets(root: Option<PathBuf>) -> Result<Assets, EdgeHostError> {
+    let Some(path) = root else { return Ok(Assets::default()) };
+    Assets::read(&path.join(ASSETS.trim_matches('/')), ASSETS)
+        .map_err(|cause| EdgeHostError::Assets { path, cause })
 }
 
 fn open_store(folder: Option<PathBuf>) -> Result<key_value::KeyValues, EdgeHostError> {

@@ -19,9 +19,9 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::assets::{self, Assets};
 use super::metrics::EdgeMetrics;
 use super::pool::{Failure, SharedPool};
+use crate::assets::Assets;
 
 /// The most connections at a time; further ones wait in the system's queue.
 const CONNECTIONS_MAX: usize = 4096;
@@ -100,7 +100,7 @@ impl Site {
         let (began, in_flight) = (Instant::now(), self.metrics.begin());
         let (head, body) = request.into_parts();
         let ends_unsure = head.headers.contains_key(header::TRANSFER_ENCODING);
-        let mut response = if head.uri.path().starts_with(assets::PREFIX) {
+        let mut response = if head.uri.path().starts_with(super::ASSETS) {
             let found = self.assets.answer(&head.method, head.uri.path(), &head.headers);
             found.unwrap_or_else(|| Refusal(404, "not-found", "there is nothing at this address").into())
         } else {

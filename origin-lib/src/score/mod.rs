@@ -256,6 +256,15 @@ impl Scores {
         Ok(Some(read.await.map_err(failed)??.log))
     }
 
+    /// The channel's matches, at most so many, each with when the origin took its last event: the newest first.
+    pub fn matches(&self, channel: &ChannelId, most: usize) -> Vec<(MatchId, UtcMs)> {
+        let Some(channel) = self.0.shared.channels.get(channel) else { return Vec::new() };
+        let slots = channel.slots();
+        let mut matches: Vec<_> = slots.iter().map(|(id, slot)| (id, slot.accepted)).collect();
+        matches.sort_unstable_by_key(|(_, accepted)| std::cmp::Reverse(*accepted));
+        matches.into_iter().take(most).map(|(id, accepted)| (id.clone(), UtcMs(accepted))).collect()
+    }
+
     /// The channel's score document, now and whenever it changes: of the match that took the last event. `None` in it
     /// until a match has started.
     pub fn subscribe(&self, channel: &ChannelId) -> Option<watch::Receiver<Option<Arc<Document>>>> {

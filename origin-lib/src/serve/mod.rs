@@ -215,6 +215,12 @@ pub async fn start(
     metrics.register(|registry| scores.metrics().register(registry));
     let scorers = scores.clone();
     health.watch(move || scorers.unwell(clock::now()));
+    let pad = match &config.pad {
+        Some(dir) => {
+            api::pad::router(dir, scores.clone()).with_context(|| format!("score.pad: {}", dir.display()))?
+        }
+        None => Router::new(),
+    };
     let keys = config.channels.iter().filter_map(|channel| {
         Some((channel.id.clone(), channel.score_key.as_ref()?.expose().as_bytes().to_vec()))
     });
@@ -225,6 +231,7 @@ pub async fn start(
         .merge(api::crew::router(crew.clone()))
         .merge(api::edges::router(push.clone(), config.secrets.origin.clone()))
         .merge(api::score::router(scores, api::score::Keys::new(keys)))
+        .merge(pad)
         .merge(pushes.router())
         .merge(extra(edge));
     let http = Api::start(config.api, router).await;

@@ -5,6 +5,8 @@ mod backup;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod browser_pad;
+#[cfg(test)]
 mod change;
 #[cfg(test)]
 mod contract;
@@ -48,3 +50,5 @@ mod sink;
 mod threats;
 #[cfg(test)]
 mod viewers;
+#[cfg(test)]
+mod wall_clock;

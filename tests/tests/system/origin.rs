@@ -17,6 +17,7 @@ use tokio::process::{Child, Command};
 
 use crate::demo::{PATIENCE, client, finish, outcome, railbird};
 use crate::play::{ffmpeg, hashes};
+use crate::wall_clock::WallClock;
 
 /// Every secret here, and both keys of every bucket.
 pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -139,6 +140,15 @@ impl Origin {
 
     /// One whose channel has these further settings.
     pub(crate) async fn start_with(plan: &Plan<'_>, channel: &str) -> anyhow::Result<Origin> {
+        Origin::start_by(plan, channel, None).await
+    }
+
+    /// One that goes by this clock.
+    pub(crate) async fn start_by(
+        plan: &Plan<'_>,
+        channel: &str,
+        clock: Option<&WallClock>,
+    ) -> anyhow::Result<Origin> {
         let dir = tempfile::tempdir()?;
         let at = |name: &str| dir.path().join(name);
         for (name, text) in plan.files.iter().chain(&[
@@ -152,6 +162,7 @@ impl Origin {
         let log = fs::File::create(at("log"))?;
         let mut serve = railbird()?;
         serve.args(["serve", "--config"]).arg(at("railbird.toml")).env("RUST_LOG", "info");
+        serve.envs(clock.map(WallClock::variables).into_iter().flatten());
         let mut child = serve.stdout(Stdio::null()).stderr(log).spawn()?;
         let started = until("the origin starts", async || {
             let text = fs::read_to_string(at("log"))?;

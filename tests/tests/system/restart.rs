@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use crate::crash::{channel, listed_is_kept, node, program};
 use crate::demo::{client, finish};
+use crate::wall_clock::WallClock;
 
 /// A channel with an encoder that loses nothing, and two targets, the second behind a proxy.
 struct Rig {
@@ -248,37 +249,18 @@ async fn a_read_only_disk_is_said_and_recovered_from() {
     assert_eq!(complaints, [""; 0]);
 }
 
-/// A wall clock that this process sets for an origin, in a file that libfaketime reads.
-struct WallClock(PathBuf);
-
-impl WallClock {
-    /// The clock of all lives that this plan starts.
-    fn of(plan: &mut Plan) -> anyhow::Result<WallClock> {
-        let library = std::env::var("FAKETIME_LIBRARY");
-        let library =
-            library.context("FAKETIME_LIBRARY is not set: `cargo xtask` installs libfaketime and sets it")?;
-        let clock = WallClock(plan.dir.join("wall-clock"));
-        clock.set_off_by("+0")?;
-        let file = clock.0.display();
-        plan.before = Some(format!(
-            "export LD_PRELOAD='{library}' FAKETIME_TIMESTAMP_FILE='{file}' FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1"
-        ));
-        Ok(clock)
-    }
-
-    /// How far it is off the true one, such as `+1h`.
-    fn set_off_by(&self, offset: &str) -> anyhow::Result<()> {
-        // By a rename: a half-written file would be another step.
-        let next = self.0.with_extension("next");
-        std::fs::write(&next, offset)?;
-        Ok(std::fs::rename(next, &self.0)?)
-    }
+/// The clock of all lives that this plan starts.
+fn clock_of(plan: &mut Plan) -> anyhow::Result<WallClock> {
+    let clock = WallClock::at(&plan.dir)?;
+    let set = clock.variables().map(|(name, value)| format!(" {name}='{value}'")).concat();
+    plan.before = Some(format!("export{set}"));
+    Ok(clock)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clock_that_is_set_by_an_hour_stops_nothing() {
     let mut rig = Rig::new().await.unwrap();
-    let clock = WallClock::of(&mut rig.plan).unwrap();
+    let clock = clock_of(&mut rig.plan).unwrap();
     let origin = rig.plan.start().unwrap();
     origin.announce(&rig.address);
     rig.lists(&origin, 4).await.unwrap();

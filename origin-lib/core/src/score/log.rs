@@ -119,6 +119,11 @@ impl Log {
         self.events.get(from..).unwrap_or_default()
     }
 
+    /// What each event comes to, in the log's order: its own action or what corrects it, `None` where it is undone.
+    pub fn standing(&self) -> Vec<Option<&Action>> {
+        self.standing_after(None)
+    }
+
     /// What the log would take next from the scorer of `epoch`.
     fn expected(&self, epoch: u64) -> Position {
         match self.last() {
@@ -152,7 +157,7 @@ impl Log {
             return reducer::apply(self.present.clone(), &event.action, event.occurred);
         };
         let index = self.index(change.named).ok_or(Invalid::NoSuchEvent)?;
-        let named = self.standing(None).get(index).copied().flatten().ok_or(Invalid::NoSuchEvent)?;
+        let named = self.standing().get(index).copied().flatten().ok_or(Invalid::NoSuchEvent)?;
         if change.becomes.is_some() && Change::of(position, named).is_some() {
             return Err(Invalid::CorrectionOfChange);
         }
@@ -164,7 +169,7 @@ impl Log {
     /// What each event comes to, in the log's order, after a change that is the newest of all: its own action or what
     /// corrects it, `None` where it is undone. Changes name earlier events only, so that from the newest on, each is
     /// decided when it is reached.
-    fn standing<'a>(&'a self, newest: Option<Change<'a>>) -> Vec<Option<&'a Action>> {
+    fn standing_after<'a>(&'a self, newest: Option<Change<'a>>) -> Vec<Option<&'a Action>> {
         let mut actions: Vec<_> = self.events.iter().map(|(_, event)| Some(&event.action)).collect();
         let mut is_corrected = vec![false; actions.len()];
         let mut make = |actions: &mut Vec<Option<&'a Action>>, change: Change<'a>| {
@@ -197,7 +202,8 @@ impl Log {
     ) -> Result<(), Invalid> {
         let corrected = newest.filter(|change| change.becomes.is_some()).map(|change| change.named);
         let mut game = None;
-        for (index, ((position, event), action)) in self.events.iter().zip(self.standing(newest)).enumerate()
+        for (index, ((position, event), action)) in
+            self.events.iter().zip(self.standing_after(newest)).enumerate()
         {
             let Some(action) = action else { continue };
             game = reducer::apply(game, action, event.occurred).map_err(|invalid| {

@@ -143,6 +143,7 @@ async fn only_the_channels_key_is_admitted() {
     let paths = [
         (Method::PUT, format!("{EVENTS}/1/1")),
         (Method::GET, EVENTS.into()),
+        (Method::GET, "table-1/matches".into()),
         (Method::GET, "table-1/matches/final".into()),
         (Method::GET, STREAM.into()),
         (Method::PUT, "table-1/matches/final/scorer".into()),
@@ -430,4 +431,23 @@ async fn a_scorer_who_falls_silent_in_a_match_is_told_of() {
     for bad in [json!({}), json!({"epoch":1,"name":"x"}), json!({"epoch":-1}), json!([])] {
         assert_eq!(code(&server.put(SCORER, &bad).await), (400, "invalid"), "{bad}");
     }
+}
+
+#[tokio::test]
+async fn the_newest_match_of_a_channel_is_named_first() {
+    let server = serve().await;
+    assert_eq!(server.get("table-1/matches").await, (200, json!({"matches":[],"more":false})));
+    for n in 0..=MATCHES_PAGE_MAX {
+        let path = format!("table-1/matches/m{n}/events/1/1");
+        assert_eq!(server.put(&path, &start()).await.0, 200);
+    }
+    server.put("table-1/matches/m7/events/1/2", &point(2000)).await;
+    let (status, body) = server.get("table-1/matches").await;
+    let matches = body["matches"].as_array().unwrap();
+    assert_eq!((status, matches.len(), &body["more"]), (200, MATCHES_PAGE_MAX, &json!(true)));
+    let names: Vec<_> = matches.iter().take(3).map(|item| item["match"].as_str().unwrap()).collect();
+    let last = MATCHES_PAGE_MAX;
+    assert_eq!(names, ["m7".to_string(), format!("m{last}"), format!("m{}", last - 1)]);
+    let accepted = |n: usize| matches[n]["accepted"].as_u64().unwrap();
+    assert!(accepted(0) > accepted(1) && accepted(1) > accepted(2));
 }

@@ -1,4 +1,4 @@
-//! The static files, read once at start: what was not there then can't be asked for.
+//! Static files of a page, read once at start: what was not there then can't be asked for.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,9 +8,6 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use sha2::{Digest, Sha256};
-
-/// Paths of static files begin with this; the folder of static files has a sub-folder of that name.
-pub(super) const PREFIX: &str = "/assets/";
 
 /// The largest file, in bytes.
 const FILE_LEN_MAX: u64 = 16 << 20;
@@ -26,7 +23,7 @@ const DEPTH_MAX: usize = 8;
 
 /// Static files by path.
 #[derive(Default)]
-pub(super) struct Assets(BTreeMap<String, Asset>);
+pub(crate) struct Assets(BTreeMap<String, Asset>);
 
 struct Asset {
     content_type: &'static str,
@@ -35,13 +32,13 @@ struct Asset {
 }
 
 impl Assets {
-    /// Reads the `assets` sub-folder of `root`. Links are not followed.
+    /// Reads the files of a folder, whose paths begin with `prefix`: `/assets/`. Links are not followed.
     ///
     /// # Errors
     /// A file can't be read, or the files are over a bound.
-    pub(super) fn read(root: &Path) -> io::Result<Assets> {
+    pub(crate) fn read(folder: &Path, prefix: &str) -> io::Result<Assets> {
         let mut assets = BTreeMap::new();
-        let mut folders = vec![(root.join(PREFIX.trim_matches('/')), PREFIX.to_owned(), 0)];
+        let mut folders = vec![(folder.to_owned(), prefix.to_owned(), 0)];
         let (mut entries, mut total_len) = (0, 0);
         let refuse = |path: PathBuf, why: &str| Err(io::Error::other(format!("{}: {why}", path.display())));
         while let Some((folder, prefix, depth)) = folders.pop() {
@@ -75,12 +72,12 @@ impl Assets {
     }
 
     /// How many files there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// The answer to a request for a file; `None` where there is none at the path.
-    pub(super) fn answer(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Response<Bytes>> {
+    pub(crate) fn answer(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Response<Bytes>> {
         let asset = self.0.get(path)?;
         let mut response = Response::new(Bytes::new());
         if method != Method::GET && method != Method::HEAD {
@@ -154,7 +151,7 @@ mod tests {
         #[cfg(unix)]
         std::os::unix::fs::symlink(root.path().join("secret.txt"), root.path().join("assets/link.txt"))
             .unwrap();
-        let assets = Assets::read(root.path()).unwrap();
+        let assets = Assets::read(&root.path().join("assets"), "/assets/").unwrap();
         assert_eq!(assets.len(), 2);
 
         let none = HeaderMap::new();

@@ -1,0 +1,101 @@
+// The origin's score API: one request each, with a bound on its time, and what its answer means.
+
+/** @typedef {import("./types.js").Item} Item */
+/** @typedef {import("./types.js").Place} Place */
+/** @typedef {import("./types.js").Waiting} Waiting */
+
+/** How long the origin may take for an answer, in milliseconds: longer than it waits for its disk. */
+const ANSWER_MS_MAX = 12_000;
+
+/** The most pages of events of one match. */
+const PAGES_MAX = 40;
+
+/** The origin does not answer, or not now: the same request may be sent again. */
+export class Away extends Error {}
+
+/** The origin answers, and says no. */
+export class Denied extends Error {
+  /** @param {number} status @param {{ code?: string, message?: string, expected?: Place }} error */
+  constructor(status, error) {
+    super(error.message ?? `status ${status}`);
+    this.status = status;
+    this.code = error.code ?? "";
+    this.expected = error.expected ?? null;
+  }
+}
+
+export class Origin {
+  #base;
+  #key;
+
+  /** @param {string} channel @param {string} key */
+  constructor(channel, key) {
+    this.#base = `/v1/channels/${encodeURIComponent(channel)}/matches`;
+    this.#key = key;
+  }
+
+  /** @param {string} key */
+  useKey(key) {
+    this.#key = key;
+  }
+
+  /** @param {string} path @param {unknown} [body] @returns {Promise<any>} */
+  async #ask(path, body) {
+    let answer;
+    try {
+      answer = await fetch(this.#base + path, {
+        method: body === undefined ? "GET" : "PUT",
+        headers: { authorization: `Bearer ${this.#key}`, ...(body === undefined ? {} : { "content-type": "application/json" }) },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        signal: AbortSignal.timeout(ANSWER_MS_MAX),
+        cache: "no-store",
+        credentials: "omit",
+        redirect: "error",
+      });
+      if (answer.ok) return await answer.json();
+    } catch (error) {
+      throw new Away(String(error));
+    }
+    const said = await answer.json().catch(() => ({}));
+    // What a proxy says between the origin and us is no answer of the origin.
+    const passing = answer.status >= 500 || answer.status === 408 || answer.status === 429;
+    if (passing || typeof said?.error?.code !== "string") throw new Away(`status ${answer.status}`);
+    throw new Denied(answer.status, said.error);
+  }
+
+  /** The newest match of the channel, if there is one. @returns {Promise<string | null>} */
+  async newest() {
+    return (await this.#ask("")).matches[0]?.match ?? null;
+  }
+
+  /** All events of a match behind this place; none where there is no such match. @param {string} match @param {Place | null} after @returns {Promise<Item[]>} */
+  async events(match, after = null) {
+    /** @type {Item[]} */
+    const items = [];
+    let last = after ?? { epoch: 0, seq: 0 };
+    for (let page = 0; page < PAGES_MAX; page += 1) {
+      try {
+        const found = await this.#ask(`/${match}/events?after_epoch=${last.epoch}&after_seq=${last.seq}`);
+        items.push(...found.events);
+        if (!found.more) break;
+      } catch (error) {
+        if (error instanceof Denied && error.code === "no-such-match") return [];
+        throw error;
+      }
+      const end = items.at(-1);
+      if (end === undefined) break;
+      last = end;
+    }
+    return items;
+  }
+
+  /** Sends an event as it is. @param {Waiting} item @returns {Promise<{ last: Place, diverged: boolean }>} */
+  put({ match, epoch, seq, event }) {
+    return this.#ask(`/${match}/events/${epoch}/${seq}`, event);
+  }
+
+  /** Says that the scorer is there. @param {string} match @param {{ epoch: number, pending: number }} said @returns {Promise<{ now: number, last: Place | null }>} */
+  scorer(match, said) {
+    return this.#ask(`/${match}/scorer`, said);
+  }
+}

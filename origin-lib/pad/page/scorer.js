@@ -1,0 +1,477 @@
+// The scorer's side of the protocol. What is entered is kept by the browser first, shown then, and sent in order, one at a time,
+// each as it is until the origin has it.
+
+import { Away, Denied } from "./origin.js";
+import { Refused } from "./rules.js";
+import { Overtaken } from "./store.js";
+
+/** @typedef {import("./types.js").Action} Action */
+/** @typedef {import("./types.js").Item} Item */
+/** @typedef {import("./types.js").Kept} Kept */
+/** @typedef {import("./types.js").Place} Place */
+/** @typedef {import("./types.js").View} View */
+/** @typedef {import("./types.js").Waiting} Waiting */
+
+/** How often the origin hears that the scorer is there, in milliseconds. */
+const HEARTBEAT_MS = 10_000;
+
+/** How often the match of another scorer is asked for, in milliseconds. */
+const WATCH_MS = 2_000;
+
+/** How long to wait before an event is sent again, in milliseconds: at first, and at most. */
+const AGAIN_MS = [500, 8_000];
+
+/** An answer that took longer says too little about the origin's clock, in milliseconds. */
+const CLOCK_MS_MAX = 2_000;
+
+/**
+ * Why nothing is sent, until the scorer decides:
+ * - `key`: the origin does not know the key
+ * - `invalid`: it refuses an event, which is the first that waits
+ * - `taken`: another scorer has taken over
+ * - `tab`: another page of this browser scores
+ * - `storage`: this browser can't keep anything
+ * @typedef {{ kind: "key" | "invalid" | "taken" | "tab" | "storage", text: string, item?: Waiting }} Problem
+ */
+
+/** @type {View} */
+const NOTHING = { last: null, start: null, rules: null, state: null, undo: null, history: [] };
+
+export class Scorer {
+  #rules;
+  #origin;
+  #store;
+  #changed;
+  /** @type {Kept} */
+  #kept;
+  /** What the origin has of the match. @type {Item[]} */
+  #acknowledged = [];
+  /** What waits, of earlier matches as well. @type {Waiting[]} */
+  #waiting = [];
+  #sending = false;
+  /** Ends the wait before the next try. */
+  #wake = () => {};
+  /** What changes the log is done one after another. @type {Promise<unknown>} */
+  #turn = Promise.resolve();
+
+  /** @type {View} */
+  view = NOTHING;
+  /** @type {Problem | null} */
+  problem = null;
+  /** Whether the origin answered last; null before it was asked. @type {boolean | null} */
+  reachable = null;
+
+  /**
+   * @param {{ rules: import("./rules.js").Rules, origin: import("./origin.js").Origin, store: import("./store.js").Store, kept: Kept, changed: () => void }} parts
+   */
+  constructor({ rules, origin, store, kept, changed }) {
+    this.#rules = rules;
+    this.#origin = origin;
+    this.#store = store;
+    this.#kept = kept;
+    this.#changed = changed;
+  }
+
+  get mode() {
+    return this.#kept.mode;
+  }
+
+  get match() {
+    return this.#kept.match;
+  }
+
+  get pending() {
+    return this.#waiting.length;
+  }
+
+  get epoch() {
+    return this.#kept.epoch;
+  }
+
+  /** The origin's time, as far as this device knows it, in UTC milliseconds. */
+  now() {
+    return Math.max(0, Math.round(Date.now() + this.#kept.offset));
+  }
+
+  /** Shows what the browser has kept, and begins to talk with the origin. @param {{ acknowledged: boolean, item: Waiting }[]} rows */
+  begin(rows) {
+    this.#waiting = rows.filter(({ acknowledged }) => !acknowledged).map(({ item }) => item);
+    this.#acknowledged = rows.filter(({ acknowledged, item }) => acknowledged && item.match === this.match).map(({ item }) => item);
+    this.#reload();
+    if (this.mode === "lost") this.problem = { kind: "taken", text: "" };
+    addEventListener("online", () => this.#wake());
+    void this.#beat();
+    void this.#watch();
+    void this.#send();
+    this.#changed();
+  }
+
+  /** What waits of the match itself. */
+  #own() {
+    return this.#waiting.filter(({ match }) => match === this.match);
+  }
+
+  #reload() {
+    this.view = this.#rules.load([...this.#acknowledged, ...this.#own()]);
+  }
+
+  /** Does `work` when what was begun before is done. @template T @param {() => Promise<T>} work @returns {Promise<T>} */
+  #after(work) {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+
+  /** Why each of these can't be entered; null where it can. @param {Action[]} actions */
+  refusals(actions) {
+    if (this.mode !== "scoring" || this.match === null) return actions.map(() => "");
+    return this.#rules.refusals(this.epoch, this.now(), actions);
+  }
+
+  /** Enters an action. Returns why not, or null when it is kept. @param {Action} action @returns {Promise<string | null>} */
+  enter(action) {
+    return this.#after(() => this.#enter(action));
+  }
+
+  /** @param {Action} action */
+  async #enter(action) {
+    const match = this.match;
+    if (this.mode !== "scoring" || match === null) return "";
+    try {
+      const { entered, view } = this.#rules.enter(this.epoch, this.now(), action);
+      const items = entered.map((item) => ({ ...item, match }));
+      await this.#store.append(this.#kept, items);
+      this.#waiting.push(...items);
+      this.view = view;
+    } catch (error) {
+      this.#reload();
+      if (error instanceof Refused) return error.message;
+      this.#stop(error);
+      return this.problem?.text ?? null;
+    }
+    this.#changed();
+    void this.#send();
+    return null;
+  }
+
+  /** Takes back the newest that stands. */
+  async undo() {
+    const { undo } = this.view;
+    return undo === null ? null : this.enter({ type: "undo", epoch: undo.epoch, seq: undo.seq });
+  }
+
+  /** Begins another match. @param {Action} start @returns {Promise<string | null>} */
+  newMatch(start) {
+    return this.#after(async () => {
+      const stamp = new Date(this.now()).toISOString().replace(/[-:]|\..*$/g, "").toLowerCase();
+      const tail = crypto.getRandomValues(new Uint32Array(1))[0]?.toString(36) ?? "0";
+      const [match, epoch] = [`${stamp}z-${tail}`, 1];
+      const earlier = this.mode === "scoring" ? this.#waiting : [];
+      try {
+        this.#rules.load([]);
+        const { entered, view } = this.#rules.enter(epoch, this.now(), start);
+        const waiting = [...earlier, ...entered.map((item) => ({ ...item, match }))];
+        await this.#replace({ match, epoch, mode: "scoring" }, [], waiting);
+        this.view = view;
+      } catch (error) {
+        this.#reload();
+        if (error instanceof Refused) return error.message;
+        this.#stop(error);
+        return this.problem?.text ?? null;
+      }
+      this.problem = null;
+      this.#changed();
+      void this.#send();
+      return null;
+    });
+  }
+
+  /**
+   * Becomes the match's scorer, with what waits here. `confirm` is asked where some of that has no place any more. Returns why
+   * not, or null.
+   * @param {(lost: (Item & { why: string })[]) => Promise<boolean>} confirm
+   */
+  takeOver(confirm) {
+    return this.#after(async () => {
+      const match = this.match;
+      if (match === null) return "";
+      try {
+        const events = await this.#origin.events(match);
+        const own = this.#own().filter((item) => !events.some((event) => is(event, item)));
+        const epoch = Math.max(this.epoch, events.at(-1)?.epoch ?? 0) + 1;
+        this.#rules.load(events);
+        const { entered, refused, view } = this.#rules.requeue(epoch, own);
+        if (refused.length > 0 && !(await confirm(refused))) {
+          this.#reload();
+          return "";
+        }
+        const others = this.#waiting.filter((item) => item.match !== match);
+        await this.#replace({ match, epoch, mode: "scoring" }, events, [...others, ...entered.map((item) => ({ ...item, match }))]);
+        this.view = view;
+        this.problem = null;
+        this.reachable = true;
+      } catch (error) {
+        this.#reload();
+        if (error instanceof Away || error instanceof Denied) return error.message;
+        this.#stop(error);
+        return this.problem?.text ?? null;
+      }
+      this.#changed();
+      void this.#send();
+      this.#beatNow();
+      return null;
+    });
+  }
+
+  /** Only looks on from now on; what waits is given up. */
+  watch() {
+    return this.#after(async () => {
+      await this.#replace({ ...this.#kept, mode: "watching" }, this.#acknowledged, []);
+      this.problem = null;
+      this.#reload();
+      this.#changed();
+    });
+  }
+
+  /** Gives up the event that the origin refuses, with what rests on it. @param {(lost: (Item & { why: string })[]) => Promise<boolean>} confirm */
+  drop(confirm) {
+    return this.#after(async () => {
+      const item = this.problem?.item;
+      if (item === undefined) return;
+      const others = this.#waiting.filter(({ match }) => match !== item.match);
+      if (item.match !== this.match) {
+        // Of an earlier match: what follows it there can't be sent either.
+        await this.#replace({ ...this.#kept }, this.#acknowledged, this.#own());
+      } else {
+        this.#rules.load(this.#acknowledged);
+        const { entered, refused } = this.#rules.requeue(this.epoch, this.#own(), [item]);
+        if (refused.length > 0 && !(await confirm(refused))) {
+          this.#reload();
+          return;
+        }
+        const own = entered.map((entry) => ({ ...entry, match: item.match }));
+        await this.#replace({ ...this.#kept }, this.#acknowledged, [...others, ...own]);
+      }
+      this.problem = null;
+      this.#reload();
+      this.#changed();
+      void this.#send();
+    });
+  }
+
+  /** Another key, which the scorer gave. @param {string} key */
+  async useKey(key) {
+    this.#kept.key = key;
+    this.#origin.useKey(key);
+    await this.#store.note(this.#kept);
+    if (this.problem?.kind === "key") this.problem = null;
+    this.#changed();
+    this.#wake();
+    this.#beatNow();
+    void this.#send();
+  }
+
+  /** @param {Pick<Kept, "match" | "epoch" | "mode">} now @param {Item[]} acknowledged @param {Waiting[]} waiting */
+  async #replace(now, acknowledged, waiting) {
+    const { match, epoch, mode } = now;
+    const kept = { ...this.#kept, match, epoch, mode };
+    await this.#store.replace(kept, match === null ? [] : acknowledged.map((item) => ({ ...item, match })), waiting);
+    this.#kept = kept;
+    this.#acknowledged = acknowledged;
+    this.#waiting = waiting;
+  }
+
+  /** What nobody but a person can mend. @param {unknown} error */
+  #stop(error) {
+    if (error instanceof Overtaken) this.problem = { kind: "tab", text: "" };
+    else this.problem = { kind: "storage", text: error instanceof Error ? error.message : String(error) };
+    this.#changed();
+  }
+
+  // Sending
+
+  async #send() {
+    if (this.#sending) return;
+    this.#sending = true;
+    let wait = AGAIN_MS[0] ?? 0;
+    while (this.mode === "scoring" && this.problem === null) {
+      const item = this.#waiting[0];
+      if (item === undefined) break;
+      try {
+        const { diverged } = await this.#origin.put(item);
+        await this.#after(() => this.#taken(item));
+        wait = AGAIN_MS[0] ?? 0;
+        this.#reached(true);
+        if (diverged && item.match === this.match) await this.#after(() => this.#resync());
+      } catch (error) {
+        if (error instanceof Denied) await this.#after(() => this.#denied(item, error));
+        else if (error instanceof Away) {
+          this.#reached(false);
+          await this.#rest(wait);
+          wait = Math.min(2 * wait, AGAIN_MS[1] ?? wait);
+        } else this.#stop(error);
+      }
+    }
+    this.#sending = false;
+  }
+
+  /** @param {Waiting} item */
+  async #taken(item) {
+    if (this.#waiting[0] !== item) return;
+    await this.#store.acknowledge(item);
+    this.#waiting.shift();
+    if (item.match === this.match) this.#acknowledged.push({ epoch: item.epoch, seq: item.seq, event: item.event });
+    this.#changed();
+  }
+
+  /** @param {Waiting} item @param {Denied} denied */
+  async #denied(item, denied) {
+    if (this.#waiting[0] !== item) return;
+    this.#reached(true);
+    const { expected } = denied;
+    if (denied.status === 401) this.problem = { kind: "key", text: denied.message };
+    else if (item.match === this.match && denied.status === 409) {
+      // Missing events of ours: the origin was restored from a copy that is older than what it acknowledged.
+      const missing = denied.code === "gap" && expected !== null && expected.epoch <= item.epoch;
+      if (missing) await this.#resync();
+      else await this.#lost();
+    } else this.problem = { kind: "invalid", text: denied.message, item };
+    this.#changed();
+  }
+
+  async #lost() {
+    await this.#replace({ ...this.#kept, mode: "lost" }, this.#acknowledged, this.#waiting);
+    this.problem = { kind: "taken", text: "" };
+    this.#changed();
+  }
+
+  /** Makes the origin's log ours, with what it does not have behind it. */
+  async #resync() {
+    const match = this.match;
+    if (match === null) return;
+    try {
+      const events = await this.#origin.events(match);
+      if ((events.at(-1)?.epoch ?? 0) > this.epoch) return await this.#lost();
+      const ours = [...this.#acknowledged.filter(({ epoch }) => epoch === this.epoch), ...this.#own()];
+      const missing = ours.filter((item) => !events.some((event) => is(event, item)));
+      this.#rules.load(events);
+      const { entered, refused } = this.#rules.requeue(this.epoch, missing);
+      const others = this.#waiting.filter((item) => item.match !== match);
+      // Nothing is dropped that the scorer does not drop: the first that has no place any more is refused by the origin, too.
+      const own = refused.length === 0 ? entered : missing;
+      await this.#replace({ ...this.#kept }, events, [...others, ...own.map((item) => ({ ...item, match }))]);
+      const first = refused[0];
+      if (first !== undefined) this.problem = { kind: "invalid", text: first.why, item: { ...first, match } };
+      if (refused.length === 0) this.#reload();
+    } catch (error) {
+      if (error instanceof Away || error instanceof Denied) this.#reload();
+      else this.#stop(error);
+    }
+    this.#changed();
+  }
+
+  /** @param {boolean} now */
+  #reached(now) {
+    if (this.reachable === now) return;
+    this.reachable = now;
+    this.#changed();
+  }
+
+  /** @param {number} ms */
+  #rest(ms) {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms * (0.75 + Math.random() / 2));
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve(undefined);
+      };
+    });
+  }
+
+  // The heartbeat, and the match of somebody else
+
+  #beatNow = () => {};
+
+  async #beat() {
+    for (;;) {
+      await this.#heartbeat();
+      await new Promise((resolve) => {
+        const timer = setTimeout(resolve, HEARTBEAT_MS);
+        this.#beatNow = () => {
+          clearTimeout(timer);
+          resolve(undefined);
+        };
+      });
+    }
+  }
+
+  async #heartbeat() {
+    const match = this.match;
+    if (this.mode !== "scoring" || match === null || this.problem?.kind === "tab") return;
+    const epoch = this.epoch;
+    const from = Date.now();
+    try {
+      const { now, last } = await this.#origin.scorer(match, { epoch, pending: this.pending });
+      const until = Date.now();
+      if (until >= from && until - from <= CLOCK_MS_MAX) {
+        this.#kept.offset = now - (from + until) / 2;
+        await this.#store.note(this.#kept);
+      }
+      const ours = () => this.mode === "scoring" && this.match === match && this.epoch === epoch;
+      if (last !== null && last.epoch > epoch) await this.#after(async () => (ours() ? this.#lost() : undefined));
+      if (this.reachable === false) this.#wake();
+      this.#reached(true);
+    } catch (error) {
+      if (error instanceof Away) this.#reached(false);
+      else if (error instanceof Denied && error.status === 401) {
+        this.problem = { kind: "key", text: error.message };
+        this.#changed();
+      } else if (!(error instanceof Denied)) this.#stop(error);
+    }
+  }
+
+  async #watch() {
+    for (;;) {
+      if (this.mode === "watching" && this.problem === null) await this.#after(() => this.#look());
+      await new Promise((resolve) => setTimeout(resolve, WATCH_MS));
+    }
+  }
+
+  /** Shows the channel's newest match as far as the origin has it. */
+  async #look() {
+    if (this.mode !== "watching") return;
+    try {
+      const match = await this.#origin.newest();
+      const same = match === this.match;
+      if (match !== null) {
+        const events = await this.#origin.events(match, same ? (this.#acknowledged.at(-1) ?? null) : null);
+        if (!same || events.length > 0) {
+          this.#acknowledged = same ? [...this.#acknowledged, ...events] : events;
+          this.#kept.match = match;
+          this.view = this.#rules.load(this.#acknowledged);
+          this.#changed();
+        }
+      }
+      this.#reached(true);
+    } catch (error) {
+      if (error instanceof Away) this.#reached(false);
+      else if (error instanceof Denied) {
+        this.problem = error.status === 401 ? { kind: "key", text: error.message } : { kind: "storage", text: error.message };
+        this.#changed();
+      } else this.#stop(error);
+    }
+  }
+}
+
+/** Whether two are the same event at the same place. @param {Item} a @param {Item} b */
+function is(a, b) {
+  return a.epoch === b.epoch && a.seq === b.seq && JSON.stringify(sorted(a.event)) === JSON.stringify(sorted(b.event));
+}
+
+/** JSON in one order of keys. @param {unknown} value @returns {unknown} */
+function sorted(value) {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).map(([key, part]) => [key, sorted(part)]);
+  return Object.fromEntries(entries.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)));
+}

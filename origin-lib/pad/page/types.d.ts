@@ -1,0 +1,143 @@
+// Shapes of JSON that the rules and the origin give and take (origin-lib/pad/src, origin-lib/src/api/score.rs).
+
+export type Side = 0 | 1;
+
+export interface Place {
+  epoch: number;
+  seq: number;
+}
+
+export type Length = { race_to: number | [number, number] } | { best_of: number };
+
+export interface Start {
+  type: "start";
+  title: string;
+  discipline: string;
+  target?: number | [number, number];
+  equalising_inning?: boolean;
+  sides: [Player, Player];
+  breaks: Side;
+  white?: Side;
+  rules?: {
+    length?: Length;
+    shot_clock?: ShotClockRules;
+    time_outs?: { count: number; seconds: number; per: "match" | "unit" };
+  };
+}
+
+export interface Player {
+  name: string;
+  country?: string;
+}
+
+export interface ShotClockRules {
+  seconds: number;
+  extensions: number;
+  extension_seconds: number;
+  per: "match" | "unit";
+}
+
+export type Action =
+  | Start
+  | { type: "points"; side: Side; points: number; code?: string }
+  | { type: "end_inning"; side: Side }
+  | { type: "foul"; side: Side; points?: number }
+  | { type: "turn"; side: Side }
+  | { type: "begin_unit"; breaks: Side }
+  | { type: "end_unit"; winner?: Side }
+  | { type: "rerack" }
+  | { type: "shootout"; side: Side; points: number }
+  | { type: "pause" }
+  | { type: "resume" }
+  | { type: "time_out"; side: Side }
+  | { type: "shot_clock"; do: "start" | "stop" | "resume" | "extend"; side?: Side }
+  | { type: "end"; winner: Side | null; code?: string }
+  | { type: "undo"; epoch?: number; seq: number }
+  | { type: "correct"; epoch?: number; seq: number; action: Action };
+
+/** An event where it stands. */
+export interface Item extends Place {
+  event: { occurred: number; action: Action; state?: unknown };
+}
+
+/** An event that waits: of which match. */
+export interface Waiting extends Item {
+  match: string;
+}
+
+export interface SideState {
+  points: number;
+  run: number;
+  high_run: number;
+  innings: number;
+  average_milli: number;
+  shootout: number | null;
+  extension?: number;
+  won?: number;
+  total_points?: number;
+  ball?: "white" | "yellow";
+  fouls_in_row?: number;
+  extensions_left?: number;
+  time_outs_left?: number;
+}
+
+export interface State {
+  phase: "playing" | "between" | "extension" | "shootout" | "finished";
+  inning: number;
+  at_table: Side | null;
+  winner: Side | null;
+  unit?: number;
+  rack?: number;
+  break_due?: boolean;
+  paused?: { since: number; until?: number; side?: Side; code?: string };
+  shot_clock?: { running: boolean; deadline: number | null; remaining_ms: number };
+  sides: [SideState, SideState];
+}
+
+export interface RulesOf {
+  unit: "match" | "set" | "rack" | "frame";
+  length: Length;
+  points: boolean;
+  target: number | [number, number] | null;
+  turns: "miss" | "shot" | "open" | "free";
+  equalising_inning: boolean;
+  foul: "none" | "opponent" | "deduct";
+  rack_balls: number | null;
+  average: boolean;
+  shot_clock: ShotClockRules | null;
+  time_outs: { count: number; seconds: number; per: "match" | "unit" } | null;
+}
+
+export interface Discipline {
+  id: string;
+  rules: RulesOf;
+}
+
+export interface Entry extends Place {
+  occurred: number;
+  action: Action;
+  stands: boolean;
+  correctable: boolean;
+}
+
+/** What the page shows of a match. */
+export interface View {
+  last: Place | null;
+  start: Omit<Start, "type"> | null;
+  rules: RulesOf | null;
+  state: State | null;
+  undo: (Place & { action: Action }) | null;
+  history: Entry[];
+}
+
+/** What a browser keeps of a channel beside its events. */
+export interface Kept {
+  /** Goes up with whatever the scorer does: of two pages of one browser, only one scores. */
+  revision: number;
+  key: string;
+  /** What is added to this device's clock to get the origin's, in milliseconds. */
+  offset: number;
+  match: string | null;
+  epoch: number;
+  mode: "scoring" | "lost" | "watching";
+}

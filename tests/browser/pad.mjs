@@ -1,0 +1,261 @@
+// The scorer's pad in a real browser: `node pad.mjs ORIGIN CHANNEL KEY CLOCK SHOTS`.
+//
+// A match is set up, scored, undone and corrected; the network goes away for more than two minutes by everybody's clock, and the
+// page is loaded again meanwhile; then the origin has every entry once and in order, and the score that the pad showed. A second
+// pad takes over, and the first one says so. CLOCK is the file by which the origin's clock is set. Exits 0 when all was well.
+import { rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { browser, given, open } from "./viewer.mjs";
+
+const [origin, channel, key, clockFile, shots] = given("pad.mjs ORIGIN CHANNEL KEY CLOCK SHOTS", 5);
+const TABLET = { width: 1024, height: 768 };
+const PHONE = { width: 390, height: 844 };
+const report = { ok: false, problems: [] };
+const problem = (text) => report.problems.push(text);
+const same = (what, is, expected) => {
+  if (JSON.stringify(is) !== JSON.stringify(expected)) problem(`${what}: ${JSON.stringify(is)} instead of ${JSON.stringify(expected)}`);
+};
+
+/** Sets the origin's clock off by so many seconds. */
+async function setOrigin(seconds) {
+  await writeFile(`${clockFile}.next`, `+${seconds}`);
+  await rename(`${clockFile}.next`, clockFile);
+}
+
+async function api(path) {
+  const answer = await fetch(`${origin}/v1/channels/${channel}/matches${path}`, { headers: { authorization: `Bearer ${key}` } });
+  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+  return answer.json();
+}
+
+const everyone = [];
+
+/** Somebody with a tablet of their own, whose requests are kept. */
+async function scorer(chromium, viewport) {
+  const context = await chromium.newContext({ viewport, hasTouch: true });
+  const { page, faults } = await open(context);
+  const asked = [];
+  context.on("request", (request) => asked.push(request.url()));
+  await page.clock.install();
+  everyone.push({ faults, asked });
+  const at = (id) => page.getByTestId(id);
+  const press = async (...ids) => {
+    for (const id of ids) await at(id).first().click();
+  };
+  return {
+    context,
+    page,
+    at,
+    press,
+    come: (withKey = key) => page.goto(`${origin}/score/${channel}#key=${withKey}`),
+    /** Waits until the board shows these points. */
+    shows: async (...points) => {
+      for (const [side, expected] of points.entries()) {
+        await page.waitForFunction(([id, text]) => document.querySelector(`[data-testid="${id}"]`)?.textContent === text, [`points-${side}`, String(expected)]);
+      }
+    },
+    pending: (count) => page.waitForFunction((text) => document.getElementById("link")?.dataset.pending === text, String(count)),
+    board: () => at("board").innerText(),
+    shot: (name) => page.screenshot({ path: join(shots, `pad-${name}.png`) }),
+    says: (text) => page.waitForFunction((part) => document.getElementById("problem-text")?.textContent?.includes(part), text),
+  };
+}
+
+async function work(chromium) {
+  const a = await scorer(chromium, TABLET);
+  await a.come();
+  await a.at("new-match").waitFor();
+  same("the address", a.page.url(), `${origin}/score/${channel}`);
+  await a.shot("empty");
+
+  // A match is set up.
+  await a.press("new-match");
+  await a.at("name-0").fill("Marco Zanetti");
+  await a.at("country-0").fill("it");
+  await a.press("accept");
+  await a.page.getByTestId("wrong").filter({ hasText: "names" }).waitFor();
+  await a.at("name-1").fill("Myung-Woo Cho");
+  await a.at("country-1").fill("kr");
+  await a.at("shot-clock").fill("40");
+  await a.at("extensions").fill("2");
+  await a.shot("set-up");
+  await a.press("accept");
+  await a.shows(0, 0);
+
+  // Scored, by finger and by keyboard.
+  await a.press("plus-1");
+  await a.shows(1, 0);
+  await a.press("plus-2");
+  await a.shows(3, 0);
+  await a.press("clock-start");
+  await a.at("clock-stop").waitFor();
+  await a.press("miss", "plus-3");
+  await a.shows(3, 3);
+  await a.page.keyboard.press("1");
+  await a.page.keyboard.press("2");
+  await a.shot("number");
+  await a.page.keyboard.press("Enter");
+  await a.shows(3, 15);
+  await a.page.keyboard.press("u");
+  await a.shows(3, 3);
+  await a.press("miss");
+  await a.page.getByTestId("phase").filter({ hasText: "Inning 2" }).waitFor();
+  await a.press("plus-1");
+  await a.shows(4, 3);
+  // The first entry was 2, not 1.
+  await a.press("menu");
+  await a.press("history");
+  await a.shot("history");
+  await a.press("entry-1-2", "key-2", "accept");
+  await a.shows(5, 3);
+  // What the rules refuse is told, and nothing is entered.
+  await a.page.keyboard.press("9");
+  await a.page.keyboard.press("9");
+  await a.page.keyboard.press("Enter");
+  await a.page.getByTestId("toast").filter({ hasText: "left to the target" }).waitFor();
+  await a.shows(5, 3);
+  await a.pending(0);
+  const { matches } = await api("");
+  const match = matches[0].match;
+  const standing = async () => {
+    const { state } = await api(`/${match}`);
+    return state.sides.map(({ points, run, high_run, innings }) => ({ points, run, high_run, innings }));
+  };
+  same("the score", await standing(), [
+    { points: 5, run: 1, high_run: 4, innings: 2 },
+    { points: 3, run: 3, high_run: 3, innings: 1 },
+  ]);
+  await a.shot("scoring");
+
+  // The network goes away, for more than two minutes by everybody's clock.
+  await a.page.waitForFunction(async (path) => (await caches.match(path)) !== undefined && navigator.serviceWorker.controller !== null, `/score/${channel}`);
+  const before = (await api(`/${match}/events`)).events.length;
+  await a.context.setOffline(true);
+  let [points, seconds, entered] = [[5, 3], 0, 0];
+  for (let inning = 0; inning < 12; inning += 1) {
+    for (const side of [0, 1]) {
+      await a.press("plus-1");
+      points[side] += 1;
+      await a.shows(...points);
+      await a.press("miss");
+      await a.page.waitForFunction((name) => document.querySelector(".at-table")?.getAttribute("aria-label") === name, side === 0 ? "Myung-Woo Cho" : "Marco Zanetti");
+      entered += 2;
+    }
+    await a.page.clock.fastForward(12_000);
+    seconds += 12;
+    if (inning === 6) {
+      const shown = await a.board();
+      await a.pending(entered);
+      await a.shot("away");
+      await a.page.reload();
+      await a.shows(...points);
+      same("the board after the page was loaded again", await a.board(), shown);
+      await a.pending(entered);
+    }
+  }
+  await a.pending(entered);
+  const shown = await a.board();
+  same("what the origin has meanwhile", (await api(`/${match}/events`)).events.length, before);
+  await setOrigin(seconds);
+  await a.context.setOffline(false);
+  await a.page.clock.fastForward(10_000);
+  await setOrigin(seconds + 10);
+  await a.pending(0);
+  const { events, last } = await api(`/${match}/events`);
+  same("the events", events.map(({ epoch, seq }) => [epoch, seq]), Array.from({ length: before + entered }, (_, n) => [1, n + 1]));
+  same("the last", last, { epoch: 1, seq: before + entered });
+  const away = events.slice(before).map(({ event }) => event);
+  same(
+    "what was entered",
+    away.map(({ action }) => [action.type, action.side]),
+    Array.from({ length: 24 }, (_, n) => [["points", n % 2], ["end_inning", n % 2]]).flat(),
+  );
+  const spread = away.at(-1).occurred - away[0].occurred;
+  if (spread < 120_000) problem(`the entries lie within ${spread} ms`);
+  same("the board", await a.board(), shown);
+  same("the score after it", (await standing()).map(({ points }) => points), points);
+
+  // Another browser looks on, and takes over.
+  const b = await scorer(chromium, PHONE);
+  await b.come();
+  await b.shows(...points);
+  same("the buttons of who looks on", await b.at("plus-1").count(), 0);
+  await b.shot("watching-phone");
+  await b.press("take-over", "accept");
+  await b.at("plus-1").waitFor();
+  await b.press("plus-1");
+  points[0] += 1;
+  await b.shows(...points);
+  await b.pending(0);
+  await b.shot("scoring-phone");
+  await b.page.setViewportSize({ width: PHONE.height, height: PHONE.width });
+  await b.shot("scoring-phone-wide");
+  await a.press("plus-2");
+  await a.says("Another scorer has taken over");
+  await a.pending(1);
+  await a.shot("taken");
+  same("the buttons of who was taken over from", await a.at("plus-1").count(), 0);
+  // With what waits, it goes on.
+  await a.press("take-over");
+  points[0] += 2;
+  await a.shows(...points);
+  await a.pending(0);
+  await b.page.clock.fastForward(10_000);
+  await b.says("Another scorer has taken over");
+  const all = (await api(`/${match}/events`)).events;
+  same("the turns", all.slice(before + entered).map(({ epoch, seq }) => [epoch, seq]), [[2, 1], [3, 1]]);
+
+  // What the origin refuses is the scorer's to drop: here, a tablet whose clock went wrong while it was alone.
+  await a.context.setOffline(true);
+  await a.page.clock.fastForward(100_000);
+  await a.press("plus-3");
+  await a.pending(1);
+  await a.context.setOffline(false);
+  await a.page.clock.fastForward(10_000);
+  await a.says("clock");
+  await a.shot("refused");
+  await a.press("drop");
+  await a.pending(0);
+  await a.shows(...points);
+  await a.press("miss");
+  await a.pending(0);
+  same("the score at last", (await standing()).map(({ points }) => points), points);
+
+  // Who has the wrong key is told, and gives the right one.
+  const c = await scorer(chromium, TABLET);
+  await c.come("a-wrong-key");
+  await c.says("key is missing or wrong");
+  await c.press("give-key");
+  await c.at("key").fill(key);
+  await c.press("accept");
+  await c.shows(...points);
+  // In a second window of the same browser, only one scores.
+  await c.press("take-over", "accept");
+  await c.at("miss").waitFor();
+  const d = await c.context.newPage();
+  await d.goto(`${origin}/score/${channel}`);
+  await d.getByTestId("plus-1").click();
+  points[1] += 1;
+  await d.waitForFunction((text) => document.querySelector('[data-testid="points-1"]')?.textContent === text, String(points[1]));
+  await c.press("plus-1");
+  await c.says("another window");
+}
+
+const chromium = await browser();
+try {
+  await work(chromium);
+} catch (error) {
+  problem(String(error?.stack ?? error));
+} finally {
+  await chromium.close();
+}
+for (const { faults, asked } of everyone) {
+  for (const fault of faults) problem(fault);
+  for (const url of asked) {
+    if (url.includes(key)) problem(`the key is in ${url}`);
+    if (!url.startsWith(origin)) problem(`asked of somebody else: ${url}`);
+  }
+}
+report.ok = report.problems.length === 0;
+console.log(JSON.stringify(report, null, 2));
+process.exitCode = report.ok ? 0 : 1;
