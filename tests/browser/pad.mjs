@@ -239,6 +239,53 @@ async function work(chromium) {
   await d.waitForFunction((text) => document.querySelector('[data-testid="points-1"]')?.textContent === text, String(points[1]));
   await c.press("plus-1");
   await c.says("another window");
+
+  // Other games: a shootout, and racks, whose buttons follow from their rules.
+  const e = await scorer(chromium, TABLET);
+  await e.come();
+  await e.shows(...points);
+  const begin = async (button, discipline, target) => {
+    await e.press(button);
+    if (button === "menu") await e.press("menu-new-match");
+    if (await e.at("accept").count() > 0 && (await e.at("name-0").count()) === 0) await e.press("accept");
+    await e.at("name-0").fill("A");
+    await e.at("name-1").fill("B");
+    await e.at("discipline").selectOption(discipline);
+    if (target !== "") await e.at("target").fill(target);
+    await e.press("accept");
+    await e.shows(0, 0);
+  };
+  const result = async () => {
+    await e.pending(0);
+    const name = (await api("")).matches[0].match;
+    const { state } = await api(`/${name}`);
+    return [state.phase, state.winner, state.sides.map(({ points, shootout, won }) => [points, shootout, won ?? null])];
+  };
+  await begin("new-match", "three-cushion", "1");
+  await e.press("plus-1");
+  await e.shows(1, 0);
+  await e.press("plus-1");
+  await e.shows(1, 1);
+  await e.shot("shootout");
+  await e.press("shootout-0", "key-2", "accept");
+  await e.press("shootout-1", "key-1", "accept");
+  await e.at("confirm").waitFor();
+  await e.press("confirm");
+  await e.shot("finished");
+  same("after the shootout", await result(), ["finished", 0, [[1, 2, null], [1, 1, null]]]);
+  await begin("new-match", "eight-ball", "");
+  await e.shot("racks");
+  await e.press("wins-1");
+  await e.shows(0, 1);
+  await e.press("undo");
+  await e.shows(0, 0);
+  await e.press("wins-0");
+  await e.shows(1, 0);
+  same("after a rack", await result(), ["between", null, [[0, null, 1], [0, null, 0]]]);
+  await begin("menu", "snooker", "");
+  await e.press("plus-7");
+  await e.shows(7, 0);
+  await e.shot("snooker");
 }
 
 const chromium = await browser();

@@ -19,12 +19,6 @@ export const SIDES = [0, 1];
 const QUICK = { snooker: [1, 2, 3, 4, 5, 6, 7], "five-pins": [2, 3, 4, 6, 8, 10] };
 const QUICK_ELSE = [1, 2, 3];
 
-/** A country's flag, of regional indicators. @param {string | undefined} country */
-function flag(country) {
-  const letters = [...(country ?? "")].map((letter) => 0x1f1e6 + letter.charCodeAt(0) - 65);
-  return letters.length === 2 ? String.fromCodePoint(...letters) : "";
-}
-
 /** @param {number} milli */
 function average(milli) {
   return (milli / 1000).toFixed(3);
@@ -61,7 +55,7 @@ function panel(view, side) {
     {},
     make("span", { class: `ball ${of.ball ?? ""}`, hidden: of.ball === undefined }),
     make("span", { class: "name", "data-testid": `player-${side}` }, nameOf(view, side)),
-    make("span", { class: "flag", "aria-hidden": "true", title: start.sides[side].country ?? "" }, flag(start.sides[side].country)),
+    make("span", { class: "country", hidden: start.sides[side].country === undefined }, start.sides[side].country ?? ""),
   );
   const seat = make("p", { class: "seat" }, atTable ? text("at_table") : "");
   const row = make("div", { class: "points" }, total, make("p", { class: "of" }, points && target !== null ? `/ ${target}` : ""));

@@ -45,18 +45,18 @@ export async function sure(question, accept, list = []) {
   return (await ask(question, list.length > 0 ? [lines] : [], () => true, { accept })) === true;
 }
 
-/** One of several. @template T @param {string} question @param {[string, T, string?][]} choices @returns {Promise<T | null>} */
+/** One of several; some may be there to be read only. @template T @param {string} question @param {[string, T, string, boolean?][]} choices @returns {Promise<T | null>} */
 export async function choose(question, choices) {
   /** @type {{ value: T | null, is: boolean }} */
   const chosen = { value: null, is: false };
-  const buttons = choices.map(([label, value, id]) =>
+  const buttons = choices.map(([label, value, id, fixed = false]) =>
     button(
       label,
       () => {
         Object.assign(chosen, { value, is: true });
         dialog.close();
       },
-      { class: "choice", "data-testid": id ?? "choice" },
+      { class: "choice", disabled: fixed, "data-testid": id },
     ),
   );
   await ask(question, [make("div", { class: "choices" }, ...buttons)], () => null, { accept: "" });

@@ -146,7 +146,7 @@ class Page {
     if (problem?.kind === "taken") {
       const n = scorer.pending;
       said = n > 0 ? text("taken_with", { n }) : text("taken");
-      acts.push(button(n > 0 ? text("againWith", { n }) : text("again"), take, { class: "strong", "data-testid": "take-over" }));
+      acts.push(button(n > 0 ? text("again_with", { n }) : text("again"), take, { class: "strong", "data-testid": "take-over" }));
       acts.push(button(n > 0 ? text("watch_drop", { n }) : text("watch"), () => void scorer.watch(), { "data-testid": "watch" }));
     } else if (problem?.kind === "invalid") {
       const what = problem.item === undefined ? "" : words(problem.item.event.action, scorer.view);
@@ -158,7 +158,7 @@ class Page {
     } else if (problem?.kind === "tab") said = text("tab");
     else if (problem?.kind === "storage") said = text("storage", { why: problem.text });
     else if (scorer.mode === "watching" && scorer.view.start !== null) {
-      said = text("watching");
+      said = text(scorer.view.state?.phase === "finished" ? "ended" : "watching");
       acts.push(button(text("take_over"), take, { class: "strong", "data-testid": "take-over" }));
       acts.push(button(text("new_match"), () => void this.#newMatch(), { "data-testid": "new-match" }));
     }
@@ -268,10 +268,13 @@ class Page {
     const numbers = new Set(["points", "foul", "shootout"]);
     const choices = view.history
       .filter(({ action }) => action.type !== "undo")
-      .map((entry) => /** @type {[string, Entry, string]} */ ([`${words(entry.action, view)}${entry.stands ? "" : ` (${text("undone")})`}`, entry, `entry-${entry.epoch}-${entry.seq}`]))
-      .filter(([, { correctable, action, stands }]) => !stands || (correctable && numbers.has(action.type)) || action.type === "end_inning");
+      .map((entry) => {
+        const label = `${words(entry.action, view)}${entry.stands ? "" : ` (${text("undone")})`}`;
+        const fixed = !entry.correctable || !numbers.has(entry.action.type);
+        return /** @type {[string, Entry, string, boolean]} */ ([label, entry, `entry-${entry.epoch}-${entry.seq}`, fixed]);
+      });
     const entry = await choose(text("history"), choices);
-    if (entry === null || !entry.correctable || !numbers.has(entry.action.type)) return;
+    if (entry === null) return;
     const points = await number(`${text("should_be")}: ${words(entry.action, view)}`, { signed: entry.action.type === "points" });
     if (points === null) return;
     const action = /** @type {Action} */ ({ ...entry.action, points });

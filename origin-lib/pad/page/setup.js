@@ -128,10 +128,6 @@ export function setUp(disciplines, before, check, title) {
   const fields = make(
     "div",
     { class: "fields" },
-    labelled(text("name", { n: 1 }), /** @type {HTMLElement} */ (names[0])),
-    labelled(text("country"), /** @type {HTMLElement} */ (countries[0])),
-    labelled(text("name", { n: 2 }), /** @type {HTMLElement} */ (names[1])),
-    labelled(text("country"), /** @type {HTMLElement} */ (countries[1])),
     labelled(text("discipline"), discipline),
     labelled(text("target"), target),
     lengthField,
@@ -141,5 +137,8 @@ export function setUp(disciplines, before, check, title) {
     labelled(text("match_title"), heading),
     labelled(text("equalising"), equalising),
   );
-  return ask(title, [fields, wrong], given, { accept: before === null ? text("make_up") : text("accept"), wide: true });
+  const players = names.map((name, n) =>
+    make("div", { class: "player" }, labelled(text("name", { n: n + 1 }), name), labelled(text("country"), /** @type {HTMLElement} */ (countries[n]))),
+  );
+  return ask(title, [make("div", { class: "players" }, ...players), fields, wrong], given, { accept: before === null ? text("make_up") : text("accept"), wide: true });
 }
