@@ -48,18 +48,21 @@ pub(super) struct Match {
     clock: Option<Clock>,
 }
 
-/// What `action` makes of `of`. Undos and corrections are the log's to resolve: here they change nothing.
-pub(super) fn apply(of: Option<Match>, action: &Action, occurred: UtcMs) -> Result<Option<Match>, Invalid> {
-    match (of, action) {
-        (of, Action::Undo { .. } | Action::Correct { .. }) => Ok(of),
-        (None, Action::Start(start)) => Match::new(start.clone(), occurred).map(Some),
-        (None, _) => Err(Invalid::NotStarted),
-        (Some(mut game), action) => {
+/// What `action` makes of a match. Undos and corrections are the log's to resolve: here they change nothing. After an
+/// error the match may be half changed.
+pub(super) fn apply(to: &mut Option<Match>, action: &Action, occurred: UtcMs) -> Result<(), Invalid> {
+    match (to, action) {
+        (_, Action::Undo { .. } | Action::Correct { .. }) => Ok(()),
+        (Some(game), action) => {
             game.now = game.now.max(occurred);
             game.over = None;
-            game.apply(action)?;
-            Ok(Some(game))
+            game.apply(action)
         }
+        (to, Action::Start(start)) => {
+            *to = Some(Match::new(start.clone(), occurred)?);
+            Ok(())
+        }
+        (None, _) => Err(Invalid::NotStarted),
     }
 }
 
