@@ -21,6 +21,11 @@ fn any_start((kind, amount, flag): Dice, own: &[Dice]) -> Start {
         start.target =
             Some(if flag { PerSide::Both(1 + amount % 9) } else { PerSide::Each([5, 1 + amount % 9]) });
     }
+    if discipline.rules().equalising_inning {
+        // Where there can be a tie by itself, every way out of it.
+        let tie = Some(ties(1 + amount % 3)[amount as usize % 4]);
+        start.rules = Some(Overrides { tie, ..Overrides::default() }.into());
+    }
     for dice in own {
         let mut other = start.clone();
         change_rules(&mut other, *dice);
@@ -31,12 +36,15 @@ fn any_start((kind, amount, flag): Dice, own: &[Dice]) -> Start {
     start
 }
 
+fn ties(innings: u32) -> [Tie; 4] {
+    [Tie::Shootout, Tie::Extension { innings }, Tie::Draw, Tie::PlayOn]
+}
+
 /// Draws one rule anew.
 fn change_rules(start: &mut Start, (kind, amount, flag): Dice) {
     let rules = start.rules.get_or_insert_default();
     let few = 1 + amount % 3;
     let per = if flag { Per::Unit } else { Per::Match };
-    let ties = [Tie::Shootout, Tie::Extension { innings: few }, Tie::Draw, Tie::PlayOn];
     let begins = [Begins::Alternate, Begins::Winner, Begins::Loser, Begins::Called];
     let any = |len: usize| amount as usize % len;
     match kind % 17 {
@@ -51,7 +59,7 @@ fn change_rules(start: &mut Start, (kind, amount, flag): Dice) {
         5 => rules.overshoot = Some(flag),
         6 => rules.innings_max = Some(few),
         7 => rules.turns = Some([Turns::Miss, Turns::Shot, Turns::Open, Turns::Free][any(4)]),
-        8 => rules.tie = Some(ties[any(4)]),
+        8 => rules.tie = Some(ties(few)[any(4)]),
         9 => rules.head_start = Some([few.cast_signed() - 2, 1]),
         10 => rules.below_zero = Some(flag),
         11 => rules.foul = Some([FoulPoints::None, FoulPoints::Opponent, FoulPoints::Deduct][any(3)]),
