@@ -303,7 +303,7 @@ impl Match {
         if points < 0 && total < 0 && !self.rules.below_zero {
             return Err(Invalid::BelowNothing(side));
         }
-        match self.target(side) {
+        match self.limit(side) {
             Some(target) if !self.rules.overshoot && total > points_of(target) => {
                 let left = points_of(target).saturating_sub(total.saturating_sub(points));
                 Err(Invalid::BeyondTarget { left: u32::try_from(left).unwrap_or(0) })
@@ -312,13 +312,19 @@ impl Match {
         }
     }
 
+    /// The points that `side` is to make.
     fn target(&self, side: Side) -> Option<u32> {
         let last = self.rules.last_target.filter(|_| self.is_last);
-        last.or(self.rules.target.map(|target| target.of(side))).filter(|_| !self.is_prolonged)
+        last.or(self.rules.target.map(|target| target.of(side)))
+    }
+
+    /// The points that end it, and that can't be passed.
+    fn limit(&self, side: Side) -> Option<u32> {
+        self.target(side).filter(|_| !self.is_prolonged)
     }
 
     fn has_reached(&self, side: Side) -> bool {
-        self.target(side).is_some_and(|target| side.of(&self.tallies).points() >= points_of(target))
+        self.limit(side).is_some_and(|target| side.of(&self.tallies).points() >= points_of(target))
     }
 
     /// Whether points that `side` got end the present turn.
