@@ -286,6 +286,10 @@ async function work(chromium) {
   await e.press("plus-7");
   await e.shows(7, 0);
   await e.shot("snooker");
+  await e.press("foul", "key-4", "accept");
+  await e.shows(7, 4);
+  await e.press("unit", "unit-by-points");
+  same("after a frame", await result(), ["between", null, [[7, null, 1], [4, null, 0]]]);
 }
 
 const chromium = await browser();

@@ -225,9 +225,11 @@ class Page {
   async #endUnit() {
     const { view } = this.#scorer;
     const unit = text(view.rules?.unit ?? "match");
-    const choices = SIDES.map((side) => /** @type {[string, Side, string]} */ ([nameOf(view, side), side, `unit-${side}`]));
-    const winner = await choose(text("whose_rack", { unit }), choices);
-    if (winner !== null) await this.#enter({ type: "end_unit", winner });
+    /** @type {[string, { winner?: Side }, string][]} */
+    const choices = SIDES.map((side) => [nameOf(view, side), { winner: side }, `unit-${side}`]);
+    if (view.rules?.points === true) choices.unshift([text("by_points"), {}, "unit-by-points"]);
+    const chosen = await choose(text("whose_rack", { unit }), choices);
+    if (chosen !== null) await this.#enter({ type: "end_unit", ...chosen });
   }
 
   async #end() {

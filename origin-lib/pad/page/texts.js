@@ -12,6 +12,7 @@ const ENGLISH = {
   best_of: "Best of",
   break_due: "Break is due",
   breaks: "Who begins",
+  by_points: "As the points say",
   cancel: "Cancel",
   clock: "Shot clock",
   clock_extend: "Extend",
