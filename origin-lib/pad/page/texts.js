@@ -1,5 +1,5 @@
-// Every text of the page. Another language is another table with the same names; what it lacks is English. Why something is
-// refused comes from the rules, in English.
+// Every text of the page. Another language is another table with the same names (texts.fr.js); what it lacks is English. Why
+// something is refused comes from the rules, in English.
 
 const ENGLISH = {
   accept: "OK",
@@ -62,7 +62,6 @@ const ENGLISH = {
   phase_finished: "Finished",
   phase_playing: "",
   phase_shootout: "Shootout",
-  points: "points",
   points_of: "Points of {name}",
   race_to: "Race to",
   rack: "rack",
@@ -72,7 +71,6 @@ const ENGLISH = {
   run: "Run",
   said: "{a} {m}, {b} {n}",
   set: "set",
-  shootout: "Shootout",
   shootout_of: "Shootout: {name}",
   shot_clock: "Shot clock, seconds",
   should_be: "Points, as they should have been",
@@ -100,16 +98,17 @@ const ENGLISH = {
 
 /** @typedef {keyof typeof ENGLISH} Name */
 
-/** @type {Record<string, Partial<Record<Name, string>>>} */
-const TABLES = { en: ENGLISH };
+/** Languages whose table is in a file of its own. */
+const OTHERS = ["es", "fr", "ko", "nl", "tr", "vi"];
 
-const language = navigator.languages.map((tag) => tag.split("-")[0] ?? "").find((tag) => tag in TABLES) ?? "en";
+/** The page's language: the first of the browser's that there is. */
+export const LANGUAGE = navigator.languages.map((tag) => tag.split("-")[0] ?? "").find((tag) => tag === "en" || OTHERS.includes(tag)) ?? "en";
 
-/** The page's language. */
-export const LANGUAGE = language;
+/** @type {Partial<Record<Name, string>>} */
+const own = LANGUAGE === "en" ? {} : (await import(`./texts.${LANGUAGE}.js`)).TEXTS;
 
 /** A text, with what stands in it. @param {Name} name @param {Record<string, string | number>} [parts] */
 export function text(name, parts = {}) {
-  const found = TABLES[language]?.[name] ?? ENGLISH[name];
+  const found = own[name] ?? ENGLISH[name];
   return found.replace(/\{(\w+)\}/g, (_, part) => String(parts[part] ?? ""));
 }
