@@ -9,7 +9,8 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::log::Log;
-use super::model::{Action, Discipline, Player, State, TARGET_MAX, is_name};
+use super::model::{Action, PerSide, Player, State, TARGET_MAX, UnitResult, is_name};
+use super::rules::{Discipline, Length, UNITS_MAX, Unit};
 use crate::id::{ChannelId, MatchId};
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 
@@ -32,8 +33,21 @@ pub struct Document {
     pub title: String,
     /// The game.
     pub discipline: Discipline,
-    /// The points to reach.
-    pub target: u32,
+    /// Which form of the game.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+    /// The points to reach, in each set where there are sets; none where the scorer says when it is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<PerSide>,
+    /// What the match is won in.
+    #[serde(default, skip_serializing_if = "is_match")]
+    pub unit: Unit,
+    /// How many sets, racks or frames decide it; none in one match to points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub length: Option<Length>,
+    /// Whether averages are worth showing.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub average: bool,
     /// Who plays.
     pub sides: [Player; 2],
     /// The last event that changed scores before it: whoever has entries up to a lower number asks for all of them.
@@ -41,6 +55,21 @@ pub struct Document {
     pub rewritten: u64,
     /// The scores, in the order of their times; at most [`ENTRIES_MAX`].
     pub entries: Vec<Entry>,
+    /// The sets, racks and frames that are over, in order; at most [`UNITS_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub units: Vec<PastUnit>,
+}
+
+fn is_match(unit: &Unit) -> bool {
+    *unit == Unit::Match
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_true(flag: &bool) -> bool {
+    *flag
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -60,6 +89,16 @@ pub struct Entry {
     pub state: State,
 }
 
+/// A set, rack or frame that is over. Nobody is to be shown it before `at`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastUnit {
+    /// Media time at which it was over, in 1/90000 s.
+    pub at: MediaTime,
+    /// How it ended.
+    #[serde(flatten)]
+    pub result: UnitResult,
+}
+
 /// When viewers see what `occurred`: `offset_ms` later, or earlier where it is negative. A scorer who is a second late
 /// has an offset of -1000.
 pub fn shifted(offset_ms: i64) -> impl Fn(UtcMs) -> MediaTime {
@@ -69,8 +108,9 @@ pub fn shifted(offset_ms: i64) -> impl Fn(UtcMs) -> MediaTime {
 impl Log {
     /// The score document, once the match has started.
     ///
-    /// An undone event has no entry, and the entries after it are as if it never was: viewers are behind the table, so
-    /// that many of them never see the mistake. The undo has an entry of its own, for whoever asks for what is new.
+    /// An undone event has no entry, a corrected one the score that the correction makes, and the entries after it are as
+    /// if it had been so: viewers are behind the table, so that many of them never see the mistake. The undo or the
+    /// correction has an entry of its own, for whoever asks for what is new.
     pub fn document(
         &self,
         channel: ChannelId,
@@ -79,16 +119,18 @@ impl Log {
         updated: UtcMs,
         media: impl Fn(UtcMs) -> MediaTime,
     ) -> Option<Document> {
-        let start = self.start()?;
-        let mut entries: Vec<Entry> = Vec::new();
+        let (start, rules) = (self.start()?, self.rules()?);
+        let (mut entries, mut units) = (Vec::<Entry>::new(), Vec::new());
         let (mut latest, mut rewritten) = (MediaTime(0), 0);
-        let played = self.replay(None, |index, event, game| {
+        let played = self.replay(None, |index, occurred, action, game| {
             let Some(game) = game else { return };
             // A scorer's clock may step back; what is shown never does.
-            latest = latest.max(media(event.occurred));
+            latest = latest.max(media(occurred));
             let seq = u64::try_from(index).unwrap_or(u64::MAX).saturating_add(1);
-            if matches!(event.action, Action::Undo { .. }) {
+            if matches!(action, Action::Undo { .. } | Action::Correct { .. }) {
                 rewritten = seq;
+            } else if let Some(result) = game.over() {
+                units.push(PastUnit { at: latest, result });
             }
             entries.push(Entry { seq, at: latest, pdt: latest.iso8601(), state: game.state() });
         });
@@ -104,10 +146,15 @@ impl Log {
             updated,
             title: start.title.clone(),
             discipline: start.discipline,
-            target: start.target,
+            variant: start.variant.clone(),
+            target: rules.target,
+            unit: rules.unit,
+            length: (rules.unit != Unit::Match).then_some(rules.length),
+            average: rules.average,
             sides: start.sides.clone(),
             rewritten,
             entries,
+            units,
         })
     }
 }
@@ -115,19 +162,24 @@ impl Log {
 /// What is wrong with a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DocumentError {
-    /// A title, name or country that can't be shown.
+    /// A title, name, variant or country that can't be shown.
     #[error(
-        "title and names need 1 to 100 characters, no control characters; a country two upper-case letters"
+        "title, names and variant need 1 to 100 characters, no control characters; a country two upper-case letters"
     )]
     Text,
     /// A target out of bounds.
     #[error("target is 1 to {TARGET_MAX} points")]
     Target,
+    /// A length out of bounds, or too many sets, racks and frames.
+    #[error("a match has 1 to {UNITS_MAX} sets, racks or frames")]
+    Units,
     /// Too many entries, or none.
     #[error("a score document has 1 to {ENTRIES_MAX} entries")]
     Entries,
     /// Entries out of order, or a time that is stated in two ways.
-    #[error("entries must go up in seq, not go back in at, and pdt must be the instant of at")]
+    #[error(
+        "entries must go up in seq, units and entries not go back in at, and pdt must be the instant of at"
+    )]
     Order,
 }
 
@@ -135,16 +187,21 @@ impl Document {
     /// Checks the bounds that the types can't express, so that a receiver may keep and serve it.
     pub fn check(&self) -> Result<(), DocumentError> {
         let names = self.sides.iter().all(|player| is_name(&player.name) && player.has_good_country());
-        if !names || !is_name(&self.title) {
+        if !names || !is_name(&self.title) || !self.variant.as_deref().is_none_or(is_name) {
             return Err(DocumentError::Text);
         }
-        if !(1..=TARGET_MAX).contains(&self.target) {
+        if !self.target.is_none_or(|target| target.is_within(1, TARGET_MAX)) {
             return Err(DocumentError::Target);
+        }
+        let is_long = |length: Length| !length.is_within_bounds();
+        if self.length.is_some_and(is_long) || self.units.len() > UNITS_MAX as usize {
+            return Err(DocumentError::Units);
         }
         if !(1..=ENTRIES_MAX).contains(&self.entries.len()) {
             return Err(DocumentError::Entries);
         }
         let forward = self.entries.is_sorted_by(|a, b| a.seq < b.seq && a.at <= b.at);
+        let forward = forward && self.units.is_sorted_by_key(|unit| unit.at);
         let stated_once = self.entries.iter().all(|entry| entry.pdt == entry.at.iso8601());
         if forward && stated_once { Ok(()) } else { Err(DocumentError::Order) }
     }

@@ -1,4 +1,7 @@
-//! The score log: what is taken, and what an undo leaves standing.
+//! The score log: what is taken, and what undos and corrections make of it.
+//!
+//! A plain event costs one step of the reducer, however long the log is. An undo or a correction may reach anywhere: it
+//! plays the log again, O(n log n) for n events, of which there are at most [`EVENTS_MAX`]; so does the document.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -7,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::model::{Action, Event, OCCURRED_AHEAD_MS_MAX, Start, State};
 use super::reducer::{self, Invalid, Match};
+use super::rules::Rules;
 use crate::time::UtcMs;
 
 /// The most events of a match.
@@ -94,12 +98,17 @@ impl Log {
         self.present.as_ref().map(|game| &game.start)
     }
 
+    /// The rules that the match is played by.
+    pub fn rules(&self) -> Option<&Rules> {
+        self.present.as_ref().map(Match::rules)
+    }
+
     /// The position of the last event.
     pub fn last(&self) -> Option<Position> {
         self.events.last().map(|(position, _)| *position)
     }
 
-    /// Every event, in order, undone ones and undos included.
+    /// Every event, in order, undone ones, undos and corrections included.
     pub fn events(&self) -> &[(Position, Event)] {
         &self.events
     }
@@ -139,53 +148,88 @@ impl Log {
         if self.events.len() >= EVENTS_MAX {
             return Err(Invalid::Full);
         }
-        let Action::Undo { epoch, seq } = event.action else {
-            return reducer::apply(self.present.clone(), &event.action);
+        let Some(change) = Change::of(position, &event.action) else {
+            return reducer::apply(self.present.clone(), &event.action, event.occurred);
         };
-        let undone = Position { epoch: epoch.unwrap_or(position.epoch), seq };
-        let undone = self.index(undone).ok_or(Invalid::UndoOfNothing)?;
-        if !self.standing(None).get(undone).is_some_and(|stands| *stands) {
-            return Err(Invalid::UndoOfNothing);
+        let index = self.index(change.named).ok_or(Invalid::NoSuchEvent)?;
+        let named = self.standing(None).get(index).copied().flatten().ok_or(Invalid::NoSuchEvent)?;
+        if change.becomes.is_some() && Change::of(position, named).is_some() {
+            return Err(Invalid::CorrectionOfChange);
         }
         let mut present = None;
-        self.replay(Some(undone), |_, _, result| present = result.cloned())?;
+        self.replay(Some(change), |_, _, _, result| present = result.cloned())?;
         Ok(present)
     }
 
-    /// Which events stand, in the log's order: neither undone, nor undone by `undone` as the newest of all. Undos name
-    /// earlier events only, so that from the newest on, each is decided when it is reached.
-    fn standing(&self, undone: Option<usize>) -> Vec<bool> {
-        let mut standing = vec![true; self.events.len()];
-        if let Some(stands) = undone.and_then(|undone| standing.get_mut(undone)) {
-            *stands = false;
-        }
-        for (index, (position, event)) in self.events.iter().enumerate().rev() {
-            let Action::Undo { epoch, seq } = event.action else { continue };
-            if standing.get(index).is_some_and(|stands| *stands) {
-                let named = Position { epoch: epoch.unwrap_or(position.epoch), seq };
-                if let Some(named) = self.index(named).and_then(|named| standing.get_mut(named)) {
-                    *named = false;
+    /// What each event comes to, in the log's order, after a change that is the newest of all: its own action or what
+    /// corrects it, `None` where it is undone. Changes name earlier events only, so that from the newest on, each is
+    /// decided when it is reached.
+    fn standing<'a>(&'a self, newest: Option<Change<'a>>) -> Vec<Option<&'a Action>> {
+        let mut actions: Vec<_> = self.events.iter().map(|(_, event)| Some(&event.action)).collect();
+        let mut is_corrected = vec![false; actions.len()];
+        let mut make = |actions: &mut Vec<Option<&'a Action>>, change: Change<'a>| {
+            let Some(named) = self.index(change.named) else { return };
+            match (actions.get_mut(named), is_corrected.get_mut(named)) {
+                (Some(action), Some(is_corrected)) if change.becomes.is_none() || !*is_corrected => {
+                    (*action, *is_corrected) = (change.becomes, true);
                 }
+                _ => {}
+            }
+        };
+        if let Some(change) = newest {
+            make(&mut actions, change);
+        }
+        for (index, (position, _)) in self.events.iter().enumerate().rev() {
+            let action = actions.get(index).copied().flatten();
+            if let Some(change) = action.and_then(|action| Change::of(*position, action)) {
+                make(&mut actions, change);
             }
         }
-        standing
+        actions
     }
 
-    /// Plays the events that stand; `each` sees the index of each, the event, and the match after it.
+    /// Plays the events that stand, after a change that is the newest of all; `each` sees the index of each, when it
+    /// occurred, what it comes to, and the match after it.
     pub(super) fn replay(
         &self,
-        undone: Option<usize>,
-        mut each: impl FnMut(usize, &Event, Option<&Match>),
+        newest: Option<Change<'_>>,
+        mut each: impl FnMut(usize, UtcMs, &Action, Option<&Match>),
     ) -> Result<(), Invalid> {
+        let corrected = newest.filter(|change| change.becomes.is_some()).map(|change| change.named);
         let mut game = None;
-        let standing = self.standing(undone);
-        for (index, ((position, event), stands)) in self.events.iter().zip(standing).enumerate() {
-            if stands {
-                game = reducer::apply(game, &event.action)
-                    .map_err(|_| Invalid::UndoBreaks { epoch: position.epoch, seq: position.seq })?;
-                each(index, event, game.as_ref());
-            }
+        for (index, ((position, event), action)) in self.events.iter().zip(self.standing(newest)).enumerate()
+        {
+            let Some(action) = action else { continue };
+            game = reducer::apply(game, action, event.occurred).map_err(|invalid| {
+                // What is wrong with the correction itself is the scorer's to know.
+                let Position { epoch, seq } = *position;
+                if corrected == Some(*position) { invalid } else { Invalid::Breaks { epoch, seq } }
+            })?;
+            each(index, event.occurred, action, game.as_ref());
         }
         Ok(())
+    }
+}
+
+/// What an undo or a correction does.
+#[derive(Clone, Copy)]
+pub(super) struct Change<'a> {
+    /// To which event.
+    named: Position,
+    /// What it comes to; `None` where it is taken back.
+    becomes: Option<&'a Action>,
+}
+
+impl<'a> Change<'a> {
+    /// What `action` does as the event at `position`.
+    fn of(position: Position, action: &'a Action) -> Option<Change<'a>> {
+        let named = |epoch: Option<u64>, seq| Position { epoch: epoch.unwrap_or(position.epoch), seq };
+        match action {
+            Action::Undo { epoch, seq } => Some(Change { named: named(*epoch, *seq), becomes: None }),
+            Action::Correct { epoch, seq, action } => {
+                Some(Change { named: named(*epoch, *seq), becomes: Some(action) })
+            }
+            _ => None,
+        }
     }
 }

@@ -2,13 +2,16 @@
 //!
 //! A scorer numbers its events `epoch/seq`. `seq` starts at 1 and goes up by one within an epoch; an epoch is one
 //! scorer's turn at the job: whoever takes over begins a higher epoch, again at `seq` 1, and goes on with the same
-//! match. The log only grows: an undo is an event that names the event it takes back.
+//! match. The log only grows: an undo is an event that names the event it takes back, a correction one that says what
+//! should have been sent in its place. Both give the score as if it had been right from the start.
 //!
 //! | room | decides |
 //! | --- | --- |
 //! | `model` | which events there are, their JSON, their bounds |
-//! | `reducer` | what an event does to a three-cushion match |
-//! | `log` | whether an event is taken, and what an undo leaves standing |
+//! | `rules` | which rules there are, and which a discipline begins with |
+//! | `reducer` | what an event does to a match, by its rules |
+//! | `clock` | what a shot clock shows |
+//! | `log` | whether an event is taken, and what undos and corrections make of it |
 //! | `document` | which score is shown from which media time on |
 //!
 //! ```
@@ -25,18 +28,25 @@
 //! assert_eq!(log.state().unwrap().inning, 1);
 //! ```
 
+mod clock;
 mod document;
 mod log;
 mod model;
 mod reducer;
+mod rules;
 
 #[cfg(test)]
 mod tests;
 
-pub use document::{Document, DocumentError, ENTRIES_MAX, Entry, shifted};
+pub use document::{Document, DocumentError, ENTRIES_MAX, Entry, PastUnit, shifted};
 pub use log::{EVENTS_MAX, Log, Offer, POSITION_MAX, Position};
 pub use model::{
-    Action, BODY_LEN_MAX, CODE_LEN_MAX, Claim, ClaimSide, Discipline, Event, EventError, NAME_CHARS_MAX,
-    OCCURRED_AHEAD_MS_MAX, POINTS_MAX, Phase, Player, Side, SideState, Start, State, TARGET_MAX,
+    Action, BODY_LEN_MAX, Ball, CODE_LEN_MAX, Claim, ClaimSide, ClockOrder, Event, EventError, FIGURES_MAX,
+    Figure, NAME_CHARS_MAX, OCCURRED_AHEAD_MS_MAX, POINTS_MAX, Pause, PerSide, Phase, Player, ShotClock,
+    Side, SideState, Start, State, TARGET_MAX, UnitResult,
 };
-pub use reducer::Invalid;
+pub use reducer::{Invalid, TimingError, UnitError};
+pub use rules::{
+    Begins, Discipline, FoulPoints, Length, Level, Overrides, Per, Rules, ShotClockRules, SwapBalls, Tie,
+    TimeOutRules, Turns, UNITS_MAX, Unit,
+};

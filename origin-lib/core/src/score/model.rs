@@ -1,9 +1,17 @@
-//! Score events as they travel, and the state that they lead to.
+//! Score events as they travel: their JSON and their bounds.
 
+mod side;
+mod state;
+
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
+pub use self::side::{PerSide, Side};
+pub use self::state::{Ball, Claim, ClaimSide, Pause, Phase, ShotClock, SideState, State, UnitResult};
+use super::rules::{Discipline, Overrides, Rules};
 use crate::time::UtcMs;
 
 /// The largest body of an event, in bytes of JSON.
@@ -21,75 +29,12 @@ pub const TARGET_MAX: u32 = 1000;
 /// The most points that one event can give or take.
 pub const POINTS_MAX: u32 = 1000;
 
+/// The most figures of a match of artistique.
+pub const FIGURES_MAX: usize = 100;
+
 /// How far an event's `occurred` may lie ahead of the origin's clock, in milliseconds. An event from the far future
 /// would keep every later one from being shown.
 pub const OCCURRED_AHEAD_MS_MAX: u64 = 60_000;
-
-/// One of the two sides of a match: `0` or `1` in JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "u8", into = "u8")]
-pub enum Side {
-    /// Side 0.
-    First,
-    /// Side 1.
-    Second,
-}
-
-impl Side {
-    /// The opponent.
-    pub fn other(self) -> Side {
-        match self {
-            Side::First => Side::Second,
-            Side::Second => Side::First,
-        }
-    }
-
-    /// This side's item of a pair.
-    pub fn of<T>(self, pair: &[T; 2]) -> &T {
-        let [first, second] = pair;
-        if self == Side::First { first } else { second }
-    }
-
-    /// This side's item of a pair, to change it.
-    pub fn of_mut<T>(self, pair: &mut [T; 2]) -> &mut T {
-        let [first, second] = pair;
-        if self == Side::First { first } else { second }
-    }
-}
-
-impl TryFrom<u8> for Side {
-    type Error = &'static str;
-    fn try_from(number: u8) -> Result<Side, &'static str> {
-        match number {
-            0 => Ok(Side::First),
-            1 => Ok(Side::Second),
-            _ => Err("a side is 0 or 1"),
-        }
-    }
-}
-
-impl From<Side> for u8 {
-    fn from(side: Side) -> u8 {
-        match side {
-            Side::First => 0,
-            Side::Second => 1,
-        }
-    }
-}
-
-impl core::fmt::Display for Side {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        u8::from(*self).fmt(f)
-    }
-}
-
-/// The game that is played.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Discipline {
-    /// Three-cushion carom.
-    ThreeCushion,
-}
 
 /// Who plays on a side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,7 +63,7 @@ pub struct Event {
     pub state: Option<Claim>,
 }
 
-/// How a match begins.
+/// How a match begins. What it does not say is as the discipline has it ([`Discipline::rules`]).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Start {
@@ -126,14 +71,39 @@ pub struct Start {
     pub title: String,
     /// The game.
     pub discipline: Discipline,
-    /// The points to reach; 1 to [`TARGET_MAX`].
-    pub target: u32,
+    /// Which form of the game, for viewers only: `47/2` of balkline; 1 to [`NAME_CHARS_MAX`] characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+    /// The points to reach in the match, or in each set; 1 to [`TARGET_MAX`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<PerSide>,
     /// Whether the side that did not break gets a last inning after the other reached the target.
-    pub equalising_inning: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub equalising_inning: Option<bool>,
     /// Who plays.
     pub sides: [Player; 2],
     /// Which side has the first inning.
     pub breaks: Side,
+    /// Which side begins with the white ball; without it, no ball is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub white: Option<Side>,
+    /// The figures of a match of artistique, at most [`FIGURES_MAX`]: points then name one of them in `code`, and are its
+    /// difficulty or 0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub figures: Vec<Figure>,
+    /// In what else the rules differ from the discipline's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<Box<Overrides>>,
+}
+
+/// A figure of artistique.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Figure {
+    /// What the programme calls it: `B07`.
+    pub code: String,
+    /// Its difficulty: the points that it gives, 1 to [`POINTS_MAX`].
+    pub points: u32,
 }
 
 /// What happened at the table. In JSON `type` says which: `{"type":"points","side":0,"points":3}`.
@@ -143,27 +113,83 @@ pub enum Action {
     /// The match begins.
     Start(Start),
     /// Points of the side at the table, in its present inning: one event a point or one a run. Reaching the target
-    /// ends the inning.
+    /// ends the inning. Where every shot is a turn of its own ([`Turns::Shot`](super::Turns)), so does the event.
     Points {
         /// Who gets them.
         side: Side,
         /// How many, at most [`POINTS_MAX`] either way; negative to take back from the present run.
         points: i32,
-        /// The scorer's own code for what it was.
+        /// The scorer's own code for what it was; of a figure, its code.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         code: Option<String>,
     },
-    /// The side at the table missed.
+    /// The side at the table missed, or played safe.
     EndInning {
         /// Whose inning ends: the side at the table. Stated, so that a doubled button can't end the opponent's.
         side: Side,
     },
+    /// A foul. The rules say what its points do, and whether it ends the turn.
+    Foul {
+        /// Who fouled.
+        side: Side,
+        /// What it costs, at most [`POINTS_MAX`]; 0 where fouls give no points.
+        #[serde(default)]
+        points: u32,
+        /// The scorer's own code for what it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+    },
+    /// A side comes to the table out of turn: the one that fouled is made to play again (snooker), or turns are not
+    /// counted and the scorer says who plays.
+    Turn {
+        /// Who plays.
+        side: Side,
+    },
+    /// The next set, rack or frame begins. Needed only where the rules don't say who begins; otherwise it begins with
+    /// what is played first in it.
+    BeginUnit {
+        /// Who has its first inning, or breaks.
+        breaks: Side,
+    },
+    /// The set, rack or frame is over, where it does not end by itself.
+    EndUnit {
+        /// Who won it; absent where its points say so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        winner: Option<Side>,
+        /// Why, in the scorer's own code: `conceded`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+    },
+    /// All balls are racked anew before their time, as after three fouls at 14.1.
+    Rerack {},
     /// One turn of a shootout.
     Shootout {
         /// Who played it.
         side: Side,
         /// The points of this turn.
         points: u32,
+    },
+    /// Play rests: the break at half, an injury. What is played next ends it, too.
+    Pause {
+        /// Why, in the scorer's own code: `half`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+    },
+    /// Play goes on.
+    Resume {},
+    /// A side takes one of its time-outs.
+    TimeOut {
+        /// Whose it is.
+        side: Side,
+    },
+    /// The shot clock. `occurred` says when: there are no ticks.
+    ShotClock {
+        /// What is done to it.
+        #[serde(rename = "do")]
+        order: ClockOrder,
+        /// Whose extension it is; absent for the side at the table.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        side: Option<Side>,
     },
     /// The match is over: confirms the result at the target, or decides a match that did not get there.
     End {
@@ -173,7 +199,7 @@ pub enum Action {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         code: Option<String>,
     },
-    /// Takes an earlier event back. An undo can be taken back too.
+    /// Takes an earlier event back. An undo can be taken back too, and so can a correction.
     Undo {
         /// The epoch of the event; this event's own where it is absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -181,127 +207,31 @@ pub enum Action {
         /// The event's number.
         seq: u64,
     },
+    /// Puts another action in an earlier event's place, as if it had been sent then. It names the event itself: of two
+    /// corrections of one event the later counts.
+    Correct {
+        /// The epoch of the event; this event's own where it is absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        epoch: Option<u64>,
+        /// The event's number.
+        seq: u64,
+        /// What should have been sent; neither an undo nor a correction.
+        action: Box<Action>,
+    },
 }
 
-/// Where a match stands.
+/// What is done to a shot clock. It stands, full, after every shot and whenever the other side comes to the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Phase {
-    /// Innings are played.
-    Playing,
-    /// Both reached the target in the same inning: a shootout decides.
-    Shootout,
-    /// It is over.
-    Finished,
-}
-
-/// The score after an event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct State {
-    /// Where the match stands.
-    pub phase: Phase,
-    /// The inning that is played, or was played last; the first is 1.
-    pub inning: u32,
-    /// Who plays now; in a shootout only where it follows from the turns.
-    pub at_table: Option<Side>,
-    /// Who won, once the match is finished.
-    pub winner: Option<Side>,
-    /// Each side's figures.
-    pub sides: [SideState; 2],
-}
-
-/// One side's figures.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SideState {
-    /// Points.
-    pub points: u32,
-    /// Points of the present inning, or of the last one where the other side is at the table.
-    pub run: u32,
-    /// The best run, the present one included.
-    pub high_run: u32,
-    /// Innings begun, the present one included.
-    pub innings: u32,
-    /// Points per inning × 1000, cut as result lists do: 2 points in 3 innings are 666.
-    pub average_milli: u32,
-    /// Points of the shootout, once this side had a turn.
-    pub shootout: Option<u32>,
-}
-
-/// What a scorer's own program shows: a [`State`], or any part of one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Claim {
-    /// See [`State::phase`].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub phase: Option<Phase>,
-    /// See [`State::inning`].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub inning: Option<u32>,
-    /// See [`State::at_table`].
-    #[serde(deserialize_with = "stated", skip_serializing_if = "Option::is_none")]
-    pub at_table: Option<Option<Side>>,
-    /// See [`State::winner`].
-    #[serde(deserialize_with = "stated", skip_serializing_if = "Option::is_none")]
-    pub winner: Option<Option<Side>>,
-    /// See [`State::sides`].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sides: Option<[ClaimSide; 2]>,
-}
-
-/// A [`SideState`], or any part of one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ClaimSide {
-    /// See [`SideState::points`].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub points: Option<u32>,
-    /// See [`SideState::run`].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub run: Option<u32>,
-    /// See [`SideState::high_run`].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub high_run: Option<u32>,
-    /// See [`SideState::innings`].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub innings: Option<u32>,
-    /// See [`SideState::average_milli`].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub average_milli: Option<u32>,
-    /// See [`SideState::shootout`].
-    #[serde(deserialize_with = "stated", skip_serializing_if = "Option::is_none")]
-    pub shootout: Option<Option<u32>>,
-}
-
-/// A stated `null` claims that there is none; an absent field claims nothing.
-fn stated<'de, D: Deserializer<'de>, T: Deserialize<'de>>(json: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(json).map(Some)
-}
-
-impl Claim {
-    /// Whether everything that is claimed is so.
-    pub fn agrees(&self, state: &State) -> bool {
-        let sides = self.sides.iter().flatten().zip(&state.sides).all(|(claim, side)| claim.agrees(side));
-        sides
-            && same(self.phase, state.phase)
-            && same(self.inning, state.inning)
-            && same(self.at_table, state.at_table)
-            && same(self.winner, state.winner)
-    }
-}
-
-impl ClaimSide {
-    fn agrees(&self, side: &SideState) -> bool {
-        same(self.points, side.points)
-            && same(self.run, side.run)
-            && same(self.high_run, side.high_run)
-            && same(self.innings, side.innings)
-            && same(self.average_milli, side.average_milli)
-            && same(self.shootout, side.shootout)
-    }
-}
-
-fn same<T: PartialEq>(claimed: Option<T>, is: T) -> bool {
-    claimed.is_none_or(|claimed| claimed == is)
+#[serde(rename_all = "snake_case")]
+pub enum ClockOrder {
+    /// It runs, from its full time.
+    Start,
+    /// It stands, and keeps what is left.
+    Stop,
+    /// It runs on from what is left.
+    Resume,
+    /// One of the side's extensions is added to what is left.
+    Extend,
 }
 
 /// The body is not an event. The text tells the scorer's programmer what to change.
@@ -314,7 +244,7 @@ pub enum EventError {
     #[error("not a score event: {0}")]
     Shape(String),
     /// A title or a name that can't be shown.
-    #[error("title and names need 1 to {NAME_CHARS_MAX} characters, no control characters")]
+    #[error("title, names and variant need 1 to {NAME_CHARS_MAX} characters, no control characters")]
     Name,
     /// A country that is none.
     #[error("country is an ISO 3166-1 code of two upper-case letters")]
@@ -328,6 +258,15 @@ pub enum EventError {
     /// Points out of bounds.
     #[error("one event gives or takes at most {POINTS_MAX} points")]
     Points,
+    /// Figures out of bounds.
+    #[error("figures are at most {FIGURES_MAX}, each with its own code and 1 to {POINTS_MAX} points")]
+    Figures,
+    /// Rules out of bounds, or rules that contradict each other.
+    #[error("these rules can't be played: {0}")]
+    Rules(&'static str),
+    /// A correction of what can't be corrected.
+    #[error("a correction carries what should have been sent: send an undo to take an event back")]
+    Correction,
 }
 
 /// The most characters of a parser's message that an error repeats: it may quote the body.
@@ -347,34 +286,92 @@ impl Event {
 
     /// Checks the bounds that the types can't express.
     pub fn check(&self) -> Result<(), EventError> {
-        let code = match &self.action {
-            Action::Start(start) => return start.check(),
-            Action::Points { points, code, .. } => {
-                if points.unsigned_abs() > POINTS_MAX {
-                    return Err(EventError::Points);
-                }
-                code
+        let code = self.state.as_ref().and_then(|claim| claim.paused.as_ref()?.as_ref()?.code.as_ref());
+        check_code(code)?;
+        self.action.check()
+    }
+}
+
+impl Action {
+    fn check(&self) -> Result<(), EventError> {
+        match self {
+            Action::Start(start) => start.check(),
+            Action::Points { points, .. } if points.unsigned_abs() > POINTS_MAX => Err(EventError::Points),
+            Action::Foul { points, .. } | Action::Shootout { points, .. } if *points > POINTS_MAX => {
+                Err(EventError::Points)
             }
-            Action::Shootout { points, .. } if *points > POINTS_MAX => return Err(EventError::Points),
-            Action::End { code, .. } => code,
-            Action::Shootout { .. } | Action::EndInning { .. } | Action::Undo { .. } => &None,
-        };
-        let plain = |code: &String| {
-            (1..=CODE_LEN_MAX).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_graphic())
-        };
-        if code.as_ref().is_none_or(plain) { Ok(()) } else { Err(EventError::Code) }
+            Action::Points { code, .. }
+            | Action::Foul { code, .. }
+            | Action::EndUnit { code, .. }
+            | Action::Pause { code }
+            | Action::End { code, .. } => check_code(code.as_ref()),
+            Action::Correct { action, .. } => match **action {
+                Action::Undo { .. } | Action::Correct { .. } => Err(EventError::Correction),
+                _ => action.check(),
+            },
+            Action::EndInning { .. }
+            | Action::Turn { .. }
+            | Action::BeginUnit { .. }
+            | Action::Rerack {}
+            | Action::Shootout { .. }
+            | Action::Resume {}
+            | Action::TimeOut { .. }
+            | Action::ShotClock { .. }
+            | Action::Undo { .. } => Ok(()),
+        }
     }
 }
 
 impl Start {
+    /// A match of which everything is as the discipline has it.
+    pub fn new(title: String, discipline: Discipline, sides: [Player; 2], breaks: Side) -> Start {
+        Start {
+            title,
+            discipline,
+            variant: None,
+            target: None,
+            equalising_inning: None,
+            sides,
+            breaks,
+            white: None,
+            figures: Vec::new(),
+            rules: None,
+        }
+    }
+
+    /// The rules of the match: the discipline's, with what this start has of its own.
+    pub fn rules(&self) -> Rules {
+        let rules = self.discipline.rules();
+        let mut rules = self.rules.as_ref().map_or(rules, |own| own.over(rules));
+        rules.target = self.target.or(rules.target);
+        rules.equalising_inning = self.equalising_inning.unwrap_or(rules.equalising_inning);
+        rules
+    }
+
     fn check(&self) -> Result<(), EventError> {
-        if !is_name(&self.title) || !self.sides.iter().all(|player| is_name(&player.name)) {
+        let names = [&self.title].into_iter().chain(self.sides.iter().map(|player| &player.name));
+        if !names.chain(&self.variant).all(|name| is_name(name)) {
             return Err(EventError::Name);
         }
         if !self.sides.iter().all(Player::has_good_country) {
             return Err(EventError::Country);
         }
-        if (1..=TARGET_MAX).contains(&self.target) { Ok(()) } else { Err(EventError::Target) }
+        if self.target.is_some_and(|target| !target.is_within(1, TARGET_MAX)) {
+            return Err(EventError::Target);
+        }
+        self.check_figures()?;
+        self.rules().check().map_err(EventError::Rules)
+    }
+
+    fn check_figures(&self) -> Result<(), EventError> {
+        let named_once = |(index, figure): (usize, &Figure)| {
+            is_code(&figure.code) && self.figures.iter().take(index).all(|other| other.code != figure.code)
+        };
+        let points = |figure: &Figure| (1..=POINTS_MAX).contains(&figure.points);
+        let good = self.figures.len() <= FIGURES_MAX
+            && self.figures.iter().all(points)
+            && self.figures.iter().enumerate().all(named_once);
+        if good { Ok(()) } else { Err(EventError::Figures) }
     }
 }
 
@@ -383,6 +380,14 @@ impl Player {
         let code = |text: &String| text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase());
         self.country.as_ref().is_none_or(code)
     }
+}
+
+fn check_code(code: Option<&String>) -> Result<(), EventError> {
+    if code.is_none_or(|code| is_code(code)) { Ok(()) } else { Err(EventError::Code) }
+}
+
+fn is_code(code: &str) -> bool {
+    (1..=CODE_LEN_MAX).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_graphic())
 }
 
 /// A text to show on one line. Bidirectional overrides are control characters too: they would turn the score around.
