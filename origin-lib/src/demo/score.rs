@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use railbird_core::id::ChannelId;
-use railbird_core::score::{Action, Discipline, Event, Player, Side, Start};
+use railbird_core::score::{Action, Discipline, Event, PerSide, Player, Side, Start};
 use reqwest::StatusCode;
 
 use crate::clock;
@@ -86,13 +86,11 @@ async fn replay_on(replay: Replay) -> ReplayError {
 /// The events of the match, from the first to the last.
 fn actions() -> Vec<Action> {
     let player = |name: &str, country: &str| Player { name: name.into(), country: Some(country.into()) };
+    let sides = [player("Nelin", "SE"), player("Cho", "KR")];
     let mut actions = vec![Action::Start(Start {
-        title: "Nelin – Cho, 2019".into(),
-        discipline: Discipline::ThreeCushion,
-        target: TARGET,
-        equalising_inning: true,
-        sides: [player("Nelin", "SE"), player("Cho", "KR")],
-        breaks: Side::First,
+        target: Some(PerSide::Both(TARGET)),
+        equalising_inning: Some(true),
+        ..Start::new("Nelin – Cho, 2019".into(), Discipline::ThreeCushion, sides, Side::First)
     })];
     let mut totals = [0, 0];
     for (first, second) in RUNS {

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use railbird_core::id::{ChannelId, MatchId};
-use railbird_core::score::{Document, Event, Invalid, Log, Offer, Position, State, shifted};
+use railbird_core::score::{Document, Event, Invalid, Log, Misfit, Position, State, shifted};
 use railbird_core::time::UtcMs;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -339,21 +339,11 @@ fn read_log(path: &Path, len_max: Option<u64>) -> Result<Kept, ReadError> {
     let bytes = disk::read(path, len_max).map_err(io_error)?;
     let lines =
         line::read(&bytes).map_err(|damage| damaged(damage.line, "the checksum does not match".into()))?;
-    let mut log = Log::new();
-    let mut accepted = 0;
-    for (number, record) in (1..).zip(lines.records) {
-        let position = record.position();
-        accepted = accepted.max(record.accepted);
-        match log.offer(position, record.event, None) {
-            Offer::Accept => {}
-            other => {
-                return Err(damaged(
-                    number,
-                    format!("event {position} does not fit behind the lines before it ({other:?})"),
-                ));
-            }
-        }
-    }
+    let accepted = lines.records.iter().map(|record| record.accepted).max().unwrap_or(0);
+    let events = lines.records.into_iter().map(|record| (record.position(), record.event));
+    let log = Log::restore(events).map_err(|Misfit { index, offer }| {
+        damaged(index + 1, format!("the event does not fit behind the lines before it ({offer:?})"))
+    })?;
     if len_max.is_some_and(|len| lines.len < len) {
         return Err(damaged(log.events().len() + 1, "the file has become shorter".into()));
     }

@@ -49,7 +49,7 @@ async fn put(scores: &Scores, match_id: &str, seq: u64) -> Result<Put, PutError>
 fn taken(put: &Result<Put, PutError>, seq: u64) {
     let Ok(Put::Accepted(standing)) = put else { panic!("{put:?}") };
     assert_eq!(standing.last, Some(at(seq)));
-    assert_eq!(u64::from(standing.state.as_ref().unwrap().sides[0].points), seq - 1);
+    assert_eq!(i64::from(standing.state.as_ref().unwrap().sides[0].points), seq as i64 - 1);
 }
 
 async fn last(scores: &Scores, match_id: &str) -> Option<u64> {

@@ -1,7 +1,7 @@
 //! What comes from a scorekeeper.
 
 use railbird_core::id::{ChannelId, MatchId};
-use railbird_core::score::{self, Document, ENTRIES_MAX, Event, Log, Offer, Position};
+use railbird_core::score::{self, Claim, Document, ENTRIES_MAX, Event, Log, Offer, Position};
 use railbird_core::time::UtcMs;
 
 /// An accepted event survives a trip through JSON.
@@ -26,6 +26,13 @@ pub(super) fn log(input: &[u8]) {
             Offer::Invalid(_) => assert_eq!(log.state(), before, "a refused event changed the score"),
             other => assert!(matches!(other, Offer::Accept), "{other:?} at the expected position"),
         }
+    }
+    // What is read from the disk is what was taken.
+    let restored = Log::restore(log.events().iter().cloned());
+    assert_eq!(restored.map(|restored| restored.state()), Ok(log.state()));
+    if let Some(state) = log.state() {
+        let claim = serde_json::to_vec(&state).and_then(|json| serde_json::from_slice::<Claim>(&json));
+        assert!(claim.is_ok_and(|claim| claim.agrees(&state)), "a state is not its own claim");
     }
     let (Ok(channel), Ok(match_id)) = ("table-1".parse::<ChannelId>(), "final".parse::<MatchId>()) else {
         return;

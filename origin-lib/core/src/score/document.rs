@@ -120,7 +120,7 @@ impl Log {
         media: impl Fn(UtcMs) -> MediaTime,
     ) -> Option<Document> {
         let (start, rules) = (self.start()?, self.rules()?);
-        let (mut entries, mut units) = (Vec::<Entry>::new(), Vec::new());
+        let (mut entries, mut units) = (Vec::new(), Vec::new());
         let (mut latest, mut rewritten) = (MediaTime(0), 0);
         let played = self.replay(None, |index, occurred, action, game| {
             let Some(game) = game else { return };
@@ -132,13 +132,14 @@ impl Log {
             } else if let Some(result) = game.over() {
                 units.push(PastUnit { at: latest, result });
             }
-            entries.push(Entry { seq, at: latest, pdt: latest.iso8601(), state: game.state() });
+            entries.push((seq, latest, game.state()));
         });
         // Only what plays is ever taken.
         played.ok()?;
         if entries.len() > ENTRIES_MAX {
             entries.drain(1..entries.len() - (ENTRIES_MAX - 1));
         }
+        let entry = |(seq, at, state): (u64, MediaTime, State)| Entry { seq, at, pdt: at.iso8601(), state };
         Some(Document {
             channel,
             match_id,
@@ -153,7 +154,7 @@ impl Log {
             average: rules.average,
             sides: start.sides.clone(),
             rewritten,
-            entries,
+            entries: entries.into_iter().map(entry).collect(),
             units,
         })
     }

@@ -1,7 +1,8 @@
 //! The score log: what is taken, and what undos and corrections make of it.
 //!
 //! A plain event costs one step of the reducer, however long the log is. An undo or a correction may reach anywhere: it
-//! plays the log again, O(n log n) for n events, of which there are at most [`EVENTS_MAX`]; so does the document.
+//! plays the log again, O(n log n) for n events, of which there are at most [`EVENTS_MAX`]. So does the document, and so
+//! does a log that is read from where it was kept, whatever was undone in it.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -28,6 +29,17 @@ pub struct Position {
     pub seq: u64,
 }
 
+impl Position {
+    fn check(self) -> Result<(), Invalid> {
+        let bounds = 1..=POSITION_MAX;
+        if bounds.contains(&self.epoch) && bounds.contains(&self.seq) {
+            Ok(())
+        } else {
+            Err(Invalid::Position)
+        }
+    }
+}
+
 impl core::fmt::Display for Position {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "{}/{}", self.epoch, self.seq)
@@ -52,6 +64,15 @@ pub enum Offer {
     Invalid(Invalid),
 }
 
+/// A kept event does not fit behind those before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// Which one, counted from 0.
+    pub index: usize,
+    /// What the log says to it.
+    pub offer: Offer,
+}
+
 /// The events of one match, in order, and the score they lead to.
 #[derive(Clone, Debug, Default)]
 pub struct Log {
@@ -65,11 +86,46 @@ impl Log {
         Log::default()
     }
 
-    /// Takes the event, or says why not. With `now` the event's clock is checked against it; without (when a kept log
-    /// is read again) it is not.
+    /// The log of events that were all taken once, and are kept in this order. It is played once, at the end.
+    pub fn restore(events: impl IntoIterator<Item = (Position, Event)>) -> Result<Log, Misfit> {
+        let mut log = Log::new();
+        for (index, (position, event)) in events.into_iter().enumerate() {
+            log.append(position, event).map_err(|offer| Misfit { index, offer })?;
+        }
+        match log.replay(None, |_, _, _, _| {}) {
+            Ok(present) => Ok(Log { present, ..log }),
+            Err(invalid) => {
+                let at = if let Invalid::Breaks { epoch, seq } = invalid {
+                    Some(Position { epoch, seq })
+                } else {
+                    None
+                };
+                let index = at.and_then(|at| log.index(at)).unwrap_or(0);
+                Err(Misfit { index, offer: Offer::Invalid(invalid) })
+            }
+        }
+    }
+
+    /// Takes a kept event without playing it.
+    fn append(&mut self, position: Position, event: Event) -> Result<(), Offer> {
+        position.check().map_err(Offer::Invalid)?;
+        let expected = self.expected(position.epoch);
+        if position != expected {
+            return Err(Offer::Gap { expected });
+        }
+        self.check(&event, None).map_err(Offer::Invalid)?;
+        let named = Change::of(position, &event.action).map(|change| change.named);
+        if named.is_some_and(|named| self.index(named).is_none()) {
+            return Err(Offer::Invalid(Invalid::NoSuchEvent));
+        }
+        self.events.push((position, event));
+        Ok(())
+    }
+
+    /// Takes the event, or says why not. With `now` the event's clock is checked against it.
     pub fn offer(&mut self, position: Position, event: Event, now: Option<UtcMs>) -> Offer {
-        if !(1..=POSITION_MAX).contains(&position.epoch) || !(1..=POSITION_MAX).contains(&position.seq) {
-            return Offer::Invalid(Invalid::Position);
+        if let Err(invalid) = position.check() {
+            return Offer::Invalid(invalid);
         }
         if let Some(kept) = self.event(position) {
             return if *kept == event { Offer::Same } else { Offer::Conflict };
@@ -141,24 +197,27 @@ impl Log {
         event: &Event,
         now: Option<UtcMs>,
     ) -> Result<Option<Match>, Invalid> {
-        event.check()?;
-        if now.is_some_and(|now| event.occurred.ms_since(now) > OCCURRED_AHEAD_MS_MAX) {
-            return Err(Invalid::Clock);
-        }
-        if self.events.len() >= EVENTS_MAX {
-            return Err(Invalid::Full);
-        }
+        self.check(event, now)?;
         let Some(change) = Change::of(position, &event.action) else {
-            return reducer::apply(self.present.clone(), &event.action, event.occurred);
+            let mut present = self.present.clone();
+            reducer::apply(&mut present, &event.action, event.occurred)?;
+            return Ok(present);
         };
         let index = self.index(change.named).ok_or(Invalid::NoSuchEvent)?;
         let named = self.standing(None).get(index).copied().flatten().ok_or(Invalid::NoSuchEvent)?;
         if change.becomes.is_some() && Change::of(position, named).is_some() {
             return Err(Invalid::CorrectionOfChange);
         }
-        let mut present = None;
-        self.replay(Some(change), |_, _, _, result| present = result.cloned())?;
-        Ok(present)
+        self.replay(Some(change), |_, _, _, _| {})
+    }
+
+    /// What can be said of an event without the match.
+    fn check(&self, event: &Event, now: Option<UtcMs>) -> Result<(), Invalid> {
+        event.check()?;
+        if now.is_some_and(|now| event.occurred.ms_since(now) > OCCURRED_AHEAD_MS_MAX) {
+            return Err(Invalid::Clock);
+        }
+        if self.events.len() >= EVENTS_MAX { Err(Invalid::Full) } else { Ok(()) }
     }
 
     /// What each event comes to, in the log's order, after a change that is the newest of all: its own action or what
@@ -188,26 +247,26 @@ impl Log {
         actions
     }
 
-    /// Plays the events that stand, after a change that is the newest of all; `each` sees the index of each, when it
-    /// occurred, what it comes to, and the match after it.
+    /// Plays the events that stand, after a change that is the newest of all, and gives the match after them; `each` sees
+    /// the index of each, when it occurred, what it comes to, and the match after it.
     pub(super) fn replay(
         &self,
         newest: Option<Change<'_>>,
         mut each: impl FnMut(usize, UtcMs, &Action, Option<&Match>),
-    ) -> Result<(), Invalid> {
+    ) -> Result<Option<Match>, Invalid> {
         let corrected = newest.filter(|change| change.becomes.is_some()).map(|change| change.named);
         let mut game = None;
         for (index, ((position, event), action)) in self.events.iter().zip(self.standing(newest)).enumerate()
         {
             let Some(action) = action else { continue };
-            game = reducer::apply(game, action, event.occurred).map_err(|invalid| {
+            reducer::apply(&mut game, action, event.occurred).map_err(|invalid| {
                 // What is wrong with the correction itself is the scorer's to know.
                 let Position { epoch, seq } = *position;
                 if corrected == Some(*position) { invalid } else { Invalid::Breaks { epoch, seq } }
             })?;
             each(index, event.occurred, action, game.as_ref());
         }
-        Ok(())
+        Ok(game)
     }
 }
 

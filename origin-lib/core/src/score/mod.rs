@@ -39,7 +39,7 @@ mod rules;
 mod tests;
 
 pub use document::{Document, DocumentError, ENTRIES_MAX, Entry, PastUnit, shifted};
-pub use log::{EVENTS_MAX, Log, Offer, POSITION_MAX, Position};
+pub use log::{EVENTS_MAX, Log, Misfit, Offer, POSITION_MAX, Position};
 pub use model::{
     Action, BODY_LEN_MAX, Ball, CODE_LEN_MAX, Claim, ClaimSide, ClockOrder, Event, EventError, FIGURES_MAX,
     Figure, NAME_CHARS_MAX, OCCURRED_AHEAD_MS_MAX, POINTS_MAX, Pause, PerSide, Phase, Player, ShotClock,

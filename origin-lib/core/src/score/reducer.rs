@@ -48,18 +48,21 @@ pub(super) struct Match {
     clock: Option<Clock>,
 }
 
-/// What `action` makes of `of`. Undos and corrections are the log's to resolve: here they change nothing.
-pub(super) fn apply(of: Option<Match>, action: &Action, occurred: UtcMs) -> Result<Option<Match>, Invalid> {
-    match (of, action) {
-        (of, Action::Undo { .. } | Action::Correct { .. }) => Ok(of),
-        (None, Action::Start(start)) => Match::new(start.clone(), occurred).map(Some),
-        (None, _) => Err(Invalid::NotStarted),
-        (Some(mut game), action) => {
+/// What `action` makes of a match. Undos and corrections are the log's to resolve: here they change nothing. After an
+/// error the match may be half changed.
+pub(super) fn apply(to: &mut Option<Match>, action: &Action, occurred: UtcMs) -> Result<(), Invalid> {
+    match (to, action) {
+        (_, Action::Undo { .. } | Action::Correct { .. }) => Ok(()),
+        (Some(game), action) => {
             game.now = game.now.max(occurred);
             game.over = None;
-            game.apply(action)?;
-            Ok(Some(game))
+            game.apply(action)
         }
+        (to, Action::Start(start)) => {
+            *to = Some(Match::new(start.clone(), occurred)?);
+            Ok(())
+        }
+        (None, _) => Err(Invalid::NotStarted),
     }
 }
 
@@ -300,7 +303,7 @@ impl Match {
         if points < 0 && total < 0 && !self.rules.below_zero {
             return Err(Invalid::BelowNothing(side));
         }
-        match self.target(side) {
+        match self.limit(side) {
             Some(target) if !self.rules.overshoot && total > points_of(target) => {
                 let left = points_of(target).saturating_sub(total.saturating_sub(points));
                 Err(Invalid::BeyondTarget { left: u32::try_from(left).unwrap_or(0) })
@@ -309,13 +312,19 @@ impl Match {
         }
     }
 
+    /// The points that `side` is to make.
     fn target(&self, side: Side) -> Option<u32> {
         let last = self.rules.last_target.filter(|_| self.is_last);
-        last.or(self.rules.target.map(|target| target.of(side))).filter(|_| !self.is_prolonged)
+        last.or(self.rules.target.map(|target| target.of(side)))
+    }
+
+    /// The points that end it, and that can't be passed.
+    fn limit(&self, side: Side) -> Option<u32> {
+        self.target(side).filter(|_| !self.is_prolonged)
     }
 
     fn has_reached(&self, side: Side) -> bool {
-        self.target(side).is_some_and(|target| side.of(&self.tallies).points() >= points_of(target))
+        self.limit(side).is_some_and(|target| side.of(&self.tallies).points() >= points_of(target))
     }
 
     /// Whether points that `side` got end the present turn.

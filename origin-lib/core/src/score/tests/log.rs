@@ -174,3 +174,31 @@ fn the_log_is_bounded() {
     assert_eq!(document.entries.last().unwrap().seq, EVENTS_MAX as u64);
     assert_eq!(document.check(), Ok(()));
 }
+
+#[test]
+fn a_kept_log_is_restored_or_says_what_does_not_fit() {
+    let mut scorer = Scorer::new(10, true);
+    scorer.take_all([points(Side::First, 2), end_inning(Side::First), points(Side::Second, 4), undo(4)]);
+    scorer.take_all([points(Side::Second, 1), correct(2, points(Side::First, 3))]);
+    let kept = scorer.0.events().to_vec();
+    let restored = Log::restore(kept.clone()).unwrap();
+    assert_eq!((restored.state(), restored.last()), (scorer.0.state(), scorer.0.last()));
+    assert_eq!(Log::restore([]).unwrap().state(), None);
+
+    let misfit = |edit: fn(&mut Vec<(Position, Event)>)| {
+        let mut kept = kept.clone();
+        edit(&mut kept);
+        let misfit = Log::restore(kept).unwrap_err();
+        (misfit.index, misfit.offer)
+    };
+    let at = |seq| Position { epoch: 1, seq };
+    assert_eq!(misfit(|kept| drop(kept.remove(2))), (2, Offer::Gap { expected: at(3) }));
+    assert_eq!(misfit(|kept| kept[3].0.epoch = 0), (3, Offer::Invalid(Invalid::Position)));
+    assert_eq!(misfit(|kept| kept[4].1.action = undo(9)), (4, Offer::Invalid(Invalid::NoSuchEvent)));
+    assert_eq!(
+        misfit(|kept| kept[5].1.action = points(Side::First, 1)),
+        (5, Offer::Invalid(Invalid::Breaks { epoch: 1, seq: 6 }))
+    );
+    let too_many = Offer::Invalid(Invalid::Event(EventError::Points));
+    assert_eq!(misfit(|kept| kept[1].1.action = points(Side::First, 1001)), (1, too_many));
+}

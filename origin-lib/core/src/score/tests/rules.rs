@@ -117,4 +117,12 @@ fn play_on_goes_on_until_somebody_leads() {
     let state = scorer.state();
     assert_eq!((state.phase, state.winner), (Phase::Finished, Some(Side::First)));
     assert_eq!(figures(&state), [(6, 3, 3, 2000), (5, 3, 3, 1666)]);
+
+    // With a handicap, whoever is nearer to its target leads, here too: 4 of 10 are 2 of 5, and less than 3 of 5.
+    let mut scorer = Scorer::of(json!({"discipline":"three-cushion","target":[10, 5],
+        "rules":{"tie":"play_on","innings_max":1}}));
+    scorer.innings(&both(&[(4, 2)]));
+    assert_eq!(scorer.state().phase, Phase::Playing);
+    scorer.innings(&both(&[(0, 1)]));
+    assert_eq!((scorer.state().phase, scorer.state().winner), (Phase::Finished, Some(Side::Second)));
 }

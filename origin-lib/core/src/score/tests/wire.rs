@@ -188,3 +188,50 @@ fn a_claim_agrees_with_what_it_states() {
         assert_eq!(claim.agrees(&state), is == "yellow", "{figure}");
     }
 }
+
+const DESCRIPTION: &str = include_str!("../../../../../infra/SCORE.md");
+
+/// A discipline's row in the description's table.
+fn row(discipline: Discipline) -> String {
+    let rules = discipline.rules();
+    let name = |value: Value| match value {
+        Value::String(name) => format!("`{name}`"),
+        other => format!("`{other}`"),
+    };
+    let word = |value: Result<Value, _>| name(value.unwrap());
+    let unit = serde_json::to_value(rules.unit).unwrap();
+    let length = match rules.length {
+        _ if rules.unit == Unit::Match => "one match".into(),
+        Length::BestOf(most) => format!("best of {most} {}s", unit.as_str().unwrap()),
+        Length::RaceTo(units) => format!("race to {} {}s", units.of(Side::First), unit.as_str().unwrap()),
+    };
+    let target = rules.target.map_or("–".into(), |target| target.of(Side::First).to_string());
+    let last = rules.last_target.map_or(String::new(), |last| format!(", the last {last}"));
+    format!(
+        "| {} | {length} | {target}{last} | {} | {} | {} | {} |",
+        word(serde_json::to_value(discipline)),
+        if rules.equalising_inning { "yes" } else { "no" },
+        word(serde_json::to_value(rules.tie)),
+        word(serde_json::to_value(rules.turns)),
+        word(serde_json::to_value(rules.foul)),
+    )
+}
+
+#[test]
+fn the_feed_s_description_is_true() {
+    for discipline in Discipline::ALL {
+        let row = row(discipline);
+        assert!(DESCRIPTION.lines().any(|line| line == row), "infra/SCORE.md lacks\n{row}");
+    }
+    let mut types = Vec::new();
+    for line in DESCRIPTION.lines().filter(|line| line.starts_with('{')) {
+        let json: Value = serde_json::from_str(line).unwrap();
+        let event = if json["type"].is_null() { json } else { json!({"occurred":1,"action":json}) };
+        let read = Event::from_json(event.to_string().as_bytes());
+        assert_eq!(serde_json::to_value(read.unwrap()).unwrap(), event, "{line}");
+        types.push(event["action"]["type"].as_str().unwrap().to_string());
+    }
+    types.sort();
+    types.dedup();
+    assert_eq!(types.len(), 16, "an example of each action: {types:?}");
+}
