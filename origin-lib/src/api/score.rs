@@ -8,8 +8,9 @@
 //! | `GET …/events?after_epoch=1&after_seq=7` | `{"last","events":[{"epoch","seq","event":{…}},…],"more":false}` |
 //! | `GET …/stream?after_epoch=1&after_seq=7` | server-sent events from there on: `event` as above, with `id: 1/8`; `state` `{"last","state"}` behind them; `heartbeat` `{"now","last"}` every five seconds. `Last-Event-ID` counts before the query |
 //! | `PUT …/scorer` | the scorer is there: `{"epoch":1,"pending":0}`, how many events it holds. 200 `{"now","last"}`: the origin's clock, and what the log ends with |
+//! | `GET /v1/score/openapi.json` | all of this as OpenAPI 3.1, for anybody |
 //!
-//! All need `Authorization: Bearer <the channel's score key>`. An error is `{"error":{"code","message"}}`; `gap` has
+//! All others need `Authorization: Bearer <the channel's score key>`. An error is `{"error":{"code","message"}}`; `gap` has
 //! `"expected":{"epoch","seq"}` beside them. Every PUT may be repeated as it is.
 
 mod follow;
@@ -83,15 +84,27 @@ struct Api {
     followers: Followers,
 }
 
+const MATCHES: &str = "/v1/channels/{channel}/matches";
+const MATCH: &str = "/v1/channels/{channel}/matches/{match}";
+const EVENTS: &str = "/v1/channels/{channel}/matches/{match}/events";
+const EVENT: &str = "/v1/channels/{channel}/matches/{match}/events/{epoch}/{seq}";
+const STREAM: &str = "/v1/channels/{channel}/matches/{match}/stream";
+const SCORER: &str = "/v1/channels/{channel}/matches/{match}/scorer";
+const DESCRIPTION: &str = "/v1/score/openapi.json";
+
+/// The feed as OpenAPI 3.1 describes it: for those who connect a scoring system of their own.
+const OPENAPI: &str = include_str!("score/openapi.json");
+
 /// The routes of the score feed.
 pub fn router(scores: Scores, keys: Keys) -> Router {
     Router::new()
-        .route("/v1/channels/{channel}/matches", get(list))
-        .route("/v1/channels/{channel}/matches/{match}", get(show))
-        .route("/v1/channels/{channel}/matches/{match}/events", get(catch_up))
-        .route("/v1/channels/{channel}/matches/{match}/events/{epoch}/{seq}", put(take))
-        .route("/v1/channels/{channel}/matches/{match}/stream", get(stream))
-        .route("/v1/channels/{channel}/matches/{match}/scorer", put(hear))
+        .route(MATCHES, get(list))
+        .route(MATCH, get(show))
+        .route(EVENTS, get(catch_up))
+        .route(EVENT, put(take))
+        .route(STREAM, get(stream))
+        .route(SCORER, put(hear))
+        .route(DESCRIPTION, get(describe))
         .with_state(Api { scores, keys, followers: Followers::new() })
 }
 
@@ -186,6 +199,10 @@ impl Api {
             Refusal::new(StatusCode::NOT_FOUND, "no-such-match", message)
         })
     }
+}
+
+async fn describe() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], OPENAPI)
 }
 
 async fn take(

@@ -6,6 +6,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 
+mod described;
+
 const KEY: &str = "a-score-key-of-table-1";
 
 struct Server {
@@ -43,10 +45,16 @@ impl Server {
 }
 
 async fn answer(request: RequestBuilder) -> (u16, Value) {
-    let answer = request.send().await.unwrap();
+    let (client, request) = request.build_split();
+    let request = request.unwrap();
+    let (method, path) = (request.method().clone(), request.url().path().to_owned());
+    let sent = request.body().and_then(reqwest::Body::as_bytes).map(<[u8]>::to_vec);
+    let answer = client.execute(request).await.unwrap();
     let status = answer.status().as_u16();
     assert_eq!(answer.headers()["content-type"], "application/json");
-    (status, answer.json().await.unwrap())
+    let body = answer.json().await.unwrap();
+    described::check(&method, &path, sent.as_deref(), (status, &body));
+    (status, body)
 }
 
 fn start() -> Value {
