@@ -175,6 +175,9 @@ async function work(chromium) {
   same("the board", await a.board(), shown);
   same("the score after it", (await standing()).map(({ points }) => points), points);
 
+  const metrics = await (await fetch(`${origin}/metrics`)).text();
+  same("the scores that diverged", metrics.match(/^railbird_score_div\w+\{.*\} [1-9]\d*$/gm), null);
+
   // Another browser looks on, and takes over.
   const b = await scorer(chromium, PHONE);
   await b.come();

@@ -89,7 +89,7 @@ class Page {
       replace(main, [make("div", { class: "empty" }, make("p", {}, text("no_match")), button(text("new_match"), () => void this.#newMatch(), { class: "strong", "data-testid": "new-match" }))]);
       return;
     }
-    const scoring = scorer.mode === "scoring";
+    const scoring = scorer.mode === "scoring" && scorer.problem?.kind !== "tab";
     main.dataset["mode"] = scorer.mode;
     replace(main, [board(view), ...(scoring ? this.#controls() : [])]);
     this.#tick();
@@ -296,6 +296,8 @@ class Page {
     const scorer = this.#scorer;
     const { state } = scorer.view;
     const running = state !== null && state.phase !== "finished";
+    const unsent = scorer.problem?.kind === "taken" ? scorer.pending : 0;
+    if (unsent > 0 && !(await sure(text("taken_with", { n: unsent }), text("watch_drop", { n: unsent })))) return;
     if (running && !(await sure(text("new_match_sure"), text("new_match")))) return;
     const fresh = await Rules.load();
     const check = (/** @type {Action} */ start) => fresh.refusals(1, scorer.now(), [start])[0] ?? null;
@@ -320,6 +322,13 @@ class Page {
   }
 }
 
+/** A tablet at the table stays lit, where the browser lets it. */
+function stayLit() {
+  const ask = () => void navigator.wakeLock?.request("screen").catch(() => {});
+  document.addEventListener("visibilitychange", () => (document.visibilityState === "visible" ? ask() : undefined));
+  ask();
+}
+
 async function main() {
   document.documentElement.lang = LANGUAGE;
   for (const element of document.querySelectorAll("[data-text]")) {
@@ -328,6 +337,7 @@ async function main() {
   const given = keyGiven();
   if ("serviceWorker" in navigator) navigator.serviceWorker.register("/score/worker.js").catch(() => {});
   void navigator.storage?.persist?.();
+  stayLit();
   const [rules, store] = await Promise.all([Rules.load(), Store.open(channel)]);
   const { kept: before, rows } = await store.read();
   /** @type {Kept} */

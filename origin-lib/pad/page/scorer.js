@@ -191,12 +191,20 @@ export class Scorer {
    * not, or null.
    * @param {(lost: (Item & { why: string })[]) => Promise<boolean>} confirm
    */
-  takeOver(confirm) {
+  async takeOver(confirm) {
+    const match = this.match;
+    if (match === null) return "";
+    /** @type {Item[]} */
+    let events;
+    try {
+      events = await this.#origin.events(match);
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+    this.#reached(true);
     return this.#after(async () => {
-      const match = this.match;
-      if (match === null) return "";
+      if (this.match !== match || this.mode === "scoring") return "";
       try {
-        const events = await this.#origin.events(match);
         const own = this.#own().filter((item) => !events.some((event) => is(event, item)));
         const epoch = Math.max(this.epoch, events.at(-1)?.epoch ?? 0) + 1;
         this.#rules.load(events);
@@ -209,10 +217,8 @@ export class Scorer {
         await this.#replace({ match, epoch, mode: "scoring" }, events, [...others, ...entered.map((item) => ({ ...item, match }))]);
         this.view = view;
         this.problem = null;
-        this.reachable = true;
       } catch (error) {
         this.#reload();
-        if (error instanceof Away || error instanceof Denied) return error.message;
         this.#stop(error);
         return this.problem?.text ?? null;
       }
@@ -298,14 +304,12 @@ export class Scorer {
       const item = this.#waiting[0];
       if (item === undefined) break;
       try {
-        const { diverged } = await this.#origin.put(item);
-        await this.#after(() => this.#taken(item));
-        wait = AGAIN_MS[0] ?? 0;
+        const agrees = await this.#offer(item);
         this.#reached(true);
-        if (diverged && item.match === this.match) await this.#after(() => this.#resync());
+        if (!agrees && item.match === this.match) await this.#resync(item.match);
+        wait = AGAIN_MS[0] ?? 0;
       } catch (error) {
-        if (error instanceof Denied) await this.#after(() => this.#denied(item, error));
-        else if (error instanceof Away) {
+        if (error instanceof Away || error instanceof Denied) {
           this.#reached(false);
           await this.#rest(wait);
           wait = Math.min(2 * wait, AGAIN_MS[1] ?? wait);
@@ -313,6 +317,19 @@ export class Scorer {
       }
     }
     this.#sending = false;
+  }
+
+  /** Sends an event. Returns whether the origin's log is ours, as far as its answer says. @param {Waiting} item @returns {Promise<boolean>} */
+  async #offer(item) {
+    try {
+      const { diverged } = await this.#origin.put(item);
+      await this.#after(() => this.#taken(item));
+      return !diverged;
+    } catch (error) {
+      // Whatever else the origin says is for whoever runs it: the event waits.
+      if (!(error instanceof Denied) || ![400, 401, 409, 413].includes(error.status)) throw error;
+      return this.#after(() => this.#denied(item, error));
+    }
   }
 
   /** @param {Waiting} item */
@@ -324,19 +341,18 @@ export class Scorer {
     this.#changed();
   }
 
-  /** @param {Waiting} item @param {Denied} denied */
+  /** Returns whether the origin's log is ours. @param {Waiting} item @param {Denied} denied */
   async #denied(item, denied) {
-    if (this.#waiting[0] !== item) return;
-    this.#reached(true);
+    if (this.#waiting[0] !== item) return true;
     const { expected } = denied;
     if (denied.status === 401) this.problem = { kind: "key", text: denied.message };
     else if (item.match === this.match && denied.status === 409) {
       // Missing events of ours: the origin was restored from a copy that is older than what it acknowledged.
-      const missing = denied.code === "gap" && expected !== null && expected.epoch <= item.epoch;
-      if (missing) await this.#resync();
-      else await this.#lost();
+      if (denied.code === "gap" && expected !== null && expected.epoch <= item.epoch) return false;
+      await this.#lost();
     } else this.problem = { kind: "invalid", text: denied.message, item };
     this.#changed();
+    return true;
   }
 
   async #lost() {
@@ -345,29 +361,28 @@ export class Scorer {
     this.#changed();
   }
 
-  /** Makes the origin's log ours, with what it does not have behind it. */
-  async #resync() {
-    const match = this.match;
-    if (match === null) return;
-    try {
-      const events = await this.#origin.events(match);
-      if ((events.at(-1)?.epoch ?? 0) > this.epoch) return await this.#lost();
+  /** Makes the origin's log ours, with what it does not have behind it. @param {string} match */
+  async #resync(match) {
+    const events = await this.#origin.events(match);
+    await this.#after(async () => {
+      if (this.mode !== "scoring" || this.match !== match) return;
+      if ((events.at(-1)?.epoch ?? 0) > this.epoch) return this.#lost();
       const ours = [...this.#acknowledged.filter(({ epoch }) => epoch === this.epoch), ...this.#own()];
       const missing = ours.filter((item) => !events.some((event) => is(event, item)));
       this.#rules.load(events);
       const { entered, refused } = this.#rules.requeue(this.epoch, missing);
-      const others = this.#waiting.filter((item) => item.match !== match);
-      // Nothing is dropped that the scorer does not drop: the first that has no place any more is refused by the origin, too.
-      const own = refused.length === 0 ? entered : missing;
-      await this.#replace({ ...this.#kept }, events, [...others, ...own.map((item) => ({ ...item, match }))]);
       const first = refused[0];
-      if (first !== undefined) this.problem = { kind: "invalid", text: first.why, item: { ...first, match } };
-      if (refused.length === 0) this.#reload();
-    } catch (error) {
-      if (error instanceof Away || error instanceof Denied) this.#reload();
-      else this.#stop(error);
-    }
-    this.#changed();
+      if (first !== undefined) {
+        // Nothing goes that the scorer does not drop: what is seen stays, and the first that has no place any more is named.
+        this.problem = { kind: "invalid", text: first.why, item: { ...first, match } };
+        this.#reload();
+      } else {
+        const others = this.#waiting.filter((item) => item.match !== match);
+        await this.#replace({ ...this.#kept }, events, [...others, ...entered.map((item) => ({ ...item, match }))]);
+        this.#reload();
+      }
+      this.#changed();
+    });
   }
 
   /** @param {boolean} now */
@@ -432,33 +447,31 @@ export class Scorer {
 
   async #watch() {
     for (;;) {
-      if (this.mode === "watching" && this.problem === null) await this.#after(() => this.#look());
+      if (this.mode === "watching" && this.problem === null) await this.#look();
       await new Promise((resolve) => setTimeout(resolve, WATCH_MS));
     }
   }
 
   /** Shows the channel's newest match as far as the origin has it. */
   async #look() {
-    if (this.mode !== "watching") return;
     try {
       const match = await this.#origin.newest();
-      const same = match === this.match;
-      if (match !== null) {
-        const events = await this.#origin.events(match, same ? (this.#acknowledged.at(-1) ?? null) : null);
-        if (!same || events.length > 0) {
-          this.#acknowledged = same ? [...this.#acknowledged, ...events] : events;
-          this.#kept.match = match;
-          this.view = this.#rules.load(this.#acknowledged);
-          this.#changed();
-        }
-      }
+      const before = match === this.match ? (this.#acknowledged.at(-1) ?? null) : null;
+      const events = match === null ? [] : await this.#origin.events(match, before);
       this.#reached(true);
-    } catch (error) {
-      if (error instanceof Away) this.#reached(false);
-      else if (error instanceof Denied) {
-        this.problem = error.status === 401 ? { kind: "key", text: error.message } : { kind: "storage", text: error.message };
+      await this.#after(async () => {
+        if (this.mode !== "watching" || match === null || (before !== null && events.length === 0)) return;
+        this.#acknowledged = before === null ? events : [...this.#acknowledged, ...events];
+        this.#kept.match = match;
+        this.view = this.#rules.load(this.#acknowledged);
         this.#changed();
-      } else this.#stop(error);
+      });
+    } catch (error) {
+      if (error instanceof Denied && error.status === 401) {
+        this.problem = { kind: "key", text: error.message };
+        this.#changed();
+      } else if (error instanceof Away || error instanceof Denied) this.#reached(false);
+      else this.#stop(error);
     }
   }
 }
