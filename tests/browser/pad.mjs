@@ -249,8 +249,8 @@ async function work(chromium) {
   await e.shows(...points);
   const begin = async (button, discipline, target) => {
     await e.press(button);
-    if (button === "menu") await e.press("menu-new-match");
-    if (await e.at("accept").count() > 0 && (await e.at("name-0").count()) === 0) await e.press("accept");
+    // A match that is not finished: that another one begins has to be meant.
+    if (button === "menu") await e.press("menu-new-match", "accept");
     await e.at("name-0").fill("A");
     await e.at("name-1").fill("B");
     await e.at("discipline").selectOption(discipline);
