@@ -121,18 +121,19 @@ impl Log {
     ) -> Option<Document> {
         let (start, rules) = (self.start()?, self.rules()?);
         let (mut entries, mut units) = (Vec::new(), Vec::new());
-        let (mut latest, mut rewritten) = (MediaTime(0), 0);
+        let (mut now, mut at, mut rewritten) = (UtcMs(0), MediaTime(0), 0);
         let played = self.replay(None, |index, occurred, action, game| {
             let Some(game) = game else { return };
             // A scorer's clock may step back; what is shown never does.
-            latest = latest.max(media(occurred));
+            now = now.max(occurred);
+            at = at.max(media(now));
             let seq = u64::try_from(index).unwrap_or(u64::MAX).saturating_add(1);
             if matches!(action, Action::Undo { .. } | Action::Correct { .. }) {
                 rewritten = seq;
             } else if let Some(result) = game.over() {
-                units.push(PastUnit { at: latest, result });
+                units.push(PastUnit { at, result });
             }
-            entries.push((seq, latest, game.state()));
+            entries.push((seq, at, game.state_at(now)));
         });
         // Only what plays is ever taken.
         played.ok()?;

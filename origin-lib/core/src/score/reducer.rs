@@ -374,6 +374,11 @@ impl Match {
     }
 
     pub(super) fn state(&self) -> State {
+        self.state_at(self.now)
+    }
+
+    /// The score as it is shown from `now` on.
+    pub(super) fn state_at(&self, now: UtcMs) -> State {
         let has_units = self.rules.unit != Unit::Match;
         State {
             phase: self.phase,
@@ -385,7 +390,7 @@ impl Match {
             rack: self.rules.rack_balls.map(|_| self.rack()),
             break_due: self.break_due,
             paused: self.paused.clone(),
-            shot_clock: self.clock.map(|clock| clock.at(self.now)),
+            shot_clock: self.clock.map(|clock| clock.at(now)),
             sides: Side::BOTH.map(|side| self.side(side)),
         }
     }

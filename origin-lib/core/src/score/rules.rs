@@ -3,6 +3,9 @@
 //! Rules vary by year and event. So a discipline is only a name for a set of defaults (the table in
 //! [`Discipline::rules`]), and a match's start may put others in their place ([`Overrides`]). The reducer knows these
 //! rules and no game.
+//!
+//! A log that was kept is played by the defaults of today. So once logs of a discipline exist, its row stays as it is: other
+//! defaults are a discipline of another name.
 
 mod overrides;
 

@@ -41,7 +41,8 @@ pub struct ShotClock {
     pub running: bool,
     /// When it is down to zero, by the scorer's clock, in UTC milliseconds; `null` while it stands.
     pub deadline: Option<UtcMs>,
-    /// What was left of it when the event occurred, in milliseconds.
+    /// What was left of it when the last event that stands occurred, in milliseconds; in an entry of the document, at the
+    /// entry's `at`.
     pub remaining_ms: u64,
 }
 

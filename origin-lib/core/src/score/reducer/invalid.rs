@@ -49,7 +49,7 @@ pub enum Invalid {
     #[error("side {0} would have less than no points: send fewer, or undo what is wrong")]
     BelowNothing(Side),
     /// The points would pass the target.
-    #[error("only {left} points are left to the target")]
+    #[error("only {left} points are left to the target: send no more than that")]
     BeyondTarget {
         /// Points that the side still needs.
         left: u32,
@@ -61,7 +61,7 @@ pub enum Invalid {
     #[error("code has to be that of a figure in the match's start: send one of those")]
     NoFigure,
     /// Points that the figure does not give.
-    #[error("this figure gives {points} points, or 0 where it failed")]
+    #[error("this figure gives {points} points: send those, or 0 where it failed")]
     FigurePoints {
         /// Its difficulty.
         points: u32,
@@ -70,10 +70,10 @@ pub enum Invalid {
     #[error("there are no racks within this match: send end_unit where one is over")]
     NoRack,
     /// A shootout is being played.
-    #[error("both sides reached the target: send shootout")]
+    #[error("the sides are level, and a shootout is on: send shootout for each turn of it")]
     Shootout,
     /// No shootout is being played.
-    #[error("a shootout needs a tie at the target")]
+    #[error("there is no tie for a shootout to decide: send what is played, or start with tie: shootout")]
     NoShootout,
     /// The side had its turn.
     #[error("side {0} had its turn of the shootout: the other side is next")]

@@ -58,6 +58,19 @@ fn a_shot_clock_has_no_ticks() {
 }
 
 #[test]
+fn viewers_count_down_from_each_entry_s_own_time() {
+    let mut scorer = match_of("three-cushion", "match");
+    scorer.take_at(1_000, Action::Pause { code: None });
+    scorer.take_at(10_000, clock(ClockOrder::Start));
+    // An undo of what was before it, while the clock runs: the score is as of then, the entry is not.
+    let state = scorer.take_at(25_000, undo(2));
+    assert_eq!(shown(&state), (true, Some(50_000), 40_000));
+    let entries = document(&scorer.0).entries;
+    let shown: Vec<_> = entries.iter().map(|entry| shown(&entry.state)).collect();
+    assert_eq!(shown[1..], [(true, Some(50_000), 40_000), (true, Some(50_000), 25_000)]);
+}
+
+#[test]
 fn a_match_without_a_shot_clock_shows_none() {
     let mut scorer = Scorer::new(40, true);
     assert_eq!(scorer.state().shot_clock, None);
