@@ -20,7 +20,8 @@ use crate::package;
 use crate::recording::{self, Reel, Slots, compact, rate, rounded_s};
 use crate::state::merge::REVISION_AHEAD_MS_MAX;
 use crate::state::{
-    ChannelState, NODES_MAX, Node, PART_SEGMENTS, Part, Phase, Rendition, SEGMENTS_MAX, Segment,
+    ChannelState, NODES_MAX, Node, PART_SEGMENTS, PARTS_IDLE_MS, Part, Phase, Rendition, SEGMENTS_MAX,
+    Segment,
 };
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 
@@ -96,6 +97,8 @@ pub struct Book {
     listed_count: usize,
     waiting: VecDeque<Waiting>,
     parts: Parts,
+    /// When the newest part was made, as long as there is any.
+    part_made: Option<UtcMs>,
     first_msn: u64,
     /// Counts from 0: hls.js 1.7 never begins to play where it is in the hundreds of millions, as an epoch index is.
     discontinuity_sequence: u64,
@@ -146,6 +149,7 @@ impl Book {
             listed_count: 0,
             waiting: VecDeque::new(),
             parts: Parts::default(),
+            part_made: None,
             discontinuity_sequence: 0,
             target_duration_s: None,
             bandwidth_max: 0,
@@ -221,6 +225,7 @@ impl Book {
     /// A part was made, before its segment; it waits for its acknowledgement.
     pub fn part(&mut self, part: &package::Part, now: UtcMs) {
         self.parts.made(part);
+        self.part_made = Some(now);
         self.advance(now);
     }
 
@@ -318,6 +323,10 @@ impl Book {
 
     /// Lists what may be listed at `now`.
     pub fn advance(&mut self, now: UtcMs) {
+        if self.part_made.take_if(|made| now.ms_since(*made) >= PARTS_IDLE_MS).is_some() {
+            self.changed |= self.parts.listed().next().is_some();
+            self.parts.keep(|_| false);
+        }
         self.advance_parts();
         while let Some(gap) = self.waiting.front().and_then(|first| self.may_list(first, now)) {
             self.list_first(gap);

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use railbird_core::id::TargetId;
 use railbird_core::object::PARTS;
+use railbird_core::state::{PARTS_HEARD_MS, PARTS_IDLE_MS};
 use railbird_core::time::UtcMs;
 use tokio::task::JoinSet;
 
@@ -16,8 +17,11 @@ use super::sweep::Stores;
 use crate::clock;
 use crate::store::{PutError, Store};
 
-/// How long a part stays, in milliseconds: far longer than any playlist lists it.
+/// How long a part stays, in milliseconds: longer than any playlist lists it, whatever becomes of its feed, its origin and what
+/// edges hear.
 pub const KEEP_MS: u64 = 180_000;
+
+const _: () = assert!(KEEP_MS >= 2 * (PARTS_IDLE_MS + PARTS_HEARD_MS));
 
 /// The most parts that are remembered: an hour of a table's at two targets, were none of them deleted. The oldest are
 /// forgotten, and stay until the next start.

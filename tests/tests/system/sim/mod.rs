@@ -8,6 +8,7 @@
 //!
 //! `RAILBIRD_SIM_SEEDS=5000` runs more seeds, `RAILBIRD_SIM_SEED=17` one alone, `RAILBIRD_SIM_MINUTES=600` longer events.
 
+mod check;
 mod disk;
 mod encoder;
 mod faults;
@@ -83,16 +84,19 @@ fn whatever_goes_wrong_viewers_and_targets_get_what_was_recorded() {
     let shown = done.iter().flat_map(|(shown, _)| shown);
     let sum = |of: fn(&Shown) -> usize| shown.clone().map(of).sum::<usize>();
     println!(
-        "{seeds} seeds of {minutes} minutes: {} segments recorded, {} listed, {} gaps, {} crashes, {} stops, {} equal at two origins, {} written over, {} with less at a target; {} pictures looked for",
+        "{seeds} seeds of {minutes} minutes: {} segments recorded, {} listed, {} gaps, {} crashes, {} stops, {} equal at two origins, {} written over at the same moment and {} unread, {} with less at a target; {} parts listed; {} pictures looked for, {} of them sent again to an origin alone",
         sum(|shown| shown.segments),
         sum(|shown| shown.listed),
         sum(|shown| shown.gaps),
         sum(|shown| shown.crashes as usize),
         sum(|shown| shown.stops as usize),
         sum(|shown| shown.same),
-        sum(|shown| shown.over),
+        sum(|shown| shown.raced),
+        sum(|shown| shown.unread),
         sum(|shown| shown.less),
+        sum(|shown| shown.parts),
         sum(|shown| shown.taken),
+        sum(|shown| shown.owed),
     );
     let first: Vec<&str> = failures.iter().take(3).map(String::as_str).collect();
     assert!(failures.is_empty(), "{} seeds failed: {}", failures.len(), first.join("\n\n"));

@@ -95,3 +95,22 @@ fn an_older_edges_document_is_read() {
     assert!(!json.contains("part"), "{json}");
     assert_eq!(serde_json::from_str::<Merged>(&json).unwrap(), merged);
 }
+
+#[test]
+fn invariant_2_no_part_is_shown_that_nobody_followed_for_long() {
+    let merged = |kept: Option<Merged>, said: ChannelState, now: UtcMs| match merge(kept, said, now).unwrap()
+    {
+        Outcome::New(merged) | Outcome::Again(merged, _) => merged,
+        Outcome::Old(revision) => panic!("{revision} is kept"),
+    };
+    let shown = |merged: &Merged, now: UtcMs| merged.clone().shown(now).renditions[0].parts.len();
+    let first = with_parts(said("north", 1, &["a"], 0..4), 2);
+    let kept = merged(None, first.clone(), NOW);
+    // It goes on telling the same: that it lives says nothing of the parts.
+    let later = NOW.plus_ms(PARTS_HEARD_MS);
+    let kept = merged(Some(kept), first, UtcMs(later.0 - 1));
+    assert_eq!((shown(&kept, UtcMs(later.0 - 1)), shown(&kept, later)), (2, 0));
+    // A further one brings none back that was left out.
+    let kept = merged(Some(kept), with_parts(said("north", 2, &["a"], 0..5), 1), later);
+    assert_eq!((parts(&kept), shown(&kept, later)), (vec![(5, 0, 1)], 1));
+}
