@@ -167,7 +167,8 @@ async fn survives(case: Case, source: &Source) -> anyhow::Result<()> {
         files: &[("ca.pem", proxy.authority().unwrap_or_default())],
     };
     let origin = Origin::start(&plan).await?;
-    let run = faulty(case, source, &proxy, [&a.dir(), &b.dir()], &sink, &origin);
+    let dirs = [a.dir(), b.dir()];
+    let run = faulty(case, source, &proxy, dirs.each_ref().map(PathBuf::as_path), &sink, &origin);
     run.await.with_context(|| format!("--- its log ---\n{}", origin.log()))
 }
 
