@@ -35,6 +35,7 @@ impl World {
             self.shown.listed += edge.viewer.count();
             self.shown.gaps += edge.viewer.gaps.len();
             self.shown.parts += edge.viewer.parts;
+            self.shown.torn += edge.viewer.torn();
         }
         if let [one, other] = &self.origins[..] {
             self.shown.same = pair::same(one, other)?;

@@ -93,11 +93,6 @@ impl Fault {
             }
             Fault::Stop { origin } => {
                 if world.origins[origin].run.is_some() {
-                    // One that is alone cuts its feeds off before it lets anything out.
-                    if world.origins.len() == 1 {
-                        (0..world.encoders.len())
-                            .for_each(|encoder| world.disconnect(encoder, origin, Gone::Lost));
-                    }
                     world.with(origin, |origin, around| origin.stop(around));
                     world.shown.stops += 1;
                 }

@@ -85,7 +85,7 @@ fn whatever_goes_wrong_viewers_and_targets_get_what_was_recorded() {
     let shown = done.iter().flat_map(|(shown, _)| shown);
     let sum = |of: fn(&Shown) -> usize| shown.clone().map(of).sum::<usize>();
     println!(
-        "{seeds} seeds of {minutes} minutes: {} segments recorded, {} listed, {} gaps, {} crashes, {} stops, {} equal at two origins, {} written over at the same moment and {} unread, {} with less at a target; {} parts listed; {} pictures looked for, {} of them sent again to an origin alone",
+        "{seeds} seeds of {minutes} minutes: {} segments recorded, {} listed, {} gaps, {} crashes, {} stops, {} equal at two origins, {} written over at the same moment and {} unread, {} with less at a target; {} parts listed, and {} segments of which nothing else ever was; {} pictures looked for, {} of them sent again to an origin alone",
         sum(|shown| shown.segments),
         sum(|shown| shown.listed),
         sum(|shown| shown.gaps),
@@ -96,6 +96,7 @@ fn whatever_goes_wrong_viewers_and_targets_get_what_was_recorded() {
         sum(|shown| shown.unread),
         sum(|shown| shown.less),
         sum(|shown| shown.parts),
+        sum(|shown| shown.torn),
         sum(|shown| shown.taken),
         sum(|shown| shown.owed),
     );

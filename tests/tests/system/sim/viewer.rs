@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use railbird_core::object::PARTS;
+
 use super::target::Target;
 
 /// How far the lengths of a segment's parts, taken together, may differ from its own: they are rounded one by one.
@@ -29,6 +31,9 @@ pub(super) struct Viewer {
     pub(super) gaps: BTreeSet<u64>,
     /// The parts that the last playlist listed, by their segment's number and their own.
     listed: BTreeMap<(u64, usize), String>,
+    /// Segments of which it saw parts, and nothing more: their origin is gone with what was open, and another segment has
+    /// their place.
+    torn: BTreeSet<String>,
     /// How many parts it has seen.
     pub(super) parts: usize,
     pub(super) ended: bool,
@@ -101,10 +106,15 @@ impl Viewer {
         self.follows(&window)?;
         for (at, name) in &parts {
             match self.listed.get(at) {
-                Some(before) if before != name => return Err(format!("at {at:?}: {before} became {name}")),
+                Some(before) if before != name => {
+                    self.torn.insert(whole(before));
+                }
                 Some(_) => {}
                 None => self.parts += 1,
             }
+        }
+        if let Some(torn) = self.torn.iter().find(|name| self.names.contains_key(*name)) {
+            return Err(format!("parts of {torn} stood elsewhere"));
         }
         self.listed = parts;
         if self.ended && !ended {
@@ -146,10 +156,21 @@ impl Viewer {
         }
     }
 
+    /// How many segments it has seen parts of, and never the whole.
+    pub(super) fn torn(&self) -> usize {
+        self.torn.len()
+    }
+
     /// How many segments it has seen.
     pub(super) fn count(&self) -> usize {
         self.names.len()
     }
+}
+
+/// The name of the segment that a part belongs to.
+fn whole(part: &str) -> String {
+    let stem = part.strip_prefix(PARTS).and_then(|name| name.rsplit_once('-')).map_or(part, |(stem, _)| stem);
+    format!("{stem}.m4s")
 }
 
 /// What is said of a part.

@@ -128,8 +128,9 @@ pub(super) struct Shown {
     pub(super) taken: usize,
     /// Pictures that an origin alone was sent again in time.
     pub(super) owed: usize,
-    /// Parts that were listed.
+    /// Parts that were listed, and segments of which nothing else ever was.
     pub(super) parts: usize,
+    pub(super) torn: usize,
     /// Segments of which a target has less than one of the origins made, since the other one came first.
     pub(super) less: usize,
     /// Segments that both origins made of the same samples, and so of the same bytes.

@@ -101,6 +101,7 @@ impl Origin {
         run.queues[target].done(entry, &outcome, instant, around.rng.next() as u16);
         if object.is_part() {
             if let Outcome::Acknowledged = outcome {
+                run.passing.retain(|(at, name, _)| *at != target || *name != object.name);
                 run.passing.push((target, object.name.clone(), around.now));
                 if let Some(shelf) = &mut run.shelf {
                     shelf.part_acked(&place.id, object.start, now);

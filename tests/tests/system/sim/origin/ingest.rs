@@ -29,6 +29,7 @@ impl Origin {
         let moment = self.moment(around.now);
         let run = self.run.as_mut().filter(|_| self.stopping.is_none())?;
         let publish = run.programme.begin(role, moment);
+        run.publishes.push(publish);
         for event in events {
             run.programme.handle(publish, event, moment);
         }

@@ -16,7 +16,7 @@ use railbird_core::keys::MasterSecret;
 use railbird_core::media::Role;
 use railbird_core::object::PARTS;
 use railbird_core::package::{self, Kind};
-use railbird_core::programme::{Passed, Programme, Resume, Settings};
+use railbird_core::programme::{End, Passed, Programme, Publish, Resume, Settings};
 use railbird_core::recording::Reel;
 use railbird_core::state::{ChannelState, Node};
 use railbird_core::time::{MediaTime, Moment, UtcMs};
@@ -81,6 +81,8 @@ pub(super) struct Run {
     wakes: Vec<Option<u64>>,
     cursors: Vec<usize>,
     looking: bool,
+    /// The publishes that it let in.
+    publishes: Vec<Publish>,
     /// The parts of segments that are open.
     pieces: BTreeMap<MediaTime, Vec<Bytes>>,
     /// The parts that targets have, to be deleted in time.
@@ -185,6 +187,7 @@ impl Origin {
             wakes: vec![None; around.targets.len()],
             cursors: vec![0; around.targets.len()],
             looking: false,
+            publishes: Vec::new(),
             pieces: BTreeMap::new(),
             passing,
             unread: BTreeMap::new(),
@@ -205,11 +208,12 @@ impl Origin {
         self.disk.crash(rng);
     }
 
-    /// It is told to stop: what it was given goes to the disk, and out as far as there is time. One that is alone has no feed
-    /// any more.
+    /// It is told to stop: what it was given goes to the disk, and out as far as there is time.
     pub(super) fn stop(&mut self, around: &mut Around<'_>) {
+        let moment = self.moment(around.now);
         let Some(run) = &mut self.run else { return };
         if !self.settings.ask {
+            run.publishes.iter().for_each(|publish| run.programme.end(*publish, End::Lost, moment));
             run.programme.give_up_waiting();
         } else if run.programme.used().is_some() {
             // More than what is open, and so more than what may be missing: what comes behind the last cut.
