@@ -97,8 +97,8 @@ pub struct Book {
     listed_count: usize,
     waiting: VecDeque<Waiting>,
     parts: Parts,
-    /// When the newest part was made, as long as there is any.
-    part_made: Option<UtcMs>,
+    /// When a part was listed last, as long as there is any.
+    part_listed: Option<UtcMs>,
     first_msn: u64,
     /// Counts from 0: hls.js 1.7 never begins to play where it is in the hundreds of millions, as an epoch index is.
     discontinuity_sequence: u64,
@@ -149,7 +149,7 @@ impl Book {
             listed_count: 0,
             waiting: VecDeque::new(),
             parts: Parts::default(),
-            part_made: None,
+            part_listed: None,
             discontinuity_sequence: 0,
             target_duration_s: None,
             bandwidth_max: 0,
@@ -225,7 +225,6 @@ impl Book {
     /// A part was made, before its segment; it waits for its acknowledgement.
     pub fn part(&mut self, part: &package::Part, now: UtcMs) {
         self.parts.made(part);
-        self.part_made = Some(now);
         self.advance(now);
     }
 
@@ -323,14 +322,14 @@ impl Book {
 
     /// Lists what may be listed at `now`.
     pub fn advance(&mut self, now: UtcMs) {
-        if self.part_made.take_if(|made| now.ms_since(*made) >= PARTS_IDLE_MS).is_some() {
+        if self.part_listed.take_if(|at| now.ms_since(*at) >= PARTS_IDLE_MS).is_some() {
             self.changed |= self.parts.listed().next().is_some();
             self.parts.keep(|_| false);
         }
-        self.advance_parts();
+        self.advance_parts(now);
         while let Some(gap) = self.waiting.front().and_then(|first| self.may_list(first, now)) {
             self.list_first(gap);
-            self.advance_parts();
+            self.advance_parts(now);
         }
     }
 
@@ -350,7 +349,7 @@ impl Book {
         }
     }
 
-    fn advance_parts(&mut self) {
+    fn advance_parts(&mut self, now: UtcMs) {
         if self.channel.part_ms.is_none() {
             return;
         }
@@ -359,7 +358,9 @@ impl Book {
             let known = self.inits.iter().rev().find(|(init, _)| init.name == name);
             known.map_or(0, |(_, on)| *on)
         };
-        self.changed |= self.parts.advance(newest, init_on);
+        if self.parts.advance(newest, init_on) {
+            (self.changed, self.part_listed) = (true, Some(now));
+        }
         let kept = self.listed.len().saturating_sub(PART_SEGMENTS);
         let of_listed = |of| self.listed.range(kept..).any(|segment| segment.start == of);
         self.parts.keep(|of| newest.is_none_or(|newest| of > newest) || of_listed(of));

@@ -29,8 +29,8 @@ pub const PARTS_MAX: usize = 512;
 /// than three target durations from the end.
 pub const PART_SEGMENTS: usize = 3;
 
-/// After so long without a further part, an origin tells of none any more, in milliseconds: nobody waits for the next one, and
-/// targets keep none for ever.
+/// After so long without a further part that a target has, an origin tells of none any more, in milliseconds: nobody waits for
+/// the next one, and targets keep none for ever.
 pub const PARTS_IDLE_MS: u64 = 30_000;
 
 /// After so long in which it heard of no further part, a receiver lists none any more, in milliseconds: its origins may have

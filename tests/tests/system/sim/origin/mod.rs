@@ -83,6 +83,8 @@ pub(super) struct Run {
     looking: bool,
     /// The publishes that it let in.
     publishes: Vec<Publish>,
+    /// The parts that it made.
+    parts: BTreeMap<String, Hash>,
     /// The parts of segments that are open.
     pieces: BTreeMap<MediaTime, Vec<Bytes>>,
     /// The parts that targets have, to be deleted in time.
@@ -188,6 +190,7 @@ impl Origin {
             cursors: vec![0; around.targets.len()],
             looking: false,
             publishes: Vec::new(),
+            parts: BTreeMap::new(),
             pieces: BTreeMap::new(),
             passing,
             unread: BTreeMap::new(),

@@ -67,6 +67,11 @@ fn a_listed_segment_has_all_of_its_parts_or_none() {
     let next = with_parts(said("north", 2, &["a"], 0..5), 1);
     let behind = with_parts(said("south", 1, &["b"], 0..4), 2);
     assert_eq!(parts(&pushed([begun, next, behind])), [(5, 0, 1)]);
+    // Nor has one that the other origin cut short the parts of the whole.
+    let mut short = said("south", 1, &["b"], 0..5);
+    short.part_ms = Some(500);
+    short.renditions[0].segments[4].duration = MediaSpan::from_ms(1_000);
+    assert_eq!(parts(&pushed([with_parts(said("north", 1, &["a"], 0..4), 4), short])), []);
 }
 
 #[test]
