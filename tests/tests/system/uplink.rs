@@ -54,7 +54,7 @@ async fn what_is_sent_again_after_a_lost_uplink_goes_on_where_it_broke_off() -> 
 async fn nothing_that_arrived_is_lost(
     end: impl AsyncFnOnce(&mut Origin) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let LostUplink { source, sink, mut origin, before, .. } = lost_uplink().await?;
+    let LostUplink { source, a: _bucket, sink, mut origin, before } = lost_uplink().await?;
     let arrived = origin.pictures().await?;
     end(&mut origin).await?;
     let kept = source.begins_with(&origin.export().await?).await?;
