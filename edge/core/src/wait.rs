@@ -7,6 +7,7 @@ use railbird_core::id::{ChannelId, RenditionId};
 use railbird_core::playlist::{self, Reach};
 use railbird_core::state::ChannelState;
 use railbird_core::state::merge::Merged;
+use railbird_core::time::UtcMs;
 
 use crate::edge::Call;
 use crate::errors::Problem;
@@ -67,7 +68,8 @@ pub(crate) async fn state<S: Watch>(
 ) -> Result<ChannelState, Problem> {
     let cell = cells::channel_cell(channel);
     let (mut seen, kept) = channels::kept(call, channel).await?;
-    let Some(mut state) = kept.map(|merged| merged.state) else {
+    let now = call.moment.now;
+    let Some(mut state) = kept.map(|merged| merged.shown(now)) else {
         return Err(channels::missing(call, channel).await?);
     };
     let Some(part_ms) = state.part_ms else { return Ok(state) };
@@ -89,15 +91,15 @@ pub(crate) async fn state<S: Watch>(
         };
         // Each of a host's answers counts as one look at least, so that there is an end to them.
         within_ms = within_ms.saturating_sub(waited.ms.max(every_ms));
-        if let Some(newer) = read(waited.value.as_deref()) {
+        if let Some(newer) = read(waited.value.as_deref(), now) {
             state = newer;
         }
         seen = waited.value;
     }
 }
 
-fn read(cell: Option<&[u8]>) -> Option<ChannelState> {
-    change::read(cell).map(|merged: Merged| merged.state)
+fn read(cell: Option<&[u8]>, now: UtcMs) -> Option<ChannelState> {
+    change::read(cell).map(|merged: Merged| merged.shown(now))
 }
 
 /// How long an answer waits at most, in milliseconds, for this target duration.

@@ -20,7 +20,8 @@ use crate::package;
 use crate::recording::{self, Reel, Slots, compact, rate, rounded_s};
 use crate::state::merge::REVISION_AHEAD_MS_MAX;
 use crate::state::{
-    ChannelState, NODES_MAX, Node, PART_SEGMENTS, Part, Phase, Rendition, SEGMENTS_MAX, Segment,
+    ChannelState, NODES_MAX, Node, PART_SEGMENTS, PARTS_IDLE_MS, Part, Phase, Rendition, SEGMENTS_MAX,
+    Segment,
 };
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 
@@ -96,6 +97,8 @@ pub struct Book {
     listed_count: usize,
     waiting: VecDeque<Waiting>,
     parts: Parts,
+    /// When a part was listed last, as long as there is any.
+    part_listed: Option<UtcMs>,
     first_msn: u64,
     /// Counts from 0: hls.js 1.7 never begins to play where it is in the hundreds of millions, as an epoch index is.
     discontinuity_sequence: u64,
@@ -146,6 +149,7 @@ impl Book {
             listed_count: 0,
             waiting: VecDeque::new(),
             parts: Parts::default(),
+            part_listed: None,
             discontinuity_sequence: 0,
             target_duration_s: None,
             bandwidth_max: 0,
@@ -318,10 +322,14 @@ impl Book {
 
     /// Lists what may be listed at `now`.
     pub fn advance(&mut self, now: UtcMs) {
-        self.advance_parts();
+        if self.part_listed.take_if(|at| now.ms_since(*at) >= PARTS_IDLE_MS).is_some() {
+            self.changed |= self.parts.listed().next().is_some();
+            self.parts.keep(|_| false);
+        }
+        self.advance_parts(now);
         while let Some(gap) = self.waiting.front().and_then(|first| self.may_list(first, now)) {
             self.list_first(gap);
-            self.advance_parts();
+            self.advance_parts(now);
         }
     }
 
@@ -341,7 +349,7 @@ impl Book {
         }
     }
 
-    fn advance_parts(&mut self) {
+    fn advance_parts(&mut self, now: UtcMs) {
         if self.channel.part_ms.is_none() {
             return;
         }
@@ -350,7 +358,9 @@ impl Book {
             let known = self.inits.iter().rev().find(|(init, _)| init.name == name);
             known.map_or(0, |(_, on)| *on)
         };
-        self.changed |= self.parts.advance(newest, init_on);
+        if self.parts.advance(newest, init_on) {
+            (self.changed, self.part_listed) = (true, Some(now));
+        }
         let kept = self.listed.len().saturating_sub(PART_SEGMENTS);
         let of_listed = |of| self.listed.range(kept..).any(|segment| segment.start == of);
         self.parts.keep(|of| newest.is_none_or(|newest| of > newest) || of_listed(of));

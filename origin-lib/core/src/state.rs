@@ -29,6 +29,14 @@ pub const PARTS_MAX: usize = 512;
 /// than three target durations from the end.
 pub const PART_SEGMENTS: usize = 3;
 
+/// After so long without a further part that a target has, an origin tells of none any more, in milliseconds: nobody waits for
+/// the next one, and targets keep none for ever.
+pub const PARTS_IDLE_MS: u64 = 30_000;
+
+/// After so long in which it heard of no further part, a receiver lists none any more, in milliseconds: its origins may have
+/// dropped theirs, and can't say so.
+pub const PARTS_HEARD_MS: u64 = 60_000;
+
 /// The shortest and the longest parts that a channel may have, in milliseconds.
 pub const PART_MS: core::ops::RangeInclusive<u32> = 100..=5_000;
 

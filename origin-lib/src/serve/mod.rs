@@ -260,6 +260,7 @@ impl Running {
         );
         self.feeds.stop();
         self.listener.stop().await;
+        self.feeds.give_up_waiting();
         if tokio::time::timeout(PUSHES_DEADLINE, self.pushes.stop()).await.is_err() {
             tracing::warn!("not every push could be ended in order");
         }

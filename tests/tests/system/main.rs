@@ -13,6 +13,8 @@ mod crash;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod entry;
+#[cfg(test)]
 mod gate;
 #[cfg(test)]
 mod hosts;
@@ -46,5 +48,7 @@ mod sim;
 mod sink;
 #[cfg(test)]
 mod threats;
+#[cfg(test)]
+mod uplink;
 #[cfg(test)]
 mod viewers;

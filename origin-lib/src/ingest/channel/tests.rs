@@ -55,14 +55,14 @@ async fn a_phase_that_the_desk_has_no_room_for_is_told_once_it_has() {
     assert_eq!(phase(&mut messages).await, Phase::Live);
     // Nothing more happens on the channel once its feed has ended.
     fill();
-    channel.end(publish);
+    channel.end(publish, End::InOrder);
     assert_eq!(phase(&mut messages).await, Phase::Waiting);
     // What changes and changes back before there is room is nothing to tell.
     fill();
     let publish = channel.begin(Role::Primary);
-    channel.end(publish);
+    channel.end(publish, End::InOrder);
     let publish = channel.begin(Role::Primary);
     assert_eq!(phase(&mut messages).await, Phase::Live);
-    channel.end(publish);
+    channel.end(publish, End::InOrder);
     assert_eq!(phase(&mut messages).await, Phase::Waiting);
 }
