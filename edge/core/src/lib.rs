@@ -69,6 +69,7 @@ pub mod memory;
 mod origins;
 mod pace;
 mod pages;
+mod parts;
 pub mod passes;
 pub mod port;
 mod replay;

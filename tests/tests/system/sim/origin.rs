@@ -112,6 +112,7 @@ impl Origin {
             origin: format!("origin-{at}").parse().unwrap(),
             title: "Table 1".into(),
             part_ms: None,
+            preload_hints: false,
             window_s,
             end_after_ms: 0,
             rotate_at: railbird_origin::driver::ROTATE_AT,

@@ -444,7 +444,8 @@ impl World {
             let order: Vec<NodeId> =
                 (0..nodes.len()).map(|at| nodes[(first + at) % nodes.len()].id.clone()).collect();
             kept.state.check().map_err(|error| format!("merged: {error}"))?;
-            if let Some(text) = playlist::media(&kept.state, &"source".parse().unwrap(), &order, false) {
+            let (rendition, wanted) = ("source".parse().unwrap(), playlist::Wanted::default());
+            if let Some(text) = playlist::media(&kept.state, &rendition, &order, wanted) {
                 let known = edge.viewer.count();
                 let read = edge.viewer.read(&text, &self.targets);
                 if edge.viewer.count() > known {
