@@ -16,7 +16,7 @@ use crate::health;
 use crate::http::Response;
 use crate::port::Watch;
 use crate::routing::{Choice, Viewer};
-use crate::wait;
+use crate::{router, wait};
 
 const NO_SUCH_PART: Problem = Problem::new(
     404,
@@ -37,6 +37,8 @@ pub(crate) async fn part<S: Watch>(
         let is_node = state.nodes.iter().any(|known| known.id == *node);
         match playlist::reach_of_part(state, rendition, start).filter(|_| is_node) {
             None | Some(Reach::TooFar) => Err(NO_SUCH_PART),
+            // A host that has no room for one more who waits says so.
+            Some(_) if router::query(&call.request.query, "wait") == Some("no") => Ok(Reach::Has),
             Some(reach) => Ok(reach),
         }
     };

@@ -88,6 +88,12 @@ fn what_never_comes_is_not_found_in_the_end() {
     assert_eq!(probe.paused.borrow().iter().sum::<u64>(), 3984);
     assert_eq!(reads(&probe), 25);
 
+    // Nor does a host wait that has no room for it.
+    probe.paused.borrow_mut().clear();
+    assert_eq!(edge.get(&format!("{}?wait=no", at("a", 1))).status, 404);
+    assert_eq!(led_to(&edge.get(&format!("{}?wait=no", at("a", 0)))), object("a", 0));
+    assert!(probe.paused.borrow().is_empty());
+
     // The programme went on elsewhere: what starts later shows that nothing will start then.
     probe.paused.borrow_mut().clear();
     let mut apart = hinting(2, 1);
