@@ -23,9 +23,9 @@ use crate::config::{Config, Secret};
 pub enum Command {
     /// Make a new session secret, and say step by step where to set it. Nobody has to log in again.
     ///
-    /// Did the present secret leak? Whoever has it can make sessions until it is replaced, so it must not be let in for a while
-    /// as the steps do: set the new one at every edge at once, and no second one beside it. That is the first thing that is
-    /// printed. Everybody logs in again then.
+    /// If the present secret leaked, whoever has it can make sessions until it is replaced, so it must not be let in for a while as the
+    /// steps do: set the new one at every edge at once, and no second one beside it. That is the first thing that is printed.
+    /// Everybody logs in again then.
     Rotate(Rotate),
 }
 
