@@ -26,11 +26,12 @@ const NEAR_MS = 8_000;
 
 const [path, seconds] = given("lowlatency.mjs READY.json SECONDS", 2);
 await told(async ({ report, problem, person }) => {
+  const demo = await ready(path);
   const page = await person(["waiting", "stalled", "pause", "error", "ended", "seeking"]);
   const asked = { parts: new Set(), segments: new Set(), blocking: 0, deltas: 0, led: 0 };
   page.on("request", (request) => {
-    const { pathname, search } = new URL(request.url());
-    if (/^\/live\/.*\.m4s$/.test(pathname)) asked.led += 1;
+    const { origin, pathname, search } = new URL(request.url());
+    if (MEDIA.test(pathname) && origin === new URL(demo.edge).origin) asked.led += 1;
     else if (pathname.includes("/_parts/")) asked.parts.add(pathname);
     else if (pathname.endsWith(".m4s")) asked.segments.add(pathname);
     if (search.includes("_HLS_part=")) asked.blocking += 1;
@@ -68,7 +69,7 @@ await told(async ({ report, problem, person }) => {
     }
   };
 
-  await logIn(page, await ready(path));
+  await logIn(page, demo);
   await openFirstChannel(page);
   try {
     report.first = await stretch();
