@@ -8,8 +8,8 @@ use crate::port::{Moment, Watch};
 use crate::router::{self, Route, View};
 use crate::settings::{Settings, SettingsError};
 use crate::{
-    channels, cors, health, intake, keys, live, login, pages, passes, replay, reset, score, screens, session,
-    steer,
+    channels, cors, health, intake, keys, live, login, pages, parts, passes, replay, reset, score, screens,
+    session, steer,
 };
 
 /// The edge over a host's store.
@@ -116,6 +116,9 @@ impl<S: Watch> Edge<S> {
                     View::Multivariant => live::multivariant(&call, &channel, &viewer).await,
                     View::Media { node, rendition } => {
                         live::media(&call, &channel, &node, &rendition, &viewer).await
+                    }
+                    View::Part { node, rendition, start } => {
+                        parts::part(&call, &channel, &node, &rendition, start, &viewer).await
                     }
                     View::Replay { recording } => {
                         replay::multivariant(&call, &channel, &recording, &viewer).await

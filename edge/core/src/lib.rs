@@ -29,7 +29,7 @@
 //! | `screens`, `lease`, `pace` | which devices play, and how fast they draw keys |
 //! | `guard`, `cors` | which pages of other sites may ask |
 //! | `channels`, `live`, `replay`, `keys`, `steer`, `score` | what of a channel a session gets |
-//! | `wait` | when a playlist that is asked for ahead of time is answered |
+//! | `wait`, `parts` | when a playlist or a part that is asked for ahead of time is answered, and where a part is |
 //! | `origins` | when the origins are asked, since they are not heard |
 //! | [`health`] | which nodes viewers may be sent to |
 //! | `turn` | how often something is done that anybody's request may do |
@@ -69,6 +69,7 @@ pub mod memory;
 mod origins;
 mod pace;
 mod pages;
+mod parts;
 pub mod passes;
 pub mod port;
 mod replay;

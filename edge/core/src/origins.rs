@@ -17,6 +17,7 @@ use railbird_core::id::ChannelId;
 use railbird_core::sign;
 use railbird_core::state::{Phase, STATE_LEN_MAX};
 use railbird_core::time::UtcMs;
+use railbird_core::web;
 
 use crate::edge::Call;
 use crate::errors::Problem;
@@ -33,9 +34,6 @@ pub(crate) const EVERY_MS_MAX: u64 = 32_000;
 
 /// How long a reader waits for the origins, all of them together, in milliseconds.
 pub(crate) const WITHIN_MS: u64 = 1_000;
-
-/// The most origins that are asked.
-pub(crate) const ORIGINS_MAX: usize = 4;
 
 /// So many segments without a word are no chance any more…
 const SILENT_SEGMENTS: u64 = 3;
@@ -195,8 +193,8 @@ async fn fetch<S: Store + Courier>(call: &Call<'_, S>, base: &str, document: Doc
     }
 }
 
-/// Reads the setting: at most [`ORIGINS_MAX`] origins' APIs, `https://host` or `https://host:port` each. `None` where one is
+/// Reads the setting: at most [`web::ORIGIN_APIS_MAX`] origins' APIs, `https://host` or `https://host:port` each. `None` where one is
 /// none.
 pub(crate) fn read(text: &str) -> Option<Vec<String>> {
-    cors::read(text).filter(|urls| urls.len() <= ORIGINS_MAX)
+    cors::read(text).filter(|urls| urls.len() <= web::ORIGIN_APIS_MAX)
 }

@@ -1,5 +1,6 @@
 //! What the contract suite can't show over HTTP: a store that fails, settings that are wrong, and the clock's edges.
 
+mod hints;
 mod low_latency;
 
 use alloc::string::{String, ToString};

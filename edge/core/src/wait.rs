@@ -1,4 +1,5 @@
-//! Blocking playlist reload (RFC 8216bis, 6.2.5.2): an answer that comes when the playlist has what is asked for.
+//! Blocking playlist reload (RFC 8216bis, 6.2.5.2): an answer that comes when the playlist has what is asked for. And of hints
+//! (6.2.6): one that comes when the part is there.
 //!
 //! Meanwhile the host waits for another value of the channel's cell ([`Watch::changed`]), for a bounded time, and only what
 //! has changed is parsed.
@@ -60,11 +61,31 @@ pub(crate) fn skips(query: &str) -> bool {
 }
 
 /// The state of a channel: at once, or where the channel is one of low latency, once the rendition's playlist has what the
-/// request asks for. A wait for what does not come, or that the store breaks off, ends with the newest state there is.
+/// request asks for.
 pub(crate) async fn state<S: Watch>(
     call: &Call<'_, S>,
     channel: &ChannelId,
     rendition: &RenditionId,
+) -> Result<ChannelState, Problem> {
+    until(call, channel, rendition, |state| {
+        let Directives { msn: Some(msn), part } = Directives::read(&call.request.query)? else {
+            return Ok(Reach::Has);
+        };
+        match playlist::reach(state, rendition, msn, part) {
+            Some(Reach::TooFar) => Err(TOO_FAR),
+            reach => Ok(reach.unwrap_or(Reach::Has)),
+        }
+    })
+    .await
+}
+
+/// The state of a channel: at once, or where the channel is one of low latency, once it reaches what is waited for, or never
+/// will. A wait for what does not come, or that the store breaks off, ends with the newest state there is.
+pub(crate) async fn until<S: Watch>(
+    call: &Call<'_, S>,
+    channel: &ChannelId,
+    rendition: &RenditionId,
+    reach: impl Fn(&ChannelState) -> Result<Reach, Problem>,
 ) -> Result<ChannelState, Problem> {
     let cell = cells::channel_cell(channel);
     let (mut seen, kept) = channels::kept(call, channel).await?;
@@ -73,16 +94,12 @@ pub(crate) async fn state<S: Watch>(
         return Err(channels::missing(call, channel).await?);
     };
     let Some(part_ms) = state.part_ms else { return Ok(state) };
-    let Directives { msn: Some(msn), part } = Directives::read(&call.request.query)? else {
-        return Ok(state);
-    };
     let every_ms = u64::from((part_ms / POLLS_A_PART).clamp(*PAUSE_MS.start(), *PAUSE_MS.end()));
     let target_s = state.renditions.iter().find(|known| known.id == *rendition).map(|r| r.target_duration_s);
     let mut within_ms = wait_ms(target_s.unwrap_or_default());
     loop {
-        match playlist::reach(&state, rendition, msn, part) {
-            Some(Reach::TooFar) => return Err(TOO_FAR),
-            Some(Reach::Soon) if within_ms >= every_ms => {}
+        match reach(&state)? {
+            Reach::Soon if within_ms >= every_ms => {}
             _ => return Ok(state),
         }
         let Ok(waited) = call.store.changed(&cell, seen.as_deref(), Wait { within_ms, every_ms }).await

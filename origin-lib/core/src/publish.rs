@@ -55,6 +55,8 @@ pub struct Channel {
     pub key_period_s: u32,
     /// The longest part in milliseconds, where the channel is one of low latency.
     pub part_ms: Option<u32>,
+    /// Whether its playlists hint at parts, and name them by where the edge leads to them.
+    pub preload_hints: bool,
     /// How much is listed, in seconds.
     pub window_s: u32,
     /// No media sequence number is below this one: those of the recording before ended there.
@@ -458,6 +460,7 @@ impl Book {
             segment_ms: channel.segment_ms,
             key_period_s: channel.key_period_s,
             part_ms: channel.part_ms,
+            preload_hints: channel.preload_hints,
             nodes,
             renditions,
         }

@@ -107,6 +107,10 @@ pub struct ChannelState {
     /// The longest part, in milliseconds, where the channel is one of low latency: fixed for a recording's life.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part_ms: Option<u32>,
+    /// Playlists name parts by where the edge leads to them, and hint at the next one: for a channel of low latency, and fixed
+    /// for a recording's life as its parts are.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub preload_hints: bool,
     /// Where viewers read; at most [`NODES_MAX`]. The position is the bit in [`Segment::on`].
     pub nodes: Vec<Node>,
     /// The renditions, best first.

@@ -97,6 +97,7 @@ fn state(channel: &str, revision: u64) -> ChannelState {
         segment_ms: 2000,
         key_period_s: 3600,
         part_ms: None,
+        preload_hints: false,
         nodes: Vec::new(),
         renditions: Vec::new(),
     }

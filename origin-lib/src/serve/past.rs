@@ -72,6 +72,7 @@ impl Past {
             origin: config.origin.clone(),
             title: channel.title.clone(),
             part_ms: channel.part_ms,
+            preload_hints: channel.preload_hints,
             window_s: channel.dvr_s,
             end_after_ms,
             rotate_at: driver::ROTATE_AT,

@@ -13,6 +13,8 @@ mod crash;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod embedded;
+#[cfg(test)]
 mod entry;
 #[cfg(test)]
 mod gate;

@@ -4,10 +4,10 @@ use super::*;
 use crate::change::Kind;
 
 /// Where the playlist of these tests lies.
-const PLAYLIST: &str = "/live/table-1/a/source.m3u8";
+pub(super) const PLAYLIST: &str = "/live/table-1/a/source.m3u8";
 
 /// Two segments, numbers 0 and 1, and so many parts of 500 ms of the next.
-fn state_with(parts: u64, revision: u64) -> Value {
+pub(super) fn state_with(parts: u64, revision: u64) -> Value {
     let start = |segment: u64| NOW.plus_ms(2000 * segment).media();
     let segment = |n| json!({"start": start(n), "duration": 180_000, "on": 1});
     let part = |n: u64| {
@@ -22,7 +22,7 @@ fn state_with(parts: u64, revision: u64) -> Value {
     state
 }
 
-fn later(state: &Value) -> (Cell, Change) {
+pub(super) fn later(state: &Value) -> (Cell, Change) {
     let cell = Cell { table: Table::Channel, key: "table-1".into() };
     (cell, Change { kind: Kind::State, said: state.to_string().into_bytes() })
 }
@@ -39,7 +39,7 @@ fn parts_in(response: &Response) -> usize {
     String::from_utf8_lossy(&response.body).matches("#EXT-X-PART:").count()
 }
 
-fn reads(probe: &Probe) -> usize {
+pub(super) fn reads(probe: &Probe) -> usize {
     probe.cells.borrow().iter().filter(|cell| cell.table == Table::Channel).count()
 }
 

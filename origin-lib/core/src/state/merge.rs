@@ -204,6 +204,7 @@ impl Merged {
         self.state.segment_ms = said.segment_ms;
         self.state.key_period_s = said.key_period_s;
         self.state.part_ms = said.part_ms;
+        self.state.preload_hints = said.preload_hints;
     }
 
     fn take(&mut self, said: ChannelState, now: UtcMs) {

@@ -14,6 +14,7 @@ fn channel(dir: &std::path::Path, desk: Sender) -> Arc<Channel> {
         title: "T".into(),
         segment_ms: 2000,
         part_ms: None,
+        preload_hints: false,
         key_period_s: 60,
         dvr_s: 60,
         score_offset_ms: 0,

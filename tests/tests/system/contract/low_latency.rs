@@ -14,7 +14,7 @@ const STATE: &str = "/origin/v1/channels/table-6/state";
 const MEDIA: &str = "/live/table-6/a/source.m3u8";
 
 /// Twenty segments up to the one of number `base`, and so many parts of the next one, the last of them at node b only.
-fn state(base: u64, revision: u64, parts: u64) -> Value {
+pub(super) fn state(base: u64, revision: u64, parts: u64) -> Value {
     let mut state = fixture::chapter("table-6", "north-1", revision, base - 19..base + 1);
     let of = fixture::start(base + 1);
     let part = |n: u64| {

@@ -6,6 +6,7 @@
 
 pub(crate) mod ask;
 pub(crate) mod fixture;
+mod hints;
 mod hostile;
 mod live;
 mod login;
@@ -73,6 +74,7 @@ pub(crate) async fn run(door: &impl Door) {
     origins::a_drained_node_comes_last(&edge, &session).await;
     low_latency::blocking_reload(&edge, &session).await;
     low_latency::delta_updates(&edge, &session).await;
+    hints::lead_to_parts(&edge, &session).await;
     replays::refused(&edge, &session).await;
     replays::one_that_is_over(&edge, &session).await;
     replays::start_over(&edge, &session).await;

@@ -125,6 +125,7 @@ impl Origin {
             origin: format!("origin-{at}").parse().unwrap(),
             title: "Table 1".into(),
             part_ms,
+            preload_hints: part_ms.is_some(),
             window_s,
             end_after_ms: 0,
             rotate_at: railbird_origin::driver::ROTATE_AT,

@@ -94,10 +94,26 @@ fn part_target_stays_what_it_was_for_a_recording() {
 }
 
 #[test]
+fn what_parts_are_called_stays_the_same_for_a_recording() {
+    let plain = with_parts(said("north", 1, &["a"], 0..4), 1);
+    let hinting = ChannelState { preload_hints: true, ..with_parts(said("north", 2, &["a"], 0..4), 2) };
+    let changed = pushed([plain.clone(), hinting.clone()]);
+    assert_eq!((changed.state.preload_hints, parts(&changed).len()), (false, 2));
+    assert!(pushed([hinting.clone(), with_parts(said("south", 1, &["b"], 0..4), 2)]).state.preload_hints);
+    let ended = ChannelState { phase: Phase::Ended, ..plain };
+    let next = ChannelState {
+        recording: "north-2".parse().unwrap(),
+        preload_hints: true,
+        ..with_parts(said("north", 2, &["a"], 10..14), 1)
+    };
+    assert!(pushed([ended, next]).state.preload_hints);
+}
+
+#[test]
 fn an_older_edges_document_is_read() {
     let merged = pushed([said("north", 1, &["a"], 0..4)]);
     let json = serde_json::to_string(&merged).unwrap();
-    assert!(!json.contains("part"), "{json}");
+    assert!(!json.contains("part") && !json.contains("hint"), "{json}");
     assert_eq!(serde_json::from_str::<Merged>(&json).unwrap(), merged);
 }
 
