@@ -5,7 +5,8 @@ use railbird_origin::edge_host::{EdgeHost, EdgeHostConfig};
 use super::door::Http;
 use super::printed::{self, Printed};
 use super::{artefact, own_pages_may_act, raw, static_files, static_files_are_served};
-use crate::contract::{self, VARIABLES};
+use crate::contract::ask::Edge;
+use crate::contract::{self, VARIABLES, low_latency};
 
 /// The contract on a store that is on disk, which includes the one in memory.
 #[tokio::test(flavor = "multi_thread")]
@@ -32,6 +33,23 @@ async fn the_component_keeps_the_contract() {
     edge.shutdown().await;
     assert!(tokio::net::TcpStream::connect(door.0).await.is_err(), "it no longer listens");
     printed::tells_no_secret(&printed.text());
+}
+
+/// More than there are instances, connections' worth of waits in one hand: nobody else notices.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_everything_at_once_holds_up_nobody() {
+    let component = artefact(
+        "RAILBIRD_EDGE_COMPONENT",
+        "wasm32-wasip2/wasm/railbird_edge_spin.wasm",
+        "cargo xtask build-edge spin",
+    );
+    let mut config = EdgeHostConfig::new(([127, 0, 0, 1], 0).into(), component);
+    config.variables = VARIABLES.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let host = EdgeHost::start(config).await.unwrap();
+    let door = Http(host.addr());
+    low_latency::waits_are_bounded(&Edge::new(&door), 300).await;
+    assert_eq!(host.metrics().answered(5), 0, "no answer may be a failure of the host");
+    host.shutdown().await;
 }
 
 /// Whoever sends slowly is told so or let go, and nobody else waits for it.
