@@ -24,6 +24,10 @@ use crate::{clock, edge, region};
 /// The most lines of one object; above it, players poll.
 const LINES_MAX: usize = 5_000;
 
+/// How many more sockets a session may have, of lines that were ended and that the other side has not closed: whoever leaves
+/// more of them polls.
+const CLOSING_MAX: usize = 4;
+
 /// Closed since its time is over (RFC 6455, 7.4.1: the service goes away): the player asks for another one.
 const OVER: u16 = 1001;
 
@@ -74,8 +78,10 @@ impl DurableObject for Lines {
     async fn fetch(&self, request: Request) -> worker::Result<Response> {
         let line = request.headers().get(LINE)?.and_then(|text| serde_json::from_str::<Line>(&text).ok());
         let Some(line) = line else { return Response::error("whose line?", 400) };
-        let freed = self.end_outdone(&line.viewer)?;
-        if self.state.get_websockets().len() >= LINES_MAX + freed {
+        let own = self.state.get_websockets_with_tag(&line.viewer);
+        let is_deaf = own.len() >= line::LINES_OF_SESSION_MAX + CLOSING_MAX;
+        let freed = end_outdone(own)?;
+        if is_deaf || self.state.get_websockets().len() >= LINES_MAX + freed {
             return Response::error("no more lines here", 503);
         }
         let pair = WebSocketPair::new()?;
@@ -108,22 +114,6 @@ impl DurableObject for Lines {
 }
 
 impl Lines {
-    /// Ends those lines of a session that a new one outdoes; says how many.
-    fn end_outdone(&self, viewer: &str) -> worker::Result<usize> {
-        let now_s = clock::now().seconds();
-        let lines = self.state.get_websockets_with_tag(viewer).into_iter();
-        let lines = lines.filter_map(|socket| Some((line_of(&socket, now_s)?, socket)));
-        let lines: Vec<(Line, WebSocket)> = lines.collect();
-        let opened: Vec<UtcMs> = lines.iter().map(|(line, _)| line.since).collect();
-        let outdone = line::outdone(&opened);
-        for (line, socket) in outdone.iter().filter_map(|at| lines.get(*at)) {
-            // Nothing is told on it any more, however long the other side takes to close it.
-            socket.serialize_attachment(Line { until_s: 0, ..line.clone() })?;
-            let _ = socket.close(Some(line::OUTDONE), Some(line::OUTDONE_REASON));
-        }
-        Ok(outdone.len())
-    }
-
     /// Sends to each line what has changed for it, and ends those whose time is over.
     async fn tell(&self) -> worker::Result<()> {
         let Ok(moment) = clock::moment() else { return Ok(()) };
@@ -162,6 +152,21 @@ impl Lines {
         }
         self.state.storage().set_alarm(Duration::from_millis(LOOK_MS)).await
     }
+}
+
+/// Ends those of a session's lines that a new one outdoes; says how many.
+fn end_outdone(own: Vec<WebSocket>) -> worker::Result<usize> {
+    let now_s = clock::now().seconds();
+    let lines = own.into_iter().filter_map(|socket| Some((line_of(&socket, now_s)?, socket)));
+    let lines: Vec<(Line, WebSocket)> = lines.collect();
+    let opened: Vec<UtcMs> = lines.iter().map(|(line, _)| line.since).collect();
+    let outdone = line::outdone(&opened);
+    for (line, socket) in outdone.iter().filter_map(|at| lines.get(*at)) {
+        // Nothing is told on it any more, however long the other side takes to close it.
+        socket.serialize_attachment(Line { until_s: 0, ..line.clone() })?;
+        let _ = socket.close(Some(line::OUTDONE), Some(line::OUTDONE_REASON));
+    }
+    Ok(outdone.len())
 }
 
 /// What a socket keeps, as long as its time is not over.

@@ -75,6 +75,14 @@ pub(super) async fn lines_of_a_session_are_few(door: &Http) {
     for line in lines.iter_mut().chain([&mut others]) {
         assert_eq!(told(line).await["nodes"][0]["id"], "b");
     }
+    // Who never reads that a line was closed has no more for it.
+    let deaf = session(&["*"]);
+    let mut held = Vec::new();
+    for _ in 0..8 * LINES_OF_SESSION_MAX {
+        held.push(open(door.0, NODES, &[("cookie", deaf.cookie().1)]).await);
+    }
+    println!("{} of {} lines that nobody reads were opened", held.iter().flatten().count(), held.len());
+    told(&mut opened(&one).await).await;
 }
 
 /// A line tells at once what `nodes.json` answers, and again when a node goes down, and nothing else; strangers get none.
