@@ -24,10 +24,6 @@ use crate::{clock, edge, region};
 /// The most lines of one object; above it, players poll.
 const LINES_MAX: usize = 5_000;
 
-/// How many more sockets a session may have, of lines that were ended and that the other side has not closed: whoever leaves
-/// more of them polls.
-const CLOSING_MAX: usize = 4;
-
 /// Closed since its time is over (RFC 6455, 7.4.1: the service goes away): the player asks for another one.
 const OVER: u16 = 1001;
 
@@ -79,7 +75,7 @@ impl DurableObject for Lines {
         let line = request.headers().get(LINE)?.and_then(|text| serde_json::from_str::<Line>(&text).ok());
         let Some(line) = line else { return Response::error("whose line?", 400) };
         let own = self.state.get_websockets_with_tag(&line.viewer);
-        let is_deaf = own.len() >= line::LINES_OF_SESSION_MAX + CLOSING_MAX;
+        let is_deaf = own.len() >= line::LINES_OF_SESSION_MAX + line::CLOSING_OF_SESSION_MAX;
         let freed = end_outdone(own)?;
         if is_deaf || self.state.get_websockets().len() >= LINES_MAX + freed {
             return Response::error("no more lines here", 503);

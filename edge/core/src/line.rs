@@ -28,6 +28,10 @@ pub const LOOK_MS: u64 = 1_000;
 /// How many lines a session has at one place of the host's: a tab each. The newest are held.
 pub const LINES_OF_SESSION_MAX: usize = 4;
 
+/// How many more connections a session may have there, of lines that were ended and that the other side has not closed: whoever
+/// leaves more of them gets no line.
+pub const CLOSING_OF_SESSION_MAX: usize = 4;
+
 /// The code with which the others are closed (RFC 6455, 7.4.2): their players go on without.
 pub const OUTDONE: u16 = 4001;
 /// What is said with it.

@@ -9,7 +9,7 @@ use railbird_core::time::MediaSpan;
 use serde_json::{Value, json};
 
 use super::Door;
-use super::ask::{Edge, Session, now, session};
+use super::ask::{Edge, Session, now, session, session_of};
 use super::fixture;
 use super::live::playlist;
 
@@ -136,14 +136,16 @@ pub(crate) async fn waits_are_bounded<D: Door>(edge: &Edge<'_, D>, waits: usize)
 
 /// So many viewers wait for one part after the other; what the origin pushes next is what each of them gets.
 pub(crate) async fn many_wait<D: Door>(edge: &Edge<'_, D>, viewers: usize, parts_each: u64) {
-    let viewers: Vec<Session> = (0..viewers).map(|_| session(&["*"])).collect();
+    // A session each, of one pass: their host has no more to begin than for one of them.
+    let viewers: Vec<Session> = (0..viewers).map(|_| session_of("many@railbird.test", &["*"])).collect();
     let base = now().0 / u64::from(fixture::SEGMENT_MS);
     let revision = now().0;
-    edge.push(STATE, &state(base, revision, 1)).await.status(204);
+    let state = |revision, parts| state_of("table-6", 5, base, revision, parts);
+    edge.push(STATE, &state(revision, 1)).await.status(204);
     let next = number_of_first(&playlist(&edge.get(MEDIA, &viewers[0]).await)) + 20;
     for part in 1..=parts_each {
         let asked = format!("{MEDIA}?_HLS_msn={next}&_HLS_part={part}");
-        let pushed = state(base, revision + part, part + 1);
+        let pushed = state(revision + part, part + 1);
         let waiting = future::join_all(viewers.iter().map(|viewer| edge.get(&asked, viewer)));
         let push = async {
             // Sent behind theirs: an answer says that those have come in.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures::StreamExt;
-use railbird_edge::line::{LINES_OF_SESSION_MAX, OUTDONE, OUTDONE_REASON};
+use railbird_edge::line::{CLOSING_OF_SESSION_MAX, LINES_OF_SESSION_MAX, OUTDONE, OUTDONE_REASON};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -81,7 +81,9 @@ pub(super) async fn lines_of_a_session_are_few(door: &Http) {
     for _ in 0..8 * LINES_OF_SESSION_MAX {
         held.push(open(door.0, NODES, &[("cookie", deaf.cookie().1)]).await);
     }
-    println!("{} of {} lines that nobody reads were opened", held.iter().flatten().count(), held.len());
+    let count = held.iter().flatten().count();
+    assert_eq!(count, LINES_OF_SESSION_MAX + CLOSING_OF_SESSION_MAX);
+    assert!(held.iter().filter_map(|line| line.as_ref().err()).all(|refused| *refused == 503));
     told(&mut opened(&one).await).await;
 }
 
