@@ -11,13 +11,15 @@ use railbird_core::time::UtcMs;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{health, holder, intake, limits, passes, turn};
+use crate::{channels, health, holder, intake, limits, passes, turn};
 
 /// What kind of change it is. What is said is JSON, made and read by the module that the kind belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// An origin's word about the event.
     Event,
+    /// An origin has spoken of a channel.
+    Told,
     /// An origin's word about a channel.
     State,
     /// An origin's list of recordings.
@@ -43,8 +45,9 @@ pub enum Kind {
 }
 
 /// Every kind with its name.
-const KINDS: [(Kind, &str); 12] = [
+const KINDS: [(Kind, &str); 13] = [
     (Kind::Event, "event"),
+    (Kind::Told, "told"),
     (Kind::State, "state"),
     (Kind::Replays, "replays"),
     (Kind::Snapshot, "snapshot"),
@@ -116,6 +119,7 @@ pub fn apply(change: &Change, kept: Option<&[u8]>, now: UtcMs) -> Applied {
     let said = &change.said;
     match change.kind {
         Kind::Event => intake::change_event(read(kept), said),
+        Kind::Told => channels::change_told(read(kept), said),
         Kind::State => intake::change_state(read(kept), said, now),
         Kind::Replays => intake::change_replays(read(kept), said, now),
         Kind::Snapshot => intake::change_snapshot(read(kept), said),

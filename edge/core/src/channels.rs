@@ -6,24 +6,25 @@ use alloc::vec::Vec;
 use futures::future;
 use railbird_core::id::{ChannelId, EventId, NodeId, RecordingId};
 use railbird_core::state::merge::Merged;
-use railbird_core::state::union::{Found, Replays};
+use railbird_core::state::union::{Events, Found, Replays};
 use railbird_core::state::{ChannelState, Node, Phase};
 use railbird_core::time::UtcMs;
 use serde::Serialize;
 
+use crate::change::{Applied, Change, Keep, Kind};
 use crate::edge::Call;
 use crate::errors::{self, Problem};
 use crate::health;
 use crate::http::Response;
 use crate::origins::{self, Pulse};
-use crate::port::{Courier, Store};
+use crate::port::{Courier, Store, StoreError};
 use crate::routing::{Choice, Viewer};
 use crate::{cells, change, session};
 
 const NO_EVENT: Problem =
     Problem::new(404, "no-event", "the origin has not announced an event yet: ask again")
         .with("retry-after", "2");
-const NO_SUCH_CHANNEL: Problem =
+pub(crate) const NO_SUCH_CHANNEL: Problem =
     Problem::new(404, "no-such-channel", "there is no such channel: GET /api/channels lists them");
 pub(crate) const NOT_STARTED: Problem =
     Problem::new(404, "not-started", "the channel has nothing to play yet: ask again in a moment")
@@ -146,7 +147,7 @@ pub(crate) async fn nodes_of<S: Store>(
     viewers: &[Viewer],
 ) -> Result<Vec<Vec<u8>>, Problem> {
     let (summary, region) = future::join(cells::summary(call.store, channel), health::of(call)).await;
-    let Some(summary) = summary? else { return Err(missing(call, channel).await?) };
+    let summary = summary?.ok_or(NOT_STARTED)?;
     let choice = Choice::new(&summary.nodes, &region, call.moment.now);
     let nodes = |viewer: &Viewer| {
         let nodes = places(&choice, &summary.nodes, viewer);
@@ -179,10 +180,7 @@ pub(crate) async fn state<S: Store + Courier>(
     call: &Call<'_, S>,
     channel: &ChannelId,
 ) -> Result<ChannelState, Problem> {
-    match kept(call, channel).await?.1 {
-        Some(merged) => Ok(merged.state),
-        None => Err(missing(call, channel).await?),
-    }
+    Ok(kept(call, channel).await?.1.ok_or(NOT_STARTED)?.state)
 }
 
 /// What is kept of a channel, as it is stored and as it is read, asked for where its origins are not heard.
@@ -218,9 +216,45 @@ pub(crate) async fn title<S: Store>(call: &Call<'_, S>, channel: &ChannelId) -> 
     }
 }
 
-/// Why there is nothing of a channel that has no state: it was announced, or it was not.
-pub(crate) async fn missing<S: Store>(call: &Call<'_, S>, channel: &ChannelId) -> Result<Problem, Problem> {
-    let event = cells::event(call.store).await?;
-    let announced = event.is_some_and(|event| event.channels.iter().any(|brief| brief.id == *channel));
-    Ok(if announced { NOT_STARTED } else { NO_SUCH_CHANNEL })
+/// Whether an origin ever spoke of a channel: nothing is looked for by another name. Where no event is known, origins are asked
+/// for one. An instance that knows a channel reads nothing for it; where the store fails, what is asked for may be there.
+pub(crate) async fn is_known<S: Store + Courier>(call: &Call<'_, S>, channel: &ChannelId) -> bool {
+    if call.instance.knows(channel) {
+        return true;
+    }
+    let known = is_kept(call, channel).await.unwrap_or(true);
+    if !known && origins::event(call).await.unwrap_or(false) {
+        return is_kept(call, channel).await.unwrap_or(true);
+    }
+    known
+}
+
+/// Remembers that an origin spoke of a channel, which need not be one of the event. Of two at the same moment one may be lost
+/// where the host can't make changes one by one, or the store may fail: the next word about it is soon.
+pub(crate) async fn tell<S: Store>(call: &Call<'_, S>, channel: &ChannelId) {
+    if call.instance.knows(channel) || is_kept(call, channel).await.unwrap_or(true) {
+        return;
+    }
+    let change = Change { kind: Kind::Told, said: change::json(channel) };
+    let _ = call.store.change(&cells::told_cell(), &change, call.moment.now).await;
+}
+
+/// Whether the store has it that an origin spoke of a channel.
+async fn is_kept<S: Store>(call: &Call<'_, S>, channel: &ChannelId) -> Result<bool, StoreError> {
+    for cell in [cells::event_cell(), cells::told_cell()] {
+        let events = cells::events(call.store, &cell).await?.unwrap_or_default();
+        call.instance.learn(&events);
+        if events.knows(channel) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The change that [`tell`] asks for.
+pub(crate) fn change_told(kept: Option<Events>, said: &[u8]) -> Applied {
+    let mut told = kept.unwrap_or_default();
+    let news = change::read(Some(said)).is_some_and(|channel| told.tell(channel));
+    let keep = if news { Keep::Value(change::json(&told), None) } else { Keep::AsIs };
+    Applied::new(keep, &news)
 }

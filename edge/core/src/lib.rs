@@ -30,6 +30,7 @@
 //! | `guard`, `cors` | which pages of other sites may ask |
 //! | `channels`, `live`, `replay`, `keys`, `steer`, `score` | what of a channel a session gets |
 //! | `wait`, `parts` | when a playlist or a part that is asked for ahead of time is answered, and where a part is |
+//! | [`instance`] | what is remembered between requests, and how many wait |
 //! | `origins` | when the origins are asked, since they are not heard |
 //! | [`health`] | which nodes viewers may be sent to |
 //! | `turn` | how often something is done that anybody's request may do |
@@ -58,6 +59,7 @@ mod guard;
 pub mod health;
 mod holder;
 pub mod http;
+pub mod instance;
 pub mod intake;
 mod keys;
 mod lease;
@@ -90,8 +92,9 @@ mod wait;
 
 pub use edge::Edge;
 pub use http::{Request, Response};
+pub use instance::Instance;
 pub use port::{
-    Cell, Courier, CourierError, FetchBounds, FetchError, Fetched, Moment, Store, StoreError, Table, Wait,
-    Waited, Watch,
+    Cell, Courier, Errand, FetchBounds, FetchError, Fetched, Moment, Store, StoreError, Table, Wait, Waited,
+    Watch,
 };
 pub use settings::{Settings, SettingsError};

@@ -49,7 +49,7 @@ pub(crate) async fn media<S: Watch>(
     rendition: &RenditionId,
     viewer: &Viewer,
 ) -> Result<Response, Problem> {
-    let waited = wait::state(call, channel, rendition);
+    let waited = wait::state(call, channel, rendition, viewer);
     let (waited, region) = future::join(waited, health::of(call)).await;
     let state = waited?;
     // Before the feed's first segment nobody knows which renditions there will be.

@@ -86,9 +86,8 @@ pub(crate) async fn follow<S: Store + Courier>(
         },
         None => UtcMs(0),
     };
-    // Whatever names a viewer makes up: only those of the event are asked for.
+    // One that was on once is not asked for any more.
     if pulse.is_none() {
-        event(call).await?;
         let event = cells::event(call.store).await?;
         if !event.is_some_and(|event| event.channels.iter().any(|brief| brief.id == *channel)) {
             return Ok(false);

@@ -42,7 +42,7 @@ pub(crate) async fn part<S: Watch>(
             Some(reach) => Ok(reach),
         }
     };
-    let waited = wait::until(call, channel, rendition, reach);
+    let waited = wait::until(call, channel, rendition, viewer, reach);
     let (waited, region) = future::join(waited, health::of(call)).await;
     let state = waited?;
     let choice = Choice::new(&state.nodes, &region, call.moment.now);

@@ -2,7 +2,8 @@
 //! (6.2.6): one that comes when the part is there.
 //!
 //! Meanwhile the host waits for another value of the channel's cell ([`Watch::changed`]), for a bounded time, and only what
-//! has changed is parsed.
+//! has changed is parsed. Who waits too often at a time ([`Instance`](crate::Instance)) is answered at once, as if the time were
+//! over.
 
 use railbird_core::id::{ChannelId, RenditionId};
 use railbird_core::playlist::{self, Reach};
@@ -10,9 +11,11 @@ use railbird_core::state::ChannelState;
 use railbird_core::state::merge::Merged;
 use railbird_core::time::UtcMs;
 
+use crate::channels::NOT_STARTED;
 use crate::edge::Call;
 use crate::errors::Problem;
 use crate::port::{Wait, Watch};
+use crate::routing::Viewer;
 use crate::{cells, change, channels, router};
 
 /// How often the cell is read in the duration of a part, where the host is not told by itself.
@@ -66,8 +69,9 @@ pub(crate) async fn state<S: Watch>(
     call: &Call<'_, S>,
     channel: &ChannelId,
     rendition: &RenditionId,
+    viewer: &Viewer,
 ) -> Result<ChannelState, Problem> {
-    until(call, channel, rendition, |state| {
+    until(call, channel, rendition, viewer, |state| {
         let Directives { msn: Some(msn), part } = Directives::read(&call.request.query)? else {
             return Ok(Reach::Has);
         };
@@ -80,27 +84,32 @@ pub(crate) async fn state<S: Watch>(
 }
 
 /// The state of a channel: at once, or where the channel is one of low latency, once it reaches what is waited for, or never
-/// will. A wait for what does not come, or that the store breaks off, ends with the newest state there is.
+/// will. A wait for what does not come, that the store breaks off, or for which there is no room, ends with the newest state there
+/// is.
 pub(crate) async fn until<S: Watch>(
     call: &Call<'_, S>,
     channel: &ChannelId,
     rendition: &RenditionId,
+    viewer: &Viewer,
     reach: impl Fn(&ChannelState) -> Result<Reach, Problem>,
 ) -> Result<ChannelState, Problem> {
     let cell = cells::channel_cell(channel);
     let (mut seen, kept) = channels::kept(call, channel).await?;
     let now = call.moment.now;
-    let Some(mut state) = kept.map(|merged| merged.shown(now)) else {
-        return Err(channels::missing(call, channel).await?);
-    };
+    let mut state = kept.ok_or(NOT_STARTED)?.shown(now);
     let Some(part_ms) = state.part_ms else { return Ok(state) };
     let every_ms = u64::from((part_ms / POLLS_A_PART).clamp(*PAUSE_MS.start(), *PAUSE_MS.end()));
     let target_s = state.renditions.iter().find(|known| known.id == *rendition).map(|r| r.target_duration_s);
     let mut within_ms = wait_ms(target_s.unwrap_or_default());
+    let mut place = None;
     loop {
         match reach(&state)? {
             Reach::Soon if within_ms >= every_ms => {}
             _ => return Ok(state),
+        }
+        place = place.or_else(|| call.instance.wait(viewer, call.moment.now, within_ms));
+        if place.is_none() {
+            return Ok(state);
         }
         let Ok(waited) = call.store.changed(&cell, seen.as_deref(), Wait { within_ms, every_ms }).await
         else {

@@ -22,6 +22,7 @@ use tokio::time::{sleep, timeout};
 use super::assets::{self, Assets};
 use super::metrics::EdgeMetrics;
 use super::pool::{Failure, SharedPool};
+use super::waits::Waits;
 
 /// The most connections at a time; further ones wait in the system's queue.
 const CONNECTIONS_MAX: usize = 4096;
@@ -62,10 +63,6 @@ const FORGOTTEN_MAX: usize = 4;
 /// How long a login may wait for its turn.
 const LOGIN_TURN_TIME_MAX: Duration = Duration::from_secs(3);
 
-/// One in so many instances may hold requests that wait for what a playlist does not have yet: others are answered
-/// meanwhile. A request beyond that is answered at once with what there is.
-const WAITS_ONE_IN: usize = 2;
-
 /// How long a body may wait for others to make room.
 const BODY_TURN_TIME_MAX: Duration = Duration::from_secs(5);
 
@@ -82,7 +79,7 @@ pub(super) struct Site {
     pub(super) metrics: EdgeMetrics,
     bodies: Semaphore,
     logins: Semaphore,
-    waits: Semaphore,
+    waits: Waits,
     forgotten: Semaphore,
     /// The host refuses for want of room: said once, until it answers again.
     busy: AtomicBool,
@@ -91,7 +88,7 @@ pub(super) struct Site {
 impl Site {
     pub(super) fn new(pool: SharedPool, assets: Assets, metrics: EdgeMetrics, instances_max: usize) -> Site {
         let (bodies, logins) = (Semaphore::new(BODIES_LEN_MAX), Semaphore::new(LOGINS_MAX));
-        let waits = Semaphore::new(instances_max / WAITS_ONE_IN);
+        let waits = Waits::new(instances_max, metrics.clone());
         let forgotten = Semaphore::new(FORGOTTEN_MAX);
         Site { pool, assets, metrics, bodies, logins, forgotten, waits, busy: AtomicBool::new(false) }
     }
@@ -138,8 +135,8 @@ impl Site {
         }
         let mut uri = absolute(&head.uri, &head.headers)?;
         let waits = may_wait(&uri);
-        let wait = if waits { self.waits.try_acquire().ok() } else { None };
-        if waits && wait.is_none() {
+        let place = if waits { self.waits.take(uri.path(), &head.headers, Instant::now()) } else { None };
+        if waits && place.is_none() {
             uri = at_once(uri);
         }
         let body = self.receive(body_len_max(uri.path()), &head.headers, body).await?;

@@ -1,7 +1,12 @@
 //! Blocking playlist reload, in virtual time.
 
+use alloc::rc::Rc;
+
+use railbird_core::session::WAITS_MAX;
+
 use super::*;
 use crate::change::Kind;
+use crate::instance;
 
 /// Where the playlist of these tests lies.
 pub(super) const PLAYLIST: &str = "/live/table-1/a/source.m3u8";
@@ -172,4 +177,31 @@ fn where_the_store_fails_meanwhile_the_answer_is_the_newest_state_there_is() {
     let waited = edge.get(&format!("{PLAYLIST}?_HLS_msn=2"));
     assert!(probe.failing.get(), "it waited");
     assert_eq!((waited.status, waited.body), (200, known.body));
+}
+
+#[test]
+fn who_waits_often_enough_already_gets_the_newest_there_is_at_once() {
+    let probe = Probe::default();
+    let known = with_state(&probe, 1).get(PLAYLIST);
+    let instance: Rc<Instance> = Rc::default();
+    let edge = Edge::new(Ok(settings()), &probe).of_instance(instance.clone());
+    let edge = Fixture { edge, now: NOW };
+    let asked = format!("{PLAYLIST}?_HLS_msn=2");
+    let waits = |session: u8| instance.wait(&[session; 16], NOW, 4_000).unwrap();
+    // The session of `get`, and another one.
+    let own: Vec<_> = (0..WAITS_MAX).map(|_| waits(9)).collect();
+    let other = waits(1);
+    assert_eq!(edge.get(&asked), known);
+    assert!(probe.paused.borrow().is_empty());
+    let foreign = edge.ask_from(1, "eu", "GET", "/live/table-1/a/source.m3u8?_HLS_msn=2", "");
+    assert_eq!(parts_in(&foreign), 1);
+    assert_eq!(probe.paused.borrow_mut().drain(..).count(), 24, "another one waits");
+    drop((own, other));
+    assert_eq!(edge.get(&asked), known);
+    assert_eq!(probe.paused.borrow_mut().drain(..).count(), 24);
+    // Whoever they are, they are so many.
+    let all: Vec<_> = (0..=u8::MAX).filter_map(|n| instance.wait(&[n; 16], NOW, 4_000)).collect();
+    assert_eq!(all.len(), instance::WAITS_MAX);
+    assert_eq!(edge.get(&asked), known);
+    assert!(probe.paused.borrow().is_empty());
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::wrangler::Wrangler;
 use super::{Http, get, root, static_files};
-use crate::contract::ask::{Edge, session};
+use crate::contract::ask::Edge;
 use crate::contract::{Door, VARIABLES, low_latency};
 
 const VIEWERS: usize = 40;
@@ -43,9 +43,8 @@ async fn many_who_wait_for_a_part_ask_a_relay_as_one() {
         String::from_utf8(answer.body).unwrap().parse().unwrap()
     };
     let edge = Edge::new(&door);
-    let session = session(&["*"]);
     let before = counted().await;
-    low_latency::many_wait(&edge, &session, VIEWERS, PARTS).await;
+    low_latency::many_wait(&edge, VIEWERS, PARTS).await;
     let asked = counted().await - before;
     let waited = VIEWERS as u64 * PARTS;
     println!("{waited} playlists were waited for: {asked} requests at relays");

@@ -46,7 +46,8 @@ const COUNTED = `
   };
   export const Cell = counted({ name: "cell", of: edge.Cell });
   export const Relay = counted({ name: "relay", of: edge.Relay });
-  export const { Index, Lines, Prober } = edge;
+  export const Lines = counted({ name: "lines", of: edge.Lines });
+  export const { Index, Prober } = edge;
   export default { fetch: () => Response.json(counts) };`;
 
 // Its comments stand on lines of their own.

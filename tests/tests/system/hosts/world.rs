@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::door::Http;
 use super::{end_group, get, root};
 use crate::contract::ask::{Edge, now, session_of};
+use crate::contract::sessions::guarded;
 use crate::contract::{Door, VARIABLES, fixture};
 
 /// Says where a viewer is: a number below [`PLACES`].
@@ -60,10 +61,15 @@ impl World {
         World { node, addr }
     }
 
+    /// What was counted of each object.
+    async fn objects(&self) -> Value {
+        let answer = Http(self.addr).call(get("/counted")).await.unwrap();
+        serde_json::from_slice(&answer.body).unwrap()
+    }
+
     /// How many requests an object had, by its kind and name, of all methods.
     async fn counted(&self, name: &str) -> u64 {
-        let answer = Http(self.addr).call(get("/counted")).await.unwrap();
-        let counts: Value = serde_json::from_slice(&answer.body).unwrap();
+        let counts = self.objects().await;
         counts[name].as_object().map_or(0, |methods| methods.values().filter_map(Value::as_u64).sum())
     }
 
@@ -144,5 +150,45 @@ async fn however_many_poll_the_one_object_hears_of_each_region_once_a_second() {
         relay > 0 && relay < VIEWERS * POLLS / PLACES,
         "{relay} requests reached the relay of one region"
     );
+    world.stop().await;
+}
+
+/// No object is asked that has a name that somebody made up. What there is to know of channels costs each region as much as
+/// before, whoever asks for what.
+#[tokio::test(flavor = "multi_thread")]
+async fn made_up_names_make_no_objects() {
+    const NAMES: u64 = 20;
+    let world = World::start().await;
+    let door = Http(world.addr);
+    let edge = Edge::new(&door);
+    edge.push("/origin/v1/event", &fixture::event(now().0)).await.status(204);
+    let session = session_of("viewer@railbird.test", &["*"]);
+    let began = Instant::now();
+    let asked = async |method: &str, path: &str, place: u64| {
+        let mut headers = vec![session.cookie(), (PLACE.to_string(), place.to_string())];
+        headers.push(("content-type".to_string(), "application/cmcd".to_string()));
+        edge.ask(method, path, headers, "").await.status(404);
+    };
+    for n in 0..NAMES {
+        let name = format!("made-up-{n}");
+        for path in guarded(&name) {
+            asked("GET", &path, n % PLACES).await;
+        }
+        asked("GET", &format!("/watch/{name}"), n % PLACES).await;
+        asked("POST", &format!("/live/{name}/beacons"), n % PLACES).await;
+        let upgrade = ("upgrade".to_string(), "websocket".to_string());
+        let headers = vec![session.cookie(), (PLACE.to_string(), (n % PLACES).to_string()), upgrade];
+        let line = edge.ask("GET", &format!("/live/{name}/nodes.json"), headers, "").await;
+        line.error(404, "no-such-channel");
+    }
+    let objects = world.objects().await;
+    let objects: Vec<&String> = objects.as_object().unwrap().keys().collect();
+    let made_up = objects.iter().filter(|name| name.contains("made-up")).collect::<Vec<_>>();
+    assert!(made_up.is_empty(), "{made_up:?}");
+    assert!(objects.iter().any(|name| name.starts_with("cell holder/")), "objects are counted: {objects:?}");
+    let age_ms = u64::from(railbird_edge::Table::Event.age_ms_max());
+    let most = PLACES * (u64::try_from(began.elapsed().as_millis()).unwrap() / age_ms + 2);
+    let events = world.counted("cell event/event").await;
+    assert!(events <= most, "{events} requests reached the event for {NAMES} names");
     world.stop().await;
 }
