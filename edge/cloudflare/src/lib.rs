@@ -17,7 +17,7 @@ mod store;
 
 use railbird_core::time::UtcMs;
 use railbird_edge::line::Seat;
-use railbird_edge::{Edge, Request, Response, Settings};
+use railbird_edge::{Edge, Request, Response};
 use worker::{Context, Env, ScheduleContext, ScheduledEvent, event};
 
 pub use cell::Cell;
@@ -65,8 +65,7 @@ async fn admit(request: &Request, env: Env, hint: Option<&'static str>) -> Resul
 
 /// The edge as it is at this moment, for whoever comes in near the place that the hint names.
 fn edge(env: Env, now: UtcMs, hint: Option<&'static str>) -> Edge<store::Cells> {
-    let settings = Settings::read(|name| settings::read(&env, name));
-    Edge::new(settings, store::Cells::new(env, now, hint)).with_lines().with_alarms()
+    Edge::new(settings::settings(&env), store::Cells::new(env, now, hint)).with_lines().with_alarms()
 }
 
 fn no_entropy() -> Response {

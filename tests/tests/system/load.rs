@@ -145,10 +145,16 @@ async fn two_thousand_viewers_for_a_minute() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_viewers_on_workerd() {
+async fn two_thousand_viewers_for_a_minute_on_workerd() {
     let world = World::start().await;
     let age_max = Duration::from_millis(Table::Channel.age_ms_max().into());
-    watch(world.addr, Crowd { viewers: 100, polls: 10, age_max }).await;
+    let crowd = Crowd { viewers: 2_000, polls: 30, age_max };
+    watch(world.addr, crowd).await;
+    let playlists = crowd.viewers * u64::from(crowd.polls);
+    for objects in ["cell holder/", "cell ", "relay "] {
+        let asked = world.counted(objects).await;
+        println!("{objects}: {asked} requests, {:.2} a playlist", asked as f64 / playlists as f64);
+    }
     world.stop().await;
 }
 
