@@ -75,10 +75,8 @@ const worker = (name, modules, scriptName) => ({
   modulesRoot: bundle,
   modules,
   compatibilityDate: config.compatibility_date,
-  cache: false,
+  cacheAPI: false,
   bindings,
-  // On disk, each new object would wait for several writes to be synced: so many at a time are no more than this machine's disk takes.
-  unsafeEphemeralDurableObjects: true,
   durableObjects: Object.fromEntries(
     config.durable_objects.bindings.map(({ name, class_name }) => [
       name,

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use railbird_edge::Request;
 use railbird_edge::copies::ask_age_ms;
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
@@ -30,6 +31,7 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(20);
 pub(crate) struct World {
     node: Child,
     pub(crate) addr: SocketAddr,
+    _state: TempDir,
 }
 
 impl World {
@@ -51,6 +53,9 @@ impl World {
         command.arg(root().join("tests/tests/system/hosts/world.mjs")).arg(bundle);
         command.arg(infra.join("node_modules")).arg(infra.join("wrangler.jsonc"));
         command.args(variables.iter().map(|(name, value)| format!("{}={value}", name.to_ascii_uppercase())));
+        // In memory where that is to be had: each new object has a database, whose first writes are synced to the disk one by one.
+        let state = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        command.env("TMPDIR", state.path());
         // A group of its own, so that nothing of it outlives a failed test.
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0).kill_on_drop(true);
         let mut node = command.spawn().unwrap();
@@ -64,7 +69,7 @@ impl World {
             panic!("miniflare ended before it was ready");
         };
         let addr = timeout(START_TIME_MAX, ready).await.expect("miniflare is ready in time");
-        World { node, addr }
+        World { node, addr, _state: state }
     }
 
     /// How many requests the objects had whose kind and name begin so, of all methods.
@@ -77,7 +82,7 @@ impl World {
 
     /// Has the objects whose kind and name begin so fail, be silent, know of no value, or do as they should.
     pub(super) async fn spoil(&self, name: &str, how: &str) {
-        let query = format!("name={name}&how={how}");
+        let query = format!("name={}&how={how}", name.replace(' ', "+"));
         let answer = Http(self.addr).call(Request { query, ..get("/spoil") }).await.unwrap();
         assert_eq!(answer.status, 200);
     }
