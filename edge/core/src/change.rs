@@ -134,6 +134,16 @@ pub fn apply(change: &Change, kept: Option<&[u8]>, now: UtcMs) -> Applied {
     }
 }
 
+/// The longest value that [`brief`] gives, in bytes.
+pub const BRIEF_LEN_MAX: usize = 256;
+
+/// What is kept after a change, where a host can send it along with the answer, in a header: a short text. Whoever made the change
+/// knows then without a read what came of it, also where it was refused, and does not ask again for what is taken.
+pub fn brief(kept: &[u8]) -> Option<&str> {
+    let is_text = kept.len() <= BRIEF_LEN_MAX && kept.iter().all(u8::is_ascii_graphic);
+    core::str::from_utf8(kept).ok().filter(|_| is_text)
+}
+
 /// A kept value as its type. One that can't be read was written by another version: it counts as absent.
 pub(crate) fn read<T: DeserializeOwned>(kept: Option<&[u8]>) -> Option<T> {
     kept.and_then(|bytes| serde_json::from_slice(bytes).ok())
@@ -154,6 +164,16 @@ mod tests {
             assert_eq!((kind.name(), name.parse()), (name, Ok(kind)));
         }
         assert_eq!("".parse::<Kind>(), Err(KindError));
+    }
+
+    #[test]
+    fn what_goes_with_an_answer_is_short_text() {
+        let longest = [b'x'; BRIEF_LEN_MAX];
+        assert_eq!(brief(br#"{"next":1}"#), Some(r#"{"next":1}"#));
+        assert_eq!(brief(&longest).map(str::len), Some(BRIEF_LEN_MAX));
+        for other in [&[b'x'; BRIEF_LEN_MAX + 1][..], b"two words", b"line\n", "\u{e9}".as_bytes(), &[0xff]] {
+            assert_eq!(brief(other), None, "{other:?}");
+        }
     }
 
     proptest::proptest! {

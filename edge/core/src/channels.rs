@@ -7,18 +7,19 @@ use futures::future;
 use railbird_core::id::{ChannelId, EventId, NodeId, RecordingId};
 use railbird_core::state::merge::Merged;
 use railbird_core::state::union::{Events, Found, Replays};
-use railbird_core::state::{ChannelState, Node, Phase};
+use railbird_core::state::{ChannelState, EventState, Node, Phase};
 use railbird_core::time::UtcMs;
 use serde::Serialize;
 
 use crate::change::{Applied, Change, Keep, Kind};
 use crate::edge::Call;
 use crate::errors::{self, Problem};
-use crate::health;
+use crate::health::{self, Region};
 use crate::http::Response;
 use crate::origins::{self, Pulse};
 use crate::port::{Courier, Store, StoreError};
 use crate::routing::{Choice, Viewer};
+use crate::token::Claims;
 use crate::{cells, change, session};
 
 const NO_EVENT: Problem =
@@ -96,11 +97,27 @@ pub(crate) async fn list<S: Store + Courier>(call: &Call<'_, S>) -> Result<Respo
         None if origins::event(call).await? => cells::event(call.store).await?,
         event => event,
     };
-    let event = event.ok_or(NO_EVENT)?;
-    let mut channels = Vec::new();
+    let mut event = event.ok_or(NO_EVENT)?;
+    let (mut channels, heard) = channels(call, &event, &session, &region).await?;
+    if origins::more(call, heard).await {
+        event = cells::event(call.store).await?.unwrap_or(event);
+        (channels, _) = self::channels(call, &event, &session, &region).await?;
+    }
+    let event = Event { id: event.event, title: event.title };
+    Ok(errors::json(200, &List { event, channels }).with("cache-control", "no-store"))
+}
+
+/// Those channels of an event that a session covers, and when one of their origins was heard last.
+async fn channels<S: Store + Courier>(
+    call: &Call<'_, S>,
+    event: &EventState,
+    session: &Claims,
+    region: &Region,
+) -> Result<(Vec<Channel>, Option<UtcMs>), Problem> {
+    let (mut channels, mut last) = (Vec::new(), None);
     // One of them, so that a reader waits no longer than for a playlist.
     let mut asked = false;
-    for brief in event.channels.into_iter().filter(|brief| session.channels.covers(&brief.id)) {
+    for brief in event.channels.iter().filter(|brief| session.channels.covers(&brief.id)) {
         let (mut kept, replays) =
             future::try_join(cells::brief(call.store, &brief.id), cells::replays(call.store, &brief.id))
                 .await?;
@@ -115,19 +132,18 @@ pub(crate) async fn list<S: Store + Courier>(call: &Call<'_, S>) -> Result<Respo
                 kept = cells::brief(call.store, &brief.id).await?;
             }
         }
-        let summary = kept.map(|(summary, _)| summary);
-        let (phase, nodes) = match summary {
-            Some(summary) => {
-                let choice = Choice::new(&summary.nodes, &region, call.moment.now);
+        last = last.max(kept.as_ref().map(|(_, heard)| *heard));
+        let (phase, nodes) = match kept {
+            Some((summary, _)) => {
+                let choice = Choice::new(&summary.nodes, region, call.moment.now);
                 (summary.phase, places(&choice, &summary.nodes, &session.id))
             }
             None => (Phase::Waiting, Vec::new()),
         };
         let replays = recordings(&replays.unwrap_or_default(), call.moment.now);
-        channels.push(Channel { id: brief.id, title: brief.title, phase, nodes, replays });
+        channels.push(Channel { id: brief.id.clone(), title: brief.title.clone(), phase, nodes, replays });
     }
-    let event = Event { id: event.event, title: event.title };
-    Ok(errors::json(200, &List { event, channels }).with("cache-control", "no-store"))
+    Ok((channels, last))
 }
 
 /// `GET /live/{channel}/nodes.json`.

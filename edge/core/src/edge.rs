@@ -3,15 +3,15 @@
 use alloc::rc::Rc;
 use alloc::string::ToString;
 
-use crate::errors::{self, NOT_FOUND, Problem};
+use crate::errors::{NOT_FOUND, Problem};
 use crate::http::{Request, Response};
 use crate::instance::Instance;
 use crate::port::{Moment, Watch};
 use crate::router::{self, Route, View};
 use crate::settings::{Settings, SettingsError};
 use crate::{
-    channels, cors, health, intake, keys, live, login, pages, parts, passes, replay, reset, score, screens,
-    session, steer,
+    channels, cors, health, intake, keys, live, login, origins, pages, parts, passes, replay, reset, score,
+    screens, session, steer,
 };
 
 /// The edge over a host's store.
@@ -112,7 +112,7 @@ impl<S: Watch> Edge<S> {
         }
         let call = self.call(request, moment)?;
         match route {
-            Route::Health => Ok(health()),
+            Route::Health => Ok(origins::clock::health(&call).await),
             Route::Page(page) => Ok(pages::page(&call, &page).await),
             Route::Login => login::login(&call).await,
             Route::Logout => login::logout(&call).await,
@@ -160,12 +160,4 @@ impl<S: Watch> Edge<S> {
             Route::RevokePass => passes::admin::revoke(&call).await,
         }
     }
-}
-
-fn health() -> Response {
-    #[derive(serde::Serialize)]
-    struct Health {
-        status: &'static str,
-    }
-    errors::json(200, &Health { status: "ok" }).with("cache-control", "no-store")
 }

@@ -33,6 +33,7 @@
 //! | [`instance`] | what is remembered between requests, and how many wait |
 //! | `origins` | when the origins are asked, since they are not heard |
 //! | [`health`] | which nodes viewers may be sent to |
+//! | [`copies`] | what a host gives that keeps copies near readers, and when it asks for newer ones |
 //! | `turn` | how often something is done that anybody's request may do |
 //! | [`line`](mod@line) | who is told of nodes at once, and what |
 //! | [`routing`] | which node comes first |
@@ -51,6 +52,7 @@ extern crate std;
 mod cells;
 pub mod change;
 mod channels;
+pub mod copies;
 mod cors;
 mod device;
 mod edge;
