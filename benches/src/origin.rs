@@ -47,15 +47,24 @@ pub(crate) struct Plan<'a> {
     pub(crate) stores: &'a [Store],
     /// The node over each; the store itself where there is none of its own.
     pub(crate) nodes: &'a [Store],
-    /// Further lines of `[origin]`, and of each target.
+    /// Further lines of `[origin]`, of each channel, and of each target.
     pub(crate) origin_lines: &'a str,
+    pub(crate) channel_lines: &'a str,
     pub(crate) target_lines: &'a str,
 }
 
 impl<'a> Plan<'a> {
     /// Nothing out of the ordinary.
     pub(crate) fn new(channels: usize, stores: &'a [Store]) -> Plan<'a> {
-        Plan { channels, component: None, stores, nodes: &[], origin_lines: "", target_lines: "" }
+        Plan {
+            channels,
+            component: None,
+            stores,
+            nodes: &[],
+            origin_lines: "",
+            channel_lines: "",
+            target_lines: "",
+        }
     }
 }
 
@@ -91,7 +100,8 @@ impl Origin {
         }
         for channel in 0..plan.channels {
             let id = self::channel(channel);
-            text += &format!("[[channel]]\nid = \"{id}\"\ntitle = \"Table {channel}\"\n");
+            text +=
+                &format!("[[channel]]\nid = \"{id}\"\ntitle = \"Table {channel}\"\n{}\n", plan.channel_lines);
             text += &format!("[[channel.feed]]\nstream_key = {{ file = \"stream-{channel}\" }}\n");
             fs::write(dir.join(format!("stream-{channel}")), stream_key(channel))?;
         }

@@ -11,8 +11,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 
-/// The most segments whose bytes are kept for reading: the oldest are forgotten, their names are not.
-const BODIES_MAX: usize = 256;
+/// The most segments and parts whose bytes are kept for reading: the oldest are forgotten, their names are not.
+const BODIES_MAX: usize = 1024;
 
 /// The longest body that is taken.
 const BODY_LEN_MAX: usize = 64 << 20;

@@ -1,4 +1,5 @@
-//! What a target that takes connections and never answers adds to the way of a segment to another target.
+//! What a target that takes connections and never answers adds to the way of a segment, and of a part of a low-latency
+//! channel, to another target.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 
 use super::encoder::{Clip, Encoder};
-use super::latency::{Sample, Spread, ms, samples};
+use super::latency::{Sample, Spread, Unit, ms, samples, segment};
 use super::{encoders, pass, until};
 use crate::origin::{Origin, Plan};
 use crate::process::median;
@@ -17,6 +18,9 @@ const CHANNELS: usize = 8;
 
 /// As long as a group of pictures of the clip.
 const SEGMENT: Duration = Duration::from_secs(1);
+
+/// A part, in pictures of the clip and in milliseconds, rounded up.
+const PART: (usize, u32) = (10, 334);
 
 /// The clip's length, in milliseconds.
 const ROUND_MS: u64 = 20_000;
@@ -46,12 +50,24 @@ enum What {
     Back,
 }
 
+/// The same origin with channels of either kind: segments, and segments with parts.
 pub(super) fn run(place: &Place) -> Result<()> {
+    measure(place, Unit::Segment)?;
+    println!();
+    measure(place, Unit::Part { pictures: PART.0 })
+}
+
+fn measure(place: &Place, unit: Unit) -> Result<()> {
     let clip = Arc::new(Clip::read(&input::small(&place.work)?, ROUND_MS)?);
     let dir = place.work.join("black-hole");
     let stores = [Store::start()?, Store::start()?];
     let origin_lines = format!("segment_ms = {}", SEGMENT.as_millis());
-    let plan = Plan { origin_lines: &origin_lines, ..Plan::new(CHANNELS, &stores) };
+    let channel_lines = match unit {
+        Unit::Segment => String::new(),
+        Unit::Part { .. } => format!("low_latency = true\npart_ms = {}", PART.1),
+    };
+    let plan =
+        Plan { origin_lines: &origin_lines, channel_lines: &channel_lines, ..Plan::new(CHANNELS, &stores) };
     let origin = Origin::start(&place.railbird, &dir, &plan)?;
     let mut encoders = encoders(&origin, &clip, CHANNELS, SEGMENT);
     pass(&mut encoders, SEGMENT * 5)?;
@@ -65,10 +81,10 @@ pub(super) fn run(place: &Place) -> Result<()> {
         stages.push(recovery(&mut encoders, &stores)?);
         pass(&mut encoders, SETTLE)?;
     }
-    let of = samples(&encoders, &stores[0])?;
+    let of = samples(&encoders, &stores[0], unit)?;
     drop((encoders, origin));
     let _ = std::fs::remove_dir_all(&dir);
-    print(&stages, &of);
+    print(&stages, &of, unit);
     Ok(())
 }
 
@@ -78,10 +94,11 @@ fn stage(encoders: &mut [Encoder], what: What) -> Result<Stage> {
     Ok(Stage { what, from, to: Instant::now() })
 }
 
-/// Until the second store has all that the first had when this began.
+/// Until the second store has all segments that the first had when this began. Parts are gone before they could be missed.
 fn recovery(encoders: &mut [Encoder], stores: &[Store; 2]) -> Result<Stage> {
     let from = Instant::now();
-    let wanted: Vec<String> = stores[0].arrived().into_iter().map(|arrived| arrived.name).collect();
+    let names = stores[0].arrived().into_iter().map(|arrived| arrived.name);
+    let wanted: Vec<String> = names.filter(|name| segment(name).is_some()).collect();
     let ((), to) = until("the black hole gives way", || {
         encoders.iter_mut().try_for_each(Encoder::check)?;
         let there = stores[1].arrived();
@@ -92,11 +109,16 @@ fn recovery(encoders: &mut [Encoder], stores: &[Store; 2]) -> Result<Stage> {
     Ok(Stage { what: What::Back, from, to })
 }
 
-fn print(stages: &[Stage], samples: &[Sample]) {
+fn print(stages: &[Stage], samples: &[Sample], unit: Unit) {
+    let (objects, object) = match unit {
+        Unit::Segment => (format!("segments of {} s", SEGMENT.as_secs()), "a segment"),
+        Unit::Part { .. } => {
+            (format!("segments of {} s in parts of {} ms", SEGMENT.as_secs(), PART.1), "a part")
+        }
+    };
     println!(
-        "black hole: {CHANNELS} channels at 2 Mb/s, segments of {} s, two targets; from a segment's last picture sent to its put \
-         answered at the target that is well",
-        SEGMENT.as_secs()
+        "black hole: {CHANNELS} channels at 2 Mb/s, {objects}, two targets; from {object}'s last picture sent to its put \
+         answered at the target that is well"
     );
     let of = |what: What| -> Vec<Vec<f64>> {
         let within = |stage: &Stage, sample: &Sample| stage.from <= sample.sent && sample.sent < stage.to;

@@ -12,6 +12,7 @@ use anyhow::{Result, bail, ensure};
 use railbird_core::flv::{File, Tag, TagKind};
 use railbird_core::rtmp::{Client, ClientOutput, Url};
 
+use super::latency::Unit;
 use crate::clock;
 use crate::origin::stream_key;
 
@@ -59,8 +60,8 @@ struct Told {
     /// How much faster than real time it is.
     speed: AtomicU32,
     stop: AtomicBool,
-    /// When the last picture of each group of pictures had been sent.
-    ends: Mutex<Vec<Instant>>,
+    /// When each picture had been sent, and whether it is a key frame.
+    pictures: Mutex<Vec<(Instant, bool)>>,
 }
 
 /// A running encoder. Dropping it ends it.
@@ -94,9 +95,22 @@ impl Encoder {
         self.told.bytes.load(Ordering::Relaxed)
     }
 
-    /// When the last picture of each group of pictures had been sent.
-    pub(super) fn ends(&self) -> Vec<Instant> {
-        self.told.ends.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// When the last picture of each such object had been sent.
+    pub(super) fn ends(&self, unit: Unit) -> Vec<Instant> {
+        let pictures = self.told.pictures.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut ends, mut in_group) = (Vec::new(), 0_usize);
+        for pair in pictures.windows(2) {
+            let [(sent, _), (_, next_is_key)] = *pair else { continue };
+            in_group += 1;
+            let is_full = matches!(unit, Unit::Part { pictures } if in_group.is_multiple_of(pictures));
+            if next_is_key || is_full {
+                ends.push(sent);
+            }
+            if next_is_key {
+                in_group = 0;
+            }
+        }
+        ends
     }
 
     /// That it still runs.
@@ -137,7 +151,6 @@ fn publish(clip: &Clip, rtmp: SocketAddr, channel: usize, told: &Told) -> Result
         client.send(head.kind, 0, &head.payload)?;
     }
     let (mut due, mut sent_ms) = (Instant::now(), 0);
-    let mut last_picture = None;
     for round in 0.. {
         for tag in &clip.tags {
             if told.stop.load(Ordering::Relaxed) {
@@ -147,15 +160,13 @@ fn publish(clip: &Clip, rtmp: SocketAddr, channel: usize, told: &Told) -> Result
             due += Duration::from_millis(ms - sent_ms) / told.speed.load(Ordering::Relaxed).max(1);
             sent_ms = ms;
             thread::sleep(due.saturating_duration_since(Instant::now()));
-            if is_key(tag) {
-                told.ends.lock().unwrap_or_else(PoisonError::into_inner).extend(last_picture);
-            }
             // RTMP's timestamps wrap around at 32 bits.
             client.send(tag.kind, ms as u32, &tag.payload)?;
             write(&mut client, &mut stream, told)?;
             told.ms.store(ms, Ordering::Relaxed);
             if tag.kind == TagKind::Video {
-                last_picture = Some(Instant::now());
+                let picture = (Instant::now(), is_key(tag));
+                told.pictures.lock().unwrap_or_else(PoisonError::into_inner).push(picture);
             }
         }
     }

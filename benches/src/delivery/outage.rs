@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 
 use super::encoder::{Clip, Encoder};
-use super::latency::{Sample, Spread, ms, samples, segment};
+use super::latency::{Sample, Spread, Unit, ms, samples, segment};
 use super::{encoders, pass, until};
 use crate::origin::{Origin, Plan};
 use crate::store::{Mode, Store};
@@ -83,8 +83,9 @@ fn one(place: &Place, clip: &Arc<Clip>, mbps: u32) -> Result<()> {
     })?;
     let first = stores[1].arrived().into_iter().map(|arrived| arrived.at).filter(|at| *at > back).min();
     pass(&mut encoders, SEGMENT * 5)?;
-    let (at_a, at_b) = (samples(&encoders, &stores[0])?, samples(&encoders, &stores[1])?);
-    let ends: usize = encoders.iter().map(|encoder| encoder.ends().len()).sum();
+    let (at_a, at_b) =
+        (samples(&encoders, &stores[0], Unit::Segment)?, samples(&encoders, &stores[1], Unit::Segment)?);
+    let ends: usize = encoders.iter().map(|encoder| encoder.ends(Unit::Segment).len()).sum();
     drop((encoders, origin));
     let _ = std::fs::remove_dir_all(&dir);
 
