@@ -15,6 +15,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use railbird_core::flv::{self, Demux};
 use railbird_core::keys;
 use railbird_core::media::Cut;
+use railbird_core::playlist::Wanted;
 use railbird_core::rtmp::{Output, Server};
 use railbird_core::segment::{self, Input, Segmenter};
 use railbird_core::state::{ChannelState, Node, Phase, Rendition, Segment};
@@ -52,6 +53,7 @@ fn state(segments: u64) -> ChannelState {
         segment_ms: SEGMENT_MS,
         key_period_s: 3600,
         part_ms: None,
+        preload_hints: false,
         nodes: vec![node("a"), node("b")],
         renditions: vec![Rendition {
             id: "source".parse().unwrap(),
@@ -77,7 +79,7 @@ fn playlists(criterion: &mut Criterion) {
     for segments in [60, 5400] {
         let state = state(segments);
         criterion.bench_function(&format!("playlist::media, {segments} segments"), |bencher| {
-            bencher.iter(|| playlist::media(black_box(&state), &rendition, &order, false));
+            bencher.iter(|| playlist::media(black_box(&state), &rendition, &order, Wanted::default()));
         });
     }
 }

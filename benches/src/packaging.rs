@@ -16,7 +16,7 @@ use railbird_core::fmp4;
 use railbird_core::keys::MasterSecret;
 use railbird_core::media::{FeedEvent, Role};
 use railbird_core::package;
-use railbird_core::programme::{Output as Made, Programme, Resume, Settings};
+use railbird_core::programme::{End, Output as Made, Programme, Resume, Settings};
 use railbird_core::rtmp::{Output, Server};
 use railbird_core::segment::{self, Input, Segmenter};
 use railbird_core::time::{MediaTime, Moment};
@@ -185,7 +185,7 @@ fn encrypted(stream: &Path, dir: &Path) -> Result<()> {
     read(stream, |event| {
         match event {
             Some(event) => programme.handle(publish, event, now()),
-            None => programme.end(publish, now()),
+            None => programme.end(publish, End::InOrder, now()),
         }
         while let Some(output) = programme.poll() {
             let Made::Object(object) = output else { continue };

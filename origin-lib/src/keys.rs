@@ -21,8 +21,11 @@ use crate::config::{Config, Secret};
 /// What to do with secrets.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a new session secret, and say step by step where to set it. Nobody has to log in again, unless the present one
-    /// leaked: for that there is a shorter way, which is said, too.
+    /// Make a new session secret, and say step by step where to set it. Nobody has to log in again.
+    ///
+    /// If the present secret leaked, whoever has it can make sessions until it is replaced, so it must not be let in for a while as the
+    /// steps do: set the new one at every edge at once, and no second one beside it. That is the first thing that is printed.
+    /// Everybody logs in again then.
     Rotate(Rotate),
 }
 

@@ -10,8 +10,7 @@
 // was well, else 1.
 //
 // For how long the picture stood depends on the player: it is told only.
-import { createServer } from "node:http";
-import { readFile } from "node:fs/promises";
+import { moves, site } from "./elsewhere.mjs";
 import { PATIENCE_MS, bearer, given, ready, told } from "./viewer.mjs";
 
 const PLAYER = "node_modules/shaka-player/dist/shaka-player.compiled.js";
@@ -24,23 +23,6 @@ async function play(url) {
   await player.load(url);
 }
 
-const PAGE = `<!doctype html><title>Another site</title><video muted autoplay playsinline></video><script src="/player.js"></script>`;
-
-/** Another site: this page and the player's script. */
-async function site() {
-  const player = await readFile(new URL(PLAYER, import.meta.url));
-  const server = createServer(({ url }, answer) => {
-    const found = { "/": ["text/html", PAGE], "/player.js": ["text/javascript", player] }[url];
-    answer.writeHead(found === undefined ? 404 : 200, { "content-type": found?.[0] ?? "text/plain" }).end(found?.[1]);
-  });
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return server;
-}
-
-const moves = () => {
-  const { currentTime, paused, readyState } = document.querySelector("video");
-  return !paused && readyState >= 3 && currentTime > 0;
-};
 const facts = () => ({ media_s: document.querySelector("video").currentTime, at_ms: performance.now() });
 
 const [path, seconds, way] = given("steering.mjs READY.json SECONDS steered|led", 3);
@@ -48,7 +30,7 @@ await told(async ({ report, problem, stranger }) => {
   const demo = await ready(path);
   const { token, channels } = await bearer(demo);
   const [{ id, nodes }] = channels;
-  const server = await site();
+  const another = await site(PLAYER);
   try {
     const page = await stranger();
     const asked = [];
@@ -69,7 +51,7 @@ await told(async ({ report, problem, stranger }) => {
       }
     };
 
-    await page.goto(`http://127.0.0.1:${server.address().port}/`);
+    await page.goto(another.url);
     await page.evaluate(play, new URL(`/t/${token}/live/${id}/main.m3u8`, demo.edge).href);
     await page.waitForFunction(moves);
     const first = objects(0).at(-1);
@@ -106,6 +88,6 @@ await told(async ({ report, problem, stranger }) => {
       stood_ms: Math.max(0, Math.round(after.at_ms - before.at_ms - (after.media_s - before.media_s) * 1000)),
     });
   } finally {
-    server.close();
+    another.close();
   }
 });

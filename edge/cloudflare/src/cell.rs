@@ -12,6 +12,7 @@
 
 use std::cell::{Cell as Counter, RefCell};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures::future::{self, FutureExt};
@@ -22,7 +23,7 @@ use worker::{
     State, durable_object,
 };
 
-use crate::objects::{self, CHANGE, EXPIRES, KEPT, KEPT_LEN_MAX, NOW, RELAY, VERSION};
+use crate::objects::{self, CHANGE, EXPIRES, KEPT, NOW, RELAY, VERSION};
 use crate::{clock, sql};
 
 /// Bytes of a value in one row.
@@ -37,6 +38,9 @@ const RELAY_QUIET_MS_MAX: u64 = 60_000;
 /// How long a writer waits for the relays.
 const RELAY_MS_MAX: u64 = 300;
 
+/// The longest value that an object has in memory, too, in bytes: it may share an isolate's 128 MiB with many others.
+const KNOWN_LEN_MAX: usize = 256 << 10;
+
 /// One cell of the edge's store.
 #[durable_object(alarm)]
 pub struct Cell {
@@ -44,13 +48,22 @@ pub struct Cell {
     env: Env,
     /// When each relay asked last, by name.
     relays: RefCell<BTreeMap<String, UtcMs>>,
+    /// What is stored, once it was read: nobody else writes it, and a request in vain costs no read of the database.
+    known: RefCell<Option<Stored>>,
     /// Of what was written last. It follows the clock, so that it goes up over lives of the object, too.
     version: Counter<u64>,
 }
 
+#[derive(Clone, Default)]
+struct Stored {
+    value: Option<Rc<Vec<u8>>>,
+    expires: Option<UtcMs>,
+}
+
 impl DurableObject for Cell {
     fn new(state: State, env: Env) -> Cell {
-        Cell { state, env, relays: RefCell::default(), version: Counter::new(clock::now().0) }
+        let version = Counter::new(clock::now().0);
+        Cell { state, env, relays: RefCell::default(), known: RefCell::default(), version }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
@@ -60,7 +73,7 @@ impl DurableObject for Cell {
                     self.know(relay);
                 }
                 let response = match self.read()? {
-                    Some(value) => Response::from_bytes(value),
+                    Some(value) => Response::from_bytes(Rc::unwrap_or_clone(value)),
                     None => Response::error("no value", 404),
                 }?;
                 self.versioned(response)
@@ -78,20 +91,17 @@ impl DurableObject for Cell {
                 };
                 let (change, now) = (Change { kind, said: request.bytes().await? }, UtcMs(now));
                 let kept = self.read()?;
-                let applied = change::apply(&change, kept.as_deref(), now);
+                let applied = change::apply(&change, kept.as_ref().map(|value| value.as_slice()), now);
                 let kept = match applied.keep {
                     Keep::Value(value, expires) => {
                         self.write(&value, expires).await?;
-                        Some(value)
+                        Some(Rc::new(value))
                     }
                     Keep::AsIs => kept,
                 };
                 let response = self.versioned(Response::from_bytes(applied.answer)?)?;
-                let is_text = |byte: &u8| byte.is_ascii_graphic();
-                if let Some(kept) = kept.filter(|kept| kept.len() <= KEPT_LEN_MAX && kept.iter().all(is_text))
-                    && let Ok(text) = String::from_utf8(kept)
-                {
-                    response.headers().set(KEPT, &text)?;
+                if let Some(text) = kept.as_ref().and_then(|kept| change::brief(kept)) {
+                    response.headers().set(KEPT, text)?;
                 }
                 Ok(response)
             }
@@ -107,6 +117,7 @@ impl DurableObject for Cell {
             if at > clock::now() {
                 self.wake_at(at).await?;
             } else {
+                self.known.take();
                 self.state.storage().delete_all().await?;
             }
         }
@@ -146,9 +157,23 @@ impl Cell {
         })
     }
 
-    fn read(&self) -> worker::Result<Option<Vec<u8>>> {
-        if !self.is_written()? || self.expiry()?.is_some_and(|at| at <= clock::now()) {
-            return Ok(None);
+    /// The value, unless it has expired.
+    fn read(&self) -> worker::Result<Option<Rc<Vec<u8>>>> {
+        let known = self.known.borrow().clone();
+        let Stored { value, expires } = match known {
+            Some(stored) => stored,
+            None => {
+                let stored = self.stored()?;
+                self.remember(&stored);
+                stored
+            }
+        };
+        Ok(value.filter(|_| expires.is_none_or(|at| at > clock::now())))
+    }
+
+    fn stored(&self) -> worker::Result<Stored> {
+        if !self.is_written()? {
+            return Ok(Stored::default());
         }
         let mut value = None;
         for row in self.run("SELECT bytes FROM pieces ORDER BY n", vec![])? {
@@ -157,13 +182,19 @@ impl Cell {
             };
             value.get_or_insert_with(Vec::new).extend(piece);
         }
-        Ok(value)
+        Ok(Stored { value: value.map(Rc::new), expires: self.expiry()? })
+    }
+
+    fn remember(&self, stored: &Stored) {
+        let fits = stored.value.as_ref().is_none_or(|value| value.len() <= KNOWN_LEN_MAX);
+        *self.known.borrow_mut() = fits.then(|| stored.clone());
     }
 
     /// Replaces the value. The runtime commits what happens between two awaits as one.
     async fn write(&self, value: &[u8], expires: Option<UtcMs>) -> worker::Result<()> {
         let version = clock::now().0.max(self.version.get() + 1);
         self.version.set(version);
+        self.known.take();
         self.create()?;
         self.run("DELETE FROM pieces", vec![])?;
         let empty = value.is_empty().then_some(value);
@@ -174,6 +205,7 @@ impl Cell {
         let at = expires.and_then(|at| i64::try_from(at.0).ok());
         let at = at.map_or(Ok(SqlStorageValue::Null), SqlStorageValue::try_from_i64)?;
         self.run("INSERT OR REPLACE INTO expiry (n, at_ms) VALUES (0, ?)", vec![at])?;
+        self.remember(&Stored { value: Some(Rc::new(value.to_vec())), expires });
         match expires {
             // Relays find out by themselves.
             Some(at) => self.wake_at(at).await,

@@ -2,16 +2,16 @@
 //!
 //! Both are of values that may be a little old ([`railbird_edge::Table::age_ms_max`]), and a copy's age counts from when an
 //! object gave it, however many caches it went through. So what asks an object is a data centre once in that time, however
-//! many viewers it has. A data centre that takes a push forgets its own copy.
+//! many viewers it has. A data centre that takes a push forgets its own copy. Which copy is good, [`railbird_edge::copies`] says.
 //!
 //! Of all the requests in an isolate that wait for a newer value, one has its turn to wait for it at the relay ([`Turn`]), and
 //! the others look into memory now and then: the runtime lets no request wait for what another one receives.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use railbird_core::time::UtcMs;
+use railbird_edge::copies::{Copies, Copy, Look, Waits};
 use worker::{Cache, Headers, ResponseBuilder};
 
 use crate::objects::{self, VERSION};
@@ -22,83 +22,40 @@ const MEMORY_LEN_MAX: usize = 24 << 20;
 /// Names of the cache's entries. Nothing is ever asked there.
 const ADDRESS: &str = "https://copies.railbird.invalid/";
 
-/// How long one request of an isolate waits at a relay for all that wait for the same, in milliseconds.
-pub(crate) const HOLD_MS: u64 = 1_000;
-
-/// For how long nobody else asks, in milliseconds: a request may end without a word, when its viewer goes away.
-const TURN_MS: u64 = HOLD_MS + 500;
-
 /// When the object gave the copy, in Unix milliseconds.
 const TAKEN: &str = "railbird-taken";
 
 /// Says that the value is absent: an answer without one could not be cached.
 const ABSENT: &str = "railbird-absent";
 
-/// A value as it was at some moment.
-#[derive(Clone)]
-pub(crate) struct Copy {
-    /// `None` where there was none.
-    pub(crate) value: Option<Rc<Vec<u8>>>,
-    pub(crate) version: u64,
-    pub(crate) taken: UtcMs,
-}
-
-impl Copy {
-    fn is_fresh(&self, now: UtcMs, age_ms_max: u32) -> bool {
-        now.ms_since(self.taken) < u64::from(age_ms_max)
-    }
-
-    fn len(&self) -> usize {
-        self.value.as_ref().map_or(0, |value| value.len())
-    }
-}
-
 thread_local! {
-    static MEMORY: RefCell<Memory> = RefCell::default();
-    /// Until when it is the turn of whoever waits at a relay for a newer value, by the value's name.
-    static TURNS: RefCell<BTreeMap<String, UtcMs>> = RefCell::default();
+    static MEMORY: RefCell<Copies> = const { RefCell::new(Copies::new(MEMORY_LEN_MAX)) };
+    static WAITS: RefCell<Waits> = const { RefCell::new(Waits::new()) };
 }
 
-#[derive(Default)]
-struct Memory {
-    copies: BTreeMap<String, Copy>,
-    len: usize,
-}
-
-impl Memory {
-    fn keep(&mut self, name: &str, copy: Copy) {
-        if self.copies.get(name).is_some_and(|kept| kept.version > copy.version) {
-            return;
-        }
-        let len = copy.len() + name.len();
-        if self.len + len > MEMORY_LEN_MAX {
-            // Whatever is asked for often is back in a moment.
-            *self = Memory::default();
-        }
-        self.len += len;
-        if let Some(old) = self.copies.insert(name.to_owned(), copy) {
-            self.len = self.len.saturating_sub(old.len() + name.len());
-        }
-    }
-
-    fn forget(&mut self, name: &str, version: u64) {
-        if self.copies.get(name).is_some_and(|copy| copy.version >= version) {
-            return;
-        }
-        if let Some(old) = self.copies.remove(name) {
-            self.len = self.len.saturating_sub(old.len() + name.len());
-        }
-    }
+/// What to do for a reader.
+pub(crate) fn look(name: &str, now: UtcMs, age_ms_max: u64) -> Look {
+    MEMORY.with_borrow_mut(|memory| memory.look(name, now, age_ms_max))
 }
 
 /// The isolate's copy, however old.
 pub(crate) fn near(name: &str) -> Option<Copy> {
-    MEMORY.with_borrow(|memory| memory.copies.get(name).cloned())
+    MEMORY.with_borrow(|memory| memory.copy(name).cloned())
 }
 
-/// Keeps a copy for this isolate's other requests only.
-pub(crate) fn remember(name: &str, copy: Copy) {
-    MEMORY.with_borrow_mut(|memory| memory.keep(name, copy));
+/// The isolate's copy, where nothing better is to be had.
+pub(crate) fn last(name: &str, now: UtcMs) -> Option<Copy> {
+    MEMORY.with_borrow(|memory| memory.last(name, now).cloned())
+}
+
+/// Keeps a copy for this isolate's other requests only. Says whether it is news to them.
+pub(crate) fn remember(name: &str, copy: Copy) -> bool {
+    MEMORY.with_borrow_mut(|memory| memory.hear(name, copy))
+}
+
+/// Notes that there was no good answer.
+pub(crate) fn fail(name: &str, now: UtcMs) {
+    MEMORY.with_borrow_mut(|memory| memory.fail(name, now));
 }
 
 /// Whose turn it is to wait at a relay for the isolate.
@@ -110,39 +67,25 @@ pub(crate) struct Turn {
 impl Turn {
     /// `None`: it is another request's turn.
     pub(crate) fn take(name: &str, now: UtcMs) -> Option<Turn> {
-        TURNS.with_borrow_mut(|turns| {
-            turns.retain(|_, until| *until > now);
-            let until = now.plus_ms(TURN_MS);
-            let free = !turns.contains_key(name);
-            free.then(|| {
-                turns.insert(name.to_owned(), until);
-                Turn { name: name.to_owned(), until }
-            })
-        })
+        let until = WAITS.with_borrow_mut(|waits| waits.take(name, now))?;
+        Some(Turn { name: name.to_owned(), until })
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        TURNS.with_borrow_mut(|turns| {
-            if turns.get(&self.name) == Some(&self.until) {
-                turns.remove(&self.name);
-            }
-        });
+        WAITS.with_borrow_mut(|waits| waits.give_back(&self.name, self.until));
     }
 }
 
-/// A copy that is fresh enough, where there is one near.
-pub(crate) async fn find(name: &str, now: UtcMs, age_ms_max: u32) -> Option<Copy> {
-    if let Some(copy) = near(name).filter(|copy| copy.is_fresh(now, age_ms_max)) {
-        return Some(copy);
-    }
-    let copy = cached(name).await.ok().flatten().filter(|copy| copy.is_fresh(now, age_ms_max))?;
+/// The data centre's copy, where it is fresh enough.
+pub(crate) async fn cached(name: &str, now: UtcMs, age_ms_max: u64) -> Option<Copy> {
+    let copy = find(name).await.ok().flatten().filter(|copy| copy.is_fresh(now, age_ms_max))?;
     remember(name, copy.clone());
     Some(copy)
 }
 
-async fn cached(name: &str) -> worker::Result<Option<Copy>> {
+async fn find(name: &str) -> worker::Result<Option<Copy>> {
     let Some(mut found) = Cache::default().get(address(name), false).await? else { return Ok(None) };
     let (taken, version) =
         (objects::number(found.headers(), TAKEN)?, objects::number(found.headers(), VERSION)?);
@@ -151,15 +94,17 @@ async fn cached(name: &str) -> worker::Result<Option<Copy>> {
     Ok(taken.zip(version).map(|(taken, version)| Copy { value, version, taken: UtcMs(taken) }))
 }
 
-/// Keeps a copy for other requests. What can't be kept is asked for again.
-pub(crate) async fn keep(name: &str, copy: &Copy, age_ms_max: u32) {
+/// Keeps a copy for other requests, unless there is a newer one; gives that one. What can't be kept is asked for again.
+pub(crate) async fn keep(name: &str, copy: Copy, age_ms_max: u64) -> Copy {
     remember(name, copy.clone());
-    if let Err(error) = cache(name, copy, age_ms_max).await {
+    let newest = near(name).unwrap_or(copy);
+    if let Err(error) = cache(name, &newest, age_ms_max).await {
         worker::console_error!("cache: {error}");
     }
+    newest
 }
 
-async fn cache(name: &str, copy: &Copy, age_ms_max: u32) -> worker::Result<()> {
+async fn cache(name: &str, copy: &Copy, age_ms_max: u64) -> worker::Result<()> {
     let headers = Headers::new();
     headers.set("cache-control", &format!("public, max-age={}", age_ms_max.div_ceil(1000)))?;
     headers.set(TAKEN, &copy.taken.0.to_string())?;

@@ -15,9 +15,11 @@ mod settings;
 mod sql;
 mod store;
 
+use std::rc::Rc;
+
 use railbird_core::time::UtcMs;
 use railbird_edge::line::Seat;
-use railbird_edge::{Edge, Request, Response, Settings};
+use railbird_edge::{Edge, Instance, Request, Response};
 use worker::{Context, Env, ScheduleContext, ScheduledEvent, event};
 
 pub use cell::Cell;
@@ -25,6 +27,11 @@ pub use index::Index;
 pub use lines::Lines;
 pub use prober::Prober;
 pub use relay::Relay;
+
+thread_local! {
+    /// What the isolate remembers.
+    static INSTANCE: Rc<Instance> = Rc::default();
+}
 
 /// Answers one request.
 ///
@@ -65,8 +72,8 @@ async fn admit(request: &Request, env: Env, hint: Option<&'static str>) -> Resul
 
 /// The edge as it is at this moment, for whoever comes in near the place that the hint names.
 fn edge(env: Env, now: UtcMs, hint: Option<&'static str>) -> Edge<store::Cells> {
-    let settings = Settings::read(|name| settings::read(&env, name));
-    Edge::new(settings, store::Cells::new(env, now, hint)).with_lines().with_alarms()
+    let edge = Edge::new(settings::settings(&env), store::Cells::new(env, now, hint));
+    edge.of_instance(INSTANCE.with(Rc::clone)).with_lines().with_alarms()
 }
 
 fn no_entropy() -> Response {

@@ -10,7 +10,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use railbird_core::hex;
-use railbird_edge::line::{LOOK_MS, Seat};
+use railbird_core::time::UtcMs;
+use railbird_edge::line::{self, LOOK_MS, Seat};
 use serde::{Deserialize, Serialize};
 use worker::{
     DurableObject, Env, Error, Method, Request, Response, State, WebSocket, WebSocketIncomingMessage,
@@ -32,6 +33,8 @@ struct Line {
     channel: String,
     region: String,
     viewer: String,
+    /// When it was opened.
+    since: UtcMs,
     until_s: u64,
     hint: Option<String>,
     /// Of what was told last: 0 before the first time.
@@ -44,6 +47,7 @@ pub(crate) async fn open(env: &Env, seat: &Seat, hint: Option<&'static str>) -> 
         channel: seat.channel.to_string(),
         region: seat.region.to_owned(),
         viewer: hex::encode(&seat.viewer),
+        since: clock::now(),
         until_s: seat.until_s,
         hint: hint.map(str::to_owned),
         told: 0,
@@ -70,11 +74,14 @@ impl DurableObject for Lines {
     async fn fetch(&self, request: Request) -> worker::Result<Response> {
         let line = request.headers().get(LINE)?.and_then(|text| serde_json::from_str::<Line>(&text).ok());
         let Some(line) = line else { return Response::error("whose line?", 400) };
-        if self.state.get_websockets().len() >= LINES_MAX {
+        let own = self.state.get_websockets_with_tag(&line.viewer);
+        let is_deaf = own.len() >= line::LINES_OF_SESSION_MAX + line::CLOSING_OF_SESSION_MAX;
+        let freed = end_outdone(own)?;
+        if is_deaf || self.state.get_websockets().len() >= LINES_MAX + freed {
             return Response::error("no more lines here", 503);
         }
         let pair = WebSocketPair::new()?;
-        self.state.accept_web_socket(&pair.server);
+        self.state.accept_websocket_with_tags(&pair.server, &[&line.viewer]);
         pair.server.serialize_attachment(&line)?;
         self.tell().await?;
         self.look_later().await?;
@@ -108,8 +115,7 @@ impl Lines {
         let Ok(moment) = clock::moment() else { return Ok(()) };
         let (mut lines, mut viewers) = (Vec::new(), Vec::new());
         for socket in self.state.get_websockets() {
-            let line: Option<Line> = socket.deserialize_attachment().ok().flatten();
-            let line = line.filter(|line| line.until_s > moment.now.seconds());
+            let line = line_of(&socket, moment.now.seconds());
             let viewer = |line: &Line| hex::decode(&line.viewer).and_then(|id| id.try_into().ok());
             match line.and_then(|line| Some((viewer(&line)?, line))) {
                 Some((viewer, line)) => {
@@ -142,6 +148,27 @@ impl Lines {
         }
         self.state.storage().set_alarm(Duration::from_millis(LOOK_MS)).await
     }
+}
+
+/// Ends those of a session's lines that a new one outdoes; says how many.
+fn end_outdone(own: Vec<WebSocket>) -> worker::Result<usize> {
+    let now_s = clock::now().seconds();
+    let lines = own.into_iter().filter_map(|socket| Some((line_of(&socket, now_s)?, socket)));
+    let lines: Vec<(Line, WebSocket)> = lines.collect();
+    let opened: Vec<UtcMs> = lines.iter().map(|(line, _)| line.since).collect();
+    let outdone = line::outdone(&opened);
+    for (line, socket) in outdone.iter().filter_map(|at| lines.get(*at)) {
+        // Nothing is told on it any more, however long the other side takes to close it.
+        socket.serialize_attachment(Line { until_s: 0, ..line.clone() })?;
+        let _ = socket.close(Some(line::OUTDONE), Some(line::OUTDONE_REASON));
+    }
+    Ok(outdone.len())
+}
+
+/// What a socket keeps, as long as its time is not over.
+fn line_of(socket: &WebSocket, now_s: u64) -> Option<Line> {
+    let line: Option<Line> = socket.deserialize_attachment().ok().flatten();
+    line.filter(|line| line.until_s > now_s)
 }
 
 /// Never 0.

@@ -1,7 +1,15 @@
 //! How Durable Objects are asked: their bindings, and the headers that they and whoever asks them agree on.
 
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures::future::{self, Either};
+use railbird_edge::copies::{ASK_MS_MAX, Copy};
 use worker::js_sys::Uint8Array;
-use worker::{Env, Headers, Method, Request, RequestInit, Response, Stub};
+use worker::{Delay, Env, Headers, Method, Request, RequestInit, Response, Stub};
+
+use crate::clock;
 
 /// The bindings: of the objects that hold values, that relay them to a region, that list keys, that hold viewers' lines, that
 /// look at nodes.
@@ -10,9 +18,6 @@ const RELAYS: &str = "RELAYS";
 const INDEXES: &str = "INDEXES";
 const LINES: &str = "LINES";
 const PROBERS: &str = "PROBERS";
-
-/// How long a copy is given out while whoever has a newer one does not answer, in milliseconds.
-pub(crate) const STALE_MS_MAX: u64 = 60_000;
 
 /// Where a request to an object goes: only its path could matter, and does not.
 const ADDRESS: &str = "https://object/";
@@ -31,8 +36,10 @@ pub(crate) const MAX: &str = "railbird-max";
 pub(crate) const CELL: &str = "railbird-cell";
 /// The name of the relay: the value's object sends it what is written.
 pub(crate) const RELAY: &str = "railbird-relay";
-/// How old a relay's copy may be, in milliseconds.
+/// How old a relay's copy may be, and in its answer how old it is, in milliseconds.
 pub(crate) const AGE: &str = "railbird-age";
+/// Says that a relay gives its last copy, since there is no better one to be had.
+pub(crate) const LAST: &str = "railbird-last";
 /// The version that whoever asks a relay has: the answer waits for a newer one.
 pub(crate) const NEWER: &str = "railbird-newer";
 /// How long it waits, in milliseconds.
@@ -41,10 +48,8 @@ pub(crate) const WITHIN: &str = "railbird-within";
 pub(crate) const LINE: &str = "railbird-line";
 /// The region from which nodes are looked at.
 pub(crate) const REGION: &str = "railbird-region";
-/// The value after a change, where it is a short text: whoever made the change need not read it.
+/// The value after a change, where it is brief ([`railbird_edge::change::brief`]).
 pub(crate) const KEPT: &str = "railbird-kept";
-/// The longest such text, in bytes.
-pub(crate) const KEPT_LEN_MAX: usize = 256;
 /// Goes up with each write of a value.
 pub(crate) const VERSION: &str = "railbird-version";
 
@@ -124,12 +129,24 @@ pub(crate) fn refused(status: u16) -> worker::Error {
     format!("the object answered {status}").into()
 }
 
-/// A value and its version, for a relay that the value's object shall know.
-pub(crate) async fn pull(env: &Env, name: &str, relay: &str) -> worker::Result<(u64, Option<Vec<u8>>)> {
-    let request = ask(Method::Get, [(RELAY, relay.to_owned())], None)?;
-    let response = cell(env, name)?.fetch_with_request(request).await?;
-    let version = number(response.headers(), VERSION)?.unwrap_or_default();
-    Ok((version, value(response).await?))
+/// What comes of a request to objects, if it comes in time.
+pub(crate) async fn within<T>(ms: u64, asked: impl Future<Output = worker::Result<T>>) -> worker::Result<T> {
+    match future::select(pin!(asked), Delay::from(Duration::from_millis(ms))).await {
+        Either::Left((answer, _)) => answer,
+        Either::Right(_) => Err("there is no answer in time".into()),
+    }
+}
+
+/// A copy of a value from its own object, in bounded time; a relay that asks is known there from then on.
+pub(crate) async fn pull(env: &Env, name: &str, relay: Option<&str>) -> worker::Result<Copy> {
+    let request = ask(Method::Get, relay.map(|relay| (RELAY, relay.to_owned())), None)?;
+    let taken = clock::now();
+    within(ASK_MS_MAX, async {
+        let response = cell(env, name)?.fetch_with_request(request).await?;
+        let version = number(response.headers(), VERSION)?.unwrap_or_default();
+        Ok(Copy { value: value(response).await?.map(Rc::new), version, taken })
+    })
+    .await
 }
 
 /// Gives a relay what was written.

@@ -7,29 +7,23 @@
 //! Who has a version may wait for a newer one ([`NEWER`]): all who do are answered when it is heard of. So the many that wait
 //! for a value that changes often cost its object nothing.
 //!
-//! While the value's object can't be reached, the last copy is good for [`STALE_MS_MAX`], and nobody waits for the object
-//! longer than [`PULL_MS_MAX`], or again within [`FAILED_MS`] of a failure.
+//! What is given while the value's object can't be reached, and when it is asked again, [`railbird_edge::copies`] says.
 
 #![expect(missing_docs, reason = "the attribute of a Durable Object writes public methods without")]
 
-use std::cell::{Cell, RefCell};
-use std::pin::pin;
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures::channel::oneshot;
-use futures::future::{self, Either};
+use futures::future;
 use futures::lock::Mutex;
 use railbird_core::time::UtcMs;
+use railbird_edge::copies::{Copy, Look, Source};
 use worker::{Delay, DurableObject, Env, Method, Request, Response, State, durable_object};
 
 use crate::clock;
-use crate::objects::{self, AGE, CELL, NEWER, RELAY, STALE_MS_MAX, VERSION, WITHIN};
-
-/// How long the value's object is waited for.
-const PULL_MS_MAX: u64 = 1_000;
-
-/// How long it is not asked again after a failure.
-const FAILED_MS: u64 = 1_000;
+use crate::objects::{self, AGE, CELL, LAST, NEWER, RELAY, VERSION, WITHIN};
 
 /// The longest that an answer waits for a newer version.
 const WITHIN_MS_MAX: u64 = 10_000;
@@ -38,32 +32,23 @@ const WITHIN_MS_MAX: u64 = 10_000;
 #[durable_object(fetch)]
 pub struct Relay {
     env: Env,
-    copy: RefCell<Option<Copy>>,
+    source: RefCell<Source>,
     /// Whoever holds it asks the value's object; the others wait for what comes.
     asking: Mutex<()>,
-    /// When the value's object did not answer last.
-    failed: Cell<Option<UtcMs>>,
     /// Who waits for a newer version.
     waiting: RefCell<Vec<oneshot::Sender<()>>>,
 }
 
-#[derive(Clone)]
-struct Copy {
-    version: u64,
-    /// `None`: the value is absent.
-    value: Option<Vec<u8>>,
-    heard: UtcMs,
+/// Which value is relayed, by which relay, and how old it may be.
+struct Asked {
+    cell: String,
+    relay: String,
+    age_ms_max: u64,
 }
 
 impl DurableObject for Relay {
     fn new(_state: State, env: Env) -> Relay {
-        Relay {
-            env,
-            copy: RefCell::default(),
-            asking: Mutex::default(),
-            failed: Cell::default(),
-            waiting: RefCell::default(),
-        }
+        Relay { env, source: RefCell::default(), asking: Mutex::default(), waiting: RefCell::default() }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
@@ -74,23 +59,32 @@ impl DurableObject for Relay {
                     return Response::error("which value, and by which relay?", 400);
                 };
                 let age_ms_max = objects::number(headers, AGE)?.unwrap_or_default();
-                self.read(&cell, &relay, age_ms_max).await?;
-                if let Some(version) = objects::number(headers, NEWER)? {
-                    let within_ms = objects::number(headers, WITHIN)?.unwrap_or_default().min(WITHIN_MS_MAX);
-                    self.wait(&cell, &relay, age_ms_max, version, clock::now().plus_ms(within_ms)).await?;
-                }
-                let copy = self.copy.borrow().clone();
-                let response = match copy.as_ref().and_then(|copy| copy.value.clone()) {
-                    Some(value) => Response::from_bytes(value),
+                let newer = objects::number(headers, NEWER)?;
+                let within_ms = objects::number(headers, WITHIN)?.unwrap_or_default().min(WITHIN_MS_MAX);
+                let asked = Asked { cell, relay, age_ms_max };
+                let read = match newer {
+                    Some(version) => {
+                        self.wait(&asked, version, clock::now().plus_ms(within_ms)).await;
+                        self.last()
+                    }
+                    None => self.read(&asked).await,
+                };
+                let Some(copy) = read else { return Response::error("its object does not answer", 503) };
+                let response = match copy.value {
+                    Some(value) => Response::from_bytes(Rc::unwrap_or_clone(value)),
                     None => Response::error("no value", 404),
                 }?;
-                response.headers().set(VERSION, &copy.map_or(0, |copy| copy.version).to_string())?;
+                response.headers().set(VERSION, &copy.version.to_string())?;
+                response.headers().set(AGE, &clock::now().ms_since(copy.taken).to_string())?;
+                if self.source.borrow().has_failed() {
+                    response.headers().set(LAST, "1")?;
+                }
                 Ok(response)
             }
             Method::Put => {
                 let version = objects::number(request.headers(), VERSION)?.unwrap_or_default();
-                let value = request.bytes().await?;
-                self.hear(version, Some(value));
+                let value = Some(Rc::new(request.bytes().await?));
+                self.hear(Copy { value, version, taken: clock::now() });
                 Ok(Response::empty()?.with_status(204))
             }
             _ => Response::error("only GET and PUT", 405),
@@ -99,83 +93,63 @@ impl DurableObject for Relay {
 }
 
 impl Relay {
-    /// Sees to it that there is a copy that is young enough.
-    async fn read(&self, cell: &str, relay: &str, age_ms_max: u64) -> worker::Result<()> {
-        if self.is_younger(age_ms_max) {
-            return Ok(());
+    /// A copy that is young enough, or the last one while there is none.
+    async fn read(&self, asked: &Asked) -> Option<Copy> {
+        match self.look(asked) {
+            Look::Copy(copy) => return Some(copy),
+            Look::Rest => return self.last(),
+            Look::Ask => {}
         }
-        let _turn = self.asking.lock().await;
-        if self.is_younger(age_ms_max) {
-            return Ok(());
-        }
-        let failed = self.failed.get().is_some_and(|at| clock::now().ms_since(at) < FAILED_MS);
-        let pulled = if failed {
-            Err("its object did not answer a moment ago".into())
-        } else {
-            let pulled = self.pull(cell, relay).await;
-            self.failed.set(pulled.is_err().then(clock::now));
-            pulled
+        let _turn = match self.asking.try_lock() {
+            Some(turn) => turn,
+            None => {
+                let turn = self.asking.lock().await;
+                match self.look(asked) {
+                    Look::Copy(copy) => return Some(copy),
+                    Look::Rest => return self.last(),
+                    Look::Ask => turn,
+                }
+            }
         };
-        match pulled {
-            Err(error) if self.is_younger(STALE_MS_MAX) => {
-                worker::console_error!("{cell} is given as it was: {error}");
-                Ok(())
+        match objects::pull(&self.env, &asked.cell, Some(&asked.relay)).await {
+            Ok(copy) => self.hear(copy),
+            Err(error) => {
+                worker::console_error!("{} is given as it was: {error}", asked.cell);
+                self.source.borrow_mut().fail(clock::now());
             }
-            pulled => pulled,
         }
-    }
-
-    /// Asks the value's object, which has a bounded time to answer.
-    async fn pull(&self, cell: &str, relay: &str) -> worker::Result<()> {
-        let late = Delay::from(Duration::from_millis(PULL_MS_MAX));
-        match future::select(pin!(objects::pull(&self.env, cell, relay)), late).await {
-            Either::Left((pulled, _)) => {
-                let (version, value) = pulled?;
-                self.hear(version, value);
-                Ok(())
-            }
-            Either::Right(_) => Err("its object does not answer in time".into()),
-        }
+        self.last()
     }
 
     /// Waits for a newer version than this one. What is sent may get lost, so that the value's object is asked, too, as often
     /// as a copy gets too old: once for all who wait.
-    async fn wait(
-        &self,
-        cell: &str,
-        relay: &str,
-        age_ms_max: u64,
-        version: u64,
-        until: UtcMs,
-    ) -> worker::Result<()> {
+    async fn wait(&self, asked: &Asked, version: u64, until: UtcMs) {
         loop {
+            self.read(asked).await;
             let rest_ms = until.ms_since(clock::now());
-            let newer = self.copy.borrow().as_ref().is_some_and(|copy| copy.version > version);
+            let newer = self.source.borrow().copy().is_some_and(|copy| copy.version > version);
             if newer || rest_ms == 0 {
-                return Ok(());
+                return;
             }
             let (sender, heard) = oneshot::channel();
             self.waiting.borrow_mut().push(sender);
-            let late = Delay::from(Duration::from_millis(rest_ms.min(age_ms_max.max(1))));
+            let late = Delay::from(Duration::from_millis(rest_ms.min(asked.age_ms_max.max(1))));
             future::select(heard, late).await;
             self.waiting.borrow_mut().retain(|waiting| !waiting.is_canceled());
-            self.read(cell, relay, age_ms_max).await?;
         }
     }
 
-    fn is_younger(&self, age_ms_max: u64) -> bool {
-        let now = clock::now();
-        self.copy.borrow().as_ref().is_some_and(|copy| now.ms_since(copy.heard) < age_ms_max)
+    fn look(&self, asked: &Asked) -> Look {
+        self.source.borrow_mut().look(clock::now(), asked.age_ms_max)
     }
 
-    /// Takes what the value's object says, unless it has said something newer already.
-    fn hear(&self, version: u64, value: Option<Vec<u8>>) {
-        let mut copy = self.copy.borrow_mut();
-        let known = copy.as_ref().map(|copy| copy.version);
-        if known.is_none_or(|known| known <= version) {
-            *copy = Some(Copy { version, value, heard: clock::now() });
-        }
-        if known.is_none_or(|known| known < version) {
+    fn last(&self) -> Option<Copy> {
+        self.source.borrow().last(clock::now()).cloned()
+    }
+
+    /// Takes what the value's object says, and tells those who wait for it.
+    fn hear(&self, copy: Copy) {
+        if self.source.borrow_mut().hear(copy) {
             for waiting in self.waiting.take() {
                 // One that waits no longer is not there to hear of it.
                 let _ = waiting.send(());

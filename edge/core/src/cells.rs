@@ -35,6 +35,11 @@ pub(crate) fn event_cell() -> Cell {
     Cell { table: Table::Event, key: "event".to_string() }
 }
 
+/// Channels that are known without being one of the event, as [`Events`] of no origin.
+pub(crate) fn told_cell() -> Cell {
+    Cell { table: Table::Event, key: "told".to_string() }
+}
+
 pub(crate) fn channel_cell(channel: &ChannelId) -> Cell {
     Cell { table: Table::Channel, key: channel.to_string() }
 }
@@ -67,11 +72,11 @@ pub(crate) fn holder_cell(pass: &PassId) -> Cell {
 }
 
 pub(crate) async fn event<S: Store>(store: &S) -> Result<Option<EventState>, StoreError> {
-    Ok(events(store).await?.and_then(|events| events.event()))
+    Ok(events(store, &event_cell()).await?.and_then(|events| events.event()))
 }
 
-pub(crate) async fn events<S: Store>(store: &S) -> Result<Option<Events>, StoreError> {
-    read(store, &event_cell()).await
+pub(crate) async fn events<S: Store>(store: &S, cell: &Cell) -> Result<Option<Events>, StoreError> {
+    read(store, cell).await
 }
 
 pub(crate) async fn channel<S: Store>(

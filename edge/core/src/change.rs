@@ -11,13 +11,15 @@ use railbird_core::time::UtcMs;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{health, holder, intake, limits, passes, turn};
+use crate::{channels, health, holder, intake, limits, passes, turn};
 
 /// What kind of change it is. What is said is JSON, made and read by the module that the kind belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// An origin's word about the event.
     Event,
+    /// An origin has spoken of a channel.
+    Told,
     /// An origin's word about a channel.
     State,
     /// An origin's list of recordings.
@@ -43,8 +45,9 @@ pub enum Kind {
 }
 
 /// Every kind with its name.
-const KINDS: [(Kind, &str); 12] = [
+const KINDS: [(Kind, &str); 13] = [
     (Kind::Event, "event"),
+    (Kind::Told, "told"),
     (Kind::State, "state"),
     (Kind::Replays, "replays"),
     (Kind::Snapshot, "snapshot"),
@@ -116,6 +119,7 @@ pub fn apply(change: &Change, kept: Option<&[u8]>, now: UtcMs) -> Applied {
     let said = &change.said;
     match change.kind {
         Kind::Event => intake::change_event(read(kept), said),
+        Kind::Told => channels::change_told(read(kept), said),
         Kind::State => intake::change_state(read(kept), said, now),
         Kind::Replays => intake::change_replays(read(kept), said, now),
         Kind::Snapshot => intake::change_snapshot(read(kept), said),
@@ -128,6 +132,16 @@ pub fn apply(change: &Change, kept: Option<&[u8]>, now: UtcMs) -> Applied {
         Kind::Probes => health::probe::change(read(kept), said, now),
         Kind::Turn => turn::change(read(kept), said, now),
     }
+}
+
+/// The longest value that [`brief`] gives, in bytes.
+pub const BRIEF_LEN_MAX: usize = 256;
+
+/// What is kept after a change, where a host can send it along with the answer, in a header: a short text. Whoever made the change
+/// knows then without a read what came of it, also where it was refused, and does not ask again for what is taken.
+pub fn brief(kept: &[u8]) -> Option<&str> {
+    let is_text = kept.len() <= BRIEF_LEN_MAX && kept.iter().all(u8::is_ascii_graphic);
+    core::str::from_utf8(kept).ok().filter(|_| is_text)
 }
 
 /// A kept value as its type. One that can't be read was written by another version: it counts as absent.
@@ -150,6 +164,16 @@ mod tests {
             assert_eq!((kind.name(), name.parse()), (name, Ok(kind)));
         }
         assert_eq!("".parse::<Kind>(), Err(KindError));
+    }
+
+    #[test]
+    fn what_goes_with_an_answer_is_short_text() {
+        let longest = [b'x'; BRIEF_LEN_MAX];
+        assert_eq!(brief(br#"{"next":1}"#), Some(r#"{"next":1}"#));
+        assert_eq!(brief(&longest).map(str::len), Some(BRIEF_LEN_MAX));
+        for other in [&[b'x'; BRIEF_LEN_MAX + 1][..], b"two words", b"line\n", "\u{e9}".as_bytes(), &[0xff]] {
+            assert_eq!(brief(other), None, "{other:?}");
+        }
     }
 
     proptest::proptest! {

@@ -6,24 +6,26 @@ use alloc::vec::Vec;
 use futures::future;
 use railbird_core::id::{ChannelId, EventId, NodeId, RecordingId};
 use railbird_core::state::merge::Merged;
-use railbird_core::state::union::{Found, Replays};
-use railbird_core::state::{ChannelState, Node, Phase};
+use railbird_core::state::union::{Events, Found, Replays};
+use railbird_core::state::{ChannelState, EventState, Node, Phase};
 use railbird_core::time::UtcMs;
 use serde::Serialize;
 
+use crate::change::{Applied, Change, Keep, Kind};
 use crate::edge::Call;
 use crate::errors::{self, Problem};
-use crate::health;
+use crate::health::{self, Region};
 use crate::http::Response;
 use crate::origins::{self, Pulse};
-use crate::port::{Courier, Store};
+use crate::port::{Courier, Store, StoreError};
 use crate::routing::{Choice, Viewer};
+use crate::token::Claims;
 use crate::{cells, change, session};
 
 const NO_EVENT: Problem =
     Problem::new(404, "no-event", "the origin has not announced an event yet: ask again")
         .with("retry-after", "2");
-const NO_SUCH_CHANNEL: Problem =
+pub(crate) const NO_SUCH_CHANNEL: Problem =
     Problem::new(404, "no-such-channel", "there is no such channel: GET /api/channels lists them");
 pub(crate) const NOT_STARTED: Problem =
     Problem::new(404, "not-started", "the channel has nothing to play yet: ask again in a moment")
@@ -95,11 +97,27 @@ pub(crate) async fn list<S: Store + Courier>(call: &Call<'_, S>) -> Result<Respo
         None if origins::event(call).await? => cells::event(call.store).await?,
         event => event,
     };
-    let event = event.ok_or(NO_EVENT)?;
-    let mut channels = Vec::new();
+    let mut event = event.ok_or(NO_EVENT)?;
+    let (mut channels, heard) = channels(call, &event, &session, &region).await?;
+    if origins::more(call, heard).await {
+        event = cells::event(call.store).await?.unwrap_or(event);
+        (channels, _) = self::channels(call, &event, &session, &region).await?;
+    }
+    let event = Event { id: event.event, title: event.title };
+    Ok(errors::json(200, &List { event, channels }).with("cache-control", "no-store"))
+}
+
+/// Those channels of an event that a session covers, and when one of their origins was heard last.
+async fn channels<S: Store + Courier>(
+    call: &Call<'_, S>,
+    event: &EventState,
+    session: &Claims,
+    region: &Region,
+) -> Result<(Vec<Channel>, Option<UtcMs>), Problem> {
+    let (mut channels, mut last) = (Vec::new(), None);
     // One of them, so that a reader waits no longer than for a playlist.
     let mut asked = false;
-    for brief in event.channels.into_iter().filter(|brief| session.channels.covers(&brief.id)) {
+    for brief in event.channels.iter().filter(|brief| session.channels.covers(&brief.id)) {
         let (mut kept, replays) =
             future::try_join(cells::brief(call.store, &brief.id), cells::replays(call.store, &brief.id))
                 .await?;
@@ -114,19 +132,18 @@ pub(crate) async fn list<S: Store + Courier>(call: &Call<'_, S>) -> Result<Respo
                 kept = cells::brief(call.store, &brief.id).await?;
             }
         }
-        let summary = kept.map(|(summary, _)| summary);
-        let (phase, nodes) = match summary {
-            Some(summary) => {
-                let choice = Choice::new(&summary.nodes, &region, call.moment.now);
+        last = last.max(kept.as_ref().map(|(_, heard)| *heard));
+        let (phase, nodes) = match kept {
+            Some((summary, _)) => {
+                let choice = Choice::new(&summary.nodes, region, call.moment.now);
                 (summary.phase, places(&choice, &summary.nodes, &session.id))
             }
             None => (Phase::Waiting, Vec::new()),
         };
         let replays = recordings(&replays.unwrap_or_default(), call.moment.now);
-        channels.push(Channel { id: brief.id, title: brief.title, phase, nodes, replays });
+        channels.push(Channel { id: brief.id.clone(), title: brief.title.clone(), phase, nodes, replays });
     }
-    let event = Event { id: event.event, title: event.title };
-    Ok(errors::json(200, &List { event, channels }).with("cache-control", "no-store"))
+    Ok((channels, last))
 }
 
 /// `GET /live/{channel}/nodes.json`.
@@ -146,7 +163,7 @@ pub(crate) async fn nodes_of<S: Store>(
     viewers: &[Viewer],
 ) -> Result<Vec<Vec<u8>>, Problem> {
     let (summary, region) = future::join(cells::summary(call.store, channel), health::of(call)).await;
-    let Some(summary) = summary? else { return Err(missing(call, channel).await?) };
+    let summary = summary?.ok_or(NOT_STARTED)?;
     let choice = Choice::new(&summary.nodes, &region, call.moment.now);
     let nodes = |viewer: &Viewer| {
         let nodes = places(&choice, &summary.nodes, viewer);
@@ -179,10 +196,7 @@ pub(crate) async fn state<S: Store + Courier>(
     call: &Call<'_, S>,
     channel: &ChannelId,
 ) -> Result<ChannelState, Problem> {
-    match kept(call, channel).await?.1 {
-        Some(merged) => Ok(merged.state),
-        None => Err(missing(call, channel).await?),
-    }
+    Ok(kept(call, channel).await?.1.ok_or(NOT_STARTED)?.state)
 }
 
 /// What is kept of a channel, as it is stored and as it is read, asked for where its origins are not heard.
@@ -218,9 +232,45 @@ pub(crate) async fn title<S: Store>(call: &Call<'_, S>, channel: &ChannelId) -> 
     }
 }
 
-/// Why there is nothing of a channel that has no state: it was announced, or it was not.
-pub(crate) async fn missing<S: Store>(call: &Call<'_, S>, channel: &ChannelId) -> Result<Problem, Problem> {
-    let event = cells::event(call.store).await?;
-    let announced = event.is_some_and(|event| event.channels.iter().any(|brief| brief.id == *channel));
-    Ok(if announced { NOT_STARTED } else { NO_SUCH_CHANNEL })
+/// Whether an origin ever spoke of a channel: nothing is looked for by another name. Where no event is known, origins are asked
+/// for one. An instance that knows a channel reads nothing for it; where the store fails, what is asked for may be there.
+pub(crate) async fn is_known<S: Store + Courier>(call: &Call<'_, S>, channel: &ChannelId) -> bool {
+    if call.instance.knows(channel) {
+        return true;
+    }
+    let known = is_kept(call, channel).await.unwrap_or(true);
+    if !known && origins::event(call).await.unwrap_or(false) {
+        return is_kept(call, channel).await.unwrap_or(true);
+    }
+    known
+}
+
+/// Remembers that an origin spoke of a channel, which need not be one of the event. Of two at the same moment one may be lost
+/// where the host can't make changes one by one, or the store may fail: the next word about it is soon.
+pub(crate) async fn tell<S: Store>(call: &Call<'_, S>, channel: &ChannelId) {
+    if call.instance.knows(channel) || is_kept(call, channel).await.unwrap_or(true) {
+        return;
+    }
+    let change = Change { kind: Kind::Told, said: change::json(channel) };
+    let _ = call.store.change(&cells::told_cell(), &change, call.moment.now).await;
+}
+
+/// Whether the store has it that an origin spoke of a channel.
+async fn is_kept<S: Store>(call: &Call<'_, S>, channel: &ChannelId) -> Result<bool, StoreError> {
+    for cell in [cells::event_cell(), cells::told_cell()] {
+        let events = cells::events(call.store, &cell).await?.unwrap_or_default();
+        call.instance.learn(&events);
+        if events.knows(channel) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The change that [`tell`] asks for.
+pub(crate) fn change_told(kept: Option<Events>, said: &[u8]) -> Applied {
+    let mut told = kept.unwrap_or_default();
+    let news = change::read(Some(said)).is_some_and(|channel| told.tell(channel));
+    let keep = if news { Keep::Value(change::json(&told), None) } else { Keep::AsIs };
+    Applied::new(keep, &news)
 }

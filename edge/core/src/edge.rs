@@ -1,15 +1,17 @@
 //! The edge: finds the route, checks the session where it needs one, asks the module, adds what every answer has.
 
+use alloc::rc::Rc;
 use alloc::string::ToString;
 
-use crate::errors::{self, NOT_FOUND, Problem};
+use crate::errors::{NOT_FOUND, Problem};
 use crate::http::{Request, Response};
+use crate::instance::Instance;
 use crate::port::{Moment, Watch};
 use crate::router::{self, Route, View};
 use crate::settings::{Settings, SettingsError};
 use crate::{
-    channels, cors, health, intake, keys, live, login, pages, passes, replay, reset, score, screens, session,
-    steer,
+    channels, cors, health, intake, keys, live, login, origins, pages, parts, passes, replay, reset, score,
+    screens, session, steer,
 };
 
 /// The edge over a host's store.
@@ -17,6 +19,7 @@ use crate::{
 pub struct Edge<S> {
     settings: Result<Settings, SettingsError>,
     store: S,
+    instance: Rc<Instance>,
     lines: bool,
     alarms: bool,
 }
@@ -27,6 +30,7 @@ pub(crate) struct Call<'a, S> {
     pub(crate) store: &'a S,
     pub(crate) request: &'a Request,
     pub(crate) moment: &'a Moment,
+    pub(crate) instance: &'a Instance,
     /// Whether the host holds lines.
     pub(crate) lines: bool,
     /// Whether the host looks at nodes by itself.
@@ -37,7 +41,13 @@ impl<S> Edge<S> {
     /// An edge with these settings, as [`Settings::read`] gives them. Where they are wrong, every request is answered
     /// 503 with the name of the setting, so that a host has nothing to decide.
     pub fn new(settings: Result<Settings, SettingsError>, store: S) -> Edge<S> {
-        Edge { settings, store, lines: false, alarms: false }
+        Edge { settings, store, instance: Rc::default(), lines: false, alarms: false }
+    }
+
+    /// The same, which remembers what others of its instance do.
+    #[must_use]
+    pub fn of_instance(self, instance: Rc<Instance>) -> Edge<S> {
+        Edge { instance, ..self }
     }
 
     /// The same on a host that holds lines ([`crate::line`]): `nodes.json` says so.
@@ -61,8 +71,18 @@ impl<S> Edge<S> {
         request: &'a Request,
         moment: &'a Moment,
     ) -> Result<Call<'a, S>, Problem> {
-        let (settings, store) = (self.settings()?, &self.store);
-        Ok(Call { settings, store, request, moment, lines: self.lines, alarms: self.alarms })
+        let (settings, store, instance) = (self.settings()?, &self.store, &*self.instance);
+        Ok(Call { settings, store, request, moment, instance, lines: self.lines, alarms: self.alarms })
+    }
+
+    /// An answer with what every answer has.
+    pub(crate) fn finished(&self, request: &Request, response: Response) -> Response {
+        let response =
+            response.with("x-content-type-options", "nosniff").with("referrer-policy", "no-referrer");
+        match &self.settings {
+            Ok(settings) => cors::share(settings, request, response),
+            Err(_) => response,
+        }
     }
 }
 
@@ -76,12 +96,7 @@ impl<S: Watch> Edge<S> {
             Ok(response) => response,
             Err(problem) => problem.response(),
         };
-        let response =
-            response.with("x-content-type-options", "nosniff").with("referrer-policy", "no-referrer");
-        match &self.settings {
-            Ok(settings) => cors::share(settings, &request, response),
-            Err(_) => response,
-        }
+        self.finished(&request, response)
     }
 
     async fn answer(&self, request: &Request, moment: &Moment) -> Result<Response, Problem> {
@@ -97,7 +112,7 @@ impl<S: Watch> Edge<S> {
         }
         let call = self.call(request, moment)?;
         match route {
-            Route::Health => Ok(health()),
+            Route::Health => Ok(origins::clock::health(&call).await),
             Route::Page(page) => Ok(pages::page(&call, &page).await),
             Route::Login => login::login(&call).await,
             Route::Logout => login::logout(&call).await,
@@ -116,6 +131,9 @@ impl<S: Watch> Edge<S> {
                     View::Multivariant => live::multivariant(&call, &channel, &viewer).await,
                     View::Media { node, rendition } => {
                         live::media(&call, &channel, &node, &rendition, &viewer).await
+                    }
+                    View::Part { node, rendition, start } => {
+                        parts::part(&call, &channel, &node, &rendition, start, &viewer).await
                     }
                     View::Replay { recording } => {
                         replay::multivariant(&call, &channel, &recording, &viewer).await
@@ -142,12 +160,4 @@ impl<S: Watch> Edge<S> {
             Route::RevokePass => passes::admin::revoke(&call).await,
         }
     }
-}
-
-fn health() -> Response {
-    #[derive(serde::Serialize)]
-    struct Health {
-        status: &'static str,
-    }
-    errors::json(200, &Health { status: "ok" }).with("cache-control", "no-store")
 }

@@ -20,13 +20,14 @@ use railbird_core::id::ChannelId;
 use railbird_core::time::UtcMs;
 use serde::{Deserialize, Serialize};
 
+use crate::cells;
 use crate::change::{self, Applied, Change, Keep, Kind};
+use crate::channels::NOT_STARTED;
 use crate::edge::Call;
 use crate::errors::Problem;
 use crate::http::Response;
 use crate::passes::PassId;
 use crate::port::{Cell, Courier, Store, Table};
-use crate::{cells, channels};
 
 pub mod beacon;
 pub mod breaker;
@@ -69,7 +70,7 @@ pub(crate) async fn beacons<S: Store + Courier>(
         return Err(TOO_LARGE);
     }
     let (summary, mut region) = future::join(cells::summary(call.store, channel), of(call)).await;
-    let Some(summary) = summary? else { return Err(channels::missing(call, channel).await?) };
+    let summary = summary?.ok_or(NOT_STARTED)?;
     let reports = beacon::read(&call.request.body);
     let votes = beacon::votes(&reports, channel, &summary.nodes, summary.segment_ms);
     // What changes nothing is not carried to where the region is kept: of many voters, that is most.

@@ -27,7 +27,7 @@ use crate::errors::{self, Problem};
 use crate::http::Response;
 use crate::port::{Cell, Store, StoreError};
 use crate::settings::Secret;
-use crate::{cells, score};
+use crate::{cells, channels, score};
 
 /// The most channels of an event: `GET /api/channels` reads the state of each.
 pub const CHANNELS_MAX: usize = 64;
@@ -92,7 +92,7 @@ pub(crate) async fn state<S: Store>(call: &Call<'_, S>, channel: &ChannelId) -> 
     check_titles([&*state.title])?;
     check_channel(&state.channel, channel)?;
     check_revision(call, state.revision)?;
-    settle(call, &cells::channel_cell(channel), Kind::State).await
+    settle_of(call, channel, &cells::channel_cell(channel), Kind::State).await
 }
 
 /// `PUT /origin/v1/channels/{channel}/replays`.
@@ -117,7 +117,9 @@ pub(crate) async fn replays<S: Store>(call: &Call<'_, S>, channel: &ChannelId) -
             .map(|chapter| cells::chapter_cell(channel, &origin, &replay.recording, chapter));
         forget(call, cells.collect()).await;
     }
-    verdict.response()
+    let response = verdict.response()?;
+    channels::tell(call, channel).await;
+    Ok(response)
 }
 
 /// `PUT /origin/v1/channels/{channel}/replays/{recording}/{chapter}`.
@@ -139,7 +141,8 @@ pub(crate) async fn chapter<S: Store>(
     if state.renditions.iter().any(|rendition| rendition.segments.len() > CHAPTER_SEGMENTS_MAX) {
         return Err(Problem::bad_request("a chapter has at most 1000 segments of a rendition"));
     }
-    settle(call, &cells::chapter_cell(channel, &state.origin, recording, chapter), Kind::Snapshot).await
+    let cell = cells::chapter_cell(channel, &state.origin, recording, chapter);
+    settle_of(call, channel, &cell, Kind::Snapshot).await
 }
 
 /// `PUT /origin/v1/channels/{channel}/score`.
@@ -147,7 +150,7 @@ pub(crate) async fn score<S: Store>(call: &Call<'_, S>, channel: &ChannelId) -> 
     verify(call, &call.settings.origin)?;
     let document = score::read(&call.request.body)?;
     check_channel(&document.channel, channel)?;
-    settle(call, &cells::score_cell(channel), Kind::Snapshot).await
+    settle_of(call, channel, &cells::score_cell(channel), Kind::Snapshot).await
 }
 
 /// Checks the size and the signature of a request, its query included; returns when it was signed.
@@ -179,6 +182,18 @@ pub(crate) fn verify<S: Store>(call: &Call<'_, S>, secret: &Secret) -> Result<Ut
 async fn settle<S: Store>(call: &Call<'_, S>, cell: &Cell, kind: Kind) -> Result<Response, Problem> {
     let verdict = changed(call, cell, kind, &call.request.body).await?;
     verdict.unwrap_or(Verdict::Unreadable).response()
+}
+
+/// The same of a push about a channel, which is known from then on.
+async fn settle_of<S: Store>(
+    call: &Call<'_, S>,
+    channel: &ChannelId,
+    cell: &Cell,
+    kind: Kind,
+) -> Result<Response, Problem> {
+    let settled = settle(call, cell, kind).await?;
+    channels::tell(call, channel).await;
+    Ok(settled)
 }
 
 /// Changes a value; `None` where the answer is not of the type, which only another version's can be.

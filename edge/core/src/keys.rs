@@ -7,12 +7,13 @@ use railbird_core::keys;
 use railbird_core::state::{ChannelState, Phase, Replay};
 use railbird_core::time::UtcMs;
 
+use crate::channels::NOT_STARTED;
 use crate::edge::Call;
 use crate::errors::Problem;
 use crate::http::Response;
 use crate::port::Store;
 use crate::session::Session;
-use crate::{cells, channels, screens};
+use crate::{cells, screens};
 
 const NO_SUCH_PERIOD: Problem = Problem::new(
     403,
@@ -35,7 +36,7 @@ pub(crate) async fn key<S: Store>(
         state => match recorded(call, channel, state.as_ref(), period).await? {
             Some(period_s) => (period_s, true),
             None if state.is_some() => return Err(NO_SUCH_PERIOD),
-            None => return Err(channels::missing(call, channel).await?),
+            None => return Err(NOT_STARTED),
         },
     };
     screens::admit(call, session, period_s, recorded).await?;

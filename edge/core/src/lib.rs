@@ -29,9 +29,11 @@
 //! | `screens`, `lease`, `pace` | which devices play, and how fast they draw keys |
 //! | `guard`, `cors` | which pages of other sites may ask |
 //! | `channels`, `live`, `replay`, `keys`, `steer`, `score` | what of a channel a session gets |
-//! | `wait` | when a playlist that is asked for ahead of time is answered |
+//! | `wait`, `parts` | when a playlist or a part that is asked for ahead of time is answered, and where a part is |
+//! | [`instance`] | what is remembered between requests, and how many wait |
 //! | `origins` | when the origins are asked, since they are not heard |
 //! | [`health`] | which nodes viewers may be sent to |
+//! | [`copies`] | what a host gives that keeps copies near readers, and when it asks for newer ones |
 //! | `turn` | how often something is done that anybody's request may do |
 //! | [`line`](mod@line) | who is told of nodes at once, and what |
 //! | [`routing`] | which node comes first |
@@ -50,6 +52,7 @@ extern crate std;
 mod cells;
 pub mod change;
 mod channels;
+pub mod copies;
 mod cors;
 mod device;
 mod edge;
@@ -58,6 +61,7 @@ mod guard;
 pub mod health;
 mod holder;
 pub mod http;
+pub mod instance;
 pub mod intake;
 mod keys;
 mod lease;
@@ -69,6 +73,7 @@ pub mod memory;
 mod origins;
 mod pace;
 mod pages;
+mod parts;
 pub mod passes;
 pub mod port;
 mod replay;
@@ -89,8 +94,9 @@ mod wait;
 
 pub use edge::Edge;
 pub use http::{Request, Response};
+pub use instance::Instance;
 pub use port::{
-    Cell, Courier, CourierError, FetchBounds, FetchError, Fetched, Moment, Store, StoreError, Table, Wait,
-    Waited, Watch,
+    Cell, Courier, Errand, FetchBounds, FetchError, Fetched, Moment, Store, StoreError, Table, Wait, Waited,
+    Watch,
 };
 pub use settings::{Settings, SettingsError};

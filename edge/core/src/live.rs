@@ -4,7 +4,7 @@ use alloc::string::String;
 
 use futures::future;
 use railbird_core::id::{ChannelId, NodeId, RenditionId};
-use railbird_core::playlist;
+use railbird_core::playlist::{self, Wanted};
 use railbird_core::state::Node;
 
 use crate::channels::{self, NOT_STARTED};
@@ -14,7 +14,7 @@ use crate::health;
 use crate::http::Response;
 use crate::port::{Courier, Store, Watch};
 use crate::routing::{Choice, Viewer};
-use crate::wait;
+use crate::{router, wait};
 
 /// RFC 8216bis, 10.
 const CONTENT_TYPE: &str = "application/vnd.apple.mpegurl";
@@ -41,7 +41,7 @@ pub(crate) async fn multivariant<S: Store + Courier>(
 }
 
 /// `GET /live/{channel}/{node}/{rendition}.m3u8`, with the delivery directives of RFC 8216bis: delta updates of every
-/// channel, blocking reload of one of low latency.
+/// channel, blocking reload of one of low latency. `parts=nodes` asks for parts by their places at nodes, and for no hints.
 pub(crate) async fn media<S: Watch>(
     call: &Call<'_, S>,
     channel: &ChannelId,
@@ -49,7 +49,7 @@ pub(crate) async fn media<S: Watch>(
     rendition: &RenditionId,
     viewer: &Viewer,
 ) -> Result<Response, Problem> {
-    let waited = wait::state(call, channel, rendition);
+    let waited = wait::state(call, channel, rendition, viewer);
     let (waited, region) = future::join(waited, health::of(call)).await;
     let state = waited?;
     // Before the feed's first segment nobody knows which renditions there will be.
@@ -61,8 +61,11 @@ pub(crate) async fn media<S: Watch>(
     if !state.renditions.iter().any(|known| known.id == *rendition) {
         return Err(NO_SUCH_PLAYLIST);
     }
-    let skip = takes_delta(call, &choice, &state.nodes);
-    playlist::media(&state, rendition, &order, skip).map(response).ok_or(NOT_STARTED)
+    let wanted = Wanted {
+        delta: takes_delta(call, &choice, &state.nodes),
+        parts_at_nodes: router::query(&call.request.query, "parts") == Some("nodes"),
+    };
+    playlist::media(&state, rendition, &order, wanted).map(response).ok_or(NOT_STARTED)
 }
 
 /// Whether a delta update will do. While a node is down, everybody gets whole playlists: what a player has seen already may

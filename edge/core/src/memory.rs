@@ -10,9 +10,7 @@ use core::task::Poll;
 use railbird_core::time::UtcMs;
 
 use crate::change::{self, Change, Keep};
-use crate::port::{
-    Cell, Courier, CourierError, FetchBounds, FetchError, Fetched, Store, StoreError, Table, Watch,
-};
+use crate::port::{Cell, Courier, Errand, FetchError, Fetched, Store, StoreError, Table, Watch};
 
 /// Cells in memory. It has no clock: what has expired goes when [`MemoryStore::expire`] is called.
 #[derive(Debug, Default)]
@@ -103,30 +101,22 @@ impl Store for MemoryStore {
 
 /// Messages are kept for whoever asks for them, and no time goes by: a pause lets others have a turn.
 impl Courier for MemoryStore {
-    async fn fetch(
-        &self,
-        url: &str,
-        headers: &[(&'static str, String)],
-        bounds: FetchBounds,
-    ) -> Result<Fetched, FetchError> {
-        self.asked.borrow_mut().push((String::from(url), headers.to_vec()));
-        let answer = self.pages.borrow().get(url).cloned();
-        let mut fetched = answer.unwrap_or_else(|| Err(FetchError::NoAnswer(String::from("nobody"))))?;
-        fetched.is_cut |= fetched.body.len() > bounds.len_max;
-        fetched.body.truncate(bounds.len_max);
-        Ok(fetched)
+    async fn send(&self, Errand { url, headers, body, len_max }: Errand<'_>) -> Result<Fetched, FetchError> {
+        let (url, headers) = (String::from(url), headers.to_vec());
+        if let Some(body) = body {
+            self.letters.borrow_mut().push(Letter { url, headers, body: body.to_vec() });
+            return Ok(Fetched { status: 204, ..Fetched::default() });
+        }
+        let answer = self.pages.borrow().get(&url).cloned();
+        self.asked.borrow_mut().push((url, headers));
+        let fetched = answer.unwrap_or_else(|| Err(FetchError::NoAnswer(String::from("nobody"))))?;
+        let mut read = Fetched { body: Vec::new(), ..fetched };
+        let more = read.take(&fetched.body, len_max);
+        read.is_cut = fetched.is_cut || !more;
+        Ok(read)
     }
 
-    async fn post(
-        &self,
-        url: &str,
-        headers: &[(&'static str, String)],
-        body: Vec<u8>,
-        _within_ms: u64,
-    ) -> Result<u16, CourierError> {
-        self.letters.borrow_mut().push(Letter { url: String::from(url), headers: headers.to_vec(), body });
-        Ok(204)
-    }
+    fn log(&self, _text: &str) {}
 
     async fn pause(&self, _ms: u64) {
         let mut waited = false;

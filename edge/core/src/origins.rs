@@ -1,10 +1,12 @@
 //! Origins that are not heard: the edge asks them itself for what they would have pushed.
 //!
 //! A push may be lost on the way, or in a store that takes a while to carry it everywhere. Where the operator lists
-//! `origin_urls`, whoever reads a channel of which nothing was heard for a while ([`silence_ms_max`]) asks each of them for its
-//! state and its score, once in [`EVERY_MS`] for all readers together ([`Turn`]); the others get what there is. An answer is the
-//! very document that the origin would have pushed, signed as a push, and it is taken as one: [`intake`] checks and merges
-//! it. Origins that do not answer are asked ever more rarely, and cost one reader [`WITHIN_MS`] each time.
+//! `origin_urls`, whoever reads a channel of which nothing was heard for a while ([`silence_ms_max`]) asks each of them for the
+//! event, its state and its score, once in [`EVERY_MS`] for all readers together ([`Turn`]); the others get what there is. Whoever
+//! lists channels, and finds that nothing was heard of any of them for [`SILENCE_MS_WAITING`], asks for the event: there may be
+//! others by now. An answer is the very document that the origin would have pushed, signed as a push by the origin's clock
+//! ([`clock`]), and it is taken as one: [`intake`] checks and merges it. Origins that do not answer are asked ever more rarely, and
+//! cost one reader [`WITHIN_MS`] each time.
 //!
 //! Chapters of recordings come by pushes alone: an origin keeps each until it is taken.
 
@@ -17,13 +19,17 @@ use railbird_core::id::ChannelId;
 use railbird_core::sign;
 use railbird_core::state::{Phase, STATE_LEN_MAX};
 use railbird_core::time::UtcMs;
+use railbird_core::web;
 
+use self::clock::Ahead;
 use crate::edge::Call;
 use crate::errors::Problem;
 use crate::http::{Request, Response};
 use crate::port::{Courier, FetchBounds, Store};
 use crate::turn::Turn;
 use crate::{cells, cors, intake};
+
+pub(crate) mod clock;
 
 /// How often origins that are not heard are asked, in milliseconds: about as often as a playlist changes.
 pub(crate) const EVERY_MS: u64 = 2_000;
@@ -34,14 +40,11 @@ pub(crate) const EVERY_MS_MAX: u64 = 32_000;
 /// How long a reader waits for the origins, all of them together, in milliseconds.
 pub(crate) const WITHIN_MS: u64 = 1_000;
 
-/// The most origins that are asked.
-pub(crate) const ORIGINS_MAX: usize = 4;
-
 /// So many segments without a word are no chance any more…
 const SILENT_SEGMENTS: u64 = 3;
 /// …but at least and at most so many milliseconds: an origin repeats itself every ten seconds.
 const SILENCE_MS: core::ops::RangeInclusive<u64> = 6_000..=15_000;
-/// The same for a channel that has no feed.
+/// The same for a channel that has no feed, and for the event.
 const SILENCE_MS_WAITING: u64 = 30_000;
 
 /// What is known of a channel's origins.
@@ -88,16 +91,25 @@ pub(crate) async fn follow<S: Store + Courier>(
         },
         None => UtcMs(0),
     };
-    // Whatever names a viewer makes up: only those of the event are asked for.
+    // One that was on once is not asked for any more.
     if pulse.is_none() {
-        event(call).await?;
         let event = cells::event(call.store).await?;
         if !event.is_some_and(|event| event.channels.iter().any(|brief| brief.id == *channel)) {
             return Ok(false);
         }
     }
-    let documents = [Document::State(channel), Document::Score(channel)];
-    Ok(ask(call, &Turn::new("channel", channel.as_str()), due, &documents).await)
+    let documents = [Document::Event, Document::State(channel), Document::Score(channel)];
+    Ok(ask(call, &Turn::new("channel", channel.as_str()), due, EVERY_MS, &documents).await)
+}
+
+/// Asks again for an event that is known, where nothing was heard of any of its channels for a while; `heard` is when that was last.
+/// Says whether something may have changed.
+pub(crate) async fn more<S: Store + Courier>(call: &Call<'_, S>, heard: Option<UtcMs>) -> bool {
+    let due = heard.map_or(UtcMs(0), |heard| heard.plus_ms(SILENCE_MS_WAITING));
+    if call.settings.origin_urls.is_empty() || call.moment.now <= due {
+        return false;
+    }
+    ask(call, &Turn::new("event", ""), due, SILENCE_MS_WAITING, &[Document::Event]).await
 }
 
 /// Asks for the event, if none is known. Says whether something may have changed.
@@ -105,7 +117,7 @@ pub(crate) async fn event<S: Store + Courier>(call: &Call<'_, S>) -> Result<bool
     if call.settings.origin_urls.is_empty() || cells::event(call.store).await?.is_some() {
         return Ok(false);
     }
-    Ok(ask(call, &Turn::new("event", ""), UtcMs(0), &[Document::Event]).await)
+    Ok(ask(call, &Turn::new("event", ""), UtcMs(0), EVERY_MS, &[Document::Event]).await)
 }
 
 #[derive(Clone, Copy)]
@@ -122,6 +134,8 @@ enum Heard {
     Word,
     /// There is no such document yet.
     Nothing,
+    /// What its clock reads, by which it is asked the next time.
+    Clock(Ahead),
     /// No answer, or none that is an origin's.
     Silence,
 }
@@ -137,49 +151,82 @@ impl Document<'_> {
     }
 }
 
-/// Asks every origin for every document, all at the same time, if it is this request's turn. Where nobody can say whose
-/// turn it is, it is nobody's: readers get what there is.
+/// Asks every origin for every document, all at the same time, if it is this request's turn, which comes every so many
+/// milliseconds. Where nobody can say whose turn it is, it is nobody's: readers get what there is.
 async fn ask<S: Store + Courier>(
     call: &Call<'_, S>,
     turn: &Turn,
     due: UtcMs,
+    every_ms: u64,
     documents: &[Document<'_>],
 ) -> bool {
-    let Ok(Some(failures)) = turn.take(call, due, EVERY_MS).await else { return false };
-    let each = call.settings.origin_urls.iter().flat_map(|base| documents.iter().map(move |one| (base, one)));
-    let heard = future::join_all(each.map(|(base, document)| fetch(call, base, *document))).await;
+    let Ok(Some(failures)) = turn.take(call, due, every_ms).await else { return false };
+    let each = call.settings.origin_urls.iter().map(|base| ask_one(call, base, documents));
+    let heard: Vec<Heard> = future::join_all(each).await.into_iter().flatten().collect();
     if heard.iter().all(|heard| *heard == Heard::Silence) {
         let failures = failures.saturating_add(1);
-        let every_ms = EVERY_MS.checked_shl(failures.into()).unwrap_or(EVERY_MS_MAX).min(EVERY_MS_MAX);
+        let later_ms = EVERY_MS.checked_shl(failures.into()).unwrap_or(EVERY_MS_MAX).min(EVERY_MS_MAX);
         // Not kept, they are asked again sooner.
-        let _ = turn.set(call, failures, every_ms).await;
+        let _ = turn.set(call, failures, later_ms.max(every_ms)).await;
     } else if failures > 0 {
-        let _ = turn.set(call, 0, EVERY_MS).await;
+        let _ = turn.set(call, 0, every_ms).await;
     }
     heard.contains(&Heard::Word)
 }
 
-/// Asks one origin for one document, and takes it as if it had been pushed.
-async fn fetch<S: Store + Courier>(call: &Call<'_, S>, base: &str, document: Document<'_>) -> Heard {
+/// Asks one origin, by its clock as far as it is known.
+async fn ask_one<S: Store + Courier>(
+    call: &Call<'_, S>,
+    base: &str,
+    documents: &[Document<'_>],
+) -> Vec<Heard> {
+    let ahead = Ahead::of(call, base).await;
+    let each = documents.iter().map(|document| fetch(call, base, ahead, *document));
+    let heard = future::join_all(each).await;
+    let told = heard.iter().find_map(|heard| match heard {
+        Heard::Clock(told) => Some(*told),
+        _ => None,
+    });
+    if let Some(told) = told {
+        told.keep(call, base).await;
+    }
+    heard
+}
+
+/// Asks one origin for one document, and takes it as if it had been pushed now.
+async fn fetch<S: Store + Courier>(
+    call: &Call<'_, S>,
+    base: &str,
+    ahead: Ahead,
+    document: Document<'_>,
+) -> Heard {
     let path = document.path();
     let mut nonce = [0; 16];
     let drawn = call.moment.draw(&format!("railbird ask v1 {base}{path}"));
     nonce.iter_mut().zip(drawn).for_each(|(to, from)| *to = from);
-    let secret = call.settings.origin.bytes();
-    let signature = sign::sign(secret, "GET", &path, b"", call.moment.now, nonce);
+    let (secret, theirs) = (call.settings.origin.bytes(), ahead.now(call));
+    let signature = sign::sign(secret, "GET", &path, b"", theirs, nonce);
     let bounds = FetchBounds { len_max: STATE_LEN_MAX, within_ms: WITHIN_MS };
-    let answer = call.store.fetch(&format!("{base}{path}"), &[(sign::HEADER, signature)], bounds).await;
-    let Ok(answer) = answer else { return Heard::Silence };
+    let headers = [(sign::HEADER, signature.clone())];
+    let Ok(answer) = call.store.fetch(&format!("{base}{path}"), &headers, bounds).await else {
+        return Heard::Silence;
+    };
     match answer.status {
         200 if !answer.is_cut => {}
+        401 => return Ahead::told(call, &signature, &answer.headers).map_or(Heard::Silence, Heard::Clock),
         404 => return Heard::Nothing,
         _ => return Heard::Silence,
     }
-    let signed = answer.headers.into_iter().filter(|(name, _)| name == sign::HEADER);
+    let signed = answer.headers.iter().find(|(name, _)| name == sign::HEADER);
+    let signed = signed.map_or("", |(_, value)| value);
+    if sign::verify(secret, "PUT", &path, &answer.body, theirs, signed).is_err() {
+        return Heard::Silence;
+    }
+    let now = sign::sign(secret, "PUT", &path, &answer.body, call.moment.now, nonce);
     let request = Request {
         method: "PUT".into(),
         path,
-        headers: signed.collect(),
+        headers: [(sign::HEADER.into(), now)].into(),
         body: answer.body,
         ..Request::default()
     };
@@ -195,8 +242,8 @@ async fn fetch<S: Store + Courier>(call: &Call<'_, S>, base: &str, document: Doc
     }
 }
 
-/// Reads the setting: at most [`ORIGINS_MAX`] origins' APIs, `https://host` or `https://host:port` each. `None` where one is
+/// Reads the setting: at most [`web::ORIGIN_APIS_MAX`] origins' APIs, `https://host` or `https://host:port` each. `None` where one is
 /// none.
 pub(crate) fn read(text: &str) -> Option<Vec<String>> {
-    cors::read(text).filter(|urls| urls.len() <= ORIGINS_MAX)
+    cors::read(text).filter(|urls| urls.len() <= web::ORIGIN_APIS_MAX)
 }

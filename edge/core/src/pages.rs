@@ -8,7 +8,7 @@ use railbird_core::id::{ChannelId, RecordingId};
 use crate::edge::Call;
 use crate::errors::Problem;
 use crate::http::Response;
-use crate::port::Store;
+use crate::port::{Courier, Store};
 use crate::router::{self, Page, Route};
 use crate::{channels, replay, reset, session};
 
@@ -18,7 +18,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; wo
     media-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
 /// A page, or the page that says why not.
-pub(crate) async fn page<S: Store>(call: &Call<'_, S>, page: &Page) -> Response {
+pub(crate) async fn page<S: Store + Courier>(call: &Call<'_, S>, page: &Page) -> Response {
     let answer = match page {
         Page::Login => login(call).await,
         // For whoever comes, with a session or without.
@@ -61,7 +61,7 @@ async fn home<S: Store>(call: &Call<'_, S>) -> Result<Response, Problem> {
     }
 }
 
-async fn watch<S: Store>(
+async fn watch<S: Store + Courier>(
     call: &Call<'_, S>,
     channel: &ChannelId,
     recording: Option<&RecordingId>,

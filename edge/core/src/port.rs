@@ -1,9 +1,12 @@
 //! What the edge needs of its host: a store, and for each request the time and some randomness.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::future::Future;
+use core::pin::pin;
 
+use futures::future::{Either, select};
 use hmac::Mac;
 use railbird_core::time::UtcMs;
 
@@ -29,7 +32,7 @@ impl Moment {
 /// What kind of thing a [`Cell`] holds. A host may keep each kind where it serves it best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {
-    /// The event, as each origin announced it: one cell, key `event`.
+    /// The event, as each origin announced it: key `event`. Which channels origins spoke of besides: key `told`.
     Event,
     /// A channel's state, merged of what its origins say, by channel.
     Channel,
@@ -104,12 +107,6 @@ pub struct Cell {
 #[error("store: {0}")]
 pub struct StoreError(pub String);
 
-/// The message did not arrive, or nobody knows. The text is for the operator: an adapter logs it where it makes it, without
-/// what the message says.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("courier: {0}")]
-pub struct CourierError(pub String);
-
 /// What came back of a [`Courier::fetch`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fetched {
@@ -123,6 +120,16 @@ pub struct Fetched {
     pub is_cut: bool,
 }
 
+impl Fetched {
+    /// Takes a piece of the body, as far as there is room; says whether another one is wanted.
+    pub fn take(&mut self, piece: &[u8], len_max: usize) -> bool {
+        let room = len_max.saturating_sub(self.body.len());
+        self.body.extend_from_slice(piece.get(..room).unwrap_or(piece));
+        self.is_cut = piece.len() > room;
+        !self.is_cut
+    }
+}
+
 /// The bounds of a [`Courier::fetch`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FetchBounds {
@@ -132,39 +139,86 @@ pub struct FetchBounds {
     pub within_ms: u64,
 }
 
-/// Nothing came back of a [`Courier::fetch`].
+/// Nothing came back.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
     /// The host does not let the edge ask there: that says nothing of who was asked.
-    #[error("courier: the host does not let the edge ask there")]
+    #[error("the host does not let the edge ask there")]
     NotAllowed,
     /// There was no answer, none in time, or it broke off. The text is for the operator.
-    #[error("courier: {0}")]
+    #[error("{0}")]
     NoAnswer(String),
+}
+
+/// A request of the edge's to somebody else.
+#[derive(Clone, Copy, Debug)]
+pub struct Errand<'a> {
+    /// Where to.
+    pub url: &'a str,
+    /// Its headers.
+    pub headers: &'a [(&'static str, String)],
+    /// What is POSTed; without it, the URL is GETted.
+    pub body: Option<&'a [u8]>,
+    /// So many bytes of the answer's body are read; 0: its status is all that is wanted.
+    pub len_max: usize,
 }
 
 /// Takes to others what the edge has to tell them, and asks them.
 pub trait Courier {
-    /// GETs a URL, redirects not followed. What is over the bounds of an answer is not read.
+    /// Sends a request, redirects not followed, and reads as much of the answer as is wanted. Where this is dropped before it is
+    /// done, the request is given up.
+    fn send(&self, errand: Errand<'_>) -> impl Future<Output = Result<Fetched, FetchError>>;
+
+    /// Lets so many milliseconds go by.
+    fn pause(&self, ms: u64) -> impl Future<Output = ()>;
+
+    /// Tells the operator what went wrong, and nobody else.
+    fn log(&self, text: &str);
+
+    /// GETs a URL. What is over the bounds of an answer is not read.
     fn fetch(
         &self,
         url: &str,
         headers: &[(&'static str, String)],
         bounds: FetchBounds,
-    ) -> impl Future<Output = Result<Fetched, FetchError>>;
+    ) -> impl Future<Output = Result<Fetched, FetchError>> {
+        async move {
+            let errand = Errand { url, headers, body: None, len_max: bounds.len_max };
+            let fetched = in_time(self, errand, bounds.within_ms).await;
+            fetched.inspect_err(|error| self.log(&format!("courier: {url}: {error}")))
+        }
+    }
 
-    /// POSTs a body to a URL that the operator has set, redirects not followed. Gives the answer's status, or an error after
-    /// `within_ms` at the latest; nobody reads the answer's body.
+    /// POSTs a body to a URL that the operator has set, within so many milliseconds. How that went, only the operator learns;
+    /// neither the URL nor the body is told, which may have a secret in them.
     fn post(
         &self,
         url: &str,
         headers: &[(&'static str, String)],
-        body: Vec<u8>,
+        body: &[u8],
         within_ms: u64,
-    ) -> impl Future<Output = Result<u16, CourierError>>;
+    ) -> impl Future<Output = ()> {
+        async move {
+            let errand = Errand { url, headers, body: Some(body), len_max: 0 };
+            match in_time(self, errand, within_ms).await {
+                Ok(answer) if (200..300).contains(&answer.status) => {}
+                Ok(answer) => self.log(&format!("courier: the webhook answers {}", answer.status)),
+                Err(error) => self.log(&format!("courier: the webhook: {error}")),
+            }
+        }
+    }
+}
 
-    /// Lets so many milliseconds go by.
-    fn pause(&self, ms: u64) -> impl Future<Output = ()>;
+/// Sends a request that is given up after so many milliseconds.
+async fn in_time<C: Courier + ?Sized>(
+    courier: &C,
+    errand: Errand<'_>,
+    within_ms: u64,
+) -> Result<Fetched, FetchError> {
+    match select(pin!(courier.send(errand)), pin!(courier.pause(within_ms))).await {
+        Either::Left((answer, _)) => answer,
+        Either::Right(_) => Err(FetchError::NoAnswer(String::from("there is no answer in time"))),
+    }
 }
 
 /// How to wait for another value.

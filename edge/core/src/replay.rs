@@ -11,7 +11,7 @@ use railbird_core::state::union::{Found, Replays};
 use railbird_core::state::{ChannelState, Node, Replay};
 
 use crate::cells;
-use crate::channels::{self, NOT_STARTED};
+use crate::channels::NOT_STARTED;
 use crate::edge::Call;
 use crate::errors::Problem;
 use crate::health;
@@ -46,8 +46,6 @@ impl Recording {
             future::try_join(cells::replays(call.store, channel), cells::merged(call.store, channel)).await?;
         let replays: Replays = replays.unwrap_or_default();
         let Some(Found { origin, replay, .. }) = replays.find(recording, call.moment.now) else {
-            // A channel that is not there is told apart.
-            channels::title(call, channel).await?;
             return Err(NO_SUCH_REPLAY);
         };
         let of = |merged: &Merged| {

@@ -4,7 +4,9 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use railbird_core::id::{ChannelId, NodeId, RecordingId, RenditionId};
+use railbird_core::object;
 use railbird_core::state::CHAPTERS_MAX;
+use railbird_core::time::UtcMs;
 
 /// The longest path that is looked at, in bytes: a token and room for three identifiers.
 pub(crate) const PATH_LEN_MAX: usize = crate::token::TEXT_LEN_MAX + 512;
@@ -64,6 +66,12 @@ pub(crate) enum View {
     Media {
         node: NodeId,
         rendition: RenditionId,
+    },
+    /// The part of a rendition that starts then.
+    Part {
+        node: NodeId,
+        rendition: RenditionId,
+        start: UtcMs,
     },
     Replay {
         recording: RecordingId,
@@ -171,6 +179,10 @@ fn view(parts: &[&str]) -> Option<(ChannelId, View)> {
         ["live", channel, "beacons"] => (channel, View::Beacons),
         ["live", channel, node, file] => {
             (channel, View::Media { node: node.parse().ok()?, rendition: playlist_of(file)? })
+        }
+        ["live", channel, node, rendition, file] => {
+            let (node, rendition) = (node.parse().ok()?, rendition.parse().ok()?);
+            (channel, View::Part { node, rendition, start: object::part_start_at_edge(file)? })
         }
         ["replay", channel, recording, "main.m3u8"] => {
             (channel, View::Replay { recording: recording.parse().ok()? })

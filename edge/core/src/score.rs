@@ -7,7 +7,7 @@ use crate::edge::Call;
 use crate::errors::{self, Problem};
 use crate::http::Response;
 use crate::port::Store;
-use crate::{cells, channels, router};
+use crate::{cells, router};
 
 const NO_SCORE: Problem =
     Problem::new(404, "no-score", "there is no score on this channel yet: ask again when a match is on")
@@ -29,11 +29,7 @@ pub(crate) async fn document<S: Store>(call: &Call<'_, S>, channel: &ChannelId) 
         ),
         None => None,
     };
-    let Some(bytes) = call.store.get(&cells::score_cell(channel)).await? else {
-        // A channel with a state is known, and so is one that was announced.
-        channels::title(call, channel).await?;
-        return Err(NO_SCORE);
-    };
+    let bytes = call.store.get(&cells::score_cell(channel)).await?.ok_or(NO_SCORE)?;
     let response = match after {
         None => Response::new(200).body("application/json", bytes),
         Some(after) => {

@@ -2,18 +2,19 @@
 
 use alloc::string::String;
 
+use futures::future;
 use railbird_core::id::ChannelId;
 
-use crate::cells;
+use crate::channels::NO_SUCH_CHANNEL;
 use crate::edge::Call;
 use crate::errors::Problem;
 use crate::holder::{self, Holder};
 use crate::http::{self, Request};
-use crate::port::Store;
+use crate::port::{Courier, Store};
 use crate::token::{self, Claims};
+use crate::{cells, channels};
 
-/// The cookie that carries the token. The prefix makes browsers keep it to this very host (RFC 6265bis, 4.1.3.2).
-pub const COOKIE: &str = "__Host-railbird";
+pub use railbird_core::session::COOKIE;
 
 const NO_SESSION: Problem = Problem::new(401, "no-session", "log in with POST /api/login and send its token");
 const EXPIRED: Problem = Problem::new(401, "session-expired", "the session has expired: log in again");
@@ -28,24 +29,36 @@ pub(crate) struct Session {
 
 /// The live session of a request. A token in the path counts before a cookie.
 pub(crate) async fn of<S: Store>(call: &Call<'_, S>, path_token: Option<&str>) -> Result<Session, Problem> {
+    living(call, claims(call, path_token)?).await
+}
+
+/// What a request's token says, if it is ours and has not expired.
+fn claims<S>(call: &Call<'_, S>, path_token: Option<&str>) -> Result<Claims, Problem> {
     let text = path_token.or_else(|| cookie(call.request, COOKIE)).ok_or(NO_SESSION)?;
     let claims = token::open(&call.settings.session, text).map_err(|_| NO_SESSION)?;
-    if claims.expires_s <= call.moment.now.seconds() {
-        return Err(EXPIRED);
-    }
+    if claims.expires_s <= call.moment.now.seconds() { Err(EXPIRED) } else { Ok(claims) }
+}
+
+/// The session of a token, if it was not ended.
+async fn living<S: Store>(call: &Call<'_, S>, claims: Claims) -> Result<Session, Problem> {
     let mut holder = cells::holder(call.store, &claims.pass).await?.unwrap_or_default();
     holder.prune(call.moment.now);
     if holder.has_ended(&claims) { Err(ENDED) } else { Ok(Session { claims, holder }) }
 }
 
-/// The same, for something of a channel.
-pub(crate) async fn covering<S: Store>(
+/// The same, for something of a channel, of which an origin has spoken: nothing is looked for by a name that a viewer made up.
+pub(crate) async fn covering<S: Store + Courier>(
     call: &Call<'_, S>,
     path_token: Option<&str>,
     channel: &ChannelId,
 ) -> Result<Session, Problem> {
-    let session = of(call, path_token).await?;
-    if session.claims.channels.covers(channel) { Ok(session) } else { Err(NOT_COVERED) }
+    let claims = claims(call, path_token)?;
+    if !claims.channels.covers(channel) {
+        return living(call, claims).await.and(Err(NOT_COVERED));
+    }
+    let (session, known) = future::join(living(call, claims), channels::is_known(call, channel)).await;
+    let session = session?;
+    if known { Ok(session) } else { Err(NO_SUCH_CHANNEL) }
 }
 
 /// Ends the session of a request's cookie, if there is one that lives.
@@ -57,12 +70,10 @@ pub(crate) async fn end<S: Store>(call: &Call<'_, S>) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The value of a cookie. HTTP/2 may send them in several headers.
+/// The value of a cookie.
 pub(crate) fn cookie<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
     let headers = request.headers.iter().filter(|(name, _)| name == "cookie");
-    headers
-        .flat_map(|(_, value)| value.split(';'))
-        .find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+    railbird_core::session::cookie(headers.map(|(_, value)| &**value), name)
 }
 
 /// The `set-cookie` that gives a browser the token.

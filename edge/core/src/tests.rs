@@ -1,5 +1,6 @@
 //! What the contract suite can't show over HTTP: a store that fails, settings that are wrong, and the clock's edges.
 
+mod hints;
 mod low_latency;
 
 use alloc::string::{String, ToString};
@@ -22,10 +23,12 @@ use crate::memory::MemoryStore;
 use crate::passes::{Coverage, PassId};
 use crate::token::{self, Claims};
 use crate::{
-    Cell, Courier, CourierError, Edge, FetchBounds, FetchError, Fetched, Moment, Request, Response, Settings,
-    Store, StoreError, Table, Watch,
+    Cell, Courier, Edge, Errand, FetchBounds, FetchError, Fetched, Instance, Moment, Request, Response,
+    Settings, Store, StoreError, Table, Watch,
 };
 
+mod channels;
+mod courier;
 mod limits;
 mod line;
 mod origins;
@@ -61,6 +64,8 @@ struct Probe {
     paused: RefCell<Vec<u64>>,
     meanwhile: RefCell<Vec<(Cell, Change)>>,
     fails_after_pause: Flag<bool>,
+    /// What the operator was told.
+    logged: RefCell<Vec<String>>,
 }
 
 impl Probe {
@@ -97,26 +102,15 @@ impl Watch for &Probe {}
 
 /// What is sent is kept by the store inside; nothing waits.
 impl Courier for &Probe {
-    async fn fetch(
-        &self,
-        url: &str,
-        headers: &[(&'static str, String)],
-        bounds: FetchBounds,
-    ) -> Result<Fetched, FetchError> {
-        Courier::fetch(&self.inner, url, headers, bounds).await
+    async fn send(&self, errand: Errand<'_>) -> Result<Fetched, FetchError> {
+        if self.failing.get() && errand.body.is_some() {
+            return Err(FetchError::NoAnswer("no way".to_string()));
+        }
+        self.inner.send(errand).await
     }
 
-    async fn post(
-        &self,
-        url: &str,
-        headers: &[(&'static str, String)],
-        body: Vec<u8>,
-        within_ms: u64,
-    ) -> Result<u16, CourierError> {
-        if self.failing.get() {
-            return Err(CourierError("no way".to_string()));
-        }
-        self.inner.post(url, headers, body, within_ms).await
+    fn log(&self, text: &str) {
+        self.logged.borrow_mut().push(text.to_string());
     }
 
     async fn pause(&self, ms: u64) {
@@ -183,9 +177,11 @@ impl<'a> Fixture<'a> {
             id: [n; 16],
         };
         let token = token::mint(&settings().session, &claims);
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let request = Request {
             method: method.into(),
             path: format!("/t/{token}{path}"),
+            query: query.into(),
             headers: vec![("content-type".into(), "application/cmcd".into())],
             region: Some(region.into()),
             body: body.into(),
@@ -545,9 +541,9 @@ fn a_cell_that_cannot_be_read_counts_as_absent() {
     put(Table::Pass, PassId::of_email("viewer@railbird.test").unwrap().as_str());
     assert_eq!(code(&edge.get("/api/channels")), "no-event");
     assert_eq!(code(&edge.get("/live/table-1/main.m3u8")), "no-such-channel");
-    assert_eq!(code(&edge.get("/live/table-1/score.json?after=1")), "no-score");
     assert_eq!(code(&edge.login("right")), "bad-login");
     assert_eq!(edge.push("/origin/v1/channels/table-1/replays", &replays(1, 1)).status, 204);
+    assert_eq!(code(&edge.get("/live/table-1/score.json?after=1")), "no-score");
     assert_eq!(edge.push("/origin/v1/channels/table-1/state", &state("live", &[1])).status, 204);
     assert_eq!(edge.get("/live/table-1/main.m3u8").status, 200);
 }
@@ -586,13 +582,14 @@ fn a_recording_that_the_origin_drops_leaves_the_store() {
     for n in 0..40_u64 {
         edge.push(&format!("{list}/r-1/{n}"), &chapter(n * 30, 30));
     }
-    assert_eq!((probe.inner.len(), edge.get("/replay/table-1/r-1/a/source.m3u8").status), (41, 200));
+    // The list, forty chapters, and that the channel is known.
+    assert_eq!((probe.inner.len(), edge.get("/replay/table-1/r-1/a/source.m3u8").status), (42, 200));
     let mut none = replays(2, 0);
     none["replays"] = json!([]);
     assert_eq!(edge.push(list, &none).status, 204);
-    assert_eq!(code(&edge.get("/replay/table-1/r-1/main.m3u8")), "no-such-channel");
+    assert_eq!(code(&edge.get("/replay/table-1/r-1/main.m3u8")), "no-such-replay");
     probe.inner.expire(NOW);
-    assert_eq!(probe.inner.len(), 1);
+    assert_eq!(probe.inner.len(), 2);
 }
 
 #[test]

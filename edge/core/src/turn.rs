@@ -135,6 +135,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_goes_with_the_answer_so_that_who_is_refused_knows_when_to_ask_again() {
+        let kept = json(&Kept { next: UtcMs(u64::MAX), failures: u8::MAX });
+        assert!(change::brief(&kept).is_some());
+        let refused =
+            change(change::read(Some(&kept)), &json(&Said { take: true, next_ms: 1, failures: 0 }), UtcMs(1));
+        assert_eq!(refused.keep, Keep::AsIs, "and it is as it was");
+    }
+
+    #[test]
     fn one_has_the_turn_and_others_wait_for_the_next() {
         let mut kept = None;
         assert_eq!(say(&mut kept, 10_000, true, 2_000, 0), Some(0));

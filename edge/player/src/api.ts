@@ -186,7 +186,7 @@ export function openLine(channel: string): Socket {
   const socket: Socket = { onmessage: null, onclose: null };
   const line = new WebSocket(url);
   line.onmessage = (event: MessageEvent<unknown>) => socket.onmessage?.(event);
-  line.onclose = () => socket.onclose?.();
+  line.onclose = (event) => socket.onclose?.(event);
   return socket;
 }
 

@@ -140,7 +140,7 @@ export function controls(stage: HTMLElement, video: HTMLVideoElement, status: HT
     live.title = now ? "You are watching live" : "Jump to the live picture (L)";
   }
 
-  for (const event of ["play", "pause", "volumechange", "seeked", "playing"]) video.addEventListener(event, refresh);
+  for (const event of ["play", "pause", "volumechange", "seeked", "playing", "emptied"]) video.addEventListener(event, refresh);
   document.addEventListener("fullscreenchange", refresh);
   phoneSide.addEventListener("change", refresh);
 

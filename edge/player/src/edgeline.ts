@@ -12,10 +12,13 @@ export const JITTER = 0.5;
 /** The longest message that is read, in characters. */
 export const MESSAGE_LEN_MAX = 65_536;
 
+/** The edge closes a line with this code where the session has others, such as those of other tabs. */
+export const OUTDONE = 4001;
+
 /** As much of a WebSocket as is needed. */
 export interface Socket {
   onmessage: ((event: { data: unknown }) => void) | null;
-  onclose: (() => void) | null;
+  onclose: ((event: { code: number }) => void) | null;
 }
 
 /** How it reaches the edge and the page. */
@@ -59,8 +62,9 @@ export class EdgeLine {
       this.#again_ms = AGAIN_MS;
       this.#ports.take(answer.nodes);
     };
-    socket.onclose = () => {
-      const reopen = ever || this.#again_ms > AGAIN_MS;
+    socket.onclose = ({ code }) => {
+      // Opened again, it would end another one.
+      const reopen = code !== OUTDONE && (ever || this.#again_ms > AGAIN_MS);
       this.#told = false;
       if (!reopen) return;
       const ms = this.#again_ms * (1 + JITTER * this.#ports.random());

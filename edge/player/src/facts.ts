@@ -35,6 +35,8 @@ export class Facts {
   hedges = 0;
   /** Changes of the node in use. */
   reroutes = 0;
+  /** Jumps to the live position that no viewer asked for. */
+  jumps = 0;
   /** Bytes of media, and bytes that came of nothing: of requests that lost or failed. */
   bytes: { readonly media: number; readonly extra: number } = { media: 0, extra: 0 };
   /** The newest errors and `waiting` events. */
@@ -78,6 +80,9 @@ export function expose(facts: Facts, live: Live, channel: string): void {
     },
     get moments() {
       return facts.moments.map((moment) => ({ ...moment }));
+    },
+    get jumps() {
+      return facts.jumps;
     },
     get node() {
       return live.node();

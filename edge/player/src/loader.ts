@@ -13,7 +13,7 @@ import type {
   PlaylistLoaderConstructor,
 } from "hls.js";
 import type { Place } from "./nodes";
-import { type Objects, onePathway } from "./objects";
+import { type Objects, onePathway, partsAtNodes } from "./objects";
 import { type Course, type Input, Race, type Step } from "./race";
 import { type Fetch, request } from "./request";
 
@@ -218,7 +218,7 @@ export function fragmentLoader(course: Course, objects: Objects, page: Page): Fr
 
 /**
  * Makes the class for hls.js' `pLoader`: media playlists with one URL for each object (see {@link Objects}), multivariant
- * playlists with one pathway (see {@link onePathway}).
+ * playlists with one pathway (see {@link onePathway}) and parts at nodes (see {@link partsAtNodes}).
  */
 export function playlistLoader(objects: Objects, Inner: InnerLoader): PlaylistLoaderConstructor {
   return class extends Inner {
@@ -227,7 +227,8 @@ export function playlistLoader(objects: Objects, Inner: InnerLoader): PlaylistLo
         ...callbacks,
         onSuccess(response, stats, of, details) {
           const { data } = response;
-          callbacks.onSuccess(typeof data === "string" ? { ...response, data: objects.rewrite(onePathway(data)) } : response, stats, of, details);
+          const rewritten = (text: string) => objects.rewrite(partsAtNodes(onePathway(text)));
+          callbacks.onSuccess(typeof data === "string" ? { ...response, data: rewritten(data) } : response, stats, of, details);
         },
       });
     }

@@ -39,6 +39,21 @@ export function onePathway(playlist: string): string {
   return kept.join("\n");
 }
 
+/**
+ * A multivariant playlist whose media playlists name parts at nodes, also where the channel names them at the edge: the segment
+ * loader goes to nodes by itself. Playlists without parts are the same either way.
+ */
+export function partsAtNodes(playlist: string): string {
+  let variant = false;
+  const line = (text: string): string => {
+    if (VARIANT.test(text)) variant = true;
+    if (!variant || text === "" || text.startsWith("#")) return text;
+    variant = false;
+    return `${text}?parts=nodes`;
+  };
+  return playlist.split("\n").map(line).join("\n");
+}
+
 /** An object that hls.js asks for. */
 export interface Wanted {
   /** Its name at every node; `null` where the URL isn't one of an object. */

@@ -11,6 +11,7 @@ import Hls, {
   type RetryConfig,
 } from "hls.js";
 import { ApiError, playable, playlistPath } from "./api";
+import { CATCH_UP_RATE, CatchUp } from "./catchup";
 import type { Facts } from "./facts";
 import { Extra } from "./extra";
 import { fragmentLoader, playlistLoader } from "./loader";
@@ -57,8 +58,6 @@ const RETRY_AFTER_S_MIN = 1;
 const RETRY_AFTER_S_MAX = 30;
 /** At most one repair of the media pipeline in this time, in milliseconds; a second one starts afresh. */
 const REPAIR_MS = 5_000;
-/** How fast a picture of low latency that has fallen behind comes back, with more than a second in hand. */
-const CATCH_UP_RATE = 1.1;
 /** The longest note of an error, in characters. */
 const NOTE_LEN_MAX = 300;
 /** hls.js' worker, a file of ours beside this one: the Content-Security-Policy allows no other place. */
@@ -125,6 +124,9 @@ export class Playback {
   // What was learnt of the nodes is kept when playback starts afresh.
   #patience = new Patience();
   #extra = new Extra();
+  #catchUp = new CatchUp();
+  /** What is played is live, and comes in parts. */
+  #lowLatency = false;
   #hls: Hls | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #troubles = 0;
@@ -156,6 +158,9 @@ export class Playback {
       }
       this.#show(this.#failing ?? "connecting");
     });
+    video.addEventListener("timeupdate", () => this.#hurry());
+    video.addEventListener("seeking", () => this.#catchUp.seeks(video.currentTime));
+    video.addEventListener("pause", () => this.#catchUp.paused());
     video.addEventListener("ended", () => this.#show("ended"));
     video.addEventListener("error", () => {
       // With hls.js, it is hls.js that reports and repairs.
@@ -235,6 +240,7 @@ export class Playback {
 
   /** Jumps to the live position and plays. */
   goLive(): void {
+    this.#catchUp.live();
     const { seekable } = this.#video;
     const end = seekable.length > 0 ? seekable.end(seekable.length - 1) : null;
     const live = this.#hls?.liveSyncPosition ?? end;
@@ -328,16 +334,38 @@ export class Playback {
     const fLoader = fragmentLoader(course, objects, page);
     const hls = new Hls({ ...CONFIG, startPosition: this.#replay === null ? -1 : this.#resume_s, fLoader, pLoader: playlistLoader(objects, loader) });
     this.#hls = hls;
+    this.#catchUp.begin();
     hls.on(Events.MANIFEST_PARSED, () => this.play());
     hls.on(Events.LEVEL_LOADED, () => {
       if (this.#failing === "edge-failing") this.#well();
     });
-    hls.on(Events.LEVEL_UPDATED, (_event, { details }) => {
-      hls.config.maxLiveSyncPlaybackRate = details.partList === null ? 1 : CATCH_UP_RATE;
-    });
+    hls.on(Events.LEVEL_UPDATED, (_event, { details }) => this.#isOfLowLatency(hls, details.partList !== null && details.live));
     hls.on(Events.ERROR, (_event, data) => this.#failed(hls, data));
     hls.loadSource(this.#path());
     hls.attachMedia(this.#video);
+  }
+
+  #isOfLowLatency(hls: Hls, is: boolean): void {
+    if (is === this.#lowLatency) return;
+    this.#lowLatency = is;
+    hls.config.maxLiveSyncPlaybackRate = is ? CATCH_UP_RATE : 1;
+    // hls.js leaves the picture of a channel that ends as fast as it is.
+    if (!is) this.#video.playbackRate = 1;
+  }
+
+  /** Brings a picture that is late nearer to what is live. */
+  #hurry(): void {
+    const [hls, video] = [this.#hls, this.#video];
+    if (hls === null || !this.#lowLatency) return;
+    const moves = !video.paused && !video.seeking && video.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA;
+    const sight = { at_s: video.currentTime, behind_s: this.behind(), buffered_s: this.buffered(), moves };
+    const { rate, jump } = this.#catchUp.look(sight, performance.now());
+    // Where hls.js may not play faster, it leaves the rate alone.
+    hls.config.maxLiveSyncPlaybackRate = rate === null ? CATCH_UP_RATE : 1;
+    if (rate !== null) video.playbackRate = rate;
+    if (!jump) return;
+    this.#facts.jumps += 1;
+    this.goLive();
   }
 
   #answered(answer: Answer): void {
@@ -357,6 +385,7 @@ export class Playback {
   #detach(): void {
     // After trouble, a recording goes on where it was.
     this.#resume_s = this.#pictured ? this.#video.currentTime : this.#resume_s;
+    if (this.#hls !== null) this.#isOfLowLatency(this.#hls, false);
     this.#hls?.destroy();
     this.#hls = null;
   }

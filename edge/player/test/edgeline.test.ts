@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
-import { AGAIN_MS, AGAIN_MS_MAX, MESSAGE_LEN_MAX, EdgeLine, type Socket } from "../src/edgeline";
+import { AGAIN_MS, AGAIN_MS_MAX, MESSAGE_LEN_MAX, OUTDONE, EdgeLine, type Socket } from "../src/edgeline";
 
 beforeEach(() => {
   mock.timers.reset();
@@ -37,7 +37,7 @@ test("what is told is taken, and what is no list is not", () => {
 test("a line on which nothing is told is opened once", () => {
   const { made, sockets } = line();
   made.start();
-  sockets[0]?.onclose?.();
+  sockets[0]?.onclose?.({ code: 1006 });
   mock.timers.tick(10 * AGAIN_MS_MAX);
   assert.deepEqual([made.told, sockets.length], [false, 1]);
 });
@@ -45,7 +45,7 @@ test("a line on which nothing is told is opened once", () => {
 test("a line that told is opened again, later each time that it does not tell", () => {
   const { made, sockets, taken } = line();
   sockets[0]?.onmessage?.({ data: "a" });
-  sockets[0]?.onclose?.();
+  sockets[0]?.onclose?.({ code: 1006 });
   assert.equal(made.told, false, "the player asks meanwhile");
   let lines = 1;
   for (const ms of [AGAIN_MS, 2_000, 4_000, 8_000, 16_000, AGAIN_MS_MAX, AGAIN_MS_MAX]) {
@@ -54,12 +54,20 @@ test("a line that told is opened again, later each time that it does not tell", 
     mock.timers.tick(1);
     lines += 1;
     assert.equal(sockets.length, lines);
-    sockets.at(-1)?.onclose?.();
+    sockets.at(-1)?.onclose?.({ code: 1006 });
   }
   mock.timers.tick(AGAIN_MS_MAX);
   sockets.at(-1)?.onmessage?.({ data: "b" });
   assert.deepEqual([made.told, taken], [true, ["a", "b"]]);
-  sockets.at(-1)?.onclose?.();
+  sockets.at(-1)?.onclose?.({ code: 1006 });
   mock.timers.tick(AGAIN_MS);
   assert.equal(sockets.length, lines + 2, "once it has told, it is opened again as soon as at first");
+});
+
+test("a line that others of the session took the place of is not opened again", () => {
+  const { made, sockets } = line();
+  sockets[0]?.onmessage?.({ data: "a" });
+  sockets[0]?.onclose?.({ code: OUTDONE });
+  mock.timers.tick(10 * AGAIN_MS_MAX);
+  assert.deepEqual([made.told, sockets.length], [false, 1], "the player asks from then on");
 });

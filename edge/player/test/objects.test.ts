@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { OBJECT_BASE, OBJECTS_MAX, Objects, onePathway } from "../src/objects";
+import { OBJECT_BASE, OBJECTS_MAX, Objects, onePathway, partsAtNodes } from "../src/objects";
 
 const playlist = (base: string, query = "") => `#EXTM3U
 #EXT-X-TARGETDURATION:2
@@ -48,6 +48,14 @@ test("hls.js sees the first pathway only, and no steering", () => {
   assert.equal(onePathway(media), media);
   const plain = `${head}#EXT-X-STREAM-INF:BANDWIDTH=1\nx.m3u8\n`;
   assert.equal(onePathway(plain), plain);
+});
+
+test("each media playlist is asked for with its parts at nodes", () => {
+  const head = "#EXTM3U\n#EXT-X-VERSION:7\n";
+  const variant = (query: string) => `#EXT-X-STREAM-INF:BANDWIDTH=1\na/source.m3u8${query}\n`;
+  assert.equal(partsAtNodes(head + variant("") + variant("")), head + variant("?parts=nodes") + variant("?parts=nodes"));
+  const media = playlist("https://a.example");
+  assert.equal(partsAtNodes(media), media);
 });
 
 test("what is no object of the channel stays as it is", () => {

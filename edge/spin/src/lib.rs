@@ -6,10 +6,17 @@ mod courier;
 mod settings;
 mod store;
 
-use railbird_edge::{Edge, Request, Response};
+use std::rc::Rc;
+
+use railbird_edge::{Edge, Instance, Request, Response};
 use spin_sdk::http_service;
 
 use crate::convert::{Outgoing, refusal};
+
+thread_local! {
+    /// What this instance remembers, for as long as its host keeps it.
+    static INSTANCE: Rc<Instance> = Rc::default();
+}
 
 /// Answers one request.
 #[http_service]
@@ -26,5 +33,6 @@ async fn answer(request: Request) -> Response {
     let Ok(moment) = clock::moment() else {
         return refusal(503, "no-entropy", "the host gives the edge no randomness");
     };
-    Edge::new(settings::settings().await, store::KeyValue::new(&moment)).handle(request, &moment).await
+    let edge = Edge::new(settings::settings().await, store::KeyValue::new(&moment));
+    edge.of_instance(INSTANCE.with(Rc::clone)).handle(request, &moment).await
 }

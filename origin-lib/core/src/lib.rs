@@ -20,6 +20,7 @@
 //! | [`state`], [`playlist`] | the snapshot that the edge gets, and the text made from it |
 //! | [`score`] | the score log and what is shown of it |
 //! | [`pass`] | what a pass says, and how its password and its code are told |
+//! | [`session`] | where a request carries its session's token |
 //! | [`sign`] | how the origin and the operator prove who they are to the edge |
 
 #![no_std]
@@ -48,6 +49,7 @@ pub mod recording;
 pub mod rtmp;
 pub mod score;
 pub mod segment;
+pub mod session;
 pub mod sign;
 pub mod state;
 pub mod time;

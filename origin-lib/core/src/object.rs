@@ -11,6 +11,10 @@
 //!   segment's start. Parts are short-lived: their prefix, which no channel can have, is for a bucket's own rule that
 //!   deletes what an origin left behind.
 //! - `{channel}/{rendition}/init-{hash}.mp4`: an init segment, by the first eight bytes of its SHA-256.
+//!
+//! One name is no object's: `{rendition}/{start}.m4s`, beside a media playlist at the edge, stands for the part that starts so
+//! many milliseconds after 1970, at whichever node it is. It can be told before the part is made: when a part starts is
+//! when the one before it ends, and which segment it will be of does not matter.
 
 use alloc::format;
 use alloc::string::String;
@@ -20,7 +24,7 @@ use sha2::{Digest, Sha256};
 
 use crate::hex;
 use crate::id::{ChannelId, RenditionId};
-use crate::time::{MEDIA_HZ, MediaTime};
+use crate::time::{MEDIA_HZ, MediaTime, UtcMs};
 
 /// Epoch-aligned index of `time` for segments of `segment_ms` milliseconds, and how many milliseconds of it had passed.
 ///
@@ -86,6 +90,21 @@ pub(crate) fn write_part_name(
     write!(text, "{PARTS}{channel}/{rendition}/{number}-{offset}-{part}.m4s")
 }
 
+/// Appends the name by which the edge knows the part that starts at `start`, from beside the rendition's playlist.
+pub(crate) fn write_part_at_edge(text: &mut String, rendition: &RenditionId, start: UtcMs) -> fmt::Result {
+    write!(text, "{rendition}/{}", part_file_at_edge(start))
+}
+
+fn part_file_at_edge(start: UtcMs) -> String {
+    format!("{}.m4s", start.0)
+}
+
+/// When the part starts that the edge knows by this file name; `None` for what is no such name, letter by letter.
+pub fn part_start_at_edge(file: &str) -> Option<UtcMs> {
+    let start = UtcMs(file.strip_suffix(".m4s")?.parse().ok()?);
+    (part_file_at_edge(start) == file).then_some(start)
+}
+
 /// The name of an init segment with these bytes.
 pub fn init_name(channel: &ChannelId, rendition: &RenditionId, bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
@@ -95,7 +114,6 @@ pub fn init_name(channel: &ChannelId, rendition: &RenditionId, bytes: &[u8]) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::UtcMs;
 
     #[test]
     fn names_follow_from_the_timeline() {
@@ -106,5 +124,32 @@ mod tests {
         assert_eq!(part, "_parts/table-1/source/897585960-1040-334.m4s");
         assert_eq!(init_name(&channel, &rendition, b"abc"), "table-1/source/init-ba7816bf8f01cfea.mp4");
         assert_eq!(index(MediaTime(u64::MAX), 0).0, u64::MAX / 90);
+    }
+
+    #[test]
+    fn the_edge_knows_a_part_by_its_start_and_by_nothing_else() {
+        let start = UtcMs(1_795_171_921_040);
+        let mut name = String::new();
+        write_part_at_edge(&mut name, &"source".parse().unwrap(), start).unwrap();
+        assert_eq!(name, "source/1795171921040.m4s");
+        assert_eq!(part_start_at_edge("1795171921040.m4s"), Some(start));
+        assert_eq!(part_start_at_edge("0.m4s"), Some(UtcMs(0)));
+        for bad in [
+            "",
+            ".m4s",
+            "1.mp4",
+            "1",
+            "01.m4s",
+            "00.m4s",
+            "+1.m4s",
+            "-1.m4s",
+            "1 .m4s",
+            "1.m4s.m4s",
+            "897585960-1040.m4s",
+            "18446744073709551616.m4s",
+            "x.m4s",
+        ] {
+            assert_eq!(part_start_at_edge(bad), None, "{bad}");
+        }
     }
 }

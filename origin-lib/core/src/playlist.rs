@@ -14,7 +14,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write as _};
 
-pub use low_latency::{Reach, reach};
+pub use low_latency::{Reach, part_url, reach, reach_of_part};
 
 use crate::id::{NodeId, RenditionId};
 use crate::state::merge::joins;
@@ -79,21 +79,35 @@ fn write_multivariant(text: &mut String, state: &ChannelState, order: &[NodeId],
     Ok(())
 }
 
+/// What a player wants of a live media playlist, beside its segments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// A delta update, which leaves out what the player has seen (RFC 8216bis, 6.2.5.1).
+    pub delta: bool,
+    /// Parts by their places at nodes and no hint, also where the channel has [`ChannelState::preload_hints`]: for a player that
+    /// asks nodes by itself, without a request of the edge for each part.
+    pub parts_at_nodes: bool,
+}
+
 /// The media playlist of a rendition, each segment at the first node of `order` that has it; a segment that only
 /// other nodes have is listed at one of those, and one that no node has is a gap.
 ///
-/// That of a low-latency channel has its parts as well. `skip` asks for a delta update, which leaves out what a player has
-/// seen (RFC 8216bis, 6.2.5.1).
+/// That of a low-latency channel has its parts as well.
 ///
 /// For a request to `/live/{channel}/{node}/{rendition}.m3u8`. `None` where the state has no such rendition, or the
 /// rendition no segment.
-pub fn media(state: &ChannelState, rendition: &RenditionId, order: &[NodeId], skip: bool) -> Option<String> {
+pub fn media(
+    state: &ChannelState,
+    rendition: &RenditionId,
+    order: &[NodeId],
+    wanted: Wanted,
+) -> Option<String> {
     let mut run = Run::of(state, rendition, order)?;
     let (rendition, ended) = (run.rendition, state.phase == Phase::Ended);
     let target_s = rendition.target_duration_s;
     let all = run.segments;
     let mut left_out = 0;
-    if skip && !ended {
+    if wanted.delta && !ended {
         let parts = state.part_ms.map_or(MediaSpan::default(), |_| low_latency::tail_span(rendition));
         left_out = all.len() - delta::kept(all.iter().rev(), parts, delta::boundary(target_s));
     }
@@ -110,6 +124,7 @@ pub fn media(state: &ChannelState, rendition: &RenditionId, order: &[NodeId], sk
         left_out,
     };
     let mut writer = head.writer(LIVE_ROOT, lines);
+    writer.hints = state.preload_hints && !wanted.parts_at_nodes;
     let _ = writer.run(&run, false).and_then(|()| writer.tail(&run));
     Some(writer.end(ended))
 }
@@ -199,7 +214,8 @@ impl Head {
     fn writer<'a>(&self, root: &'static str, lines: usize) -> Writer<'a> {
         let mut text = String::with_capacity(HEAD_LEN + lines * SEGMENT_LEN);
         let _ = self.write(&mut text);
-        Writer { text, root, init: None, period: None, begun: false, behind_others: self.left_out > 0 }
+        let behind_others = self.left_out > 0;
+        Writer { text, root, hints: false, init: None, period: None, begun: false, behind_others }
     }
 
     fn write(&self, text: &mut String) -> fmt::Result {
@@ -262,6 +278,8 @@ impl<'a> Run<'a> {
 struct Writer<'a> {
     text: String,
     root: &'static str,
+    /// Parts are named by where the edge leads to them, and the next one is hinted at.
+    hints: bool,
     init: Option<&'a str>,
     period: Option<u64>,
     begun: bool,

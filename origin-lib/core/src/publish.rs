@@ -20,7 +20,8 @@ use crate::package;
 use crate::recording::{self, Reel, Slots, compact, rate, rounded_s};
 use crate::state::merge::REVISION_AHEAD_MS_MAX;
 use crate::state::{
-    ChannelState, NODES_MAX, Node, PART_SEGMENTS, Part, Phase, Rendition, SEGMENTS_MAX, Segment,
+    ChannelState, NODES_MAX, Node, PART_SEGMENTS, PARTS_IDLE_MS, Part, Phase, Rendition, SEGMENTS_MAX,
+    Segment,
 };
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 
@@ -54,6 +55,8 @@ pub struct Channel {
     pub key_period_s: u32,
     /// The longest part in milliseconds, where the channel is one of low latency.
     pub part_ms: Option<u32>,
+    /// Whether its playlists hint at parts, and name them by where the edge leads to them.
+    pub preload_hints: bool,
     /// How much is listed, in seconds.
     pub window_s: u32,
     /// No media sequence number is below this one: those of the recording before ended there.
@@ -96,6 +99,8 @@ pub struct Book {
     listed_count: usize,
     waiting: VecDeque<Waiting>,
     parts: Parts,
+    /// When a part was listed last, as long as there is any.
+    part_listed: Option<UtcMs>,
     first_msn: u64,
     /// Counts from 0: hls.js 1.7 never begins to play where it is in the hundreds of millions, as an epoch index is.
     discontinuity_sequence: u64,
@@ -146,6 +151,7 @@ impl Book {
             listed_count: 0,
             waiting: VecDeque::new(),
             parts: Parts::default(),
+            part_listed: None,
             discontinuity_sequence: 0,
             target_duration_s: None,
             bandwidth_max: 0,
@@ -318,10 +324,14 @@ impl Book {
 
     /// Lists what may be listed at `now`.
     pub fn advance(&mut self, now: UtcMs) {
-        self.advance_parts();
+        if self.part_listed.take_if(|at| now.ms_since(*at) >= PARTS_IDLE_MS).is_some() {
+            self.changed |= self.parts.listed().next().is_some();
+            self.parts.keep(|_| false);
+        }
+        self.advance_parts(now);
         while let Some(gap) = self.waiting.front().and_then(|first| self.may_list(first, now)) {
             self.list_first(gap);
-            self.advance_parts();
+            self.advance_parts(now);
         }
     }
 
@@ -341,7 +351,7 @@ impl Book {
         }
     }
 
-    fn advance_parts(&mut self) {
+    fn advance_parts(&mut self, now: UtcMs) {
         if self.channel.part_ms.is_none() {
             return;
         }
@@ -350,7 +360,9 @@ impl Book {
             let known = self.inits.iter().rev().find(|(init, _)| init.name == name);
             known.map_or(0, |(_, on)| *on)
         };
-        self.changed |= self.parts.advance(newest, init_on);
+        if self.parts.advance(newest, init_on) {
+            (self.changed, self.part_listed) = (true, Some(now));
+        }
         let kept = self.listed.len().saturating_sub(PART_SEGMENTS);
         let of_listed = |of| self.listed.range(kept..).any(|segment| segment.start == of);
         self.parts.keep(|of| newest.is_none_or(|newest| of > newest) || of_listed(of));
@@ -448,6 +460,7 @@ impl Book {
             segment_ms: channel.segment_ms,
             key_period_s: channel.key_period_s,
             part_ms: channel.part_ms,
+            preload_hints: channel.preload_hints,
             nodes,
             renditions,
         }

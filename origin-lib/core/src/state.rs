@@ -29,6 +29,14 @@ pub const PARTS_MAX: usize = 512;
 /// than three target durations from the end.
 pub const PART_SEGMENTS: usize = 3;
 
+/// After so long without a further part that a target has, an origin tells of none any more, in milliseconds: nobody waits for
+/// the next one, and targets keep none for ever.
+pub const PARTS_IDLE_MS: u64 = 30_000;
+
+/// After so long in which it heard of no further part, a receiver lists none any more, in milliseconds: its origins may have
+/// dropped theirs, and can't say so.
+pub const PARTS_HEARD_MS: u64 = 60_000;
+
 /// The shortest and the longest parts that a channel may have, in milliseconds.
 pub const PART_MS: core::ops::RangeInclusive<u32> = 100..=5_000;
 
@@ -99,6 +107,10 @@ pub struct ChannelState {
     /// The longest part, in milliseconds, where the channel is one of low latency: fixed for a recording's life.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part_ms: Option<u32>,
+    /// Playlists name parts by where the edge leads to them, and hint at the next one: for a channel of low latency, and fixed
+    /// for a recording's life as its parts are.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub preload_hints: bool,
     /// Where viewers read; at most [`NODES_MAX`]. The position is the bit in [`Segment::on`].
     pub nodes: Vec<Node>,
     /// The renditions, best first.

@@ -5,6 +5,9 @@ use alloc::string::{String, ToString};
 /// The most origins whose pages an edge lets read its answers.
 pub const ORIGINS_MAX: usize = 16;
 
+/// The most origins of media whose APIs an edge asks for what it does not hear.
+pub const ORIGIN_APIS_MAX: usize = 4;
+
 /// The longest origin, in bytes.
 const ORIGIN_LEN_MAX: usize = 256;
 

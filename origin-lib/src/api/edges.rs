@@ -6,7 +6,8 @@
 //! | `GET /origin/v1/channels/{channel}/state`, `…/score` | the same of a channel |
 //!
 //! A request is signed ([`railbird_core::sign`]) with `secrets.origin`, and so is the answer, as the push that it stands for. What
-//! is asked for changes nothing, so that a request may come again.
+//! is asked for changes nothing, so that a request may come again. One that is refused for its time is told what this clock
+//! reads, so that the edge can ask by that.
 
 use std::sync::Arc;
 
@@ -16,7 +17,8 @@ use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use railbird_core::sign;
+use railbird_core::sign::{self, SignatureError};
+use tracing::warn;
 
 use super::ApiError;
 use crate::clock;
@@ -42,8 +44,18 @@ async fn document(State(pushed): State<Arc<Pushed>>, request: Request) -> Result
     let header =
         request.headers().get(sign::HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (secret, path) = (pushed.secret.expose().as_bytes(), request.uri().path());
-    sign::verify(secret, "GET", path, b"", clock::now(), header)
-        .map_err(|error| ApiError::new(StatusCode::UNAUTHORIZED, "not-signed", error.to_string()))?;
+    let now = clock::now();
+    if let Err(wrong) = sign::verify(secret, "GET", path, b"", now, header) {
+        let refused = ApiError::new(StatusCode::UNAUTHORIZED, "not-signed", wrong.to_string());
+        if wrong != SignatureError::Stale {
+            return Err(refused);
+        }
+        warn!(
+            "an edge that asks has a clock that is more than a minute off this one: set the one that is wrong"
+        );
+        let told = sign::tell_clock(secret, header, now);
+        return Ok(([(sign::CLOCK_HEADER, told)], refused).into_response());
+    }
     let nothing = || ApiError::new(StatusCode::NOT_FOUND, "nothing-yet", "nothing of this was pushed yet");
     let body = pushed.push.latest(path).ok_or_else(nothing)?;
     let mut nonce = [0; 16];

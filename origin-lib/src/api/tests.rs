@@ -65,6 +65,7 @@ async fn channels_are_told_with_and_without_a_state() {
         segment_ms: 2000,
         key_period_s: 3600,
         part_ms: None,
+        preload_hints: false,
         nodes: Vec::new(),
         renditions: Vec::new(),
     });

@@ -100,6 +100,8 @@ pub struct Channel {
     pub segment_ms: u32,
     /// The longest part in milliseconds, where the channel is one of low latency.
     pub part_ms: Option<u32>,
+    /// Whether its playlists hint at the next part; only where the channel is one of low latency.
+    pub preload_hints: bool,
     /// Length of a key period, in seconds.
     pub key_period_s: u32,
     /// How much of the past the live playlists list, in seconds.
@@ -281,6 +283,8 @@ pub struct EmbeddedEdge {
     pub webhook_url: Option<String>,
     /// Which pages of other origins may read its answers, as browsers write an origin.
     pub cors_origins: Vec<String>,
+    /// The APIs of other origins, which the edge asks for what it does not hear of them.
+    pub origin_urls: Vec<String>,
 }
 
 /// `[secrets]`.

@@ -286,6 +286,7 @@ fn channel(
         reader.problem(&dvr_s.key, dvr_s.span.clone(), text);
     }
     let part_ms = part_ms(reader, &table, segment_ms.value);
+    let preload_hints = table.flag("preload_hints", false) && part_ms.is_some();
     let score_offset_ms = table.number("score_offset_ms", 0, -10_000..=10_000, "milliseconds").value;
     let score_key = table.secret("score_key", KEY_LEN_MIN).map(|at| at.value);
 
@@ -303,6 +304,7 @@ fn channel(
         title: title?,
         segment_ms: u32::try_from(segment_ms.value).ok()?,
         part_ms: part_ms.and_then(|part_ms| u32::try_from(part_ms).ok()),
+        preload_hints,
         key_period_s: u32::try_from(key_period_s.value).ok()?,
         dvr_s: u32::try_from(dvr_s.value).ok()?,
         score_offset_ms: i32::try_from(score_offset_ms).ok()?,
@@ -408,9 +410,12 @@ fn embedded_edge(reader: &Reader<'_>, table: Table<'_, '_>, listeners: &mut Uniq
         None => listen.map(|address| format!("http://{address}")),
     };
     let webhook_url = table.text("webhook_url").and_then(|text| table.parsed(text, base_url));
-    let origins = table.texts("cors_origins", web::ORIGINS_MAX);
-    let cors_origins = origins.into_iter().filter_map(|text| table.parsed(text, origin)).map(|at| at.value);
-    let cors_origins = cors_origins.collect();
+    let origins = |key, max| {
+        let texts = table.texts(key, max).into_iter();
+        texts.filter_map(|text| table.parsed(text, origin)).map(|at| at.value).collect()
+    };
+    let cors_origins = origins("cors_origins", web::ORIGINS_MAX);
+    let origin_urls = origins("origin_urls", web::ORIGIN_APIS_MAX);
     table.end();
     Some(EmbeddedEdge {
         listen: listen?,
@@ -419,6 +424,7 @@ fn embedded_edge(reader: &Reader<'_>, table: Table<'_, '_>, listeners: &mut Uniq
         public_url: public_url?,
         webhook_url: webhook_url.map(|at| at.value),
         cors_origins,
+        origin_urls,
     })
 }
 

@@ -84,6 +84,7 @@ fn the_example_is_valid_and_has_every_key() {
     let edge = config.embedded_edge.unwrap();
     assert_eq!(edge.public_url, "https://railbird.example.org");
     assert_eq!(edge.cors_origins, ["https://www.example.org"]);
+    assert_eq!(edge.origin_urls, ["https://south.example.org:8443"]);
     // Each key that a table knows is written in the example: the lists of known keys say so themselves.
     for header in [
         "[origin]",
@@ -149,7 +150,18 @@ fn parts_of_a_low_latency_channel_divide_its_segments() {
         ("low_latency = true\npart_ms = 1000", Some(1000)),
     ] {
         let text = SMALL.replace("id = \"table-1\"", &format!("id = \"table-1\"\n{keys}"));
-        assert_eq!(parse(&text).unwrap().channels[0].part_ms, part_ms, "{keys}");
+        let channel = &parse(&text).unwrap().channels[0];
+        assert_eq!((channel.part_ms, channel.preload_hints), (part_ms, false), "{keys}");
+    }
+}
+
+#[test]
+fn only_what_has_parts_hints_at_them() {
+    for (keys, preload_hints) in
+        [("preload_hints = true", false), ("low_latency = true\npreload_hints = true", true)]
+    {
+        let text = SMALL.replace("id = \"table-1\"", &format!("id = \"table-1\"\n{keys}"));
+        assert_eq!(parse(&text).unwrap().channels[0].preload_hints, preload_hints, "{keys}");
     }
 }
 

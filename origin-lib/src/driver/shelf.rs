@@ -28,6 +28,8 @@ pub struct Plan {
     pub title: String,
     /// The longest part in milliseconds, where the channel is one of low latency.
     pub part_ms: Option<u32>,
+    /// Whether its playlists hint at parts.
+    pub preload_hints: bool,
     /// How much live playlists list, in seconds.
     pub window_s: u32,
     /// How long the channel may have no feed before it ends by itself, in milliseconds; 0: for ever.
@@ -81,6 +83,7 @@ impl Shelf {
             segment_ms,
             key_period_s,
             part_ms: plan.part_ms,
+            preload_hints: plan.preload_hints,
             window_s: plan.window_s,
             msn_min,
             nodes: Vec::new(),

@@ -102,6 +102,7 @@ impl House {
             origin,
             title: "Table 1".into(),
             part_ms: None,
+            preload_hints: false,
             window_s: 3600,
             end_after_ms: 0,
             rotate_at,

@@ -17,11 +17,27 @@ pub struct EdgeMetrics {
     seconds: Histogram,
     instantiation_seconds: Histogram,
     connections: Gauge,
+    waiting: Gauge,
+    without_place: Family<Why, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Status {
     class: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Why {
+    taken_by: &'static str,
+}
+
+/// Why a request does not wait for a playlist, although it asks for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoPlace {
+    /// Its session has all the places that it may have.
+    Session,
+    /// There is no place left.
+    All,
 }
 
 impl Default for EdgeMetrics {
@@ -32,6 +48,8 @@ impl Default for EdgeMetrics {
             seconds: Histogram::new([1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 1e-2, 5e-2, 0.25, 1.0, 5.0, 30.0]),
             instantiation_seconds: Histogram::new([1e-5, 2e-5, 3e-5, 5e-5, 1e-4, 2.5e-4, 1e-3, 1e-2, 0.1]),
             connections: Gauge::default(),
+            waiting: Gauge::default(),
+            without_place: Family::default(),
         }
     }
 }
@@ -48,6 +66,12 @@ impl EdgeMetrics {
             self.instantiation_seconds.clone(),
         );
         registry.register("connections", "Open connections", self.connections.clone());
+        registry.register("waiting", "Requests that wait for a playlist", self.waiting.clone());
+        registry.register(
+            "answered_without_waiting",
+            "Requests that asked to wait for a playlist and found all places taken, by whom",
+            self.without_place.clone(),
+        );
     }
 
     /// Requests answered so far with a status of this class (`2` for 2xx).
@@ -63,6 +87,29 @@ impl EdgeMetrics {
     pub(super) fn connected(&self) -> InFlight {
         self.connections.inc();
         InFlight(self.connections.clone())
+    }
+
+    pub(super) fn waiting(&self) -> InFlight {
+        self.waiting.inc();
+        InFlight(self.waiting.clone())
+    }
+
+    pub(super) fn no_place(&self, why: NoPlace) {
+        self.why(why).inc();
+    }
+
+    /// How often that happened.
+    #[cfg(test)]
+    pub(super) fn without_place(&self, why: NoPlace) -> u64 {
+        self.why(why).get()
+    }
+
+    fn why(&self, why: NoPlace) -> Counter {
+        let taken_by = match why {
+            NoPlace::Session => "session",
+            NoPlace::All => "all",
+        };
+        self.without_place.get_or_create(&Why { taken_by }).clone()
     }
 
     pub(super) fn answer(&self, status: u16, took: Duration) {

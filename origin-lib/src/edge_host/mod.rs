@@ -12,6 +12,7 @@ mod log;
 mod metrics;
 mod pool;
 mod serve;
+mod waits;
 
 use std::collections::BTreeMap;
 use std::io;

@@ -21,6 +21,7 @@ use tokio::time::{sleep, timeout};
 
 use super::metrics::EdgeMetrics;
 use super::pool::{Failure, SharedPool};
+use super::waits::Waits;
 use crate::assets::Assets;
 
 /// The most connections at a time; further ones wait in the system's queue.
@@ -62,10 +63,6 @@ const FORGOTTEN_MAX: usize = 4;
 /// How long a login may wait for its turn.
 const LOGIN_TURN_TIME_MAX: Duration = Duration::from_secs(3);
 
-/// One in so many instances may hold requests that wait for what a playlist does not have yet: others are answered
-/// meanwhile. A request beyond that is answered at once with what there is.
-const WAITS_ONE_IN: usize = 2;
-
 /// How long a body may wait for others to make room.
 const BODY_TURN_TIME_MAX: Duration = Duration::from_secs(5);
 
@@ -82,7 +79,7 @@ pub(super) struct Site {
     pub(super) metrics: EdgeMetrics,
     bodies: Semaphore,
     logins: Semaphore,
-    waits: Semaphore,
+    waits: Waits,
     forgotten: Semaphore,
     /// The host refuses for want of room: said once, until it answers again.
     busy: AtomicBool,
@@ -91,7 +88,7 @@ pub(super) struct Site {
 impl Site {
     pub(super) fn new(pool: SharedPool, assets: Assets, metrics: EdgeMetrics, instances_max: usize) -> Site {
         let (bodies, logins) = (Semaphore::new(BODIES_LEN_MAX), Semaphore::new(LOGINS_MAX));
-        let waits = Semaphore::new(instances_max / WAITS_ONE_IN);
+        let waits = Waits::new(instances_max, metrics.clone());
         let forgotten = Semaphore::new(FORGOTTEN_MAX);
         Site { pool, assets, metrics, bodies, logins, forgotten, waits, busy: AtomicBool::new(false) }
     }
@@ -137,10 +134,10 @@ impl Site {
             return Err(Refusal(431, "too-large", "send headers of at most 32 KiB"));
         }
         let mut uri = absolute(&head.uri, &head.headers)?;
-        let waits = uri.query().is_some_and(|query| query.contains(WAITS));
-        let wait = if waits { self.waits.try_acquire().ok() } else { None };
-        if waits && wait.is_none() {
-            uri = without_query(uri);
+        let waits = may_wait(&uri);
+        let place = if waits { self.waits.take(uri.path(), &head.headers, Instant::now()) } else { None };
+        if waits && place.is_none() {
+            uri = at_once(uri);
         }
         let body = self.receive(body_len_max(uri.path()), &head.headers, body).await?;
         let turns = match uri.path() {
@@ -240,13 +237,29 @@ fn absolute(uri: &Uri, headers: &HeaderMap) -> Result<Uri, Refusal> {
     Uri::from_parts(parts).map_err(|_| Refusal(400, "bad-address", "the request's address is malformed"))
 }
 
-/// What the query of a request has that may be answered later (RFC 8216bis, 6.2.5.2).
-const WAITS: &str = "_HLS_msn=";
+/// What the query of a request says that may be answered later (RFC 8216bis, 6.2.5.2); the second goes with the first.
+const WAITS: [&str; 2] = ["_HLS_msn=", "_HLS_part="];
 
-/// The same address without its query.
-fn without_query(uri: Uri) -> Uri {
+/// How the address of a part ends, which may be waited for, too (6.2.6).
+const PART: &str = ".m4s";
+
+/// Whether a request may be answered later.
+fn may_wait(uri: &Uri) -> bool {
+    uri.path().ends_with(PART) || uri.query().is_some_and(|query| query.contains(WAITS[0]))
+}
+
+/// The address of the same that is answered at once, with what there is.
+fn at_once(uri: Uri) -> Uri {
+    let path = match uri.path() {
+        part if part.ends_with(PART) => format!("{part}?wait=no"),
+        path => {
+            let asks = |pair: &&str| !WAITS.iter().any(|directive| pair.starts_with(directive));
+            let rest: Vec<&str> = uri.query().unwrap_or_default().split('&').filter(asks).collect();
+            if rest.is_empty() { path.to_string() } else { format!("{path}?{}", rest.join("&")) }
+        }
+    };
     let mut parts = uri.clone().into_parts();
-    parts.path_and_query = uri.path().parse().ok();
+    parts.path_and_query = path.parse().ok();
     Uri::from_parts(parts).unwrap_or(uri)
 }
 
@@ -354,5 +367,33 @@ async fn connection(stream: TcpStream, peer: SocketAddr, site: Arc<Site>, mut st
     };
     if let Err(error) = result {
         tracing::debug!(%peer, %error, "connection ended");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_answered_later_can_be_answered_at_once() {
+        for (asked, at_once_at) in [
+            ("/live/t/a/source.m3u8?_HLS_msn=7&_HLS_part=2", "/live/t/a/source.m3u8"),
+            ("/t/x/live/t/a/source.m3u8?parts=nodes&_HLS_msn=7", "/t/x/live/t/a/source.m3u8?parts=nodes"),
+            (
+                "/live/t/a/source.m3u8?_HLS_msn=7&_HLS_skip=YES&_HLS_part=2",
+                "/live/t/a/source.m3u8?_HLS_skip=YES",
+            ),
+            ("/live/t/a/source/1795171921040.m4s", "/live/t/a/source/1795171921040.m4s?wait=no"),
+            ("/t/x/live/t/a/source/1.m4s?_HLS_msn=7", "/t/x/live/t/a/source/1.m4s?wait=no"),
+        ] {
+            let uri: Uri = format!("http://edge.test{asked}").parse().unwrap();
+            assert!(may_wait(&uri), "{asked}");
+            assert_eq!(at_once(uri).to_string(), format!("http://edge.test{at_once_at}"));
+        }
+        for asked in
+            ["/live/t/main.m3u8", "/live/t/a/source.m3u8?_HLS_skip=YES", "/live/t/score.json?after=1"]
+        {
+            assert!(!may_wait(&asked.parse().unwrap()), "{asked}");
+        }
     }
 }

@@ -97,6 +97,7 @@ fn state(channel: &str, revision: u64) -> ChannelState {
         segment_ms: 2000,
         key_period_s: 3600,
         part_ms: None,
+        preload_hints: false,
         nodes: Vec::new(),
         renditions: Vec::new(),
     }
@@ -287,14 +288,24 @@ async fn an_edge_that_asks_gets_what_would_be_pushed_to_it_signed_as_the_push() 
         let body = answer.text().await.unwrap();
         assert_eq!(body, expected);
         sign::verify(SECRET.as_bytes(), "PUT", path, body.as_bytes(), clock::now(), &signature).unwrap();
+        let late = signed(SECRET, "GET", path, UtcMs(now.0 - 61_000));
         for wrong in [
             None,
             signed("another-secret-0123456789", "GET", path, now),
             signed(SECRET, "PUT", path, now),
             signed(SECRET, "GET", "/origin/v1/channels/table-2/state", now),
-            signed(SECRET, "GET", path, UtcMs(now.0 - 61_000)),
+            late.clone(),
         ] {
-            assert_eq!(ask(path, wrong).await.status(), 401, "{path}");
+            let refused = ask(path, wrong.clone()).await;
+            assert_eq!(refused.status(), 401, "{path}");
+            // Who has the secret and another clock is told what this one reads; nobody else is.
+            let told = refused.headers().get(sign::CLOCK_HEADER).map(|told| told.to_str().unwrap());
+            let told = told.and_then(|told| sign::clock_told(SECRET.as_bytes(), wrong.as_deref()?, told));
+            let is_late = wrong == late;
+            assert!(
+                told.map_or(!is_late, |told| is_late && told.0.abs_diff(clock::now().0) < 60_000),
+                "{told:?}"
+            );
         }
     }
     for (path, status) in

@@ -8,7 +8,7 @@ use railbird_core::hash::Hash;
 use railbird_core::id::RecordingId;
 use railbird_core::media::{self, FeedEvent, Frame, Role};
 use railbird_core::package::{self, Kind};
-use railbird_core::programme::{Output, Programme, Resume, Settings};
+use railbird_core::programme::{End, Output, Programme, Resume, Settings};
 use railbird_core::recording::{Head, Record};
 use railbird_core::time::{MediaSpan, Moment, UtcMs};
 
@@ -67,7 +67,7 @@ impl Recorded {
                 }
             }
         }
-        programme.end(publish, moment(rounds * ROUND_MS));
+        programme.end(publish, End::InOrder, moment(rounds * ROUND_MS));
         while let Some(output) = programme.poll() {
             if let Output::Object(object) = output {
                 recorded.keep(object);

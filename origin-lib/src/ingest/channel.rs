@@ -10,7 +10,7 @@ use railbird_core::keys::MasterSecret;
 use railbird_core::media::{FeedEvent, Role};
 use railbird_core::package::{self, Kind, Object};
 use railbird_core::programme::{
-    AnchorFrom, Note, Output as Made, Passed, Programme, Publish, Resume, Settings,
+    AnchorFrom, End, Note, Output as Made, Passed, Programme, Publish, Resume, Settings,
 };
 use railbird_core::state::Phase;
 use railbird_core::timeline::{self, Anchor};
@@ -70,7 +70,7 @@ impl Channels {
     }
 
     /// The origin is about to stop. In a pair the other one goes on: what is open here of a feed that comes is its to make, and
-    /// nothing more is made. An origin alone does nothing: its feeds' ends cut what is open.
+    /// nothing more is made. An origin alone does nothing: it goes on until its feeds have ended.
     pub fn stop(&self) {
         self.0.values().filter(|channel| channel.output.pair.is_some()).for_each(|channel| {
             let live = channel.with(|programme| {
@@ -82,6 +82,11 @@ impl Channels {
                 tracing::info!(channel = %channel.id, "the segment that is open is left to the other origin");
             }
         });
+    }
+
+    /// The origin stops, and its feeds have ended: what waits for one that was lost comes out now.
+    pub fn give_up_waiting(&self) {
+        self.0.values().for_each(|channel| channel.with(Programme::give_up_waiting));
     }
 
     /// What waits for a feed that was lost is waited for no longer: it is on the disk, and the desk knows it, once this
@@ -178,11 +183,11 @@ impl Channel {
         self.with(|programme| programme.handle(publish, event, clock::moment()));
     }
 
-    /// A publish is over: its encoder ended it, or it was lost. What was left out of it.
-    pub fn end(self: &Arc<Self>, publish: Publish) -> timeline::Counts {
+    /// A publish is over, in this way. What was left out of it.
+    pub fn end(self: &Arc<Self>, publish: Publish, end: End) -> timeline::Counts {
         self.with(|programme| {
             let counts = programme.counts(publish);
-            programme.end(publish, clock::moment());
+            programme.end(publish, end, clock::moment());
             counts
         })
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use railbird_core::flv::{self, Demux, TagKind};
 use railbird_core::media::{self, FeedEvent, Frame};
-use railbird_core::programme::Publish;
+use railbird_core::programme::{End, Publish};
 use tokio_util::sync::CancellationToken;
 
 use super::{Channel, Lease};
@@ -92,12 +92,12 @@ impl Feed {
         }
     }
 
-    /// The publish is over: its encoder ended it, or the connection is gone.
-    pub fn end(mut self, reason: &str) {
+    /// The publish is over, in this way and for this reason.
+    pub fn end(mut self, end: End, reason: &str) {
         while let Some(event) = self.demux.poll() {
             self.event(event);
         }
-        let counts = self.channel.end(self.publish);
+        let counts = self.channel.end(self.publish, end);
         if self.lease.is_current() {
             self.metrics.connected(false);
         }

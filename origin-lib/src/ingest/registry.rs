@@ -125,6 +125,7 @@ mod tests {
             title: id.to_string(),
             segment_ms: 2000,
             part_ms: None,
+            preload_hints: false,
             key_period_s: 60,
             dvr_s: 60,
             score_offset_ms: 0,

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
+use railbird_core::programme::End;
 use railbird_core::rtmp::{Error, Output, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -182,7 +183,8 @@ impl Connection {
         let _ = stream.set_nodelay(true);
         let reason = self.serve(&mut stream).await.unwrap_or_else(|error| error.to_string());
         match self.feed.take() {
-            Some(feed) => feed.end(if self.refused { REFUSED } else { &reason }),
+            // Whatever broke it off, its encoder did not end it.
+            Some(feed) => feed.end(End::Lost, if self.refused { REFUSED } else { &reason }),
             // A refusal has its own line.
             None if self.refused => {}
             None => tracing::info!(peer = self.peer, reason, "RTMP connection ended without a feed"),
@@ -228,7 +230,7 @@ impl Connection {
                 Output::Publish { app: _, key } => match self.let_in(key.reveal()) {
                     Ok(feed) => {
                         if let Some(old) = self.feed.replace(feed) {
-                            old.end("the encoder began another feed on the same connection");
+                            old.end(End::InOrder, "the encoder began another feed on the same connection");
                         }
                         self.server.accept();
                     }
@@ -245,7 +247,7 @@ impl Connection {
                 }
                 Output::Unpublish => {
                     if let Some(feed) = self.feed.take() {
-                        feed.end("the encoder ended the feed");
+                        feed.end(End::InOrder, "the encoder ended the feed");
                     }
                 }
                 Output::Close { reason } => {

@@ -116,6 +116,7 @@ fn counted(origin: &OriginId, reel: &Reel) -> Book {
         segment_ms,
         key_period_s,
         part_ms: None,
+        preload_hints: false,
         window_s: 0,
         msn_min,
         nodes: Vec::new(),

@@ -267,6 +267,7 @@ impl Running {
         );
         self.feeds.stop();
         self.listener.stop().await;
+        self.feeds.give_up_waiting();
         if tokio::time::timeout(PUSHES_DEADLINE, self.pushes.stop()).await.is_err() {
             tracing::warn!("not every push could be ended in order");
         }
@@ -330,6 +331,8 @@ async fn start_edge(config: &Config, metrics: &Metrics) -> anyhow::Result<Option
         named.into_iter().filter_map(|(name, secret)| Some((name.to_string(), secret?.expose().to_string())));
     host.variables = variables.collect();
     host.variables.insert("cors_origins".to_string(), edge.cors_origins.join(" "));
+    host.variables.insert("origin_urls".to_string(), edge.origin_urls.join(" "));
+    host.readable.clone_from(&edge.origin_urls);
     if let Some(url) = &edge.webhook_url {
         host.outbound = vec![url.parse().context("embedded_edge.webhook_url")?];
         host.variables.insert("webhook_url".to_string(), url.clone());

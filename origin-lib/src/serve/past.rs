@@ -40,7 +40,7 @@ impl Past {
     fn channel(&mut self, config: &Config, channel: &Channel, rendition: &RenditionId) {
         let id = &channel.id;
         let end_after = config.recording.end_after.unwrap_or_default();
-        let end_after_ms = end_after_ms(end_after, config.anchors_at.is_some());
+        let end_after_ms = end_after_ms(end_after);
         let found = History::read(&config.data_dir, &config.origin, id, end_after_ms, clock::now());
         let History { open, ended, msn_min } = found;
         let last = open.as_ref().and_then(|(reel, _)| reel.end());
@@ -72,6 +72,7 @@ impl Past {
             origin: config.origin.clone(),
             title: channel.title.clone(),
             part_ms: channel.part_ms,
+            preload_hints: channel.preload_hints,
             window_s: channel.dvr_s,
             end_after_ms,
             rotate_at: driver::ROTATE_AT,
@@ -81,14 +82,14 @@ impl Past {
     }
 }
 
-/// How long a channel of a pair goes on without a feed at least: what is open waits for [`OPEN_MS_MAX`], and would become a
-/// recording of its own.
+/// How long a channel goes on without a feed at least: what is open waits for [`OPEN_MS_MAX`], and would become a recording
+/// of its own.
 const END_AFTER_MS_MIN: u64 = OPEN_MS_MAX + 5_000;
 
 /// How long a channel may have no feed before its recording ends, in milliseconds; 0: for ever.
-fn end_after_ms(configured: Duration, pair: bool) -> u64 {
+fn end_after_ms(configured: Duration) -> u64 {
     let ms = u64::try_from(configured.as_millis()).unwrap_or(u64::MAX);
-    if pair && ms > 0 { ms.max(END_AFTER_MS_MIN) } else { ms }
+    if ms > 0 { ms.max(END_AFTER_MS_MIN) } else { ms }
 }
 
 #[cfg(test)]
@@ -96,10 +97,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_recording_of_a_pair_does_not_end_while_a_part_of_it_waits() {
-        let of = |s, pair| end_after_ms(Duration::from_secs(s), pair);
-        assert_eq!([of(1, false), of(1, true)], [1_000, 15_000]);
-        assert_eq!([of(0, true), of(7_200, true)], [0, 7_200_000], "never, and late enough");
-        assert!(of(1, true) > OPEN_MS_MAX);
+    fn a_recording_does_not_end_while_a_part_of_it_waits() {
+        let of = |s| end_after_ms(Duration::from_secs(s));
+        assert_eq!([of(1), of(0), of(7_200)], [15_000, 0, 7_200_000], "late enough, or never");
+        assert!(of(1) > OPEN_MS_MAX);
     }
 }

@@ -150,6 +150,9 @@ where
     fn make_room(&self, mut ended: Vec<(ChannelId, Summary)>) -> Option<String> {
         let reserve = self.bounds.reserve_bytes;
         let takers = (self.takers)();
+        let bare =
+            |(_, summary): &&(ChannelId, Summary)| summary.evicted && summary.is_safe_but_for_frames(&takers);
+        let mut given_up = ended.iter().filter(bare).count();
         ended.retain(|(_, summary)| !summary.evicted);
         let but = ended.extract_if(.., |(_, summary)| !summary.is_safe(&takers));
         let but: Vec<_> = but.filter(|(_, summary)| summary.is_safe_but_for_frames(&takers)).collect();
@@ -165,10 +168,17 @@ where
             }
             let Some(((channel, mut summary), safe)) = ended.next() else {
                 let (free, reserve) = (free >> 20, reserve >> 20);
+                let lost = match given_up {
+                    0 => String::new(),
+                    count => format!(
+                        ". Recordings that were deleted here though targets have them only as the other origin of the pair wrote them, with fewer frames: {count}. The other frames are lost"
+                    ),
+                };
                 return Some(format!(
-                    "data_dir has {free} MiB left, less than the {reserve} MiB of spool.reserve_mb, and nothing that every target has already: free space, or mend the target that lacks the most"
+                    "data_dir has {free} MiB left, less than the {reserve} MiB of spool.reserve_mb, and nothing that every target has already: free space, or mend the target that lacks the most{lost}"
                 ));
             };
+            given_up += usize::from(!safe);
             let lost = if safe { "" } else { ", and the frames of it that only this disk had are lost" };
             tracing::warn!(
                 %channel,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use railbird_core::id::TargetId;
 use railbird_core::object::PARTS;
+use railbird_core::state::{PARTS_HEARD_MS, PARTS_IDLE_MS};
 use railbird_core::time::UtcMs;
 use tokio::task::JoinSet;
 
@@ -16,8 +17,11 @@ use super::sweep::Stores;
 use crate::clock;
 use crate::store::{PutError, Store};
 
-/// How long a part stays, in milliseconds: far longer than any playlist lists it.
+/// How long a part stays, in milliseconds: longer than any playlist lists it, whatever becomes of its feed, its origin and what
+/// edges hear.
 pub const KEEP_MS: u64 = 180_000;
+
+const _: () = assert!(KEEP_MS >= 2 * (PARTS_IDLE_MS + PARTS_HEARD_MS));
 
 /// The most parts that are remembered: an hour of a table's at two targets, were none of them deleted. The oldest are
 /// forgotten, and stay until the next start.
@@ -38,13 +42,24 @@ struct Part {
     target: TargetId,
     name: String,
     at: UtcMs,
+    /// It lay there at the start.
+    found: bool,
 }
 
 impl Passing {
-    /// A target has this part.
+    /// A target has this part. One that lay there from an earlier run, and was made again of what an encoder sent again, stays
+    /// from now on.
     pub fn add(&self, target: &TargetId, name: &str, at: UtcMs) {
+        self.remember(Part { target: target.clone(), name: name.into(), at, found: false });
+    }
+
+    fn remember(&self, part: Part) {
         let mut parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        parts.push_back(Part { target: target.clone(), name: name.into(), at });
+        // Those that were found are gone in a few minutes; then nothing is looked for.
+        if parts.iter().any(|known| known.found) {
+            parts.retain(|known| known.name != part.name || known.target != part.target);
+        }
+        parts.push_back(part);
         if parts.len() > REMEMBERED_MAX {
             parts.pop_front();
         }
@@ -69,7 +84,12 @@ impl Passing {
             if !names.is_empty() {
                 tracing::info!(%target, parts = names.len(), "parts of an earlier run are deleted soon");
             }
-            names.iter().filter(|name| name.starts_with(PARTS)).for_each(|name| self.add(target, name, now));
+            for name in names.into_iter().filter(|name| name.starts_with(PARTS)) {
+                // What came since the start is known already, and later.
+                if !self.knows(target, &name) {
+                    self.remember(Part { target: target.clone(), name, at: now, found: true });
+                }
+            }
         }
     }
 
@@ -96,6 +116,11 @@ impl Passing {
                 return;
             }
         }
+    }
+
+    fn knows(&self, target: &TargetId, name: &str) -> bool {
+        let parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.iter().any(|known| known.name == name && known.target == *target)
     }
 
     fn take(&self, now: UtcMs) -> Vec<Part> {
@@ -144,7 +169,12 @@ mod tests {
         // Another run finds what is left.
         let passing = Passing::default();
         passing.find(now, &stores).await;
+        // One that is made again in this run stays from then on.
+        let again = now.plus_ms(KEEP_MS - 1);
+        passing.add(&target, "_parts/t/source/1-0-334.m4s", again);
         passing.look(now.plus_ms(KEEP_MS), &stores).await;
+        assert_eq!(names(&store).await.len(), 2);
+        passing.look(again.plus_ms(KEEP_MS), &stores).await;
         assert_eq!(names(&store).await, ["t/source/1-0.m4s"]);
     }
 }

@@ -63,10 +63,9 @@ pub(super) fn channel_state(input: &[u8]) {
     assert_eq!(again.as_ref().ok(), Some(&state));
     if checked.is_ok() {
         let order: Vec<NodeId> = state.nodes.iter().map(|node| node.id.clone()).collect();
-        let media = state
-            .renditions
-            .iter()
-            .filter_map(|rendition| playlist::media(&state, &rendition.id, &order, false));
+        let media = state.renditions.iter().filter_map(|rendition| {
+            playlist::media(&state, &rendition.id, &order, playlist::Wanted::default())
+        });
         for text in media.chain([playlist::multivariant(&state, &order)]) {
             assert!(text.starts_with("#EXTM3U\n") && text.ends_with('\n'));
             let sound =

@@ -30,7 +30,7 @@ async fn a_pad_without_network_for_minutes_loses_nothing_and_another_one_takes_o
     let files = [("score-key", KEY)];
     let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more: &more, files: &files };
     let channel = "score_key = { file = \"score-key\" }\n";
-    let origin = Origin::start_by(&plan, channel, Some(&clock)).await?;
+    let origin = Origin::start_at(&plan, channel, Some(&clock)).await?;
 
     let scripts = workspace().join("tests/browser");
     ensure!(scripts.join("node_modules").exists(), "run `npm ci --ignore-scripts` in tests/browser");

@@ -11,6 +11,7 @@ mod lost;
 mod printed;
 mod probed;
 mod raw;
+mod spoilt;
 mod wasmtime;
 mod world;
 mod wrangler;

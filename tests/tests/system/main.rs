@@ -15,6 +15,10 @@ mod crash;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod embedded;
+#[cfg(test)]
+mod entry;
+#[cfg(test)]
 mod gate;
 #[cfg(test)]
 mod hosts;
@@ -48,6 +52,8 @@ mod sim;
 mod sink;
 #[cfg(test)]
 mod threats;
+#[cfg(test)]
+mod uplink;
 #[cfg(test)]
 mod viewers;
 #[cfg(test)]

@@ -140,25 +140,54 @@ impl Origin {
 
     /// One whose channel has these further settings.
     pub(crate) async fn start_with(plan: &Plan<'_>, channel: &str) -> anyhow::Result<Origin> {
-        Origin::start_by(plan, channel, None).await
+        Origin::start_at(plan, channel, None).await
     }
 
     /// One that goes by this clock.
-    pub(crate) async fn start_by(
+    pub(crate) async fn start_at(
         plan: &Plan<'_>,
         channel: &str,
         clock: Option<&WallClock>,
     ) -> anyhow::Result<Origin> {
+        let configured = configuration(plan, channel, plan.targets, ANY);
+        let origin = Origin::start_as(&configured, plan.files, clock).await?;
+        let (rtmp, api) = (origin.rtmp_address(), origin.api.trim_start_matches("http://"));
+        // The crew's commands find the API by this file, the origin reads the other one.
+        fs::write(origin.file("crew.toml"), configuration(plan, channel, plan.targets, [rtmp, api]))?;
+        Ok(origin)
+    }
+
+    /// One of this configuration, with the files that it names.
+    pub(crate) async fn start_by(configuration: &str, files: &[(&str, &str)]) -> anyhow::Result<Origin> {
+        Origin::start_as(configuration, files, None).await
+    }
+
+    async fn start_as(
+        configuration: &str,
+        files: &[(&str, &str)],
+        clock: Option<&WallClock>,
+    ) -> anyhow::Result<Origin> {
         let dir = tempfile::tempdir()?;
-        let at = |name: &str| dir.path().join(name);
-        for (name, text) in plan.files.iter().chain(&[
-            ("secret", SECRET),
-            ("primary", "primary-key"),
-            ("backup", "backup-key"),
-        ]) {
-            fs::write(at(name), text)?;
+        let usual = [("secret", SECRET), ("primary", "primary-key"), ("backup", "backup-key")];
+        for (name, text) in files.iter().chain(&usual) {
+            fs::write(dir.path().join(name), text)?;
         }
-        fs::write(at("railbird.toml"), configuration(plan, channel, plan.targets, ANY))?;
+        Origin::serve(dir, configuration, clock).await
+    }
+
+    /// Stops it in order, and starts it again over the same data by another configuration.
+    pub(crate) async fn restart_by(mut self, configuration: &str) -> anyhow::Result<Origin> {
+        self.stop().await?;
+        Origin::serve(self.dir, configuration, None).await
+    }
+
+    async fn serve(
+        dir: TempDir,
+        configuration: &str,
+        clock: Option<&WallClock>,
+    ) -> anyhow::Result<Origin> {
+        let at = |name: &str| dir.path().join(name);
+        fs::write(at("railbird.toml"), configuration)?;
         let log = fs::File::create(at("log"))?;
         let mut serve = railbird()?;
         serve.args(["serve", "--config"]).arg(at("railbird.toml")).env("RUST_LOG", "info");
@@ -175,9 +204,19 @@ impl Origin {
             Ok(word("rtmp=").zip(word("api=")))
         });
         let (rtmp, api) = started.await?;
-        // The crew's commands find the API by this file, the origin reads the other one.
-        fs::write(at("crew.toml"), configuration(plan, channel, plan.targets, [&rtmp, &api]))?;
         Ok(Origin { rtmp: format!("rtmp://{rtmp}/live"), api: format!("http://{api}"), dir, child })
+    }
+
+    fn rtmp_address(&self) -> &str {
+        self.rtmp.trim_start_matches("rtmp://").trim_end_matches("/live")
+    }
+
+    /// Where its embedded edge listens.
+    pub(crate) fn edge(&self) -> anyhow::Result<String> {
+        let log = self.log();
+        let line = log.lines().find(|line| line.contains("edge listens")).context("it has no edge")?;
+        let addr = line.split(' ').find_map(|word| word.strip_prefix("addr=")).context("no address")?;
+        Ok(format!("http://{addr}"))
     }
 
     pub(crate) fn primary(&self) -> String {
@@ -237,8 +276,7 @@ impl Origin {
     /// Writes the file that a reload reads, with these targets.
     pub(crate) fn configure(&self, plan: &Plan<'_>, targets: &[String]) -> anyhow::Result<()> {
         fs::write(self.file("railbird.toml"), configuration(plan, "", targets, ANY))?;
-        let (rtmp, api) = (self.rtmp.trim_start_matches("rtmp://"), self.api.trim_start_matches("http://"));
-        let rtmp = rtmp.trim_end_matches("/live");
+        let (rtmp, api) = (self.rtmp_address(), self.api.trim_start_matches("http://"));
         Ok(fs::write(self.file("crew.toml"), configuration(plan, "", targets, [rtmp, api]))?)
     }
 

@@ -1,6 +1,8 @@
 //! The fault matrix: whatever one target does, the venue, the recording and the other target do not notice, and the
 //! target has everything once it works again.
 
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, LocalSet};
 
+use crate::entry::{self, Entry};
 use crate::origin::{self, Encoder, Origin, Source, Store, objects, target, until};
 use crate::sink::{Sink, all_on, listed};
 
@@ -35,6 +38,8 @@ struct Case {
     plan: Plan,
     /// Target A is spoken to by TLS.
     tls: bool,
+    /// Target A is a CDN's entry point, and no bucket.
+    entry: bool,
     deadlines: &'static str,
     /// What `/healthz` says of A, at least; `None` where the fault is none that must be said.
     said: Option<&'static str>,
@@ -49,6 +54,7 @@ fn cases() -> Vec<Case> {
         name,
         plan: Plan::always(fault),
         tls: false,
+        entry: false,
         deadlines: HASTY,
         said: Some(said),
         early: false,
@@ -56,8 +62,14 @@ fn cases() -> Vec<Case> {
     };
     let busy = |status, retry_after| Fault::Busy { status, retry_after };
     let tls = |case: Case| Case { tls: true, deadlines: PATIENT, ..case };
+    let entry = |name, case: Case| Case { entry: true, name, ..case };
     let slow = Fault::Latency(Duration::from_millis(1_500));
     let burst = Plan { fault: busy(503, None), per_mille: 500 };
+    let corrupt = Case {
+        early: true,
+        evidence: ("node", "wrong-bytes"),
+        ..case("corrupt", Fault::Corrupt, "nothing can be read", "wrong-bytes")
+    };
     vec![
         case("refuse", Fault::Refuse, "connect", "unreachable"),
         case("black-hole", Fault::BlackHole, "first byte", "retry"),
@@ -66,11 +78,10 @@ fn cases() -> Vec<Case> {
         case("truncate", Fault::Truncate, "the answer", "retry"),
         case("429", busy(429, Some(1)), "answered 429", "slow-down"),
         Case { plan: burst, said: None, ..case("503-burst", busy(503, None), "", "slow-down") },
-        Case {
-            early: true,
-            evidence: ("node", "wrong-bytes"),
-            ..case("corrupt", Fault::Corrupt, "nothing can be read", "wrong-bytes")
-        },
+        corrupt,
+        entry("http-black-hole", case("", Fault::BlackHole, "first byte", "retry")),
+        entry("http-429", case("", busy(429, Some(1)), "answered 429", "slow-down")),
+        entry("http-corrupt", corrupt),
         tls(case("tls-garbage", Fault::Garbage, "tls", "unreachable")),
         tls(case("tls-unknown", Fault::UnknownAuthority, "ca_file", "misconfigured")),
         Case { deadlines: PATIENT, ..case("latency", slow, "nothing can be read", "slow") },
@@ -102,18 +113,51 @@ async fn matrix(source: Source) -> Vec<anyhow::Result<()>> {
     running.join_all().await
 }
 
+/// Target A, behind the proxy.
+enum Place {
+    Bucket(Store),
+    Entry(Entry),
+}
+
+impl Place {
+    fn addr(&self) -> SocketAddr {
+        match self {
+            Place::Bucket(store) => store.server.addr(),
+            Place::Entry(entry) => entry.addr(),
+        }
+    }
+
+    fn dir(&self) -> PathBuf {
+        match self {
+            Place::Bucket(store) => store.dir(),
+            Place::Entry(entry) => entry.dir(),
+        }
+    }
+
+    fn target(&self, url: &str, node: &str, more: &str) -> String {
+        match self {
+            Place::Bucket(_) => target("a", url, node, more),
+            Place::Entry(_) => entry::target("a", url, node, more),
+        }
+    }
+}
+
 async fn survives(case: Case, source: &Source) -> anyhow::Result<()> {
-    let (a, b) = (Store::start().await?, Store::start().await?);
+    let a = match case.entry {
+        true => Place::Entry(Entry::start().await?),
+        false => Place::Bucket(Store::start().await?),
+    };
+    let b = Store::start().await?;
     let proxy = match case.tls {
-        true => Proxy::start_tls(a.server.addr(), SEED).await?,
-        false => Proxy::start(a.server.addr(), SEED).await?,
+        true => Proxy::start_tls(a.addr(), SEED).await?,
+        false => Proxy::start(a.addr(), SEED).await?,
     };
     let sink = Sink::start(vec![("a", a.dir()), ("b", b.dir())]).await?;
     // Viewers have no authority of ours: with TLS, the fault is on the way in only.
-    let node = if case.tls { a.url() } else { proxy.url() };
+    let node = if case.tls { format!("http://{}", a.addr()) } else { proxy.url() };
     let authority = proxy.authority().map_or("", |_| "\nca_file = \"ca.pem\"");
-    let targets =
-        [target("a", &proxy.url(), &node, &format!("{}{authority}", case.deadlines)), b.target("b")];
+    let more = format!("{}{authority}", case.deadlines);
+    let targets = [a.target(&proxy.url(), &node, &more), b.target("b")];
     let plan = origin::Plan {
         title: "T",
         id: "north",
@@ -123,7 +167,8 @@ async fn survives(case: Case, source: &Source) -> anyhow::Result<()> {
         files: &[("ca.pem", proxy.authority().unwrap_or_default())],
     };
     let origin = Origin::start(&plan).await?;
-    let run = faulty(case, source, &proxy, [&a, &b], &sink, &origin);
+    let dirs = [a.dir(), b.dir()];
+    let run = faulty(case, source, &proxy, dirs.each_ref().map(PathBuf::as_path), &sink, &origin);
     run.await.with_context(|| format!("--- its log ---\n{}", origin.log()))
 }
 
@@ -131,7 +176,7 @@ async fn faulty(
     case: Case,
     source: &Source,
     proxy: &Proxy,
-    [a, b]: [&Store; 2],
+    [a, b]: [&Path; 2],
     sink: &Sink,
     origin: &Origin,
 ) -> anyhow::Result<()> {
@@ -144,7 +189,7 @@ async fn faulty(
     }
     let mut encoder = Encoder::start(&[&origin.primary()])?;
     encoder.send(first).await?;
-    until("A has two segments", async || Ok((objects(&a.dir())?.len() >= 3).then_some(()))).await?;
+    until("A has two segments", async || Ok((objects(a)?.len() >= 3).then_some(()))).await?;
     proxy.set(Some(case.plan)).await?;
     encoder.send(second).await?;
     encoder.finish().await?;
@@ -176,16 +221,16 @@ async fn faulty(
     .await?;
     origin.crew(&["channel", "end", "t"]).await?;
     let recorded = origin.objects()?;
-    ensure!(objects(&b.dir())? == recorded, "B does not have what is recorded");
+    ensure!(objects(b)? == recorded, "B does not have what is recorded");
     source.equals(&origin.export().await?).await?;
     // Every fault but these two keeps objects away from A.
     let passes = matches!(case.plan.fault, Fault::Corrupt | Fault::Latency(_)) || case.plan.per_mille < 1000;
-    ensure!(passes || objects(&a.dir())?.len() < recorded.len(), "the fault was none");
+    ensure!(passes || objects(a)?.len() < recorded.len(), "the fault was none");
 
     proxy.set(None).await?;
     origin.verified("a").await?;
     origin.verified("b").await?;
-    ensure!(objects(&a.dir())? == recorded, "A does not have what is recorded");
+    ensure!(objects(a)? == recorded, "A does not have what is recorded");
     until("/healthz is well again", async || Ok(origin.unwell("a").await?.is_none().then_some(()))).await?;
     let kept = sink.kept();
     ensure!(kept.lies.is_empty(), "listed, and not there: {:#?}", kept.lies);

@@ -9,7 +9,7 @@ use railbird_core::flv::{Demux, File};
 use railbird_core::keys::MasterSecret;
 use railbird_core::media::Role;
 use railbird_core::package;
-use railbird_core::programme::{Output, Passed, Programme, Resume, Settings};
+use railbird_core::programme::{End, Output, Passed, Programme, Resume, Settings};
 use railbird_core::rtmp::Url;
 use railbird_core::time::{Moment, UtcMs};
 use railbird_origin::config;
@@ -44,7 +44,7 @@ fn objects(clip: &Path, tap: Option<&Tap>) -> anyhow::Result<Vec<package::Object
             programme.handle(publish, event, now.plus_ms(u64::from(tag.timestamp_ms)));
         }
     }
-    programme.end(publish, now.plus_ms(8_000));
+    programme.end(publish, End::InOrder, now.plus_ms(8_000));
     let mut objects = Vec::new();
     while let Some(output) = programme.poll() {
         match (output, tap) {

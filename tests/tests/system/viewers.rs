@@ -90,9 +90,7 @@ impl Edge {
 
     async fn at(addr: SocketAddr, dir: TempDir, host: Host) -> anyhow::Result<Edge> {
         let url = format!("http://{addr}");
-        let key = Key::Password(EMAIL.to_string(), Secret::new(PASSWORD));
-        let (_, pass) = Order::new(key, clock::now(), 1).make()?;
-        Door::new(&url, &Secret::new(SECRET))?.put(&pass).await?;
+        issue_at(&url).await?;
         let ready = Ready {
             edge: url.clone(),
             origin: String::new(),
@@ -119,10 +117,7 @@ impl Edge {
     }
 
     pub(crate) async fn token(&self) -> anyhow::Result<String> {
-        let login = serde_json::json!({ "email": EMAIL, "password": PASSWORD });
-        let answer = client()?.post(format!("{}/api/login", self.url)).json(&login).send().await?;
-        let body: serde_json::Value = answer.error_for_status()?.json().await?;
-        Ok(body["token"].as_str().context("no token")?.to_string())
+        token_at(&self.url).await
     }
 
     /// The text of the live media playlist that pathway `node` has, once it lists so many seconds.
@@ -160,6 +155,22 @@ impl Edge {
     pub(crate) fn shots(&self) -> PathBuf {
         std::env::var_os("RAILBIRD_SHOTS").map_or_else(|| self.dir.path().to_path_buf(), PathBuf::from)
     }
+}
+
+/// Gives the edge the pass.
+pub(crate) async fn issue_at(edge: &str) -> anyhow::Result<()> {
+    let key = Key::Password(EMAIL.to_string(), Secret::new(PASSWORD));
+    let (_, pass) = Order::new(key, clock::now(), 1).make()?;
+    Door::new(edge, &Secret::new(SECRET))?.put(&pass).await?;
+    Ok(())
+}
+
+/// A session of the pass at this edge.
+pub(crate) async fn token_at(edge: &str) -> anyhow::Result<String> {
+    let login = serde_json::json!({ "email": EMAIL, "password": PASSWORD });
+    let answer = client()?.post(format!("{edge}/api/login")).json(&login).send().await?;
+    let body: serde_json::Value = answer.error_for_status()?.json().await?;
+    Ok(body["token"].as_str().context("no token")?.to_string())
 }
 
 /// How many seconds a playlist lists.

@@ -26,6 +26,9 @@ fn path(route: &Route) -> String {
             let rest = match view {
                 View::Multivariant => format!("live/{channel}/main.m3u8"),
                 View::Media { node, rendition } => format!("live/{channel}/{node}/{rendition}.m3u8"),
+                View::Part { node, rendition, start } => {
+                    format!("live/{channel}/{node}/{rendition}/{}.m4s", start.0)
+                }
                 View::Replay { recording } => format!("replay/{channel}/{recording}/main.m3u8"),
                 View::ReplayMedia { recording, node, rendition } => {
                     format!("replay/{channel}/{recording}/{node}/{rendition}.m3u8")
@@ -62,6 +65,11 @@ fn every_route_has_one_path() {
         view,
     };
     let media = View::Media { node: "a".parse().unwrap(), rendition: "source".parse().unwrap() };
+    let part = View::Part {
+        node: "a".parse().unwrap(),
+        rendition: "source".parse().unwrap(),
+        start: UtcMs(1_795_171_921_040),
+    };
     let recording = || "r-1".parse().unwrap();
     let replayed = View::ReplayMedia {
         recording: recording(),
@@ -88,6 +96,8 @@ fn every_route_has_one_path() {
         ("/live/table-1/beacons", view(None, View::Beacons)),
         ("/t/x/live/table-1/beacons", view(Some("x"), View::Beacons)),
         ("/live/table-1/a/source.m3u8", view(None, media.clone())),
+        ("/live/table-1/a/source/1795171921040.m4s", view(None, part.clone())),
+        ("/t/x/live/table-1/a/source/1795171921040.m4s", view(Some("x"), part)),
         ("/key/table-1/18446744073709551615", view(None, View::Key { period: u64::MAX })),
         ("/watch/table-1/r-1", Route::Page(Page::Replay("table-1".parse().unwrap(), recording()))),
         ("/replay/table-1/r-1/main.m3u8", view(None, View::Replay { recording: recording() })),
@@ -167,6 +177,14 @@ fn hostile_paths_are_no_routes() {
         "/live/table-1/a/..m3u8",
         "/live/table-1/a/source.m3u8.m3u8",
         "/live/table-1/a/source.m4s",
+        "/live/table-1/a/source/1.m3u8",
+        "/live/table-1/a/source/01.m4s",
+        "/live/table-1/a/source/+1.m4s",
+        "/live/table-1/a/source/897585960-40-0.m4s",
+        "/live/table-1/a/source/18446744073709551616.m4s",
+        "/live/table-1/a/../source/1.m4s",
+        "/live/table-1/a/source/x/1.m4s",
+        "/t/x/live/table-1/a//1.m4s",
         "/live/table-1/a\\source.m3u8",
         "/live/table-1\\main.m3u8",
         "/live/table-1/main.m3u8#x",
@@ -235,7 +253,7 @@ proptest! {
             proptest::sample::select(vec![
                 "", ".", "..", "t", "live", "key", "steer", "watch", "login", "api", "screens", "stop", "release", "channels", "origin", "v1",
                 "state", "admin", "passes", "revoke", "session", "renew", "password", "forgot", "reset", "change", "replay", "replays", "score", "event", "table-1", "a", "main.m3u8", "score.json", "nodes.json", "beacons",
-                "source.m3u8", "7", "%2e", "A",
+                "source.m3u8", "source", "7.m4s", "7", "%2e", "A",
             ]),
             0..8,
         )

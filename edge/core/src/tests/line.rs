@@ -1,7 +1,7 @@
 //! Lines: who may hold one, and what is told on it.
 
 use super::*;
-use crate::line::{LIFE_S_MAX, Seat};
+use crate::line::{LIFE_S_MAX, Seat, outdone};
 
 fn asks(path: &str, headers: &[(&str, String)]) -> Request {
     let headers = headers.iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
@@ -37,6 +37,7 @@ fn a_line_is_asked_for_as_a_websocket_is() {
 fn only_a_session_that_covers_the_channel_holds_a_line_and_not_for_ever() {
     let probe = Probe::default();
     let edge = Fixture::new(&probe);
+    edge.push("/origin/v1/channels/table-1/state", &state("live", &[1]));
     let cookie = |expires_s| ("cookie", format!("__Host-railbird={}", session(expires_s)));
     let long = cookie(NOW.seconds() + 3600);
     let also = |more: &[(&'static str, String)]| [std::slice::from_ref(&long), more].concat();
@@ -68,6 +69,14 @@ fn only_a_session_that_covers_the_channel_holds_a_line_and_not_for_ever() {
     assert!(edge.admit(NODES, &also(&own)).is_ok());
     probe.failing.set(true);
     assert_eq!(refused(NODES, &also(&[])), (503, "store".to_string()));
+}
+
+#[test]
+fn who_opens_one_more_line_than_it_may_loses_the_oldest() {
+    let of = |opened: &[u64]| outdone(&opened.iter().map(|ms| NOW.plus_ms(*ms)).collect::<Vec<_>>());
+    assert!([of(&[]), of(&[5]), of(&[3, 2, 1])].iter().all(Vec::is_empty));
+    assert_eq!(of(&[3, 1, 2, 4]), [1]);
+    assert_eq!(of(&[3, 1, 2, 4, 0]), [4, 1], "however it came to more");
 }
 
 #[test]

@@ -1,13 +1,18 @@
 //! Blocking playlist reload, in virtual time.
 
+use alloc::rc::Rc;
+
+use railbird_core::session::WAITS_MAX;
+
 use super::*;
 use crate::change::Kind;
+use crate::instance;
 
 /// Where the playlist of these tests lies.
-const PLAYLIST: &str = "/live/table-1/a/source.m3u8";
+pub(super) const PLAYLIST: &str = "/live/table-1/a/source.m3u8";
 
 /// Two segments, numbers 0 and 1, and so many parts of 500 ms of the next.
-fn state_with(parts: u64, revision: u64) -> Value {
+pub(super) fn state_with(parts: u64, revision: u64) -> Value {
     let start = |segment: u64| NOW.plus_ms(2000 * segment).media();
     let segment = |n| json!({"start": start(n), "duration": 180_000, "on": 1});
     let part = |n: u64| {
@@ -22,7 +27,7 @@ fn state_with(parts: u64, revision: u64) -> Value {
     state
 }
 
-fn later(state: &Value) -> (Cell, Change) {
+pub(super) fn later(state: &Value) -> (Cell, Change) {
     let cell = Cell { table: Table::Channel, key: "table-1".into() };
     (cell, Change { kind: Kind::State, said: state.to_string().into_bytes() })
 }
@@ -39,7 +44,7 @@ fn parts_in(response: &Response) -> usize {
     String::from_utf8_lossy(&response.body).matches("#EXT-X-PART:").count()
 }
 
-fn reads(probe: &Probe) -> usize {
+pub(super) fn reads(probe: &Probe) -> usize {
     probe.cells.borrow().iter().filter(|cell| cell.table == Table::Channel).count()
 }
 
@@ -172,4 +177,31 @@ fn where_the_store_fails_meanwhile_the_answer_is_the_newest_state_there_is() {
     let waited = edge.get(&format!("{PLAYLIST}?_HLS_msn=2"));
     assert!(probe.failing.get(), "it waited");
     assert_eq!((waited.status, waited.body), (200, known.body));
+}
+
+#[test]
+fn who_waits_often_enough_already_gets_the_newest_there_is_at_once() {
+    let probe = Probe::default();
+    let known = with_state(&probe, 1).get(PLAYLIST);
+    let instance: Rc<Instance> = Rc::default();
+    let edge = Edge::new(Ok(settings()), &probe).of_instance(instance.clone());
+    let edge = Fixture { edge, now: NOW };
+    let asked = format!("{PLAYLIST}?_HLS_msn=2");
+    let waits = |session: u8| instance.wait(&[session; 16], NOW, 4_000).unwrap();
+    // The session of `get`, and another one.
+    let own: Vec<_> = (0..WAITS_MAX).map(|_| waits(9)).collect();
+    let other = waits(1);
+    assert_eq!(edge.get(&asked), known);
+    assert!(probe.paused.borrow().is_empty());
+    let foreign = edge.ask_from(1, "eu", "GET", "/live/table-1/a/source.m3u8?_HLS_msn=2", "");
+    assert_eq!(parts_in(&foreign), 1);
+    assert_eq!(probe.paused.borrow_mut().drain(..).count(), 24, "another one waits");
+    drop((own, other));
+    assert_eq!(edge.get(&asked), known);
+    assert_eq!(probe.paused.borrow_mut().drain(..).count(), 24);
+    // Whoever they are, they are so many.
+    let all: Vec<_> = (0..=u8::MAX).filter_map(|n| instance.wait(&[n; 16], NOW, 4_000)).collect();
+    assert_eq!(all.len(), instance::WAITS_MAX);
+    assert_eq!(edge.get(&asked), known);
+    assert!(probe.paused.borrow().is_empty());
 }

@@ -46,6 +46,9 @@ fn a_playlist_reads_one_cell_for_its_session_and_a_key_writes_none() {
     let probe = Probe::default();
     let mut edge = Fixture::new(&probe);
     let mut browser = Browser::new(1);
+    let channels = json!([{"id": "table-1", "title": "Table 1"}]);
+    let event = json!({"event": "open", "title": "Open", "revision": 1, "channels": channels});
+    edge.push("/origin/v1/event", &event);
     edge.push("/origin/v1/channels/table-1/state", &state("live", &[1]));
     asked(&probe);
     assert_eq!(edge.get("/live/table-1/main.m3u8").status, 200);
@@ -90,6 +93,7 @@ fn a_tab_that_is_closed_leaves_the_other_one_its_lease() {
     let probe = Probe::default();
     let edge = Fixture::new(&probe);
     edge.push("/origin/v1/channels/table-1/state", &state("live", &[1]));
+    edge.get("/live/table-1/main.m3u8");
     let mut browser = Browser::new(1);
     assert_eq!((browser.claim(&edge, SCREEN).status, browser.claim(&edge, OTHER).status), (200, 200));
     for (closed, left) in [(OTHER, true), (SCREEN, false)] {

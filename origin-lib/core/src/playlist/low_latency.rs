@@ -1,7 +1,9 @@
 //! What only a low-latency playlist has (RFC 8216bis, 4.4.3.7 to 4.4.5.4), and how far a playlist reaches.
 //!
-//! There is no `EXT-X-PRELOAD-HINT`: whoever is hinted at must hold the request until the part is there (RFC 8216bis,
-//! 6.2.6), and an object store answers 404 at once. Players learn of a part from the blocking reload that lists it.
+//! Whoever is hinted at must hold the request until the part is there (RFC 8216bis, 6.2.6), and an object store answers 404
+//! at once. So where a channel has [`ChannelState::preload_hints`], `EXT-X-PRELOAD-HINT` names an address at the edge, which
+//! waits and then leads to a node; and `EXT-X-PART` names the same one, since a player throws away what it got under another
+//! name. Without them, players learn of a part from the blocking reload that lists it, at a node.
 //!
 //! hls.js 1.7 takes the last segment of a playlist with parts for the one whose parts are still to come, unless there is a
 //! further line: then nothing that it loads is where it looks for it, and the picture stands. So there is one always.
@@ -10,10 +12,10 @@ use alloc::string::String;
 use core::fmt::{self, Write as _};
 
 use super::{Run, Writer};
-use crate::id::RenditionId;
+use crate::id::{NodeId, RenditionId};
 use crate::object;
 use crate::state::{ChannelState, Part, Phase, Rendition, Segment};
-use crate::time::{MediaSpan, MediaTime};
+use crate::time::{MediaSpan, MediaTime, UtcMs};
 
 /// `PART-HOLD-BACK` in parts: what RFC 8216bis, 4.4.3.8 recommends.
 const HOLD_BACK_PARTS: i64 = 3;
@@ -68,6 +70,58 @@ pub fn reach(state: &ChannelState, rendition: &RenditionId, msn: u64, part: Opti
     } else {
         Reach::Soon
     })
+}
+
+/// Whether the part of a rendition that starts at `start` is there, for a player that was hinted at it.
+///
+/// What starts before the next part and is not there never comes: then the answer is [`Reach::Has`], and [`part_url`] has
+/// nothing. What starts more than a target duration after it is [`Reach::TooFar`]: a hint is never so far ahead, however old
+/// the state is. `None` where the channel has no hints, or the state no such rendition.
+pub fn reach_of_part(state: &ChannelState, rendition: &RenditionId, start: UtcMs) -> Option<Reach> {
+    let rendition = hinted(state, rendition)?;
+    let next = next_start(rendition)?;
+    Some(if state.phase == Phase::Ended || start < next || part_at(rendition, start).is_some() {
+        Reach::Has
+    } else if start.ms_since(next) > u64::from(rendition.target_duration_s) * 1000 {
+        Reach::TooFar
+    } else {
+        Reach::Soon
+    })
+}
+
+/// Where the part that starts at `start` is: at the first node of `order` that has it, else at any other. `None` where it is
+/// not there, no node has it, or the channel has no hints.
+pub fn part_url(
+    state: &ChannelState,
+    rendition: &RenditionId,
+    start: UtcMs,
+    order: &[NodeId],
+) -> Option<String> {
+    let part = part_at(hinted(state, rendition)?, start)?;
+    let base = Run::of(state, rendition, order)?.url_of(part.on)?;
+    let mut url = String::from(base);
+    url.push('/');
+    // Writing to a String can't fail.
+    let _ =
+        object::write_part_name(&mut url, &state.channel, rendition, part.of, part.start, state.segment_ms);
+    Some(url)
+}
+
+/// The rendition, where the channel's playlists hint at its parts.
+fn hinted<'a>(state: &'a ChannelState, rendition: &RenditionId) -> Option<&'a Rendition> {
+    let hints = state.preload_hints && state.part_ms.is_some();
+    state.renditions.iter().find(|known| hints && known.id == *rendition)
+}
+
+fn part_at(rendition: &Rendition, start: UtcMs) -> Option<&Part> {
+    rendition.parts.iter().rev().find(|part| part.start.utc() == start)
+}
+
+/// When the part starts that will be listed next, unless the programme breaks off.
+fn next_start(rendition: &Rendition) -> Option<UtcMs> {
+    let end_of = |part: &Part| part.start + part.duration;
+    let end = tail(rendition).last().map(end_of).or(rendition.segments.last().map(Segment::end));
+    end.map(MediaTime::utc)
 }
 
 /// The parts of a listed segment.
@@ -128,17 +182,33 @@ impl<'a> Writer<'a> {
         for part in parts {
             self.part(run, part)?;
         }
+        let hinted = self.hint(run)?;
         self.reports(run)?;
-        if parts.is_empty() { writeln!(self.text, "{NO_PART_YET}") } else { Ok(()) }
+        if parts.is_empty() && !hinted { writeln!(self.text, "{NO_PART_YET}") } else { Ok(()) }
+    }
+
+    /// `EXT-X-PRELOAD-HINT`, where more is to be expected. Says whether it stands there.
+    fn hint(&mut self, run: &Run<'_>) -> Result<bool, fmt::Error> {
+        let live = self.hints && run.state.phase == Phase::Live;
+        let Some(next) = next_start(run.rendition).filter(|_| live) else { return Ok(false) };
+        self.text.push_str("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"");
+        object::write_part_at_edge(&mut self.text, &run.rendition.id, next)?;
+        self.text.push_str("\"\n");
+        Ok(true)
     }
 
     fn part(&mut self, run: &Run<'_>, part: &Part) -> fmt::Result {
         let (state, rendition) = (run.state, run.rendition);
         let url = run.url_of(part.on);
-        let base = url.or(state.nodes.first().map(|node| &*node.url)).unwrap_or_default();
-        write!(self.text, "#EXT-X-PART:DURATION={},URI=\"{base}/", part.duration.decimal_seconds(5))?;
-        let (channel, ms) = (&state.channel, state.segment_ms);
-        object::write_part_name(&mut self.text, channel, &rendition.id, part.of, part.start, ms)?;
+        write!(self.text, "#EXT-X-PART:DURATION={},URI=\"", part.duration.decimal_seconds(5))?;
+        if self.hints {
+            object::write_part_at_edge(&mut self.text, &rendition.id, part.start.utc())?;
+        } else {
+            let base = url.or(state.nodes.first().map(|node| &*node.url)).unwrap_or_default();
+            write!(self.text, "{base}/")?;
+            let (channel, ms) = (&state.channel, state.segment_ms);
+            object::write_part_name(&mut self.text, channel, &rendition.id, part.of, part.start, ms)?;
+        }
         self.text.push('"');
         if part.independent {
             self.text.push_str(",INDEPENDENT=YES");

@@ -39,6 +39,7 @@ fn state() -> ChannelState {
         segment_ms: 2000,
         key_period_s: 3600,
         part_ms: None,
+        preload_hints: false,
         nodes: vec![node("a"), node("b")],
         renditions: vec![Rendition {
             id: "source".parse().unwrap(),
@@ -59,8 +60,11 @@ fn state() -> ChannelState {
 }
 
 fn media_text(state: &ChannelState, order: &[&str]) -> String {
-    media(state, &"source".parse().unwrap(), &ids(order), false).unwrap()
+    media(state, &"source".parse().unwrap(), &ids(order), Wanted::default()).unwrap()
 }
+
+/// A delta update.
+const DELTA: Wanted = Wanted { delta: true, parts_at_nodes: false };
 
 /// What our reader and an independent one agree on.
 fn uris(text: &str) -> Vec<String> {
@@ -183,7 +187,7 @@ fn a_key_period_begins_with_its_own_key() {
 #[test]
 fn nothing_to_list_is_no_playlist() {
     let mut state = state();
-    assert_eq!(media(&state, &"other".parse().unwrap(), &ids(&["a"]), false), None);
+    assert_eq!(media(&state, &"other".parse().unwrap(), &ids(&["a"]), Wanted::default()), None);
     state.renditions[0].segments.clear();
-    assert_eq!(media(&state, &"source".parse().unwrap(), &ids(&["a"]), false), None);
+    assert_eq!(media(&state, &"source".parse().unwrap(), &ids(&["a"]), Wanted::default()), None);
 }

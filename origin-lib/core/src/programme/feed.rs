@@ -97,6 +97,8 @@ pub(super) struct Around<'a> {
     pub(super) not_before: MediaTime,
     /// What lies behind all that was used.
     pub(super) behind: MediaTime,
+    /// From where on a feed may lie that goes on with nothing.
+    pub(super) anew: MediaTime,
     pub(super) stall_ms: u64,
     /// Whether others may be asked for an anchor.
     pub(super) ask: bool,
@@ -191,7 +193,7 @@ impl Feed {
         match anchor {
             Some((anchor, _)) if !reaches(anchor, feed_ms, around.not_before) => {
                 let anchor = Anchor { feed_ms, utc: arrived };
-                self.begin(Timeline::new(anchor, around.not_before), AnchorFrom::Behind, now.utc);
+                self.begin(Timeline::new(anchor, around.anew), AnchorFrom::Behind, now.utc);
             }
             Some((anchor, from)) => self.begin(Timeline::on(anchor, around.not_before), from, now.utc),
             None => self.give_up_waiting(now, around),
@@ -203,7 +205,7 @@ impl Feed {
         self.decide(true, now, around);
         if let Place::Waiting { feed_ms, arrived, .. } = self.place {
             let anchor = Anchor { feed_ms, utc: arrived };
-            self.begin(Timeline::new(anchor, around.not_before), AnchorFrom::ArrivalAlone, now.utc);
+            self.begin(Timeline::new(anchor, around.anew), AnchorFrom::ArrivalAlone, now.utc);
         }
     }
 
@@ -266,7 +268,7 @@ impl Feed {
             self.wants.push_back(Want::Ask { feed_ms, arrived });
         } else {
             let anchor = Anchor { feed_ms, utc: arrived };
-            self.begin(Timeline::new(anchor, around.not_before), AnchorFrom::Arrival, now.utc);
+            self.begin(Timeline::new(anchor, around.anew), AnchorFrom::Arrival, now.utc);
         }
     }
 

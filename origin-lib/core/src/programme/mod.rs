@@ -29,7 +29,7 @@
 //!         println!("{}", object.name);
 //!     }
 //! }
-//! programme.end(publish, now);
+//! programme.end(publish, End::InOrder, now);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -46,7 +46,7 @@ use core::fmt;
 
 use feed::{Around, Feed, Item, Want};
 use short::Short;
-use switch::Tail;
+use switch::{Open, Tail};
 
 use crate::media::{FeedEvent, Kind, Role, Sample, Tracks};
 use crate::package::{self, Object, Packager};
@@ -78,8 +78,8 @@ pub const LAG_MS_MAX: u64 = 3_000;
 /// The largest hole between two feeds that is no discontinuity, beyond the duration of a frame.
 pub const GAP_MS_MAX: u64 = 100;
 
-/// How long what is open waits, after the end of the feed in use, for a key frame of the other; beside another origin, also
-/// for the feed that was lost.
+/// How long what is open waits, after the end of the feed in use, for a key frame of the other, and after a loss for the
+/// feed itself.
 pub const OPEN_MS_MAX: u64 = 10_000;
 
 /// What a frame is taken to last where nothing tells, in 1/90000 s.
@@ -96,8 +96,8 @@ pub struct Settings {
     pub stall_ms: u64,
     /// For how long the primary must have been well to be used again, in milliseconds.
     pub steady_ms: u64,
-    /// Another origin takes the same feeds: ask for an anchor that is not known here ([`Output::Ask`]), and let what a loss
-    /// cuts short come out after the whole that the other one may have.
+    /// Another origin takes the same feeds: ask for an anchor that is not known here ([`Output::Ask`]), and let what an end
+    /// or a stall cuts short come out after the whole that the other one may have.
     pub ask: bool,
     /// Give out the samples as they are used ([`Output::Passed`]).
     pub tap: bool,
@@ -138,6 +138,15 @@ pub enum AnchorFrom {
     Jump,
     /// From arrival, because the one before lay far behind the feed in use.
     Behind,
+}
+
+/// How a publish goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Its encoder said so.
+    InOrder,
+    /// It broke off: its encoder may come back and send again what it kept.
+    Lost,
 }
 
 /// A sample that is used.
@@ -239,8 +248,8 @@ pub struct Programme {
     last: Option<Role>,
     /// The parameters of the feed in use.
     tracks: Arc<Tracks>,
-    /// Since when no feed is in use while what is open waits for the other one.
-    ended: Option<u64>,
+    /// No feed is in use, and what is open waits for one.
+    open: Option<Open>,
     /// What is open can be gone on with.
     run: bool,
     /// The newest decoding times that were used, of video and audio.
@@ -295,7 +304,7 @@ impl Programme {
             used: None,
             last: None,
             tracks: Arc::default(),
-            ended: None,
+            open: None,
             run: false,
             tips: [None; 2],
             passed: [None; 2],
@@ -313,7 +322,7 @@ impl Programme {
     /// A feed is published from now on. A publish of the same feed that still goes on has ended: its connection may be
     /// dead without knowing it, and what it brings from now on is not used.
     pub fn begin(&mut self, role: Role, now: Moment) -> Publish {
-        self.leave(role, now);
+        self.leave(role, End::Lost, now);
         self.publishes += 1;
         let publish = Publish(self.publishes);
         if self.stopped {
@@ -335,15 +344,16 @@ impl Programme {
         self.with(publish, now, |feed, around| feed.answer(anchor, now, around));
     }
 
-    /// A publish is over: its encoder ended it, or its connection broke off. What is open becomes a last segment, unless the
-    /// channel's other feed may go on with it. Beside another origin, which the encoder may still send to (an encoder may end
-    /// one of its outputs, a relay may be stopped for one), what is open waits: where the encoder comes back and sends again
-    /// what it kept, it goes on as if nothing had been; otherwise it becomes a last segment late, so that the whole that the
-    /// other one may have got comes first.
-    pub fn end(&mut self, publish: Publish, now: Moment) {
+    /// A publish is over. Where its encoder ended it, what is open becomes a last segment, unless the channel's other feed may
+    /// go on with it. Where it was lost, what is open waits ([`OPEN_MS_MAX`]): if the encoder comes back and sends again what
+    /// it kept, it goes on as if nothing had been. An origin alone makes a last segment of it as soon as the encoder comes
+    /// back with something else. Beside another origin, which the encoder may still send to (an encoder may end one of its
+    /// outputs, a relay may be stopped for one), what is open always waits, and becomes a last segment late, so that the whole
+    /// that the other one may have got comes first.
+    pub fn end(&mut self, publish: Publish, end: End, now: Moment) {
         if let Some(role) = self.role_of(publish) {
             self.with(publish, now, |feed, around| feed.give_up_waiting(now, around));
-            self.leave(role, now);
+            self.leave(role, end, now);
             self.decide(now);
             self.collect();
         }
@@ -357,7 +367,7 @@ impl Programme {
         self.stopped = true;
         if self.used.is_some() || self.is_live() {
             self.packager.abandon();
-            self.ended = None;
+            self.open = None;
         }
         (self.feeds, self.used, self.tail) = ([None, None], None, None);
         self.give_up_waiting();
@@ -407,10 +417,12 @@ impl Programme {
     fn with(&mut self, publish: Publish, now: Moment, act: impl FnOnce(&mut Feed, &Around<'_>)) {
         let Some(role) = self.role_of(publish) else { return };
         let behind = self.tip().map_or(MediaTime::default(), |tip| MediaTime(tip.0.saturating_add(1)));
+        let (from, behind) = (self.packager.from(), self.packager.end().max(behind));
         let around = Around {
             anchors: &self.anchors[slot(role)],
-            not_before: self.packager.from(),
-            behind: self.packager.end().max(behind),
+            not_before: from,
+            behind,
+            anew: if self.used.is_none() { behind } else { from },
             stall_ms: self.settings.stall_ms,
             ask: self.settings.ask,
             wait_ms: ANCHOR_MS_MAX,

@@ -59,7 +59,8 @@ impl Programme {
     /// Until when nothing need happen: then [`Programme::tick`] is due, on [`Moment::up_ms`].
     pub fn deadline(&self) -> Option<u64> {
         let short = self.short.as_ref().map(|short| short.since);
-        Some(self.ended.into_iter().chain(short).min()?.saturating_add(OPEN_MS_MAX))
+        let open = self.open.map(|open| open.since);
+        Some(open.into_iter().chain(short).min()?.saturating_add(OPEN_MS_MAX))
     }
 
     /// Lets time pass: what waited long enough comes out.
@@ -73,7 +74,7 @@ impl Programme {
 
     /// Nothing more is expected of feeds that were lost: what waited for them comes out now. What goes on is left alone.
     pub fn give_up_waiting(&mut self) {
-        if self.used.is_none() && self.ended.is_some() {
+        if self.used.is_none() && self.open.is_some() {
             self.close();
         }
         self.collect();

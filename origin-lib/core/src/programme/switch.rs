@@ -5,8 +5,8 @@ use alloc::sync::Arc;
 
 use super::feed::Feed;
 use super::{
-    GAP_MS_MAX, HELD_LEN_MAX, HELD_SAMPLES_MAX, LAG_MS_MAX, Note, OPEN_MS_MAX, Output, Passed, Programme,
-    Reason, TICKS, slot, track,
+    End, GAP_MS_MAX, HELD_LEN_MAX, HELD_SAMPLES_MAX, LAG_MS_MAX, Note, OPEN_MS_MAX, Output, Passed,
+    Programme, Reason, TICKS, slot, track,
 };
 use crate::media::{Kind, Role, Sample, Tracks};
 use crate::segment::Input;
@@ -14,6 +14,14 @@ use crate::time::{MediaTime, Moment};
 
 /// After so many times `steady_ms`, the primary's key frames are taken to be irregular.
 const IRREGULAR: u64 = 3;
+
+/// What is open while no feed is in use.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Open {
+    pub(super) since: u64,
+    /// The feed that was in use may come back and go on with it, not only the other one.
+    again: bool,
+}
 
 /// The backup's samples that wait for the primary's expected key frame.
 #[derive(Debug)]
@@ -111,19 +119,20 @@ impl Programme {
     }
 
     /// A publish ends, if there is one.
-    pub(super) fn leave(&mut self, role: Role, now: Moment) {
+    pub(super) fn leave(&mut self, role: Role, end: End, now: Moment) {
         if self.feeds[slot(role)].take().is_none() {
             return;
         }
         if self.used == Some(role) {
             self.flush_tail();
             self.used = None;
-            if self.is_well(role.other(), now) || self.settings.ask {
-                self.ended = Some(now.up_ms);
+            let again = end == End::Lost || self.settings.ask;
+            if again || self.is_well(role.other(), now) {
+                self.open = Some(Open { since: now.up_ms, again });
             } else {
                 self.close();
             }
-        } else if self.ended.is_some() && !self.is_live() && !self.settings.ask {
+        } else if self.open.is_some_and(|open| !open.again) && !self.is_live() {
             // Nobody is there any more who could go on with what is open.
             self.close();
         }
@@ -132,15 +141,21 @@ impl Programme {
     /// Nothing goes on: what is open becomes a last segment.
     pub(super) fn close(&mut self) {
         self.packager.finish();
-        (self.run, self.ended) = (false, None);
+        (self.run, self.open) = (false, None);
     }
 
     /// Whether the feed in use before was lost and sends again what it had sent: its first key frame is still open.
     fn resumes(&self, role: Role) -> bool {
-        let feed = self.feed(role).filter(|_| self.ended.is_some() && self.last == Some(role));
+        let feed = self.feed(role).filter(|_| self.open.is_some() && self.last == Some(role));
         feed.filter(|feed| feed.held.tracks == *self.packager.tracks())
             .and_then(Feed::start)
             .is_some_and(|start| self.packager.is_open(start))
+    }
+
+    /// Whether the feed in use before has come back and brings something else: nothing of what is open comes again.
+    fn begins_anew(&self) -> bool {
+        let feed = self.last.and_then(|role| self.feed(role));
+        feed.and_then(Feed::start).is_some_and(|start| !self.packager.is_open(start))
     }
 
     /// Looks at the feeds after something happened.
@@ -161,7 +176,7 @@ impl Programme {
 
     /// No feed is in use: the first that can be begun is, the primary if both can.
     fn take_up(&mut self, now: Moment) {
-        if self.ended.is_some_and(|ended| now.ms_since(ended) >= OPEN_MS_MAX) {
+        if self.open.is_some_and(|open| now.ms_since(open.since) >= OPEN_MS_MAX) {
             self.close();
         }
         for role in Role::ALL {
@@ -169,6 +184,9 @@ impl Programme {
                 return self.switch(role, Reason::Ended, now);
             }
             self.bring_up(role);
+        }
+        if self.open.is_some() && !self.settings.ask && self.begins_anew() {
+            self.close();
         }
     }
 
@@ -324,7 +342,7 @@ impl Programme {
         }
         self.tracks = Arc::new(held.tracks);
         let from = self.last.replace(to);
-        (self.used, self.ended, self.returning) = (Some(to), None, None);
+        (self.used, self.open, self.returning) = (Some(to), None, None);
         if let Some(from) = from.filter(|from| *from != to) {
             self.collect();
             self.outputs.push_back(Output::Note(Note::Switched { from, to, reason, seamless }));

@@ -151,7 +151,7 @@ impl Bench {
     }
 
     fn end(&mut self, publish: Publish) {
-        self.programme.end(publish, self.moment());
+        self.programme.end(publish, End::InOrder, self.moment());
         // With the last one, the crew ends the channel.
         if !self.programme.is_live() {
             self.programme.give_up_waiting();
@@ -160,7 +160,7 @@ impl Bench {
     }
 
     fn lose(&mut self, publish: Publish) {
-        self.programme.end(publish, self.moment());
+        self.programme.end(publish, End::Lost, self.moment());
         self.collect();
     }
 
@@ -451,7 +451,7 @@ fn invariant_3_an_origin_that_stops_beside_another_one_cuts_nothing_short() {
 }
 
 #[test]
-fn invariant_3_what_is_open_when_a_connection_breaks_off_beside_another_origin_waits_for_what_comes_again() {
+fn invariant_3_what_is_open_when_a_connection_breaks_off_waits_for_what_comes_again() {
     let encoder = Encoder::new(Role::Primary);
     let anchors = vec![(Role::Primary, Anchor { feed_ms: 0, utc: START.utc })];
     // The connection breaks off at 5 s; the encoder comes back at 5.5 s and sends again what it kept, from 4 s on, or nothing.
@@ -464,8 +464,7 @@ fn invariant_3_what_is_open_when_a_connection_breaks_off_beside_another_origin_w
             bench.feed(first, encoder.frames(at));
         }
         if notices {
-            bench.programme.end(first, bench.moment());
-            bench.collect();
+            bench.lose(first);
         }
         bench.now = 5_500;
         let second = bench.begin(&encoder);
@@ -484,21 +483,21 @@ fn invariant_3_what_is_open_when_a_connection_breaks_off_beside_another_origin_w
     };
     for notices in [true, false] {
         let whole = [(0, 2000), (2000, 2000), (4000, 2000), (6000, 2000), (8000, 2000), (10_000, 2000)];
-        assert_eq!(run(true, true, notices), whole);
+        assert_eq!([run(true, true, notices), run(false, true, notices)], [whole, whole]);
         let kept = [&whole[..2], &[(4000, 1000)], &whole[3..]].concat();
         assert_eq!(run(true, false, notices), kept, "nothing that came is lost");
         assert_eq!(run(false, false, notices), kept);
     }
 }
 
-/// An origin of a pair and two feeds of which the primary breaks off here at 5 s, and the backup `then_ms` later, if it does.
-/// Both come again at `back_ms`.
-fn broken_off(phase_ms: i64, then_ms: Option<i64>, back_ms: i64) -> Bench {
+/// An origin of a pair, or one alone, and two feeds of which the primary breaks off here at 5 s, and the backup `then_ms`
+/// later, if it does. Both come again at `back_ms`.
+fn broken_off(ask: bool, phase_ms: i64, then_ms: Option<i64>, back_ms: i64) -> Bench {
     let encoders = [Encoder::new(Role::Primary), Encoder { phase_ms, ..Encoder::new(Role::Backup) }];
     let anchor = Anchor { feed_ms: 0, utc: START.utc };
     let anchors = Role::ALL.map(|role| (role, anchor)).to_vec();
     let resume = Resume { not_before: MediaTime::default(), anchors };
-    let mut bench = Bench::new(Settings { ask: true, ..settings() }, resume);
+    let mut bench = Bench::new(Settings { ask, ..settings() }, resume);
     let mut publishes = encoders.map(|encoder| Some(bench.begin(&encoder)));
     for at in 0..40_000 {
         bench.now = at;
@@ -517,7 +516,7 @@ fn broken_off(phase_ms: i64, then_ms: Option<i64>, back_ms: i64) -> Bench {
         }
         bench.tick();
     }
-    publishes.iter().flatten().for_each(|publish| bench.programme.end(*publish, bench.moment()));
+    publishes.iter().flatten().for_each(|publish| bench.lose(*publish));
     bench.programme.give_up_waiting();
     bench.collect();
     bench.check();
@@ -555,10 +554,13 @@ fn invariant_3_what_is_cut_short_comes_after_the_whole_where_both_feeds_break_of
         for then_ms in [None, Some(0), Some(400), Some(1_000), Some(4_000)] {
             for back_ms in [10_000, 12_300, 30_000] {
                 let case = format!("{phase_ms} {then_ms:?} {back_ms}");
-                let bench = broken_off(phase_ms, then_ms, back_ms);
+                let bench = broken_off(true, phase_ms, then_ms, back_ms);
                 assert!(bench.segments.len() >= 6, "{case}: {:?}", bench.segments);
                 comes_second(&bench, &whole, &case);
                 keeps_all(&bench, &case);
+                let alone = broken_off(false, phase_ms, then_ms, back_ms);
+                assert!(alone.segments.len() >= 6, "{case}: {:?}", alone.segments);
+                keeps_all(&alone, &case);
             }
         }
     }
@@ -628,12 +630,13 @@ fn what_nobody_goes_on_with_comes_out_after_a_while_and_before_an_origin_stops()
 #[test]
 fn what_is_sent_again_goes_on_where_it_broke_off_however_often_it_does() {
     let whole = two(Encoder::new(Role::Primary), Encoder::new(Role::Backup), 12_000, |_| false);
-    for (reorders, phase_ms) in [(false, 0), (true, 0), (false, 700), (true, 700)] {
+    let encoders = [(false, 0), (true, 0), (false, 700), (true, 700)];
+    for ((reorders, phase_ms), ask) in encoders.into_iter().flat_map(|of| [(of, true), (of, false)]) {
         let encoder = Encoder { reorders, phase_ms, ..Encoder::new(Role::Primary) };
         let run = |breaks: &[(i64, i64)]| {
             let anchors = vec![(Role::Primary, Anchor { feed_ms: 0, utc: START.utc })];
             let resume = Resume { not_before: MediaTime::default(), anchors };
-            let mut bench = Bench::new(Settings { ask: true, ..settings() }, resume);
+            let mut bench = Bench::new(Settings { ask, ..settings() }, resume);
             let (mut publish, mut from) = (bench.begin(&encoder), 0);
             // Lost at the one time; sent again from the other.
             for (lost, again) in breaks.iter().copied().chain([(12_000, 0)]) {
@@ -657,9 +660,164 @@ fn what_is_sent_again_goes_on_where_it_broke_off_however_often_it_does() {
         for breaks in
             [&[(5_000, 4_000)][..], &[(5_000, 1_000)], &[(5_000, 2_700), (4_500, 3_000), (5_200, 2_700)]]
         {
-            assert_eq!(run(breaks), all, "{reorders} {phase_ms} {breaks:?}");
+            assert_eq!(run(breaks), all, "{ask} {reorders} {phase_ms} {breaks:?}");
         }
     }
+}
+
+/// What comes of the publish that is open at 5 s, of an origin alone whose journal knows its anchor.
+struct Alone {
+    bench: Bench,
+    encoder: Encoder,
+    publish: Publish,
+}
+
+impl Alone {
+    fn new() -> Alone {
+        let encoder = Encoder::new(Role::Primary);
+        let anchors = vec![(Role::Primary, Anchor { feed_ms: 0, utc: START.utc })];
+        let mut bench = Bench::new(settings(), Resume { not_before: MediaTime::default(), anchors });
+        let publish = bench.begin(&encoder);
+        let mut alone = Alone { bench, encoder, publish };
+        alone.feed(0, 5_000);
+        alone
+    }
+
+    /// What is sent from the one time on arrives up to the other, what is older all at once.
+    fn feed(&mut self, from: i64, to: i64) {
+        for at in from..to {
+            self.bench.now = self.bench.now.max(at);
+            self.bench.feed(self.publish, self.encoder.frames(at));
+            self.bench.tick();
+        }
+    }
+
+    fn wait(&mut self, to: i64) {
+        for at in self.bench.now..to {
+            self.bench.now = at;
+            self.bench.tick();
+        }
+    }
+
+    /// When what was open came out, and how long it is.
+    fn short(&self) -> Option<(i64, i64)> {
+        let is =
+            |(_, start, ..): &&(String, MediaTime, i64, bool)| *start == START.plus_ms(4_000).utc.media();
+        self.bench.segments.iter().find(is).map(|(name, _, ms, _)| (self.bench.out[name], *ms))
+    }
+}
+
+#[test]
+fn an_origin_alone_lets_out_what_is_open_as_soon_as_nothing_of_it_can_come_again() {
+    let lost = || {
+        let mut alone = Alone::new();
+        alone.bench.lose(alone.publish);
+        assert_eq!((alone.short(), alone.bench.programme.is_live()), (None, false));
+        alone
+    };
+    // Its encoder ended it.
+    let mut alone = Alone::new();
+    alone.bench.programme.end(alone.publish, End::InOrder, alone.bench.moment());
+    alone.bench.collect();
+    assert_eq!((alone.short(), alone.bench.programme.deadline()), (Some((4_999, 1_000)), None));
+    // Nobody comes back.
+    let mut alone = lost();
+    alone.wait(20_000);
+    assert_eq!(alone.short(), Some((4_999 + OPEN_MS_MAX as i64, 1_000)));
+    // It stops.
+    let mut alone = lost();
+    alone.wait(7_001);
+    alone.bench.programme.give_up_waiting();
+    alone.bench.collect();
+    assert_eq!(alone.short(), Some((7_000, 1_000)));
+    // The encoder comes back and goes on: with the key frame from which on it plays.
+    let mut alone = lost();
+    alone.wait(7_001);
+    alone.publish = alone.bench.begin(&alone.encoder);
+    alone.feed(7_000, 14_000);
+    assert_eq!(alone.short(), Some((8_000, 1_000)));
+    // It was started again, and its clock with it.
+    let mut alone = lost();
+    alone.wait(7_301);
+    alone.encoder = Encoder { clock_ms: 3_600_000 - 7_300, phase_ms: 1_300, ..alone.encoder };
+    alone.publish = alone.bench.begin(&alone.encoder);
+    alone.feed(7_300, 14_000);
+    assert_eq!(alone.short(), Some((7_300, 1_000)));
+    // It sends again what it had sent, in another encoding: with its first key frame.
+    let mut alone = lost();
+    alone.wait(7_001);
+    alone.publish = alone.bench.begin(&alone.encoder);
+    for at in 4_000..14_000 {
+        alone.bench.now = alone.bench.now.max(at);
+        let mut events = alone.encoder.frames(at);
+        for event in &mut events {
+            let FeedEvent::Frame(frame) = event else { continue };
+            frame.data = [&frame.data[..], b" otherwise"].concat().into();
+        }
+        alone.bench.feed(alone.publish, events);
+    }
+    assert_eq!(alone.short(), Some((7_000, 1_000)));
+    // It says of its sound a moment late that it is the same.
+    let mut alone = lost();
+    alone.wait(7_001);
+    alone.publish = alone.bench.programme.begin(Role::Primary, alone.bench.moment());
+    alone.bench.feed(alone.publish, vec![video(1280)]);
+    alone.bench.feed(alone.publish, alone.encoder.frames(4_000).drain(..1).collect());
+    alone.bench.feed(alone.publish, vec![audio()]);
+    alone.feed(4_001, 14_000);
+    assert_eq!(alone.short(), Some((7_000, 2_000)));
+}
+
+#[test]
+fn an_origin_alone_that_is_killed_while_it_waits_has_all_that_the_encoder_sends_again() {
+    let mut whole = Alone::new();
+    whole.feed(5_000, 12_000);
+    for waited in [false, true] {
+        let mut alone = Alone::new();
+        if waited {
+            alone.bench.lose(alone.publish);
+            alone.wait(6_001);
+        }
+        let mut made = core::mem::take(&mut alone.bench.segments);
+        let (_, start, ms, _) = made.last().unwrap();
+        let not_before = MediaTime(start.0 + ms.unsigned_abs() * 90);
+        let anchors = vec![(Role::Primary, Anchor { feed_ms: 0, utc: START.utc })];
+        alone.bench = Bench { now: 6_000, ..Bench::new(settings(), Resume { not_before, anchors }) };
+        alone.publish = alone.bench.begin(&alone.encoder);
+        alone.feed(3_000, 12_000);
+        made.extend(
+            alone.bench.segments.iter().map(|(name, start, ms, _)| (name.clone(), *start, *ms, false)),
+        );
+        let first = |made: &[(String, MediaTime, i64, bool)]| {
+            made.iter().map(|(name, start, ms, _)| (name.clone(), *start, *ms)).collect::<Vec<_>>()
+        };
+        assert_eq!(first(&made), first(&whole.bench.segments));
+    }
+}
+
+#[test]
+fn a_backup_that_ends_takes_nothing_from_a_primary_that_was_lost() {
+    let (primary, backup) = (Encoder::new(Role::Primary), Encoder::new(Role::Backup));
+    let anchors = vec![(Role::Primary, Anchor { feed_ms: 0, utc: START.utc })];
+    let mut bench = Bench::new(settings(), Resume { not_before: MediaTime::default(), anchors });
+    let (p, b) = (bench.begin(&primary), bench.begin(&backup));
+    for at in 0..5_000 {
+        bench.now = at;
+        bench.feed(p, primary.frames(at));
+    }
+    bench.lose(p);
+    bench.programme.end(b, End::InOrder, bench.moment());
+    bench.collect();
+    assert!(bench.programme.deadline().is_some());
+    let p = bench.begin(&primary);
+    for at in 4_000..9_000 {
+        bench.now = bench.now.max(at);
+        bench.feed(p, primary.frames(at));
+    }
+    bench.end(p);
+    bench.check();
+    let lengths: Vec<_> = bench.segments.iter().map(|segment| segment.2).collect();
+    assert_eq!(lengths, [2_000, 2_000, 2_000, 2_000, 1_000]);
 }
 
 #[test]
@@ -814,11 +972,13 @@ fn whoever_sets_the_clock_switches_nothing() {
 #[test]
 fn a_clock_that_was_set_while_the_encoder_or_the_origin_was_away_takes_nothing_back() {
     const HOUR: i64 = 3_600_000;
-    // Set back or forward; put right again 10 s later or never; the encoder alone was away, or the origin was restarted.
-    for (step, right, restart) in [-HOUR, HOUR, -1_000, 1_000]
+    // Set back or forward; put right again 10 s later or never; the encoder alone was away, as it says or not, or the origin was
+    // restarted.
+    let ways = [(End::InOrder, false), (End::Lost, false), (End::InOrder, true)];
+    for (step, right, (end, restart)) in [-HOUR, HOUR, -1_000, 1_000]
         .into_iter()
         .flat_map(|step| [(step, false), (step, true)])
-        .flat_map(|(step, right)| [(step, right, false), (step, right, true)])
+        .flat_map(|(step, right)| ways.map(|way| (step, right, way)))
     {
         let encoder = Encoder::new(Role::Primary);
         let mut bench = Bench::new(settings(), Resume::default());
@@ -834,7 +994,7 @@ fn a_clock_that_was_set_while_the_encoder_or_the_origin_was_away_takes_nothing_b
             moment.utc = UtcMs(moment.utc.0.saturating_add_signed(by));
             // Three connections: before the clock is set, after it was, and after it was put right.
             if [7_000, 17_000].contains(&at) {
-                bench.programme.end(publish, moment);
+                bench.programme.end(publish, end, moment);
                 bench.collect();
                 if restart {
                     let anchors = bench.anchored.iter().map(|(role, anchor, _)| (*role, *anchor)).collect();
@@ -858,7 +1018,7 @@ fn a_clock_that_was_set_while_the_encoder_or_the_origin_was_away_takes_nothing_b
         bench.check();
         // What arrived is there: nothing was taken for the past.
         let lost = bench.samples(Kind::Video).len().abs_diff(30 * 25 - 2 * 25);
-        assert!(lost <= 2 * 50, "{step} {right} {restart}: {lost} frames are missing");
+        assert!(lost <= 2 * 50, "{step} {right} {end:?} {restart}: {lost} frames are missing");
     }
 }
 

@@ -17,6 +17,7 @@ fn book(window_s: u32) -> Book {
         segment_ms: 2000,
         key_period_s: 60,
         part_ms: None,
+        preload_hints: false,
         window_s,
         msn_min: 0,
         nodes: vec![node("a"), node("b")],

@@ -125,6 +125,7 @@ impl Reel {
             segment_ms: head.segment_ms,
             key_period_s: head.key_period_s,
             part_ms: None,
+            preload_hints: false,
             nodes,
             renditions: rendition.into_iter().collect(),
         }

@@ -183,6 +183,7 @@ fn book(msn_min: u64) -> Book {
         segment_ms: 2000,
         key_period_s: 3600,
         part_ms: None,
+        preload_hints: false,
         window_s: 20,
         msn_min,
         nodes: slots().into_iter().flatten().collect(),

@@ -16,7 +16,8 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ChannelState, NODES_MAX, Node, OUTAGE_FORGIVEN_MS, Outage, Phase, Rendition, SEGMENTS_MAX, Segment,
+    ChannelState, NODES_MAX, Node, OUTAGE_FORGIVEN_MS, Outage, PARTS_HEARD_MS, Phase, Rendition,
+    SEGMENTS_MAX, Segment,
 };
 use crate::id::{OriginId, RecordingId, RenditionId};
 use crate::time::{MediaSpan, MediaTime, UtcMs};
@@ -52,6 +53,9 @@ pub struct Merged {
     past: Vec<RecordingId>,
     /// The longest window that an origin listed of this recording: a young origin's short one must not cut it.
     widest: MediaSpan,
+    /// When a part came that was not known, by the receiver's clock.
+    #[serde(default)]
+    grown: UtcMs,
 }
 
 /// What an origin said last, apart from its segments.
@@ -137,9 +141,29 @@ impl Merged {
         (state.revision, state.phase) = (0, Phase::Waiting);
         state.nodes.clear();
         state.renditions.clear();
-        let mut merged = Merged { state, voices: Vec::new(), past: Vec::new(), widest: MediaSpan::default() };
+        let (voices, past, widest, grown) = Default::default();
+        let mut merged = Merged { state, voices, past, widest, grown };
         merged.take(said, now);
         merged
+    }
+
+    /// What viewers see at this moment of the receiver's clock: no parts that may be gone at the targets
+    /// ([`PARTS_HEARD_MS`]).
+    pub fn shown(mut self, now: UtcMs) -> ChannelState {
+        self.forget_old_parts(now);
+        self.state
+    }
+
+    fn forget_old_parts(&mut self, now: UtcMs) {
+        if now.ms_since(self.grown) >= PARTS_HEARD_MS {
+            self.state.renditions.iter_mut().for_each(|rendition| rendition.parts.clear());
+        }
+    }
+
+    /// Where the newest part starts.
+    fn newest_part(&self) -> Option<MediaTime> {
+        let newest = self.state.renditions.iter().filter_map(|rendition| rendition.parts.last());
+        newest.map(|part| part.start).max()
     }
 
     /// The origins that were heard of late.
@@ -180,6 +204,7 @@ impl Merged {
         self.state.segment_ms = said.segment_ms;
         self.state.key_period_s = said.key_period_s;
         self.state.part_ms = said.part_ms;
+        self.state.preload_hints = said.preload_hints;
     }
 
     fn take(&mut self, said: ChannelState, now: UtcMs) {
@@ -188,6 +213,8 @@ impl Merged {
         self.settle(now);
         // RFC 8216bis, 4.4.3.4: nothing is added behind EXT-X-ENDLIST.
         let closed = was_ended && self.state.phase == Phase::Ended;
+        self.forget_old_parts(now);
+        let newest_part = self.newest_part();
         let bits = bits(&said.nodes, &self.state.nodes);
         // RFC 8216bis, 6.2.1: PART-TARGET does not change in a playlist's life. Other parts would be too long for it.
         let parts = self.state.part_ms.is_some() && self.state.part_ms == said.part_ms;
@@ -218,6 +245,9 @@ impl Merged {
                     self.state.renditions.push(fresh);
                 }
             }
+        }
+        if self.newest_part() > newest_part {
+            self.grown = now;
         }
         // A ladder that was changed; an origin that has no feed yet says nothing of renditions.
         if !said.renditions.is_empty() && !closed {

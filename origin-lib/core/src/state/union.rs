@@ -5,11 +5,14 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::{EventState, Replay, ReplayList};
-use crate::id::{OriginId, RecordingId};
+use crate::id::{ChannelId, OriginId, RecordingId};
 use crate::time::{MediaTime, UtcMs};
 
 /// The most origins whose lists are kept.
 pub const VOICES_MAX: usize = 8;
+
+/// The most channels that are remembered beyond those that an origin lists now.
+pub const TOLD_MAX: usize = 1024;
 
 /// An origin whose list was not heard for this long makes no recording any more, in milliseconds.
 pub const FRESH_MS: u64 = 60_000;
@@ -28,10 +31,13 @@ pub enum Taken {
     Old(u64),
 }
 
-/// What each origin said last of the event.
+/// What each origin said last of the event, and of which channels any of them ever spoke.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Events {
     voices: Vec<EventState>,
+    /// Those that no origin lists now, in the order in which they were told.
+    #[serde(default)]
+    told: Vec<ChannelId>,
 }
 
 impl Events {
@@ -42,6 +48,7 @@ impl Events {
         {
             return Taken::Old(voice.revision);
         }
+        let before: Vec<ChannelId> = self.listed().cloned().collect();
         self.voices.retain(|voice| voice.origin != said.origin);
         self.voices.push(said);
         // One order for all, whoever spoke last.
@@ -50,7 +57,37 @@ impl Events {
             let oldest = (0..self.voices.len()).min_by_key(|at| self.voices.get(*at).map(|v| v.revision));
             oldest.map(|at| self.voices.remove(at));
         }
+        // What is no longer listed may still have recordings.
+        for channel in before {
+            self.tell(channel);
+        }
         Taken::New
+    }
+
+    /// Remembers that an origin spoke of a channel; says whether that was news. Of too many, the one that was told first goes.
+    pub fn tell(&mut self, channel: ChannelId) -> bool {
+        if self.knows(&channel) {
+            return false;
+        }
+        if self.told.len() >= TOLD_MAX {
+            self.told.remove(0);
+        }
+        self.told.push(channel);
+        true
+    }
+
+    /// Whether an origin ever spoke of a channel.
+    pub fn knows(&self, channel: &ChannelId) -> bool {
+        self.known().any(|known| known == channel)
+    }
+
+    /// The channels of which an origin ever spoke; one may come more than once.
+    pub fn known(&self) -> impl Iterator<Item = &ChannelId> {
+        self.listed().chain(&self.told)
+    }
+
+    fn listed(&self) -> impl Iterator<Item = &ChannelId> {
+        self.voices.iter().flat_map(|voice| &voice.channels).map(|brief| &brief.id)
     }
 
     /// The event that was spoken of last, with the channels of every origin that speaks of the same one.

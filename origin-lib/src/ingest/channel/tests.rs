@@ -14,6 +14,7 @@ fn channel(dir: &std::path::Path, desk: Sender) -> Arc<Channel> {
         title: "T".into(),
         segment_ms: 2000,
         part_ms: None,
+        preload_hints: false,
         key_period_s: 60,
         dvr_s: 60,
         score_offset_ms: 0,
@@ -55,14 +56,14 @@ async fn a_phase_that_the_desk_has_no_room_for_is_told_once_it_has() {
     assert_eq!(phase(&mut messages).await, Phase::Live);
     // Nothing more happens on the channel once its feed has ended.
     fill();
-    channel.end(publish);
+    channel.end(publish, End::InOrder);
     assert_eq!(phase(&mut messages).await, Phase::Waiting);
     // What changes and changes back before there is room is nothing to tell.
     fill();
     let publish = channel.begin(Role::Primary);
-    channel.end(publish);
+    channel.end(publish, End::InOrder);
     let publish = channel.begin(Role::Primary);
     assert_eq!(phase(&mut messages).await, Phase::Live);
-    channel.end(publish);
+    channel.end(publish, End::InOrder);
     assert_eq!(phase(&mut messages).await, Phase::Waiting);
 }

@@ -202,7 +202,8 @@ fn a_disk_that_runs_short_loses_what_every_target_has_oldest_first_and_no_more_t
     bench.room.set(500);
     assert_eq!(bench.look(), [("young", Gone::Evicted)]);
     assert_eq!(bench.files().len(), 2 * SEGMENTS as usize);
-    assert!(bench.alarm().unwrap().contains("nothing that every target has already"));
+    let alarm = bench.alarm().unwrap();
+    assert!(alarm.contains("nothing that every target has already") && !alarm.contains("frames"), "{alarm}");
     assert_eq!(bench.look(), []);
     bench.room.set(2 * 200 + 500);
     assert_eq!((bench.look(), bench.alarm()), (vec![], None));
@@ -239,5 +240,11 @@ fn a_recording_of_which_targets_have_fewer_frames_goes_last_and_one_that_a_targe
     bench.room.set(500);
     assert_eq!(bench.look(), [("less too", Gone::Evicted)]);
     assert!(bench.knows("less") && bench.files().len() == SEGMENTS as usize);
-    assert!(bench.alarm().unwrap().contains("nothing that every target has already"));
+    // A person hears of it, now and at every look that follows.
+    for _ in 0..2 {
+        let alarm = bench.alarm().unwrap();
+        assert!(alarm.contains("nothing that every target has already"), "{alarm}");
+        assert!(alarm.contains("with fewer frames: 2. The other frames are lost"), "{alarm}");
+        assert_eq!(bench.look(), []);
+    }
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::Door;
 use super::ask::{Edge, Session, json_type, now, session, signature};
 use super::fixture::{self, PASSWORD};
+use super::sessions::guarded;
 
 /// Only the exact paths are paths. A client or a host may resolve dot segments or turn backslashes round on the way,
 /// so such paths are asked without a session, which none of their readings may do without.
@@ -73,6 +74,28 @@ pub(crate) async fn paths<D: Door>(edge: &Edge<'_, D>, session: &Session) {
         let status = answer.response.status;
         assert!([400, 401, 404].contains(&status), "{}: {status}", answer.asked());
     }
+}
+
+/// A name that somebody made up is no channel's, wherever it stands: before it was asked for, and after.
+pub(crate) async fn made_up_channels<D: Door>(edge: &Edge<'_, D>, session: &Session) {
+    let missing = edge.get("/live/table-9/main.m3u8", session).await.text();
+    for name in ["table-9", "a", "0", "made-up", "event", "eu", "any", &"x".repeat(64)] {
+        for _ in 0..2 {
+            for path in guarded(name) {
+                let answer = edge.get(&path, session).await;
+                answer.error(404, "no-such-channel");
+                assert_eq!(answer.text(), missing, "{path}");
+            }
+            let headers =
+                vec![session.cookie(), ("content-type".to_string(), "application/cmcd".to_string())];
+            let told = edge.ask("POST", &format!("/live/{name}/beacons"), headers, "e=rr,rc=0").await;
+            told.error(404, "no-such-channel");
+            for page in [format!("/watch/{name}"), format!("/watch/{name}/r-1")] {
+                edge.get(&page, session).await.status(404);
+            }
+        }
+    }
+    edge.get("/live/table-1/main.m3u8", session).await.status(200);
 }
 
 /// Each address has its methods and names them.

@@ -1,21 +1,30 @@
 //! Blocking playlist reload and delta updates of a low-latency channel. Other channels are as they were: every other case
 //! is about one.
 
+use futures::StreamExt;
 use futures::future;
+use futures::stream::FuturesUnordered;
+use railbird_core::session::WAITS_MAX;
 use railbird_core::time::MediaSpan;
 use serde_json::{Value, json};
 
 use super::Door;
-use super::ask::{Edge, Session, now};
+use super::ask::{Edge, Session, now, session, session_of};
 use super::fixture;
 use super::live::playlist;
 
 const STATE: &str = "/origin/v1/channels/table-6/state";
 const MEDIA: &str = "/live/table-6/a/source.m3u8";
 
-/// Twenty segments up to the one of number `base`, and so many parts of the next one, the last of them at node b only.
-fn state(base: u64, revision: u64, parts: u64) -> Value {
-    let mut state = fixture::chapter("table-6", "north-1", revision, base - 19..base + 1);
+/// Of [`STATE`]: a wait for nothing takes two seconds.
+pub(super) fn state(base: u64, revision: u64, parts: u64) -> Value {
+    state_of("table-6", 1, base, revision, parts)
+}
+
+/// Twenty segments up to the one of number `base`, and so many parts of the next one, the last of them at node b only. A wait
+/// for nothing takes twice the target.
+fn state_of(channel: &str, target_s: u32, base: u64, revision: u64, parts: u64) -> Value {
+    let mut state = fixture::chapter(channel, "north-1", revision, base - 19..base + 1);
     let of = fixture::start(base + 1);
     let part = |n: u64| {
         let start = of + MediaSpan::from_ms(500 * n as i64);
@@ -25,8 +34,7 @@ fn state(base: u64, revision: u64, parts: u64) -> Value {
     state["part_ms"] = json!(500);
     state["updated"] = json!(now());
     let rendition = &mut state["renditions"][0];
-    // A wait for nothing then takes two seconds.
-    rendition["target_duration_s"] = json!(1);
+    rendition["target_duration_s"] = json!(target_s);
     rendition["parts"] = (0..parts).map(part).collect();
     state
 }
@@ -97,21 +105,48 @@ pub(crate) async fn delta_updates<D: Door>(edge: &Edge<'_, D>, session: &Session
     assert!(whole.ends_with(rest.split_once("#EXTINF:").unwrap().1));
 }
 
-/// So many viewers wait for one part after the other; what the origin pushes next is what each of them gets.
-pub(crate) async fn many_wait<D: Door>(
-    edge: &Edge<'_, D>,
-    session: &Session,
-    viewers: usize,
-    parts_each: u64,
-) {
+/// Of so many waits of one session a few are waits. The others are answered at once with what there is, and another session
+/// waits as if there were none.
+pub(crate) async fn waits_are_bounded<D: Door>(edge: &Edge<'_, D>, waits: usize) {
+    const MEDIA: &str = "/live/table-10/a/source.m3u8";
     let base = now().0 / u64::from(fixture::SEGMENT_MS);
     let revision = now().0;
-    edge.push(STATE, &state(base, revision, 1)).await.status(204);
-    let next = number_of_first(&playlist(&edge.get(MEDIA, session).await)) + 20;
+    let push = async |parts| {
+        let state = state_of("table-10", 5, base, revision + parts, parts);
+        edge.push("/origin/v1/channels/table-10/state", &state).await.status(204);
+    };
+    push(1).await;
+    let [one, other] = [session(&["*"]), session(&["table-10"])];
+    let next = number_of_first(&playlist(&edge.get(MEDIA, &one).await)) + 20;
+    let asked = format!("{MEDIA}?_HLS_msn={next}&_HLS_part=1");
+    let mut own: FuturesUnordered<_> = (0..waits).map(|_| edge.get(&asked, &one)).collect();
+    for _ in WAITS_MAX..waits {
+        assert_eq!(parts(&playlist(&own.next().await.unwrap())), 1, "it is not waited for");
+    }
+    let then_push = async {
+        // Sent behind the other's: an answer says that it has come in.
+        crate::contract::pages::health(edge).await;
+        push(2).await;
+    };
+    let (others, ()) = future::join(edge.get(&asked, &other), then_push).await;
+    assert_eq!(parts(&playlist(&others)), 2);
+    let waited: Vec<usize> = own.map(|answer| parts(&playlist(&answer))).collect().await;
+    assert_eq!(waited, [2; WAITS_MAX]);
+}
+
+/// So many viewers wait for one part after the other; what the origin pushes next is what each of them gets.
+pub(crate) async fn many_wait<D: Door>(edge: &Edge<'_, D>, viewers: usize, parts_each: u64) {
+    // A session each, of one pass: their host has no more to begin than for one of them.
+    let viewers: Vec<Session> = (0..viewers).map(|_| session_of("many@railbird.test", &["*"])).collect();
+    let base = now().0 / u64::from(fixture::SEGMENT_MS);
+    let revision = now().0;
+    let state = |revision, parts| state_of("table-6", 5, base, revision, parts);
+    edge.push(STATE, &state(revision, 1)).await.status(204);
+    let next = number_of_first(&playlist(&edge.get(MEDIA, &viewers[0]).await)) + 20;
     for part in 1..=parts_each {
         let asked = format!("{MEDIA}?_HLS_msn={next}&_HLS_part={part}");
-        let pushed = state(base, revision + part, part + 1);
-        let waiting = future::join_all((0..viewers).map(|_| edge.get(&asked, session)));
+        let pushed = state(revision + part, part + 1);
+        let waiting = future::join_all(viewers.iter().map(|viewer| edge.get(&asked, viewer)));
         let push = async {
             // Sent behind theirs: an answer says that those have come in.
             crate::contract::pages::health(edge).await;

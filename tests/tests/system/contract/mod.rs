@@ -6,6 +6,7 @@
 
 pub(crate) mod ask;
 pub(crate) mod fixture;
+mod hints;
 mod hostile;
 mod live;
 mod login;
@@ -18,7 +19,7 @@ mod passes;
 mod pushes;
 mod replays;
 mod screens;
-mod sessions;
+pub(crate) mod sessions;
 mod sites;
 
 use railbird_edge::{Request, Response};
@@ -73,6 +74,8 @@ pub(crate) async fn run(door: &impl Door) {
     origins::a_drained_node_comes_last(&edge, &session).await;
     low_latency::blocking_reload(&edge, &session).await;
     low_latency::delta_updates(&edge, &session).await;
+    hints::lead_to_parts(&edge, &session).await;
+    low_latency::waits_are_bounded(&edge, 12).await;
     replays::refused(&edge, &session).await;
     replays::one_that_is_over(&edge, &session).await;
     replays::start_over(&edge, &session).await;
@@ -85,6 +88,7 @@ pub(crate) async fn run(door: &impl Door) {
     pages::shells(&edge, &session).await;
     pages::redirects(&edge).await;
     hostile::paths(&edge, &session).await;
+    hostile::made_up_channels(&edge, &session).await;
     hostile::methods(&edge, &session).await;
     hostile::garbage(&edge, &session).await;
     hostile::doubled_headers(&edge, &session).await;

@@ -8,7 +8,7 @@ use super::ask::{Edge, Session, json_type, mint, now, session};
 use super::fixture::KEY_PERIOD_S;
 
 /// What a session is needed for; the last of each is what is most worth stealing.
-fn guarded(channel: &str) -> Vec<String> {
+pub(crate) fn guarded(channel: &str) -> Vec<String> {
     let period = keys::period(now().media(), KEY_PERIOD_S);
     vec![
         format!("/live/{channel}/main.m3u8"),

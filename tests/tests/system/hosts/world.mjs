@@ -4,7 +4,8 @@
 //
 // A data centre is the same bundle in an isolate of its own, without the Cache API, so that nothing is kept near a viewer but in
 // that isolate's memory. The door before them takes the place of Cloudflare's network: by a header it chooses the data
-// centre and says the continent. GET /counted answers how many requests each object had, by its name.
+// centre and says the continent. GET /counted answers how many requests each object had, by its name and the method; POST /spoil
+// says how those do whose name begins so: ?name=relay+weur/&how=fails, silent, absent (it knows of no value) or well.
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -20,7 +21,7 @@ const DOOR = `
   const CONTINENTS = ["AF", "AS", "EU", "NA", "OC", "SA"];
   export default {
     fetch(request, env) {
-      if (new URL(request.url).pathname === "/counted") return env.HOME.fetch(request);
+      if (["/counted", "/spoil"].includes(new URL(request.url).pathname)) return env.HOME.fetch(request);
       const place = Number(request.headers.get("test-place") ?? 0);
       const cf = { continent: CONTINENTS[place % CONTINENTS.length], longitude: "0" };
       return env["PLACE" + (place % ${DATA_CENTRES})].fetch(new Request(request, { cf }));
@@ -30,14 +31,21 @@ const DOOR = `
 const COUNTED = `
   import * as edge from "./index.js";
   const counts = {};
+  const spoilt = new Map();
+  const absent = { status: 404, headers: { "railbird-version": "1", "railbird-age": "0" } };
   const counted = (Class) => class {
     constructor(state, env) {
       this.name = Class.name + " " + state.id.name;
       this.inner = new Class.of(state, env);
     }
-    fetch(request) {
+    async fetch(request) {
       const of = (counts[this.name] ??= {});
       of[request.method] = (of[request.method] ?? 0) + 1;
+      switch ([...spoilt].find(([name]) => this.name.startsWith(name))?.[1]) {
+        case "fails": throw new Error("spoilt");
+        case "silent": await scheduler.wait(600_000); break;
+        case "absent": return new Response(null, absent);
+      }
       return this.inner.fetch(request);
     }
     alarm() {
@@ -46,8 +54,15 @@ const COUNTED = `
   };
   export const Cell = counted({ name: "cell", of: edge.Cell });
   export const Relay = counted({ name: "relay", of: edge.Relay });
-  export const { Index, Lines, Prober } = edge;
-  export default { fetch: () => Response.json(counts) };`;
+  export const Lines = counted({ name: "lines", of: edge.Lines });
+  export const { Index, Prober } = edge;
+  export default {
+    fetch(request) {
+      const { pathname, searchParams } = new URL(request.url);
+      if (pathname === "/spoil") spoilt.set(searchParams.get("name"), searchParams.get("how"));
+      return Response.json(counts);
+    },
+  };`;
 
 // Its comments stand on lines of their own.
 const lines = readFileSync(configuration, "utf8").split("\n");
@@ -61,7 +76,7 @@ const worker = (name, modules, scriptName) => ({
   modulesRoot: bundle,
   modules,
   compatibilityDate: config.compatibility_date,
-  cache: false,
+  cacheAPI: false,
   bindings,
   durableObjects: Object.fromEntries(
     config.durable_objects.bindings.map(({ name, class_name }) => [
@@ -80,6 +95,8 @@ const miniflare = new Miniflare(
         name: "door",
         modulesRoot: bundle,
         modules: [text("door.js", DOOR)],
+        // miniflare's own entry, before all Workers, is no part of what is tested.
+        unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
         compatibilityDate: config.compatibility_date,
         serviceBindings: Object.fromEntries([["HOME", "home"], ...names.map((name, n) => [`PLACE${n}`, name])]),
       },
@@ -88,7 +105,8 @@ const miniflare = new Miniflare(
     ],
   }),
 );
-const url = await miniflare.ready;
+await miniflare.ready;
+const url = await miniflare.unsafeGetDirectURL("door");
 console.log(`ready ${url.host}`);
 process.stdin.resume();
 process.stdin.on("end", async () => {

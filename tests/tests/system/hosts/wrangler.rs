@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::door::Http;
-use super::line::lines_tell;
+use super::line::{lines_of_a_session_are_few, lines_tell};
 use super::printed;
 use super::{end_group, own_pages_may_act, root, static_files, static_files_are_served};
 use crate::contract::{self, VARIABLES};
@@ -146,6 +146,7 @@ async fn the_worker_keeps_the_contract() {
     static_files_are_served(&door).await;
     own_pages_may_act(&door).await;
     lines_tell(&door).await;
+    lines_of_a_session_are_few(&door).await;
     let printed = worker.stop().await;
     // wrangler itself tells a developer each address that was asked for; workerd and the Worker don't.
     let of_worker: Vec<&str> = printed.lines().filter(|line| !line.starts_with("[wrangler:info] ")).collect();

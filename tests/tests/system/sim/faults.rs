@@ -14,10 +14,14 @@ pub(super) enum Fault {
     Jump { encoder: usize },
     /// The connection of an encoder to an origin is lost.
     Link { encoder: usize, origin: usize },
+    /// An encoder ends what it sends to one origin.
+    End { encoder: usize, origin: usize },
     /// The venue's uplink: every connection to an origin is lost, or to every origin.
     Uplink { origin: Option<usize> },
     /// A target fails.
     Target { target: usize },
+    /// Origins can't read what a target has.
+    Reads { target: usize },
     /// An origin is killed.
     Crash { origin: usize },
     /// An origin is stopped in order.
@@ -37,7 +41,7 @@ impl Fault {
         let (encoders, origins, targets) = (world.encoders.len(), world.origins.len(), world.targets.len());
         let rng = &mut world.rng;
         let (encoder, origin) = (rng.pick(encoders), rng.pick(origins));
-        match rng.range(0, 20) {
+        match rng.range(0, 23) {
             0 | 1 => Fault::Stall { encoder },
             2 => Fault::Encoder { encoder },
             3 if !world.gentle => Fault::Jump { encoder },
@@ -48,6 +52,8 @@ impl Fault {
             12 => Fault::Pair,
             14..=16 => Fault::Uplink { origin: rng.one_in(2).then_some(origin) },
             17 => Fault::Stop { origin },
+            20 => Fault::End { encoder, origin },
+            21 | 22 => Fault::Reads { target: rng.pick(targets) },
             13 if world.clocks => Fault::Clock { origin },
             _ => Fault::Pushes,
         }
@@ -75,6 +81,7 @@ impl Fault {
                 let keeps = world.rng.one_in(2);
                 world.lose(encoder, origin, keeps);
             }
+            Fault::End { encoder, origin } => world.disconnect(encoder, origin, Gone::Ended),
             Fault::Uplink { origin } => {
                 let keeps = world.rng.one_in(3);
                 for encoder in 0..world.encoders.len() {
@@ -95,6 +102,7 @@ impl Fault {
                 let mood = target::Mood::BAD[world.rng.pick(target::Mood::BAD.len())];
                 world.targets[target].mood = mood;
             }
+            Fault::Reads { target } => world.targets[target].mute = true,
             Fault::Crash { origin } => {
                 let World { rng, origins, .. } = world;
                 origins[origin].crash(rng);
@@ -129,7 +137,9 @@ impl Fault {
                 }
             }
             Fault::Jump { .. } => {}
-            Fault::Link { encoder, origin } => world.connect_after(encoder, origin, 0),
+            Fault::Link { encoder, origin } | Fault::End { encoder, origin } => {
+                world.connect_after(encoder, origin, 0);
+            }
             Fault::Uplink { origin } => {
                 for encoder in 0..world.encoders.len() {
                     for at in (0..world.origins.len()).filter(|at| origin.is_none_or(|origin| origin == *at))
@@ -143,6 +153,7 @@ impl Fault {
                 world.soon.after(100, Event::Lift(self));
             }
             Fault::Target { target } => world.targets[target].mood = target::Mood::Well,
+            Fault::Reads { target } => world.targets[target].mute = false,
             Fault::Crash { origin } | Fault::Stop { origin } => {
                 // It may have been killed twice, and started once.
                 if world.origins[origin].run.is_some() {

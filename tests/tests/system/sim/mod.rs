@@ -3,11 +3,13 @@
 //!
 //! What decides is the code that runs at a venue: the programme, the recording's journal and reel, the shelf with its book, the
 //! targets' queues, the merge of two origins and the playlist. What waits, loses and dies is modelled around it. In every
-//! instant holds what a viewer is promised (RFC 8216bis, 6.2.1; DESIGN.md, invariants 2 and 3); after the last fault, every
-//! target has everything that was recorded.
+//! instant holds what a viewer is promised, of segments and of parts (RFC 8216bis, 6.2.1; DESIGN.md, invariants 2 and 3), and
+//! nothing is written over that its origin could have known of; after the last fault, every target has everything that was
+//! recorded.
 //!
 //! `RAILBIRD_SIM_SEEDS=5000` runs more seeds, `RAILBIRD_SIM_SEED=17` one alone, `RAILBIRD_SIM_MINUTES=600` longer events.
 
+mod check;
 mod disk;
 mod encoder;
 mod faults;
@@ -83,16 +85,20 @@ fn whatever_goes_wrong_viewers_and_targets_get_what_was_recorded() {
     let shown = done.iter().flat_map(|(shown, _)| shown);
     let sum = |of: fn(&Shown) -> usize| shown.clone().map(of).sum::<usize>();
     println!(
-        "{seeds} seeds of {minutes} minutes: {} segments recorded, {} listed, {} gaps, {} crashes, {} stops, {} equal at two origins, {} written over, {} with less at a target; {} pictures looked for",
+        "{seeds} seeds of {minutes} minutes: {} segments recorded, {} listed, {} gaps, {} crashes, {} stops, {} equal at two origins, {} written over at the same moment and {} unread, {} with less at a target; {} parts listed, and {} segments of which nothing else ever was; {} pictures looked for, {} of them sent again to an origin alone",
         sum(|shown| shown.segments),
         sum(|shown| shown.listed),
         sum(|shown| shown.gaps),
         sum(|shown| shown.crashes as usize),
         sum(|shown| shown.stops as usize),
         sum(|shown| shown.same),
-        sum(|shown| shown.over),
+        sum(|shown| shown.raced),
+        sum(|shown| shown.unread),
         sum(|shown| shown.less),
+        sum(|shown| shown.parts),
+        sum(|shown| shown.torn),
         sum(|shown| shown.taken),
+        sum(|shown| shown.owed),
     );
     let first: Vec<&str> = failures.iter().take(3).map(String::as_str).collect();
     assert!(failures.is_empty(), "{} seeds failed: {}", failures.len(), first.join("\n\n"));

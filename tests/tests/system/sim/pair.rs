@@ -1,5 +1,8 @@
-//! Two origins: where they used the same samples, they made the same bytes; and what either of them took is not lost.
+//! Two origins: where they used the same samples, they made the same bytes; and what any of them took is not lost.
 
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
 use railbird_core::media::Kind as Track;
 use railbird_core::package::Kind;
 use railbird_core::programme::Passed;
@@ -32,6 +35,11 @@ pub(super) fn same(one: &Origin, other: &Origin) -> Result<usize, String> {
         if made.hash != twin.hash {
             return Err(format!("{name} is {made:?} at one origin and {twin:?} at the other"));
         }
+        for (part, mine) in one.parts_of(*start) {
+            if let Some(its) = other.parts.get(part).filter(|its| its.hash != mine.hash) {
+                return Err(format!("{part} is {mine:?} at one origin and {its:?} at the other"));
+            }
+        }
         same += 1;
     }
     Ok(same)
@@ -45,12 +53,14 @@ fn around(used: &[Passed], start: MediaTime, end: MediaTime) -> &[Passed] {
     &used[first..last]
 }
 
-/// Every picture that one of the origins took is in what both recorded together, but for those that nobody can decode: an
-/// encoder that was silent for long goes on between two key frames. How many there are.
-pub(super) fn union(one: &Origin, other: &Origin) -> Result<usize, String> {
-    let (mut all, mut taken) = (one.recorded()?, 0);
-    all.extend(other.recorded()?);
-    for origin in [one, other] {
+/// Every picture that one of the origins took is in what all recorded together, but for those that nobody can decode: an
+/// encoder that was silent for long goes on between two key frames. How many there are, and what is recorded.
+pub(super) fn union(origins: &[Origin]) -> Result<(usize, BTreeSet<Bytes>), String> {
+    let (mut all, mut taken) = (BTreeSet::new(), 0);
+    for origin in origins {
+        all.extend(origin.recorded()?);
+    }
+    for origin in origins {
         let (mut last, mut decodable) = (MediaTime(0), false);
         for passed in origin.used.iter().filter(|passed| passed.sample.kind == Track::Video) {
             let (data, step) = (&passed.sample.data, passed.sample.dts - last);
@@ -59,11 +69,12 @@ pub(super) fn union(one: &Origin, other: &Origin) -> Result<usize, String> {
             if decodable && !all.contains(data) && !origin.left.contains(data) {
                 let text = String::from_utf8_lossy(data);
                 let at = passed.sample.dts;
-                let near = [one, other].map(|origin| origin.near(at)).join("\n");
+                let near: Vec<String> = origins.iter().map(|origin| origin.near(at)).collect();
+                let near = near.join("\n");
                 return Err(format!("origin {} took {text} at {at:?}, and nobody has it\n{near}", origin.at));
             }
             taken += usize::from(decodable);
         }
     }
-    Ok(taken)
+    Ok((taken, all))
 }

@@ -38,8 +38,36 @@ pub(super) struct Target {
     pub(super) mood: Mood,
     /// It honours conditional create.
     pub(super) conditional: bool,
+    /// Origins can't read what is there; viewers can.
+    pub(super) mute: bool,
     /// What can be read through its node.
     pub(super) objects: HashMap<String, Hash>,
+    /// When each was written last.
+    landed: HashMap<String, u64>,
+}
+
+/// How an origin writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Write {
+    /// Whatever is there: nobody else writes this.
+    Over,
+    /// Where nothing is there.
+    Create,
+    /// It asked at this time, and nothing was there.
+    Asked(u64),
+    /// It could not find out whether anything is there.
+    Unread,
+}
+
+/// What a write did to another object of the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Over {
+    /// There was none, or the same.
+    Nothing,
+    /// It was written at the same moment.
+    Raced,
+    /// It could not be read.
+    Unread,
 }
 
 /// What becomes of a request: how long it takes, whether the object is there then, and what is said.
@@ -52,7 +80,14 @@ pub(super) struct Fate {
 
 impl Target {
     pub(super) fn new(id: &str, conditional: bool) -> Target {
-        Target { id: id.parse().unwrap(), mood: Mood::Well, conditional, objects: HashMap::new() }
+        Target {
+            id: id.parse().unwrap(),
+            mood: Mood::Well,
+            conditional,
+            mute: false,
+            objects: HashMap::new(),
+            landed: HashMap::new(),
+        }
     }
 
     pub(super) fn fate(&self, rng: &mut Rng) -> Fate {
@@ -74,12 +109,21 @@ impl Target {
         }
     }
 
-    /// Writes. An object of the same name is written over, unless that was asked for and the target honours it; gives its hash
-    /// where it was.
-    pub(super) fn write(&mut self, name: String, hash: Hash, create: bool) -> Option<Hash> {
-        if create && self.conditional && self.objects.contains_key(&name) {
-            return None;
+    /// Writes. That another object was written over is an error where its origin could have known of it.
+    pub(super) fn write(&mut self, now: u64, name: String, hash: Hash, how: Write) -> Result<Over, String> {
+        let before = self.objects.get(&name).copied();
+        if how == Write::Create && before.is_some() {
+            return Ok(Over::Nothing);
         }
-        self.objects.insert(name, hash)
+        let landed = self.landed.insert(name.clone(), now);
+        self.objects.insert(name.clone(), hash);
+        match (before.filter(|before| *before != hash), how) {
+            (None, _) => Ok(Over::Nothing),
+            (Some(_), Write::Unread) => Ok(Over::Unread),
+            (Some(_), Write::Asked(at)) if landed.is_some_and(|landed| landed >= at) => Ok(Over::Raced),
+            (Some(before), _) => {
+                Err(format!("at {}, {name} was {before}, and {hash} was written over it: {how:?}", self.id))
+            }
+        }
     }
 }

@@ -2,7 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use railbird_core::object::PARTS;
+
 use super::target::Target;
+
+/// How far the lengths of a segment's parts, taken together, may differ from its own: they are rounded one by one.
+const PART_TOLERANCE_MS: f64 = 10.0;
 
 /// What stood at a media sequence number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +29,13 @@ pub(super) struct Viewer {
     /// Names that were listed, and where.
     names: HashMap<String, u64>,
     pub(super) gaps: BTreeSet<u64>,
+    /// The parts that the last playlist listed, by their segment's number and their own.
+    listed: BTreeMap<(u64, usize), String>,
+    /// Segments of which it saw parts, and nothing more: their origin is gone with what was open, and another segment has
+    /// their place.
+    torn: BTreeSet<String>,
+    /// How many parts it has seen.
+    pub(super) parts: usize,
     pub(super) ended: bool,
 }
 
@@ -32,6 +44,7 @@ impl Viewer {
     pub(super) fn read(&mut self, text: &str, targets: &[Target]) -> Result<(), String> {
         let (mut msn, mut sequence, mut window) = (0, 0, BTreeMap::new());
         let (mut init, mut duration, mut gap, mut ended) = (String::new(), String::new(), false, false);
+        let (mut parts, mut together) = (BTreeMap::new(), Vec::new());
         for line in text.lines() {
             if let Some(value) = line.strip_prefix("#EXT-X-TARGETDURATION:") {
                 let known = self.target_duration.get_or_insert_with(|| value.to_string());
@@ -52,12 +65,28 @@ impl Viewer {
                 init = value.trim_end_matches('"').to_string();
             } else if let Some(value) = line.strip_prefix("#EXTINF:") {
                 duration = value.to_string();
+            } else if let Some(attributes) = line.strip_prefix("#EXT-X-PART:") {
+                let part = Part::read(attributes).ok_or_else(|| line.to_string())?;
+                let (node, name) = at_node(part.url)?;
+                let (init_node, init_name) = at_node(&init)?;
+                if !part.gap {
+                    has(targets, node, name)?;
+                    has(targets, init_node, init_name)?;
+                }
+                parts.insert((msn, together.len()), name.to_string());
+                together.push(part.ms);
             } else if line == "#EXT-X-GAP" {
                 gap = true;
             } else if line == "#EXT-X-ENDLIST" {
                 ended = true;
             } else if !line.starts_with('#') {
                 let (node, name) = at_node(line)?;
+                // A player that takes the parts has what who takes the segment has.
+                let (sum, whole) =
+                    (together.iter().sum::<f64>(), milliseconds(&duration).unwrap_or_default());
+                if !std::mem::take(&mut together).is_empty() && (sum - whole).abs() > PART_TOLERANCE_MS {
+                    return Err(format!("the parts of {name} are {sum} ms, and it is {whole} ms"));
+                }
                 let (init_node, init_name) = at_node(&init)?;
                 if !gap {
                     has(targets, node, name)?;
@@ -75,6 +104,19 @@ impl Viewer {
             }
         }
         self.follows(&window)?;
+        for (at, name) in &parts {
+            match self.listed.get(at) {
+                Some(before) if before != name => {
+                    self.torn.insert(whole(before));
+                }
+                Some(_) => {}
+                None => self.parts += 1,
+            }
+        }
+        if let Some(torn) = self.torn.iter().find(|name| self.names.contains_key(*name)) {
+            return Err(format!("parts of {torn} stood elsewhere"));
+        }
+        self.listed = parts;
         if self.ended && !ended {
             return Err("the end was taken back".into());
         }
@@ -114,10 +156,41 @@ impl Viewer {
         }
     }
 
+    /// How many segments it has seen parts of, and never the whole.
+    pub(super) fn torn(&self) -> usize {
+        self.torn.len()
+    }
+
     /// How many segments it has seen.
     pub(super) fn count(&self) -> usize {
         self.names.len()
     }
+}
+
+/// The name of the segment that a part belongs to.
+fn whole(part: &str) -> String {
+    let stem = part.strip_prefix(PARTS).and_then(|name| name.rsplit_once('-')).map_or(part, |(stem, _)| stem);
+    format!("{stem}.m4s")
+}
+
+/// What is said of a part.
+struct Part<'a> {
+    url: &'a str,
+    ms: f64,
+    gap: bool,
+}
+
+impl Part<'_> {
+    fn read(attributes: &str) -> Option<Part<'_>> {
+        let value = |key: &str| attributes.split(',').find_map(|attribute| attribute.strip_prefix(key));
+        let url = value("URI=\"")?.strip_suffix('"')?;
+        Some(Part { url, ms: milliseconds(value("DURATION=")?)?, gap: value("GAP=YES").is_some() })
+    }
+}
+
+/// Of seconds, as they are written.
+fn milliseconds(text: &str) -> Option<f64> {
+    Some(text.trim_end_matches(',').parse::<f64>().ok()? * 1_000.0)
 }
 
 /// `https://{node}.test/{name}`.

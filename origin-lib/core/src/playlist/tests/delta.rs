@@ -64,8 +64,9 @@ fn long(segments: u64) -> ChannelState {
     state
 }
 
-fn text_of(state: &ChannelState, skip: bool) -> String {
-    media(state, &"source".parse().unwrap(), &ids(&["a"]), skip).unwrap()
+fn text_of(state: &ChannelState, delta: bool) -> String {
+    let wanted = Wanted { delta, ..Wanted::default() };
+    media(state, &"source".parse().unwrap(), &ids(&["a"]), wanted).unwrap()
 }
 
 #[test]

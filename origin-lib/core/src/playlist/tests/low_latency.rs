@@ -1,3 +1,5 @@
+use std::format;
+
 use super::*;
 use crate::state::Part;
 
@@ -52,7 +54,7 @@ fn a_channel_without_low_latency_has_no_line_of_it() {
     let mut state = low_latency();
     state.part_ms = None;
     assert_eq!(media_text(&state, &["a", "b"]), media_text(&super::state(), &["a", "b"]));
-    let skipped = media(&state, &"source".parse().unwrap(), &ids(&["a", "b"]), true).unwrap();
+    let skipped = media(&state, &"source".parse().unwrap(), &ids(&["a", "b"]), DELTA).unwrap();
     assert_eq!(skipped, media_text(&super::state(), &["a", "b"]));
     assert_eq!(reach(&state, &"source".parse().unwrap(), 0, None), None);
 }
@@ -163,4 +165,125 @@ fn how_far_a_playlist_reaches() {
 fn independent_readers_agree() {
     let text = media_text(&low_latency(), &["a", "b"]);
     assert_eq!(uris(&text).len(), 4);
+}
+
+/// The state of these tests, whose playlists hint at parts.
+fn hinting() -> ChannelState {
+    ChannelState { preload_hints: true, ..low_latency() }
+}
+
+/// What a playlist says behind its last segment but one.
+fn end_of(text: &str) -> &str {
+    text.split_once("897585962-40.m4s\n").unwrap().1
+}
+
+#[test]
+fn hint_golden() {
+    let text = media_text(&hinting(), &["a", "b"]);
+    let (head, end) = text.split_at(text.len() - end_of(&text).len());
+    assert_eq!(
+        end,
+        "#EXT-X-PART:DURATION=1.00000,URI=\"source/1795171926040.m4s\",INDEPENDENT=YES\n\
+         #EXT-X-PART:DURATION=1.00000,URI=\"source/1795171927040.m4s\",GAP=YES\n\
+         #EXTINF:2.00000,\n\
+         https://b.example/media/table-1/source/897585963-40.m4s\n\
+         #EXT-X-PART:DURATION=1.00000,URI=\"source/1795171928040.m4s\",INDEPENDENT=YES\n\
+         #EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"source/1795171929040.m4s\"\n"
+    );
+    // All else is as without hints, and so is everything for a player that asks nodes by itself.
+    let plain = media_text(&low_latency(), &["a", "b"]);
+    assert!(plain.starts_with(head));
+    let direct = Wanted { parts_at_nodes: true, ..Wanted::default() };
+    let (id, order) = ("source".parse().unwrap(), ids(&["a", "b"]));
+    assert_eq!(media(&hinting(), &id, &order, direct).unwrap(), plain);
+    assert_eq!(uris(&text), uris(&plain));
+    // Hints are of parts.
+    let mut ordinary = hinting();
+    ordinary.part_ms = None;
+    assert_eq!(media_text(&ordinary, &["a", "b"]), media_text(&super::state(), &["a", "b"]));
+}
+
+#[test]
+fn what_is_hinted_at_is_what_is_listed_next_wherever_a_segment_ends() {
+    let state = hinting();
+    let all = state.renditions[0].parts.clone();
+    let hint_of = |text: &str| {
+        let (_, hint) = text.split_once("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"").unwrap();
+        hint.trim_end_matches("\"\n").to_string()
+    };
+    // The last segment with its parts, and then the first part of the next.
+    let mut waiting = state.clone();
+    waiting.renditions[0].parts.truncate(2);
+    let text = media_text(&waiting, &["b"]);
+    let hint = hint_of(&text);
+    // A segment is not the last line: hls.js would take it for the one whose parts are to come.
+    assert!(
+        text.ends_with(&format!("897585963-40.m4s\n#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{hint}\"\n")),
+        "{text}"
+    );
+    assert!(media_text(&state, &["b"]).contains(&format!("URI=\"{hint}\",INDEPENDENT=YES\n")));
+    // All parts of a segment that is not listed yet, and then that segment, and the first part behind it.
+    let part = |of: u64, n: u64| Part {
+        of: START.plus_ms(2000 * of).media(),
+        start: START.plus_ms(2000 * of + 1000 * n).media(),
+        ..all[2]
+    };
+    let mut whole = state.clone();
+    whole.renditions[0].parts.push(part(4, 1));
+    let hint = hint_of(&media_text(&whole, &["b"]));
+    let listed = &mut whole.renditions[0];
+    listed.segments.push(Segment { start: START.plus_ms(8000).media(), ..listed.segments[3] });
+    listed.parts.push(part(5, 0));
+    assert!(media_text(&whole, &["b"]).contains(&format!("URI=\"{hint}\"")));
+}
+
+#[test]
+fn nothing_is_hinted_at_where_no_feed_comes() {
+    for phase in [Phase::Waiting, Phase::Ended] {
+        let text = media_text(&ChannelState { phase, ..hinting() }, &["a"]);
+        assert!(!text.contains("PRELOAD-HINT"), "{phase:?} {text}");
+    }
+    let mut waiting = ChannelState { phase: Phase::Waiting, ..hinting() };
+    waiting.renditions[0].parts.pop();
+    assert!(media_text(&waiting, &["a"]).ends_with("# The next segment has no part yet.\n"));
+}
+
+#[test]
+fn a_part_is_found_by_when_it_starts() {
+    use Reach::{Has, Soon, TooFar};
+    let (state, id) = (hinting(), "source".parse().unwrap());
+    let order = |order: &[&str]| ids(order);
+    let at = |ms| START.plus_ms(ms);
+    let url = |ms, nodes: &[&str]| part_url(&state, &id, at(ms), &order(nodes));
+    let part = |node: &str, name: &str| {
+        Some(format!("https://{node}.example/media/_parts/table-1/source/{name}.m4s"))
+    };
+    assert_eq!(url(6000, &["b", "a"]), part("b", "897585963-40-0"));
+    assert_eq!(url(6000, &[]), part("a", "897585963-40-0"), "all nodes are looked at");
+    assert_eq!(url(8000, &["a", "b"]), part("b", "897585964-40-0"), "only this one has it");
+    assert_eq!(url(7000, &["a", "b"]), None, "no node has it");
+    assert_eq!(url(6001, &["a", "b"]), None);
+    for (ms, expected) in [
+        (0, Has),
+        (6000, Has),
+        (8000, Has),
+        // Neither there nor to come.
+        (8500, Has),
+        (9000, Soon),
+        (9334, Soon),
+        (11_000, Soon),
+        (11_001, TooFar),
+    ] {
+        assert_eq!(reach_of_part(&state, &id, at(ms)), Some(expected), "{ms}");
+    }
+    assert_eq!(reach_of_part(&state, &id, UtcMs(u64::MAX)), Some(TooFar));
+    let ended = ChannelState { phase: Phase::Ended, ..state.clone() };
+    assert_eq!(reach_of_part(&ended, &id, at(9000)), Some(Has));
+    assert_eq!(part_url(&ended, &id, at(9000), &order(&["a"])), None);
+    // Only where playlists name parts like this.
+    for other in [low_latency(), ChannelState { part_ms: None, ..state.clone() }] {
+        assert_eq!(reach_of_part(&other, &id, at(9000)), None);
+        assert_eq!(part_url(&other, &id, at(6000), &order(&["a"])), None);
+    }
+    assert_eq!(reach_of_part(&state, &"other".parse().unwrap(), at(9000)), None);
 }

@@ -187,3 +187,35 @@ fn a_channel_without_low_latency_says_nothing_of_parts() {
     let json = serde_json::to_string(&book.snapshot(NOW)).unwrap();
     assert!(!json.contains("part"), "{json}");
 }
+
+#[test]
+fn invariant_2_no_part_is_listed_that_nobody_followed_for_long() {
+    let mut book = low_latency();
+    for part in 0..4 {
+        make_part(&mut book, 1, part, NOW);
+        book.ack_part(0, at(1, part), NOW);
+    }
+    make(&mut book, 1);
+    book.ack(0, start(1), NOW);
+    make_part(&mut book, 2, 0, NOW.plus_ms(500));
+    book.ack_part(0, at(2, 0), NOW.plus_ms(500));
+    let idle = NOW.plus_ms(500 + PARTS_IDLE_MS);
+    assert!(book.poll(NOW.plus_ms(500)).is_some());
+    assert!(book.poll(UtcMs(idle.0 - 1)).is_none());
+    // That further ones are made, which no target takes, brings none of these back to where it was deleted.
+    make_part(&mut book, 2, 1, UtcMs(idle.0 - 1));
+    assert_eq!(parts(&book).len(), 5);
+    assert!(
+        book.poll(idle).is_some_and(|state| state.renditions[0].parts.is_empty()),
+        "edges must hear of it"
+    );
+    assert!(book.poll(idle).is_none());
+    // What is left of the segment comes as a whole; the next one has parts again.
+    make_part(&mut book, 2, 2, idle);
+    book.ack_part(0, at(2, 2), idle);
+    make(&mut book, 2);
+    book.ack(0, start(2), idle);
+    make_part(&mut book, 3, 0, idle);
+    book.ack_part(0, at(3, 0), idle);
+    assert_eq!(parts(&book), [(3, 0, 1)]);
+}

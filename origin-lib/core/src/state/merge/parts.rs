@@ -4,8 +4,8 @@ use super::{JOINT, bits_of, key, position};
 use crate::state::{PART_SEGMENTS, PARTS_MAX, Part, Rendition, Segment};
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 
-/// How far the last part of a segment may end before it: less than any frame lasts, more than clocks that stamp in
-/// milliseconds differ.
+/// How far from its segment's end the last part of it may end: less than any frame lasts, more than clocks that stamp in
+/// milliseconds differ. Of a segment that another origin cut short, or made whole, parts are not its media.
 const END_TOLERANCE: MediaSpan = MediaSpan::from_ms(5);
 
 /// Takes over what an origin says of a rendition's parts: who has what of those that are known, and those behind them. Parts
@@ -35,7 +35,8 @@ pub(super) fn extend(kept: &mut Rendition, said: &Rendition, bits: &[u32]) {
         let of = key(segment);
         let last = kept.parts.iter().rev().find(|part| part.of.utc() == of);
         // Who takes it takes it whole.
-        if last.is_some_and(|last| last.start + last.duration + END_TOLERANCE < segment.end()) {
+        let apart = |last: &Part| (last.start + last.duration - segment.end()).0.unsigned_abs();
+        if last.is_some_and(|last| apart(last) > END_TOLERANCE.0.unsigned_abs()) {
             kept.parts.retain(|part| part.of.utc() != of);
         }
     }

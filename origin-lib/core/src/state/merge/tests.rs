@@ -41,6 +41,7 @@ fn said(origin: &str, revision: u64, nodes: &[&str], numbers: core::ops::Range<u
         segment_ms: 2000,
         key_period_s: 60,
         part_ms: None,
+        preload_hints: false,
         nodes: nodes.iter().map(|id| node(id)).collect(),
         renditions: vec![Rendition {
             id: "source".parse().unwrap(),
@@ -374,6 +375,7 @@ impl Origin {
             segment_ms: 2000,
             key_period_s: 60,
             part_ms: None,
+            preload_hints: false,
             window_s,
             msn_min: 0,
             nodes: nodes.iter().map(|id| node(id)).collect(),
@@ -498,7 +500,8 @@ proptest! {
             let Some(merged) = &kept else { continue };
             prop_assert!(merged.state.check().is_ok());
             let order: Vec<_> = merged.state.nodes.iter().map(|node| node.id.clone()).collect();
-            let Some(text) = playlist::media(&merged.state, &"source".parse().unwrap(), &order, false) else { continue };
+            let (source, wanted) = ("source".parse().unwrap(), playlist::Wanted::default());
+            let Some(text) = playlist::media(&merged.state, &source, &order, wanted) else { continue };
             viewer.reads(&text)?;
         }
     }

@@ -49,6 +49,38 @@ fn another_event_has_its_own_channels() {
     assert!(events.voices.len() <= VOICES_MAX);
 }
 
+#[test]
+fn a_channel_of_which_an_origin_ever_spoke_is_known() {
+    let id = |text: &str| -> ChannelId { text.parse().unwrap() };
+    let mut events = Events::default();
+    assert!(!events.knows(&id("t1")));
+    events.take(event("north", 5, "cup", &["t1", "t2"]));
+    assert!(events.tell(id("t9")) && !events.tell(id("t9")) && !events.tell(id("t1")));
+    // Of another event, or of none any more.
+    events.take(event("north", 6, "open", &["t2"]));
+    events.take(event("south", 7, "cup", &["t3"]));
+    events.take(event("south", 8, "open", &[]));
+    for known in ["t1", "t2", "t3", "t9"] {
+        assert!(events.knows(&id(known)), "{known}");
+    }
+    assert!(!events.knows(&id("t4")));
+    assert_eq!(names(&events), ["t2"], "what is known need not be on");
+    // An earlier version's value has no such list.
+    let earlier: Events = serde_json::from_str("{\"voices\":[]}").unwrap();
+    assert_eq!(earlier, Events::default());
+}
+
+#[test]
+fn of_too_many_channels_those_are_known_that_were_told_last_or_are_on() {
+    let id = |n: usize| -> ChannelId { format!("t{n}").parse().unwrap() };
+    let mut events = Events::default();
+    events.take(event("north", 5, "cup", &["t0"]));
+    assert!((1..=TOLD_MAX + 2).all(|n| events.tell(id(n))));
+    assert_eq!(events.known().count(), TOLD_MAX + 1);
+    let known: std::vec::Vec<bool> = (0..5).map(|n| events.knows(&id(n))).collect();
+    assert_eq!(known, [true, false, false, true, true]);
+}
+
 fn replay(recording: &str, start_s: u64, duration_s: i64, ended: bool) -> Replay {
     Replay {
         recording: recording.parse().unwrap(),

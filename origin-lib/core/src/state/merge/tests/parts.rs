@@ -67,6 +67,11 @@ fn a_listed_segment_has_all_of_its_parts_or_none() {
     let next = with_parts(said("north", 2, &["a"], 0..5), 1);
     let behind = with_parts(said("south", 1, &["b"], 0..4), 2);
     assert_eq!(parts(&pushed([begun, next, behind])), [(5, 0, 1)]);
+    // Nor has one that the other origin cut short the parts of the whole.
+    let mut short = said("south", 1, &["b"], 0..5);
+    short.part_ms = Some(500);
+    short.renditions[0].segments[4].duration = MediaSpan::from_ms(1_000);
+    assert_eq!(parts(&pushed([with_parts(said("north", 1, &["a"], 0..4), 4), short])), []);
 }
 
 #[test]
@@ -89,9 +94,44 @@ fn part_target_stays_what_it_was_for_a_recording() {
 }
 
 #[test]
+fn what_parts_are_called_stays_the_same_for_a_recording() {
+    let plain = with_parts(said("north", 1, &["a"], 0..4), 1);
+    let hinting = ChannelState { preload_hints: true, ..with_parts(said("north", 2, &["a"], 0..4), 2) };
+    let changed = pushed([plain.clone(), hinting.clone()]);
+    assert_eq!((changed.state.preload_hints, parts(&changed).len()), (false, 2));
+    assert!(pushed([hinting.clone(), with_parts(said("south", 1, &["b"], 0..4), 2)]).state.preload_hints);
+    let ended = ChannelState { phase: Phase::Ended, ..plain };
+    let next = ChannelState {
+        recording: "north-2".parse().unwrap(),
+        preload_hints: true,
+        ..with_parts(said("north", 2, &["a"], 10..14), 1)
+    };
+    assert!(pushed([ended, next]).state.preload_hints);
+}
+
+#[test]
 fn an_older_edges_document_is_read() {
     let merged = pushed([said("north", 1, &["a"], 0..4)]);
     let json = serde_json::to_string(&merged).unwrap();
-    assert!(!json.contains("part"), "{json}");
+    assert!(!json.contains("part") && !json.contains("hint"), "{json}");
     assert_eq!(serde_json::from_str::<Merged>(&json).unwrap(), merged);
+}
+
+#[test]
+fn invariant_2_no_part_is_shown_that_nobody_followed_for_long() {
+    let merged = |kept: Option<Merged>, said: ChannelState, now: UtcMs| match merge(kept, said, now).unwrap()
+    {
+        Outcome::New(merged) | Outcome::Again(merged, _) => merged,
+        Outcome::Old(revision) => panic!("{revision} is kept"),
+    };
+    let shown = |merged: &Merged, now: UtcMs| merged.clone().shown(now).renditions[0].parts.len();
+    let first = with_parts(said("north", 1, &["a"], 0..4), 2);
+    let kept = merged(None, first.clone(), NOW);
+    // It goes on telling the same: that it lives says nothing of the parts.
+    let later = NOW.plus_ms(PARTS_HEARD_MS);
+    let kept = merged(Some(kept), first, UtcMs(later.0 - 1));
+    assert_eq!((shown(&kept, UtcMs(later.0 - 1)), shown(&kept, later)), (2, 0));
+    // A further one brings none back that was left out.
+    let kept = merged(Some(kept), with_parts(said("north", 2, &["a"], 0..5), 1), later);
+    assert_eq!((parts(&kept), shown(&kept, later)), (vec![(5, 0, 1)], 1));
 }
