@@ -181,11 +181,7 @@ impl Origin {
         Origin::serve(self.dir, configuration, None).await
     }
 
-    async fn serve(
-        dir: TempDir,
-        configuration: &str,
-        clock: Option<&WallClock>,
-    ) -> anyhow::Result<Origin> {
+    async fn serve(dir: TempDir, configuration: &str, clock: Option<&WallClock>) -> anyhow::Result<Origin> {
         let at = |name: &str| dir.path().join(name);
         fs::write(at("railbird.toml"), configuration)?;
         let log = fs::File::create(at("log"))?;
