@@ -149,29 +149,38 @@ pub(crate) fn too_many(wait: Wait, or_else: &str) -> Problem {
     Problem::saying(429, "too-many-tries", text).after_ms(wait.0)
 }
 
-/// A session of a pass that holds, and its cookie.
+/// A new session of a pass that holds, and its cookie.
 pub(crate) async fn grant<S: Store>(
     call: &Call<'_, S>,
     id: PassId,
     pass: &Pass,
 ) -> Result<(Granted, String), StoreError> {
+    grant_as(call, id, pass, token_id(call)).await
+}
+
+async fn grant_as<S: Store>(
+    call: &Call<'_, S>,
+    id: PassId,
+    pass: &Pass,
+    session: [u8; 16],
+) -> Result<(Granted, String), StoreError> {
     let now = call.moment.now;
     let expires_s = now.seconds().saturating_add(call.settings.session_ttl_s).min(pass.valid_until.seconds());
     let issued_s = holder::first_issue_s(call.store, &id, now).await?;
     let channels = pass.channels.clone();
-    let claims = Claims { pass: id, channels, issued_s, expires_s, id: token_id(call) };
+    let claims = Claims { pass: id, channels, issued_s, expires_s, id: session };
     let token = token::mint(&call.settings.session, &claims);
     let cookie = session::set_cookie(&token, expires_s.saturating_sub(now.seconds()));
     Ok((Granted { token, expires: expires_s, channels: claims.channels }, cookie))
 }
 
-/// `POST /api/session/renew`: another session in place of one that lives, as the pass is now. The old one stays what it
-/// is, since a player may hold a playlist under it.
+/// `POST /api/session/renew`: another token of a session that lives, as the pass is now. The old one stays what it is, since a
+/// player may hold a playlist under it. They are one session: what a session may have at a time does not grow with its tokens.
 pub(crate) async fn renew<S: Store>(call: &Call<'_, S>) -> Result<Response, Problem> {
     guard::check(call)?;
     let claims = session::of(call, None).await?.claims;
     let pass = holding(call, &claims.pass).await?;
-    let (_, cookie) = grant(call, claims.pass, &pass).await?;
+    let (_, cookie) = grant_as(call, claims.pass, &pass, claims.id).await?;
     Ok(Response::new(204).with("set-cookie", &cookie).with("cache-control", "no-store"))
 }
 

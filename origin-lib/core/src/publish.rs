@@ -324,6 +324,8 @@ impl Book {
 
     /// Lists what may be listed at `now`.
     pub fn advance(&mut self, now: UtcMs) {
+        // Where the clock was set back, silence counts from now on.
+        self.part_listed = self.part_listed.map(|at| at.min(now));
         if self.part_listed.take_if(|at| now.ms_since(*at) >= PARTS_IDLE_MS).is_some() {
             self.changed |= self.parts.listed().next().is_some();
             self.parts.keep(|_| false);

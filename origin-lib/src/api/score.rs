@@ -28,7 +28,7 @@ use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, put};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use railbird_core::id::{ChannelId, MatchId};
-use railbird_core::score::{BODY_LEN_MAX, Event, Invalid, Log, Position};
+use railbird_core::score::{BODY_LEN_MAX, Event, Invalid, Log, POSITION_MAX, Position};
 use railbird_core::time::UtcMs;
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
@@ -105,7 +105,7 @@ pub fn router(scores: Scores, keys: Keys) -> Router {
         .route(STREAM, get(stream))
         .route(SCORER, put(hear))
         .route(DESCRIPTION, get(describe))
-        .with_state(Api { scores, keys, followers: Followers::new() })
+        .with_state(Api { followers: Followers::new(scores.channels()), scores, keys })
 }
 
 /// What went wrong, and what to do.
@@ -215,7 +215,8 @@ async fn take(
     let number = |text: &str| number(text).ok_or_else(|| Refusal::invalid(Invalid::Position));
     let position = Position { epoch: number(&epoch)?, seq: number(&seq)? };
     let event = Event::from_json(&read(body).await?).map_err(Refusal::invalid)?;
-    let put = api.scores.put(&channel, &match_id, position, event, clock::now());
+    let now = clock::now();
+    let put = api.scores.put(&channel, &match_id, position, event, now);
     let late = |_| {
         let message = "the disk has not confirmed the event in time: send the same event again";
         Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "not-confirmed", message)
@@ -225,7 +226,10 @@ async fn take(
         Ok(Json(json!({"last": last, "same": same, "diverged": diverged, "state": state})))
     };
     match tokio::time::timeout(DISK_WAIT_MAX, put).await.map_err(late)?? {
-        Put::Accepted(standing) => answer(standing, false),
+        Put::Accepted(standing) => {
+            api.scores.hear_event(&channel, &match_id, position.epoch, now);
+            answer(standing, false)
+        }
         Put::Same(standing) => answer(standing, true),
         Put::Invalid(invalid) => Err(Refusal::invalid(invalid)),
         Put::Conflict => {
@@ -320,6 +324,9 @@ async fn hear(
     let (channel, match_id) = api.admit(&channel, &match_id, &headers)?;
     let said: Heartbeat = serde_json::from_slice(&read(body).await?)
         .map_err(|error| Refusal::invalid(format!("not a scorer's heartbeat: {error}")))?;
+    if !(1..=POSITION_MAX).contains(&said.epoch) {
+        return Err(Refusal::invalid(Invalid::Position));
+    }
     let now = clock::now();
     let log = match api.log(&channel, &match_id).await {
         Ok(log) => Some(log),

@@ -79,6 +79,11 @@ impl EdgeMetrics {
         self.requests.get_or_create(&Status { class: class_name(class * 100) }).get()
     }
 
+    /// Requests that are being answered.
+    pub fn in_flight(&self) -> i64 {
+        self.in_flight.get()
+    }
+
     pub(super) fn begin(&self) -> InFlight {
         self.in_flight.inc();
         InFlight(self.in_flight.clone())

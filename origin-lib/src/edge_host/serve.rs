@@ -134,11 +134,6 @@ impl Site {
             return Err(Refusal(431, "too-large", "send headers of at most 32 KiB"));
         }
         let mut uri = absolute(&head.uri, &head.headers)?;
-        let waits = may_wait(&uri);
-        let place = if waits { self.waits.take(uri.path(), &head.headers, Instant::now()) } else { None };
-        if waits && place.is_none() {
-            uri = at_once(uri);
-        }
         let body = self.receive(body_len_max(uri.path()), &head.headers, body).await?;
         let turns = match uri.path() {
             _ if head.method != http::Method::POST => None,
@@ -153,6 +148,12 @@ impl Site {
             },
             None => None,
         };
+        // As late as that, so that nobody holds a place with a body that does not come.
+        let waits = matches!(head.method, http::Method::GET | http::Method::HEAD) && may_wait(&uri);
+        let place = if waits { self.waits.take(uri.path(), &head.headers, Instant::now()) } else { None };
+        if waits && place.is_none() {
+            uri = at_once(uri);
+        }
         let mut request = Request::new(body);
         *request.method_mut() = head.method;
         *request.uri_mut() = uri;

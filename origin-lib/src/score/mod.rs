@@ -62,7 +62,8 @@ struct Channel {
     document: watch::Sender<Option<Arc<Document>>>,
     /// Told with every batch that the disk has, whichever match it is of.
     changed: watch::Sender<()>,
-    scorer: Mutex<Option<Heard>>,
+    /// Of each match whose scorer was heard of late, the last word; at most [`scorer::HEARD_MAX`].
+    scorers: Mutex<Vec<Heard>>,
 }
 
 /// A match as far as the disk has it.
@@ -198,7 +199,7 @@ impl Scores {
                 slots: Mutex::new(slots),
                 document: watch::Sender::new(document),
                 changed: watch::Sender::new(()),
-                scorer: Mutex::default(),
+                scorers: Mutex::default(),
             };
             channels.insert(id, channel);
         }
@@ -263,6 +264,17 @@ impl Scores {
         let mut matches: Vec<_> = slots.iter().map(|(id, slot)| (id, slot.accepted)).collect();
         matches.sort_unstable_by_key(|(_, accepted)| std::cmp::Reverse(*accepted));
         matches.into_iter().take(most).map(|(id, accepted)| (id.clone(), UtcMs(accepted))).collect()
+    }
+
+    /// How long a match's file is, in bytes: it grows with each event, and says whether a log that was read is the newest.
+    pub fn len_of(&self, channel: &ChannelId, match_id: &MatchId) -> Option<u64> {
+        let served = self.0.shared.channels.get(channel)?;
+        served.slots().get(match_id).map(|slot| slot.len)
+    }
+
+    /// The channels that there are.
+    pub fn channels(&self) -> impl Iterator<Item = &ChannelId> {
+        self.0.shared.channels.keys()
     }
 
     /// The channel's score document, now and whenever it changes: of the match that took the last event. `None` in it

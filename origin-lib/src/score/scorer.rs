@@ -4,10 +4,10 @@
 //! says now and then that it is there and how many events wait in it, and the crew is told when it says nothing more.
 //! Heartbeats are not kept: after a restart the next one comes within seconds.
 
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use railbird_core::id::{ChannelId, MatchId};
-use railbird_core::score::Phase;
+use railbird_core::score::{Log, Phase};
 use railbird_core::time::UtcMs;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,9 @@ use super::{Channel, Scores};
 
 /// After so much silence of a match that is being played, the crew is told, in milliseconds.
 pub const SILENT_MS_MAX: u64 = 60_000;
+
+/// The most matches of a channel whose scorers are remembered.
+pub(super) const HEARD_MAX: usize = 8;
 
 /// A scorer who has been silent for so long, in milliseconds, has gone home.
 const GONE_MS: u64 = 3_600_000;
@@ -30,7 +33,7 @@ pub struct Heartbeat {
     pub pending: u32,
 }
 
-/// The scorer of a channel who was heard last.
+/// The scorer of a match who was heard last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Heard {
     /// Of which match.
@@ -45,56 +48,82 @@ pub struct Heard {
 
 impl Channel {
     /// Nothing panics while it holds the lock.
-    fn scorer(&self) -> MutexGuard<'_, Option<Heard>> {
-        self.scorer.lock().unwrap_or_else(PoisonError::into_inner)
+    fn scorers(&self) -> MutexGuard<'_, Vec<Heard>> {
+        self.scorers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The match's log, if it is held in memory: one that is being played is.
+    fn loaded(&self, match_id: &MatchId) -> Option<Arc<Log>> {
+        self.slots().get(match_id)?.log.clone()
     }
 
     /// Whether the match is under way as far as the disk has it.
     fn plays(&self, match_id: &MatchId) -> bool {
-        let state = self.slots().get(match_id).and_then(|slot| slot.log.as_ref()?.state());
+        let state = self.loaded(match_id).and_then(|log| log.state());
         state.is_some_and(|state| state.phase != Phase::Finished)
+    }
+
+    /// Keeps the last word of a match's scorer, in place of the one that was silent for longest.
+    fn keep(&self, heard: Heard) {
+        let mut scorers = self.scorers();
+        scorers.retain(|known| known.match_id != heard.match_id);
+        if scorers.len() >= HEARD_MAX {
+            scorers.remove(0);
+        }
+        scorers.push(heard);
     }
 }
 
 impl Scores {
-    /// A channel's scorer is there. One of an earlier epoch than was heard last is not the match's scorer any more: it
-    /// changes nothing.
+    /// A match's scorer is there. One of an earlier epoch than the log's last is not the match's scorer any more: it changes
+    /// nothing.
     pub fn hear(&self, channel: &ChannelId, match_id: &MatchId, said: Heartbeat, now: UtcMs) {
         let Some(served) = self.0.shared.channels.get(channel) else { return };
-        let mut scorer = served.scorer();
-        let later = |heard: &Heard| heard.match_id == *match_id && heard.said.epoch > said.epoch;
-        if scorer.as_ref().is_some_and(later) {
+        let last = served.loaded(match_id).and_then(|log| log.last());
+        if last.is_some_and(|last| last.epoch > said.epoch) {
             return;
         }
-        *scorer = Some(Heard { match_id: match_id.clone(), said, at: now });
+        served.keep(Heard { match_id: match_id.clone(), said, at: now });
         self.0.shared.metrics.heard(channel, said.pending, now);
     }
 
-    /// The scorer of a channel who was heard last, if it is this match's.
+    /// An event of a match came from this epoch's scorer: it is there, whatever else it says.
+    pub fn hear_event(&self, channel: &ChannelId, match_id: &MatchId, epoch: u64, now: UtcMs) {
+        let Some(served) = self.0.shared.channels.get(channel) else { return };
+        // Only a scorer who says that he is there can fall silent.
+        let known = served.scorers().iter().find(|heard| heard.match_id == *match_id).cloned();
+        let Some(Heard { match_id, said, .. }) = known else { return };
+        served.keep(Heard { match_id, said: Heartbeat { epoch, ..said }, at: now });
+    }
+
+    /// The scorer of a match who was heard last.
     pub fn heard(&self, channel: &ChannelId, match_id: &MatchId) -> Option<Heard> {
         let served = self.0.shared.channels.get(channel)?;
-        served.scorer().clone().filter(|heard| heard.match_id == *match_id)
+        served.scorers().iter().find(|heard| heard.match_id == *match_id).cloned()
     }
 
     /// What `/healthz` says of scorers: those who fell silent in the middle of a match.
     pub fn unwell(&self, now: UtcMs) -> Vec<(&'static str, String, String)> {
-        let silent = |(id, channel): (&ChannelId, &Channel)| {
-            let Heard { match_id, said, at } = channel.scorer().clone()?;
-            let silent_ms = now.ms_since(at);
-            if !(SILENT_MS_MAX..GONE_MS).contains(&silent_ms) || !channel.plays(&match_id) {
-                return None;
+        let mut unwell = Vec::new();
+        for (id, channel) in &self.0.shared.channels {
+            let scorers = channel.scorers().clone();
+            for Heard { match_id, said, at } in scorers {
+                let silent_ms = now.ms_since(at);
+                if !(SILENT_MS_MAX..GONE_MS).contains(&silent_ms) || !channel.plays(&match_id) {
+                    continue;
+                }
+                let waiting = match said.pending {
+                    0 => "nothing waited in it".to_owned(),
+                    1 => "1 event waited in it".to_owned(),
+                    n => format!("{n} events waited in it"),
+                };
+                let text = format!(
+                    "the scorer of match {match_id} was last heard {} s ago, {waiting}: look at the tablet and its network",
+                    silent_ms / 1000
+                );
+                unwell.push(("score", id.to_string(), text));
             }
-            let waiting = match said.pending {
-                0 => "nothing waited in it".to_owned(),
-                1 => "1 event waited in it".to_owned(),
-                n => format!("{n} events waited in it"),
-            };
-            let text = format!(
-                "the scorer of match {match_id} was last heard {} s ago, {waiting}: look at the tablet and its network",
-                silent_ms / 1000
-            );
-            Some(("score", id.to_string(), text))
-        };
-        self.0.shared.channels.iter().filter_map(silent).collect()
+        }
+        unwell
     }
 }

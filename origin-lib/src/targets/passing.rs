@@ -3,7 +3,7 @@
 //! What is to be deleted is known in memory only. What an earlier run left behind is found at the start where a store lists
 //! names; another store, and one that lets us delete nothing, needs a rule of its own for [`PARTS`].
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -84,12 +84,15 @@ impl Passing {
             if !names.is_empty() {
                 tracing::info!(%target, parts = names.len(), "parts of an earlier run are deleted soon");
             }
-            for name in names.into_iter().filter(|name| name.starts_with(PARTS)) {
-                // What came since the start is known already, and later.
-                if !self.knows(target, &name) {
-                    self.remember(Part { target: target.clone(), name, at: now, found: true });
-                }
-            }
+            let mut parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            // What came since the start is known already, and later.
+            let known = parts.iter().filter(|part| part.target == *target).map(|part| part.name.clone());
+            let known: HashSet<String> = known.collect();
+            let new = names.into_iter().filter(|name| name.starts_with(PARTS) && !known.contains(name));
+            let found = new.map(|name| Part { target: target.clone(), name, at: now, found: true });
+            parts.extend(found);
+            let over = parts.len().saturating_sub(REMEMBERED_MAX);
+            parts.drain(..over);
         }
     }
 
@@ -116,11 +119,6 @@ impl Passing {
                 return;
             }
         }
-    }
-
-    fn knows(&self, target: &TargetId, name: &str) -> bool {
-        let parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        parts.iter().any(|known| known.name == name && known.target == *target)
     }
 
     fn take(&self, now: UtcMs) -> Vec<Part> {

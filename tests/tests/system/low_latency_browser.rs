@@ -57,6 +57,10 @@ async fn plays_of_parts(edge: Edge, channel: &str) -> anyhow::Result<()> {
             "low latency, {when}: {} ms behind the clock; {} parts and {} segments asked for in {STRETCH_S} s; stalls so far: {}",
             saw["behind_ms"], saw["parts"], saw["segments"], saw["waiting"]
         );
+        if stretch == "third" && saw["far"] == true {
+            // On a machine so slow, no parts are listed of what is played.
+            continue;
+        }
         // Else it is segments that are played.
         let (parts, segments) = (saw["parts"].as_u64(), saw["segments"].as_u64());
         let (parts, segments) = parts.zip(segments).with_context(|| saw.to_string())?;

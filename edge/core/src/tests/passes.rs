@@ -227,6 +227,7 @@ fn a_session_goes_on_as_its_pass_is_now() {
     };
     assert_eq!(claims(&second).expires_s, claims(&first).expires_s + 3600);
     assert_eq!(claims(&second).channels.names(), ["table-1"]);
+    assert_eq!(claims(&second).id, claims(&first).id, "with more tokens nobody has more sessions");
     let get = |cookie: &str| code(&edge.ask("GET", "/steer/table-1", &[("cookie", cookie)], b""));
     assert_eq!((get(&first), get(&second)), ("no-such-channel".into(), "no-such-channel".into()));
     assert_eq!(code(&edge.post("/api/session/renew", "", &json!({}))), "no-session");

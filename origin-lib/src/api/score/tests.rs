@@ -377,8 +377,8 @@ async fn where_nothing_happens_whoever_follows_hears_that_the_origin_is_there() 
     let first = Position { epoch: 1, seq: 1 };
     scores.put(&channel, &match_id, first, event, UtcMs(5000)).await.unwrap();
     let (stop, stopped) = tokio::sync::watch::channel(false);
-    let followed =
-        follow::follow((scores, &Followers::new()), (channel, match_id), first, Closing::new(stopped));
+    let followers = Followers::new([&channel]);
+    let followed = follow::follow((scores, &followers), (channel, match_id), first, Closing::new(stopped));
     let mut chunks = followed.unwrap().into_body().into_data_stream();
     let mut next = async || {
         use futures::StreamExt as _;
@@ -402,7 +402,7 @@ async fn only_so_many_follow() {
         readers.push(Reader::open(server.request(Method::GET, STREAM)).await);
     }
     assert_eq!(code(&server.get(STREAM).await), (503, "busy"));
-    // One who goes makes room, once the server has noticed.
+    // Another channel has room of its own, and one who goes makes some, once the server has noticed.
     readers.pop();
     while server.request(Method::GET, STREAM).send().await.unwrap().status() != 200 {
         tokio::task::yield_now().await;
@@ -421,10 +421,17 @@ async fn a_scorer_who_falls_silent_in_a_match_is_told_of() {
     let (status, body) = server.put(SCORER, &beat(2, 3)).await;
     assert_eq!((status, &body["last"]), (200, &json!({"epoch":1,"seq":1})));
     let now = UtcMs(body["now"].as_u64().unwrap());
-    // One who was replaced changes nothing.
-    assert_eq!(server.put(SCORER, &beat(1, 0)).await.0, 200);
+    // Another match's tablet, or one that prepares the next match, hides nothing.
+    assert_eq!(server.put("table-1/matches/next/scorer", &beat(1, 0)).await.0, 200);
     let scorer = server.get("table-1/matches/final").await.1["scorer"].clone();
     assert_eq!((&scorer["epoch"], &scorer["pending"]), (&json!(2), &json!(3)));
+
+    // An event of the present scorer counts, and one who was replaced changes nothing.
+    assert_eq!(server.put(&format!("{EVENTS}/2/1"), &point(2000)).await.0, 200);
+    assert_eq!(server.put(SCORER, &beat(1, 0)).await.0, 200);
+    let again = server.get("table-1/matches/final").await.1["scorer"].clone();
+    assert_eq!((&again["epoch"], &again["pending"]), (&json!(2), &json!(3)));
+    assert!(again["at"].as_u64() >= scorer["at"].as_u64());
 
     let unwell = |ms: u64| server.scores.unwell(now.plus_ms(ms));
     assert!(unwell(50_000).is_empty());
@@ -433,10 +440,11 @@ async fn a_scorer_who_falls_silent_in_a_match_is_told_of() {
     assert!(text.contains("3 events waited in it") && text.contains("final"), "{text}");
     assert!(unwell(2 * 3_600_000).is_empty(), "whoever is gone for hours has gone home");
     let end = json!({"occurred":3000,"action":{"type":"end","winner":0}});
-    assert_eq!(server.put(&format!("{EVENTS}/1/2"), &end).await.0, 200);
+    assert_eq!(server.put(&format!("{EVENTS}/2/2"), &end).await.0, 200);
     assert!(unwell(75_000).is_empty(), "a match that is over needs no scorer");
 
-    for bad in [json!({}), json!({"epoch":1,"name":"x"}), json!({"epoch":-1}), json!([])] {
+    for bad in [json!({}), json!({"epoch":0}), json!({"epoch":1,"name":"x"}), json!({"epoch":-1}), json!([])]
+    {
         assert_eq!(code(&server.put(SCORER, &bad).await), (400, "invalid"), "{bad}");
     }
 }

@@ -62,6 +62,21 @@ pub(crate) async fn nothing_is_smuggled(addr: SocketAddr) {
     assert!(twice.starts_with("HTTP/1.1 401 "), "{twice}");
 }
 
+/// Requests of so many made-up sessions that ask to wait for a playlist, and whose bodies do not come.
+pub(crate) async fn withheld_bodies(addr: SocketAddr, count: usize) -> Vec<TcpStream> {
+    let mut streams = Vec::new();
+    for n in 0..count {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        let head = format!(
+            "GET /live/table-6/a/source.m3u8?_HLS_msn=1 HTTP/1.1\r\nhost: {addr}\r\ncookie: __Host-railbird=made-up-{n}\r\n\
+             content-length: 1\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        streams.push(stream);
+    }
+    streams
+}
+
 /// A body that stops is answered, a head that stops is not waited for, and others are answered meanwhile.
 pub(crate) async fn slow_senders_are_let_go(addr: SocketAddr) {
     let body = format!(
