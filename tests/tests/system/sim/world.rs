@@ -474,7 +474,8 @@ impl World {
             let order: Vec<NodeId> =
                 (0..nodes.len()).map(|at| nodes[(first + at) % nodes.len()].id.clone()).collect();
             state.check().map_err(|error| format!("merged: {error}"))?;
-            let (rendition, wanted) = ("source".parse().unwrap(), playlist::Wanted::default());
+            let rendition = "source".parse().unwrap();
+            let wanted = playlist::Wanted { parts_at_nodes: true, ..playlist::Wanted::default() };
             if let Some(text) = playlist::media(&state, &rendition, &order, wanted) {
                 let known = edge.viewer.count();
                 let read = edge.viewer.read(&text, &self.targets);
