@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// How long the host may take to answer or to close: above all of its own bounds.
-const END_TIME_MAX: Duration = Duration::from_secs(120);
+pub(crate) const END_TIME_MAX: Duration = Duration::from_secs(120);
 
 /// What would be answered with a page, if it were taken for a request.
 const SMUGGLED: &str = "GET /login HTTP/1.1\r\nhost: smuggled\r\nconnection: close\r\n\r\n";

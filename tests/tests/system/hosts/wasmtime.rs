@@ -59,9 +59,12 @@ async fn a_body_that_does_not_come_holds_no_place() {
     const STRANGERS: usize = 100;
     let (host, door) = start(|_| ()).await;
     let strangers = raw::withheld_bodies(door.0, STRANGERS).await;
-    while usize::try_from(host.metrics().in_flight()).unwrap() < STRANGERS {
-        tokio::task::yield_now().await;
-    }
+    let all_asked = async {
+        while usize::try_from(host.metrics().in_flight()).unwrap() < STRANGERS {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(raw::END_TIME_MAX, all_asked).await.expect("all are waited for at the same time");
     low_latency::many_wait(&Edge::new(&door), 1, 1).await;
     drop(strangers);
     host.shutdown().await;
