@@ -54,6 +54,7 @@ fn state(segments: u64) -> ChannelState {
         key_period_s: 3600,
         part_ms: None,
         preload_hints: false,
+        score: None,
         nodes: vec![node("a"), node("b")],
         renditions: vec![Rendition {
             id: "source".parse().unwrap(),

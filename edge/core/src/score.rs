@@ -34,9 +34,7 @@ pub(crate) async fn document<S: Store>(call: &Call<'_, S>, channel: &ChannelId) 
         None => Response::new(200).body("application/json", bytes),
         Some(after) => {
             let mut document: Document = serde_json::from_slice(&bytes).map_err(|_| NO_SCORE)?;
-            if after >= document.rewritten {
-                document.entries.retain(|entry| entry.seq > after);
-            }
+            document.keep_after(after);
             errors::json(200, &document)
         }
     };

@@ -463,6 +463,7 @@ impl Book {
             key_period_s: channel.key_period_s,
             part_ms: channel.part_ms,
             preload_hints: channel.preload_hints,
+            score: None,
             nodes,
             renditions,
         }

@@ -9,7 +9,8 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::id::{ChannelId, EventId, NodeId, OriginId, RecordingId, RenditionId};
+use crate::id::{ChannelId, EventId, MatchId, NodeId, OriginId, RecordingId, RenditionId};
+use crate::score::{NAME_CHARS_MAX, Range};
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 use crate::web;
 
@@ -111,11 +112,26 @@ pub struct ChannelState {
     /// for a recording's life as its parts are.
     #[serde(default, skip_serializing_if = "is_default")]
     pub preload_hints: bool,
+    /// What playlists say of the score, where the channel has a scorer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<Shown>,
     /// Where viewers read; at most [`NODES_MAX`]. The position is the bit in [`Segment::on`].
     pub nodes: Vec<Node>,
     /// The renditions, best first.
     pub renditions: Vec<Rendition>,
 }
+
+/// What playlists say of a channel's score.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// The revision of the score document that it was made of; 0 before the first match.
+    pub revision: u64,
+    /// What of it lies in the window, by where it begins; at most [`RANGES_MAX`].
+    pub ranges: Vec<Range>,
+}
+
+/// The most ranges of a snapshot, the newest ones.
+pub const RANGES_MAX: usize = 500;
 
 /// A public base URL over a target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -243,7 +259,14 @@ pub struct Replay {
     pub chapters: u32,
     /// The channel has ended: nothing will follow the last chapter.
     pub ended: bool,
+    /// The matches that were played meanwhile, oldest first; at most [`MATCHES_MAX`], the newest ones. The score of each is a
+    /// document of its own: `PUT /origin/v1/channels/{channel}/matches/{match}`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub matches: Vec<MatchId>,
 }
+
+/// The most matches of a recording.
+pub const MATCHES_MAX: usize = 64;
 
 /// One rendition and its window of segments.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -349,6 +372,9 @@ impl ChannelState {
                 return Err(StateError::NodeUrl);
             }
         }
+        if self.score.as_ref().is_some_and(|score| !score.is_within_bounds()) {
+            return Err(StateError::Ranges);
+        }
         if self.renditions.len() > RENDITIONS_MAX {
             return Err(StateError::Renditions);
         }
@@ -371,6 +397,18 @@ impl ChannelState {
             }
         }
         Ok(())
+    }
+}
+
+impl Shown {
+    fn is_within_bounds(&self) -> bool {
+        let is_name = |id: &str| (1..=40).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_hexdigit());
+        let fits = |range: &Range| {
+            let forward = range.end.is_none_or(|end| range.start <= end);
+            forward && is_name(&range.id) && range.title.chars().count() <= NAME_CHARS_MAX
+        };
+        let sorted = self.ranges.is_sorted_by_key(|range| range.start);
+        sorted && self.ranges.len() <= RANGES_MAX && self.ranges.iter().all(fits)
     }
 }
 
@@ -399,6 +437,11 @@ pub enum StateError {
     /// A text that can't stand in a playlist.
     #[error("codecs and init names must be printable ASCII without space and quote")]
     Text,
+    /// Too many ranges, one that ends before it begins, or one without a proper name.
+    #[error(
+        "a channel's score has at most {RANGES_MAX} ranges, by where they begin, each with an id of 1 to 40 hexadecimal digits and a title of at most 100 characters"
+    )]
+    Ranges,
     /// Too many renditions.
     #[error("a channel can have at most 16 renditions")]
     Renditions,

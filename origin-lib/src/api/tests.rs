@@ -66,6 +66,7 @@ async fn channels_are_told_with_and_without_a_state() {
         key_period_s: 3600,
         part_ms: None,
         preload_hints: false,
+        score: None,
         nodes: Vec::new(),
         renditions: Vec::new(),
     });

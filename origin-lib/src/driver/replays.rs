@@ -28,6 +28,7 @@ fn replay(plan: &Plan, summary: &Summary) -> Replay {
         duration: summary.end - summary.start,
         chapters: u32::try_from(chapters).unwrap_or(u32::MAX),
         ended: true,
+        matches: Vec::new(),
     }
 }
 
@@ -40,5 +41,6 @@ fn open_replay(shelf: &Shelf) -> Option<Replay> {
         duration: end - start,
         chapters: u32::try_from(shelf.chapters()).unwrap_or(u32::MAX),
         ended: false,
+        matches: Vec::new(),
     })
 }

@@ -98,6 +98,7 @@ fn state(channel: &str, revision: u64) -> ChannelState {
         key_period_s: 3600,
         part_ms: None,
         preload_hints: false,
+        score: None,
         nodes: Vec::new(),
         renditions: Vec::new(),
     }

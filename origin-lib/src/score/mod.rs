@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use railbird_core::id::{ChannelId, MatchId};
-use railbird_core::score::{Document, Event, Invalid, Log, Misfit, Position, State, shifted};
+use railbird_core::score::{Document, ENTRIES_MAX, Event, Invalid, Log, Misfit, Position, State, shifted};
 use railbird_core::time::UtcMs;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -340,8 +340,15 @@ fn unload(slots: &mut HashMap<MatchId, Slot>) {
 fn document(channel: &ChannelId, match_id: &MatchId, slot: &Slot, offset_ms: i64) -> Option<Arc<Document>> {
     let accepted = slot.accepted;
     let log = slot.log.as_ref()?;
-    log.document(channel.clone(), match_id.clone(), accepted, UtcMs(accepted), shifted(offset_ms))
-        .map(Arc::new)
+    log.document(
+        channel.clone(),
+        match_id.clone(),
+        accepted,
+        UtcMs(accepted),
+        ENTRIES_MAX,
+        shifted(offset_ms),
+    )
+    .map(Arc::new)
 }
 
 /// A log as read from its file.

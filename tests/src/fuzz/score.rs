@@ -37,9 +37,14 @@ pub(super) fn log(input: &[u8]) {
     let (Ok(channel), Ok(match_id)) = ("table-1".parse::<ChannelId>(), "final".parse::<MatchId>()) else {
         return;
     };
-    if let Some(document) = log.document(channel, match_id, seq, UtcMs(1), score::shifted(-1500)) {
+    if let Some(document) = log.document(channel, match_id, seq, UtcMs(1), ENTRIES_MAX, score::shifted(-1500))
+    {
         assert!(document.entries.len() <= ENTRIES_MAX);
         assert_eq!(document.check(), Ok(()));
+        assert!(document.ranges().is_sorted_by_key(|range| range.start));
+        let middle = document.entries.get(document.entries.len() / 2).map(|entry| entry.at);
+        let known = middle.and_then(|at| document.before(at));
+        assert_eq!(known.map(|known| known.check()), Some(Ok(())));
     }
 }
 

@@ -126,6 +126,7 @@ impl Reel {
             key_period_s: head.key_period_s,
             part_ms: None,
             preload_hints: false,
+            score: None,
             nodes,
             renditions: rendition.into_iter().collect(),
         }

@@ -9,13 +9,17 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::log::Log;
-use super::model::{Action, PerSide, Player, State, TARGET_MAX, UnitResult, is_name};
+use super::model::{Action, PerSide, Phase, Player, State, TARGET_MAX, UnitResult, is_name};
 use super::rules::{Discipline, Length, UNITS_MAX, Unit};
+use super::sheet::{HIGHLIGHTS_MAX, Highlight, Sheet, TURNS_MAX, Turn};
 use crate::id::{ChannelId, MatchId};
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 
-/// The most entries of a document.
+/// The most entries of a document about what is played: it travels with every event.
 pub const ENTRIES_MAX: usize = 500;
+
+/// The most entries of any document, such as that of a whole match.
+pub const WHOLE_ENTRIES_MAX: usize = 5_000;
 
 /// What viewers of a channel are shown of the score. `PUT /origin/v1/channels/{channel}/score`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,11 +57,17 @@ pub struct Document {
     /// The last event that changed scores before it: whoever has entries up to a lower number asks for all of them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub rewritten: u64,
-    /// The scores, in the order of their times; at most [`ENTRIES_MAX`].
+    /// The scores, in the order of their times: the first, and the newest.
     pub entries: Vec<Entry>,
     /// The sets, racks and frames that are over, in order; at most [`UNITS_MAX`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub units: Vec<PastUnit>,
+    /// The turns, in order; at most [`TURNS_MAX`]. None in a game that does not count them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub turns: Vec<Turn>,
+    /// What is worth seeing again, in the order in which it was complete; at most [`HIGHLIGHTS_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub highlights: Vec<Highlight>,
 }
 
 fn is_match(unit: &Unit) -> bool {
@@ -111,16 +121,21 @@ impl Log {
     /// An undone event has no entry, a corrected one the score that the correction makes, and the entries after it are as
     /// if it had been so: viewers are behind the table, so that many of them never see the mistake. The undo or the
     /// correction has an entry of its own, for whoever asks for what is new.
+    ///
+    /// There are at most `entries_max` of them, the first and the newest: [`ENTRIES_MAX`] of what is played,
+    /// [`WHOLE_ENTRIES_MAX`] of a match for who looks back.
     pub fn document(
         &self,
         channel: ChannelId,
         match_id: MatchId,
         revision: u64,
         updated: UtcMs,
+        entries_max: usize,
         media: impl Fn(UtcMs) -> MediaTime,
     ) -> Option<Document> {
         let (start, rules) = (self.start()?, self.rules()?);
         let (mut entries, mut units) = (Vec::new(), Vec::new());
+        let mut sheet = Sheet::new(start.discipline, rules);
         let (mut now, mut at, mut rewritten) = (UtcMs(0), MediaTime(0), 0);
         let played = self.replay(None, |index, occurred, action, game| {
             let Some(game) = game else { return };
@@ -128,18 +143,22 @@ impl Log {
             now = now.max(occurred);
             at = at.max(media(now));
             let seq = u64::try_from(index).unwrap_or(u64::MAX).saturating_add(1);
+            let state = game.state_at(now);
             if matches!(action, Action::Undo { .. } | Action::Correct { .. }) {
                 rewritten = seq;
-            } else if let Some(result) = game.over() {
-                units.push(PastUnit { at, result });
+            } else {
+                units.extend(game.over().map(|result| PastUnit { at, result }));
+                sheet.event(seq, at, &state);
             }
-            entries.push((seq, at, game.state_at(now)));
+            entries.push((seq, at, state));
         });
         // Only what plays is ever taken.
         played.ok()?;
-        if entries.len() > ENTRIES_MAX {
-            entries.drain(1..entries.len() - (ENTRIES_MAX - 1));
+        let entries_max = entries_max.clamp(1, WHOLE_ENTRIES_MAX);
+        if entries.len() > entries_max {
+            entries.drain(1..entries.len() - (entries_max - 1));
         }
+        let (turns, highlights) = sheet.done();
         let entry = |(seq, at, state): (u64, MediaTime, State)| Entry { seq, at, pdt: at.iso8601(), state };
         Some(Document {
             channel,
@@ -157,7 +176,42 @@ impl Log {
             rewritten,
             entries: entries.into_iter().map(entry).collect(),
             units,
+            turns,
+            highlights,
         })
+    }
+}
+
+impl Document {
+    /// Leaves out what whoever has everything up to the event `seq` has already, unless that has changed since.
+    pub fn keep_after(&mut self, seq: u64) {
+        if seq >= self.rewritten {
+            self.entries.retain(|entry| entry.seq > seq);
+            self.turns.retain(|turn| turn.last > seq);
+            self.highlights.retain(|highlight| highlight.seq > seq);
+        }
+    }
+
+    /// What was known at `until`: nothing in it tells of anything later. `None` where the match had not begun.
+    ///
+    /// Of the turn that was played then, there is what it had brought.
+    pub fn before(&self, until: MediaTime) -> Option<Document> {
+        let mut known = self.clone();
+        known.entries.retain(|entry| entry.at <= until);
+        let now = known.entries.last()?.clone();
+        known.units.retain(|unit| unit.at <= until);
+        known.highlights.retain(|highlight| highlight.end <= until);
+        // A shootout's turn is told by one event, when it is over.
+        let is_over = |turn: &Turn| turn.end.is_some_and(|end| end <= until);
+        known.turns.retain(|turn| turn.at <= until && (turn.phase != Phase::Shootout || is_over(turn)));
+        if let Some(turn) = known.turns.last_mut().filter(|turn| !is_over(turn)) {
+            turn.bring_back(&known.entries);
+        }
+        // Numbers and times of what follows say how much there is of it.
+        known.revision = now.seq;
+        known.updated = now.at.utc();
+        known.rewritten = 0;
+        Some(known)
     }
 }
 
@@ -176,11 +230,14 @@ pub enum DocumentError {
     #[error("a match has 1 to {UNITS_MAX} sets, racks or frames")]
     Units,
     /// Too many entries, or none.
-    #[error("a score document has 1 to {ENTRIES_MAX} entries")]
+    #[error("a score document has 1 to {WHOLE_ENTRIES_MAX} entries")]
     Entries,
+    /// Too many turns or highlights.
+    #[error("a score document has at most {TURNS_MAX} turns and {HIGHLIGHTS_MAX} highlights")]
+    Sheet,
     /// Entries out of order, or a time that is stated in two ways.
     #[error(
-        "entries must go up in seq, units and entries not go back in at, and pdt must be the instant of at"
+        "entries must go up in seq, units, turns and entries not go back in at, what ends must not end before it begins, and pdt must be the instant of at"
     )]
     Order,
 }
@@ -199,11 +256,17 @@ impl Document {
         if self.length.is_some_and(is_long) || self.units.len() > UNITS_MAX as usize {
             return Err(DocumentError::Units);
         }
-        if !(1..=ENTRIES_MAX).contains(&self.entries.len()) {
+        if !(1..=WHOLE_ENTRIES_MAX).contains(&self.entries.len()) {
             return Err(DocumentError::Entries);
+        }
+        if self.turns.len() > TURNS_MAX || self.highlights.len() > HIGHLIGHTS_MAX {
+            return Err(DocumentError::Sheet);
         }
         let forward = self.entries.is_sorted_by(|a, b| a.seq < b.seq && a.at <= b.at);
         let forward = forward && self.units.is_sorted_by_key(|unit| unit.at);
+        let forward = forward && self.turns.is_sorted_by(|a, b| a.seq < b.seq && a.at <= b.at);
+        let forward = forward && self.turns.iter().all(|turn| turn.end.is_none_or(|end| turn.at <= end));
+        let forward = forward && self.highlights.iter().all(|highlight| highlight.at <= highlight.end);
         let stated_once = self.entries.iter().all(|entry| entry.pdt == entry.at.iso8601());
         if forward && stated_once { Ok(()) } else { Err(DocumentError::Order) }
     }

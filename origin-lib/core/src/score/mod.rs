@@ -13,6 +13,8 @@
 //! | `clock` | what a shot clock shows |
 //! | `log` | whether an event is taken, and what undos and corrections make of it |
 //! | `document` | which score is shown from which media time on |
+//! | `sheet` | which turns there were, and what is worth seeing again |
+//! | `ranges` | what playlists say of a match |
 //!
 //! ```
 //! use railbird_core::score::{Event, Log, Offer, Position};
@@ -32,21 +34,25 @@ mod clock;
 mod document;
 mod log;
 mod model;
+mod ranges;
 mod reducer;
 mod rules;
+mod sheet;
 
 #[cfg(test)]
 mod tests;
 
-pub use document::{Document, DocumentError, ENTRIES_MAX, Entry, PastUnit, shifted};
+pub use document::{Document, DocumentError, ENTRIES_MAX, Entry, PastUnit, WHOLE_ENTRIES_MAX, shifted};
 pub use log::{EVENTS_MAX, Log, Misfit, Offer, POSITION_MAX, Position};
 pub use model::{
     Action, BODY_LEN_MAX, Ball, CODE_LEN_MAX, Claim, ClaimSide, ClockOrder, Event, EventError, FIGURES_MAX,
     Figure, NAME_CHARS_MAX, OCCURRED_AHEAD_MS_MAX, POINTS_MAX, Pause, PerSide, Phase, Player, ShotClock,
     Side, SideState, Start, State, TARGET_MAX, UnitResult,
 };
+pub use ranges::{Class, Range};
 pub use reducer::{Invalid, TimingError, UnitError};
 pub use rules::{
     Begins, Discipline, FoulPoints, Length, Level, Overrides, Per, Rules, ShotClockRules, SwapBalls, Tie,
     TimeOutRules, Turns, UNITS_MAX, Unit,
 };
+pub use sheet::{HIGHLIGHTS_MAX, Highlight, Kind, TURNS_MAX, Turn};

@@ -379,6 +379,25 @@ impl Discipline {
     }
 }
 
+impl Discipline {
+    /// From how many points on a run is worth seeing again; `None` where runs are none of the game.
+    pub const fn notable_run(self) -> Option<u32> {
+        match self {
+            Discipline::ThreeCushion | Discipline::ThreeCushionSets => Some(5),
+            Discipline::OneCushion => Some(10),
+            Discipline::StraightPool => Some(20),
+            Discipline::Balkline => Some(40),
+            Discipline::StraightRail | Discipline::Snooker => Some(50),
+            Discipline::Artistique
+            | Discipline::FivePins
+            | Discipline::EightBall
+            | Discipline::NineBall
+            | Discipline::TenBall
+            | Discipline::Points => None,
+        }
+    }
+}
+
 impl Rules {
     /// Whether the sides' turns follow from the score alone.
     pub fn is_strict(&self) -> bool {

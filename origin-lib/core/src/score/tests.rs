@@ -5,7 +5,9 @@ mod documents;
 mod log;
 mod matches;
 mod properties;
+mod ranges;
 mod rules;
+mod sheet;
 mod timing;
 mod wire;
 
@@ -180,5 +182,5 @@ fn figures(state: &State) -> [(i32, u32, u32, i32); 2] {
 
 fn document(log: &Log) -> Document {
     let ids = ("table-1".parse().unwrap(), "final".parse().unwrap());
-    log.document(ids.0, ids.1, 7, UtcMs(T0), shifted(-1000)).unwrap()
+    log.document(ids.0, ids.1, 7, UtcMs(T0), ENTRIES_MAX, shifted(-1000)).unwrap()
 }

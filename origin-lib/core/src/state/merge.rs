@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ChannelState, NODES_MAX, Node, OUTAGE_FORGIVEN_MS, Outage, PARTS_HEARD_MS, Phase, Rendition,
-    SEGMENTS_MAX, Segment,
+    SEGMENTS_MAX, Segment, Shown,
 };
 use crate::id::{OriginId, RecordingId, RenditionId};
 use crate::time::{MediaSpan, MediaTime, UtcMs};
@@ -208,6 +208,11 @@ impl Merged {
     }
 
     fn take(&mut self, said: ChannelState, now: UtcMs) {
+        // The scorer may have reached one origin only.
+        let revision = |score: &Option<Shown>| score.as_ref().map(|score| score.revision);
+        if revision(&said.score) >= revision(&self.state.score) {
+            self.state.score.clone_from(&said.score);
+        }
         let was_ended = self.state.phase == Phase::Ended;
         self.hear(&said, now);
         self.settle(now);

@@ -19,6 +19,7 @@ fn the_document_has_the_agreed_shape() {
             {"seq":1, "at":T0 * 90, "pdt":"2026-11-20T10:52:00.000Z", "state":state(first(0))},
             {"seq":2, "at":(T0 + 1000) * 90, "pdt":"2026-11-20T10:52:01.000Z", "state":state(first(3))},
         ],
+        "turns":[{"seq":1, "last":2, "at":T0 * 90, "inning":1, "side":0, "points":3, "total":3}],
     });
     assert_eq!(serde_json::to_value(&document).unwrap(), json);
     assert_eq!(serde_json::from_value::<Document>(json).unwrap(), document);
@@ -40,7 +41,7 @@ fn the_document_forgets_what_was_undone() {
     assert_eq!(shown(&scorer.0), [(1, 0), (2, 2), (3, 7), (4, 7), (6, 7)]);
     assert_eq!(document(&scorer.0).rewritten, 6);
     let ids = || ("table-1".parse().unwrap(), "final".parse().unwrap());
-    assert_eq!(Log::new().document(ids().0, ids().1, 1, UtcMs(1), shifted(0)), None);
+    assert_eq!(Log::new().document(ids().0, ids().1, 1, UtcMs(1), ENTRIES_MAX, shifted(0)), None);
 }
 
 #[test]
@@ -110,7 +111,7 @@ fn a_receiver_refuses_documents_out_of_bounds() {
         (|d| d.units = vec![unit(1); 100], DocumentError::Units),
         (|d| d.units = vec![unit(2), unit(1)], DocumentError::Order),
         (|d| d.entries.clear(), DocumentError::Entries),
-        (|d| d.entries = vec![d.entries[0].clone(); 501], DocumentError::Entries),
+        (|d| d.entries = vec![d.entries[0].clone(); 5_001], DocumentError::Entries),
         (|d| d.entries.reverse(), DocumentError::Order),
         (|d| d.entries[1].seq = 1, DocumentError::Order),
         (|d| d.entries[0].pdt.push(' '), DocumentError::Order),

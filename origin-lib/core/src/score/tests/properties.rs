@@ -257,6 +257,44 @@ fn check_state(state: &State, rules: &Rules) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// The sheet adds up to the score, and what was known of it at any event is what there was of it then.
+fn check_sheet(log: &Log) -> Result<(), TestCaseError> {
+    let whole = document(log);
+    let rules = log.rules().unwrap();
+    let state = log.state().unwrap();
+    if rules.turns != Turns::Free {
+        for side in Side::BOTH {
+            let here =
+                whole.turns.iter().filter(|turn| turn.unit == state.unit && turn.phase != Phase::Shootout);
+            let made = here.map(|turn| if turn.side == side { turn.points } else { turn.given });
+            let shown = side.of(&state.sides).points + side.of(&state.sides).extension.unwrap_or(0) as i32;
+            prop_assert_eq!(side.of(&rules.head_start) + made.sum::<i32>(), shown);
+        }
+    }
+    let mut then = Log::new();
+    for (position, event) in log.events() {
+        prop_assert_eq!(then.offer(*position, event.clone(), None), Offer::Accept);
+        let then = document(&then);
+        let at = then.entries.last().unwrap().at;
+        let known = whole.before(at).unwrap();
+        prop_assert_eq!(known.check(), Ok(()));
+        if whole.entries.iter().filter(|entry| entry.at == at).count() > 1 {
+            continue;
+        }
+        // A turn is called by the event before it, and begins with the first one of a set: which is not known before.
+        let shown =
+            |turns: &[Turn]| turns.iter().map(|turn| Turn { given: 0, last: 0, ..*turn }).collect::<Vec<_>>();
+        prop_assert_eq!(shown(&known.turns), shown(&then.turns));
+        // A shootout grows until it is over.
+        let complete = |highlights: Vec<Highlight>| {
+            highlights.into_iter().filter(|highlight| highlight.kind != Kind::Shootout).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(complete(known.highlights), complete(then.highlights));
+        prop_assert_eq!((known.entries, known.units), (then.entries, then.units));
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
@@ -285,7 +323,17 @@ proptest! {
             };
             let plain: Vec<_> = clean.entries.iter().map(|e| (e.pdt.clone(), e.state.clone())).collect();
             prop_assert_eq!(shown(&changed.entries), plain);
-            prop_assert_eq!(changed.units, clean.units);
+            prop_assert_eq!(&changed.units, &clean.units);
+            let turns = |document: &Document| {
+                let turns = document.turns.iter();
+                turns.map(|turn| Turn { seq: 0, last: 0, ..*turn }).collect::<Vec<_>>()
+            };
+            prop_assert_eq!(turns(&changed), turns(&clean));
+            let highlights = |document: &Document| {
+                let highlights = document.highlights.iter();
+                highlights.map(|highlight| Highlight { seq: 0, ..*highlight }).collect::<Vec<_>>()
+            };
+            prop_assert_eq!(highlights(&changed), highlights(&clean));
         }
         // Read again from what was kept, the log is the same.
         let again = Log::restore(scorer.0.events().iter().map(|(position, event)| {
@@ -306,6 +354,7 @@ proptest! {
         // No changes among the dice: what they come to is the other property.
         let scorer = play(any_start(first, &own), &dice)?;
         check_figures(&scorer.0)?;
+        check_sheet(&scorer.0)?;
     }
 
     #[test]

@@ -42,6 +42,7 @@ fn said(origin: &str, revision: u64, nodes: &[&str], numbers: core::ops::Range<u
         key_period_s: 60,
         part_ms: None,
         preload_hints: false,
+        score: None,
         nodes: nodes.iter().map(|id| node(id)).collect(),
         renditions: vec![Rendition {
             id: "source".parse().unwrap(),
@@ -562,4 +563,18 @@ fn an_outage_of_a_node_is_kept_with_its_end_and_how_many_there_were() {
     assert_eq!(told(false, fine, 603_999), lasting(2));
     assert_eq!(told(true, fine, 604_000), ended(604_000, 2));
     assert_eq!(told(false, fine, 604_000 + OUTAGE_FORGIVEN_MS), lasting(1), "long ago");
+}
+
+#[test]
+fn what_is_said_of_the_score_is_that_of_the_newest_document() {
+    let with = |origin: &str, revision, score: Option<u64>| ChannelState {
+        score: score.map(|revision| Shown { revision, ranges: Vec::new() }),
+        ..said(origin, revision, &["a"], 0..4)
+    };
+    let shown = |merged: &Merged| merged.state.score.as_ref().map(|score| score.revision);
+    let merged = pushed([with("north", 1, None), with("south", 1, Some(0)), with("north", 2, Some(7))]);
+    assert_eq!(shown(&merged), Some(7));
+    // The scorer reaches one origin only.
+    let merged = pushed([with("north", 1, Some(7)), with("south", 1, Some(3)), with("south", 2, None)]);
+    assert_eq!(shown(&merged), Some(7));
 }

@@ -89,6 +89,7 @@ fn replay(recording: &str, start_s: u64, duration_s: i64, ended: bool) -> Replay
         duration: MediaSpan::from_ms(duration_s * 1000),
         chapters: 1,
         ended,
+        matches: Vec::new(),
     }
 }
 

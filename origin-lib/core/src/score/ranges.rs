@@ -1,0 +1,151 @@
+//! What playlists say of a match: from when to when it was played, its sets, its innings and its long runs.
+//!
+//! Players keep a date range by its ID, and an ID must keep what it says (RFC 8216bis, 4.4.5.1); only its end may become
+//! known later. So an ID is made of everything else that the range says, and a correction gives it another one.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::document::{Document, Entry};
+use super::model::{Phase, Side};
+use super::rules::Unit;
+use super::sheet::{Kind, Turn};
+use crate::hex;
+use crate::time::MediaTime;
+
+/// Something that lasted a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Range {
+    /// Its name: the same for as long as everything but its end is the same. Lower-case hexadecimal digits.
+    pub id: String,
+    /// What it is.
+    pub class: Class,
+    /// Media time at which it begins, in 1/90000 s.
+    pub start: MediaTime,
+    /// Where it ends; none as long as it goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<MediaTime>,
+    /// What viewers call it: the match's title, or the player's name.
+    pub title: String,
+    /// Which set, rack, frame or inning; the first is 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u32>,
+    /// What the match is won in, of one of those.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Unit>,
+    /// Whose it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub side: Option<Side>,
+    /// What it brought.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub points: Option<i32>,
+}
+
+/// What a range is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// A match.
+    Match,
+    /// A set, rack or frame.
+    Unit,
+    /// A side's inning. It is told when it is over, since what it brought is a part of it.
+    Inning,
+    /// A run that is long for the discipline.
+    Run,
+}
+
+impl Range {
+    fn new(document: &Document, class: Class, start: MediaTime, end: Option<MediaTime>) -> Range {
+        let title = document.title.clone();
+        Range {
+            id: String::new(),
+            class,
+            start,
+            end,
+            title,
+            number: None,
+            unit: None,
+            side: None,
+            points: None,
+        }
+    }
+
+    /// With its name, of what it says and of `beside`.
+    fn named(mut self, beside: &[&[u8]]) -> Range {
+        let end = self.end.take();
+        let mut hash = Sha256::new();
+        hash.update(serde_json::to_vec(&self).unwrap_or_default());
+        beside.iter().for_each(|part| hash.update(part));
+        let digest: [u8; 32] = hash.finalize().into();
+        self.id = hex::encode(digest.get(..10).unwrap_or_default());
+        self.end = end;
+        self
+    }
+
+    /// Whether any of it lies in this stretch.
+    pub fn overlaps(&self, from: MediaTime, to: MediaTime) -> bool {
+        self.start < to && self.end.is_none_or(|end| end > from)
+    }
+}
+
+impl Document {
+    /// What is to be said of the match, by where it begins.
+    pub fn ranges(&self) -> Vec<Range> {
+        let Some(first) = self.entries.first() else { return Vec::new() };
+        let is_over = |entry: &&Entry| entry.state.phase == Phase::Finished;
+        let over = self.entries.iter().find(is_over).map(|entry| entry.at);
+        // What is open may end, and go on after all where the end is taken back: then it has another name.
+        let taken_back = self.rewritten.to_be_bytes();
+        let of_match = [self.match_id.as_str().as_bytes(), &taken_back];
+        let mut ranges = Vec::new();
+        ranges.push(Range::new(self, Class::Match, first.at, over).named(&of_match));
+        if self.unit != Unit::Match {
+            ranges.extend(self.unit_ranges(first.at, over).map(|range| range.named(&of_match)));
+        }
+        let closed = self.turns.iter().filter_map(|turn| Some((turn, turn.end?)));
+        let named = |range: Range, turn: &Turn| {
+            let [seq, end] = [turn.seq, range.end.unwrap_or_default().0].map(u64::to_be_bytes);
+            range.named(&[self.match_id.as_str().as_bytes(), &seq, &end])
+        };
+        for (turn, end) in closed {
+            let of_side = |class, number| Range {
+                title: turn.side.of(&self.sides).name.clone(),
+                number,
+                side: Some(turn.side),
+                points: Some(turn.points),
+                ..Range::new(self, class, turn.at, Some(end))
+            };
+            if turn.phase == Phase::Playing {
+                ranges.push(named(of_side(Class::Inning, Some(turn.inning)), turn));
+            }
+            let is_run = |kind, seq| kind == Kind::Run && seq == turn.last;
+            if self.highlights.iter().any(|highlight| is_run(highlight.kind, highlight.seq)) {
+                ranges.push(named(of_side(Class::Run, None), turn));
+            }
+        }
+        ranges.sort_by_key(|range| range.start);
+        ranges
+    }
+
+    /// The sets, racks or frames: those that are over, and the one that is played.
+    fn unit_ranges(&self, begin: MediaTime, over: Option<MediaTime>) -> impl Iterator<Item = Range> {
+        let ended = self.units.iter().map(|unit| unit.at);
+        let is_played = self.entries.last().is_some_and(|entry| {
+            let begun = entry.state.unit.is_some_and(|unit| unit as usize > self.units.len());
+            begun && over.is_none()
+        });
+        let ends: Vec<Option<MediaTime>> = ended.map(Some).chain(is_played.then_some(None)).collect();
+        (1..).zip(ends).scan(begin, |before, (number, end)| {
+            let first = self.turns.iter().find(|turn| turn.unit == Some(number)).map(|turn| turn.at);
+            // Without turns, it began when the last one was over, as far as anybody knows.
+            let start = first.unwrap_or(*before).min(end.unwrap_or(MediaTime(u64::MAX)));
+            *before = end.unwrap_or(*before);
+            let unit = Some(self.unit);
+            Some(Range { number: Some(number), unit, ..Range::new(self, Class::Unit, start, end) })
+        })
+    }
+}
