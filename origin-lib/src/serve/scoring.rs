@@ -140,7 +140,10 @@ impl Said {
         let known = self.document.as_ref().map(|(match_id, revision)| (match_id, *revision));
         if known != Some((&document.match_id, document.revision)) {
             if known.is_some_and(|(match_id, _)| *match_id != document.match_id) {
-                self.past.append(&mut self.ranges);
+                // Whoever begins the next match has left the one before, finished or not.
+                let begun = document.entries.first().map(|entry| entry.at);
+                let left = |range: Range| Range { end: range.end.or(begun.max(Some(range.start))), ..range };
+                self.past.extend(self.ranges.drain(..).map(left));
             }
             self.ranges = document.ranges();
             self.document = Some((document.match_id.clone(), document.revision));
