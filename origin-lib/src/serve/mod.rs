@@ -212,7 +212,9 @@ pub async fn start(
     pushes.watch(&health);
     let taps = |channel: &ChannelId| pushes.taps(channel);
     let resume = |channel: &ChannelId| past.resumes.get(channel).cloned().unwrap_or_default();
-    let feeds = ingest::Channels::new(&config.channels, &objects, resume, taps);
+    let feeds = ingest::Channels::new(&config.channels, &objects, resume, taps, |channel| {
+        channel.score_emsg.then(|| scores.subscribe(&channel.id))?
+    });
     let listener = Listener::start(config.rtmp, Registry::new(&config.channels), feeds.clone()).await?;
 
     metrics.register(|registry| scores.metrics().register(registry));
