@@ -15,6 +15,7 @@
 //! | `document` | which score is shown from which media time on |
 //! | `sheet` | which turns there were, and what is worth seeing again |
 //! | `ranges` | what playlists say of a match |
+//! | `vtt` | what subtitles say of it |
 //!
 //! ```
 //! use railbird_core::score::{Event, Log, Offer, Position};
@@ -38,6 +39,7 @@ mod ranges;
 mod reducer;
 mod rules;
 mod sheet;
+mod vtt;
 
 #[cfg(test)]
 mod tests;
@@ -56,3 +58,4 @@ pub use rules::{
     TimeOutRules, Turns, UNITS_MAX, Unit,
 };
 pub use sheet::{HIGHLIGHTS_MAX, Highlight, Kind, TURNS_MAX, Turn};
+pub use vtt::{CUES_MAX, cues};
