@@ -10,8 +10,8 @@ use crate::port::{Moment, Watch};
 use crate::router::{self, Route, View};
 use crate::settings::{Settings, SettingsError};
 use crate::{
-    channels, cors, events, health, intake, keys, live, login, matches, origins, pages, parts, passes, replay,
-    reset, score, screens, session, steer,
+    channels, cors, events, health, intake, keys, live, login, matches, origins, pages, parts, passes,
+    replay, reset, score, screens, session, steer,
 };
 
 /// The edge over a host's store.

@@ -51,7 +51,8 @@ pub(crate) async fn follow<S: Watch>(
         }
         // A host that has no room for one more who waits says so.
         let may_wait = router::query(&call.request.query, "wait") != Some("no");
-        place = place.or_else(|| call.instance.follow(viewer, call.moment.now, within_ms).filter(|_| may_wait));
+        place =
+            place.or_else(|| call.instance.follow(viewer, call.moment.now, within_ms).filter(|_| may_wait));
         if place.is_none() {
             return Ok(response(RETRY_LATER_MS, ": too many wait\n"));
         }
@@ -71,7 +72,10 @@ fn news(kept: Option<&[u8]>, after: Option<u64>) -> Option<String> {
     if after == Some(last) {
         return None;
     }
-    score::keep_after(&mut document, after);
+    // Who is further than this one heard of another match, and knows nothing of it.
+    if let Some(after) = after.filter(|after| *after < last) {
+        document.keep_after(after);
+    }
     // JSON has no line ends of its own.
     let data = String::from_utf8(json(&document)).ok()?;
     Some(format!("id: {last}\ndata: {data}\n"))

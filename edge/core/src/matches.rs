@@ -78,10 +78,10 @@ impl<'a> Matches<'a> {
             let read = future::try_join_all(some.iter().map(|id| self.bytes(call, id))).await?;
             for (id, bytes) in some.iter().zip(read).rev() {
                 len = len.saturating_add(bytes.as_ref().map_or(0, Vec::len));
-                if len > SCORE_LEN_MAX {
-                    break;
+                if len <= SCORE_LEN_MAX {
+                    let document = self.read(id, bytes.as_deref());
+                    documents.extend(document.and_then(|document| known(document, until)));
                 }
-                documents.extend(self.read(id, bytes.as_deref()).and_then(|document| known(document, until)));
             }
         }
         documents.reverse();
@@ -171,7 +171,8 @@ pub(crate) async fn cues<S: Store>(
         let bytes = matches.bytes(call, id).await?;
         let begin: Option<Begin> = change::read(bytes.as_deref());
         let begins = begin.and_then(|begin| begin.entries.first().map(|entry| entry.at));
-        if begins.is_some_and(|at| at >= start + span) {
+        let is_later = |at| at >= start + span || until.is_some_and(|until| at > until.media());
+        if begins.is_some_and(is_later) {
             continue;
         }
         shown.extend(matches.read(id, bytes.as_deref()).and_then(|document| known(document, until)));

@@ -51,7 +51,8 @@ async fn login<S: Store>(call: &Call<'_, S>) -> Result<Response, Problem> {
 /// One of our own pages, with its clip where it has one, as the query of a login says it: `?`, `&` and nothing else are escaped.
 fn back(next: &str) -> Option<String> {
     let (path, query) = next.split_once("%3F").unwrap_or((next, ""));
-    let Some(Route::Page(page @ (Page::Home | Page::Watch(_) | Page::Replay(..)))) = router::parse(path) else {
+    let Some(Route::Page(page @ (Page::Home | Page::Watch(_) | Page::Replay(..)))) = router::parse(path)
+    else {
         return None;
     };
     let clip = match page {
@@ -89,7 +90,8 @@ async fn watch<S: Store + Courier>(
         Err(problem) if problem.status == 401 => {
             let replay = recording.map(|recording| format!("/{recording}")).unwrap_or_default();
             // What is no clip is left behind: the page itself says what is wrong with it.
-            let clip = recording.and_then(|_| stretch::read(&call.request.query).ok()).unwrap_or_default().query();
+            let clip =
+                recording.and_then(|_| stretch::read(&call.request.query).ok()).unwrap_or_default().query();
             let clip = clip.replace('?', "%3F").replace('&', "%26");
             Ok(redirect(&format!("/login?next=/watch/{channel}{replay}{clip}")))
         }

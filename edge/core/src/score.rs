@@ -1,5 +1,7 @@
 //! The score document: kept as the origin sends it, served whole or from a sequence number on, and as subtitles.
 
+use alloc::string::String;
+
 use railbird_core::id::ChannelId;
 use railbird_core::score::{self, Document};
 use railbird_core::time::{MediaSpan, MediaTime};
@@ -32,15 +34,6 @@ pub(crate) fn last(document: &Document) -> u64 {
     document.entries.last().map_or(0, |entry| entry.seq)
 }
 
-/// Leaves out what whoever has heard everything up to `after` knows. Who is further than the document heard of another match,
-/// and knows nothing of this one.
-pub(crate) fn keep_after(document: &mut Document, after: Option<u64>) {
-    let last = last(document);
-    if let Some(after) = after.filter(|after| *after <= last) {
-        document.keep_after(after);
-    }
-}
-
 /// `GET /live/{channel}/score.json[?after=SEQ]`: with `after`, only what happened after that event, unless earlier ones
 /// have changed since.
 pub(crate) async fn document<S: Store>(call: &Call<'_, S>, channel: &ChannelId) -> Result<Response, Problem> {
@@ -48,9 +41,9 @@ pub(crate) async fn document<S: Store>(call: &Call<'_, S>, channel: &ChannelId) 
     let bytes = call.store.get(&cells::score_cell(channel)).await?.ok_or(NO_SCORE)?;
     let response = match after {
         None => Response::new(200).body("application/json", bytes),
-        Some(_) => {
+        Some(after) => {
             let mut document: Document = serde_json::from_slice(&bytes).map_err(|_| NO_SCORE)?;
-            keep_after(&mut document, after);
+            document.keep_after(after);
             errors::json(200, &document)
         }
     };
@@ -77,6 +70,6 @@ pub(crate) async fn cues<S: Store>(
 }
 
 /// Subtitles as a response. A correction changes what was shown, so that no copy is kept.
-pub(crate) fn vtt(text: alloc::string::String) -> Response {
+pub(crate) fn vtt(text: String) -> Response {
     Response::new(200).body("text/vtt", text).with("cache-control", "private, no-cache")
 }

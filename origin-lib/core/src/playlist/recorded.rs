@@ -71,8 +71,7 @@ impl<'a> Recorded<'a> {
     pub fn multivariant(state: &ChannelState, order: &[NodeId], score: bool, stretch: &Stretch) -> String {
         let (mut text, query) = (String::new(), stretch.query());
         // Writing to a String can't fail.
-        let _ =
-            write_multivariant(&mut text, state, order, REPLAY_ROOT, score.then_some(&*query), &query);
+        let _ = write_multivariant(&mut text, state, order, REPLAY_ROOT, score.then_some(&*query), &query);
         text
     }
 
