@@ -7,7 +7,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use railbird_core::hex;
-use railbird_core::id::{ChannelId, OriginId, RecordingId};
+use railbird_core::id::{ChannelId, MatchId, OriginId, RecordingId};
 use railbird_core::state::merge::Merged;
 use railbird_core::state::union::{Events, Replays};
 use railbird_core::state::{ChannelState, EventState, Node, Phase};
@@ -61,6 +61,12 @@ pub(crate) fn chapter_cell(
 
 pub(crate) fn score_cell(channel: &ChannelId) -> Cell {
     Cell { table: Table::Score, key: channel.to_string() }
+}
+
+/// Together, channel and match are too long for a key.
+pub(crate) fn match_cell(channel: &ChannelId, match_id: &MatchId) -> Cell {
+    let text = format!("{channel}/{match_id}");
+    Cell { table: Table::Match, key: hex::encode(&Sha256::digest(text.as_bytes())) }
 }
 
 pub(crate) fn pass_cell(id: &PassId) -> Cell {

@@ -20,7 +20,7 @@ use crate::origins::{self, Pulse};
 use crate::port::{Courier, Store, StoreError};
 use crate::routing::{Choice, Viewer};
 use crate::token::Claims;
-use crate::{cells, change, session};
+use crate::{cells, change, router, session};
 
 const NO_EVENT: Problem =
     Problem::new(404, "no-event", "the origin has not announced an event yet: ask again")
@@ -83,13 +83,14 @@ struct Recording {
     title: String,
     /// ISO 8601.
     start: String,
-    /// In whole seconds.
-    duration: i64,
+    /// In whole seconds; not for who does not want to know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration: Option<i64>,
     /// It is being made.
     live: bool,
 }
 
-/// `GET /api/channels`.
+/// `GET /api/channels[?spoilers=no]`: without spoilers, nothing says how long a recording is.
 pub(crate) async fn list<S: Store + Courier>(call: &Call<'_, S>) -> Result<Response, Problem> {
     let session = session::of(call, None).await?.claims;
     let (event, region) = future::join(cells::event(call.store), health::of(call)).await;
@@ -140,7 +141,8 @@ async fn channels<S: Store + Courier>(
             }
             None => (Phase::Waiting, Vec::new()),
         };
-        let replays = recordings(&replays.unwrap_or_default(), call.moment.now);
+        let spoilers = router::query(&call.request.query, "spoilers") != Some("no");
+        let replays = recordings(&replays.unwrap_or_default(), call.moment.now, spoilers);
         channels.push(Channel { id: brief.id.clone(), title: brief.title.clone(), phase, nodes, replays });
     }
     Ok((channels, last))
@@ -180,12 +182,12 @@ fn places(choice: &Choice<'_>, nodes: &[Node], viewer: &Viewer) -> Vec<Place> {
     choice.order(viewer).into_iter().filter_map(place).collect()
 }
 
-fn recordings(replays: &Replays, now: UtcMs) -> Vec<Recording> {
+fn recordings(replays: &Replays, now: UtcMs, spoilers: bool) -> Vec<Recording> {
     let recording = |Found { replay, live, .. }: Found<'_>| Recording {
         id: replay.recording.clone(),
         title: replay.title.clone(),
         start: replay.start.iso8601(),
-        duration: replay.duration.ms() / 1000,
+        duration: spoilers.then(|| replay.duration.ms() / 1000),
         live,
     };
     replays.shown(now).into_iter().rev().map(recording).collect()

@@ -10,8 +10,8 @@ use crate::port::{Moment, Watch};
 use crate::router::{self, Route, View};
 use crate::settings::{Settings, SettingsError};
 use crate::{
-    channels, cors, health, intake, keys, live, login, origins, pages, parts, passes, replay, reset, score,
-    screens, session, steer,
+    channels, cors, events, health, intake, keys, live, login, matches, origins, pages, parts, passes,
+    replay, reset, score, screens, session, steer,
 };
 
 /// The edge over a host's store.
@@ -144,6 +144,16 @@ impl<S: Watch> Edge<S> {
                     View::Nodes => channels::nodes(&call, &channel, &viewer).await,
                     View::Beacons => health::beacons(&call, &channel, &session.claims.pass).await,
                     View::Score => score::document(&call, &channel).await,
+                    View::ScoreEvents => events::follow(&call, &channel, &viewer).await,
+                    View::Subtitles => live::subtitles(&call, &channel).await,
+                    View::Cues { start, span } => score::cues(&call, &channel, start, span).await,
+                    View::ReplayScore { recording } => matches::score(&call, &channel, &recording).await,
+                    View::ReplaySubtitles { recording } => {
+                        replay::subtitles(&call, &channel, &recording).await
+                    }
+                    View::ReplayCues { recording, start, span } => {
+                        matches::cues(&call, &channel, &recording, start, span).await
+                    }
                     View::Key { period } => keys::key(&call, &session, &channel, period).await,
                     View::Steer => steer::manifest(&call, &channel, &viewer).await,
                 }
@@ -155,6 +165,7 @@ impl<S: Watch> Edge<S> {
                 intake::chapter(&call, &channel, &recording, chapter).await
             }
             Route::PushScore(channel) => intake::score(&call, &channel).await,
+            Route::PushMatch { channel, match_id } => intake::match_score(&call, &channel, &match_id).await,
             Route::Passes if request.method == "PUT" => passes::admin::issue(&call).await,
             Route::Passes => passes::admin::list(&call).await,
             Route::RevokePass => passes::admin::revoke(&call).await,

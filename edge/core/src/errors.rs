@@ -7,7 +7,7 @@
 //! | 400 | `bad-request`, `bad-code`, `bad-password` |
 //! | 401 | `bad-login`, `no-session`, `session-expired`, `session-ended`, `bad-signature`, `bad-link` |
 //! | 403 | `not-covered`, `no-such-period`, `pass-not-valid`, `wrong-password`, `cross-site`, `too-many-screens`, `screen-stopped` |
-//! | 404 | `not-found`, `no-such-channel`, `no-such-replay`, `no-such-playlist`, `no-such-part`, `no-score`, `no-such-pass`, `no-reset`; with `retry-after`: `not-started`, `no-event` |
+//! | 404 | `not-found`, `no-such-channel`, `no-such-replay`, `no-such-stretch`, `no-such-playlist`, `no-such-part`, `no-score`, `no-such-pass`, `no-reset`; with `retry-after`: `not-started`, `no-event` |
 //! | 405 | `wrong-method` |
 //! | 409 | `origins-differ`, `too-many-screens`, `screen-stopped` |
 //! | 413, 415 | `too-large`, `wrong-content-type` |

@@ -20,6 +20,9 @@ const CHANNELS_MAX: usize = 4 * TOLD_MAX;
 /// instance 128 MiB for everything.
 pub const WAITS_MAX: usize = 256;
 
+/// How many answers wait at a time for news of the score, of all sessions: each holds a score document meanwhile.
+pub const FOLLOWS_MAX: usize = 128;
+
 /// A request whose viewer went away may end without a word: after so many milliseconds more its place is another's.
 const GRACE_MS: u64 = 1_000;
 
@@ -27,15 +30,34 @@ const GRACE_MS: u64 = 1_000;
 type Session = [u8; 16];
 
 /// See [the module](self).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Instance {
     /// Channels of which an origin spoke: it can't be unsaid.
     channels: RefCell<BTreeSet<ChannelId>>,
-    waits: RefCell<Waits>,
+    waits: Places,
+    follows: Places,
+}
+
+impl Default for Instance {
+    fn default() -> Instance {
+        Instance {
+            channels: RefCell::default(),
+            waits: Places::new(session::WAITS_MAX, WAITS_MAX),
+            follows: Places::new(session::FOLLOWS_MAX, FOLLOWS_MAX),
+        }
+    }
+}
+
+/// Places for those who wait: so many of a session, and of all sessions.
+#[derive(Debug)]
+struct Places {
+    own_max: usize,
+    max: usize,
+    held: RefCell<Held>,
 }
 
 #[derive(Debug, Default)]
-struct Waits {
+struct Held {
     places: Vec<Place>,
     begun: u64,
 }
@@ -50,13 +72,32 @@ struct Place {
 /// A place among those who wait; it is free again when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Waiting<'a> {
-    instance: &'a Instance,
+    among: &'a Places,
     number: u64,
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.instance.waits.borrow_mut().places.retain(|place| place.number != self.number);
+        self.among.held.borrow_mut().places.retain(|place| place.number != self.number);
+    }
+}
+
+impl Places {
+    fn new(own_max: usize, max: usize) -> Places {
+        Places { own_max, max, held: RefCell::default() }
+    }
+
+    fn take(&self, session: &Session, now: UtcMs, within_ms: u64) -> Option<Waiting<'_>> {
+        let mut held = self.held.borrow_mut();
+        held.places.retain(|place| place.until > now);
+        let own = held.places.iter().filter(|place| place.session == *session).count();
+        if own >= self.own_max || held.places.len() >= self.max {
+            return None;
+        }
+        let (number, until) = (held.begun, now.plus_ms(within_ms.saturating_add(GRACE_MS)));
+        held.begun += 1;
+        held.places.push(Place { number, session: *session, until });
+        Some(Waiting { among: self, number })
     }
 }
 
@@ -77,16 +118,12 @@ impl Instance {
 
     /// A place for an answer that waits so many milliseconds at most; `None` where it shall not wait at all.
     pub(crate) fn wait(&self, session: &Session, now: UtcMs, within_ms: u64) -> Option<Waiting<'_>> {
-        let mut waits = self.waits.borrow_mut();
-        waits.places.retain(|place| place.until > now);
-        let own = waits.places.iter().filter(|place| place.session == *session).count();
-        if own >= session::WAITS_MAX || waits.places.len() >= WAITS_MAX {
-            return None;
-        }
-        let (number, until) = (waits.begun, now.plus_ms(within_ms.saturating_add(GRACE_MS)));
-        waits.begun += 1;
-        waits.places.push(Place { number, session: *session, until });
-        Some(Waiting { instance: self, number })
+        self.waits.take(session, now, within_ms)
+    }
+
+    /// The same for one that waits for news of the score.
+    pub(crate) fn follow(&self, session: &Session, now: UtcMs, within_ms: u64) -> Option<Waiting<'_>> {
+        self.follows.take(session, now, within_ms)
     }
 }
 
@@ -110,7 +147,18 @@ mod tests {
         waiting.into_iter().chain([other]).for_each(core::mem::forget);
         assert!(wait(1, NOW.plus_ms(4_999)).is_none());
         assert!(wait(1, NOW.plus_ms(5_000)).is_some());
-        assert!(instance.waits.borrow().places.is_empty());
+        assert!(instance.waits.held.borrow().places.is_empty());
+    }
+
+    #[test]
+    fn who_waits_for_the_score_takes_no_place_of_who_waits_for_a_playlist() {
+        let instance = Instance::default();
+        let follow = || instance.follow(&[1; 16], NOW, 25_000);
+        let own: Vec<_> = (0..4).map(|_| follow()).collect();
+        assert_eq!(own.iter().flatten().count(), session::FOLLOWS_MAX);
+        assert!(instance.wait(&[1; 16], NOW, 4_000).is_some());
+        drop(own);
+        assert!(follow().is_some());
     }
 
     #[test]

@@ -9,13 +9,13 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use futures::future;
-use railbird_core::id::{ChannelId, RecordingId};
+use railbird_core::id::{ChannelId, MatchId, RecordingId};
 use railbird_core::sign::{self, SignatureError};
 use railbird_core::state::merge::{self, Merged, Outcome, REVISION_AHEAD_MS_MAX};
 use railbird_core::state::union::{Events, Replays, Taken};
 use railbird_core::state::{
-    CHAPTER_SEGMENTS_MAX, CHAPTERS_MAX, ChannelState, EventState, REPLAYS_MAX, Replay, ReplayList,
-    STATE_LEN_MAX,
+    CHAPTER_SEGMENTS_MAX, CHAPTERS_MAX, ChannelState, EventState, MATCHES_MAX, REPLAYS_MAX, Replay,
+    ReplayList, STATE_LEN_MAX,
 };
 use railbird_core::time::UtcMs;
 use serde::de::DeserializeOwned;
@@ -102,10 +102,12 @@ pub(crate) async fn replays<S: Store>(call: &Call<'_, S>, channel: &ChannelId) -
     check_channel(&list.channel, channel)?;
     check_revision(call, list.revision)?;
     check_titles(list.replays.iter().map(|replay| &*replay.title))?;
-    let fits = list.replays.iter().all(|replay| replay.chapters <= CHAPTERS_MAX && replay.duration.0 >= 0);
+    let fits = list.replays.iter().all(|replay| {
+        replay.chapters <= CHAPTERS_MAX && replay.duration.0 >= 0 && replay.matches.len() <= MATCHES_MAX
+    });
     if list.replays.len() > REPLAYS_MAX || !fits {
         return Err(Problem::bad_request(
-            "a list has at most 64 recordings, each with at most 2000 chapters",
+            "a list has at most 64 recordings, each with at most 2000 chapters and 64 matches",
         ));
     }
     let origin = list.origin.clone();
@@ -115,7 +117,8 @@ pub(crate) async fn replays<S: Store>(call: &Call<'_, S>, channel: &ChannelId) -
     for replay in gone {
         let cells = (0..replay.chapters)
             .map(|chapter| cells::chapter_cell(channel, &origin, &replay.recording, chapter));
-        forget(call, cells.collect()).await;
+        let matches = replay.matches.iter().map(|id| cells::match_cell(channel, id));
+        forget(call, cells.chain(matches).collect()).await;
     }
     let response = verdict.response()?;
     channels::tell(call, channel).await;
@@ -151,6 +154,21 @@ pub(crate) async fn score<S: Store>(call: &Call<'_, S>, channel: &ChannelId) -> 
     let document = score::read(&call.request.body)?;
     check_channel(&document.channel, channel)?;
     settle_of(call, channel, &cells::score_cell(channel), Kind::Snapshot).await
+}
+
+/// `PUT /origin/v1/channels/{channel}/matches/{match}`.
+pub(crate) async fn match_score<S: Store>(
+    call: &Call<'_, S>,
+    channel: &ChannelId,
+    match_id: &MatchId,
+) -> Result<Response, Problem> {
+    verify(call, &call.settings.origin)?;
+    let document = score::read(&call.request.body)?;
+    check_channel(&document.channel, channel)?;
+    if document.match_id != *match_id {
+        return Err(Problem::bad_request("the body is of another match than the path"));
+    }
+    settle_of(call, channel, &cells::match_cell(channel, match_id), Kind::Snapshot).await
 }
 
 /// Checks the size and the signature of a request, its query included; returns when it was signed.
@@ -236,7 +254,10 @@ pub(crate) fn change_replays(kept: Option<Replays>, said: &[u8], now: UtcMs) -> 
         return Applied::new(Keep::AsIs, &(Verdict::Unreadable, nothing));
     };
     let mut replays = kept.unwrap_or_default();
-    let (taken, gone) = replays.take(said, now);
+    let (taken, mut gone) = replays.take(said, now);
+    // What another recording, or another origin's, shows as well is still shown.
+    let shows = |id: &MatchId| replays.all().any(|(_, replay)| replay.matches.contains(id));
+    gone.iter_mut().for_each(|replay| replay.matches.retain(|id| !shows(id)));
     let (keep, verdict) = outcome(taken, &replays);
     // What was not kept is still listed.
     let gone = if keep == Keep::AsIs { nothing } else { gone };

@@ -28,8 +28,10 @@
 //! | [`token`], [`session`], `holder` | whether a request has one that lives |
 //! | `screens`, `lease`, `pace` | which devices play, and how fast they draw keys |
 //! | `guard`, `cors` | which pages of other sites may ask |
-//! | `channels`, `live`, `replay`, `keys`, `steer`, `score` | what of a channel a session gets |
+//! | `channels`, `live`, `replay`, `keys`, `steer`, `score`, `matches` | what of a channel a session gets |
+//! | `stretch` | how much of a recording somebody asks for |
 //! | `wait`, `parts` | when a playlist or a part that is asked for ahead of time is answered, and where a part is |
+//! | `events` | when news of the score is told |
 //! | [`instance`] | what is remembered between requests, and how many wait |
 //! | `origins` | when the origins are asked, since they are not heard |
 //! | [`health`] | which nodes viewers may be sent to |
@@ -57,6 +59,7 @@ mod cors;
 mod device;
 mod edge;
 mod errors;
+mod events;
 mod guard;
 pub mod health;
 mod holder;
@@ -69,6 +72,7 @@ mod limits;
 pub mod line;
 mod live;
 pub mod login;
+mod matches;
 pub mod memory;
 mod origins;
 mod pace;
@@ -86,6 +90,7 @@ mod sealed;
 pub mod session;
 pub mod settings;
 mod steer;
+mod stretch;
 #[cfg(test)]
 mod tests;
 pub mod token;

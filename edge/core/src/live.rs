@@ -68,6 +68,18 @@ pub(crate) async fn media<S: Watch>(
     playlist::media(&state, rendition, &order, wanted).map(response).ok_or(NOT_STARTED)
 }
 
+/// `GET /live/{channel}/score.m3u8`: the score as subtitles, for players that show none by themselves.
+pub(crate) async fn subtitles<S: Store + Courier>(
+    call: &Call<'_, S>,
+    channel: &ChannelId,
+) -> Result<Response, Problem> {
+    let state = channels::state(call, channel).await?;
+    if state.score.is_none() {
+        return Err(NO_SUCH_PLAYLIST);
+    }
+    playlist::subtitles(&state, wait::skips(&call.request.query)).map(response).ok_or(NOT_STARTED)
+}
+
 /// Whether a delta update will do. While a node is down, everybody gets whole playlists: what a player has seen already may
 /// lead to that node, and no longer does.
 pub(crate) fn takes_delta<S>(call: &Call<'_, S>, choice: &Choice<'_>, nodes: &[Node]) -> bool {

@@ -10,7 +10,7 @@ use crate::errors::Problem;
 use crate::http::Response;
 use crate::port::{Courier, Store};
 use crate::router::{self, Page, Route};
-use crate::{channels, replay, reset, session};
+use crate::{channels, replay, reset, session, stretch};
 
 /// No inline script or style; media and data may come from any node.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; worker-src 'self' blob:; \
@@ -39,18 +39,28 @@ async fn login<S: Store>(call: &Call<'_, S>) -> Result<Response, Problem> {
         Ok(_) => Ok(redirect("/")),
         Err(problem) if problem.status == 401 => {
             // Where to go afterwards: one of our own pages, or nowhere.
-            let next = router::query(&call.request.query, "next").filter(|next| {
-                matches!(
-                    router::parse(next),
-                    Some(Route::Page(Page::Home | Page::Watch(_) | Page::Replay(..)))
-                )
-            });
-            let next = next.map(|next| format!(" data-next=\"{next}\"")).unwrap_or_default();
+            let next = router::query(&call.request.query, "next").and_then(back);
+            let next = next.map(|next| format!(" data-next=\"{}\"", escape(&next))).unwrap_or_default();
             let links = links(call);
             Ok(shell(200, "Log in", &format!("data-page=\"login\"{next}{links}"), ""))
         }
         Err(problem) => Err(problem),
     }
+}
+
+/// One of our own pages, with its clip where it has one, as the query of a login says it: `?`, `&` and nothing else are escaped.
+fn back(next: &str) -> Option<String> {
+    let (path, query) = next.split_once("%3F").unwrap_or((next, ""));
+    let Some(Route::Page(page @ (Page::Home | Page::Watch(_) | Page::Replay(..)))) = router::parse(path)
+    else {
+        return None;
+    };
+    let clip = match page {
+        Page::Replay(..) => stretch::read(&query.replace("%26", "&")).ok()?.query(),
+        _ if query.is_empty() => String::new(),
+        _ => return None,
+    };
+    Some(format!("{path}{clip}"))
 }
 
 async fn home<S: Store>(call: &Call<'_, S>) -> Result<Response, Problem> {
@@ -79,7 +89,11 @@ async fn watch<S: Store + Courier>(
         }
         Err(problem) if problem.status == 401 => {
             let replay = recording.map(|recording| format!("/{recording}")).unwrap_or_default();
-            Ok(redirect(&format!("/login?next=/watch/{channel}{replay}")))
+            // What is no clip is left behind: the page itself says what is wrong with it.
+            let clip =
+                recording.and_then(|_| stretch::read(&call.request.query).ok()).unwrap_or_default().query();
+            let clip = clip.replace('?', "%3F").replace('&', "%26");
+            Ok(redirect(&format!("/login?next=/watch/{channel}{replay}{clip}")))
         }
         Err(problem) => Err(problem),
     }

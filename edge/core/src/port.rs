@@ -42,6 +42,8 @@ pub enum Table {
     Chapter,
     /// A channel's score, by channel.
     Score,
+    /// The score of a match, by the hexadecimal SHA-256 of channel and match.
+    Match,
     /// A pass, by its id.
     Pass,
     /// How many tries are left, by the hexadecimal SHA-256 of whose they are. Written with an expiry.
@@ -67,6 +69,7 @@ impl Table {
             Table::Replays => "replays",
             Table::Chapter => "chapter",
             Table::Score => "score",
+            Table::Match => "match",
             Table::Pass => "pass",
             Table::Limit => "limit",
             Table::Holder => "holder",
@@ -81,7 +84,7 @@ impl Table {
         match self {
             Table::Channel | Table::Score | Table::Health | Table::Turn => 1_000,
             Table::Event | Table::Replays => 2_000,
-            Table::Chapter => 10_000,
+            Table::Chapter | Table::Match => 10_000,
             Table::Pass | Table::Holder | Table::Limit => 0,
         }
     }

@@ -5,12 +5,12 @@ use alloc::vec::Vec;
 
 use futures::future;
 use railbird_core::id::{ChannelId, NodeId, OriginId, RecordingId, RenditionId};
-use railbird_core::playlist;
+use railbird_core::playlist::{Recorded, Stretch};
+use railbird_core::score::Range;
 use railbird_core::state::merge::Merged;
 use railbird_core::state::union::{Found, Replays};
 use railbird_core::state::{ChannelState, Node, Replay};
 
-use crate::cells;
 use crate::channels::NOT_STARTED;
 use crate::edge::Call;
 use crate::errors::Problem;
@@ -19,6 +19,7 @@ use crate::http::Response;
 use crate::live::{self, NO_SUCH_PLAYLIST};
 use crate::port::Store;
 use crate::routing::{Choice, Viewer};
+use crate::{cells, matches, stretch, wait};
 
 const NO_SUCH_REPLAY: Problem = Problem::new(
     404,
@@ -26,18 +27,24 @@ const NO_SUCH_REPLAY: Problem = Problem::new(
     "there is no such recording, or it is no longer kept: GET /api/channels lists them",
 );
 
+const NO_SUCH_STRETCH: Problem = Problem::new(
+    404,
+    "no-such-stretch",
+    "nothing of the recording lies there: until, from and to are times of the day on which it was made, in UTC milliseconds",
+);
+
 /// A recording as its list has it, and what is live of it.
-struct Recording {
+pub(crate) struct Recording {
     origin: OriginId,
-    replay: Replay,
+    pub(crate) replay: Replay,
     /// The channel's state, for its nodes.
     channel: Option<ChannelState>,
     /// Whether that is of this recording, and shows what follows the last chapter.
-    goes_on: bool,
+    pub(crate) goes_on: bool,
 }
 
 impl Recording {
-    async fn find<S: Store>(
+    pub(crate) async fn find<S: Store>(
         call: &Call<'_, S>,
         channel: &ChannelId,
         recording: &RecordingId,
@@ -92,13 +99,14 @@ impl Recording {
     }
 }
 
-/// `GET /replay/{channel}/{recording}/main.m3u8`.
+/// `GET /replay/{channel}/{recording}/main.m3u8`, which hands its [`stretch`] on.
 pub(crate) async fn multivariant<S: Store>(
     call: &Call<'_, S>,
     channel: &ChannelId,
     recording: &RecordingId,
     viewer: &Viewer,
 ) -> Result<Response, Problem> {
+    let stretch = stretch::read(&call.request.query)?;
     let (found, region) = future::join(Recording::find(call, channel, recording), health::of(call)).await;
     let found = found?;
     let chapter = found.chapter(call, channel, 0).await?;
@@ -113,10 +121,61 @@ pub(crate) async fn multivariant<S: Store>(
     if order.is_empty() || state.renditions.iter().all(|rendition| rendition.segments.is_empty()) {
         return Err(NOT_STARTED);
     }
-    Ok(live::response(playlist::recording_multivariant(state, &order)))
+    let score = state.score.is_some() || !found.replay.matches.is_empty();
+    Ok(live::response(Recorded::multivariant(state, &order, score, &stretch)))
 }
 
-/// `GET /replay/{channel}/{recording}/{node}/{rendition}.m3u8`; while it is being made, delta updates too.
+/// What is there of a recording.
+struct Reel<'a> {
+    found: &'a Recording,
+    chapters: Vec<ChannelState>,
+    /// Every chapter of the list is there.
+    whole: bool,
+}
+
+impl<'a> Reel<'a> {
+    /// Reads it up to the first chapter that has not arrived: what is behind that must not be listed before it.
+    async fn read<S: Store>(
+        call: &Call<'_, S>,
+        channel: &ChannelId,
+        found: &'a Recording,
+    ) -> Result<Reel<'a>, Problem> {
+        let mut chapters: Vec<ChannelState> = Vec::new();
+        let numbers: Vec<u32> = (0..found.replay.chapters).collect();
+        let mut whole = true;
+        for some in numbers.chunks(cells::TOGETHER_MAX) {
+            let read = future::try_join_all(some.iter().map(|number| found.chapter(call, channel, *number)));
+            let mut read = read.await?.into_iter();
+            chapters.extend(read.by_ref().map_while(|chapter| chapter));
+            whole = chapters.len() > some.last().copied().unwrap_or_default() as usize;
+            if !whole {
+                break;
+            }
+        }
+        Ok(Reel { found, chapters, whole })
+    }
+
+    /// The channel's state, where it shows what follows.
+    fn tail(&self) -> Option<&ChannelState> {
+        self.found.tail(self.chapters.len()).filter(|_| self.whole)
+    }
+
+    fn states(&self) -> impl Iterator<Item = &ChannelState> {
+        self.tail().into_iter().chain(self.chapters.iter().rev())
+    }
+
+    fn recorded<'b>(&'b self, ranges: &'b [Range], stretch: Stretch) -> Recorded<'b> {
+        let ended = self.found.replay.ended && self.whole;
+        Recorded { chapters: &self.chapters, live: self.tail(), ended, ranges, stretch }
+    }
+}
+
+/// Why a recording has no segment to list.
+fn nothing_listed(stretch: &Stretch) -> Problem {
+    if *stretch == Stretch::default() { NOT_STARTED } else { NO_SUCH_STRETCH }
+}
+
+/// `GET /replay/{channel}/{recording}/{node}/{rendition}.m3u8`, of a [`stretch`]; while it is being made, delta updates too.
 pub(crate) async fn media<S: Store>(
     call: &Call<'_, S>,
     channel: &ChannelId,
@@ -125,24 +184,12 @@ pub(crate) async fn media<S: Store>(
     rendition: &RenditionId,
     viewer: &Viewer,
 ) -> Result<Response, Problem> {
+    let stretch = stretch::read(&call.request.query)?;
     let (found, region) = future::join(Recording::find(call, channel, recording), health::of(call)).await;
     let found = found?;
-    let mut chapters: Vec<ChannelState> = Vec::new();
-    let numbers: Vec<u32> = (0..found.replay.chapters).collect();
-    // Up to the first that has not arrived: what is behind it must not be listed before it.
-    let mut whole = true;
-    for some in numbers.chunks(cells::TOGETHER_MAX) {
-        let read = future::try_join_all(some.iter().map(|number| found.chapter(call, channel, *number)));
-        let mut read = read.await?.into_iter();
-        chapters.extend(read.by_ref().map_while(|chapter| chapter));
-        whole = chapters.len() > some.last().copied().unwrap_or_default() as usize;
-        if !whole {
-            break;
-        }
-    }
-    let tail = found.tail(chapters.len()).filter(|_| whole);
+    let reel = Reel::read(call, channel, &found).await?;
     let mut nodes: Vec<Node> = Vec::new();
-    for known in tail.into_iter().chain(chapters.iter().rev()).flat_map(|state| &state.nodes) {
+    for known in reel.states().flat_map(|state| &state.nodes) {
         if nodes.iter().all(|node| node.id != known.id) {
             nodes.push(known.clone());
         }
@@ -153,13 +200,26 @@ pub(crate) async fn media<S: Store>(
     let choice = Choice::new(&nodes, &region, call.moment.now);
     let order = choice.pathway(node, viewer).ok_or(NO_SUCH_PLAYLIST)?;
     let has = |state: &ChannelState| state.renditions.iter().any(|known| known.id == *rendition);
-    if !tail.into_iter().chain(&chapters).any(has) {
+    if !reel.states().any(has) {
         return Err(NO_SUCH_PLAYLIST);
     }
-    let ended = found.replay.ended && whole;
+    let ranges = matches::ranges(call, channel, &found, stretch.until).await?;
     let skip = live::takes_delta(call, &choice, &nodes);
-    let text = playlist::recording(&chapters, tail, rendition, &order, ended, skip);
-    text.map(live::response).ok_or(NOT_STARTED)
+    let text = reel.recorded(&ranges, stretch).media(rendition, &order, skip);
+    text.map(live::response).ok_or_else(|| nothing_listed(&stretch))
+}
+
+/// `GET /replay/{channel}/{recording}/score.m3u8`: the score of the same stretch as subtitles.
+pub(crate) async fn subtitles<S: Store>(
+    call: &Call<'_, S>,
+    channel: &ChannelId,
+    recording: &RecordingId,
+) -> Result<Response, Problem> {
+    let stretch = stretch::read(&call.request.query)?;
+    let found = Recording::find(call, channel, recording).await?;
+    let reel = Reel::read(call, channel, &found).await?;
+    let text = reel.recorded(&[], stretch).subtitles(wait::skips(&call.request.query));
+    text.map(live::response).ok_or_else(|| nothing_listed(&stretch))
 }
 
 /// What a page about a recording is called.

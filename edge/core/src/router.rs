@@ -3,10 +3,10 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use railbird_core::id::{ChannelId, NodeId, RecordingId, RenditionId};
+use railbird_core::id::{ChannelId, MatchId, NodeId, RecordingId, RenditionId};
 use railbird_core::object;
 use railbird_core::state::CHAPTERS_MAX;
-use railbird_core::time::UtcMs;
+use railbird_core::time::{MediaSpan, MediaTime, UtcMs};
 
 /// The longest path that is looked at, in bytes: a token and room for three identifiers.
 pub(crate) const PATH_LEN_MAX: usize = crate::token::TEXT_LEN_MAX + 512;
@@ -41,6 +41,10 @@ pub(crate) enum Route {
         chapter: u32,
     },
     PushScore(ChannelId),
+    PushMatch {
+        channel: ChannelId,
+        match_id: MatchId,
+    },
     Passes,
     RevokePass,
 }
@@ -82,6 +86,27 @@ pub(crate) enum View {
         rendition: RenditionId,
     },
     Score,
+    /// What becomes of the score, as it happens.
+    ScoreEvents,
+    /// The playlist of the score as subtitles.
+    Subtitles,
+    /// A segment of it.
+    Cues {
+        start: MediaTime,
+        span: MediaSpan,
+    },
+    /// The same three of a recording.
+    ReplayScore {
+        recording: RecordingId,
+    },
+    ReplaySubtitles {
+        recording: RecordingId,
+    },
+    ReplayCues {
+        recording: RecordingId,
+        start: MediaTime,
+        span: MediaSpan,
+    },
     /// Which nodes to try, in which order.
     Nodes,
     /// What a player found of nodes.
@@ -113,7 +138,8 @@ impl Route {
             | Route::PushState(_)
             | Route::PushReplays(_)
             | Route::PushChapter { .. }
-            | Route::PushScore(_) => "PUT",
+            | Route::PushScore(_)
+            | Route::PushMatch { .. } => "PUT",
         }
     }
 
@@ -158,6 +184,9 @@ pub(crate) fn parse(path: &str) -> Option<Route> {
             Route::PushChapter { channel: channel.parse().ok()?, recording: recording.parse().ok()?, chapter }
         }
         ["origin", "v1", "channels", channel, "score"] => Route::PushScore(channel.parse().ok()?),
+        ["origin", "v1", "channels", channel, "matches", id] => {
+            Route::PushMatch { channel: channel.parse().ok()?, match_id: id.parse().ok()? }
+        }
         ["admin", "v1", "passes"] => Route::Passes,
         ["admin", "v1", "passes", "revoke"] => Route::RevokePass,
         ["t", token, rest @ ..] if !token.is_empty() => {
@@ -175,6 +204,12 @@ fn view(parts: &[&str]) -> Option<(ChannelId, View)> {
     let (channel, view) = match parts {
         ["live", channel, "main.m3u8"] => (channel, View::Multivariant),
         ["live", channel, "score.json"] => (channel, View::Score),
+        ["live", channel, "score.events"] => (channel, View::ScoreEvents),
+        ["live", channel, "score.m3u8"] => (channel, View::Subtitles),
+        ["live", channel, "score", file] if file.ends_with(".vtt") => {
+            let (start, span) = object::cues_at_edge(file)?;
+            (channel, View::Cues { start, span })
+        }
         ["live", channel, "nodes.json"] => (channel, View::Nodes),
         ["live", channel, "beacons"] => (channel, View::Beacons),
         ["live", channel, node, file] => {
@@ -186,6 +221,16 @@ fn view(parts: &[&str]) -> Option<(ChannelId, View)> {
         }
         ["replay", channel, recording, "main.m3u8"] => {
             (channel, View::Replay { recording: recording.parse().ok()? })
+        }
+        ["replay", channel, recording, "score.json"] => {
+            (channel, View::ReplayScore { recording: recording.parse().ok()? })
+        }
+        ["replay", channel, recording, "score.m3u8"] => {
+            (channel, View::ReplaySubtitles { recording: recording.parse().ok()? })
+        }
+        ["replay", channel, recording, "score", file] if file.ends_with(".vtt") => {
+            let (start, span) = object::cues_at_edge(file)?;
+            (channel, View::ReplayCues { recording: recording.parse().ok()?, start, span })
         }
         ["replay", channel, recording, node, file] => {
             let (recording, node) = (recording.parse().ok()?, node.parse().ok()?);

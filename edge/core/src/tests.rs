@@ -35,6 +35,7 @@ mod origins;
 mod passes;
 mod probe;
 mod reset;
+mod scores;
 mod screens;
 
 const NOW: UtcMs = UtcMs(1_795_171_920_040);
@@ -298,6 +299,11 @@ fn a_store_that_fails_is_503_and_tells_nobody_where_it_is() {
         edge.get("/replay/table-1/r-1/a/source.m3u8"),
         edge.get("/key/table-1/1"),
         edge.get("/live/table-1/score.json"),
+        edge.get("/live/table-1/score.events"),
+        edge.get("/live/table-1/score.m3u8"),
+        edge.get("/live/table-1/score/9-9.vtt"),
+        edge.get("/replay/table-1/r-1/score.json"),
+        edge.get("/replay/table-1/r-1/score/9-9.vtt"),
         edge.get("/live/table-1/nodes.json"),
         edge.tell(1, "all", &report("https://a.test", 200)),
         edge.login("right"),
@@ -561,10 +567,11 @@ fn cells_are_addressed_with_characters_of_identifiers() {
     edge.push("/origin/v1/channels/table-1/replays", &replays(1, 2));
     edge.push("/origin/v1/channels/table-1/replays/r-1/0", &chapter(0, 30));
     edge.get("/replay/table-1/r-1/a/source.m3u8");
+    edge.push("/origin/v1/channels/table-1/matches/m-1", &scores::some_match("m-1"));
     let cells = probe.cells.borrow();
     let tables = [Table::Event, Table::Channel, Table::Score, Table::Pass, Table::Holder, Table::Health];
     let tables = tables.into_iter().chain([Table::Limit]);
-    for table in tables.into_iter().chain([Table::Replays, Table::Chapter]) {
+    for table in tables.into_iter().chain([Table::Replays, Table::Chapter, Table::Match]) {
         assert!(cells.iter().any(|cell| cell.table == table), "{table:?} was not asked for");
     }
     for cell in cells.iter() {

@@ -18,6 +18,10 @@ test("a login leads only to a channel's page of ours", () => {
     ["?next=/watch/a//b", "/"],
     ["?next=/watch/a/", "/"],
     ["?next=/watch/a%3Fb", "/"],
+    ["?next=/watch/a/r%3Ffrom=1%26to=20", "/watch/a/r?from=1&to=20"],
+    ["?next=/watch/a/r%3Ffrom=1", "/"],
+    ["?next=/watch/a/r%3Ffrom=1%26to=2%26x=y", "/"],
+    ["?next=/watch/a%3Ffrom=1%26to=2", "/"],
     ["?next=/watch/%250a", "/"],
     ["?next=/watch/a%0a", "/"],
     ["?next=/watch/-a", "/"],
@@ -35,5 +39,7 @@ test("the login page leads back", () => {
   assert.equal(loginPath("/watch/table-1", true), "/login?next=%2Fwatch%2Ftable-1&ended=1");
   assert.equal(loginPath("/watch/table-1", false), "/login?next=%2Fwatch%2Ftable-1");
   assert.equal(loginPath("/", false), "/login");
+  const clip = "/watch/table-1/r-1?from=1&to=2";
+  assert.equal(nextPath(loginPath(clip, false).slice("/login".length)), clip);
   assert.equal(nextPath(loginPath("/watch/table-1", true).slice("/login".length)), "/watch/table-1");
 });

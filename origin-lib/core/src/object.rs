@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 
 use crate::hex;
 use crate::id::{ChannelId, RenditionId};
-use crate::time::{MEDIA_HZ, MediaTime, UtcMs};
+use crate::time::{MEDIA_HZ, MediaSpan, MediaTime, UtcMs};
 
 /// Epoch-aligned index of `time` for segments of `segment_ms` milliseconds, and how many milliseconds of it had passed.
 ///
@@ -105,6 +105,24 @@ pub fn part_start_at_edge(file: &str) -> Option<UtcMs> {
     (part_file_at_edge(start) == file).then_some(start)
 }
 
+/// The longest stretch of which the edge makes cues, in 1/90000 s.
+pub const CUES_SPAN_MAX: MediaSpan = MediaSpan::from_ms(600_000);
+
+/// Appends the name by which the edge knows the score's cues of this stretch.
+pub(crate) fn write_cues_name(text: &mut String, start: MediaTime, span: MediaSpan) -> fmt::Result {
+    write!(text, "{}-{}.vtt", start.0, span.0)
+}
+
+/// The stretch of which the edge knows the cues by this file name; `None` for what is no such name, letter by letter, and for a
+/// stretch that is longer than [`CUES_SPAN_MAX`].
+pub fn cues_at_edge(file: &str) -> Option<(MediaTime, MediaSpan)> {
+    let (start, span) = file.strip_suffix(".vtt")?.split_once('-')?;
+    let (start, span) = (MediaTime(start.parse().ok()?), MediaSpan(span.parse().ok()?));
+    let mut name = String::new();
+    write_cues_name(&mut name, start, span).ok()?;
+    (name == file && span.0 > 0 && span <= CUES_SPAN_MAX).then_some((start, span))
+}
+
 /// The name of an init segment with these bytes.
 pub fn init_name(channel: &ChannelId, rendition: &RenditionId, bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
@@ -120,10 +138,33 @@ mod tests {
         let (channel, rendition) = ("table-1".parse().unwrap(), "source".parse().unwrap());
         let start = UtcMs(1_795_171_921_040).media();
         assert_eq!(segment_name(&channel, &rendition, start, 2000), "table-1/source/897585960-1040.m4s");
-        let part = part_name(&channel, &rendition, start, start + crate::time::MediaSpan::from_ms(334), 2000);
+        let part = part_name(&channel, &rendition, start, start + MediaSpan::from_ms(334), 2000);
         assert_eq!(part, "_parts/table-1/source/897585960-1040-334.m4s");
         assert_eq!(init_name(&channel, &rendition, b"abc"), "table-1/source/init-ba7816bf8f01cfea.mp4");
         assert_eq!(index(MediaTime(u64::MAX), 0).0, u64::MAX / 90);
+    }
+
+    #[test]
+    fn the_edge_knows_cues_by_their_stretch_and_by_nothing_else() {
+        let (start, span) = (MediaTime(161_565_472_803_600), MediaSpan(180_000));
+        let mut name = String::new();
+        write_cues_name(&mut name, start, span).unwrap();
+        assert_eq!(name, "161565472803600-180000.vtt");
+        assert_eq!(cues_at_edge(&name), Some((start, span)));
+        assert_eq!(cues_at_edge("0-54000000.vtt"), Some((MediaTime(0), CUES_SPAN_MAX)));
+        for bad in [
+            "0-0.vtt",
+            "0--1.vtt",
+            "0-54000001.vtt",
+            "00-1.vtt",
+            "0-01.vtt",
+            "+0-1.vtt",
+            "0.vtt",
+            "0-1",
+            "-1-1.vtt",
+        ] {
+            assert_eq!(cues_at_edge(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -9,17 +9,21 @@
 
 mod delta;
 mod low_latency;
+mod ranges;
+mod recorded;
+mod subtitles;
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write as _};
 
 pub use low_latency::{Reach, part_url, reach, reach_of_part};
+pub use recorded::{Recorded, Stretch};
+pub use subtitles::subtitles;
 
 use crate::id::{NodeId, RenditionId};
-use crate::state::merge::joins;
 use crate::state::{ChannelState, Phase, Rendition, Segment};
-use crate::time::MediaSpan;
+use crate::time::{MediaSpan, MediaTime};
 use crate::{hex, keys, object};
 
 /// `EXT-X-VERSION` of everything made here: `EXT-X-MAP` in a playlist of whole segments needs 6, fMP4 players expect 7.
@@ -35,15 +39,7 @@ const SEGMENT_LEN: usize = 128;
 pub fn multivariant(state: &ChannelState, order: &[NodeId]) -> String {
     let mut text = String::new();
     // Writing to a String can't fail.
-    let _ = write_multivariant(&mut text, state, order, LIVE_ROOT);
-    text
-}
-
-/// The same for a recording, of which `state` is any chapter. For a request to
-/// `/replay/{channel}/{recording}/main.m3u8`.
-pub fn recording_multivariant(state: &ChannelState, order: &[NodeId]) -> String {
-    let mut text = String::new();
-    let _ = write_multivariant(&mut text, state, order, REPLAY_ROOT);
+    let _ = write_multivariant(&mut text, state, order, LIVE_ROOT, state.score.as_ref().map(|_| ""), "");
     text
 }
 
@@ -52,7 +48,16 @@ pub fn recording_multivariant(state: &ChannelState, order: &[NodeId]) -> String 
 const LIVE_ROOT: &str = "../../";
 const REPLAY_ROOT: &str = "../../../";
 
-fn write_multivariant(text: &mut String, state: &ChannelState, order: &[NodeId], root: &str) -> fmt::Result {
+/// `score` is what the score's subtitles are asked with, and `query` what the media playlists are: empty, or with its question
+/// mark.
+fn write_multivariant(
+    text: &mut String,
+    state: &ChannelState,
+    order: &[NodeId],
+    root: &str,
+    score: Option<&str>,
+    query: &str,
+) -> fmt::Result {
     writeln!(text, "#EXTM3U\n#EXT-X-VERSION:{VERSION}\n#EXT-X-INDEPENDENT-SEGMENTS")?;
     if let Some(first) = order.first() {
         let channel = &state.channel;
@@ -60,6 +65,9 @@ fn write_multivariant(text: &mut String, state: &ChannelState, order: &[NodeId],
             text,
             "#EXT-X-CONTENT-STEERING:SERVER-URI=\"{root}steer/{channel}\",PATHWAY-ID=\"{first}\""
         )?;
+    }
+    if let Some(query) = score {
+        subtitles::write_media(text, query)?;
     }
     for node in order {
         for rendition in &state.renditions {
@@ -73,7 +81,10 @@ fn write_multivariant(text: &mut String, state: &ChannelState, order: &[NodeId],
                 let rate = rendition.frame_rate_milli;
                 write!(text, ",FRAME-RATE={}.{:03}", rate / 1000, rate % 1000)?;
             }
-            writeln!(text, ",PATHWAY-ID=\"{node}\"\n{node}/{}.m3u8", rendition.id)?;
+            if score.is_some() {
+                write!(text, ",SUBTITLES=\"{}\"", subtitles::GROUP)?;
+            }
+            writeln!(text, ",PATHWAY-ID=\"{node}\"\n{node}/{}.m3u8{query}", rendition.id)?;
         }
     }
     Ok(())
@@ -124,74 +135,21 @@ pub fn media(
         left_out,
     };
     let mut writer = head.writer(LIVE_ROOT, lines);
+    if let Some(score) = &state.score {
+        // Also in a delta update, which leaves out segments only (RFC 8216bis, 6.2.5.1).
+        let from = rendition.segments.first().map_or(MediaTime(0), |first| first.start);
+        let _ = ranges::write(&mut writer.text, &score.ranges, from, end_of(rendition), None);
+    }
     writer.hints = state.preload_hints && !wanted.parts_at_nodes;
     let _ = writer.run(&run, false).and_then(|()| writer.tail(&run));
     Some(writer.end(ended))
 }
 
-/// The media playlist of a recording: its chapters in order, as [`media`] would list each.
-///
-/// `live` is the channel's state where the recording is still being made: what it has behind the last chapter is
-/// listed, if it follows without a hole. `ended` says that nothing will follow. Then it is a `VOD` playlist with its end,
-/// else an `EVENT` playlist to which segments are only ever appended, and of which `skip` asks for a delta update.
-///
-/// For a request to `/replay/{channel}/{recording}/{node}/{rendition}.m3u8`. `None` where there is no segment.
-pub fn recording<'a>(
-    chapters: impl IntoIterator<Item = &'a ChannelState>,
-    live: Option<&'a ChannelState>,
-    rendition: &RenditionId,
-    order: &[NodeId],
-    ended: bool,
-    skip: bool,
-) -> Option<String> {
-    let chapters = chapters.into_iter().filter_map(|state| Run::of(state, rendition, order));
-    let mut runs: Vec<Run<'a>> = chapters.collect();
-    if let Some(mut tail) = live.and_then(|state| Run::of(state, rendition, order)) {
-        let last = runs.last().and_then(|run| run.segments.last());
-        tail.segments = behind(last, tail.segments);
-        runs.extend(Some(tail).filter(|tail| !tail.segments.is_empty()));
-    }
-    let of = |run: &Run<'a>| run.rendition.target_duration_s;
-    // It must not change while segments are appended: what is live keeps its own for the whole recording.
-    let steady = live.and_then(|state| Run::of(state, rendition, order)).filter(|_| !ended);
-    let target_s = steady.as_ref().map(of).or(runs.iter().map(of).max())?;
-    let segments: usize = runs.iter().map(|run| run.segments.len()).sum();
-    let mut left_out = 0;
-    if skip && !ended {
-        let newest_first = runs.iter().rev().flat_map(|run| run.segments.iter().rev());
-        left_out = segments - delta::kept(newest_first, MediaSpan::default(), delta::boundary(target_s));
-    }
-    let head = Head {
-        version: if left_out > 0 { delta::VERSION } else { VERSION },
-        target_s,
-        kind: if ended { "#EXT-X-PLAYLIST-TYPE:VOD\n" } else { "#EXT-X-PLAYLIST-TYPE:EVENT\n" },
-        first_msn: 0,
-        discontinuity_sequence: 0,
-        part_ms: None,
-        grows: !ended,
-        left_out,
-    };
-    let mut writer = head.writer(REPLAY_ROOT, segments - left_out);
-    let mut last: Option<&Segment> = None;
-    for run in &mut runs {
-        let all = run.segments;
-        let hole = last.zip(all.first()).is_some_and(|(last, first)| !joins(last, first));
-        let before = left_out.min(all.len());
-        left_out -= before;
-        run.segments = all.get(before..).unwrap_or_default();
-        let _ = writer.run(run, hole && before == 0);
-        last = all.last();
-    }
-    Some(writer.end(ended))
-}
-
-/// What of a live window follows `last`; nothing where there is a hole between, since a later chapter will fill it.
-fn behind<'a>(last: Option<&Segment>, window: &'a [Segment]) -> &'a [Segment] {
-    let Some(last) = last else { return window };
-    let next = window.partition_point(|segment| segment.start.utc() <= last.start.utc());
-    let rest = window.get(next..).unwrap_or_default();
-    let known = next > 0;
-    if known || rest.first().is_some_and(|first| joins(last, first)) { rest } else { &[] }
+/// Where the media ends that a rendition lists.
+fn end_of(rendition: &Rendition) -> MediaTime {
+    let segment = rendition.segments.last().map(Segment::end);
+    let part = rendition.parts.last().map(|part| part.start + part.duration);
+    segment.max(part).unwrap_or_default()
 }
 
 /// What a media playlist says before its segments.

@@ -7,6 +7,10 @@ pub const COOKIE: &str = "__Host-railbird";
 /// has four. Who asks for one more is answered at once.
 pub const WAITS_MAX: usize = 4;
 
+/// How many answers of one session wait at a time for news of the score, at one instance of the edge: a page has one, and one
+/// that was left may still wait. Who asks for one more is answered at once.
+pub const FOLLOWS_MAX: usize = 2;
+
 /// The value of a cookie in the `cookie` headers of a request, of which HTTP/2 may send several. The first one counts.
 pub fn cookie<'a>(headers: impl IntoIterator<Item = &'a str>, name: &str) -> Option<&'a str> {
     let mut pairs = headers.into_iter().flat_map(|header| header.split(';'));

@@ -80,6 +80,7 @@ pub(super) struct Site {
     bodies: Semaphore,
     logins: Semaphore,
     waits: Waits,
+    follows: Waits,
     forgotten: Semaphore,
     /// The host refuses for want of room: said once, until it answers again.
     busy: AtomicBool,
@@ -89,8 +90,10 @@ impl Site {
     pub(super) fn new(pool: SharedPool, assets: Assets, metrics: EdgeMetrics, instances_max: usize) -> Site {
         let (bodies, logins) = (Semaphore::new(BODIES_LEN_MAX), Semaphore::new(LOGINS_MAX));
         let waits = Waits::new(instances_max, metrics.clone());
+        let follows = Waits::follows(instances_max, metrics.clone());
         let forgotten = Semaphore::new(FORGOTTEN_MAX);
-        Site { pool, assets, metrics, bodies, logins, forgotten, waits, busy: AtomicBool::new(false) }
+        let busy = AtomicBool::new(false);
+        Site { pool, assets, metrics, bodies, logins, forgotten, waits, follows, busy }
     }
 
     async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
@@ -150,7 +153,8 @@ impl Site {
         };
         // As late as that, so that nobody holds a place with a body that does not come.
         let waits = matches!(head.method, http::Method::GET | http::Method::HEAD) && may_wait(&uri);
-        let place = if waits { self.waits.take(uri.path(), &head.headers, Instant::now()) } else { None };
+        let places = if uri.path().ends_with(FOLLOWED) { &self.follows } else { &self.waits };
+        let place = if waits { places.take(uri.path(), &head.headers, Instant::now()) } else { None };
         if waits && place.is_none() {
             uri = at_once(uri);
         }
@@ -244,15 +248,22 @@ const WAITS: [&str; 2] = ["_HLS_msn=", "_HLS_part="];
 /// How the address of a part ends, which may be waited for, too (6.2.6).
 const PART: &str = ".m4s";
 
+/// How the address ends where news of the score is waited for.
+const FOLLOWED: &str = "/score.events";
+
 /// Whether a request may be answered later.
 fn may_wait(uri: &Uri) -> bool {
-    uri.path().ends_with(PART) || uri.query().is_some_and(|query| query.contains(WAITS[0]))
+    let path = uri.path();
+    path.ends_with(PART)
+        || path.ends_with(FOLLOWED)
+        || uri.query().is_some_and(|query| query.contains(WAITS[0]))
 }
 
 /// The address of the same that is answered at once, with what there is.
 fn at_once(uri: Uri) -> Uri {
     let path = match uri.path() {
         part if part.ends_with(PART) => format!("{part}?wait=no"),
+        path if path.ends_with(FOLLOWED) => format!("{path}?wait=no&{}", uri.query().unwrap_or_default()),
         path => {
             let asks = |pair: &&str| !WAITS.iter().any(|directive| pair.starts_with(directive));
             let rest: Vec<&str> = uri.query().unwrap_or_default().split('&').filter(asks).collect();
@@ -386,6 +397,8 @@ mod tests {
             ),
             ("/live/t/a/source/1795171921040.m4s", "/live/t/a/source/1795171921040.m4s?wait=no"),
             ("/t/x/live/t/a/source/1.m4s?_HLS_msn=7", "/t/x/live/t/a/source/1.m4s?wait=no"),
+            ("/live/t/score.events?after=7", "/live/t/score.events?wait=no&after=7"),
+            ("/t/x/live/t/score.events", "/t/x/live/t/score.events?wait=no&"),
         ] {
             let uri: Uri = format!("http://edge.test{asked}").parse().unwrap();
             assert!(may_wait(&uri), "{asked}");

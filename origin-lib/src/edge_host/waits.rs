@@ -1,7 +1,7 @@
-//! Places for requests that may wait for what a playlist does not have yet (RFC 8216bis, 6.2.5.2).
+//! Places for requests that may wait: for what a playlist does not have yet (RFC 8216bis, 6.2.5.2), or for news of the score.
 //!
 //! Each who waits holds an instance. So a session has a few places only, and all of them together leave instances for other
-//! requests. Who gets none is answered at once, with the newest playlist there is.
+//! requests. Who gets none is answered at once, with the newest there is.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,8 +12,10 @@ use railbird_core::session;
 
 use super::metrics::{EdgeMetrics, InFlight, NoPlace};
 
-/// One in so many instances may be held by those who wait: others are answered meanwhile.
+/// One in so many instances may be held by those who wait for a playlist…
 const ONE_IN: usize = 2;
+/// …and one in so many by those who wait for the score: others are answered meanwhile.
+const FOLLOWS_ONE_IN: usize = 4;
 
 /// How often it is said that all places are taken.
 const SAID_EVERY: Duration = Duration::from_secs(60);
@@ -21,6 +23,8 @@ const SAID_EVERY: Duration = Duration::from_secs(60);
 /// The places.
 pub(super) struct Waits {
     places_max: usize,
+    own_max: usize,
+    what: &'static str,
     held: Mutex<Held>,
     metrics: EdgeMetrics,
 }
@@ -49,9 +53,16 @@ impl Drop for Place<'_> {
 }
 
 impl Waits {
-    /// For so many instances.
+    /// Those for a playlist, with so many instances.
     pub(super) fn new(instances_max: usize, metrics: EdgeMetrics) -> Waits {
-        Waits { places_max: instances_max / ONE_IN, held: Mutex::default(), metrics }
+        let (places_max, own_max) = (instances_max / ONE_IN, session::WAITS_MAX);
+        Waits { places_max, own_max, what: "a playlist", held: Mutex::default(), metrics }
+    }
+
+    /// Those for news of the score.
+    pub(super) fn follows(instances_max: usize, metrics: EdgeMetrics) -> Waits {
+        let (places_max, own_max) = (instances_max / FOLLOWS_ONE_IN, session::FOLLOWS_MAX);
+        Waits { places_max, own_max, what: "the score", held: Mutex::default(), metrics }
     }
 
     /// A place for a request. One without a token needs none: it is refused.
@@ -63,7 +74,7 @@ impl Waits {
             .collect();
         let token = session::token(path, cookies.iter().map(|cookies| &**cookies))?.to_owned();
         let mut held = self.held();
-        if held.by_token.get(&token).is_some_and(|own| *own >= session::WAITS_MAX) {
+        if held.by_token.get(&token).is_some_and(|own| *own >= self.own_max) {
             self.metrics.no_place(NoPlace::Session);
             return None;
         }
@@ -74,7 +85,8 @@ impl Waits {
                 tracing::warn!(
                     places = self.places_max,
                     sessions = held.by_token.len(),
-                    "all places for requests that wait for a playlist are taken: more are answered at once"
+                    "all places for requests that wait for {} are taken: more are answered at once",
+                    self.what
                 );
             }
             return None;
@@ -122,5 +134,16 @@ mod tests {
             waits.take("/live/t/a/s.m3u8", &HeaderMap::new(), now).is_none(),
             "a stranger waits for nothing"
         );
+    }
+
+    #[test]
+    fn who_follows_the_score_leaves_more_to_others() {
+        let metrics = EdgeMetrics::default();
+        let follows = Waits::follows(20, metrics.clone());
+        let take = |token: &str| follows.take("/live/t/score.events", &cookie(token), Instant::now());
+        let tokens = (0..4).map(|n| n.to_string());
+        let held: Vec<_> =
+            tokens.flat_map(|token| (0..3).filter_map(|_| take(&token)).collect::<Vec<_>>()).collect();
+        assert_eq!((held.len(), metrics.without_place(NoPlace::Session)), (5, 2));
     }
 }

@@ -2,7 +2,7 @@
 
 use railbird_core::id::{ChannelId, MatchId};
 use railbird_core::score::{self, Claim, Document, ENTRIES_MAX, Event, Log, Offer, Position};
-use railbird_core::time::UtcMs;
+use railbird_core::time::{MediaSpan, UtcMs};
 
 /// An accepted event survives a trip through JSON.
 pub(super) fn event(input: &[u8]) {
@@ -48,11 +48,27 @@ pub(super) fn log(input: &[u8]) {
     }
 }
 
-/// An accepted document survives a trip through JSON, with its checks.
+/// An accepted document survives a trip through JSON, with its checks; and what passes those makes subtitles in which every cue
+/// has its times and its lines, whatever anybody is called.
 pub(super) fn document(input: &[u8]) {
     let Ok(document) = serde_json::from_slice::<Document>(input) else { return };
     let checked = document.check();
     let again = serde_json::to_vec(&document).and_then(|json| serde_json::from_slice::<Document>(&json));
     assert_eq!(again.as_ref().ok().map(Document::check), Some(checked));
-    assert_eq!(again.ok(), Some(document));
+    assert_eq!(again.as_ref().ok(), Some(&document));
+    if checked.is_ok()
+        && let Some(entry) = document.entries.last()
+    {
+        let text = score::cues([&document], entry.at, MediaSpan::from_ms(2_000));
+        let cues: Vec<&str> = text.split("\n\n").skip(1).collect();
+        assert!(
+            text.starts_with("WEBVTT\nX-TIMESTAMP-MAP=LOCAL:") && cues.len() <= score::CUES_MAX,
+            "{text}"
+        );
+        assert!(
+            cues.iter().all(|cue| cue.lines().filter(|line| line.contains("-->")).count() == 1),
+            "{text}"
+        );
+        assert!(cues.iter().all(|cue| (3..=4).contains(&cue.lines().count())), "{text}");
+    }
 }

@@ -34,6 +34,14 @@ fn path(route: &Route) -> String {
                     format!("replay/{channel}/{recording}/{node}/{rendition}.m3u8")
                 }
                 View::Score => format!("live/{channel}/score.json"),
+                View::ScoreEvents => format!("live/{channel}/score.events"),
+                View::Subtitles => format!("live/{channel}/score.m3u8"),
+                View::Cues { start, span } => format!("live/{channel}/score/{}-{}.vtt", start.0, span.0),
+                View::ReplayScore { recording } => format!("replay/{channel}/{recording}/score.json"),
+                View::ReplaySubtitles { recording } => format!("replay/{channel}/{recording}/score.m3u8"),
+                View::ReplayCues { recording, start, span } => {
+                    format!("replay/{channel}/{recording}/score/{}-{}.vtt", start.0, span.0)
+                }
                 View::Nodes => format!("live/{channel}/nodes.json"),
                 View::Beacons => format!("live/{channel}/beacons"),
                 View::Key { period } => format!("key/{channel}/{period}"),
@@ -48,6 +56,7 @@ fn path(route: &Route) -> String {
             format!("/origin/v1/channels/{channel}/replays/{recording}/{chapter}")
         }
         Route::PushScore(channel) => format!("/origin/v1/channels/{channel}/score"),
+        Route::PushMatch { channel, match_id } => format!("/origin/v1/channels/{channel}/matches/{match_id}"),
         Route::Passes => "/admin/v1/passes".to_string(),
         Route::RevokePass => "/admin/v1/passes/revoke".to_string(),
         Route::Renew => "/api/session/renew".to_string(),
@@ -71,6 +80,7 @@ fn every_route_has_one_path() {
         start: UtcMs(1_795_171_921_040),
     };
     let recording = || "r-1".parse().unwrap();
+    let (start, span) = (MediaTime(9), MediaSpan(180_000));
     let replayed = View::ReplayMedia {
         recording: recording(),
         node: "a".parse().unwrap(),
@@ -92,6 +102,19 @@ fn every_route_has_one_path() {
         ("/live/table-1/main.m3u8", view(None, View::Multivariant)),
         ("/live/table-1/score.json", view(None, View::Score)),
         ("/live/table-1/nodes.json", view(None, View::Nodes)),
+        ("/live/table-1/score.events", view(None, View::ScoreEvents)),
+        ("/t/x/live/table-1/score.m3u8", view(Some("x"), View::Subtitles)),
+        ("/t/x/live/table-1/score/9-180000.vtt", view(Some("x"), View::Cues { start, span })),
+        ("/replay/table-1/r-1/score.json", view(None, View::ReplayScore { recording: recording() })),
+        ("/replay/table-1/r-1/score.m3u8", view(None, View::ReplaySubtitles { recording: recording() })),
+        (
+            "/replay/table-1/r-1/score/9-180000.vtt",
+            view(None, View::ReplayCues { recording: recording(), start, span }),
+        ),
+        (
+            "/origin/v1/channels/table-1/matches/final",
+            Route::PushMatch { channel: "table-1".parse().unwrap(), match_id: "final".parse().unwrap() },
+        ),
         ("/t/x/live/table-1/nodes.json", view(Some("x"), View::Nodes)),
         ("/live/table-1/beacons", view(None, View::Beacons)),
         ("/t/x/live/table-1/beacons", view(Some("x"), View::Beacons)),

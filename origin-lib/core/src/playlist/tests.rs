@@ -7,6 +7,9 @@ use std::string::ToString;
 
 mod delta;
 mod low_latency;
+mod ranges;
+mod stretches;
+mod subtitles;
 
 const START: UtcMs = UtcMs(1_795_171_920_040);
 

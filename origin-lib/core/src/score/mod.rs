@@ -16,6 +16,7 @@
 //! | `sheet` | which turns there were, and what is worth seeing again |
 //! | `id3` | the score as a tag inside of segments |
 //! | `ranges` | what playlists say of a match |
+//! | `vtt` | what subtitles say of it |
 //!
 //! ```
 //! use railbird_core::score::{Event, Log, Offer, Position};
@@ -40,6 +41,7 @@ mod ranges;
 mod reducer;
 mod rules;
 mod sheet;
+mod vtt;
 
 #[cfg(test)]
 mod tests;
@@ -59,3 +61,4 @@ pub use rules::{
     TimeOutRules, Turns, UNITS_MAX, Unit,
 };
 pub use sheet::{HIGHLIGHTS_MAX, Highlight, Kind, TURNS_MAX, Turn};
+pub use vtt::{CUES_MAX, cues};

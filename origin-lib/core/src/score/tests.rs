@@ -9,6 +9,7 @@ mod ranges;
 mod rules;
 mod sheet;
 mod timing;
+mod vtt;
 mod wire;
 
 use std::format;

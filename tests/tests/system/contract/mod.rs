@@ -18,6 +18,7 @@ mod pages;
 mod passes;
 mod pushes;
 mod replays;
+mod scores;
 mod screens;
 pub(crate) mod sessions;
 mod sites;
@@ -80,6 +81,9 @@ pub(crate) async fn run(door: &impl Door) {
     replays::one_that_is_over(&edge, &session).await;
     replays::start_over(&edge, &session).await;
     replays::twelve_hours(&edge, &session).await;
+    scores::events(&edge).await;
+    scores::live(&edge, &session).await;
+    scores::of_a_recording(&edge, &session).await;
     screens::as_many_as_may(&edge).await;
     screens::without_cookies(&edge).await;
     screens::end_with_their_session(&edge).await;
@@ -95,5 +99,6 @@ pub(crate) async fn run(door: &impl Door) {
     hostile::replayed_pushes(&edge).await;
     sites::may_not_act_for_a_viewer(&edge).await;
     sites::that_are_listed_may_ask(&edge, &session).await;
+    scores::without_spoilers(&edge, &session).await;
     sessions::logout(&edge, &session).await;
 }

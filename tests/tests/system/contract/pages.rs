@@ -65,6 +65,10 @@ pub(crate) async fn redirects<D: Door>(edge: &Edge<'_, D>) {
     edge.get_plain("/watch/table-1").await.status(303).header("location", to);
     let to_replay = "/login?next=/watch/table-1/r-2026";
     edge.get_plain("/watch/table-1/r-2026").await.status(303).header("location", to_replay);
+    let to_clip = "/login?next=/watch/table-1/r-2026%3Ffrom=10%26to=20";
+    edge.get_plain("/watch/table-1/r-2026?from=10&to=20").await.status(303).header("location", to_clip);
+    let html = page(&edge.get_plain(to_clip).await, 200);
+    assert!(html.contains("data-next=\"/watch/table-1/r-2026?from=10&amp;to=20\""), "{html}");
     // A stranger does not learn which channels there are.
     edge.get_plain("/watch/table-9").await.status(303).header("location", "/login?next=/watch/table-9");
     let session = session(&["*"]);

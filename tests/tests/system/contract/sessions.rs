@@ -14,10 +14,16 @@ pub(crate) fn guarded(channel: &str) -> Vec<String> {
         format!("/live/{channel}/main.m3u8"),
         format!("/live/{channel}/a/source.m3u8"),
         format!("/live/{channel}/score.json"),
+        format!("/live/{channel}/score.events"),
+        format!("/live/{channel}/score.m3u8"),
+        format!("/live/{channel}/score/9-9.vtt"),
         format!("/live/{channel}/nodes.json"),
         format!("/steer/{channel}"),
         format!("/replay/{channel}/r-1/main.m3u8"),
         format!("/replay/{channel}/r-1/a/source.m3u8"),
+        format!("/replay/{channel}/r-1/score.json"),
+        format!("/replay/{channel}/r-1/score.m3u8"),
+        format!("/replay/{channel}/r-1/score/9-9.vtt"),
         format!("/key/{channel}/{period}"),
     ]
 }

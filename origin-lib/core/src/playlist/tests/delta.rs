@@ -53,12 +53,12 @@ impl Player {
     }
 }
 
-fn segment_at(ms: u64) -> Segment {
+pub(super) fn segment_at(ms: u64) -> Segment {
     Segment { start: START.plus_ms(ms).media(), ..state().renditions[0].segments[0] }
 }
 
 /// The state of the other tests with so many segments of 2 s in a row.
-fn long(segments: u64) -> ChannelState {
+pub(super) fn long(segments: u64) -> ChannelState {
     let mut state = state();
     state.renditions[0].segments = (0..segments).map(|n| segment_at(2000 * n)).collect();
     state
@@ -170,7 +170,7 @@ fn a_recording_that_goes_on_has_delta_updates_over_its_chapters() {
     let text = |segments: usize, skip| {
         let mut chapters = chapters.clone();
         chapters[2].renditions[0].segments.truncate(segments);
-        recording(&chapters, None, &"source".parse().unwrap(), &ids(&["a"]), false, skip).unwrap()
+        stretches::recorded(&chapters, false).media(&"source".parse().unwrap(), &ids(&["a"]), skip).unwrap()
     };
     let mut player = Player::default();
     player.read(&text(1, false));
@@ -182,7 +182,8 @@ fn a_recording_that_goes_on_has_delta_updates_over_its_chapters() {
         assert!(delta.contains("#EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-MEDIA-SEQUENCE:0\n"));
         assert_eq!(delta.contains("#EXT-X-DISCONTINUITY\n"), segments < 7, "the hole is at segment 20");
     }
-    let over = recording(&chapters, None, &"source".parse().unwrap(), &ids(&["a"]), true, true).unwrap();
+    let over =
+        stretches::recorded(&chapters, true).media(&"source".parse().unwrap(), &ids(&["a"]), true).unwrap();
     assert!(over.contains("PLAYLIST-TYPE:VOD\n") && !over.contains("SKIP"), "{over}");
 }
 

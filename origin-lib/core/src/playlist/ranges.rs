@@ -1,0 +1,85 @@
+//! What the score says of stretches of time: `EXT-X-DATERANGE` (RFC 8216bis, 4.4.5.1).
+//!
+//! Who watches is never told what its playlist does not reach yet. So what has begun is listed without its end until that
+//! is in the playlist, and what tells how it ended, such as an inning with its points, is not listed before.
+
+use alloc::string::String;
+use core::fmt::{self, Write as _};
+
+use crate::score::{Class, NAME_CHARS_MAX, Range, Unit};
+use crate::time::MediaTime;
+
+/// What each `CLASS` begins with.
+const CLASS: &str = "org.railbird.score";
+
+/// What each attribute of ours begins with (RFC 8216bis, 4.4.5.1: `X-` and a name in reverse).
+const OWN: &str = "X-ORG-RAILBIRD";
+
+/// The longest ID, in characters: a state's check lets no longer one in.
+const ID_CHARS_MAX: usize = 40;
+
+/// Those of the ranges that have something to say of the media between `from` and `to`. Nothing that happened after
+/// `until`, or after `to`, is told.
+pub(super) fn write<'a>(
+    text: &mut String,
+    ranges: impl IntoIterator<Item = &'a Range>,
+    from: MediaTime,
+    to: MediaTime,
+    until: Option<MediaTime>,
+) -> fmt::Result {
+    let horizon = until.map_or(to, |until| until.min(to));
+    for range in ranges {
+        let end = range.end.filter(|end| *end <= horizon);
+        let is_told = end.is_some() || matches!(range.class, Class::Match | Class::Unit);
+        let is_near = range.start < to && range.start <= horizon && range.end.is_none_or(|end| end > from);
+        if is_told && is_near {
+            write_one(text, range, end)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_one(text: &mut String, range: &Range, end: Option<MediaTime>) -> fmt::Result {
+    let class = match range.class {
+        Class::Match => "match",
+        Class::Unit => "unit",
+        Class::Inning => "inning",
+        Class::Run => "run",
+    };
+    text.push_str("#EXT-X-DATERANGE:ID=\"");
+    quote(text, &range.id, ID_CHARS_MAX);
+    write!(text, "\",CLASS=\"{CLASS}.{class}\",START-DATE=\"{}\"", range.start)?;
+    if let Some(end) = end {
+        write!(text, ",END-DATE=\"{end}\"")?;
+    }
+    write!(text, ",{OWN}-TITLE=\"")?;
+    quote(text, &range.title, NAME_CHARS_MAX);
+    text.push('"');
+    if let Some(unit) = range.unit {
+        let unit = match unit {
+            Unit::Match => "match",
+            Unit::Set => "set",
+            Unit::Rack => "rack",
+            Unit::Frame => "frame",
+        };
+        write!(text, ",{OWN}-UNIT=\"{unit}\"")?;
+    }
+    if let Some(number) = range.number {
+        write!(text, ",{OWN}-NUMBER={number}")?;
+    }
+    if let Some(side) = range.side {
+        write!(text, ",{OWN}-SIDE={side}")?;
+    }
+    // A number of ours has no sign there, so that this is a text.
+    if let Some(points) = range.points {
+        write!(text, ",{OWN}-POINTS=\"{points}\"")?;
+    }
+    text.push('\n');
+    Ok(())
+}
+
+/// What may stand in a quoted string (RFC 8216bis, 4.2), of at most so many characters.
+fn quote(text: &mut String, value: &str, chars_max: usize) {
+    let safe = value.chars().take(chars_max).filter(|c| !c.is_control());
+    text.extend(safe.map(|c| if c == '"' { '\'' } else { c }));
+}
