@@ -1,5 +1,7 @@
 // The score document and the log that the player keeps of it. No I/O, no drawing.
 
+import { lastAt, mergeHighlights, mergeTurns, parseHighlights, parseTurns, type Highlight, type Turn } from "./sheet";
+
 /** One side of a match at one moment. */
 export interface SideState {
   points: number;
@@ -43,6 +45,8 @@ export interface Match {
 export interface ScoreDocument extends Match {
   revision: number;
   entries: Entry[];
+  turns: Turn[];
+  highlights: Highlight[];
 }
 
 /** The most entries that the log keeps; the first and the newest stay. */
@@ -111,6 +115,8 @@ export function parseScore(value: unknown): ScoreDocument | null {
       .slice(-ENTRIES_MAX)
       .map(entry)
       .filter((read) => read !== null),
+    turns: parseTurns(value["turns"]),
+    highlights: parseHighlights(value["highlights"]),
   };
 }
 
@@ -126,7 +132,22 @@ export class ScoreLog {
   #match: Match | null = null;
   #revision = 0;
   #entries: Entry[] = [];
+  #turns: Turn[] = [];
+  #highlights: Highlight[] = [];
   #last: number | null = null;
+
+  /** The scores, by their times. */
+  get entries(): readonly Entry[] {
+    return this.#entries;
+  }
+
+  get turns(): readonly Turn[] {
+    return this.#turns;
+  }
+
+  get highlights(): readonly Highlight[] {
+    return this.#highlights;
+  }
 
   get match(): Match | null {
     return this.#match;
@@ -142,17 +163,19 @@ export class ScoreLog {
     // A store may answer with an older copy than before; what we have already is newer.
     if (document.revision < this.#revision) return "more";
     if (this.#match !== null && this.#match.match !== document.match) {
-      this.#entries = [];
+      this.#forget();
       this.#last = null;
       this.#match = null;
       // The old match's number says nothing about the new one's entries.
       if (after !== null) return "whole";
     }
-    const { entries, revision, ...match } = document;
+    const { entries, turns, highlights, revision, ...match } = document;
     this.#match = match;
     this.#revision = revision;
     // An undo changed what we have: the edge then sends everything again.
-    if (after !== null && entries.some((entry) => entry.seq <= after)) this.#entries = [];
+    if (after === null || entries.some((entry) => entry.seq <= after)) this.#forget();
+    this.#turns = mergeTurns(this.#turns, turns);
+    this.#highlights = mergeHighlights(this.#highlights, highlights);
     const bySeq = new Map(this.#entries.map((entry) => [entry.seq, entry]));
     for (const entry of entries) {
       bySeq.set(entry.seq, entry);
@@ -163,16 +186,15 @@ export class ScoreLog {
     return "more";
   }
 
+  #forget(): void {
+    this.#entries = [];
+    this.#turns = [];
+    this.#highlights = [];
+  }
+
   /** The newest entry not later than `at_ms`; `null` before the first. */
   entryAt(at_ms: number): Entry | null {
-    let [low, high] = [0, this.#entries.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const entry = this.#entries[middle];
-      if (entry !== undefined && entry.at_ms <= at_ms) low = middle + 1;
-      else high = middle;
-    }
-    return this.#entries[low - 1] ?? null;
+    return this.#entries[lastAt(this.#entries, at_ms)] ?? null;
   }
 }
 
