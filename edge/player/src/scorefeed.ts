@@ -16,12 +16,10 @@ const EVENT_LEN_MAX = 2 << 20;
 export interface News {
   onmessage: ((event: { data: unknown }) => void) | null;
   onerror: (() => void) | null;
-  readonly readyState: number;
+  /** It does not come back by itself. */
+  closed(): boolean;
   close(): void;
 }
-
-/** `EventSource.CLOSED`: it does not come back by itself. */
-const CLOSED = 2;
 
 export interface Surroundings {
   /** News from behind this event on; `null` where the browser has no such thing. */
@@ -94,7 +92,7 @@ export class ScoreFeed {
     news.onmessage = ({ data }) => this.#hear(data);
     news.onerror = () => {
       // An answer that ends is usual: the browser comes back by itself.
-      if (news.readyState === CLOSED) this.#stop(true);
+      if (news.closed()) this.#stop(true);
     };
   }
 

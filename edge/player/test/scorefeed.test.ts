@@ -15,10 +15,13 @@ const document = (match: string, seqs: number[], revision?: number): ScoreDocume
 class Fake implements News {
   onmessage: News["onmessage"] = null;
   onerror: News["onerror"] = null;
-  readyState = 1;
+  #closed = false;
   constructor(readonly after: number | null) {}
+  closed(): boolean {
+    return this.#closed;
+  }
   close(): void {
-    this.readyState = 2;
+    this.#closed = true;
   }
 }
 
