@@ -100,6 +100,9 @@ function policy(first_ms: number, whole_ms: number, tries: number): { default: L
  */
 const CONFIG: Partial<HlsConfig> = {
   enableWorker: true,
+  // The score is drawn by us; its subtitles are for players without script.
+  enableWebVTT: false,
+  enableIMSC1: false,
   workerPath: WORKER_PATH,
   // Of a playlist without parts nothing else is made by this.
   lowLatencyMode: true,

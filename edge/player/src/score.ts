@@ -39,6 +39,8 @@ export interface Match {
   title: string;
   discipline: string;
   target: number | null;
+  /** What it is won in. */
+  unit: "match" | "set" | "rack" | "frame";
   sides: [Side, Side];
 }
 
@@ -55,6 +57,8 @@ export const ENTRIES_MAX = 2_000;
 export const TEXT_LEN_MAX = 100;
 /** Ticks of media time in a millisecond. */
 const TICKS_PER_MS = 90;
+
+const UNITS = ["match", "set", "rack", "frame"] as const;
 
 type Json = Record<string, unknown>;
 
@@ -110,6 +114,7 @@ export function parseScore(value: unknown): ScoreDocument | null {
     title: text(value["title"]),
     discipline: text(value["discipline"]),
     target: whole(value["target"]),
+    unit: UNITS.find((known) => known === value["unit"]) ?? "match",
     sides: [who(names[0]), who(names[1])],
     entries: value["entries"]
       .slice(-ENTRIES_MAX)

@@ -1,7 +1,7 @@
 // The score sheet under the picture: innings to go to, what is worth seeing again, and clips for others.
 
 import { el, setText } from "./dom";
-import type { ScoreLog } from "./score";
+import type { Match, ScoreLog } from "./score";
 import { innings, lastScores, LEAD_IN_MS, neighbour, reel, stretch, turnAt, type Highlight, type Inning, type Kind, type Turn } from "./sheet";
 
 export interface Actions {
@@ -26,12 +26,14 @@ export interface View {
 
 const PHASES: Record<Turn["phase"], string> = { playing: "", extension: "Extension", shootout: "Shootout" };
 
-const WORDS: Record<Kind, (highlight: Highlight) => string> = {
+const UNITS: Record<Match["unit"], string> = { match: "Match", set: "Set", rack: "Rack", frame: "Frame" };
+
+const WORDS: Record<Kind, (highlight: Highlight, match: Match) => string> = {
   run: ({ points }) => `Run of ${points ?? 0}`,
   lead: () => "Takes the lead",
   level: () => "Level",
   shootout: () => "Shootout",
-  set: () => "Wins the set",
+  set: (_highlight, match) => `Wins the ${UNITS[match.unit].toLowerCase()}`,
   win: () => "Wins the match",
 };
 
@@ -62,7 +64,7 @@ export class SheetPanel {
 
   constructor(actions: Actions) {
     this.#actions = actions;
-    const tools = el("div", { class: "tools", role: "group", "aria-label": "Innings" });
+    const tools = el("div", { class: "innings-tools", role: "group", "aria-label": "Innings" });
     tools.append(this.#matches, this.#previous, this.#next, this.#last, this.#reel, this.#cut);
     const head = el("tr", {}, el("th", { scope: "col" }, "Inning"), ...this.#names);
     const table = el("table", { "data-testid": "innings" }, el("thead", {}, head), this.#body);
@@ -94,11 +96,7 @@ export class SheetPanel {
       this.#drawn = text;
       this.#paint(view, turns, highlights, begun);
     }
-    const now = turnAt(turns, view.at_ms);
-    for (const [cell, turn] of this.#turns) {
-      if (turn === now) cell.setAttribute("aria-current", "true");
-      else cell.removeAttribute("aria-current");
-    }
+    this.#mark(turnAt(turns, view.at_ms));
     this.#next.disabled = neighbour(turns, view.at_ms, "next") === null;
     this.#previous.disabled = neighbour(turns, view.at_ms, "previous") === null;
     this.#last.disabled = lastScores(view.log.entries, view.at_ms, 3) === null;
@@ -106,6 +104,20 @@ export class SheetPanel {
     this.#cut.hidden = !this.#actions.canShare();
     setText(this.#cut, this.#from_ms === null ? "Clip from here" : "…to here");
     this.#cut.disabled = this.#from_ms !== null && view.at_ms <= this.#from_ms;
+  }
+
+  /** Marks the turn that is played, and brings it into sight within the sheet unless somebody is in there. */
+  #mark(now: Turn | null): void {
+    for (const [cell, turn] of this.#turns) {
+      const current = turn.seq === now?.seq;
+      if (current === cell.hasAttribute("aria-current")) continue;
+      cell.toggleAttribute("aria-current", current);
+      if (!current) continue;
+      cell.setAttribute("aria-current", "true");
+      const [table, row] = [cell.closest<HTMLElement>(".table"), cell.closest("tr")];
+      if (table === null || row === null || table.matches(":hover, :focus-within")) continue;
+      table.scrollTop = row.offsetTop - table.clientHeight / 2;
+    }
   }
 
   /** The first time a clip begins here, the second time it ends here. */
@@ -127,9 +139,9 @@ export class SheetPanel {
     this.#body.closest<HTMLElement>(".table")?.toggleAttribute("hidden", !counted);
     for (const side of [0, 1] as const) setText(this.#names[side], match.sides[side].name);
     this.#turns.clear();
-    this.#body.replaceChildren(...this.#rows(innings(turns, Number.POSITIVE_INFINITY)));
+    this.#body.replaceChildren(...this.#rows(match, innings(turns, Number.POSITIVE_INFINITY)));
     this.#clips.hidden = highlights.length === 0;
-    this.#highlights.replaceChildren(...highlights.map((highlight) => this.#item(log, highlight)).reverse());
+    this.#highlights.replaceChildren(...highlights.map((highlight) => this.#item(match, highlight)).reverse());
     this.#matches.hidden = begun.length < 2;
     const title = (one: ScoreLog) => one.match?.title || `${one.match?.sides[0].name} – ${one.match?.sides[1].name}`;
     this.#matches.replaceChildren(
@@ -138,16 +150,13 @@ export class SheetPanel {
     if (focused !== undefined) this.#body.querySelector<HTMLElement>(`button[data-seq="${focused}"]`)?.focus();
   }
 
-  #rows(rows: Inning[]): HTMLElement[] {
+  #rows(match: Match, rows: Inning[]): HTMLElement[] {
     let unit: number | null = null;
     let phase: Turn["phase"] = "playing";
     const made: HTMLElement[] = [];
     for (const row of rows) {
-      const heading = row.phase !== phase ? PHASES[row.phase] : row.unit !== null && row.unit !== unit ? String(row.unit) : "";
-      if (row.unit !== unit || row.phase !== phase) {
-        const label = row.unit !== null && row.unit !== unit ? `Set ${row.unit}` : heading;
-        if (label !== "") made.push(el("tr", { class: "unit" }, el("th", { scope: "rowgroup", colspan: "5" }, label)));
-      }
+      const label = row.unit !== unit ? `${UNITS[match.unit]} ${row.unit}` : row.phase !== phase ? PHASES[row.phase] : "";
+      if (label !== "") made.push(el("tr", { class: "unit" }, el("th", { scope: "rowgroup", colspan: "5" }, label)));
       [unit, phase] = [row.unit, row.phase];
       const cells = row.turns.flatMap((turn) => (turn === null ? [el("td", { colspan: "2" })] : this.#cells(turn)));
       made.push(el("tr", {}, el("th", { scope: "row" }, row.inning > 0 ? String(row.inning) : ""), ...cells));
@@ -162,9 +171,9 @@ export class SheetPanel {
     return [el("td", {}, go), el("td", { class: "total" }, String(turn.total))];
   }
 
-  #item(log: ScoreLog, highlight: Highlight): HTMLElement {
-    const who = highlight.side === null ? "" : ` · ${log.match?.sides[highlight.side].name ?? ""}`;
-    const go = el("button", { type: "button", class: "highlight", "data-kind": highlight.kind }, `${WORDS[highlight.kind](highlight)}${who}`);
+  #item(match: Match, highlight: Highlight): HTMLElement {
+    const who = highlight.side === null ? "" : ` · ${match.sides[highlight.side].name}`;
+    const go = el("button", { type: "button", class: "highlight", "data-kind": highlight.kind }, `${WORDS[highlight.kind](highlight, match)}${who}`);
     go.addEventListener("click", () => this.#actions.goTo(stretch(highlight).from_ms));
     const share = el("button", { type: "button", class: "share", "data-testid": "share", hidden: !this.#actions.canShare() }, "Share clip");
     share.addEventListener("click", () => this.#actions.share(stretch(highlight)));

@@ -5,6 +5,7 @@ mod backup;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod browser_innings;
 mod browser_pad;
 #[cfg(test)]
 mod change;
