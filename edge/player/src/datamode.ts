@@ -2,6 +2,7 @@
 
 import { el, setText } from "./dom";
 import type { Playback } from "./playback";
+import { t } from "./texts";
 
 /** The widest still, in pixels. */
 const STILL_WIDTH_MAX = 960;
@@ -10,6 +11,8 @@ export interface DataMode {
   readonly on: boolean;
   /** The button, to go under the picture. */
   readonly bar: HTMLElement;
+  /** Writes its words anew. */
+  refresh(): void;
   /** Brings the picture back. Whether it was away. */
   leave(): boolean;
 }
@@ -32,8 +35,8 @@ export function dataMode(video: HTMLVideoElement, still: HTMLCanvasElement, play
   const show = () => {
     still.hidden = !on;
     button.setAttribute("aria-pressed", String(on));
-    setText(button, on ? "Show the picture" : "Score only");
-    setText(note, on ? "No picture is loaded. The score goes on." : "");
+    setText(button, t(on ? "show_picture" : "score_only"));
+    setText(note, on ? t("no_picture") : "");
     changed();
   };
   const set = (next: boolean) => {
@@ -46,12 +49,13 @@ export function dataMode(video: HTMLVideoElement, still: HTMLCanvasElement, play
     show();
   };
   button.addEventListener("click", () => set(!on));
-  setText(button, "Score only");
+  setText(button, t("score_only"));
   return {
     get on() {
       return on;
     },
     bar,
+    refresh: show,
     leave() {
       const was = on;
       set(false);

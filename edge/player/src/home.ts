@@ -7,6 +7,7 @@ import { setSpoilerFree, spoilerFree } from "./reach";
 import { keepAlive } from "./renewal";
 import { length } from "./replays";
 import { toLogin } from "./session";
+import { t } from "./texts";
 
 /** How often the list is asked for anew, in milliseconds. */
 const REFRESH_MS = 10_000;
@@ -50,7 +51,7 @@ export function homePage(app: HTMLElement): void {
   const note = el("p", { class: "message", role: "status", "data-testid": "message" });
   const list = el("ul", { class: "channels", role: "list" });
   const free = el("input", { type: "checkbox", checked: spoilerFree(), "data-testid": "spoiler-free" });
-  const spoilers = el("label", { class: "spoilers" }, free, "Spoiler-free replays: no length, no result before you see it");
+  const spoilers = el("label", { class: "spoilers" }, free, t("spoiler_home"));
   app.replaceChildren(el("div", { class: "page" }, heading, note, spoilers, list));
   free.addEventListener("change", () => {
     setSpoilerFree(free.checked);

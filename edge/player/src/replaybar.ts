@@ -1,6 +1,7 @@
 // What goes under a recording: spoiler-free or not, ways ahead without an end in sight, and out of a clip.
 
 import { el, setText } from "./dom";
+import { t } from "./texts";
 
 export interface Actions {
   /** Goes ahead by so much, in milliseconds. */
@@ -11,10 +12,8 @@ export interface Actions {
   hide(): void;
 }
 
-const SKIPS: readonly [number, string][] = [
-  [60_000, "+1 min"],
-  [300_000, "+5 min"],
-];
+/** How far a skip goes, in minutes. */
+const SKIPS_MIN = [1, 5];
 
 /** The bar of a whole recording. */
 export function replayBar(free: boolean, actions: Actions): HTMLElement {
@@ -23,7 +22,7 @@ export function replayBar(free: boolean, actions: Actions): HTMLElement {
     const note = el("span", { class: "note" });
     bar.dataset["free"] = String(now);
     if (!now) {
-      const hide = el("button", { type: "button" }, "Spoiler-free");
+      const hide = el("button", { type: "button" }, t("spoiler_free"));
       hide.addEventListener("click", () => {
         draw(true);
         actions.hide();
@@ -31,13 +30,13 @@ export function replayBar(free: boolean, actions: Actions): HTMLElement {
       bar.replaceChildren(hide);
       return;
     }
-    setText(note, "Spoiler-free: nothing is told before you see it.");
-    const skips = SKIPS.map(([ms, label]) => {
-      const skip = el("button", { type: "button", "data-testid": `skip-${ms / 1000}` }, label);
-      skip.addEventListener("click", () => actions.skip(ms));
+    setText(note, t("spoiler_note"));
+    const skips = SKIPS_MIN.map((minutes) => {
+      const skip = el("button", { type: "button", "data-testid": `skip-${minutes * 60}` }, t("skip", { n: minutes }));
+      skip.addEventListener("click", () => actions.skip(minutes * 60_000));
       return skip;
     });
-    const all = el("button", { type: "button", "data-testid": "show-all" }, "Show everything");
+    const all = el("button", { type: "button", "data-testid": "show-all" }, t("show_everything"));
     all.addEventListener("click", () => {
       draw(false);
       actions.showAll();
@@ -50,7 +49,7 @@ export function replayBar(free: boolean, actions: Actions): HTMLElement {
 
 /** The bar of a clip. */
 export function clipBar(whole: () => void): HTMLElement {
-  const go = el("button", { type: "button", class: "primary", "data-testid": "watch-from-here" }, "Watch from here");
+  const go = el("button", { type: "button", class: "primary", "data-testid": "watch-from-here" }, t("watch_from_here"));
   go.addEventListener("click", whole);
-  return el("div", { class: "replay-bar" }, el("span", { class: "note" }, "A clip of the recording."), go);
+  return el("div", { class: "replay-bar" }, el("span", { class: "note" }, t("a_clip")), go);
 }

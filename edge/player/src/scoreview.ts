@@ -4,10 +4,11 @@ import { ApiError, openNews, recordedScore, score } from "./api";
 import { el } from "./dom";
 import { replayPath } from "./home";
 import { clipLink, type Reach } from "./reach";
-import { ScoreLog } from "./score";
+import { ScoreLog, type Entry } from "./score";
 import { Scoreboard } from "./scoreboard";
 import { ScoreFeed } from "./scorefeed";
 import { onAt, Recorded } from "./scores";
+import { choices, scoreSettings, type Choices } from "./scoresettings";
 import { ShareLine } from "./shareline";
 import { SheetPanel } from "./sheetpanel";
 
@@ -30,6 +31,8 @@ export interface Stage {
   /** What can still come. */
   goesOn(): boolean;
   goTo(at_ms: number): void;
+  /** What else is written in the viewer's language is to be written anew. */
+  languageChanged(): void;
   sessionEnded(): Promise<void>;
 }
 
@@ -46,6 +49,9 @@ export class ScoreView {
   /** Stretches that are still to be played, one after another. */
   #reel: { from_ms: number; to_ms: number }[] = [];
   #seen_ms = Number.NEGATIVE_INFINITY;
+  #choices: Choices;
+  #entry: Entry | null = null;
+  #heard_ms = 0;
   #asking: ReturnType<typeof setTimeout> | undefined;
 
   constructor(stage: Stage) {
@@ -63,7 +69,15 @@ export class ScoreView {
       share: (stretch) => this.share(stretch),
       canShare: () => stage.recording() !== null,
     });
-    this.below = el("div", { class: "score-below" }, this.board.sheet, this.#share.line, this.#sheet.element);
+    this.#choices = choices(stage.channel);
+    const settings = scoreSettings(stage.channel, (chosen, language) => {
+      this.#choices = chosen;
+      this.#choose();
+      if (language) stage.languageChanged();
+      this.draw(0);
+    });
+    this.below = el("div", { class: "score-below" }, this.board.sheet, this.#share.line, this.#sheet.element, settings);
+    this.#choose();
   }
 
   start(live: boolean): void {
@@ -80,6 +94,12 @@ export class ScoreView {
     void this.#askRecorded();
   }
 
+  #choose(): void {
+    const { large, hidden } = this.#choices;
+    for (const part of [this.board.board, this.below]) part.classList.toggle("large", large);
+    this.board.hide(hidden);
+  }
+
   /** Offers a stretch to others. */
   share(stretch: { from_ms: number; to_ms: number }): void {
     const recording = this.#stage.recording();
@@ -89,13 +109,18 @@ export class ScoreView {
 
   /** Draws the score of the picture at `ahead_s` after the media clock's reading. */
   draw(ahead_s: number): void {
-    const shown_ms = this.#stage.blind() ? Number.MAX_SAFE_INTEGER : this.#stage.at_ms();
-    const at_ms = shown_ms === null ? null : shown_ms + ahead_s * 1000;
+    const blind = this.#stage.blind();
+    const shown_ms = blind ? Number.MAX_SAFE_INTEGER : this.#stage.at_ms();
+    const at_ms = shown_ms === null ? null : shown_ms + ahead_s * 1000 - this.#choices.nudge_ms;
     const logs = this.#logs();
     const log = at_ms === null ? null : onAt(logs, at_ms);
     const entry = log === null || at_ms === null ? null : log.entryAt(at_ms);
-    this.board.draw(log?.match ?? null, entry?.state ?? null, performance.now());
-    if (at_ms !== null && !this.#stage.blind()) this.#follow(at_ms);
+    // Without a picture, the shot clock counts from when its entry was heard of.
+    const now_ms = performance.now();
+    if (entry !== this.#entry) [this.#entry, this.#heard_ms] = [entry, now_ms];
+    const after_ms = blind ? now_ms - this.#heard_ms : (at_ms ?? 0) - (entry?.at_ms ?? 0);
+    this.board.draw(log?.match ?? null, entry?.state ?? null, { at_ms: at_ms ?? 0, after_ms }, now_ms);
+    if (at_ms !== null && !blind) this.#follow(at_ms);
     this.#sheet.draw(log === null || at_ms === null ? null : { log, at_ms, until_ms: this.#until_ms(), logs });
   }
 

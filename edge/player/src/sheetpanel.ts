@@ -3,6 +3,7 @@
 import { el, setText } from "./dom";
 import type { Match, ScoreLog } from "./score";
 import { innings, lastScores, LEAD_IN_MS, neighbour, reel, stretch, turnAt, type Highlight, type Inning, type Kind, type Turn } from "./sheet";
+import { current, direction, t } from "./texts";
 
 export interface Actions {
   /** Goes to a moment on the media timeline. */
@@ -24,21 +25,17 @@ export interface View {
   logs: readonly ScoreLog[];
 }
 
-const PHASES: Record<Turn["phase"], string> = { playing: "", extension: "Extension", shootout: "Shootout" };
-
-const UNITS: Record<Match["unit"], string> = { match: "Match", set: "Set", rack: "Rack", frame: "Frame" };
-
 const WORDS: Record<Kind, (highlight: Highlight, match: Match) => string> = {
-  run: ({ points }) => `Run of ${points ?? 0}`,
-  lead: () => "Takes the lead",
-  level: () => "Level",
-  shootout: () => "Shootout",
-  set: (_highlight, match) => `Wins the ${UNITS[match.unit].toLowerCase()}`,
-  win: () => "Wins the match",
+  run: ({ points }) => t("run_of", { n: points ?? 0 }),
+  lead: () => t("takes_lead"),
+  level: () => t("level"),
+  shootout: () => t("shootout"),
+  set: (_highlight, { unit }) => t("wins_unit", { unit: t(unit) }),
+  win: () => t("wins_match"),
 };
 
-function button(test: string, label: string, act: () => void): HTMLButtonElement {
-  const made = el("button", { type: "button", "data-testid": test }, label);
+function button(test: string, act: () => void): HTMLButtonElement {
+  const made = el("button", { type: "button", "data-testid": test });
   made.addEventListener("click", act);
   return made;
 }
@@ -48,28 +45,31 @@ export class SheetPanel {
   #actions: Actions;
   #view: View | null = null;
   #drawn = "";
-  #previous = button("inning-previous", "Previous inning", () => this.#step("previous"));
-  #next = button("inning-next", "Next inning", () => this.#step("next"));
-  #last = button("last-points", "Last three points", () => this.#lastPoints());
-  #reel = button("highlights-play", "Play highlights", () => this.#play());
-  #matches = el("select", { "aria-label": "Match", "data-testid": "matches", hidden: true });
+  #previous = button("inning-previous", () => this.#step("previous"));
+  #next = button("inning-next", () => this.#step("next"));
+  #last = button("last-points", () => this.#lastPoints());
+  #reel = button("highlights-play", () => this.#play());
+  #matches = el("select", { "data-testid": "matches", hidden: true });
   #body = el("tbody");
+  #corner = el("th", { scope: "col" });
+  #scroller: HTMLElement;
   #names = [el("th", { scope: "col", colspan: "2" }), el("th", { scope: "col", colspan: "2" })] as const;
   #highlights = el("ul", { role: "list", "data-testid": "highlights" });
-  #clips = el("section", { class: "clips", hidden: true, "aria-label": "Highlights" }, el("h3", {}, "Highlights"), this.#highlights);
+  #clipsTitle = el("h3");
+  #clips = el("section", { class: "clips", hidden: true }, this.#clipsTitle, this.#highlights);
   #turns = new Map<HTMLElement, Turn>();
-  #cut = button("clip-cut", "", () => this.#cutHere());
+  #cut = button("clip-cut", () => this.#cutHere());
   /** Where a clip begins whose end is still to be chosen. */
   #from_ms: number | null = null;
 
   constructor(actions: Actions) {
     this.#actions = actions;
-    const tools = el("div", { class: "innings-tools", role: "group", "aria-label": "Innings" });
+    const tools = el("div", { class: "innings-tools", role: "group" });
     tools.append(this.#matches, this.#previous, this.#next, this.#last, this.#reel, this.#cut);
-    const head = el("tr", {}, el("th", { scope: "col" }, "Inning"), ...this.#names);
+    const head = el("tr", {}, this.#corner, ...this.#names);
     const table = el("table", { "data-testid": "innings" }, el("thead", {}, head), this.#body);
-    const scroller = el("div", { class: "table", tabindex: "0", role: "region", "aria-label": "Score sheet by innings" }, table);
-    this.element = el("section", { class: "rundown", "aria-label": "By innings", hidden: true }, tools, scroller, this.#clips);
+    this.#scroller = el("div", { class: "table", tabindex: "0", role: "region" }, table);
+    this.element = el("section", { class: "rundown", hidden: true }, tools, this.#scroller, this.#clips);
     this.#body.addEventListener("click", ({ target }) => {
       const cell = target instanceof Element ? target.closest<HTMLElement>("button[data-seq]") : null;
       const turn = cell === null ? undefined : this.#turns.get(cell);
@@ -91,7 +91,7 @@ export class SheetPanel {
     const turns = view.log.turns.filter(({ at_ms }) => at_ms <= view.until_ms);
     const highlights = view.log.highlights.filter(({ end_ms }) => end_ms <= view.until_ms);
     const begun = view.logs.filter((log) => (log.entries[0]?.at_ms ?? Number.POSITIVE_INFINITY) <= view.until_ms);
-    const text = JSON.stringify([match.match, begun.length, this.#actions.canShare(), turns, highlights]);
+    const text = JSON.stringify([match.match, begun.length, this.#actions.canShare(), current(), turns, highlights]);
     if (text !== this.#drawn) {
       this.#drawn = text;
       this.#paint(view, turns, highlights, begun);
@@ -102,7 +102,7 @@ export class SheetPanel {
     this.#last.disabled = lastScores(view.log.entries, view.at_ms, 3) === null;
     this.#reel.hidden = highlights.length === 0;
     this.#cut.hidden = !this.#actions.canShare();
-    setText(this.#cut, this.#from_ms === null ? "Clip from here" : "…to here");
+    setText(this.#cut, t(this.#from_ms === null ? "clip_from" : "clip_to"));
     this.#cut.disabled = this.#from_ms !== null && view.at_ms <= this.#from_ms;
   }
 
@@ -135,8 +135,18 @@ export class SheetPanel {
     if (match === null) return;
     const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset["seq"] : undefined;
     const counted = turns.length > 0;
+    this.element.lang = current();
+    this.element.dir = direction();
+    for (const part of [this.element, this.#scroller]) part.setAttribute("aria-label", t("by_innings"));
+    this.#matches.setAttribute("aria-label", t("match"));
+    setText(this.#corner, t("innings"));
+    setText(this.#clipsTitle, t("highlights"));
+    setText(this.#previous, t("previous_inning"));
+    setText(this.#next, t("next_inning"));
+    setText(this.#last, t("last_points"));
+    setText(this.#reel, t("play_highlights"));
     this.#previous.hidden = this.#next.hidden = this.#last.hidden = !counted;
-    this.#body.closest<HTMLElement>(".table")?.toggleAttribute("hidden", !counted);
+    this.#scroller.hidden = !counted;
     for (const side of [0, 1] as const) setText(this.#names[side], match.sides[side].name);
     this.#turns.clear();
     this.#body.replaceChildren(...this.#rows(match, innings(turns, Number.POSITIVE_INFINITY)));
@@ -155,7 +165,8 @@ export class SheetPanel {
     let phase: Turn["phase"] = "playing";
     const made: HTMLElement[] = [];
     for (const row of rows) {
-      const label = row.unit !== unit ? `${UNITS[match.unit]} ${row.unit}` : row.phase !== phase ? PHASES[row.phase] : "";
+      const part = row.phase === "playing" ? "" : t(row.phase);
+      const label = row.unit !== unit ? t("unit_n", { unit: t(match.unit), n: row.unit ?? "" }) : row.phase !== phase ? part : "";
       if (label !== "") made.push(el("tr", { class: "unit" }, el("th", { scope: "rowgroup", colspan: "5" }, label)));
       [unit, phase] = [row.unit, row.phase];
       const cells = row.turns.flatMap((turn) => (turn === null ? [el("td", { colspan: "2" })] : this.#cells(turn)));
@@ -165,7 +176,7 @@ export class SheetPanel {
   }
 
   #cells(turn: Turn): HTMLElement[] {
-    const label = `Inning ${turn.inning}: ${turn.points} points, total ${turn.total}`;
+    const label = t("turn", { i: turn.inning, n: turn.points, t: turn.total });
     const go = el("button", { type: "button", "data-seq": String(turn.seq), "aria-label": label }, String(turn.points));
     this.#turns.set(go, turn);
     return [el("td", {}, go), el("td", { class: "total" }, String(turn.total))];
@@ -175,7 +186,7 @@ export class SheetPanel {
     const who = highlight.side === null ? "" : ` · ${match.sides[highlight.side].name}`;
     const go = el("button", { type: "button", class: "highlight", "data-kind": highlight.kind }, `${WORDS[highlight.kind](highlight, match)}${who}`);
     go.addEventListener("click", () => this.#actions.goTo(stretch(highlight).from_ms));
-    const share = el("button", { type: "button", class: "share", "data-testid": "share", hidden: !this.#actions.canShare() }, "Share clip");
+    const share = el("button", { type: "button", class: "share", "data-testid": "share", hidden: !this.#actions.canShare() }, t("share_clip"));
     share.addEventListener("click", () => this.#actions.share(stretch(highlight)));
     return el("li", {}, go, share);
   }

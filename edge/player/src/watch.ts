@@ -271,6 +271,10 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
       const whole = beingMade();
       if (playback.replay === null && whole !== null) turnTo(whole, at_ms);
     },
+    languageChanged() {
+      data.refresh();
+      if (recording !== null && part.clip === null) around.replaceWith((around = replay()));
+    },
     sessionEnded,
   });
   picture.append(view.board.board);
@@ -321,7 +325,7 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
         setFree(true);
       },
     });
-  const around = recording === null ? data.bar : clip !== null ? clipBar(leaveClip) : replay();
+  let around = recording === null ? data.bar : clip !== null ? clipBar(leaveClip) : replay();
   app.replaceChildren(el("div", { class: "watch" }, stage, around, view.below));
   showState();
 
