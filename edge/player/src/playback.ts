@@ -100,9 +100,13 @@ function policy(first_ms: number, whole_ms: number, tries: number): { default: L
  */
 const CONFIG: Partial<HlsConfig> = {
   enableWorker: true,
-  // The score is drawn by us; its subtitles are for players without script.
+  // The score is drawn by us: its subtitles, date ranges and tags are for the players of others. Tracks for them would be
+  // loaded from an address that our Content-Security-Policy does not allow.
   enableWebVTT: false,
   enableIMSC1: false,
+  enableDateRangeMetadataCues: false,
+  enableID3MetadataCues: false,
+  enableEmsgMetadataCues: false,
   workerPath: WORKER_PATH,
   // Of a playlist without parts nothing else is made by this.
   lowLatencyMode: true,
