@@ -15,7 +15,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use railbird_core::id::{ChannelId, RecordingId};
+use railbird_core::id::{ChannelId, MatchId, RecordingId};
+use railbird_core::score;
 use railbird_core::state::{ChannelState, EventState, ReplayList, STATE_LEN_MAX};
 use reqwest::Url;
 use serde::Serialize;
@@ -30,7 +31,7 @@ use crate::config::Secret;
 use crate::delivery::Backoff;
 use crate::telemetry::{Metrics, PushResult};
 
-/// The most chapters that wait for one edge.
+/// The most chapters and matches that wait for one edge.
 const LANE_LEN_MAX: usize = 64;
 
 /// The bounds of pushing.
@@ -74,15 +75,15 @@ pub enum StartError {
 /// Pushes documents to every edge. Dropping it stops it.
 pub struct EdgePush {
     edges: Vec<Arc<Edge>>,
-    /// One lane an edge: a chapter is pushed until it is taken, then the next.
-    lanes: Vec<mpsc::Sender<Chapter>>,
+    /// One lane an edge: a chapter or a match is pushed until it is taken, then the next.
+    lanes: Vec<mpsc::Sender<Page>>,
     documents: Mutex<Documents>,
     forgot: Arc<watch::Sender<u64>>,
 }
 
-/// A chapter on its way.
+/// A chapter or a match on its way.
 #[derive(Clone)]
-struct Chapter {
+struct Page {
     document: Document,
     body: Bytes,
 }
@@ -102,6 +103,7 @@ enum Document {
     Score(ChannelId),
     Replays(ChannelId),
     Chapter(ChannelId, RecordingId, usize),
+    Match(ChannelId, MatchId),
 }
 
 impl Document {
@@ -113,6 +115,9 @@ impl Document {
             Document::Replays(channel) => format!("/origin/v1/channels/{channel}/replays"),
             Document::Chapter(channel, recording, number) => {
                 format!("/origin/v1/channels/{channel}/replays/{recording}/{number}")
+            }
+            Document::Match(channel, match_id) => {
+                format!("/origin/v1/channels/{channel}/matches/{match_id}")
             }
         }
     }
@@ -128,6 +133,7 @@ impl fmt::Display for Document {
             Document::Chapter(channel, recording, number) => {
                 write!(f, "chapter {number} of recording {recording} of {channel}")
             }
+            Document::Match(channel, match_id) => write!(f, "match {match_id} of {channel}"),
         }
     }
 }
@@ -176,8 +182,8 @@ impl EdgePush {
         let (mut lanes, mut documents) = (Vec::new(), Documents::default());
         let forgot: Arc<watch::Sender<u64>> = Arc::default();
         for edge in &edges {
-            let (lane, chapters) = mpsc::channel(LANE_LEN_MAX);
-            documents.tasks.spawn(push_chapters(edge.clone(), chapters, forgot.clone()));
+            let (lane, pages) = mpsc::channel(LANE_LEN_MAX);
+            documents.tasks.spawn(push_pages(edge.clone(), pages, forgot.clone()));
             lanes.push(lane);
         }
         Ok(EdgePush { edges, lanes, documents: Mutex::new(documents), forgot })
@@ -205,18 +211,34 @@ impl EdgePush {
 
     /// Takes a chapter of a recording. Returns at once; false where an edge still has too many to take: offer it again.
     pub fn publish_chapter(&self, number: usize, chapter: &ChannelState) -> bool {
+        let document = Document::Chapter(chapter.channel.clone(), chapter.recording.clone(), number);
+        self.publish_in_lane(document, chapter)
+    }
+
+    /// Takes the score of a match that a recording has. Returns at once; false where an edge still has too much to take: offer
+    /// it again.
+    pub fn publish_match(&self, score: &score::Document) -> bool {
+        self.publish_in_lane(Document::Match(score.channel.clone(), score.match_id.clone()), score)
+    }
+
+    fn publish_in_lane(&self, document: Document, value: &impl Serialize) -> bool {
         // An edge that fails keeps no other from what is new; it gets everything once it is back.
         let well =
             || self.edges.iter().zip(&self.lanes).filter(|(edge, _)| !edge.failing.load(Ordering::Relaxed));
         if well().any(|(_, lane)| lane.capacity() == 0) || well().next().is_none() {
             return false;
         }
-        let document = Document::Chapter(chapter.channel.clone(), chapter.recording.clone(), number);
-        match serde_json::to_vec(chapter) {
+        match serde_json::to_vec(value) {
+            Ok(body) if body.len() > STATE_LEN_MAX => {
+                error!(
+                    "{document} has {} bytes, more than the {STATE_LEN_MAX} that an edge takes",
+                    body.len()
+                );
+            }
             Ok(body) => {
-                let chapter = Chapter { document, body: body.into() };
+                let page = Page { document, body: body.into() };
                 for (edge, lane) in self.edges.iter().zip(&self.lanes) {
-                    if lane.try_send(chapter.clone()).is_err() {
+                    if lane.try_send(page.clone()).is_err() {
                         edge.missed.store(true, Ordering::Relaxed);
                     }
                 }
@@ -226,7 +248,7 @@ impl EdgePush {
         true
     }
 
-    /// Counts how often an edge was found to have lost what it was told: it needs every chapter again.
+    /// Counts how often an edge was found to have lost what it was told: it needs every chapter and match again.
     pub fn forgot(&self) -> watch::Receiver<u64> {
         self.forgot.subscribe()
     }
@@ -360,13 +382,9 @@ async fn push(
     }
 }
 
-/// Pushes chapters to one edge, one after another, each until it is taken or refused for good.
-async fn push_chapters(
-    edge: Arc<Edge>,
-    mut chapters: mpsc::Receiver<Chapter>,
-    forgot: Arc<watch::Sender<u64>>,
-) {
-    while let Some(Chapter { document, body }) = chapters.recv().await {
+/// Pushes chapters and matches to one edge, one after another, each until it is taken or refused for good.
+async fn push_pages(edge: Arc<Edge>, mut pages: mpsc::Receiver<Page>, forgot: Arc<watch::Sender<u64>>) {
+    while let Some(Page { document, body }) = pages.recv().await {
         let mut failures = 0_u32;
         loop {
             let result = timeout(edge.limits.deadline, edge.put(&document, body.clone())).await;
@@ -388,7 +406,7 @@ async fn push_chapters(
             sleep(edge.limits.backoff.pause(failures, random::<2>().map_or(0, u16::from_le_bytes))).await;
         }
         edge.failing.store(false, Ordering::Relaxed);
-        if chapters.is_empty() && edge.missed.swap(false, Ordering::Relaxed) {
+        if pages.is_empty() && edge.missed.swap(false, Ordering::Relaxed) {
             forgot.send_modify(|count| *count += 1);
         }
     }

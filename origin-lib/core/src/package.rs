@@ -100,8 +100,13 @@ pub struct Packager {
     /// The key in force, and its period.
     key: Option<(u64, [u8; 16])>,
     end: MediaTime,
+    /// By their times.
+    events: Vec<fmp4::Event>,
     outputs: VecDeque<Output>,
 }
+
+/// The most events of a segment.
+const EVENTS_MAX: usize = 8;
 
 impl Packager {
     /// A packager for a channel whose media was cut up to `not_before` already: the [`Packager::end`] of before a restart,
@@ -117,6 +122,7 @@ impl Packager {
             init: None,
             key: None,
             end: not_before,
+            events: Vec::new(),
             outputs: VecDeque::new(),
         }
     }
@@ -139,6 +145,23 @@ impl Packager {
     pub fn abandon(&mut self) {
         self.segmenter.abandon();
         self.init = None;
+    }
+
+    /// What goes into segments beside the media from now on, by its times: at a segment's start what is in force there, and
+    /// whatever comes in it, at most [`EVENTS_MAX`]. The bytes of a segment depend then on when this was called: only for a
+    /// channel of one origin.
+    pub fn set_events(&mut self, mut events: Vec<fmp4::Event>) {
+        events.sort_by_key(|event| event.at);
+        self.events = events;
+    }
+
+    /// The events of a cut.
+    fn events(&self, cut: &Cut) -> Vec<fmp4::Event> {
+        let next = self.events.partition_point(|event| event.at <= cut.start);
+        let in_force = next.checked_sub(1).and_then(|at| self.events.get(at));
+        let in_force = in_force.map(|event| fmp4::Event { at: cut.start, ..event.clone() });
+        let coming = self.events.iter().skip(next).take_while(|event| event.at < cut.end());
+        in_force.into_iter().chain(coming.cloned()).take(EVENTS_MAX).collect()
     }
 
     /// The next output.
@@ -232,8 +255,10 @@ impl Packager {
     /// The boxes of a cut, encrypted as one message with what belongs to the segment that starts at `of`.
     fn encrypted(&mut self, cut: &Cut, sequence: u32, of: MediaTime) -> Bytes {
         let Settings { channel, key_period_s, secret, .. } = &self.settings;
-        let mut bytes = Vec::with_capacity(room(cut));
-        fmp4::segment(cut, sequence, &mut bytes);
+        let events = self.events(cut);
+        let extra: usize = events.iter().map(|event| event.message.len() + 100).sum();
+        let mut bytes = Vec::with_capacity(room(cut) + extra);
+        fmp4::segment_with(cut, sequence, &events, &mut bytes);
         let period = keys::period(of, *key_period_s);
         let key = match self.key {
             Some((of, key)) if of == period => key,

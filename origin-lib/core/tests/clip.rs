@@ -10,7 +10,7 @@ use railbird_core::media::{Cut, FeedEvent, Frame, Kind};
 use railbird_core::object;
 use railbird_core::package::{self, Object, Packager};
 use railbird_core::segment::{Counts, Event, Input, Segmenter};
-use railbird_core::time::{MediaTime, UtcMs};
+use railbird_core::time::{MediaSpan, MediaTime, UtcMs};
 use railbird_core::timeline::{self, Anchor, Timeline};
 
 const CLIP: &[u8] = include_bytes!("../../clip/table.flv");
@@ -123,6 +123,11 @@ fn an_origin_that_joins_later_and_adopts_the_anchor_writes_the_same_bytes() {
 
 /// The objects of a feed, with parts of a third of a second or without.
 fn objects(events: &[FeedEvent], part_ms: Option<u32>) -> Vec<Object> {
+    objects_with(events, part_ms, Vec::new())
+}
+
+/// The same with events beside the media.
+fn objects_with(events: &[FeedEvent], part_ms: Option<u32>, carried: Vec<fmp4::Event>) -> Vec<Object> {
     let settings = package::Settings {
         channel: "t".parse().unwrap(),
         rendition: "source".parse().unwrap(),
@@ -132,6 +137,7 @@ fn objects(events: &[FeedEvent], part_ms: Option<u32>) -> Vec<Object> {
         secret: secret(),
     };
     let mut packager = Packager::new(settings, MediaTime::default());
+    packager.set_events(carried);
     let mut timeline = Timeline::new(ANCHOR, MediaTime::default());
     for event in events {
         match event.clone() {
@@ -158,12 +164,18 @@ fn secret() -> MasterSecret {
     MasterSecret::new(b"a secret of some length").unwrap()
 }
 
-/// The media of an object that belongs to the segment that starts at `of`, by track.
-fn media(object: &Object, of: MediaTime, tracks: &[fmp4::read::Track]) -> [Vec<(i32, bool, Vec<u8>)>; 2] {
+/// The boxes of an object that belongs to the segment that starts at `of`.
+fn clear(object: &Object, of: MediaTime) -> Vec<u8> {
     let channel = "t".parse().unwrap();
     let period = keys::period(of, 3600);
     let mut clear = object.bytes.to_vec();
     keys::decrypt(&secret().content_key(&channel, period), &keys::iv(&channel, period), &mut clear).unwrap();
+    clear
+}
+
+/// The media of an object that belongs to the segment that starts at `of`, by track.
+fn media(object: &Object, of: MediaTime, tracks: &[fmp4::read::Track]) -> [Vec<(i32, bool, Vec<u8>)>; 2] {
+    let clear = clear(object, of);
     let mut media = [Vec::new(), Vec::new()];
     for fragment in fmp4::read::segment(&clear, tracks).unwrap() {
         let samples = &mut media[fragment.id as usize - 1];
@@ -229,5 +241,56 @@ fn an_origin_that_joins_later_writes_the_same_parts() {
         joined.iter().skip_while(|object| !matches!(object.kind, package::Kind::Segment { .. })).skip(1);
     for object in later {
         assert_eq!(all.iter().find(|other| other.name == object.name), Some(object));
+    }
+}
+
+#[test]
+fn a_segment_carries_what_is_in_force_at_its_start_and_what_comes_in_it() {
+    let events = feed(1);
+    let plain = objects(&events, Some(334));
+    let starts: Vec<MediaTime> = plain
+        .iter()
+        .filter_map(|object| match object.kind {
+            package::Kind::Segment { start, .. } => Some(start),
+            _ => None,
+        })
+        .collect();
+    // One before everything, two in the second segment.
+    let times = [MediaTime(1), starts[1] + MediaSpan::from_ms(100), starts[1] + MediaSpan::from_ms(1_900)];
+    let event = |(id, at)| fmp4::Event { at, id, message: format!("message {id}").into() };
+    let carried: Vec<_> = (1..).zip(times).map(event).collect();
+    let objects = objects_with(&events, Some(334), carried);
+    let told = |object: &Object, of: MediaTime| -> Vec<(String, u64)> {
+        let clear = clear(object, of);
+        let has = |text: &String| clear.windows(text.len()).any(|bytes| bytes == text.as_bytes());
+        let emsg = clear.windows(5).enumerate().filter(|(_, bytes)| *bytes == b"emsg\x01").map(|(at, _)| at);
+        // Version 1: flags, timescale, and then the time.
+        let at = |at: usize| u64::from_be_bytes(clear[at + 12..at + 20].try_into().unwrap());
+        let texts = (1..=3).map(|id| format!("message {id}")).filter(has);
+        texts.zip(emsg.map(at)).collect()
+    };
+    let named = |of: &[(u32, MediaTime)]| -> Vec<(String, u64)> {
+        of.iter().map(|(id, at)| (format!("message {id}"), at.0)).collect()
+    };
+    let mut segments = Vec::new();
+    for object in &objects {
+        match &object.kind {
+            package::Kind::Segment { start, .. } => segments.push(told(object, *start)),
+            package::Kind::Part(part) if part.start == part.of && part.of == starts[1] => {
+                // The first part of it: no later one is in it yet.
+                assert_eq!(told(object, part.of), named(&[(1, starts[1]), (2, times[1])]));
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(segments[0], named(&[(1, starts[0])]));
+    assert_eq!(segments[1], named(&[(1, starts[1]), (2, times[1]), (3, times[2])]));
+    assert_eq!(segments[2], named(&[(3, starts[2])]));
+    // The media is the same.
+    let tracks = fmp4::read::init(&plain[0].bytes).unwrap();
+    for (object, other) in objects.iter().zip(&plain) {
+        if let package::Kind::Segment { start, .. } = object.kind {
+            assert_eq!(media(object, start, &tracks), media(other, start, &tracks));
+        }
     }
 }

@@ -110,6 +110,8 @@ pub struct Channel {
     pub score_offset_ms: i32,
     /// The bearer of this key may write the channel's score. None: the channel takes no score.
     pub score_key: Option<Secret>,
+    /// Segments carry the score beside the media (`emsg`). Their bytes depend then on when the score came: not in a pair.
+    pub score_emsg: bool,
     /// What encoders may send for it; at least one, and none of the same role twice.
     pub feeds: Vec<Feed>,
     /// Without video for so many milliseconds, a feed has stalled.

@@ -143,6 +143,9 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
     need_one(reader, document, "target", "add a [[target]], the bucket to write to");
 
     let anchors_at = push::anchors_at(&root, &targets);
+    if anchors_at.is_some() && channels.iter().any(|channel| channel.score_emsg) {
+        root.problem("channel.score_emsg is for an origin without a [pair]: with it, the two would make different segments of one name");
+    }
     let pushes = push::pushes(reader, &root, &channels);
 
     let score_table = root.table("score");
@@ -289,6 +292,10 @@ fn channel(
     let preload_hints = table.flag("preload_hints", false) && part_ms.is_some();
     let score_offset_ms = table.number("score_offset_ms", 0, -10_000..=10_000, "milliseconds").value;
     let score_key = table.secret("score_key", KEY_LEN_MIN).map(|at| at.value);
+    let score_emsg = table.flag("score_emsg", false);
+    if score_emsg && score_key.is_none() {
+        table.problem("has score_emsg and no score_key: without a scorer there is nothing to carry");
+    }
 
     let tables = table.tables("feed", FEEDS_MAX);
     if tables.is_empty() {
@@ -309,6 +316,7 @@ fn channel(
         dvr_s: u32::try_from(dvr_s.value).ok()?,
         score_offset_ms: i32::try_from(score_offset_ms).ok()?,
         score_key,
+        score_emsg,
         feeds,
         stall_ms: u32::try_from(stall_ms).ok()?,
         steady_ms: u32::try_from(steady_ms).ok()?,

@@ -212,6 +212,11 @@ fn every_problem_names_its_key_and_its_place() {
         ),
         (
             "id = \"table-1\"",
+            "id = \"table-1\"\nscore_emsg = true",
+            "7:1: channel[0]: has score_emsg and no score_key: without a scorer there is nothing to carry",
+        ),
+        (
+            "id = \"table-1\"",
             "id = \"table-1\"\nscore_key = \"inline\"",
             "9:13: channel[0].score_key: a secret must not stand in this file: put it into an environment variable",
         ),

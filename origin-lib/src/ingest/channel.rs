@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use railbird_core::fmp4;
 use railbird_core::id::{ChannelId, RenditionId};
 use railbird_core::keys::MasterSecret;
 use railbird_core::media::{FeedEvent, Role};
@@ -12,9 +13,11 @@ use railbird_core::package::{self, Kind, Object};
 use railbird_core::programme::{
     AnchorFrom, End, Note, Output as Made, Passed, Programme, Publish, Resume, Settings,
 };
+use railbird_core::score::Document;
 use railbird_core::state::Phase;
 use railbird_core::timeline::{self, Anchor};
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::watch;
 
 use super::anchor::Pair;
 use crate::clock;
@@ -45,6 +48,9 @@ pub struct Output {
 /// Takes an anchor that comes into use.
 pub type Anchored = Arc<dyn Fn(&ChannelId, Role, Anchor) + Send + Sync>;
 
+/// The score of a channel that carries it inside of its segments.
+pub(super) type Scored = watch::Receiver<Option<Arc<Document>>>;
+
 /// Takes each sample of a channel that is used. It must not wait.
 pub type Tap = Arc<dyn Fn(&Passed) + Send + Sync>;
 
@@ -54,16 +60,17 @@ pub struct Channels(Arc<BTreeMap<ChannelId, Arc<Channel>>>);
 
 impl Channels {
     /// The configured channels. `resume` tells what is known of each from before a restart, `taps` who else wants its
-    /// samples.
+    /// samples, `scored` which score it carries inside of its segments.
     pub fn new(
         channels: &[config::Channel],
         output: &Output,
         mut resume: impl FnMut(&ChannelId) -> Resume,
         mut taps: impl FnMut(&ChannelId) -> Vec<Tap>,
+        mut scored: impl FnMut(&config::Channel) -> Option<Scored>,
     ) -> Channels {
         let channels = channels.iter().map(|channel| {
             let id = channel.id.clone();
-            let made = Channel::new(channel, output.clone(), resume(&id), taps(&id));
+            let made = Channel::new(channel, output.clone(), resume(&id), taps(&id), scored(channel));
             (id, Arc::new(made))
         });
         Channels(Arc::new(channels.collect()))
@@ -134,7 +141,30 @@ struct Inner {
     behind: bool,
     /// A task waits for the programme's deadline.
     waiting: bool,
+    scored: Option<Scored>,
 }
+
+impl Inner {
+    /// Has segments carry the score as it is now.
+    fn score(&mut self) {
+        let Some(scored) = self.scored.as_mut().filter(|scored| scored.has_changed().unwrap_or(false)) else {
+            return;
+        };
+        let document = scored.borrow_and_update().clone();
+        let events = document.iter().flat_map(|document| {
+            let from = document.entries.len().saturating_sub(SCORES_MAX);
+            let newest = document.entries.iter().skip(from);
+            newest.filter_map(|entry| {
+                let message = document.tag(entry)?.into();
+                Some(fmp4::Event { at: entry.at, id: u32::try_from(entry.seq).unwrap_or(u32::MAX), message })
+            })
+        });
+        self.programme.set_events(events.collect());
+    }
+}
+
+/// As many of the newest scores are at hand for segments: more than fall into one.
+const SCORES_MAX: usize = 32;
 
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -143,7 +173,15 @@ impl fmt::Debug for Channel {
 }
 
 impl Channel {
-    fn new(channel: &config::Channel, output: Output, resume: Resume, taps: Vec<Tap>) -> Channel {
+    fn new(
+        channel: &config::Channel,
+        output: Output,
+        resume: Resume,
+        taps: Vec<Tap>,
+        mut scored: Option<Scored>,
+    ) -> Channel {
+        // What there is already counts, too.
+        scored.iter_mut().for_each(Scored::mark_changed);
         let package = package::Settings {
             channel: channel.id.clone(),
             rendition: output.rendition.clone(),
@@ -162,8 +200,14 @@ impl Channel {
         let roles = channel.feeds.iter().map(|feed| feed.role);
         let metrics = roles.map(|role| (role, output.metrics.feed(&channel.id, role))).collect();
         let programme = Programme::new(settings, resume);
-        let inner =
-            Mutex::new(Inner { programme, live: false, telling: false, behind: false, waiting: false });
+        let inner = Mutex::new(Inner {
+            programme,
+            live: false,
+            telling: false,
+            behind: false,
+            waiting: false,
+            scored,
+        });
         Channel { id: channel.id.clone(), output, metrics, taps, inner }
     }
 
@@ -196,6 +240,7 @@ impl Channel {
     /// waits.
     fn with<T>(self: &Arc<Self>, act: impl FnOnce(&mut Programme) -> T) -> T {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.score();
         let answer = act(&mut inner.programme);
         while let Some(made) = inner.programme.poll() {
             match made {

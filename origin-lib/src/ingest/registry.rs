@@ -130,6 +130,7 @@ mod tests {
             dvr_s: 60,
             score_offset_ms: 0,
             score_key: None,
+            score_emsg: false,
             feeds: Role::ALL
                 .map(|role| Feed { stream_key: Secret::new(&format!("{} key of {id}", role.as_str())), role })
                 .into(),

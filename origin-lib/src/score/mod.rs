@@ -21,8 +21,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use railbird_core::id::{ChannelId, MatchId};
-use railbird_core::score::{Document, ENTRIES_MAX, Event, Invalid, Log, Misfit, Position, State, shifted};
-use railbird_core::time::UtcMs;
+use railbird_core::score::{
+    Document, ENTRIES_MAX, Event, Invalid, Log, Misfit, Phase, Position, State, WHOLE_ENTRIES_MAX, shifted,
+};
+use railbird_core::time::{MediaTime, UtcMs};
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use metrics::Metrics;
@@ -71,10 +73,36 @@ struct Channel {
 struct Slot {
     /// `None` where it is not held in memory.
     log: Option<Arc<Log>>,
+    /// From when to when it was played, by the scorer's clock; `None` where it was not started.
+    played: Option<(UtcMs, UtcMs)>,
+    /// It is over.
+    finished: bool,
     /// Bytes of its file.
     len: u64,
     /// When its last event was taken; goes up with every event of the channel.
     accepted: u64,
+}
+
+impl Slot {
+    fn new(log: Arc<Log>, len: u64, accepted: u64) -> Slot {
+        let finished = log.state().is_some_and(|state| state.phase == Phase::Finished);
+        Slot { played: log.played(), finished, log: Some(log), len, accepted }
+    }
+}
+
+/// A match that was started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Played {
+    /// Which one.
+    pub match_id: MatchId,
+    /// The revision of its document.
+    pub revision: u64,
+    /// Media time at which its first event is shown.
+    pub from: MediaTime,
+    /// Media time at which its last event is shown.
+    pub to: MediaTime,
+    /// It is over.
+    pub finished: bool,
 }
 
 struct Request {
@@ -266,6 +294,38 @@ impl Scores {
         matches.into_iter().take(most).map(|(id, accepted)| (id.clone(), UtcMs(accepted))).collect()
     }
 
+    /// The channel's matches, oldest first.
+    pub fn played(&self, channel: &ChannelId) -> Vec<Played> {
+        let Some(channel) = self.0.shared.channels.get(channel) else { return Vec::new() };
+        let media = shifted(channel.offset_ms);
+        let of = |(id, slot): (&MatchId, &Slot)| {
+            let (from, to) = slot.played?;
+            let (match_id, revision, finished) = (id.clone(), slot.accepted, slot.finished);
+            Some(Played { match_id, revision, from: media(from), to: media(to), finished })
+        };
+        let mut played: Vec<Played> = channel.slots().iter().filter_map(of).collect();
+        played.sort_by(|a, b| a.from.cmp(&b.from).then_with(|| a.match_id.cmp(&b.match_id)));
+        played
+    }
+
+    /// The document of a whole match, for who looks back; `None` where there is no such match, or it was not started.
+    pub async fn whole(
+        &self,
+        channel: &ChannelId,
+        match_id: &MatchId,
+    ) -> Result<Option<Document>, ReadError> {
+        let served = self.0.shared.channel(channel)?;
+        let accepted = served.slots().get(match_id).map(|slot| slot.accepted);
+        let Some((log, accepted)) = self.log(channel, match_id).await?.zip(accepted) else { return Ok(None) };
+        let (ids, offset_ms) = ((channel.clone(), match_id.clone()), served.offset_ms);
+        let made = tokio::task::spawn_blocking(move || {
+            let media = shifted(offset_ms);
+            log.document(ids.0, ids.1, accepted, UtcMs(accepted), WHOLE_ENTRIES_MAX, media)
+        });
+        // What is cut off by the origin's end is nobody's any more.
+        Ok(made.await.unwrap_or_default())
+    }
+
     /// How long a match's file is, in bytes: it grows with each event, and says whether a log that was read is the newest.
     pub fn len_of(&self, channel: &ChannelId, match_id: &MatchId) -> Option<u64> {
         let served = self.0.shared.channels.get(channel)?;
@@ -393,7 +453,7 @@ fn read_channel(dir: &Path, channel: &ChannelId) -> Result<HashMap<MatchId, Slot
         }
         // A file without a line is of a match whose first event was never taken.
         if kept.len > 0 {
-            slots.insert(match_id, Slot { log: Some(kept.log), len: kept.len, accepted: kept.accepted });
+            slots.insert(match_id, Slot::new(kept.log, kept.len, kept.accepted));
             unload(&mut slots);
         }
     }

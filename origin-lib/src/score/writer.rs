@@ -124,8 +124,8 @@ impl<D: Disk> Writer<D> {
         let (log, len, accepted) = match slot {
             None if matches >= MATCHES_MAX => return Err(PutError::Matches),
             None => (Arc::new(Log::new()), 0, 0),
-            Some(Slot { log: Some(log), len, accepted }) => (log, len, accepted),
-            Some(Slot { log: None, len, accepted }) => {
+            Some(Slot { log: Some(log), len, accepted, .. }) => (log, len, accepted),
+            Some(Slot { log: None, len, accepted, .. }) => {
                 let kept = super::read_log(&path, Some(len));
                 (kept.map_err(|error| PutError::NotStored(error.to_string()))?.log, len, accepted)
             }
@@ -185,7 +185,7 @@ impl<D: Disk> Writer<D> {
     fn publish(&self, served: &Channel, channel: &ChannelId, match_id: MatchId, work: Work) -> Vec<Reply> {
         if !work.lines.is_empty() {
             let len = work.len + work.lines.len() as u64;
-            let slot = Slot { log: Some(work.log), len, accepted: work.accepted };
+            let slot = Slot::new(work.log, len, work.accepted);
             let document = super::document(channel, &match_id, &slot, served.offset_ms);
             let mut slots = served.slots();
             slots.insert(match_id, slot.clone());

@@ -3,6 +3,7 @@
 mod edges;
 mod library;
 mod past;
+mod scoring;
 mod world;
 
 use std::collections::BTreeMap;
@@ -32,7 +33,6 @@ use crate::ingest::{self, Listener, Registry};
 use crate::journal;
 use crate::other::Other;
 use crate::push::{self as pushed, Pushes};
-use crate::score::Scores;
 use crate::spool::keeper::{AtTargets, Bounds, Gone, Keeper};
 use crate::spool::{self, Disk, Spool};
 use crate::store;
@@ -43,6 +43,7 @@ use crate::telemetry::Metrics;
 use crate::{clock, web};
 use library::Library;
 use past::Past;
+use scoring::Scoring;
 use world::Edges;
 
 /// What a feed becomes: the encoder's own stream, unchanged.
@@ -175,6 +176,8 @@ pub async fn start(
         let passing = passing.clone();
         tasks.spawn(async move { passing.run(move || passed.stores()).await });
     }
+    let scores = scoring::open(&config, &push, &mut tasks)?;
+    let scoring = Scoring::start(&config, &scores, &push, &mut tasks);
     let world = Edges {
         targets: targets.clone(),
         push: push.clone(),
@@ -183,6 +186,7 @@ pub async fn start(
         spool: spool.clone(),
         desk: desk.clone(),
         passing: passing.clone(),
+        scoring,
     };
     tasks.spawn(Desk::new(past.begins, nodes, takers, messages, spool.clone(), world).run());
     let keeper = start_keeper(&config, &spool, &targets, desk.clone());
@@ -208,10 +212,11 @@ pub async fn start(
     pushes.watch(&health);
     let taps = |channel: &ChannelId| pushes.taps(channel);
     let resume = |channel: &ChannelId| past.resumes.get(channel).cloned().unwrap_or_default();
-    let feeds = ingest::Channels::new(&config.channels, &objects, resume, taps);
+    let feeds = ingest::Channels::new(&config.channels, &objects, resume, taps, |channel| {
+        channel.score_emsg.then(|| scores.subscribe(&channel.id))?
+    });
     let listener = Listener::start(config.rtmp, Registry::new(&config.channels), feeds.clone()).await?;
 
-    let scores = start_scores(&config, &push, &mut tasks)?;
     metrics.register(|registry| scores.metrics().register(registry));
     let scorers = scores.clone();
     health.watch(move || scorers.unwell(clock::now()));
@@ -436,32 +441,6 @@ fn start_keeper(config: &Config, spool: &Spool, targets: &Targets, desk: Sender)
 
 fn describe(dir: &Path) -> String {
     format!("origin.data_dir: {} can't be used", dir.display())
-}
-
-fn start_scores(config: &Config, push: &Arc<EdgePush>, tasks: &mut JoinSet<()>) -> anyhow::Result<Scores> {
-    let dir = config.data_dir.join("score");
-    let offsets =
-        config.channels.iter().map(|channel| (channel.id.clone(), i64::from(channel.score_offset_ms)));
-    let scores = Scores::open(&dir, offsets)?;
-    for channel in &config.channels {
-        let Some(mut documents) = scores.subscribe(&channel.id) else { continue };
-        let (push, channel) = (push.clone(), channel.id.clone());
-        tasks.spawn(async move {
-            loop {
-                let document = documents.borrow_and_update().clone();
-                if let Some(document) = document {
-                    match serde_json::to_vec(&*document) {
-                        Ok(json) => push.publish_score(&channel, json.into()),
-                        Err(error) => tracing::error!(%channel, %error, "the score can't be written as JSON"),
-                    }
-                }
-                if documents.changed().await.is_err() {
-                    return;
-                }
-            }
-        });
-    }
-    Ok(scores)
 }
 
 /// Resolves at the first SIGTERM or Ctrl-C. From the call on, neither ends the process by itself.

@@ -7,6 +7,7 @@ use railbird_core::id::{ChannelId, RecordingId, TargetId};
 use railbird_core::state::{ChannelState, ReplayList};
 
 use super::library::Library;
+use super::scoring::Scoring;
 use crate::api::Channels;
 use crate::clock;
 use crate::delivery::ObjectRef;
@@ -26,6 +27,7 @@ pub(super) struct Edges {
     pub(super) spool: Spool,
     pub(super) desk: Sender,
     pub(super) passing: Passing,
+    pub(super) scoring: Scoring,
 }
 
 impl World for Edges {
@@ -46,12 +48,14 @@ impl World for Edges {
         self.targets.room(target)
     }
 
-    fn state(&self, state: ChannelState) {
+    fn state(&self, mut state: ChannelState) {
+        state.score = self.scoring.shown(&state);
         self.channels.set(&state);
         self.push.publish_state(&state);
     }
 
-    fn replays(&self, list: ReplayList) {
+    fn replays(&self, mut list: ReplayList) {
+        self.scoring.name_matches(&mut list);
         self.push.publish_replays(&list);
     }
 

@@ -6,6 +6,7 @@
 //! 1970, in 64 bits.
 
 mod boxes;
+mod event;
 mod layout;
 pub mod movie;
 pub mod read;
@@ -13,6 +14,8 @@ pub mod read;
 mod tests;
 
 use alloc::vec::Vec;
+
+pub use event::Event;
 
 use boxes::{Boxes, descriptor_len};
 use layout::{KEY, NOT_KEY, Run};
@@ -89,6 +92,11 @@ pub fn init(tracks: &Tracks) -> Vec<u8> {
 /// `sequence` goes into `mfhd`; see [`sequence()`]. The buffer grows once, by exactly the segment's length, and each
 /// sample is copied once. A cut holds less than 2 GiB of media ([`crate::segment::OPEN_LEN_MAX`] sees to that).
 pub fn segment(cut: &Cut, sequence: u32, out: &mut Vec<u8>) {
+    segment_with(cut, sequence, &[], out);
+}
+
+/// The same with events before the `moof`.
+pub fn segment_with(cut: &Cut, sequence: u32, events: &[Event], out: &mut Vec<u8>) {
     let video = Run::video(&cut.video, cut.video_end).map(|run| Fragment::new(VIDEO_TRACK, run, None));
     let audio = cut.tracks.audio.as_ref().and_then(|config| {
         let run = Run::audio(&cut.audio, cut.audio_end, config)?;
@@ -99,7 +107,8 @@ pub fn segment(cut: &Cut, sequence: u32, out: &mut Vec<u8>) {
 
     let moof_len = 8 + MFHD_LEN + fragments().map(Fragment::len).sum::<usize>();
     let media_len = fragments().map(|fragment| fragment.run.media_len()).sum::<usize>();
-    out.reserve_exact(STYP_LEN + moof_len + 8 + media_len);
+    let events_len = events.iter().map(event::len).sum::<usize>();
+    out.reserve_exact(STYP_LEN + events_len + moof_len + 8 + media_len);
 
     let mut b = Boxes::new(out);
     b.boxed(b"styp", |b| {
@@ -107,6 +116,7 @@ pub fn segment(cut: &Cut, sequence: u32, out: &mut Vec<u8>) {
         b.u32(0);
         b.bytes(b"msdhiso6");
     });
+    events.iter().for_each(|event| event::write(&mut b, event));
     b.boxed(b"moof", |b| {
         b.full(b"mfhd", 0, 0, |b| b.u32(sequence));
         let mut offset = moof_len + 8;

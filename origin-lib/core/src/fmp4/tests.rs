@@ -326,3 +326,46 @@ proptest! {
         prop_assert_eq!(time, next);
     }
 }
+
+#[test]
+fn events_stand_before_the_media_and_are_read_by_others() {
+    let cut = cut();
+    let events = [(80, 7), (160, 9)].map(|(ms, id)| Event {
+        at: START.plus_ms(ms).media(),
+        id,
+        message: Bytes::from_static(b"ID3 tag"),
+    });
+    let (mut plain, mut bytes) = (Vec::new(), Vec::new());
+    segment(&cut, 1, &mut plain);
+    segment_with(&cut, 1, &events, &mut bytes);
+    let mut rest = Cursor::new(&bytes);
+    let mut read = Vec::new();
+    let mut names = Vec::new();
+    while (rest.position() as usize) < bytes.len() {
+        match Any::decode(&mut rest).unwrap() {
+            Any::Emsg(emsg) => {
+                names.push("emsg");
+                read.push(emsg);
+            }
+            Any::Styp(_) => names.push("styp"),
+            Any::Moof(_) => names.push("moof"),
+            Any::Mdat(_) => names.push("mdat"),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(names, ["styp", "emsg", "emsg", "moof", "mdat"]);
+    for (emsg, event) in read.iter().zip(&events) {
+        assert_eq!((emsg.timescale, emsg.event_duration, emsg.id), (90_000, u32::MAX, event.id));
+        assert_eq!(emsg.presentation_time, mp4_atom::EmsgTimestamp::Absolute(event.at.0));
+        assert_eq!((&*emsg.scheme_id_uri, &*emsg.value), ("https://aomedia.org/emsg/ID3", ""));
+        assert_eq!(emsg.message_data, event.message);
+    }
+    // What reads segments back finds the same samples.
+    let samples = |bytes: &[u8]| {
+        let tracks = read::init(&init(&cut.tracks)).unwrap();
+        let fragments = read::segment(bytes, &tracks).unwrap();
+        let data = fragments.iter().flat_map(|fragment| &fragment.samples);
+        data.map(|sample| bytes[sample.data.clone()].to_vec()).collect::<Vec<_>>()
+    };
+    assert_eq!(samples(&bytes), samples(&plain));
+}

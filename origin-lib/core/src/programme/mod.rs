@@ -405,6 +405,11 @@ impl Programme {
         self.packager.counts()
     }
 
+    /// What goes into segments beside the media from now on ([`Packager::set_events`]).
+    pub fn set_events(&mut self, events: Vec<crate::fmp4::Event>) {
+        self.packager.set_events(events);
+    }
+
     fn role_of(&self, publish: Publish) -> Option<Role> {
         Role::ALL.into_iter().find(|role| self.feed(*role).is_some_and(|feed| feed.publish == publish))
     }

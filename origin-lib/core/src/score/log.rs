@@ -175,6 +175,13 @@ impl Log {
         self.events.get(from..).unwrap_or_default()
     }
 
+    /// From when to when it was played so far, by the scorer's clock. `None` before its start.
+    pub fn played(&self) -> Option<(UtcMs, UtcMs)> {
+        self.present.as_ref()?;
+        let times = || self.events.iter().map(|(_, event)| event.occurred);
+        times().min().zip(times().max())
+    }
+
     /// What each event comes to, in the log's order: its own action or what corrects it, `None` where it is undone.
     pub fn standing(&self) -> Vec<Option<&Action>> {
         self.standing_after(None)

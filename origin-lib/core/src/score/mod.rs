@@ -14,6 +14,7 @@
 //! | `log` | whether an event is taken, and what undos and corrections make of it |
 //! | `document` | which score is shown from which media time on |
 //! | `sheet` | which turns there were, and what is worth seeing again |
+//! | `id3` | the score as a tag inside of segments |
 //! | `ranges` | what playlists say of a match |
 //! | `vtt` | what subtitles say of it |
 //!
@@ -33,6 +34,7 @@
 
 mod clock;
 mod document;
+mod id3;
 mod log;
 mod model;
 mod ranges;
@@ -45,6 +47,7 @@ mod vtt;
 mod tests;
 
 pub use document::{Document, DocumentError, ENTRIES_MAX, Entry, PastUnit, WHOLE_ENTRIES_MAX, shifted};
+pub use id3::{DESCRIPTION, TAG_LEN_MAX};
 pub use log::{EVENTS_MAX, Log, Misfit, Offer, POSITION_MAX, Position};
 pub use model::{
     Action, BODY_LEN_MAX, Ball, CODE_LEN_MAX, Claim, ClaimSide, ClockOrder, Event, EventError, FIGURES_MAX,

@@ -19,6 +19,7 @@ fn channel(dir: &std::path::Path, desk: Sender) -> Arc<Channel> {
         dvr_s: 60,
         score_offset_ms: 0,
         score_key: None,
+        score_emsg: false,
         feeds: vec![config::Feed { stream_key: config::Secret::new("key"), role: Role::Primary }],
         stall_ms: 1000,
         steady_ms: 10_000,
@@ -32,7 +33,7 @@ fn channel(dir: &std::path::Path, desk: Sender) -> Arc<Channel> {
         pair: None,
         anchored: Arc::new(|_, _, _| {}),
     };
-    Arc::new(Channel::new(&config, output, Resume::default(), Vec::new()))
+    Arc::new(Channel::new(&config, output, Resume::default(), Vec::new(), None))
 }
 
 /// The next phase that the desk is told.

@@ -130,3 +130,27 @@ fn a_receiver_refuses_documents_out_of_bounds() {
         assert_eq!(document.check(), Err(error), "{n}");
     }
 }
+
+#[test]
+fn a_score_is_an_id3_tag() {
+    let mut scorer = Scorer::new(40, true);
+    scorer.take(points(Side::First, 3));
+    let document = document(&scorer.0);
+    let entry = &document.entries[1];
+    let tag = document.tag(entry).unwrap();
+    assert!(tag.len() <= TAG_LEN_MAX);
+    let size = |bytes: &[u8]| bytes.iter().fold(0, |size, byte| size << 7 | usize::from(*byte));
+    assert_eq!((&tag[..6], size(&tag[6..10])), (&b"ID3\x04\0\0"[..], tag.len() - 10));
+    assert_eq!(
+        (&tag[10..14], size(&tag[14..18]), &tag[18..20]),
+        (&b"TXXX"[..], tag.len() - 20, &b"\0\0"[..])
+    );
+    let text = tag[20..].strip_prefix(b"\x03railbird.score\0").unwrap();
+    let json: Value = serde_json::from_slice(text).unwrap();
+    assert_eq!(json, json!({"match":"final","seq":2,"state":entry.state}));
+    // Nothing that anybody can enter makes a longer one than players take.
+    let mut long = document.clone();
+    long.entries[1].state.paused =
+        Some(Pause { since: UtcMs(1), until: None, side: None, code: Some("x".repeat(900)) });
+    assert_eq!(long.tag(&long.entries[1]), None);
+}

@@ -1,0 +1,287 @@
+//! What the edges are told of the score, beside the document of what is played: what playlists say of it, which matches a
+//! recording has, and the document of each of those.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use railbird_core::id::{ChannelId, MatchId};
+use railbird_core::score::{Document, Range};
+use railbird_core::state::{ChannelState, MATCHES_MAX, RANGES_MAX, ReplayList, Shown};
+use railbird_core::time::MediaTime;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::config::Config;
+use crate::edge_push::EdgePush;
+use crate::score::{Played, Scores};
+
+/// How often a match that is being played is told as a whole: those who watch it live have the document of what is played.
+const WHOLE_EVERY: Duration = Duration::from_secs(30);
+
+/// How long to wait where an edge still has other matches to take.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Opens the logs, and has the document of what is played pushed whenever it changes.
+pub(super) fn open(config: &Config, push: &Arc<EdgePush>, tasks: &mut JoinSet<()>) -> anyhow::Result<Scores> {
+    let dir = config.data_dir.join("score");
+    let offsets =
+        config.channels.iter().map(|channel| (channel.id.clone(), i64::from(channel.score_offset_ms)));
+    let scores = Scores::open(&dir, offsets)?;
+    for channel in &config.channels {
+        let Some(mut documents) = scores.subscribe(&channel.id) else { continue };
+        let (push, channel) = (push.clone(), channel.id.clone());
+        tasks.spawn(async move {
+            loop {
+                let document = documents.borrow_and_update().clone();
+                if let Some(document) = document {
+                    match serde_json::to_vec(&*document) {
+                        Ok(json) => push.publish_score(&channel, json.into()),
+                        Err(error) => tracing::error!(%channel, %error, "the score can't be written as JSON"),
+                    }
+                }
+                if documents.changed().await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    Ok(scores)
+}
+
+/// The channels that have a scorer.
+pub(super) struct Scoring {
+    scores: Scores,
+    channels: BTreeMap<ChannelId, Channel>,
+}
+
+struct Channel {
+    documents: watch::Receiver<Option<Arc<Document>>>,
+    said: Mutex<Said>,
+    /// The matches of the recordings that are kept.
+    wanted: watch::Sender<BTreeSet<MatchId>>,
+}
+
+/// What playlists say, as it was made last.
+#[derive(Default)]
+struct Said {
+    document: Option<(MatchId, u64)>,
+    ranges: Vec<Range>,
+    /// Of matches before, as long as they lie in the window.
+    past: Vec<Range>,
+}
+
+impl Scoring {
+    /// Has the documents of recordings' matches pushed from now on.
+    pub(super) fn start(
+        config: &Config,
+        scores: &Scores,
+        push: &Arc<EdgePush>,
+        tasks: &mut JoinSet<()>,
+    ) -> Scoring {
+        let mut channels = BTreeMap::new();
+        for channel in config.channels.iter().filter(|channel| channel.score_key.is_some()) {
+            let Some(documents) = scores.subscribe(&channel.id) else { continue };
+            let wanted = watch::Sender::default();
+            let lane = Lane {
+                scores: scores.clone(),
+                push: push.clone(),
+                channel: channel.id.clone(),
+                pushed: BTreeMap::new(),
+            };
+            tasks.spawn(lane.run(wanted.subscribe()));
+            channels.insert(channel.id.clone(), Channel { documents, said: Mutex::default(), wanted });
+        }
+        Scoring { scores: scores.clone(), channels }
+    }
+
+    /// What the playlists of this state are to say of the score; `None` where the channel has no scorer.
+    pub(super) fn shown(&self, state: &ChannelState) -> Option<Shown> {
+        let channel = self.channels.get(&state.channel)?;
+        let segments = state.renditions.iter().flat_map(|rendition| &rendition.segments);
+        let from = segments.clone().map(|segment| segment.start).min();
+        let to = segments.map(|segment| segment.start + segment.duration).max();
+        let document = channel.documents.borrow().clone();
+        Some(channel.said().shown(document.as_deref(), from.zip(to)))
+    }
+
+    /// Puts into a list of recordings which matches each has.
+    pub(super) fn name_matches(&self, list: &mut ReplayList) {
+        let Some(channel) = self.channels.get(&list.channel) else { return };
+        let played = self.scores.played(&list.channel);
+        let mut all = BTreeSet::new();
+        for replay in &mut list.replays {
+            let end = if replay.ended { replay.start + replay.duration } else { MediaTime(u64::MAX) };
+            let within = |played: &&Played| played.from < end && played.to >= replay.start;
+            let matches: Vec<MatchId> =
+                played.iter().filter(within).map(|played| played.match_id.clone()).collect();
+            let older = matches.len().saturating_sub(MATCHES_MAX);
+            replay.matches = matches.into_iter().skip(older).collect();
+            all.extend(replay.matches.iter().cloned());
+        }
+        channel.wanted.send_if_modified(|wanted| {
+            let changed = *wanted != all;
+            *wanted = all;
+            changed
+        });
+    }
+}
+
+impl Channel {
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Said {
+    fn shown(&mut self, document: Option<&Document>, window: Option<(MediaTime, MediaTime)>) -> Shown {
+        let Some(document) = document else { return Shown::default() };
+        let known = self.document.as_ref().map(|(match_id, revision)| (match_id, *revision));
+        if known != Some((&document.match_id, document.revision)) {
+            if known.is_some_and(|(match_id, _)| *match_id != document.match_id) {
+                // Whoever begins the next match has left the one before, finished or not.
+                let begun = document.entries.first().map(|entry| entry.at);
+                let left = |range: Range| Range { end: range.end.or(begun.max(Some(range.start))), ..range };
+                self.past.extend(self.ranges.drain(..).map(left));
+            }
+            self.ranges = document.ranges();
+            self.document = Some((document.match_id.clone(), document.revision));
+        }
+        let revision = document.revision;
+        let Some((from, to)) = window else { return Shown { revision, ranges: Vec::new() } };
+        self.past.retain(|range| range.overlaps(from, to));
+        let mut ranges: Vec<Range> =
+            self.past.iter().chain(&self.ranges).filter(|range| range.overlaps(from, to)).cloned().collect();
+        ranges.sort_by_key(|range| range.start);
+        ranges.drain(..ranges.len().saturating_sub(RANGES_MAX));
+        Shown { revision, ranges }
+    }
+}
+
+/// Takes the matches of a channel's recordings to the edges.
+struct Lane {
+    scores: Scores,
+    push: Arc<EdgePush>,
+    channel: ChannelId,
+    /// Which revision of each was told, and when.
+    pushed: BTreeMap<MatchId, (u64, Instant)>,
+}
+
+impl Lane {
+    async fn run(mut self, mut wanted: watch::Receiver<BTreeSet<MatchId>>) {
+        let Some(mut changes) = self.scores.changes(&self.channel) else { return };
+        let mut forgot = self.push.forgot();
+        loop {
+            let matches = wanted.borrow_and_update().clone();
+            let due = self.tell(&matches).await;
+            let due = async {
+                match due {
+                    Some(due) => sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let goes_on = tokio::select! {
+                changed = wanted.changed() => changed.is_ok(),
+                changed = changes.changed() => changed.is_ok(),
+                changed = forgot.changed() => {
+                    self.pushed.clear();
+                    changed.is_ok()
+                }
+                () = due => true,
+            };
+            if !goes_on {
+                return;
+            }
+        }
+    }
+
+    /// Tells what is new of these matches. Returns when to look again, where something waits for its time.
+    async fn tell(&mut self, matches: &BTreeSet<MatchId>) -> Option<Instant> {
+        self.pushed.retain(|match_id, _| matches.contains(match_id));
+        let mut next: Option<Instant> = None;
+        for played in self.scores.played(&self.channel) {
+            if !matches.contains(&played.match_id) {
+                continue;
+            }
+            if let Some((revision, at)) = self.pushed.get(&played.match_id) {
+                let due = *at + WHOLE_EVERY;
+                if *revision == played.revision {
+                    continue;
+                }
+                if !played.finished && due > Instant::now() {
+                    next = Some(next.map_or(due, |next| next.min(due)));
+                    continue;
+                }
+            }
+            self.tell_match(&played).await;
+        }
+        next
+    }
+
+    async fn tell_match(&mut self, played: &Played) {
+        match self.scores.whole(&self.channel, &played.match_id).await {
+            Ok(Some(document)) => {
+                while !self.push.publish_match(&document) {
+                    sleep(PAUSE).await;
+                }
+                self.pushed.insert(played.match_id.clone(), (document.revision, Instant::now()));
+            }
+            // Its start was undone.
+            Ok(None) => {}
+            Err(error) => {
+                tracing::error!(channel = %self.channel, %error, "replays lack the score of a match");
+                self.pushed.insert(played.match_id.clone(), (played.revision, Instant::now()));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use railbird_core::score::{Class, ENTRIES_MAX, Event, Log, Offer, Position, shifted};
+    use railbird_core::time::UtcMs;
+
+    use super::*;
+
+    const NOW: u64 = 1_795_171_920_000;
+
+    /// A match that begins so many seconds after [`NOW`], with a turn of five seconds.
+    fn document(match_id: &str, begins_s: u64) -> Document {
+        let start = r#"{"type":"start","title":"Final","discipline":"three-cushion","breaks":0,"sides":[{"name":"A"},{"name":"B"}]}"#;
+        let actions = [start, r#"{"type":"end_inning","side":0}"#];
+        let mut log = Log::new();
+        for (seq, action) in (1..).zip(actions) {
+            let occurred = NOW + begins_s * 1000 + (seq - 1) * 5000;
+            let event =
+                Event::from_json(format!(r#"{{"occurred":{occurred},"action":{action}}}"#).as_bytes());
+            assert_eq!(log.offer(Position { epoch: 1, seq }, event.unwrap(), None), Offer::Accept);
+        }
+        let channel = "table-1".parse().unwrap();
+        let revision = NOW + begins_s;
+        let of = match_id.parse().unwrap();
+        log.document(channel, of, revision, UtcMs(revision), ENTRIES_MAX, shifted(0)).unwrap()
+    }
+
+    #[test]
+    fn playlists_tell_of_what_lies_in_their_window_the_match_before_included() {
+        let at = |s: u64| UtcMs(NOW + s * 1000).media();
+        let told = |shown: Shown| -> Vec<(Class, u64)> {
+            let since = |range: &Range| (range.start.utc().0 - NOW) / 1000;
+            shown.ranges.iter().map(|range| (range.class, since(range))).collect()
+        };
+        let mut said = Said::default();
+        assert_eq!(said.shown(None, Some((at(0), at(60)))), Shown::default());
+        let (first, second) = (document("first", 10), document("second", 100));
+        let whole = [(Class::Match, 10), (Class::Inning, 10)];
+        assert_eq!(told(said.shown(Some(&first), Some((at(0), at(60))))), whole);
+        assert_eq!(told(said.shown(Some(&first), Some((at(0), at(10))))), [], "it has not begun there");
+        assert_eq!(told(said.shown(Some(&first), Some((at(15), at(60))))), whole[..1]);
+        assert_eq!(told(said.shown(Some(&first), None)), []);
+        let both = said.shown(Some(&second), Some((at(0), at(200))));
+        assert_eq!(both.revision, second.revision);
+        assert_eq!(told(both), [whole[0], whole[1], (Class::Match, 100), (Class::Inning, 100)]);
+        // What has left the window does not come back with it.
+        assert_eq!(told(said.shown(Some(&second), Some((at(300), at(400))))), [(Class::Match, 100)]);
+    }
+}
