@@ -50,6 +50,7 @@ mod retention;
 mod sim;
 #[cfg(test)]
 mod sink;
+mod subtitles;
 #[cfg(test)]
 mod threats;
 #[cfg(test)]
