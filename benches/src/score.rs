@@ -5,7 +5,7 @@
 
 use anyhow::{Context, Result, ensure};
 use railbird_core::playlist::{self, Wanted};
-use railbird_core::score::{ENTRIES_MAX, Document, Event, Log, Offer, Position, Range, cues, shifted};
+use railbird_core::score::{Document, ENTRIES_MAX, Event, Log, Offer, Position, Range, cues, shifted};
 use railbird_core::state::{ChannelState, Shown};
 use railbird_core::time::{MediaSpan, UtcMs};
 use serde_json::{Value, json};
@@ -48,7 +48,11 @@ fn documents() -> Result<Vec<Document>> {
     for (n, action) in (0..).zip(actions) {
         let occurred = BEGIN.plus_ms(n * every_ms);
         let event = Event::from_json(json!({"occurred": occurred, "action": action}).to_string().as_bytes())?;
-        ensure!(log.offer(Position { epoch: 1, seq: n + 1 }, event, None) == Offer::Accept, "event {}", n + 1);
+        ensure!(
+            log.offer(Position { epoch: 1, seq: n + 1 }, event, None) == Offer::Accept,
+            "event {}",
+            n + 1
+        );
         let ids = ("table-1".parse()?, "final".parse()?);
         let document = log.document(ids.0, ids.1, n + 1, occurred, ENTRIES_MAX, shifted(0));
         documents.push(document.context("the match has not started")?);
@@ -72,7 +76,8 @@ fn after(document: &Document, seq: u64) -> Result<u64> {
 fn state(document: &Document, now: UtcMs) -> Result<ChannelState> {
     let newest = now.0 / SEGMENT_MS;
     let first = newest - WINDOW_MS / SEGMENT_MS;
-    let segment = |n: u64| json!({"start": UtcMs(n * SEGMENT_MS).media(), "duration": SEGMENT_MS * 90, "on": 1});
+    let segment =
+        |n: u64| json!({"start": UtcMs(n * SEGMENT_MS).media(), "duration": SEGMENT_MS * 90, "on": 1});
     let segments: Vec<Value> = (first..newest).map(segment).collect();
     let mut state: ChannelState = serde_json::from_value(json!({
         "channel": "table-1", "origin": "north", "recording": "r-1", "title": "Table 1", "revision": 1,

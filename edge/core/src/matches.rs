@@ -144,7 +144,8 @@ pub(crate) async fn ranges<S: Store>(
     let begins = |document: &Document| document.entries.first().map(|entry| entry.at);
     let next = documents.iter().skip(1).map(begins).chain([None]);
     let ranges = documents.iter().zip(next).flat_map(|(document, next)| {
-        let left = move |range: Range| Range { end: range.end.or(next.max(next.map(|_| range.start))), ..range };
+        let left =
+            move |range: Range| Range { end: range.end.or(next.max(next.map(|_| range.start))), ..range };
         document.ranges().into_iter().map(left)
     });
     Ok(ranges.take(RANGES_MAX).collect())

@@ -30,7 +30,8 @@ async fn score(origin: &Origin, match_id: &str) -> anyhow::Result<()> {
 /// What ffmpeg reads of a segment must be when the score document says that it was.
 async fn ffmpeg_reads(edge: &Edge, token: &str) -> anyhow::Result<()> {
     let live = format!("{}/t/{token}/live/t", edge.url);
-    let text = async |file: &str| anyhow::Ok(client()?.get(format!("{live}/{file}")).send().await?.text().await?);
+    let text =
+        async |file: &str| anyhow::Ok(client()?.get(format!("{live}/{file}")).send().await?.text().await?);
     let document: Value = serde_json::from_str(&text("score.json").await?)?;
     let entries = document["entries"].as_array().context("no entries")?;
     let segment = until("a segment of subtitles has a change of the score", async || {
@@ -51,14 +52,17 @@ async fn ffmpeg_reads(edge: &Edge, token: &str) -> anyhow::Result<()> {
     let said: Value = serde_json::from_str(&finish(probe).await?)?;
     let packets = said["packets"].as_array().context("no packets")?;
     ensure!(packets.len() == segment.matches("-->").count(), "{said}");
-    let (local, mpegts) = segment.split_once("LOCAL:").and_then(|(_, rest)| rest.split_once(",MPEGTS:")).context("no map")?;
+    let (local, mpegts) =
+        segment.split_once("LOCAL:").and_then(|(_, rest)| rest.split_once(",MPEGTS:")).context("no map")?;
     let local: Vec<f64> = local.split(':').map(str::parse).collect::<Result<_, _>>()?;
     let local_s = local[0] * 3600.0 + local[1] * 60.0 + local[2];
     let mpegts: u64 = mpegts.lines().next().context("no map")?.parse()?;
     for packet in packets.iter().skip(1) {
         let pts_s: f64 = packet["pts_time"].as_str().context("no time")?.parse()?;
         let ticks = mpegts + ((pts_s - local_s) * 90_000.0).round() as u64;
-        let is_entry = |entry: &Value| entry["at"].as_u64().is_some_and(|at| (at % (1 << 33)).abs_diff(ticks % (1 << 33)) <= 90);
+        let is_entry = |entry: &Value| {
+            entry["at"].as_u64().is_some_and(|at| (at % (1 << 33)).abs_diff(ticks % (1 << 33)) <= 90)
+        };
         ensure!(entries.iter().any(is_entry), "at {pts_s} s nothing happened: {segment}");
     }
     Ok(())
@@ -66,8 +70,8 @@ async fn ffmpeg_reads(edge: &Edge, token: &str) -> anyhow::Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn players_of_others_show_the_score_at_its_frame() -> anyhow::Result<()> {
-    let (edge, store) = (Edge::start().await?, Store::start().await?);
-    let targets = [target("a", &store.url(), &store.url(), "")];
+    let (edge, stores) = (Edge::start().await?, [Store::start().await?, Store::start().await?]);
+    let targets = [0, 1].map(|n| target(["a", "b"][n], &stores[n].url(), &stores[n].url(), ""));
     let (edges, files) = ([edge.url.clone()], [("score-key", KEY)]);
     let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more: "", files: &files };
     let origin = Origin::start_with(&plan, "score_key = { file = \"score-key\" }\n").await?;
@@ -79,7 +83,10 @@ async fn players_of_others_show_the_score_at_its_frame() -> anyhow::Result<()> {
         score(&origin, player).await?;
         let said = edge.browser("subtitles.mjs", &[player])?.content().await.with_context(|| origin.log())?;
         let saw: Value = serde_json::from_str(&said).context(said)?;
-        println!("{player}: {} cues, {} of which begin with their score, in {} segments", saw["cues"], saw["on_time"], saw["segments"]);
+        println!(
+            "{player}: {} cues, {} of which begin with their score, in {} segments",
+            saw["cues"], saw["on_time"], saw["segments"]
+        );
     }
     ffmpeg_reads(&edge, &token).await
 }

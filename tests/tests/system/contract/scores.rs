@@ -290,7 +290,9 @@ fn later_instants(text: &str, begin: UtcMs, until: UtcMs) -> Vec<String> {
     let is_late = |at: UtcMs| at > until && at < hour;
     let numbers = text.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse::<u64>().ok());
     let late = numbers.filter(|n| {
-        is_late(UtcMs(*n)) || is_late(MediaTime(*n).utc()) || is_late(UtcMs(n.saturating_mul(SEGMENT_MS.into())))
+        is_late(UtcMs(*n))
+            || is_late(MediaTime(*n).utc())
+            || is_late(UtcMs(n.saturating_mul(SEGMENT_MS.into())))
     });
     let dates = (until.0 + 1..hour.0).step_by(500).map(|ms| UtcMs(ms / 500 * 500).iso8601());
     let dates = dates.filter(|date| *date > until.iso8601() && text.contains(&**date));
