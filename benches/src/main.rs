@@ -11,6 +11,7 @@ mod memory;
 mod origin;
 mod packaging;
 mod process;
+mod score;
 mod session;
 mod store;
 mod stream;
@@ -31,6 +32,7 @@ figures <name> --root DIR --work DIR --railbird FILE --component FILE --worker D
   delivery    latency beside a black hole, an outage caught up, a node's death, and what targets cost
               (--part NAME: one of black-hole, outage, death, costs)
   wasm        how large the edge's Wasm is
+  score       what the score costs a viewer, by what carries it
 
 `cargo xtask bench [name]` gives the paths.";
 
@@ -64,6 +66,7 @@ fn main() -> Result<()> {
                 "worker" => worker::run(&place),
                 "delivery" => delivery::run(&place, option(options, "--part")),
                 "wasm" => wasm::run(&place),
+                "score" => score::run(),
                 other => bail!("there is no figure {other:?}\n\n{USAGE}"),
             }
         }

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 use futures::future;
 use railbird_core::id::{ChannelId, MatchId, RecordingId};
+use railbird_core::score::ENTRIES_MAX;
 use railbird_core::sign::{self, SignatureError};
 use railbird_core::state::merge::{self, Merged, Outcome, REVISION_AHEAD_MS_MAX};
 use railbird_core::state::union::{Events, Replays, Taken};
@@ -153,6 +154,10 @@ pub(crate) async fn score<S: Store>(call: &Call<'_, S>, channel: &ChannelId) -> 
     verify(call, &call.settings.origin)?;
     let document = score::read(&call.request.body)?;
     check_channel(&document.channel, channel)?;
+    // It is kept and told again with every event.
+    if document.entries.len() > ENTRIES_MAX {
+        return Err(Problem::bad_request("the score of what is played has at most 500 entries"));
+    }
     settle_of(call, channel, &cells::score_cell(channel), Kind::Snapshot).await
 }
 

@@ -140,7 +140,15 @@ pub(crate) async fn ranges<S: Store>(
 ) -> Result<Vec<Range>, Problem> {
     let matches = Matches::of(call, channel, found).await?;
     let documents = matches.documents(call, until).await?;
-    Ok(documents.iter().flat_map(Document::ranges).take(RANGES_MAX).collect())
+    // Whoever begins the next match has left the one before, finished or not.
+    let begins = |document: &Document| document.entries.first().map(|entry| entry.at);
+    let next = documents.iter().skip(1).map(begins).chain([None]);
+    let ranges = documents.iter().zip(next).flat_map(|(document, next)| {
+        let left =
+            move |range: Range| Range { end: range.end.or(next.max(next.map(|_| range.start))), ..range };
+        document.ranges().into_iter().map(left)
+    });
+    Ok(ranges.take(RANGES_MAX).collect())
 }
 
 /// Where a match begins: all that is read of one that is not shown.

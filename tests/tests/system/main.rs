@@ -51,6 +51,7 @@ mod retention;
 mod sim;
 #[cfg(test)]
 mod sink;
+mod subtitles;
 #[cfg(test)]
 mod threats;
 #[cfg(test)]

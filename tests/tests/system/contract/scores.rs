@@ -28,9 +28,11 @@ fn played(channel: &str, match_id: &str, begin: UtcMs, runs: &[u32]) -> Document
         json!({"type": "start", "title": "World Cup final", "discipline": "three-cushion", "target": 40, "breaks": 0,
         "sides": [{"name": "Torbjörn Blomdahl"}, {"name": "Dick \"J\" Jaspers"}]}),
     );
+    let mut totals = [0, 0];
     for (side, run) in (0..).zip(runs).map(|(n, run)| (n % 2, *run)) {
         (0..run).for_each(|_| take(json!({"type": "points", "side": side, "points": 1})));
-        if run < 40 {
+        totals[side] += run;
+        if totals[side] < 40 {
             take(json!({"type": "end_inning", "side": side}));
         }
     }
@@ -198,9 +200,8 @@ async fn traffic<D: Door>(edge: &Edge<'_, D>, session: &Session, until: UtcMs) -
     let (mut seen, mut texts) = (BTreeSet::new(), Vec::new());
     while let Some(path) = open.pop() {
         let (base, _) = path.split_once('?').unwrap_or((&path, ""));
-        if !base.starts_with(root) && !base.starts_with("/key/") && texts.len() > 4
-            || !seen.insert(path.clone())
-        {
+        // Which nodes there are is nobody's score.
+        if base.starts_with("/steer/") || !seen.insert(path.clone()) {
             continue;
         }
         let answer = edge.get(&path, session).await;
@@ -210,7 +211,9 @@ async fn traffic<D: Door>(edge: &Edge<'_, D>, session: &Session, until: UtcMs) -
             let all = uris(&text).into_iter().chain(attributes);
             open.extend(all.filter(|uri| !uri.starts_with("http")).map(|uri| resolve(base, uri)));
         }
-        let headers = format!("{:?}", answer.response.headers);
+        let of_the_edge = |name: &str| !["date", "set-cookie"].contains(&name) && !name.starts_with("cf-");
+        let headers = answer.response.headers.iter().filter(|(name, _)| of_the_edge(name));
+        let headers: String = headers.map(|(name, value)| format!("{name}: {value}\n")).collect();
         texts.push((path, format!("{headers}\n{text}")));
     }
     texts.sort();
@@ -227,7 +230,7 @@ pub(crate) async fn without_spoilers<D: Door>(edge: &Edge<'_, D>, session: &Sess
     let mut event = fixture::event(now().0);
     event["channels"] = json!([{"id": "table-13", "title": "Table 13"}]);
     let mut worlds = Vec::new();
-    for (revision, runs, chapters, more) in [(1, &[3, 2, 5, 1][..], 3, false), (2, &[3, 2, 35], 6, true)] {
+    for (revision, runs, chapters, more) in [(1, &[3, 2, 5, 1][..], 3, false), (2, &[3, 2, 37, 0], 6, true)] {
         let mut matches = vec![played("table-13", "m-1", begin, runs)];
         if more {
             matches.push(played("table-13", "m-2", begin.plus_ms(60_000), &[1, 2]));
@@ -244,9 +247,8 @@ pub(crate) async fn without_spoilers<D: Door>(edge: &Edge<'_, D>, session: &Sess
             let path = format!("/origin/v1/channels/table-13/matches/{}", document.match_id);
             edge.push(&path, &json_of(document)).await.status(204);
         }
-        // The event is another origin's, so that the list is that of this channel.
         event["revision"] = json!(now().0 + revision);
-        edge.push("/origin/v1/event", &event).await;
+        edge.push("/origin/v1/event", &event).await.status(204);
         worlds.push((
             traffic(edge, session, until).await,
             traffic(edge, session, begin.plus_ms(600_000)).await,
@@ -288,7 +290,9 @@ fn later_instants(text: &str, begin: UtcMs, until: UtcMs) -> Vec<String> {
     let is_late = |at: UtcMs| at > until && at < hour;
     let numbers = text.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse::<u64>().ok());
     let late = numbers.filter(|n| {
-        is_late(UtcMs(*n)) || is_late(MediaTime(*n).utc()) || is_late(UtcMs(n * u64::from(SEGMENT_MS)))
+        is_late(UtcMs(*n))
+            || is_late(MediaTime(*n).utc())
+            || is_late(UtcMs(n.saturating_mul(SEGMENT_MS.into())))
     });
     let dates = (until.0 + 1..hour.0).step_by(500).map(|ms| UtcMs(ms / 500 * 500).iso8601());
     let dates = dates.filter(|date| *date > until.iso8601() && text.contains(&**date));
