@@ -12,6 +12,7 @@
 //! | `reducer` | what an event does to a match, by its rules |
 //! | `clock` | what a shot clock shows |
 //! | `log` | whether an event is taken, and what undos and corrections make of it |
+//! | `offsets` | where an event's time lies on media time |
 //! | `document` | which score is shown from which media time on |
 //!
 //! ```
@@ -32,19 +33,21 @@ mod clock;
 mod document;
 mod log;
 mod model;
+mod offsets;
 mod reducer;
 mod rules;
 
 #[cfg(test)]
 mod tests;
 
-pub use document::{Document, DocumentError, ENTRIES_MAX, Entry, PastUnit, shifted};
+pub use document::{Document, DocumentError, ENTRIES_MAX, Entry, PastUnit};
 pub use log::{EVENTS_MAX, Log, Misfit, Offer, POSITION_MAX, Position};
 pub use model::{
     Action, BODY_LEN_MAX, Ball, CODE_LEN_MAX, Claim, ClaimSide, ClockOrder, Event, EventError, FIGURES_MAX,
     Figure, NAME_CHARS_MAX, OCCURRED_AHEAD_MS_MAX, POINTS_MAX, Pause, PerSide, Phase, Player, ShotClock,
-    Side, SideState, Start, State, TARGET_MAX, UnitResult,
+    Side, SideState, Start, State, TARGET_MAX, UnitResult, is_code,
 };
+pub use offsets::{DELAYS_MAX, Offsets};
 pub use reducer::{Invalid, TimingError, UnitError};
 pub use rules::{
     Begins, Discipline, FoulPoints, Length, Level, Overrides, Per, Rules, ShotClockRules, SwapBalls, Tie,

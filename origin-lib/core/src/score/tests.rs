@@ -76,7 +76,7 @@ fn end(winner: Option<Side>) -> Action {
 }
 
 fn event(seq: u64, action: Action) -> Event {
-    Event { occurred: UtcMs(T0 + seq * 1000), entered: None, action, state: None }
+    Event { occurred: UtcMs(T0 + seq * 1000), entered: None, scorer: None, action, state: None }
 }
 
 /// A log under test, which numbers what it is given.
@@ -134,7 +134,7 @@ impl Scorer {
     #[track_caller]
     fn take_at(&mut self, ms: u64, action: Action) -> State {
         let text = format!("{action:?}");
-        let event = Event { occurred: UtcMs(T0 + ms), entered: None, action, state: None };
+        let event = Event { occurred: UtcMs(T0 + ms), entered: None, scorer: None, action, state: None };
         assert_eq!(self.offer_event(event), Offer::Accept, "{text}");
         self.state()
     }
@@ -180,5 +180,5 @@ fn figures(state: &State) -> [(i32, u32, u32, i32); 2] {
 
 fn document(log: &Log) -> Document {
     let ids = ("table-1".parse().unwrap(), "final".parse().unwrap());
-    log.document(ids.0, ids.1, 7, UtcMs(T0), shifted(-1000)).unwrap()
+    log.document(ids.0, ids.1, 7, UtcMs(T0), &Offsets::from(-1000)).unwrap()
 }
