@@ -16,6 +16,7 @@ use axum::Router;
 use prometheus_client::metrics::gauge::Gauge;
 use railbird_core::id::{ChannelId, RecordingId, RenditionId, TargetId};
 use railbird_core::keys::MasterSecret;
+use railbird_core::score::Offsets;
 use railbird_core::state::{ChannelBrief, EventState};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
@@ -230,6 +231,7 @@ pub async fn start(
     let router = api::router(health, channels, metrics)
         .merge(api::crew::router(crew.clone()))
         .merge(api::edges::router(push.clone(), config.secrets.origin.clone()))
+        .merge(api::calibrate::router(crew.clone(), scores.clone()))
         .merge(api::score::router(scores, api::score::Keys::new(keys)))
         .merge(pad)
         .merge(pushes.router())
@@ -440,8 +442,10 @@ fn describe(dir: &Path) -> String {
 
 fn start_scores(config: &Config, push: &Arc<EdgePush>, tasks: &mut JoinSet<()>) -> anyhow::Result<Scores> {
     let dir = config.data_dir.join("score");
-    let offsets =
-        config.channels.iter().map(|channel| (channel.id.clone(), i64::from(channel.score_offset_ms)));
+    let offsets = config.channels.iter().map(|channel| {
+        let (delay_ms, others_ms) = (channel.picture_delay_ms.into(), channel.score_offset_ms.into());
+        (channel.id.clone(), Offsets::new(delay_ms, others_ms, config.score_offsets_ms.clone()))
+    });
     let scores = Scores::open(&dir, offsets)?;
     for channel in &config.channels {
         let Some(mut documents) = scores.subscribe(&channel.id) else { continue };

@@ -17,7 +17,7 @@ impl Square {
         let cross = |(u, v): Point, (x, y): Point| u * y - x * v;
         let area = cross(right, lower);
         // Less than a pixel.
-        if !(area > 1.0 || area < -1.0) {
+        if area.is_nan() || (-1.0..=1.0).contains(&area) {
             return None;
         }
         let (g, h) = (cross(sum, lower) / area, cross(right, sum) / area);
