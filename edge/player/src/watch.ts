@@ -282,15 +282,20 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
     const entry = date === null ? null : log.entryAt(date.getTime() + ahead_s * 1000);
     board.draw(log.match, entry?.state ?? null, performance.now());
   };
-  if (typeof video.requestVideoFrameCallback === "function") {
+  const frames = typeof video.requestVideoFrameCallback === "function";
+  if (frames) {
     const frame: VideoFrameRequestCallback = (_now, { mediaTime }) => {
       draw(mediaTime - video.currentTime);
       video.requestVideoFrameCallback(frame);
     };
     video.requestVideoFrameCallback(frame);
   }
-  video.addEventListener("timeupdate", () => draw(0));
-  video.addEventListener("seeked", () => draw(0));
+  // The media clock goes on before the picture does: where pictures say when they come up, it counts only for who sees none.
+  const byClock = () => {
+    if (!frames || document.visibilityState === "hidden") draw(0);
+  };
+  video.addEventListener("timeupdate", byClock);
+  video.addEventListener("seeked", byClock);
   setInterval(() => {
     bar.refresh();
     line.refresh(performance.now());
