@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `GET /calibrate` | the page, and beside it its two files: it shows the origin's time as [`railbird_core::calibration::code`] has it |
 //! | `GET /calibrate/time` | `{"now":…}`: the origin's clock in UTC milliseconds, by which the page sets its own |
-//! | `GET /v1/channels/{channel}/delay` | [`DelayStanding`]: the delay in use, what was measured last, and what that leaves |
+//! | `GET /v1/channels/{channel}/delay` | [`TableDelay`]: the delay in use, what was measured last, and what that leaves |
 //! | `PUT /v1/channels/{channel}/delay` | the same, after what was [`Told`] is used. Signed, as what the crew changes is |
 //!
 //! The page has no secret, and neither has the time: both are for whoever comes.
@@ -20,7 +20,7 @@ use serde_json::json;
 use super::ApiError;
 use super::crew::{Crew, Signed};
 use crate::clock;
-use crate::score::{DelayStanding, Scores, TellError, Told};
+use crate::score::{Scores, TableDelay, TellError, Told};
 
 const PAGE: &str = include_str!("calibrate/page.html");
 const SCRIPT: &str = include_str!("calibrate/code.js");
@@ -71,7 +71,7 @@ async fn time() -> impl IntoResponse {
 async fn show(
     State(tables): State<Tables>,
     Path(channel): Path<String>,
-) -> Result<Json<DelayStanding>, ApiError> {
+) -> Result<Json<TableDelay>, ApiError> {
     let standing = tables.scores.delay(&parsed(&channel)?, clock::now());
     standing.map(Json).ok_or_else(|| refused(&TellError::NoChannel))
 }
@@ -80,7 +80,7 @@ async fn tell(
     State(tables): State<Tables>,
     Path(channel): Path<String>,
     Signed(body): Signed,
-) -> Result<Json<DelayStanding>, ApiError> {
+) -> Result<Json<TableDelay>, ApiError> {
     let told: Told = serde_json::from_slice(&body)
         .map_err(|error| ApiError::new(StatusCode::BAD_REQUEST, "bad-json", error.to_string()))?;
     let standing = tables.scores.tell_delay(&parsed(&channel)?, told, clock::now()).await;

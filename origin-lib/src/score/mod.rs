@@ -30,7 +30,7 @@ use crate::clock;
 
 pub use metrics::Metrics;
 pub use scorer::{Heard, Heartbeat, SILENT_MS_MAX};
-pub use timing::{Measured, Setting, Standing as DelayStanding, TellError, Told};
+pub use timing::{Measured, Setting, TableDelay, TellError, Told};
 
 /// The most events that wait for the disk. Beyond, a scorer is told to try again.
 pub const QUEUE_MAX: usize = 1024;

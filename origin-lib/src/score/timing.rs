@@ -57,7 +57,7 @@ pub struct Told {
 
 /// A table's delay. `GET /v1/channels/{channel}/delay`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Standing {
+pub struct TableDelay {
     /// What is used of what happens now, in milliseconds.
     pub delay_ms: i64,
     /// What the configuration says, for what happened before the first of `delays`.
@@ -153,8 +153,8 @@ impl Timing {
         self.kept.measured.map(|measured| measured.delay_ms - self.delay_ms(measured.at))
     }
 
-    fn standing(&self, now: UtcMs) -> Standing {
-        Standing {
+    fn standing(&self, now: UtcMs) -> TableDelay {
+        TableDelay {
             delay_ms: self.delay_ms(now),
             configured_ms: self.configured.delay_ms(now),
             delays: self.kept.delays.clone(),
@@ -201,7 +201,7 @@ impl Channel {
 
 impl Scores {
     /// A channel's delay, as it stands at `now`.
-    pub fn delay(&self, channel: &ChannelId, now: UtcMs) -> Option<Standing> {
+    pub fn delay(&self, channel: &ChannelId, now: UtcMs) -> Option<TableDelay> {
         self.0.shared.channels.get(channel).map(|channel| channel.timing().standing(now))
     }
 
@@ -214,14 +214,14 @@ impl Scores {
         channel: &ChannelId,
         told: Told,
         now: UtcMs,
-    ) -> Result<Standing, TellError> {
+    ) -> Result<TableDelay, TellError> {
         told.check(now)?;
         let (scores, channel) = (self.clone(), channel.clone());
         let task = tokio::task::spawn_blocking(move || scores.take_delay(&channel, &told, now));
         task.await.map_err(|error| TellError::NotStored(error.to_string()))?
     }
 
-    fn take_delay(&self, id: &ChannelId, told: &Told, now: UtcMs) -> Result<Standing, TellError> {
+    fn take_delay(&self, id: &ChannelId, told: &Told, now: UtcMs) -> Result<TableDelay, TellError> {
         let shared = &self.0.shared;
         let channel = shared.channels.get(id).ok_or(TellError::NoChannel)?;
         let mut timing = channel.timing();
