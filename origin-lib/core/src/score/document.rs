@@ -121,7 +121,7 @@ impl Log {
             let Some(game) = game else { return };
             // A scorer's clock may step back; what is shown never does.
             now = now.max(occurred);
-            at = at.max(offsets.media(now, self.scorer(index)));
+            at = at.max(offsets.media(occurred, self.scorer(index)));
             let seq = u64::try_from(index).unwrap_or(u64::MAX).saturating_add(1);
             if matches!(action, Action::Undo { .. } | Action::Correct { .. }) {
                 rewritten = seq;

@@ -88,6 +88,22 @@ fn what_is_shown_never_goes_back_in_time() {
 }
 
 #[test]
+fn of_two_scorers_each_is_late_in_its_own_way() {
+    let mut log = Log::new();
+    for (seq, occurred, scorer) in [(1, 5000, None), (2, 7200, Some("ann")), (3, 6500, Some("eve"))] {
+        let action = if seq == 1 { start_of(40, true, Side::First) } else { points(Side::First, 1) };
+        let scorer = scorer.map(Into::into);
+        let event = Event { occurred: UtcMs(occurred), entered: None, scorer, action, state: None };
+        assert_eq!(log.offer(Position { epoch: 1, seq }, event, None), Offer::Accept);
+    }
+    let offsets = Offsets::new(300, -100, [("ann".into(), -1200)].into());
+    let ids = ("table-1".parse().unwrap(), "final".parse().unwrap());
+    let document = log.document(ids.0, ids.1, 7, UtcMs(T0), &offsets).unwrap();
+    let at: Vec<u64> = document.entries.iter().map(|e| e.at.0 / 90).collect();
+    assert_eq!(at, [5200, 6300, 6700]);
+}
+
+#[test]
 fn a_receiver_refuses_documents_out_of_bounds() {
     let mut scorer = Scorer::new(40, true);
     scorer.take(points(Side::First, 3));
