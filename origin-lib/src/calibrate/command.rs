@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 use railbird_core::calibration::code;
-use railbird_core::id::{ChannelId, RecordingId};
+use railbird_core::id::ChannelId;
 use railbird_core::keys::MasterSecret;
 use railbird_core::time::UtcMs;
 use serde_json::Value;
@@ -22,10 +22,7 @@ pub struct Options {
     /// The channel whose camera films the code of http://ORIGIN:8080/calibrate.
     #[arg(long, value_name = "CHANNEL")]
     pub channel: ChannelId,
-    /// The recording; without it, the channel's newest one, which may be the one that is being made.
-    #[arg(long, value_name = "RECORDING")]
-    pub recording: Option<RecordingId>,
-    /// How many of its newest segments are looked at.
+    /// How many of the newest segments are looked at.
     #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = segments)]
     pub segments: usize,
     /// Have the origin use what was measured.
@@ -80,12 +77,9 @@ pub async fn run(config: &Config, options: &Options, now: UtcMs) -> anyhow::Resu
     Ok(())
 }
 
-/// The recording's journal; `None` where the channel has none.
+/// The journal of the newest recording, which may be the one that is being made; `None` where the channel has none.
 fn journal(config: &Config, options: &Options) -> anyhow::Result<Option<Journal>> {
-    let recording = match &options.recording {
-        Some(recording) => Some(recording.clone()),
-        None => journal::recordings(&config.data_dir, &options.channel)?.pop(),
-    };
+    let recording = journal::recordings(&config.data_dir, &options.channel)?.pop();
     let read = |recording| journal::read(&journal::path(&config.data_dir, &options.channel, &recording));
     Ok(recording.map(read).transpose()?)
 }

@@ -196,7 +196,7 @@ impl Scores {
         let mut channels = BTreeMap::new();
         for (id, offsets) in offsets {
             let slots = read_channel(dir, &id)?;
-            let timing = timing::Timing::read(dir, &id, offsets.into())?;
+            let mut timing = timing::Timing::read(dir, &id, offsets.into())?;
             let document = newest(&slots).and_then(|(match_id, slot)| timing.document(&id, match_id, slot));
             let channel = Channel {
                 timing: Mutex::new(timing),

@@ -101,6 +101,8 @@ pub(super) struct Timing {
     offsets: Offsets,
     /// Whoever has so many entries of this match has them with other times than now: with the next one it gets all of them.
     outdated: Option<(MatchId, u64)>,
+    /// The newest revision of a document that was made.
+    revision: u64,
 }
 
 impl Timing {
@@ -108,7 +110,8 @@ impl Timing {
     pub(super) fn read(dir: &Path, channel: &ChannelId, configured: Offsets) -> Result<Timing, ReadError> {
         let path = path(dir, channel);
         let kept = read(&path).map_err(|source| ReadError::Io { path, source })?;
-        let mut timing = Timing { offsets: configured.clone(), configured, kept, outdated: None };
+        let mut timing =
+            Timing { offsets: configured.clone(), configured, kept, outdated: None, revision: 0 };
         timing.apply();
         Ok(timing)
     }
@@ -127,13 +130,13 @@ impl Timing {
 
     /// What viewers get of a match.
     pub(super) fn document(
-        &self,
+        &mut self,
         channel: &ChannelId,
         match_id: &MatchId,
         slot: &Slot,
     ) -> Option<Arc<Document>> {
         let log = slot.log.as_ref()?;
-        let revision = slot.accepted.max(self.changed());
+        let revision = slot.accepted.max(self.changed()).max(self.revision.saturating_add(1));
         let (of, accepted) = (channel.clone(), UtcMs(slot.accepted));
         let mut document = log.document(of, match_id.clone(), revision, accepted, &self.offsets)?;
         let outdated =
@@ -141,6 +144,7 @@ impl Timing {
         if let Some((_, had)) = outdated {
             document.rewritten = document.rewritten.max(had + 1);
         }
+        self.revision = revision;
         Some(Arc::new(document))
     }
 
@@ -226,14 +230,16 @@ impl Scores {
         let channel = shared.channels.get(id).ok_or(TellError::NoChannel)?;
         let mut timing = channel.timing();
         let mut kept = timing.kept.clone();
-        kept.take(told, now);
+        let newest = super::newest(&channel.slots()).map(|(match_id, slot)| (match_id.clone(), slot.clone()));
+        let accepted = newest.as_ref().map_or(0, |(_, slot)| slot.accepted);
+        kept.take(told, UtcMs(now.0.max(accepted.saturating_add(1))));
         write(&shared.dir, id, &kept).map_err(|error| TellError::NotStored(error.to_string()))?;
         timing.kept = kept;
         timing.apply();
-        let newest = super::newest(&channel.slots()).map(|(match_id, slot)| (match_id.clone(), slot.clone()));
         if let (Some((match_id, slot)), true) = (newest, told.set.is_some()) {
             timing.outdated = slot.log.as_ref().map(|log| (match_id.clone(), entries(log)));
-            channel.document.send_replace(timing.document(id, &match_id, &slot));
+            let document = timing.document(id, &match_id, &slot);
+            channel.document.send_replace(document);
             channel.changed.send_replace(());
         }
         shared.metrics.delay(id, timing.delay_ms(now), timing.kept.measured, timing.skew_ms());

@@ -189,7 +189,7 @@ impl<D: Disk> Writer<D> {
         if !work.lines.is_empty() {
             let len = work.len + work.lines.len() as u64;
             let slot = Slot { log: Some(work.log), len, accepted: work.accepted };
-            let timing = served.timing();
+            let mut timing = served.timing();
             let document = timing.document(channel, &match_id, &slot);
             let mut slots = served.slots();
             slots.insert(match_id, slot.clone());

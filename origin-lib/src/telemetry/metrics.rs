@@ -417,7 +417,10 @@ impl EdgeMetrics {
 
 #[cfg(test)]
 mod tests {
+    use railbird_core::score::{Event, Position};
+
     use super::*;
+    use crate::score::{Measured, Scores, Told};
 
     #[test]
     fn every_figure_has_its_name_and_labels() {
@@ -469,9 +472,22 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_dashboard_asks_only_for_figures_that_there_are() {
+    #[tokio::test]
+    async fn the_dashboard_asks_only_for_figures_that_there_are() {
         let metrics = Metrics::new();
+        let (dir, now) = (tempfile::tempdir().unwrap(), crate::clock::now());
+        let scores = Scores::open(dir.path(), [("table-1".parse().unwrap(), 0)]).unwrap();
+        metrics.register(|registry| scores.metrics().register(registry));
+        let start = format!(
+            r#"{{"occurred":{now},"entered":{now},"action":{{"type":"start","title":"T","discipline":"points",
+                "breaks":0,"sides":[{{"name":"A"}},{{"name":"B"}}]}}}}"#,
+            now = now.0
+        );
+        let (channel, at) = ("table-1".parse().unwrap(), Position { epoch: 1, seq: 1 });
+        let event = Event::from_json(start.as_bytes()).unwrap();
+        scores.put(&channel, &"final".parse().unwrap(), at, event, now).await.unwrap();
+        let measured = Measured { delay_ms: 640, spread_ms: 20, pictures: 250, at: now };
+        scores.tell_delay(&channel, Told { measured: Some(measured), set: None }, now).await.unwrap();
         metrics.feed(&"table-1".parse().unwrap(), Role::Primary);
         metrics.target(&"a".parse().unwrap(), &"a".parse().unwrap());
         metrics.edge("live.example.org");

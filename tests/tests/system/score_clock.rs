@@ -64,16 +64,21 @@ impl Camera {
 }
 
 fn picture(tick: u32) -> Vec<u8> {
-    let cells = code::cells(tick);
-    let sheet = [code::COLUMNS, code::ROWS].map(|cells| (cells + 2 * code::QUIET) * CELL);
-    let level = |x: usize, y: usize| {
-        let at = [x, y].iter().zip(SHEET).map(|(at, from)| at.checked_sub(from)).collect::<Option<Vec<_>>>();
-        let Some(at) = at.filter(|at| at[0] < sheet[0] && at[1] < sheet[1]) else { return 90 };
-        let cell = |n: usize| (at[n] / CELL).checked_sub(code::QUIET);
-        let dark = cell(1).and_then(|row| cells.get(row)).zip(cell(0)).and_then(|(row, x)| row.get(x));
-        if dark == Some(&true) { 16 } else { 235 }
+    let [width, height] = SIZE;
+    let mut levels = vec![90; width * height];
+    let mut fill = |[left, top]: [usize; 2], cells: [usize; 2], level: u8| {
+        for line in levels.chunks_exact_mut(width).skip(top).take(cells[1] * CELL) {
+            line[left..left + cells[0] * CELL].fill(level);
+        }
     };
-    (0..SIZE[0] * SIZE[1]).map(|n| level(n % SIZE[0], n / SIZE[0])).collect()
+    fill(SHEET, [code::COLUMNS, code::ROWS].map(|cells| cells + 2 * code::QUIET), 235);
+    for (y, row) in code::cells(tick).iter().enumerate() {
+        for (x, _) in row.iter().enumerate().filter(|(_, dark)| **dark) {
+            let [left, top] = SHEET;
+            fill([left + (x + code::QUIET) * CELL, top + (y + code::QUIET) * CELL], [1, 1], 16);
+        }
+    }
+    levels
 }
 
 /// The tick that is shown in a picture of the calibration's page.

@@ -28,7 +28,7 @@ const ANSWERS_MAX = 32;
  * What the origin's clock is ahead of ours, `off_ms` at most wrong when it was asked, at `at_ms` of our clock.
  * @type {{ ahead_ms: number, off_ms: number, at_ms: number }[]}
  */
-const answers = [];
+let answers = [];
 
 const now_ms = () => performance.now();
 const off_ms = (answer) => answer.off_ms + (now_ms() - answer.at_ms) * DRIFT;
@@ -47,8 +47,10 @@ async function ask() {
   const answered_ms = now_ms();
   // It read its clock in between, and tells whole milliseconds.
   const half_ms = (answered_ms - asked_ms) / 2;
-  answers.push({ ahead_ms: now + 0.5 - (asked_ms + half_ms), off_ms: half_ms + 0.5, at_ms: answered_ms });
-  if (answers.length > ANSWERS_MAX) answers.shift();
+  const newest = { ahead_ms: now + 0.5 - (asked_ms + half_ms), off_ms: half_ms + 0.5, at_ms: answered_ms };
+  // What can't be true beside it was said of a clock that has been set since, here or there.
+  const agrees = (answer) => Math.abs(answer.ahead_ms - newest.ahead_ms) <= off_ms(answer) + newest.off_ms;
+  answers = [...answers.filter(agrees), newest].slice(-ANSWERS_MAX);
 }
 
 async function keepAsking() {
@@ -96,9 +98,14 @@ function paint(tick) {
 }
 
 let shown = null;
+let apart_ms = Date.now() - now_ms();
 
 function draw() {
   requestAnimationFrame(draw);
+  // A device that slept, whose clock may have slept with it: what was known says nothing any more.
+  const apart_before_ms = apart_ms;
+  apart_ms = Date.now() - now_ms();
+  if (Math.abs(apart_ms - apart_before_ms) > OFF_MS_MAX) answers = [];
   const answer = best();
   const off = answer === undefined ? Infinity : off_ms(answer);
   const now = answer === undefined ? 0 : now_ms() + answer.ahead_ms;
@@ -109,7 +116,8 @@ function draw() {
   paint(tick);
   time.textContent = tick === null ? "" : new Date(now).toISOString().slice(11, 23);
   if (tick !== null) said.textContent = `UTC by the origin's clock, ± ${Math.ceil(off)} ms`;
-  else if (answer !== undefined) said.textContent = `The network is too slow to know the origin's time: ± ${Math.ceil(off)} ms. Come nearer to the access point.`;
+  else if (answer === undefined) said.textContent = "Asking the origin for its time…";
+  else said.textContent = `The network is too slow to know the origin's time: ± ${Math.ceil(off)} ms. Come nearer to the access point.`;
 }
 
 addEventListener("resize", () => {
