@@ -329,15 +329,20 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
   app.replaceChildren(el("div", { class: "watch" }, stage, around, view.below));
   showState();
 
-  if (typeof video.requestVideoFrameCallback === "function") {
+  const frames = typeof video.requestVideoFrameCallback === "function";
+  if (frames) {
     const frame: VideoFrameRequestCallback = (_now, { mediaTime }) => {
       view.draw(mediaTime - video.currentTime);
       video.requestVideoFrameCallback(frame);
     };
     video.requestVideoFrameCallback(frame);
   }
-  video.addEventListener("timeupdate", () => view.draw(0));
-  video.addEventListener("seeked", () => view.draw(0));
+  // The media clock goes on before the picture does: where pictures say when they come up, it counts only for who sees none.
+  const byClock = () => {
+    if (!frames || document.visibilityState === "hidden") view.draw(0);
+  };
+  video.addEventListener("timeupdate", byClock);
+  video.addEventListener("seeked", byClock);
   video.addEventListener("timeupdate", () => {
     const at_ms = playback.playingDate()?.getTime() ?? 0;
     if (part.clip !== null && at_ms >= part.clip.to_ms && !video.paused) video.pause();

@@ -27,7 +27,8 @@ async fn the_score_sheet_leads_through_a_recording_and_tells_nothing_too_early()
     ensure!(encoder.stdin(Stdio::null()).status().await?.success(), "the encoder failed");
     let token = edge.token().await?;
     let text = edge.playlist(&token, "a", f64::from(FEED_S) - 4.0).await.with_context(|| origin.log())?;
-    let start = text.lines().find_map(|line| line.strip_prefix("#EXT-X-PROGRAM-DATE-TIME:")).context(text.clone())?;
+    let start =
+        text.lines().find_map(|line| line.strip_prefix("#EXT-X-PROGRAM-DATE-TIME:")).context(text.clone())?;
     let start_ms = when::time(start, clock::now())?.0;
     let shots = edge.shots().to_string_lossy().into_owned();
     let mut viewer = edge.browser("innings.mjs", &[&origin.api, KEY, &start_ms.to_string(), &shots])?;

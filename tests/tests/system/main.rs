@@ -48,6 +48,8 @@ mod restart;
 #[cfg(test)]
 mod retention;
 #[cfg(test)]
+mod score_clock;
+#[cfg(test)]
 mod sim;
 #[cfg(test)]
 mod sink;
