@@ -5,7 +5,7 @@
 
 use anyhow::{Context, Result, ensure};
 use railbird_core::playlist::{self, Wanted};
-use railbird_core::score::{Document, ENTRIES_MAX, Event, Log, Offer, Position, Range, cues, shifted};
+use railbird_core::score::{Document, ENTRIES_MAX, Event, Log, Offer, Offsets, Position, Range, cues};
 use railbird_core::state::{ChannelState, Shown};
 use railbird_core::time::{MediaSpan, UtcMs};
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ fn documents() -> Result<Vec<Document>> {
             n + 1
         );
         let ids = ("table-1".parse()?, "final".parse()?);
-        let document = log.document(ids.0, ids.1, n + 1, occurred, ENTRIES_MAX, shifted(0));
+        let document = log.document(ids.0, ids.1, n + 1, occurred, ENTRIES_MAX, &Offsets::default());
         documents.push(document.context("the match has not started")?);
     }
     Ok(documents)

@@ -74,7 +74,8 @@ pub async fn ask(config: &Config, ask: Ask) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn send(config: &Config, method: &str, path: &str, body: Vec<u8>) -> anyhow::Result<Value> {
+/// Sends a signed request to the running origin of this configuration, and gives its answer.
+pub(crate) async fn send(config: &Config, method: &str, path: &str, body: Vec<u8>) -> anyhow::Result<Value> {
     let secret = crew::secret(config).expose().as_bytes();
     let mut nonce = [0; 16];
     getrandom::fill(&mut nonce).context("no randomness")?;

@@ -5,6 +5,7 @@
 
 pub mod api;
 mod assets;
+pub mod calibrate;
 pub mod clock;
 pub mod config;
 pub mod crew;

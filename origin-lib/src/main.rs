@@ -7,7 +7,9 @@ use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
 use railbird_origin::config::Config;
 use railbird_origin::crew::{self, Ask, NewTarget};
-use railbird_origin::{clock, demo, evidence, export, keys, pass, publisher, serve, telemetry, verify};
+use railbird_origin::{
+    calibrate, clock, demo, evidence, export, keys, pass, publisher, serve, telemetry, verify,
+};
 
 /// Live sport from a venue table to the people who hold a pass.
 #[derive(Parser)]
@@ -102,6 +104,14 @@ enum Command {
         config: PathBuf,
         #[command(flatten)]
         options: verify::command::Options,
+    },
+    /// Measure how late a table's picture is: its camera films the code of the page http://ORIGIN:8080/calibrate.
+    Calibrate {
+        /// The origin's configuration: it names the data, the API's address and the secrets.
+        #[arg(long, value_name = "FILE", default_value = "railbird.toml")]
+        config: PathBuf,
+        #[command(flatten)]
+        options: calibrate::command::Options,
     },
     /// Write a recording, or a part of it, as one MP4 without re-encoding.
     Export {
@@ -229,6 +239,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
             evidence::command::run(&Config::load(&config)?, &options, clock::now())
         }
         Command::Verify { config, options } => verify::command::run(&Config::load(&config)?, &options).await,
+        Command::Calibrate { config, options } => {
+            calibrate::command::run(&Config::load(&config)?, &options, clock::now()).await
+        }
         Command::Export { config, options } => {
             export::command::run(&Config::load(&config)?, &options, clock::now())
         }

@@ -41,6 +41,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "codec-aac", len_max: 64, run: rtmp::aac },
     Target { name: "feed", len_max: 8192, run: media::feed },
     Target { name: "fmp4-read", len_max: 8192, run: media::read },
+    Target { name: "calibration-picture", len_max: 4096, run: media::picture },
     Target { name: "score-event", len_max: 4096, run: score::event },
     Target { name: "score-log", len_max: 8192, run: score::log },
     Target { name: "score-document", len_max: 8192, run: score::document },

@@ -4,6 +4,8 @@ import type { Socket } from "./edgeline";
 import { NODES_MAX, type Node } from "./nodes";
 import { parseReplay, REPLAYS_MAX, type Replay } from "./replays";
 import { parseScore, type ScoreDocument } from "./score";
+import type { News } from "./scorefeed";
+import { MATCHES_MAX } from "./scores";
 import { parseScreens, type Claim } from "./screens";
 
 /** How long the edge may take to answer, in milliseconds. */
@@ -118,9 +120,9 @@ const node = (value: Json): Node => ({
   up: value["up"] !== false,
 });
 
-/** The event and the channels that the pass covers. */
-export async function programme(): Promise<Programme> {
-  const body = await json("/api/channels");
+/** The event and the channels that the pass covers; `free` of what tells a result. */
+export async function programme(free = false): Promise<Programme> {
+  const body = await json(free ? "/api/channels?spoilers=no" : "/api/channels");
   const answer = isJson(body) ? body : {};
   const event = isJson(answer["event"]) ? answer["event"] : {};
   return {
@@ -226,6 +228,31 @@ export async function stopScreen(screen: string): Promise<void> {
 /** Gives a screen back, as a page's last word. */
 export function releaseScreen(screen: string): void {
   navigator.sendBeacon("/api/screens/release", new Blob([JSON.stringify({ screen })], { type: "application/json" }));
+}
+
+/** The documents of a recording's matches, as far as they were known at `until_ms`; none from an edge that has none. */
+export async function recordedScore(channel: string, recording: string, until_ms: number | null): Promise<ScoreDocument[]> {
+  const query = until_ms === null ? "" : `?until=${until_ms}`;
+  try {
+    const body = await json(`/replay/${encodeURIComponent(channel)}/${encodeURIComponent(recording)}/score.json${query}`);
+    return list(isJson(body) ? body["matches"] : null, MATCHES_MAX)
+      .map(parseScore)
+      .filter((document) => document !== null);
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return [];
+    throw error;
+  }
+}
+
+/** News of the score from behind `after` on; `null` where the browser hears none. */
+export function openNews(channel: string, after: number | null): News | null {
+  if (typeof EventSource !== "function") return null;
+  const query = after === null ? "" : `?after=${after}`;
+  const source = new EventSource(`/live/${encodeURIComponent(channel)}/score.events${query}`);
+  const news: News = { onmessage: null, onerror: null, closed: () => source.readyState === EventSource.CLOSED, close: () => source.close() };
+  source.onmessage = (event: MessageEvent<unknown>) => news.onmessage?.(event);
+  source.onerror = () => news.onerror?.();
+  return news;
 }
 
 /** The score after `after`; `null` where there is none yet. */

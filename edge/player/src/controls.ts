@@ -22,6 +22,8 @@ export interface Actions {
   startOver(): (() => void) | null;
   /** Whether there is something live to go to. */
   live(): boolean;
+  /** Nobody is to know how long it is. */
+  endless(): boolean;
 }
 
 export interface Controls {
@@ -126,7 +128,8 @@ export function controls(stage: HTMLElement, video: HTMLVideoElement, status: HT
       const whole_s = now_range.to - now_range.from;
       seek.max = String(Math.floor(whole_s));
       seek.value = String(Math.floor(at_s));
-      const text = actions.live() ? `−${clock(whole_s - at_s)}` : `${clock(at_s)} / ${clock(whole_s)}`;
+      seek.hidden = actions.endless();
+      const text = seek.hidden ? clock(at_s) : actions.live() ? `−${clock(whole_s - at_s)}` : `${clock(at_s)} / ${clock(whole_s)}`;
       setText(place, text);
       seek.setAttribute("aria-valuetext", actions.live() ? `${clock(whole_s - at_s)} behind` : clock(at_s));
     }

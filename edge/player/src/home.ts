@@ -3,9 +3,11 @@
 import { ApiError, programme, type Channel, type Phase, type Programme } from "./api";
 import { el, setText, topBar } from "./dom";
 import { logoutButton } from "./logout";
+import { setSpoilerFree, spoilerFree } from "./reach";
 import { keepAlive } from "./renewal";
 import { length } from "./replays";
 import { toLogin } from "./session";
+import { t } from "./texts";
 
 /** How often the list is asked for anew, in milliseconds. */
 const REFRESH_MS = 10_000;
@@ -23,7 +25,8 @@ function recordings(channel: Channel): HTMLElement | null {
   const over = channel.replays.filter(({ live }) => !live);
   if (over.length === 0) return null;
   const items = over.map((replay) => {
-    const about = `${DATE.format(replay.start_ms)} · ${length(replay.duration_s)}`;
+    // Whoever is to know no result is told no length.
+    const about = [DATE.format(replay.start_ms), replay.duration_s > 0 ? length(replay.duration_s) : ""].filter(Boolean).join(" · ");
     const link = el("a", { href: replayPath(channel.id, replay.id), "data-testid": "replay" });
     link.append(el("span", { class: "title" }, replay.title || channel.title), el("span", { class: "about" }, about));
     return el("li", {}, link);
@@ -47,7 +50,13 @@ export function homePage(app: HTMLElement): void {
   const heading = el("h1", {}, "Channels");
   const note = el("p", { class: "message", role: "status", "data-testid": "message" });
   const list = el("ul", { class: "channels", role: "list" });
-  app.replaceChildren(el("div", { class: "page" }, heading, note, list));
+  const free = el("input", { type: "checkbox", checked: spoilerFree(), "data-testid": "spoiler-free" });
+  const spoilers = el("label", { class: "spoilers" }, free, t("spoiler_home"));
+  app.replaceChildren(el("div", { class: "page" }, heading, note, spoilers, list));
+  free.addEventListener("change", () => {
+    setSpoilerFree(free.checked);
+    void refresh();
+  });
 
   let drawn = "";
   const show = (answer: Programme) => {
@@ -64,9 +73,12 @@ export function homePage(app: HTMLElement): void {
     list.replaceChildren(...answer.channels.map(card));
     for (const link of list.querySelectorAll("a")) if (link.getAttribute("href") === focused) link.focus();
   };
+  let asking: ReturnType<typeof setTimeout> | undefined;
   const refresh = async () => {
+    clearTimeout(asking);
     try {
-      const answer = await programme();
+      const answer = await programme(spoilerFree());
+      spoilers.hidden = !answer.channels.some(({ replays }) => replays.some(({ live }) => !live));
       show(answer);
       setText(note, answer.channels.length === 0 ? "Your pass covers no channel of this event." : "");
     } catch (error) {
@@ -74,7 +86,8 @@ export function homePage(app: HTMLElement): void {
       const none = error instanceof ApiError && error.code === "no-event";
       setText(note, none ? "There is no event yet. This page fills by itself." : "Railbird can't be reached. Trying again…");
     }
-    setTimeout(() => void refresh(), REFRESH_MS);
+    clearTimeout(asking);
+    asking = setTimeout(() => void refresh(), REFRESH_MS);
   };
   keepAlive();
   setText(note, "Loading…");

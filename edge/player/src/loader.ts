@@ -220,9 +220,14 @@ export function fragmentLoader(course: Course, objects: Objects, page: Page): Fr
  * Makes the class for hls.js' `pLoader`: media playlists with one URL for each object (see {@link Objects}), multivariant
  * playlists with one pathway (see {@link onePathway}) and parts at nodes (see {@link partsAtNodes}).
  */
-export function playlistLoader(objects: Objects, Inner: InnerLoader): PlaylistLoaderConstructor {
+export function playlistLoader(
+  objects: Objects,
+  Inner: InnerLoader,
+  address: (url: string) => string = (url) => url,
+): PlaylistLoaderConstructor {
   return class extends Inner {
     override load(context: LoaderContext, config: LoaderConfiguration, callbacks: LoaderCallbacks<LoaderContext>): void {
+      context.url = address(context.url);
       super.load(context, config, {
         ...callbacks,
         onSuccess(response, stats, of, details) {

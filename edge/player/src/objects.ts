@@ -49,7 +49,7 @@ export function partsAtNodes(playlist: string): string {
     if (VARIANT.test(text)) variant = true;
     if (!variant || text === "" || text.startsWith("#")) return text;
     variant = false;
-    return `${text}?parts=nodes`;
+    return `${text}${text.includes("?") ? "&" : "?"}parts=nodes`;
   };
   return playlist.split("\n").map(line).join("\n");
 }

@@ -19,6 +19,7 @@ import type { NodeBook } from "./nodes";
 import { Objects } from "./objects";
 import { Patience } from "./patience";
 import { type Answer, RACE_MS_MAX } from "./race";
+import { withUntil } from "./reach";
 
 /** What a viewer should know of the state of playback. */
 export type State =
@@ -32,6 +33,14 @@ export type State =
   | "no-such-channel"
   | "no-such-replay"
   | "unsupported";
+
+/** How much of a recording is played. */
+export interface Part {
+  /** Playlists tell nothing later than this, in milliseconds of media time; `null`: everything. */
+  until_ms(): number | null;
+  /** Only this stretch of it. */
+  clip: { from_ms: number; to_ms: number } | null;
+}
 
 export interface Listener {
   state(state: State): void;
@@ -91,6 +100,13 @@ function policy(first_ms: number, whole_ms: number, tries: number): { default: L
  */
 const CONFIG: Partial<HlsConfig> = {
   enableWorker: true,
+  // The score is drawn by us: its subtitles, date ranges and tags are for the players of others. Tracks for them would be
+  // loaded from an address that our Content-Security-Policy does not allow.
+  enableWebVTT: false,
+  enableIMSC1: false,
+  enableDateRangeMetadataCues: false,
+  enableID3MetadataCues: false,
+  enableEmsgMetadataCues: false,
   workerPath: WORKER_PATH,
   // Of a playlist without parts nothing else is made by this.
   lowLatencyMode: true,
@@ -139,8 +155,20 @@ export class Playback {
   #resuming = false;
   /** Where a recording begins to play. */
   #resume_s = 0;
+  #part: Part;
+  /** Where the viewer wants to be, on the media timeline, once that is listed. */
+  #goal_ms: number | null = null;
 
-  constructor(video: HTMLVideoElement, channel: string, replay: string | null, book: NodeBook, facts: Facts, listener: Listener) {
+  constructor(
+    video: HTMLVideoElement,
+    channel: string,
+    replay: string | null,
+    part: Part,
+    book: NodeBook,
+    facts: Facts,
+    listener: Listener,
+  ) {
+    this.#part = part;
     this.#video = video;
     this.#channel = channel;
     this.#replay = replay;
@@ -197,14 +225,55 @@ export class Playback {
     return this.#replay;
   }
 
-  /** Plays a recording of the channel from its start, or (`null`) what is live. */
-  turnTo(replay: string | null): void {
+  /** Plays a recording of the channel from its start or from a moment on, or (`null`) what is live. */
+  turnTo(replay: string | null, at_ms: number | null = null): void {
     this.#replay = replay;
+    this.#goal_ms = at_ms;
     this.#failing = null;
     this.#detach();
     this.#pictured = false;
     this.#resume_s = 0;
     this.start();
+  }
+
+  /** Goes to a moment on the media timeline: at once, or when it is listed. False where it was left behind. */
+  goTo(at_ms: number): boolean {
+    this.#goal_ms = at_ms;
+    const place = this.#place(at_ms);
+    if (place === "gone") {
+      this.#goal_ms = null;
+      return false;
+    }
+    this.#approach();
+    return true;
+  }
+
+  /** The media timeline's moment on the video's own clock: in seconds, or that it is no longer, or not yet, listed. */
+  #place(at_ms: number): number | "gone" | "ahead" {
+    if (this.#hls === null) {
+      const video = this.#video as HTMLVideoElement & { getStartDate?: () => Date };
+      const start = video.getStartDate?.().getTime() ?? Number.NaN;
+      return Number.isNaN(start) ? "ahead" : Math.max(0, (at_ms - start) / 1000);
+    }
+    const fragments = this.#hls.latestLevelDetails?.fragments ?? [];
+    const after = fragments.findIndex(({ programDateTime }) => programDateTime !== null && programDateTime > at_ms);
+    const fragment = after === 0 ? undefined : after < 0 ? fragments.at(-1) : fragments[after - 1];
+    if (fragment === undefined) return fragments.length === 0 ? "ahead" : "gone";
+    const into_s = (at_ms - (fragment.programDateTime ?? at_ms)) / 1000;
+    if (into_s <= fragment.duration) return fragment.start + into_s;
+    // In a hole, what comes next is nearest.
+    return fragments[after]?.start ?? "ahead";
+  }
+
+  /** Goes where the viewer wants to be, if that is listed by now. */
+  #approach(): void {
+    if (this.#goal_ms === null) return;
+    const place = this.#place(this.#goal_ms);
+    if (typeof place !== "number") return;
+    this.#goal_ms = null;
+    this.#catchUp.seeks(place);
+    this.#video.currentTime = place;
+    this.play();
   }
 
   /** The date on the media timeline of the picture now shown; `null` before the first. */
@@ -264,7 +333,7 @@ export class Playback {
     clearTimeout(this.#timer);
     const path = this.#path();
     try {
-      await playable(path);
+      await playable(this.#url());
     } catch (error) {
       if (this.#started && path === this.#path()) this.#refused(error);
       return;
@@ -275,7 +344,7 @@ export class Playback {
     this.#show(this.#failing ?? "connecting");
     if (Hls.isSupported()) this.#attach();
     else if (this.#video.canPlayType("application/vnd.apple.mpegurl") !== "") {
-      this.#video.src = path;
+      this.#video.src = this.#url();
       if (this.#replay !== null) {
         this.#video.addEventListener("loadedmetadata", () => (this.#video.currentTime = 0), { once: true });
       }
@@ -285,6 +354,15 @@ export class Playback {
 
   #path(): string {
     return playlistPath(this.#channel, this.#replay);
+  }
+
+  /** The same, of as much as is played. */
+  #url(): string {
+    const [path, { clip }] = [this.#path(), this.#part];
+    if (this.#replay === null) return path;
+    if (clip !== null) return `${path}?from=${clip.from_ms}&to=${clip.to_ms}`;
+    const until_ms = this.#part.until_ms();
+    return until_ms === null ? path : `${path}?until=${until_ms}`;
   }
 
   #refused(error: unknown): void {
@@ -332,16 +410,17 @@ export class Playback {
     const { loader } = Hls.DefaultConfig;
     const objects = new Objects(this.#channel);
     const fLoader = fragmentLoader(course, objects, page);
-    const hls = new Hls({ ...CONFIG, startPosition: this.#replay === null ? -1 : this.#resume_s, fLoader, pLoader: playlistLoader(objects, loader) });
+    const hls = new Hls({ ...CONFIG, startPosition: this.#replay === null ? -1 : this.#resume_s, fLoader, pLoader: playlistLoader(objects, loader, (url) => withUntil(url, this.#replay === null ? null : this.#part.until_ms())) });
     this.#hls = hls;
     this.#catchUp.begin();
     hls.on(Events.MANIFEST_PARSED, () => this.play());
     hls.on(Events.LEVEL_LOADED, () => {
       if (this.#failing === "edge-failing") this.#well();
     });
+    hls.on(Events.LEVEL_UPDATED, () => this.#approach());
     hls.on(Events.LEVEL_UPDATED, (_event, { details }) => this.#isOfLowLatency(hls, details.partList !== null && details.live));
     hls.on(Events.ERROR, (_event, data) => this.#failed(hls, data));
-    hls.loadSource(this.#path());
+    hls.loadSource(this.#url());
     hls.attachMedia(this.#video);
   }
 

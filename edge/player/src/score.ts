@@ -1,22 +1,44 @@
 // The score document and the log that the player keeps of it. No I/O, no drawing.
 
-/** One side of a match at one moment. */
+import { lastAt, mergeHighlights, mergeTurns, parseHighlights, parseTurns, type Highlight, type Turn } from "./sheet";
+
+/** One side of a match at one moment. What a game does not have is `null`. */
 export interface SideState {
   points: number;
   run: number;
   high_run: number;
   innings: number;
   average_milli: number;
-  /** Points of the shootout; `null` where there was none. */
   shootout: number | null;
+  extension: number | null;
+  /** Sets, racks or frames won. */
+  won: number | null;
+  ball: "white" | "yellow" | null;
+  fouls: number;
 }
 
+export const PHASES = ["playing", "between", "extension", "shootout", "finished"] as const;
+
 export interface ScoreState {
-  phase: "playing" | "shootout" | "finished";
+  phase: (typeof PHASES)[number];
   inning: number;
   at_table: 0 | 1 | null;
   winner: 0 | 1 | null;
+  /** The set, rack or frame, from 1. */
+  unit: number | null;
+  break_due: boolean;
+  /** Play rests; a time-out is somebody's. */
+  paused: { side: 0 | 1 | null } | null;
+  /** What was left of the shot clock at the entry's moment, in milliseconds, and whether it runs from there. */
+  shot_clock: { running: boolean; remaining_ms: number } | null;
   sides: [SideState, SideState];
+}
+
+/** A set, rack or frame that is over. */
+export interface PastUnit {
+  at_ms: number;
+  winner: 0 | 1 | null;
+  points: [number, number];
 }
 
 /** From `at_ms` on (milliseconds since 1970 on the media timeline) this is the score. */
@@ -36,21 +58,38 @@ export interface Match {
   match: string;
   title: string;
   discipline: string;
-  target: number | null;
+  /** Which form of it, such as `47/2`; empty where there is one only. */
+  variant: string;
+  /** The points to reach, of each side. */
+  target: [number, number] | null;
+  /** How many sets, racks or frames decide it. */
+  length: { kind: "race_to"; of: [number, number] } | { kind: "best_of"; of: number } | null;
+  /** Whether averages mean something. */
+  average: boolean;
+  /** What it is won in. */
+  unit: "match" | "set" | "rack" | "frame";
   sides: [Side, Side];
+  /** What of it is over. Nobody is to be shown any of it before its time. */
+  units: PastUnit[];
 }
 
 export interface ScoreDocument extends Match {
   revision: number;
   entries: Entry[];
+  turns: Turn[];
+  highlights: Highlight[];
 }
 
 /** The most entries that the log keeps; the first and the newest stay. */
 export const ENTRIES_MAX = 2_000;
 /** The longest text that is drawn, in characters: as long as the origin takes a name. */
 export const TEXT_LEN_MAX = 100;
+/** The most sets, racks or frames. */
+const UNITS_MAX = 99;
 /** Ticks of media time in a millisecond. */
 const TICKS_PER_MS = 90;
+
+const UNITS = ["match", "set", "rack", "frame"] as const;
 
 type Json = Record<string, unknown>;
 
@@ -70,7 +109,37 @@ function sideState(value: unknown): SideState | null {
     innings: whole(value["innings"]) ?? 0,
     average_milli: whole(value["average_milli"]) ?? 0,
     shootout: whole(value["shootout"]),
+    extension: whole(value["extension"]),
+    won: whole(value["won"]),
+    ball: value["ball"] === "white" || value["ball"] === "yellow" ? value["ball"] : null,
+    fouls: whole(value["fouls"]) ?? 0,
   };
+}
+
+/** A number for both, or one for each. */
+function each(value: unknown): [number, number] | null {
+  const [both, pair] = [whole(value), Array.isArray(value) ? value : []];
+  const [first, second] = both === null ? [whole(pair[0]), whole(pair[1])] : [both, both];
+  return first === null || second === null ? null : [first, second];
+}
+
+function pastUnit(value: unknown): PastUnit | null {
+  if (!isJson(value)) return null;
+  const [at, points] = [whole(value["at"]), each(value["points"])];
+  return at === null || points === null ? null : { at_ms: at / TICKS_PER_MS, winner: side(value["winner"]), points };
+}
+
+function matchLength(value: unknown): Match["length"] {
+  if (!isJson(value)) return null;
+  const [race, best] = [each(value["race_to"]), whole(value["best_of"])];
+  if (race !== null) return { kind: "race_to", of: race };
+  return best === null ? null : { kind: "best_of", of: best };
+}
+
+function shotClock(value: unknown): ScoreState["shot_clock"] {
+  if (!isJson(value)) return null;
+  const remaining_ms = whole(value["remaining_ms"]);
+  return remaining_ms === null ? null : { running: value["running"] === true, remaining_ms };
 }
 
 function entry(value: unknown): Entry | null {
@@ -80,15 +149,18 @@ function entry(value: unknown): Entry | null {
   const sides = Array.isArray(state["sides"]) ? state["sides"] : [];
   const [first, second] = [sideState(sides[0]), sideState(sides[1])];
   if (seq === null || at === null || first === null || second === null) return null;
-  const phase = state["phase"];
   return {
     seq,
     at_ms: at / TICKS_PER_MS,
     state: {
-      phase: phase === "shootout" || phase === "finished" ? phase : "playing",
+      phase: PHASES.find((known) => known === state["phase"]) ?? "playing",
       inning: whole(state["inning"]) ?? 0,
       at_table: side(state["at_table"]),
       winner: side(state["winner"]),
+      unit: whole(state["unit"]),
+      break_due: state["break_due"] === true,
+      paused: isJson(state["paused"]) ? { side: side(state["paused"]["side"]) } : null,
+      shot_clock: shotClock(state["shot_clock"]),
       sides: [first, second],
     },
   };
@@ -105,12 +177,22 @@ export function parseScore(value: unknown): ScoreDocument | null {
     revision: whole(value["revision"]) ?? 0,
     title: text(value["title"]),
     discipline: text(value["discipline"]),
-    target: whole(value["target"]),
+    variant: text(value["variant"]),
+    target: each(value["target"]),
+    length: matchLength(value["length"]),
+    average: value["average"] !== false,
+    unit: UNITS.find((known) => known === value["unit"]) ?? "match",
     sides: [who(names[0]), who(names[1])],
     entries: value["entries"]
       .slice(-ENTRIES_MAX)
       .map(entry)
       .filter((read) => read !== null),
+    units: (Array.isArray(value["units"]) ? value["units"] : [])
+      .slice(0, UNITS_MAX)
+      .map(pastUnit)
+      .filter((read) => read !== null),
+    turns: parseTurns(value["turns"]),
+    highlights: parseHighlights(value["highlights"]),
   };
 }
 
@@ -126,7 +208,22 @@ export class ScoreLog {
   #match: Match | null = null;
   #revision = 0;
   #entries: Entry[] = [];
+  #turns: Turn[] = [];
+  #highlights: Highlight[] = [];
   #last: number | null = null;
+
+  /** The scores, by their times. */
+  get entries(): readonly Entry[] {
+    return this.#entries;
+  }
+
+  get turns(): readonly Turn[] {
+    return this.#turns;
+  }
+
+  get highlights(): readonly Highlight[] {
+    return this.#highlights;
+  }
 
   get match(): Match | null {
     return this.#match;
@@ -142,17 +239,19 @@ export class ScoreLog {
     // A store may answer with an older copy than before; what we have already is newer.
     if (document.revision < this.#revision) return "more";
     if (this.#match !== null && this.#match.match !== document.match) {
-      this.#entries = [];
+      this.#forget();
       this.#last = null;
       this.#match = null;
       // The old match's number says nothing about the new one's entries.
       if (after !== null) return "whole";
     }
-    const { entries, revision, ...match } = document;
+    const { entries, turns, highlights, revision, ...match } = document;
     this.#match = match;
     this.#revision = revision;
     // An undo changed what we have: the edge then sends everything again.
-    if (after !== null && entries.some((entry) => entry.seq <= after)) this.#entries = [];
+    if (after === null || entries.some((entry) => entry.seq <= after)) this.#forget();
+    this.#turns = mergeTurns(this.#turns, turns);
+    this.#highlights = mergeHighlights(this.#highlights, highlights);
     const bySeq = new Map(this.#entries.map((entry) => [entry.seq, entry]));
     for (const entry of entries) {
       bySeq.set(entry.seq, entry);
@@ -163,37 +262,14 @@ export class ScoreLog {
     return "more";
   }
 
+  #forget(): void {
+    this.#entries = [];
+    this.#turns = [];
+    this.#highlights = [];
+  }
+
   /** The newest entry not later than `at_ms`; `null` before the first. */
   entryAt(at_ms: number): Entry | null {
-    let [low, high] = [0, this.#entries.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const entry = this.#entries[middle];
-      if (entry !== undefined && entry.at_ms <= at_ms) low = middle + 1;
-      else high = middle;
-    }
-    return this.#entries[low - 1] ?? null;
+    return this.#entries[lastAt(this.#entries, at_ms)] ?? null;
   }
-}
-
-/** An average with three decimals, as carom billiards writes it. */
-export function average(milli: number): string {
-  const sign = milli < 0 ? "-" : "";
-  const size = Math.abs(milli);
-  return `${sign}${Math.floor(size / 1000)}.${String(size % 1000).padStart(3, "0")}`;
-}
-
-/** What a screen reader says of a score. */
-export function spoken(match: Match, state: ScoreState): string {
-  const [a, b] = match.sides;
-  const [left, right] = state.sides;
-  const shootout = left.shootout !== null && right.shootout !== null;
-  const score = `${a.name} ${left.points}, ${b.name} ${right.points}.`;
-  const extra = shootout ? ` Shootout ${left.shootout} to ${right.shootout}.` : "";
-  if (state.phase === "finished") {
-    const winner = state.winner === null ? "" : ` ${match.sides[state.winner].name} wins.`;
-    return `${score}${extra}${winner}`;
-  }
-  const turn = state.at_table === null ? "" : ` ${match.sides[state.at_table].name} is at the table.`;
-  return `${score}${extra} Inning ${state.inning}.${turn}`;
 }

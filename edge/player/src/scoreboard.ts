@@ -1,51 +1,38 @@
 // Draws a score: the board over the picture, the sheet under it, and what a screen reader hears.
 
 import { el, setText } from "./dom";
-import { average, spoken, type Match, type ScoreState, type SideState } from "./score";
+import { countryName, flag } from "./flags";
+import type { Match, PastUnit, ScoreState } from "./score";
+import { current, direction, t } from "./texts";
+import { about, figure, figures, heading, rests, result, shotClock, spoken, stands, target, type Figure } from "./wording";
 
 /** The least time between two announcements, in milliseconds. */
 const ANNOUNCE_MS = 10_000;
+/** So many seconds before its end the shot clock warns. */
+const WARN_S = 10;
 
 interface Row {
   row: HTMLElement;
+  cue: HTMLElement;
   name: HTMLElement;
   country: HTMLElement;
+  won: HTMLElement;
   run: HTMLElement;
   points: HTMLElement;
   shootout: HTMLElement;
 }
 
-type Figure = "points" | "innings" | "average" | "high_run" | "run";
-
-const FIGURES: readonly [Figure, string][] = [
-  ["points", "Points"],
-  ["innings", "Innings"],
-  ["average", "Average"],
-  ["high_run", "High run"],
-  ["run", "Run"],
-];
-
-const figure = (side: SideState, what: Figure): string =>
-  what === "average" ? average(side.average_milli) : String(side[what]);
-
 function boardRow(side: number): Row {
-  const name = el("span", { class: "name", "data-testid": `score-name-${side}` });
-  const country = el("span", { class: "country" });
+  const cue = el("span", { class: "cue" });
+  const name = el("bdi", { class: "name", "data-testid": `score-name-${side}` });
+  const country = el("span", { class: "country", "data-testid": `score-country-${side}` });
+  const won = el("span", { class: "units", "data-testid": `score-won-${side}` });
   const run = el("span", { class: "run", "data-testid": `score-run-${side}` });
   const points = el("span", { class: "points", "data-testid": `score-points-${side}` });
   const shootout = el("span", { class: "shootout", "data-testid": `score-shootout-${side}` });
-  const row = el("div", { class: "side" }, el("span", { class: "cue" }), name, country, run, points, shootout);
-  return { row, name, country, run, points, shootout };
+  const row = el("div", { class: "side" }, cue, country, name, won, run, points, shootout);
+  return { row, cue, name, country, won, run, points, shootout };
 }
-
-function sheetRow(): { row: HTMLElement; name: HTMLElement; cells: Record<Figure, HTMLElement> } {
-  const name = el("th", { scope: "row" });
-  const cells = {} as Record<Figure, HTMLElement>;
-  for (const [what] of FIGURES) cells[what] = el("td");
-  return { row: el("tr", {}, name, ...FIGURES.map(([what]) => cells[what])), name, cells };
-}
-
-const DISCIPLINES: Record<string, string> = { "three-cushion": "Three-cushion" };
 
 export class Scoreboard {
   /** Goes over the picture. */
@@ -53,78 +40,136 @@ export class Scoreboard {
   /** Goes under the picture. */
   readonly sheet: HTMLElement;
   #rows = [boardRow(0), boardRow(1)] as const;
-  #lines = [sheetRow(), sheetRow()] as const;
-  #inning = el("span", { "data-testid": "score-inning" });
+  #stands = el("span", { "data-testid": "score-inning" });
   #to = el("span", { class: "to" });
+  #clock = el("span", { class: "shot-clock", "data-testid": "shot-clock", hidden: true });
+  #rests = el("div", { class: "rests", "data-testid": "score-rests", hidden: true });
+  #past = el("div", { class: "past", "data-testid": "score-units", hidden: true });
   #heading = el("h2", { "data-testid": "match-title" });
   #about = el("p", { class: "about" });
+  #table = el("table", { "data-testid": "score-sheet" });
   #voice = el("p", { class: "unseen", "aria-live": "polite", "aria-atomic": "true" });
   #said = "";
   #said_ms = Number.NEGATIVE_INFINITY;
   #drawn: ScoreState | null = null;
   #match: Match | null = null;
+  #language = current();
+  #past_count = -1;
+  #hidden = false;
 
   constructor() {
+    const foot = el("div", { class: "foot" }, this.#stands, this.#clock, this.#to);
     // The sheet and the voice say the same: the board is for eyes only.
     this.board = el(
       "div",
       { class: "board", "data-testid": "score", "aria-hidden": "true", hidden: true },
       ...this.#rows.map(({ row }) => row),
-      el("div", { class: "foot" }, this.#inning, this.#to),
+      this.#past,
+      this.#rests,
+      foot,
     );
-    const head = el("tr", {}, el("td"), ...FIGURES.map(([, label]) => el("th", { scope: "col" }, label)));
-    const table = el(
-      "table",
-      { "data-testid": "score-sheet" },
-      el("thead", {}, head),
-      el("tbody", {}, ...this.#lines.map(({ row }) => row)),
-    );
-    const scroller = el("div", { class: "table" }, table);
-    this.sheet = el(
-      "section",
-      { class: "sheet", "aria-label": "Score", hidden: true },
-      this.#heading,
-      this.#about,
-      scroller,
-      this.#voice,
-    );
+    const scroller = el("div", { class: "table" }, this.#table);
+    this.sheet = el("section", { class: "sheet", hidden: true }, this.#heading, this.#about, scroller, this.#voice);
   }
 
-  /** Draws the score of a moment; `null` takes the board away. */
-  draw(match: Match | null, state: ScoreState | null, now_ms: number): void {
-    if (match !== this.#match || state !== this.#drawn) {
-      this.#match = match;
-      this.#drawn = state;
-      this.board.hidden = this.sheet.hidden = match === null || state === null;
-      if (match !== null && state !== null) this.#paint(match, state);
+  /** Takes the board off the picture, or brings it back. */
+  hide(hidden: boolean): void {
+    this.#hidden = hidden;
+    this.board.hidden = hidden || this.#drawn === null;
+  }
+
+  /** Draws the score of a moment, which is so long after its entry; `null` takes the board away. */
+  draw(match: Match | null, state: ScoreState | null, at: { at_ms: number; after_ms: number }, now_ms: number): void {
+    if (match === null || state === null) {
+      [this.#match, this.#drawn] = [null, null];
+      this.board.hidden = this.sheet.hidden = true;
+      return;
     }
-    if (match !== null && state !== null) this.#announce(match, state, now_ms);
+    const past = match.units.filter(({ at_ms }) => at_ms <= at.at_ms);
+    const same = match === this.#match && state === this.#drawn && current() === this.#language && past.length === this.#past_count;
+    if (!same) {
+      [this.#match, this.#drawn, this.#language, this.#past_count] = [match, state, current(), past.length];
+      this.board.hidden = this.#hidden;
+      this.sheet.hidden = false;
+      this.#paint(match, state, past);
+    }
+    this.#count(state, at.after_ms);
+    this.#announce(match, state, now_ms);
   }
 
-  #paint(match: Match, state: ScoreState): void {
+  #paint(match: Match, state: ScoreState, past: readonly PastUnit[]): void {
     const finished = state.phase === "finished";
+    for (const element of [this.board, this.sheet]) {
+      element.lang = current();
+      element.dir = direction();
+    }
+    this.sheet.setAttribute("aria-label", t("score"));
+    const units = match.unit !== "match";
     for (const index of [0, 1] as const) {
-      const [row, line, side, who] = [this.#rows[index], this.#lines[index], state.sides[index], match.sides[index]];
+      const [row, side, who] = [this.#rows[index], state.sides[index], match.sides[index]];
       const turn = !finished && state.at_table === index;
       row.row.classList.toggle("turn", turn);
       row.row.classList.toggle("won", finished && state.winner === index);
-      line.row.classList.toggle("turn", turn);
-      line.row.classList.toggle("won", finished && state.winner === index);
+      row.cue.dataset["ball"] = side.ball ?? "";
       setText(row.name, who.name);
-      setText(row.country, who.country);
-      setText(row.run, turn && side.run > 0 && state.phase === "playing" ? `+${side.run}` : "");
-      setText(row.points, String(side.points));
+      this.#country(row.country, who.country);
+      setText(row.won, units && side.won !== null ? String(side.won) : "");
+      const playing = state.phase === "playing" || state.phase === "extension";
+      setText(row.run, turn && side.run > 0 && playing ? `+${side.run}` : "");
+      // Racks may be all that is counted.
+      const counts = side.won === null || side.points !== 0 || state.inning > 0 || match.target !== null;
+      setText(row.points, counts ? String(side.points + (side.extension ?? 0)) : "");
       setText(row.shootout, side.shootout === null ? "" : String(side.shootout));
-      setText(line.name, finished && state.winner === index ? `${who.name} (won)` : who.name);
-      for (const [what] of FIGURES) setText(line.cells[what], figure(side, what));
     }
-    const inning = state.inning > 0 ? `Inning ${state.inning}` : "";
-    setText(this.#inning, finished ? "Final score" : state.phase === "shootout" ? "Shootout" : inning);
-    setText(this.#to, match.target === null ? "" : `to ${match.target}`);
+    setText(this.#stands, stands(match, state));
+    setText(this.#to, target(match));
+    const why = rests(match, state);
+    this.#rests.hidden = why === "";
+    setText(this.#rests, why);
+    this.#past.hidden = past.length === 0 || past.every(({ points: [a, b] }) => a === 0 && b === 0);
+    setText(this.#past, this.#past.hidden ? "" : past.map(result).join("  "));
     setText(this.#heading, match.title === "" ? `${match.sides[0].name} – ${match.sides[1].name}` : match.title);
-    const discipline = DISCIPLINES[match.discipline] ?? match.discipline;
-    const parts = [discipline, match.target === null ? "" : `to ${match.target} points`, inning];
-    setText(this.#about, parts.filter((part) => part !== "").join(" · "));
+    setText(this.#about, [...about(match), stands(match, state)].filter((part) => part !== "").join(" · "));
+    this.#tabulate(match, state, figures(match, state));
+  }
+
+  #country(place: HTMLElement, code: string): void {
+    const name = code === "" ? "" : countryName(code, current());
+    if (place.dataset["code"] === code && place.title === name) return;
+    place.dataset["code"] = code;
+    place.title = name;
+    const drawn = code === "" ? null : flag(code);
+    place.classList.toggle("letters", drawn === null && code !== "");
+    place.replaceChildren(drawn ?? code);
+  }
+
+  #tabulate(match: Match, state: ScoreState, shown: readonly Figure[]): void {
+    const finished = state.phase === "finished";
+    const head = el("tr", {}, el("td"), ...shown.map((what) => el("th", { scope: "col" }, heading(match, what))));
+    const lines = ([0, 1] as const).map((index) => {
+      const [side, who] = [state.sides[index], match.sides[index]];
+      const won = finished && state.winner === index;
+      const country = who.country === "" ? "" : `, ${countryName(who.country, current())}`;
+      const ball = side.ball === null ? "" : `, ${t(side.ball === "white" ? "white_ball" : "yellow_ball")}`;
+      const more = el("span", { class: "unseen" }, `${country}${ball}`);
+      const name = el("th", { scope: "row" }, el("bdi", {}, won ? t("won", { name: who.name }) : who.name), more);
+      const line = el("tr", {}, name, ...shown.map((what) => el("td", {}, figure(side, what))));
+      line.classList.toggle("turn", !finished && state.at_table === index);
+      line.classList.toggle("won", won);
+      return line;
+    });
+    this.#table.replaceChildren(el("thead", {}, head), el("tbody", {}, ...lines));
+  }
+
+  /** Counts the shot clock down by the picture's time: it stands when the picture does. */
+  #count(state: ScoreState, after_ms: number): void {
+    const left_s = shotClock(state, after_ms);
+    this.#clock.hidden = left_s === null;
+    if (left_s === null) return;
+    setText(this.#clock, String(left_s));
+    this.#clock.title = t("shot_clock");
+    this.#clock.dataset["low"] = String(left_s <= WARN_S);
+    this.#clock.dataset["runs"] = String(state.shot_clock?.running === true);
   }
 
   #announce(match: Match, state: ScoreState, now_ms: number): void {
@@ -133,6 +178,7 @@ export class Scoreboard {
     if (words === this.#said) return;
     this.#said = words;
     this.#said_ms = now_ms;
+    this.#voice.lang = current();
     setText(this.#voice, words);
   }
 }

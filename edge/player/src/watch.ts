@@ -1,9 +1,10 @@
 // The page of one channel, live or a recording of it: picture, score, controls, and which node is in use.
 
 import * as api from "./api";
-import { ApiError, claimScreen, nodes, programme, releaseScreen, score, stopScreen, type Channel, type Phase } from "./api";
+import { ApiError, claimScreen, nodes, programme, releaseScreen, stopScreen, type Channel, type Phase } from "./api";
 import { tell } from "./beacons";
 import { controls } from "./controls";
+import { dataMode } from "./datamode";
 import { el, setText, topBar } from "./dom";
 import { EdgeLine } from "./edgeline";
 import { expose, Facts } from "./facts";
@@ -13,16 +14,16 @@ import { NodePoll } from "./nodepoll";
 import { NodeBook, type Node } from "./nodes";
 import { Panel } from "./panel";
 import { Playback, type State } from "./playback";
+import { clipOf, Reach, setSpoilerFree, spoilerFree } from "./reach";
 import { Relogin } from "./relogin";
 import { keepAlive } from "./renewal";
-import { ScoreLog } from "./score";
+import { clipBar, replayBar } from "./replaybar";
 import type { Replay } from "./replays";
-import { Scoreboard } from "./scoreboard";
+import { ScoreView } from "./scoreview";
 import { askWhich, tellStopped } from "./screenpanel";
 import { deviceName, Lease, storedId } from "./screens";
 
-/** How often the score is asked for, and the channels, in milliseconds. */
-const SCORE_MS = 2_000;
+/** How often the channels are asked for, in milliseconds. */
 const CHANNELS_MS = 20_000;
 /** The least time between two questions for the channels, whatever happens, in milliseconds. */
 const CHANNELS_MS_MIN = 1_000;
@@ -108,24 +109,6 @@ class NodeLine {
   }
 }
 
-/** Reads the score for as long as the page is open. */
-function followScore(channel: string, log: ScoreLog, sessionEnded: () => Promise<void>): void {
-  const ask = async () => {
-    let pause_ms = SCORE_MS;
-    try {
-      const after = log.last;
-      const document = await score(channel, after);
-      if (document !== null && log.take(document, after) === "whole") pause_ms = 0;
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      if (error.status === 401) await sessionEnded();
-      // Whatever else it is: the score shown stays, and the next question comes as usual.
-    }
-    setTimeout(() => void ask(), pause_ms);
-  };
-  void ask();
-}
-
 export function watchPage(app: HTMLElement, channel: string, recording: string | null): void {
   const { tools } = topBar();
   const channels = switcher(channel);
@@ -139,15 +122,14 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
   const notice = el("div", { class: "notice", role: "status", "data-testid": "state" }, el("i", { class: "spinner" }), title, more, offer);
   const unmute = el("button", { type: "button", class: "unmute", "data-testid": "unmute", hidden: true }, "Tap for sound");
   const start = el("button", { type: "button", class: "start primary", "data-testid": "start", hidden: true }, "Play");
-  const board = new Scoreboard();
-  const picture = el("div", { class: "picture" }, video, board.board, notice, unmute, start);
+  const still = el("canvas", { class: "still", hidden: true, "aria-hidden": "true" });
+  const picture = el("div", { class: "picture" }, video, still, notice, unmute, start);
   const panel = new Panel();
   const stage = el("div", { class: "stage", "data-testid": "stage" }, picture, panel.place);
 
   const facts = new Facts();
   const book = new NodeBook();
   const line = new NodeLine();
-  const log = new ScoreLog();
   // Another session has no screen yet.
   const relogin = new Relogin(panel, async () => {
     if (playback.started) await lease.claim();
@@ -156,6 +138,11 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
   let state: State = "connecting";
   let phase: Phase | null = null;
   let replays: readonly Replay[] = [];
+  const clip = recording === null ? null : clipOf(location.search);
+  /** How far the viewer has come of a recording, who is to know nothing later; begun when it is known where that starts. */
+  let free = recording !== null && clip === null && spoilerFree();
+  let reach = free ? new Reach(0) : null;
+  let begun = false;
   /** The recording that is being made of what is live. */
   const beingMade = () => replays.find(({ live }) => live)?.id ?? null;
 
@@ -183,7 +170,7 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
   const askChannels = async () => {
     asked_ms = performance.now();
     try {
-      const answer = await programme();
+      const answer = await programme(free);
       channels.show(answer.channels);
       const own = answer.channels.find(({ id }) => id === channel);
       if (own !== undefined) {
@@ -191,6 +178,11 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
         if (!poll.told || book.nodes.length === 0) book.update(own.nodes);
         phase = own.phase;
         replays = own.replays;
+        const played = free ? replays.find(({ id }) => id === recording) : undefined;
+        if (played !== undefined && !begun) {
+          begun = true;
+          reach = new Reach(played.start_ms);
+        }
         showState();
         if (recording === null) document.title = `${own.title} · Railbird`;
       }
@@ -221,7 +213,23 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
     random: Math.random,
   });
 
-  const playback = new Playback(video, channel, recording, book, facts, {
+  const part = { until_ms: () => reach?.until_ms ?? null, clip };
+  /** Plays the recording anew, with or without what was kept from the viewer. */
+  const setFree = (next: boolean) => {
+    const at_ms = playback.playingDate()?.getTime() ?? null;
+    [free, begun, reach] = [next, false, next ? new Reach(0) : null];
+    if (!playback.started) return;
+    // Where it starts, the list says.
+    void askChannels().then(() => turnTo(recording, next ? null : at_ms));
+  };
+  const leaveClip = () => {
+    const from_ms = playback.playingDate()?.getTime() ?? clip?.from_ms ?? null;
+    part.clip = null;
+    history.replaceState(null, "", location.pathname);
+    around.replaceChildren();
+    if (playback.started) turnTo(recording, from_ms);
+  };
+  const playback = new Playback(video, channel, recording, part, book, facts, {
     state(next) {
       state = next;
       if (next === "playing") start.hidden = true;
@@ -245,20 +253,52 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
     },
   });
 
+  const turnTo = (replay: string | null, at_ms: number | null) => {
+    playback.turnTo(replay, at_ms);
+    view.refresh();
+  };
+  const view = new ScoreView({
+    channel,
+    recording: () => recording ?? playback.replay ?? beingMade(),
+    recorded: () => playback.replay !== null,
+    at_ms: () => playback.playingDate()?.getTime() ?? null,
+    blind: () => playback.replay === null && (data.on || state === "nodes-failing" || state === "edge-failing" || (state === "connecting" && phase === "waiting")),
+    reach: () => reach,
+    goesOn: () => playback.replay !== null && playback.replay === beingMade(),
+    goTo(at_ms) {
+      if (playback.goTo(at_ms)) return;
+      // It has left the window, and is in the recording that is being made.
+      const whole = beingMade();
+      if (playback.replay === null && whole !== null) turnTo(whole, at_ms);
+    },
+    languageChanged() {
+      data.refresh();
+      if (recording !== null && part.clip === null) around.replaceWith((around = replay()));
+    },
+    sessionEnded,
+  });
+  picture.append(view.board.board);
+  const data = dataMode(video, still, playback, () => view.draw(0));
+
   const bar = controls(stage, video, line.line, {
-    play: () => playback.play(),
+    play() {
+      if (!data.leave()) playback.play();
+    },
     goLive() {
+      data.leave();
       if (!playback.started) return;
       if (playback.replay === null) playback.goLive();
       else playback.turnTo(null);
+      view.refresh();
     },
     behind: () => playback.behind(),
     startOver() {
       const start = beingMade();
       const playing = recording !== null || playback.replay !== null;
-      return start === null || playing || !playback.started ? null : () => playback.turnTo(start);
+      return start === null || playing || !playback.started ? null : () => turnTo(start, null);
     },
     live: () => recording === null,
+    endless: () => reach !== null,
   });
   stage.append(bar.bar);
   const showUnmute = () => {
@@ -273,26 +313,43 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
   video.addEventListener("click", () => {
     if (matchMedia("(hover: hover)").matches) (video.paused ? playback.play() : video.pause());
   });
-  app.replaceChildren(el("div", { class: "watch" }, stage, board.sheet));
+  const replay = () =>
+    replayBar(free, {
+      skip(ms) {
+        const at_ms = playback.playingDate()?.getTime();
+        if (reach !== null && at_ms !== undefined) playback.goTo(reach.skip(at_ms, ms));
+      },
+      showAll: () => setFree(false),
+      hide() {
+        setSpoilerFree(true);
+        setFree(true);
+      },
+    });
+  let around = recording === null ? data.bar : clip !== null ? clipBar(leaveClip) : replay();
+  app.replaceChildren(el("div", { class: "watch" }, stage, around, view.below));
   showState();
 
-  /** Draws the score of the picture at `ahead_s` after the media clock's reading. */
-  const draw = (ahead_s: number) => {
-    const date = playback.playingDate();
-    const entry = date === null ? null : log.entryAt(date.getTime() + ahead_s * 1000);
-    board.draw(log.match, entry?.state ?? null, performance.now());
-  };
-  if (typeof video.requestVideoFrameCallback === "function") {
+  const frames = typeof video.requestVideoFrameCallback === "function";
+  if (frames) {
     const frame: VideoFrameRequestCallback = (_now, { mediaTime }) => {
-      draw(mediaTime - video.currentTime);
+      view.draw(mediaTime - video.currentTime);
       video.requestVideoFrameCallback(frame);
     };
     video.requestVideoFrameCallback(frame);
   }
-  video.addEventListener("timeupdate", () => draw(0));
-  video.addEventListener("seeked", () => draw(0));
+  // The media clock goes on before the picture does: where pictures say when they come up, it counts only for who sees none.
+  const byClock = () => {
+    if (!frames || document.visibilityState === "hidden") view.draw(0);
+  };
+  video.addEventListener("timeupdate", byClock);
+  video.addEventListener("seeked", byClock);
+  video.addEventListener("timeupdate", () => {
+    const at_ms = playback.playingDate()?.getTime() ?? 0;
+    if (part.clip !== null && at_ms >= part.clip.to_ms && !video.paused) video.pause();
+  });
   setInterval(() => {
     bar.refresh();
+    if (video.paused || !playback.started) view.draw(0);
     line.refresh(performance.now());
   }, TICK_MS);
 
@@ -307,11 +364,12 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
     },
     channel,
   );
-  followScore(channel, log, sessionEnded);
+  view.start(recording === null);
 
+  if (clip !== null) playback.goTo(clip.from_ms);
   const play = () => {
     panel.close("screens");
-    if (playback.started) return;
+    if (playback.started || data.on) return;
     // What is left of its window is no more than its last minutes: the recording has all of it.
     if (recording === null && phase === "ended" && replays.some(({ live }) => !live)) {
       lease.release();

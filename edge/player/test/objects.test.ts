@@ -54,6 +54,7 @@ test("each media playlist is asked for with its parts at nodes", () => {
   const head = "#EXTM3U\n#EXT-X-VERSION:7\n";
   const variant = (query: string) => `#EXT-X-STREAM-INF:BANDWIDTH=1\na/source.m3u8${query}\n`;
   assert.equal(partsAtNodes(head + variant("") + variant("")), head + variant("?parts=nodes") + variant("?parts=nodes"));
+  assert.equal(partsAtNodes(variant("?until=5")), variant("?until=5&parts=nodes"), "beside what is asked for already");
   const media = playlist("https://a.example");
   assert.equal(partsAtNodes(media), media);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { average, ENTRIES_MAX, parseScore, ScoreLog, spoken, TEXT_LEN_MAX, type ScoreDocument } from "../src/score";
+import { ENTRIES_MAX, parseScore, ScoreLog, TEXT_LEN_MAX, type ScoreDocument } from "../src/score";
 
 const side = (points: number) => ({ points, run: 0, high_run: 6, innings: 5, average_milli: 1800, shootout: null });
 const entry = (seq: number, at_ms: number, points = seq) => ({
@@ -98,31 +98,4 @@ test("what is no score document is none, and what can't be read is left out", ()
   assert.equal(long?.sides[0].name.length, TEXT_LEN_MAX);
   assert.equal(long?.sides[1].name, "");
   assert.equal(long?.target, null);
-});
-
-test("averages have three decimals", () => {
-  for (const [milli, text] of [
-    [1800, "1.800"],
-    [0, "0.000"],
-    [7, "0.007"],
-    [10_000, "10.000"],
-    [-1_250, "-1.250"],
-  ] as const) {
-    assert.equal(average(milli), text);
-  }
-});
-
-test("a screen reader hears who leads, who plays, and who won", () => {
-  const document = read("m", 1, [entry(1, 1)]);
-  const state = document.entries[0]?.state;
-  assert.ok(state);
-  assert.equal(
-    spoken(document, state),
-    "Torbjörn Blomdahl 1, Dick Jaspers 9. Inning 5. Torbjörn Blomdahl is at the table.",
-  );
-  state.sides[0].shootout = 2;
-  state.sides[1].shootout = 5;
-  assert.match(spoken(document, { ...state, phase: "shootout" }), / Shootout 2 to 5\./);
-  const end = spoken(document, { ...state, phase: "finished", winner: 1, at_table: null });
-  assert.equal(end, "Torbjörn Blomdahl 1, Dick Jaspers 9. Shootout 2 to 5. Dick Jaspers wins.");
 });

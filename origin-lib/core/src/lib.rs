@@ -19,6 +19,7 @@
 //! | [`publish`] | what may be listed |
 //! | [`state`], [`playlist`] | the snapshot that the edge gets, and the text made from it |
 //! | [`score`] | the score log and what is shown of it |
+//! | [`calibration`] | how late a picture is, by a code of the time that it shows |
 //! | [`pass`] | what a pass says, and how its password and its code are told |
 //! | [`session`] | where a request carries its session's token |
 //! | [`sign`] | how the origin and the operator prove who they are to the edge |
@@ -31,6 +32,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod calibration;
 pub mod codec;
 pub mod flv;
 pub mod fmp4;

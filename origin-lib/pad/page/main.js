@@ -21,13 +21,18 @@ const TOAST_MS = 6_000;
 /** How often the shot clock is drawn, in milliseconds. */
 const DRAW_MS = 200;
 
+/** What a scorer is called. */
+const SCORER = /^[!-~]{1,32}$/;
+
 const channel = decodeURIComponent(location.pathname.split("/").at(-1) ?? "");
 
-/** The key in the address, which is taken out of it. */
+/** The key in the address, and the scorer's name where it has one; they are taken out of it. */
 function keyGiven() {
-  const key = new URLSearchParams(location.hash.slice(1)).get("key");
+  const given = new URLSearchParams(location.hash.slice(1));
   if (location.hash !== "") history.replaceState(null, "", location.pathname);
-  return key;
+  const [key, scorer] = [given.get("key"), given.get("scorer")];
+  // What the origin would refuse is nobody's name.
+  return { key, ...(scorer !== null && SCORER.test(scorer) ? { scorer } : {}) };
 }
 
 class Page {
@@ -65,9 +70,9 @@ class Page {
     this.#tell(await this.#scorer.enter(action));
   }
 
-  /** @param {string} key */
-  useKey(key) {
-    return this.#scorer.useKey(key);
+  /** @param {string} key @param {string} [scorer] */
+  useKey(key, scorer) {
+    return this.#scorer.useKey(key, scorer);
   }
 
   // What is shown
@@ -342,15 +347,15 @@ async function main() {
   const { kept: before, rows } = await store.read();
   /** @type {Kept} */
   const kept = before ?? { revision: 0, key: "", offset: 0, match: null, epoch: 0, mode: "watching" };
-  if (given !== null) {
-    kept.key = given;
+  if (given.key !== null) {
+    Object.assign(kept, given);
     await store.note(kept);
   }
   const page = new Page(rules, store, kept, new Origin(channel, kept.key));
   // The address that this page has already, given again with another key.
   addEventListener("hashchange", () => {
-    const key = keyGiven();
-    if (key !== null) void page.useKey(key);
+    const { key, scorer } = keyGiven();
+    if (key !== null) void page.useKey(key, scorer);
   });
   page.begin(rows);
 }

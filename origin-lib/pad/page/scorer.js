@@ -139,7 +139,7 @@ export class Scorer {
     if (this.mode !== "scoring" || match === null) return "";
     try {
       const { entered, view } = this.#rules.enter(this.epoch, this.now(), action);
-      const items = entered.map((item) => ({ ...item, match }));
+      const items = this.#signed(entered).map((item) => ({ ...item, match }));
       await this.#store.append(this.#kept, items);
       this.#waiting.push(...items);
       this.view = view;
@@ -152,6 +152,12 @@ export class Scorer {
     this.#changed();
     void this.#send();
     return null;
+  }
+
+  /** Events that say who entered them, where that is known. @param {Item[]} items @returns {Item[]} */
+  #signed(items) {
+    const { scorer } = this.#kept;
+    return scorer === undefined ? items : items.map((item) => ({ ...item, event: { ...item.event, scorer } }));
   }
 
   /** Takes back the newest that stands. */
@@ -170,7 +176,7 @@ export class Scorer {
       try {
         this.#rules.load([]);
         const { entered, view } = this.#rules.enter(epoch, this.now(), start);
-        const waiting = [...earlier, ...entered.map((item) => ({ ...item, match }))];
+        const waiting = [...earlier, ...this.#signed(entered).map((item) => ({ ...item, match }))];
         await this.#replace({ match, epoch, mode: "scoring" }, [], waiting);
         this.view = view;
       } catch (error) {
@@ -265,9 +271,10 @@ export class Scorer {
     });
   }
 
-  /** Another key, which the scorer gave. @param {string} key */
-  async useKey(key) {
+  /** Another key, which the scorer gave, and who that is. @param {string} key @param {string} [scorer] */
+  async useKey(key, scorer) {
     this.#kept.key = key;
+    if (scorer !== undefined) this.#kept.scorer = scorer;
     this.#origin.useKey(key);
     await this.#store.note(this.#kept);
     if (this.problem?.kind === "key") this.problem = null;

@@ -97,12 +97,13 @@ export class Store {
     channels.put({ ...kept }, this.#channel);
   }
 
-  /** Notes what is no doing of the scorer: the key, the clock. @param {Kept} kept */
+  /** Notes what is no doing of the scorer: the key, whose it is, the clock. @param {Kept} kept */
   async note(kept) {
     await this.#change(async (channels) => {
       /** @type {Kept | undefined} */
       const before = await result(channels.get(this.#channel));
-      channels.put({ ...(before ?? kept), key: kept.key, offset: kept.offset }, this.#channel);
+      const { key, offset, scorer } = kept;
+      channels.put({ ...(before ?? kept), key, offset, ...(scorer === undefined ? {} : { scorer }) }, this.#channel);
     });
   }
 

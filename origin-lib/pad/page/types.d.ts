@@ -57,7 +57,7 @@ export type Action =
 
 /** An event where it stands. */
 export interface Item extends Place {
-  event: { occurred: number; action: Action; state?: unknown };
+  event: { occurred: number; scorer?: string; action: Action; state?: unknown };
 }
 
 /** An event that waits: of which match. */
@@ -135,6 +135,8 @@ export interface Kept {
   /** Goes up with whatever the scorer does: of two pages of one browser, only one scores. */
   revision: number;
   key: string;
+  /** Who scores here, by the name under which the origin knows their offset; absent where nobody said so. */
+  scorer?: string;
   /** What is added to this device's clock to get the origin's, in milliseconds. */
   offset: number;
   match: string | null;

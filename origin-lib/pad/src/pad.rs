@@ -147,7 +147,7 @@ impl Pad {
 }
 
 fn fresh(occurred: UtcMs, action: Action) -> Event {
-    Event { occurred, entered: None, action, state: None }
+    Event { occurred, entered: None, scorer: None, action, state: None }
 }
 
 /// Takes the event as the next one of the scorer of `epoch`; says where it stands, or why it can't.

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Path, Request, State};
+use axum::extract::{FromRef, FromRequest, Path, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
@@ -158,15 +158,19 @@ pub fn router(crew: Crew) -> Router {
 }
 
 /// The body of a request that is signed as it must be.
-struct Signed(Bytes);
+pub(super) struct Signed(pub(super) Bytes);
 
-impl FromRequest<Crew> for Signed {
+impl<S: Send + Sync> FromRequest<S> for Signed
+where
+    Crew: FromRef<S>,
+{
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, crew: &Crew) -> Result<Signed, ApiError> {
+    async fn from_request(request: Request, state: &S) -> Result<Signed, ApiError> {
+        let crew = Crew::from_ref(state);
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let headers = request.headers().clone();
-        let body = Bytes::from_request(request, crew).await;
+        let body = Bytes::from_request(request, state).await;
         let body = body.map_err(|error| ApiError::new(error.status(), "bad-body", error.body_text()))?;
         crew.check(&method, &uri, &headers, &body)?;
         Ok(Signed(body))

@@ -1,5 +1,6 @@
 //! The origin's own HTTP: `/healthz`, `/metrics`, `GET /v1/channels`, and whatever routers are merged into it.
 
+pub mod calibrate;
 pub mod crew;
 pub mod edges;
 mod error;

@@ -12,6 +12,7 @@ mod target;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,9 @@ pub use read::Problem;
 pub use secret::Secret;
 pub(crate) use tables::part_ms_default;
 pub(crate) use target::basic;
+
+/// The most scorers that have an offset of their own.
+pub const SCORERS_MAX: usize = 256;
 
 /// The largest configuration file, in bytes.
 const FILE_LEN_MAX: u64 = 1 << 20;
@@ -68,6 +72,8 @@ pub struct Config {
     pub pushes: Vec<Push>,
     /// The directory of the scorer's pad; none: the pad is not served.
     pub pad: Option<PathBuf>,
+    /// Added to the time of what these scorers enter, in milliseconds.
+    pub score_offsets_ms: BTreeMap<String, i64>,
     /// The secrets that origin and edge share.
     pub secrets: Secrets,
     /// The local disk.
@@ -106,7 +112,10 @@ pub struct Channel {
     pub key_period_s: u32,
     /// How much of the past the live playlists list, in seconds.
     pub dvr_s: u32,
-    /// Added to the time at which the scorekeeper entered an event, in milliseconds; negative for a scorekeeper who lags.
+    /// How much later its picture is on media time than what it shows, in milliseconds, until that is measured.
+    pub picture_delay_ms: i32,
+    /// Added to the time of what a scorer enters who is none of [`Config::score_offsets_ms`], in milliseconds; negative for
+    /// one who lags.
     pub score_offset_ms: i32,
     /// The bearer of this key may write the channel's score. None: the channel takes no score.
     pub score_key: Option<Secret>,

@@ -209,22 +209,42 @@ impl<'d, 'r> Table<'d, 'r> {
         range: RangeInclusive<i64>,
         unit: &str,
     ) -> At<i64> {
-        let (low, high) = (*range.start(), *range.end());
         let absent = || At { value: default, key: self.path(name), span: self.span.clone() };
         let Some(at) = self.value(name) else { return absent() };
+        self.number_at(at, range, unit, &format!(" (default {default})")).unwrap_or_else(absent)
+    }
+
+    fn number_at(
+        &self,
+        at: At<&'d DeValue<'d>>,
+        range: RangeInclusive<i64>,
+        unit: &str,
+        more: &str,
+    ) -> Option<At<i64>> {
         let DeValue::Integer(number) = at.value else {
-            self.wrong::<()>(&at, &format!("a whole number of {unit}"));
-            return absent();
+            return self.wrong(&at, &format!("a whole number of {unit}"));
         };
         match i64::from_str_radix(number.as_str(), number.radix()) {
-            Ok(value) if range.contains(&value) => at.map(|_| value),
+            Ok(value) if range.contains(&value) => Some(at.map(|_| value)),
             _ => {
-                let text =
-                    format!("{number} {unit} is out of range: use {low} to {high} (default {default})");
+                let (low, high) = (range.start(), range.end());
+                let text = format!("{number} {unit} is out of range: use {low} to {high}{more}");
                 self.reader.problem(&at.key, at.span, text);
-                absent()
+                None
             }
         }
+    }
+
+    /// A table of at most `max` whole numbers within `range` by names of the writer's choice.
+    pub(super) fn numbers(
+        &self,
+        name: &'static str,
+        max: usize,
+        range: RangeInclusive<i64>,
+        unit: &str,
+    ) -> Vec<(At<String>, i64)> {
+        let number = |at| self.number_at(at, range.clone(), unit, "").map(|at| at.value);
+        self.named(name, max, number)
     }
 
     /// A yes or no.
@@ -302,8 +322,18 @@ impl<'d, 'r> Table<'d, 'r> {
 
     /// A table of at most `max` secrets by names of the writer's choice.
     pub(super) fn secrets(&self, name: &'static str, max: usize) -> Vec<(At<String>, Secret)> {
+        self.named(name, max, |at| self.secret_at(at, 1).map(|secret| secret.value))
+    }
+
+    /// A table of at most `max` values, each as `read` gives it, by names of the writer's choice.
+    fn named<T>(
+        &self,
+        name: &'static str,
+        max: usize,
+        read: impl Fn(At<&'d DeValue<'d>>) -> Option<T>,
+    ) -> Vec<(At<String>, T)> {
         let table = self.table(name);
-        let mut secrets = Vec::new();
+        let mut found = Vec::new();
         for (n, (name, value)) in table.table.into_iter().flatten().enumerate() {
             let (text, key) = (name.get_ref().to_string(), table.path(name.get_ref()));
             if n == max {
@@ -311,11 +341,11 @@ impl<'d, 'r> Table<'d, 'r> {
                 break;
             }
             let at = At { value: value.get_ref(), key: key.clone(), span: value.span() };
-            if let Some(secret) = self.secret_at(at, 1) {
-                secrets.push((At { value: text, key, span: name.span() }, secret.value));
+            if let Some(value) = read(at) {
+                found.push((At { value: text, key, span: name.span() }, value));
             }
         }
-        secrets
+        found
     }
 
     fn secret_at(&self, at: At<&'d DeValue<'d>>, len_min: usize) -> Option<At<Secret>> {

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::SocketAddr;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use railbird_core::keys::SECRET_LEN_MIN;
+use railbird_core::score::{CODE_LEN_MAX, is_code};
 use railbird_core::state::{NODES_MAX, PART_MS, SEGMENTS_MAX};
 use railbird_core::web;
 use toml::de::DeTable;
@@ -17,8 +18,8 @@ use crate::evidence::KEEP_DAYS;
 
 use super::read::{At, Lookup, Problem, Reader, Table};
 use super::{
-    CHANNELS_MAX, Channel, Config, EDGES_MAX, EmbeddedEdge, Event, Evidence, Feed, Recording, Role, Secrets,
-    Spool, target,
+    CHANNELS_MAX, Channel, Config, EDGES_MAX, EmbeddedEdge, Event, Evidence, Feed, Recording, Role,
+    SCORERS_MAX, Secrets, Spool, target,
 };
 
 const TITLE_LEN_MAX: usize = 200;
@@ -150,6 +151,7 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
 
     let score_table = root.table("score");
     let pad = score_table.text("pad").map(|at| reader.path(&at.value));
+    let score_offsets_ms = offsets(reader, &score_table);
     score_table.end();
 
     let mut urls = Unique::default();
@@ -185,6 +187,7 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
         anchors_at,
         pushes,
         pad,
+        score_offsets_ms,
         secrets: secrets?,
         spool: Spool { reserve_bytes: reserve_mb << 20 },
         recording,
@@ -268,6 +271,18 @@ fn event(table: Table<'_, '_>) -> Option<Event> {
     Some(Event { id: id?.value, title: title? })
 }
 
+/// By how much a scorer's events may be moved, in milliseconds.
+const OFFSET_MS: RangeInclusive<i64> = -10_000..=10_000;
+
+fn offsets(reader: &Reader<'_>, table: &Table<'_, '_>) -> BTreeMap<String, i64> {
+    let offsets = table.numbers("offsets_ms", SCORERS_MAX, OFFSET_MS, "milliseconds");
+    for name in offsets.iter().map(|(name, _)| name).filter(|name| !is_code(&name.value)) {
+        let text = format!("a scorer's name needs 1 to {CODE_LEN_MAX} printable ASCII characters");
+        reader.problem(&name.key, name.span.clone(), text);
+    }
+    offsets.into_iter().map(|(name, offset_ms)| (name.value, offset_ms)).collect()
+}
+
 fn channel(
     reader: &Reader<'_>,
     table: Table<'_, '_>,
@@ -290,7 +305,9 @@ fn channel(
     }
     let part_ms = part_ms(reader, &table, segment_ms.value);
     let preload_hints = table.flag("preload_hints", false) && part_ms.is_some();
-    let score_offset_ms = table.number("score_offset_ms", 0, -10_000..=10_000, "milliseconds").value;
+    let far = railbird_core::calibration::DELAY_MS_MAX;
+    let picture_delay_ms = table.number("picture_delay_ms", 0, -far..=far, "milliseconds").value;
+    let score_offset_ms = table.number("score_offset_ms", 0, OFFSET_MS, "milliseconds").value;
     let score_key = table.secret("score_key", KEY_LEN_MIN).map(|at| at.value);
     let score_emsg = table.flag("score_emsg", false);
     if score_emsg && score_key.is_none() {
@@ -314,6 +331,7 @@ fn channel(
         preload_hints,
         key_period_s: u32::try_from(key_period_s.value).ok()?,
         dvr_s: u32::try_from(dvr_s.value).ok()?,
+        picture_delay_ms: i32::try_from(picture_delay_ms).ok()?,
         score_offset_ms: i32::try_from(score_offset_ms).ok()?,
         score_key,
         score_emsg,

@@ -66,7 +66,8 @@ fn bucket(target: &Target) -> &Bucket {
 #[test]
 fn the_example_is_valid_and_has_every_key() {
     let config = parse(EXAMPLE).unwrap();
-    assert_eq!(config.channels[0].score_offset_ms, -1500);
+    assert_eq!((config.channels[0].picture_delay_ms, config.channels[0].score_offset_ms), (800, -1500));
+    assert_eq!(config.score_offsets_ms.get("ann"), Some(&-1200));
     let roles: Vec<Role> = config.channels[0].feeds.iter().map(|feed| feed.role).collect();
     assert_eq!(roles, Role::ALL);
     assert_eq!(config.anchors_at, Some(config.targets[0].id.clone()));
@@ -109,6 +110,26 @@ fn the_example_is_valid_and_has_every_key() {
         for key in known.split(", ").filter(|key| *key != "feed") {
             assert!(EXAMPLE.contains(&format!("{key} = ")), "{header} {key}");
         }
+    }
+}
+
+#[test]
+fn scorers_have_names_and_offsets_within_bounds() {
+    let with = |offsets: &str| {
+        parse(&SMALL.replacen("\n[secrets]", &format!("\n[score]\noffsets_ms = {offsets}\n[secrets]"), 1))
+    };
+    assert_eq!(with("{ ann = -1200, pad-2 = 0 }").unwrap().score_offsets_ms.len(), 2);
+    for (offsets, text) in [
+        (
+            "{ ann = -10001 }",
+            "score.offsets_ms.ann: -10001 milliseconds is out of range: use -10000 to 10000",
+        ),
+        ("{ ann = \"late\" }", "score.offsets_ms.ann: must be a whole number of milliseconds"),
+        ("{ \"a b\" = 1 }", "a scorer's name needs 1 to 32 printable ASCII characters"),
+        ("-1000", "score.offsets_ms: must be a table"),
+    ] {
+        let problems = with(offsets).unwrap_err();
+        assert!(problems.iter().any(|problem| problem.contains(text)), "{offsets}: {problems:?}");
     }
 }
 

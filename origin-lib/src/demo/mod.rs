@@ -273,6 +273,7 @@ fn configuration(
             preload_hints: false,
             key_period_s: 600,
             dvr_s: 120,
+            picture_delay_ms: 0,
             score_offset_ms: 0,
             score_key: Some(random_secret()?),
             score_emsg: false,
@@ -304,6 +305,7 @@ fn configuration(
         anchors_at: None,
         pushes: Vec::new(),
         pad: options.pad.clone(),
+        score_offsets_ms: BTreeMap::new(),
         secrets: Secrets {
             master: Secret::new(&kept.master),
             origin: random_secret()?,

@@ -126,7 +126,7 @@ impl Sender {
     async fn play(&mut self, name: &str) -> Result<(), ReplayError> {
         for (seq, action) in (1_u64..).zip(actions()) {
             let now = clock::now();
-            let event = Event { occurred: now, entered: Some(now), action, state: None };
+            let event = Event { occurred: now, entered: Some(now), scorer: None, action, state: None };
             if let Sent::Elsewhere = self.send(name, seq, &event).await? {
                 if seq > 1 {
                     let channel = &self.replay.channel;

@@ -14,8 +14,9 @@ use std::path::Path;
 use railbird_core::fmp4::movie::{self, Movie, MovieError};
 use railbird_core::fmp4::read::{self, Fragment, Track};
 use railbird_core::keys::{self, MasterSecret};
+use railbird_core::media::Kind;
 use railbird_core::recording::Reel;
-use railbird_core::time::MediaTime;
+use railbird_core::time::{MEDIA_HZ, MediaTime};
 
 use crate::recorded::{self, Gap};
 
@@ -62,8 +63,21 @@ pub struct Exported {
     pub gaps: Vec<Gap>,
 }
 
+/// A segment in clear, with what is needed to play it.
+#[derive(Clone, Debug)]
+pub(crate) struct Clear {
+    /// Its init segment.
+    pub(crate) init: Vec<u8>,
+    /// The segment.
+    pub(crate) segment: Vec<u8>,
+    /// Width and height of its pictures, in pixels; none where it has no picture.
+    pub(crate) size: Option<(u32, u32)>,
+    /// When each of its pictures is shown, in that order.
+    pub(crate) pictures: Vec<MediaTime>,
+}
+
 /// Reads a recording's segments.
-struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     reel: &'a Reel,
     objects: &'a Path,
     secret: &'a MasterSecret,
@@ -81,7 +95,7 @@ pub fn export(
     to: Option<MediaTime>,
     out: &mut impl Write,
 ) -> Result<Exported, ExportError> {
-    let mut reader = Reader { reel, objects, secret, inits: BTreeMap::new(), key: None };
+    let mut reader = Reader::new(reel, objects, secret);
     let (mut movie, mut used, mut unusable) = (Movie::default(), Vec::new(), Vec::new());
     let mut span: Option<(MediaTime, MediaTime)> = None;
     for n in reel.order() {
@@ -122,7 +136,34 @@ pub fn export(
     Ok(Exported { segments: used.len(), len, from: start, to: end, gaps })
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    /// Of this recording. `objects` is the directory of all objects.
+    pub(crate) fn new(reel: &'a Reel, objects: &'a Path, secret: &'a MasterSecret) -> Reader<'a> {
+        Reader { reel, objects, secret, inits: BTreeMap::new(), key: None }
+    }
+
+    /// The segment in clear, and its pictures. The error is a sentence.
+    pub(crate) fn clear(&mut self, n: u32) -> Result<Clear, String> {
+        let (segment, fragments) = self.segment(n)?;
+        let init = self.reel.segment(n).and_then(|segment| segment.init).ok_or("it has no init segment")?;
+        let init = self.object(init)?;
+        let video = self.tracks(n).iter().find(|track| track.kind == Kind::Video);
+        let size = video.map(|track| (track.size.0 >> 16, track.size.1 >> 16));
+        let mut pictures = Vec::new();
+        for fragment in &fragments {
+            let Some(track) = video.filter(|track| track.id == fragment.id) else { continue };
+            let mut at = fragment.start;
+            for sample in &fragment.samples {
+                let shown = u128::from(at.saturating_add_signed(sample.cts.into())) * u128::from(MEDIA_HZ);
+                pictures
+                    .push(MediaTime(u64::try_from(shown / u128::from(track.timescale)).unwrap_or(u64::MAX)));
+                at = at.saturating_add(sample.duration.into());
+            }
+        }
+        pictures.sort_unstable();
+        Ok(Clear { init, segment, size, pictures })
+    }
+
     fn name(&self, n: u32) -> Option<String> {
         self.reel.objects().get(n as usize).map(|object| self.reel.name(object))
     }

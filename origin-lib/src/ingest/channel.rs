@@ -15,6 +15,7 @@ use railbird_core::programme::{
 };
 use railbird_core::score::Document;
 use railbird_core::state::Phase;
+use railbird_core::time::MediaSpan;
 use railbird_core::timeline::{self, Anchor};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::watch;
@@ -128,6 +129,8 @@ pub struct Channel {
     output: Output,
     metrics: BTreeMap<Role, FeedMetrics>,
     taps: Vec<Tap>,
+    /// The anchor that each feed is on.
+    anchors: Mutex<BTreeMap<Role, Anchor>>,
     inner: Mutex<Inner>,
 }
 
@@ -208,7 +211,7 @@ impl Channel {
             waiting: false,
             scored,
         });
-        Channel { id: channel.id.clone(), output, metrics, taps, inner }
+        Channel { id: channel.id.clone(), output, metrics, taps, anchors: Mutex::default(), inner }
     }
 
     /// The figures of one of its feeds.
@@ -225,6 +228,12 @@ impl Channel {
     /// Takes an event of a publish.
     pub fn handle(self: &Arc<Self>, publish: Publish, event: FeedEvent) {
         self.with(|programme| programme.handle(publish, event, clock::moment()));
+    }
+
+    /// How far behind its arrival now this timestamp of a feed lies; `None` before the feed has an anchor.
+    pub fn behind(&self, role: Role, feed_ms: i64) -> Option<MediaSpan> {
+        let anchor = self.anchors.lock().unwrap_or_else(PoisonError::into_inner).get(&role).copied();
+        Some(clock::now().media() - anchor?.media(feed_ms)?)
     }
 
     /// A publish is over, in this way. What was left out of it.
@@ -345,6 +354,7 @@ impl Channel {
                 tracing::warn!(%channel, feed, feed_ms, %utc, "the encoder's clock jumped: a discontinuity, and a new anchor");
             }
         }
+        self.anchors.lock().unwrap_or_else(PoisonError::into_inner).insert(role, anchor);
         (self.output.anchored)(channel, role, anchor);
     }
 

@@ -70,6 +70,7 @@ impl Feed {
 
     fn event(&mut self, event: FeedEvent) {
         let (channel, feed) = (&self.lease.channel, self.lease.role.as_str());
+        let mut key_ms = None;
         match &event {
             FeedEvent::Video(video) => {
                 tracing::info!(%channel, feed, codec = video.codec, "video {}x{}", video.width, video.height);
@@ -77,9 +78,15 @@ impl Feed {
             FeedEvent::Audio(audio) => {
                 tracing::info!(%channel, feed, codec = audio.codec, "audio {} Hz", audio.sample_rate);
             }
-            FeedEvent::Frame(frame) => self.count(frame),
+            FeedEvent::Frame(frame) => {
+                key_ms = (frame.kind == media::Kind::Video && frame.key).then_some(frame.dts_ms);
+                self.count(frame);
+            }
         }
         self.channel.handle(self.publish, event);
+        if let Some(behind) = key_ms.and_then(|feed_ms| self.channel.behind(self.lease.role, feed_ms)) {
+            self.metrics.behind(behind);
+        }
     }
 
     fn count(&mut self, frame: &Frame) {

@@ -8,6 +8,7 @@ mod disk;
 mod line;
 mod metrics;
 mod scorer;
+mod timing;
 mod writer;
 
 #[cfg(test)]
@@ -22,13 +23,16 @@ use std::thread::JoinHandle;
 
 use railbird_core::id::{ChannelId, MatchId};
 use railbird_core::score::{
-    Document, ENTRIES_MAX, Event, Invalid, Log, Misfit, Phase, Position, State, WHOLE_ENTRIES_MAX, shifted,
+    Document, Event, Invalid, Log, Misfit, Offsets, Phase, Position, State, WHOLE_ENTRIES_MAX,
 };
 use railbird_core::time::{MediaTime, UtcMs};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::clock;
+
 pub use metrics::Metrics;
 pub use scorer::{Heard, Heartbeat, SILENT_MS_MAX};
+pub use timing::{Measured, Setting, TableDelay, TellError, Told};
 
 /// The most events that wait for the disk. Beyond, a scorer is told to try again.
 pub const QUEUE_MAX: usize = 1024;
@@ -59,7 +63,7 @@ struct Shared {
 }
 
 struct Channel {
-    offset_ms: i64,
+    timing: Mutex<timing::Timing>,
     slots: Mutex<HashMap<MatchId, Slot>>,
     document: watch::Sender<Option<Arc<Document>>>,
     /// Told with every batch that the disk has, whichever match it is of.
@@ -199,31 +203,31 @@ pub enum ReadError {
 }
 
 impl Scores {
-    /// Reads the logs below `dir` (`data_dir/score`), of the channels in `offsets`, and starts the writer. An offset is
-    /// added to `occurred` to get the media time at which viewers see an event, in milliseconds.
+    /// Reads the logs below `dir` (`data_dir/score`), of the channels in `offsets`, and starts the writer. Offsets say at which
+    /// media time viewers see an event, until a delay is told ([`Scores::tell_delay`]).
     ///
     /// Blocks until all is read. A torn end, which nobody was told is kept, is cut off with a warning.
     pub fn open(
         dir: &Path,
-        offsets: impl IntoIterator<Item = (ChannelId, i64)>,
+        offsets: impl IntoIterator<Item = (ChannelId, impl Into<Offsets>)>,
     ) -> Result<Scores, ReadError> {
         Scores::open_on(dir, offsets, disk::Files)
     }
 
     fn open_on(
         dir: &Path,
-        offsets: impl IntoIterator<Item = (ChannelId, i64)>,
+        offsets: impl IntoIterator<Item = (ChannelId, impl Into<Offsets>)>,
         disk: impl disk::Disk,
     ) -> Result<Scores, ReadError> {
         let io_error = |source| ReadError::Io { path: dir.into(), source };
         let lock = disk::lock(dir).map_err(io_error)?.ok_or_else(|| ReadError::InUse(dir.into()))?;
         let mut channels = BTreeMap::new();
-        for (id, offset_ms) in offsets {
+        for (id, offsets) in offsets {
             let slots = read_channel(dir, &id)?;
-            let document =
-                newest(&slots).and_then(|(match_id, slot)| document(&id, match_id, slot, offset_ms));
+            let mut timing = timing::Timing::read(dir, &id, offsets.into())?;
+            let document = newest(&slots).and_then(|(match_id, slot)| timing.document(&id, match_id, slot));
             let channel = Channel {
-                offset_ms,
+                timing: Mutex::new(timing),
                 slots: Mutex::new(slots),
                 document: watch::Sender::new(document),
                 changed: watch::Sender::new(()),
@@ -238,7 +242,10 @@ impl Scores {
             .name("score".into())
             .spawn(move || writer.run(requests))
             .map_err(ReadError::Thread)?;
-        Ok(Scores(Arc::new(Handle { shared, queue: Some(queue), writer: Some(writer), _lock: lock })))
+        let handle = Handle { shared, queue: Some(queue), writer: Some(writer), _lock: lock };
+        let scores = Scores(Arc::new(handle));
+        scores.show_delays(clock::now());
+        Ok(scores)
     }
 
     /// Takes an event into a match's log; answers when it is on the disk. `now` is the origin's clock.
@@ -297,10 +304,14 @@ impl Scores {
     /// The channel's matches, oldest first.
     pub fn played(&self, channel: &ChannelId) -> Vec<Played> {
         let Some(channel) = self.0.shared.channels.get(channel) else { return Vec::new() };
-        let media = shifted(channel.offset_ms);
+        let (offsets, changed) = {
+            let timing = channel.timing();
+            (timing.offsets().clone(), timing.changed())
+        };
+        let media = |at| offsets.media(at, None);
         let of = |(id, slot): (&MatchId, &Slot)| {
             let (from, to) = slot.played?;
-            let (match_id, revision, finished) = (id.clone(), slot.accepted, slot.finished);
+            let (match_id, revision, finished) = (id.clone(), slot.accepted.max(changed), slot.finished);
             Some(Played { match_id, revision, from: media(from), to: media(to), finished })
         };
         let mut played: Vec<Played> = channel.slots().iter().filter_map(of).collect();
@@ -317,10 +328,14 @@ impl Scores {
         let served = self.0.shared.channel(channel)?;
         let accepted = served.slots().get(match_id).map(|slot| slot.accepted);
         let Some((log, accepted)) = self.log(channel, match_id).await?.zip(accepted) else { return Ok(None) };
-        let (ids, offset_ms) = ((channel.clone(), match_id.clone()), served.offset_ms);
+        let (channel, match_id) = (channel.clone(), match_id.clone());
+        let (offsets, changed) = {
+            let timing = served.timing();
+            (timing.offsets().clone(), timing.changed())
+        };
         let made = tokio::task::spawn_blocking(move || {
-            let media = shifted(offset_ms);
-            log.document(ids.0, ids.1, accepted, UtcMs(accepted), WHOLE_ENTRIES_MAX, media)
+            let revision = accepted.max(changed);
+            log.document(channel, match_id, revision, UtcMs(accepted), WHOLE_ENTRIES_MAX, &offsets)
         });
         // What is cut off by the origin's end is nobody's any more.
         Ok(made.await.unwrap_or_default())
@@ -395,20 +410,6 @@ fn unload(slots: &mut HashMap<MatchId, Slot>) {
             slot.log = None;
         }
     }
-}
-
-fn document(channel: &ChannelId, match_id: &MatchId, slot: &Slot, offset_ms: i64) -> Option<Arc<Document>> {
-    let accepted = slot.accepted;
-    let log = slot.log.as_ref()?;
-    log.document(
-        channel.clone(),
-        match_id.clone(),
-        accepted,
-        UtcMs(accepted),
-        ENTRIES_MAX,
-        shifted(offset_ms),
-    )
-    .map(Arc::new)
 }
 
 /// A log as read from its file.

@@ -100,8 +100,11 @@ impl<D: Disk> Writer<D> {
                 let claim = event.state.as_ref();
                 let diverged =
                     claim.zip(work.log.state()).is_some_and(|(claim, state)| !claim.agrees(&state));
+                self.shared.metrics.accepted(&channel, event, now);
                 let newest = self.newest.entry(channel).or_default();
-                let accepted = now.0.max(newest.saturating_add(1));
+                // No document is older than the one before, which may be newer for another reason.
+                let newest_of_all = (*newest).max(served.timing().changed());
+                let accepted = now.0.max(newest_of_all.saturating_add(1));
                 let (epoch, seq, event) = (position.epoch, position.seq, event.clone());
                 let record = Record { durable: work.len, accepted, epoch, seq, event };
                 // Integers and strings always serialise.
@@ -186,7 +189,8 @@ impl<D: Disk> Writer<D> {
         if !work.lines.is_empty() {
             let len = work.len + work.lines.len() as u64;
             let slot = Slot::new(work.log, len, work.accepted);
-            let document = super::document(channel, &match_id, &slot, served.offset_ms);
+            let mut timing = served.timing();
+            let document = timing.document(channel, &match_id, &slot);
             let mut slots = served.slots();
             slots.insert(match_id, slot.clone());
             super::unload(&mut slots);
@@ -196,6 +200,7 @@ impl<D: Disk> Writer<D> {
             if is_newest {
                 served.document.send_replace(document);
             }
+            drop(timing);
             served.changed.send_replace(());
         }
         work.answers.into_iter().map(|answer| (answer.reply, Ok(answer.put))).collect()

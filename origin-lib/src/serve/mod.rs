@@ -235,6 +235,7 @@ pub async fn start(
     let router = api::router(health, channels, metrics)
         .merge(api::crew::router(crew.clone()))
         .merge(api::edges::router(push.clone(), config.secrets.origin.clone()))
+        .merge(api::calibrate::router(crew.clone(), scores.clone()))
         .merge(api::score::router(scores, api::score::Keys::new(keys)))
         .merge(pad)
         .merge(pushes.router())

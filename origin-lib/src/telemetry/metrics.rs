@@ -12,6 +12,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use railbird_core::id::{ChannelId, NodeId, TargetId};
 use railbird_core::media;
+use railbird_core::time::MediaSpan;
 
 use crate::config::Role;
 use crate::edge_host;
@@ -40,6 +41,7 @@ struct Families {
     feed_connected: Gauges,
     feed_used: Gauges,
     feed_key_interval: Seconds,
+    feed_behind: Seconds,
     target_up: Gauges,
     target_queue: Gauges,
     target_refused: Gauges,
@@ -70,6 +72,7 @@ impl Metrics {
             feed_connected: Family::default(),
             feed_used: Family::default(),
             feed_key_interval: Family::default(),
+            feed_behind: Family::default(),
             target_up: Family::default(),
             target_queue: Family::default(),
             target_refused: Family::default(),
@@ -93,6 +96,11 @@ impl Metrics {
             "feed_key_interval_seconds",
             "Time between the last two random access points of a feed",
             f.feed_key_interval,
+        );
+        r.register(
+            "feed_behind_seconds",
+            "By how much a feed's last random access point lies behind its arrival on media time: where it is another than at a calibration, the picture's delay is another, too",
+            f.feed_behind,
         );
         r.register("target_up", "1 while the target takes objects", f.target_up);
         r.register("target_queue", "Objects that wait for a target", f.target_queue);
@@ -156,6 +164,7 @@ impl Metrics {
             connected: f.feed_connected.get_or_create_owned(&labels),
             used: f.feed_used.get_or_create_owned(&labels),
             key_interval: f.feed_key_interval.get_or_create_owned(&labels),
+            behind: f.feed_behind.get_or_create_owned(&labels),
         }
     }
 
@@ -205,6 +214,7 @@ pub struct FeedMetrics {
     connected: Gauge,
     used: Gauge,
     key_interval: Gauge<f64, AtomicU64>,
+    behind: Gauge<f64, AtomicU64>,
 }
 
 impl FeedMetrics {
@@ -220,6 +230,11 @@ impl FeedMetrics {
     /// A random access point came this long after the one before.
     pub fn key_interval(&self, interval: Duration) {
         self.key_interval.set(interval.as_secs_f64());
+    }
+
+    /// A random access point lies so much behind its arrival; ahead of it where that is negative.
+    pub fn behind(&self, by: MediaSpan) {
+        self.behind.set(by.ms() as f64 / 1000.0);
     }
 
     /// A segment was made.
@@ -402,7 +417,10 @@ impl EdgeMetrics {
 
 #[cfg(test)]
 mod tests {
+    use railbird_core::score::{Event, Position};
+
     use super::*;
+    use crate::score::{Measured, Scores, Told};
 
     #[test]
     fn every_figure_has_its_name_and_labels() {
@@ -454,9 +472,22 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_dashboard_asks_only_for_figures_that_there_are() {
+    #[tokio::test]
+    async fn the_dashboard_asks_only_for_figures_that_there_are() {
         let metrics = Metrics::new();
+        let (dir, now) = (tempfile::tempdir().unwrap(), crate::clock::now());
+        let scores = Scores::open(dir.path(), [("table-1".parse().unwrap(), 0)]).unwrap();
+        metrics.register(|registry| scores.metrics().register(registry));
+        let start = format!(
+            r#"{{"occurred":{now},"entered":{now},"action":{{"type":"start","title":"T","discipline":"points",
+                "breaks":0,"sides":[{{"name":"A"}},{{"name":"B"}}]}}}}"#,
+            now = now.0
+        );
+        let (channel, at) = ("table-1".parse().unwrap(), Position { epoch: 1, seq: 1 });
+        let event = Event::from_json(start.as_bytes()).unwrap();
+        scores.put(&channel, &"final".parse().unwrap(), at, event, now).await.unwrap();
+        let measured = Measured { delay_ms: 640, spread_ms: 20, pictures: 250, at: now };
+        scores.tell_delay(&channel, Told { measured: Some(measured), set: None }, now).await.unwrap();
         metrics.feed(&"table-1".parse().unwrap(), Role::Primary);
         metrics.target(&"a".parse().unwrap(), &"a".parse().unwrap());
         metrics.edge("live.example.org");

@@ -1,5 +1,6 @@
 //! A feed all the way from messages to the boxes of its segments.
 
+use railbird_core::calibration::{Picture, code, find};
 use railbird_core::fmp4;
 use railbird_core::fmp4::movie::Movie;
 use railbird_core::fmp4::read;
@@ -79,4 +80,11 @@ fn write(segmenter: &mut Segmenter, last: &mut MediaTime) {
         fmp4::segment(&cut, fmp4::sequence(cut.start, SEGMENT_MS), &mut bytes);
         assert!(bytes.len() >= init + media);
     }
+}
+
+/// A picture, whose width the first byte gives: what is read in it is a tick.
+pub(super) fn picture(input: &[u8]) {
+    let Some((width, levels)) = input.split_first() else { return };
+    let Some(picture) = Picture::new(usize::from(*width), levels) else { return };
+    assert!(find(&picture).is_none_or(|tick| tick < 1 << code::BITS));
 }

@@ -37,7 +37,7 @@ pub(super) fn log(input: &[u8]) {
     let (Ok(channel), Ok(match_id)) = ("table-1".parse::<ChannelId>(), "final".parse::<MatchId>()) else {
         return;
     };
-    if let Some(document) = log.document(channel, match_id, seq, UtcMs(1), ENTRIES_MAX, score::shifted(-1500))
+    if let Some(document) = log.document(channel, match_id, seq, UtcMs(1), ENTRIES_MAX, &Offsets::from(-1500))
     {
         assert!(document.entries.len() <= ENTRIES_MAX);
         assert_eq!(document.check(), Ok(()));

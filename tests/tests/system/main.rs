@@ -5,6 +5,7 @@ mod backup;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod browser_innings;
 mod browser_pad;
 #[cfg(test)]
 mod change;
@@ -46,6 +47,8 @@ mod push;
 mod restart;
 #[cfg(test)]
 mod retention;
+#[cfg(test)]
+mod score_clock;
 #[cfg(test)]
 mod sim;
 #[cfg(test)]

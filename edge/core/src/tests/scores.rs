@@ -1,6 +1,6 @@
 //! The score of recordings, and news of it, in virtual time.
 
-use railbird_core::score::{Document, Event, Log, Offer, Position, shifted};
+use railbird_core::score::{Document, Event, Log, Offer, Offsets, Position};
 use railbird_core::time::MediaTime;
 
 use super::*;
@@ -28,7 +28,7 @@ fn document(match_id: &str, seconds: u64, entries_max: usize) -> Document {
     }
     let revision = NOW.0 + seconds;
     let ids = ("table-1".parse().unwrap(), match_id.parse().unwrap());
-    log.document(ids.0, ids.1, revision, NOW, entries_max, shifted(0)).unwrap()
+    log.document(ids.0, ids.1, revision, NOW, entries_max, &Offsets::default()).unwrap()
 }
 
 /// A match that has just begun.

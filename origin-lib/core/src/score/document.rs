@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use super::log::Log;
 use super::model::{Action, PerSide, Phase, Player, State, TARGET_MAX, UnitResult, is_name};
+use super::offsets::Offsets;
 use super::rules::{Discipline, Length, UNITS_MAX, Unit};
 use super::sheet::{HIGHLIGHTS_MAX, Highlight, Sheet, TURNS_MAX, Turn};
 use crate::id::{ChannelId, MatchId};
-use crate::time::{MediaSpan, MediaTime, UtcMs};
+use crate::time::{MediaTime, UtcMs};
 
 /// The most entries of a document about what is played: it travels with every event.
 pub const ENTRIES_MAX: usize = 500;
@@ -109,12 +110,6 @@ pub struct PastUnit {
     pub result: UnitResult,
 }
 
-/// When viewers see what `occurred`: `offset_ms` later, or earlier where it is negative. A scorer who is a second late
-/// has an offset of -1000.
-pub fn shifted(offset_ms: i64) -> impl Fn(UtcMs) -> MediaTime {
-    move |occurred| occurred.media() + MediaSpan::from_ms(offset_ms)
-}
-
 impl Log {
     /// The score document, once the match has started.
     ///
@@ -131,7 +126,7 @@ impl Log {
         revision: u64,
         updated: UtcMs,
         entries_max: usize,
-        media: impl Fn(UtcMs) -> MediaTime,
+        offsets: &Offsets,
     ) -> Option<Document> {
         let (start, rules) = (self.start()?, self.rules()?);
         let (mut entries, mut units) = (Vec::new(), Vec::new());
@@ -141,7 +136,7 @@ impl Log {
             let Some(game) = game else { return };
             // A scorer's clock may step back; what is shown never does.
             now = now.max(occurred);
-            at = at.max(media(now));
+            at = at.max(offsets.media(occurred, self.scorer(index)));
             let seq = u64::try_from(index).unwrap_or(u64::MAX).saturating_add(1);
             let state = game.state_at(now);
             if matches!(action, Action::Undo { .. } | Action::Correct { .. }) {

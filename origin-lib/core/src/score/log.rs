@@ -169,6 +169,11 @@ impl Log {
         &self.events
     }
 
+    /// Who entered the event with this index, as far as it says.
+    pub(super) fn scorer(&self, index: usize) -> Option<&str> {
+        self.events.get(index)?.1.scorer.as_deref()
+    }
+
     /// The events that follow `position`, which need not be in the log.
     pub fn after(&self, position: Position) -> &[(Position, Event)] {
         let from = self.events.partition_point(|(at, _)| *at <= position);

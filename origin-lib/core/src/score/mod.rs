@@ -12,6 +12,7 @@
 //! | `reducer` | what an event does to a match, by its rules |
 //! | `clock` | what a shot clock shows |
 //! | `log` | whether an event is taken, and what undos and corrections make of it |
+//! | `offsets` | where an event's time lies on media time |
 //! | `document` | which score is shown from which media time on |
 //! | `sheet` | which turns there were, and what is worth seeing again |
 //! | `id3` | the score as a tag inside of segments |
@@ -37,6 +38,7 @@ mod document;
 mod id3;
 mod log;
 mod model;
+mod offsets;
 mod ranges;
 mod reducer;
 mod rules;
@@ -46,14 +48,15 @@ mod vtt;
 #[cfg(test)]
 mod tests;
 
-pub use document::{Document, DocumentError, ENTRIES_MAX, Entry, PastUnit, WHOLE_ENTRIES_MAX, shifted};
+pub use document::{Document, DocumentError, ENTRIES_MAX, Entry, PastUnit, WHOLE_ENTRIES_MAX};
 pub use id3::{DESCRIPTION, TAG_LEN_MAX};
 pub use log::{EVENTS_MAX, Log, Misfit, Offer, POSITION_MAX, Position};
 pub use model::{
     Action, BODY_LEN_MAX, Ball, CODE_LEN_MAX, Claim, ClaimSide, ClockOrder, Event, EventError, FIGURES_MAX,
     Figure, NAME_CHARS_MAX, OCCURRED_AHEAD_MS_MAX, POINTS_MAX, Pause, PerSide, Phase, Player, ShotClock,
-    Side, SideState, Start, State, TARGET_MAX, UnitResult,
+    Side, SideState, Start, State, TARGET_MAX, UnitResult, is_code,
 };
+pub use offsets::{DELAYS_MAX, Offsets};
 pub use ranges::{Class, Range};
 pub use reducer::{Invalid, TimingError, UnitError};
 pub use rules::{

@@ -56,6 +56,10 @@ pub struct Event {
     /// When the scorer entered it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entered: Option<UtcMs>,
+    /// Who entered it, by the name under which the origin knows that scorer's offset; 1 to [`CODE_LEN_MAX`] printable ASCII
+    /// characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scorer: Option<String>,
     /// What happened.
     pub action: Action,
     /// What the scorer's own program shows after it, so that a divergence can be seen.
@@ -252,6 +256,9 @@ pub enum EventError {
     /// A code that is none.
     #[error("code needs 1 to {CODE_LEN_MAX} printable ASCII characters")]
     Code,
+    /// A scorer's name that is none.
+    #[error("scorer needs 1 to {CODE_LEN_MAX} printable ASCII characters")]
+    Scorer,
     /// A target out of bounds.
     #[error("target is 1 to {TARGET_MAX} points")]
     Target,
@@ -288,6 +295,9 @@ impl Event {
     pub fn check(&self) -> Result<(), EventError> {
         let code = self.state.as_ref().and_then(|claim| claim.paused.as_ref()?.as_ref()?.code.as_ref());
         check_code(code)?;
+        if !self.scorer.as_deref().is_none_or(is_code) {
+            return Err(EventError::Scorer);
+        }
         self.action.check()
     }
 }
@@ -386,7 +396,8 @@ fn check_code(code: Option<&String>) -> Result<(), EventError> {
     if code.is_none_or(|code| is_code(code)) { Ok(()) } else { Err(EventError::Code) }
 }
 
-fn is_code(code: &str) -> bool {
+/// Whether a text is a code, or a scorer's name.
+pub fn is_code(code: &str) -> bool {
     (1..=CODE_LEN_MAX).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_graphic())
 }
 

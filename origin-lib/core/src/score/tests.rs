@@ -79,7 +79,7 @@ fn end(winner: Option<Side>) -> Action {
 }
 
 fn event(seq: u64, action: Action) -> Event {
-    Event { occurred: UtcMs(T0 + seq * 1000), entered: None, action, state: None }
+    Event { occurred: UtcMs(T0 + seq * 1000), entered: None, scorer: None, action, state: None }
 }
 
 /// A log under test, which numbers what it is given.
@@ -137,7 +137,7 @@ impl Scorer {
     #[track_caller]
     fn take_at(&mut self, ms: u64, action: Action) -> State {
         let text = format!("{action:?}");
-        let event = Event { occurred: UtcMs(T0 + ms), entered: None, action, state: None };
+        let event = Event { occurred: UtcMs(T0 + ms), entered: None, scorer: None, action, state: None };
         assert_eq!(self.offer_event(event), Offer::Accept, "{text}");
         self.state()
     }
@@ -183,5 +183,5 @@ fn figures(state: &State) -> [(i32, u32, u32, i32); 2] {
 
 fn document(log: &Log) -> Document {
     let ids = ("table-1".parse().unwrap(), "final".parse().unwrap());
-    log.document(ids.0, ids.1, 7, UtcMs(T0), ENTRIES_MAX, shifted(-1000)).unwrap()
+    log.document(ids.0, ids.1, 7, UtcMs(T0), ENTRIES_MAX, &Offsets::from(-1000)).unwrap()
 }

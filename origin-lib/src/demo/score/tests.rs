@@ -14,7 +14,7 @@ const KEY: &str = "a-score-key-of-table-1";
 fn the_match_is_the_published_one() {
     let mut log = Log::new();
     for (seq, action) in (1..).zip(actions()) {
-        let event = Event { occurred: clock::now(), entered: None, action, state: None };
+        let event = Event { occurred: clock::now(), entered: None, scorer: None, action, state: None };
         assert_eq!(log.offer(Position { epoch: 1, seq }, event, None), Offer::Accept, "{seq}");
     }
     let state = log.state().unwrap();

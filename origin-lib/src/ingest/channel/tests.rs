@@ -17,6 +17,7 @@ fn channel(dir: &std::path::Path, desk: Sender) -> Arc<Channel> {
         preload_hints: false,
         key_period_s: 60,
         dvr_s: 60,
+        picture_delay_ms: 0,
         score_offset_ms: 0,
         score_key: None,
         score_emsg: false,

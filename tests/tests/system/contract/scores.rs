@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use railbird_core::score::{Document, Event, Log, Offer, Position, shifted};
+use railbird_core::score::{Document, Event, Log, Offer, Offsets, Position};
 use railbird_core::session::FOLLOWS_MAX;
 use railbird_core::time::{MediaTime, UtcMs};
 use serde_json::{Value, json};
@@ -38,8 +38,15 @@ fn played(channel: &str, match_id: &str, begin: UtcMs, runs: &[u32]) -> Document
     }
     let (updated, revision) =
         (UtcMs(begin.0 + 1000 * log.events().len() as u64), begin.0 + u64::from(runs.iter().sum::<u32>()));
-    log.document(channel.parse().unwrap(), match_id.parse().unwrap(), revision, updated, 500, shifted(0))
-        .unwrap()
+    log.document(
+        channel.parse().unwrap(),
+        match_id.parse().unwrap(),
+        revision,
+        updated,
+        500,
+        &Offsets::default(),
+    )
+    .unwrap()
 }
 
 fn json_of(document: &Document) -> Value {

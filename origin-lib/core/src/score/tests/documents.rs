@@ -41,7 +41,7 @@ fn the_document_forgets_what_was_undone() {
     assert_eq!(shown(&scorer.0), [(1, 0), (2, 2), (3, 7), (4, 7), (6, 7)]);
     assert_eq!(document(&scorer.0).rewritten, 6);
     let ids = || ("table-1".parse().unwrap(), "final".parse().unwrap());
-    assert_eq!(Log::new().document(ids().0, ids().1, 1, UtcMs(1), ENTRIES_MAX, shifted(0)), None);
+    assert_eq!(Log::new().document(ids().0, ids().1, 1, UtcMs(1), ENTRIES_MAX, &Offsets::from(0)), None);
 }
 
 #[test]
@@ -80,15 +80,28 @@ fn what_is_shown_never_goes_back_in_time() {
     let mut log = Log::new();
     for (seq, occurred) in [(1, 5000), (2, 3000), (3, 6000), (4, 5999)] {
         let action = if seq == 1 { start_of(40, true, Side::First) } else { points(Side::First, 1) };
-        let event = Event { occurred: UtcMs(occurred), entered: None, action, state: None };
+        let event = Event { occurred: UtcMs(occurred), entered: None, scorer: None, action, state: None };
         assert_eq!(log.offer(Position { epoch: 1, seq }, event, None), Offer::Accept);
     }
     let at: Vec<u64> = document(&log).entries.iter().map(|e| e.at.0 / 90).collect();
     assert_eq!(at, [4000, 4000, 5000, 5000]);
     assert_eq!(document(&log).check(), Ok(()));
-    // An offset can't lead before the beginning of time, nor past its end.
-    assert_eq!(shifted(i64::MIN)(UtcMs(1)), MediaTime(0));
-    assert_eq!(shifted(i64::MAX)(UtcMs(u64::MAX)), MediaTime(u64::MAX));
+}
+
+#[test]
+fn of_two_scorers_each_is_late_in_its_own_way() {
+    let mut log = Log::new();
+    for (seq, occurred, scorer) in [(1, 5000, None), (2, 7200, Some("ann")), (3, 6500, Some("eve"))] {
+        let action = if seq == 1 { start_of(40, true, Side::First) } else { points(Side::First, 1) };
+        let scorer = scorer.map(Into::into);
+        let event = Event { occurred: UtcMs(occurred), entered: None, scorer, action, state: None };
+        assert_eq!(log.offer(Position { epoch: 1, seq }, event, None), Offer::Accept);
+    }
+    let offsets = Offsets::new(300, -100, [("ann".into(), -1200)].into());
+    let ids = ("table-1".parse().unwrap(), "final".parse().unwrap());
+    let document = log.document(ids.0, ids.1, 7, UtcMs(T0), ENTRIES_MAX, &offsets).unwrap();
+    let at: Vec<u64> = document.entries.iter().map(|e| e.at.0 / 90).collect();
+    assert_eq!(at, [5200, 6300, 6700]);
 }
 
 #[test]

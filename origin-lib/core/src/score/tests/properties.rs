@@ -378,7 +378,7 @@ proptest! {
                 }
                 _ => {}
             }
-            let event = Event { occurred: UtcMs(occurred), entered: None, action, state: None };
+            let event = Event { occurred: UtcMs(occurred), entered: None, scorer: None, action, state: None };
             scorer.offer_event(event);
             if scorer.0.start().is_some() {
                 prop_assert_eq!(document(&scorer.0).check(), Ok(()));

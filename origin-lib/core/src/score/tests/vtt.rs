@@ -8,7 +8,7 @@ use crate::time::MediaSpan;
 /// The document of a log whose events occurred a second apart, shown when they occurred.
 fn document(scorer: &Scorer) -> Document {
     let ids = ("table-1".parse().unwrap(), "final".parse().unwrap());
-    scorer.0.document(ids.0, ids.1, 1, UtcMs(T0), WHOLE_ENTRIES_MAX, shifted(0)).unwrap()
+    scorer.0.document(ids.0, ids.1, 1, UtcMs(T0), WHOLE_ENTRIES_MAX, &Offsets::default()).unwrap()
 }
 
 fn cues_of(document: &Document, from_ms: u64, span_ms: i64) -> String {
