@@ -13,8 +13,10 @@ const PLAYERS = {
 };
 /** One frame of the clip, in milliseconds. */
 const FRAME_MS = 40;
+/** The length of a segment by which objects are numbered, in milliseconds. */
+const SEGMENT_MS = 2_000;
 /** So many changes of the score must be seen. */
-const CHANGES = 6;
+const CHANGES = 4;
 
 /** Run in the page: hls.js plays this address, and shows the first subtitles there are. */
 async function playHls(url) {
@@ -43,15 +45,26 @@ async function playShaka(url) {
   return tracks.map(({ label, primary }) => ({ name: label, isDefault: primary }));
 }
 
+/**
+ * Run in the page: the frame that is buffered first is the first one of one of these segments, by when they start. Which one, the
+ * player's own date tells: that is of the playlist and not of a frame.
+ */
+const began = (starts_ms) => {
+  const { buffered, currentTime } = document.querySelector("video");
+  const about_ms = window.dateNow() - (currentTime - buffered.start(0)) * 1000;
+  const [first_ms] = starts_ms.sort((a, b) => Math.abs(a - about_ms) - Math.abs(b - about_ms));
+  window.zero_ms = first_ms - buffered.start(0) * 1000;
+};
+
 /** Run in the page: every cue by when it is shown, what is on the screen, and the moment of the picture. */
 const seen = () => {
+  const { zero_ms } = window;
   const video = document.querySelector("video");
-  const zero_ms = window.dateNow() - video.currentTime * 1000;
   const cue = ({ startTime, endTime, text }) => ({ from_ms: zero_ms + startTime * 1000, to_ms: zero_ms + endTime * 1000, text });
   const tracks = [...video.textTracks].filter((track) => track.mode !== "disabled");
   const cues = tracks.flatMap((track) => [...(track.cues ?? [])].filter((cue) => /\(\+/.test(cue.text)).map(cue));
   const active = tracks.filter((track) => track.mode === "showing").flatMap((track) => [...(track.activeCues ?? [])].map(cue));
-  return { cues, active, now_ms: window.dateNow() };
+  return { cues, active, now_ms: zero_ms + video.currentTime * 1000 };
 };
 
 const [path, kind] = given("subtitles.mjs READY.json hls|shaka", 2);
@@ -71,6 +84,9 @@ await told(async ({ report, problem, stranger }) => {
     await page.goto(another.url);
     const tracks = await page.evaluate(kind === "hls" ? playHls : playShaka, url("main.m3u8"));
     await page.waitForFunction(moves);
+    // An object's name has its number and the milliseconds that it is off the grid by.
+    const names = asked.flatMap((path) => [/\/(\d+)-(\d+)\.m4s$/.exec(path) ?? []]).filter(([name]) => name !== undefined);
+    await page.evaluate(began, names.map(([, number, offset_ms]) => Number(number) * SEGMENT_MS + Number(offset_ms)));
     const points = ({ text }) => Number(/ (\d+) \(\+/.exec(text)?.[1]);
     const all = new Map();
     const shown = new Set();

@@ -18,8 +18,9 @@ use crate::port::Store;
 use crate::replay::Recording;
 use crate::{cells, change, stretch};
 
-/// The longest answer, in bytes: hosts give some 10 MiB. Of more, the newest matches are told.
-const SCORE_LEN_MAX: usize = 8 << 20;
+/// The most entries and turns of an answer: some hosts give 10 MiB, and none of them is a kilobyte. Of more, the newest matches
+/// are told.
+const LINES_MAX: usize = 10_000;
 
 /// The most ranges of a playlist: the first ones, since what was listed stays.
 const RANGES_MAX: usize = 2_000;
@@ -73,15 +74,15 @@ impl<'a> Matches<'a> {
         call: &Call<'_, S>,
         until: Option<UtcMs>,
     ) -> Result<Vec<Document>, Problem> {
-        let (mut documents, mut len) = (Vec::new(), 0_usize);
+        let (mut documents, mut lines) = (Vec::new(), 0);
         for some in self.ids.rchunks(cells::TOGETHER_MAX) {
             let read = future::try_join_all(some.iter().map(|id| self.bytes(call, id))).await?;
             for (id, bytes) in some.iter().zip(read).rev() {
-                len = len.saturating_add(bytes.as_ref().map_or(0, Vec::len));
-                if len <= SCORE_LEN_MAX {
-                    let document = self.read(id, bytes.as_deref());
-                    documents.extend(document.and_then(|document| known(document, until)));
-                }
+                let document = self.read(id, bytes.as_deref());
+                let document = document.and_then(|document| known(document, until));
+                // Counted by what is told, so that nobody learns by it what is not.
+                lines += document.as_ref().map_or(0, |known| known.entries.len() + known.turns.len());
+                documents.extend(document.filter(|_| lines <= LINES_MAX));
             }
         }
         documents.reverse();

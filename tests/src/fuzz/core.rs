@@ -66,7 +66,8 @@ pub(super) fn channel_state(input: &[u8]) {
         let media = state.renditions.iter().filter_map(|rendition| {
             playlist::media(&state, &rendition.id, &order, playlist::Wanted::default())
         });
-        for text in media.chain([playlist::multivariant(&state, &order)]) {
+        let subtitles = playlist::subtitles(&state, false);
+        for text in media.chain([playlist::multivariant(&state, &order)]).chain(subtitles) {
             assert!(text.starts_with("#EXTM3U\n") && text.ends_with('\n'));
             let sound =
                 |line: &str| line.starts_with("#EXT") || !(line.is_empty() || line.contains([' ', '"']));

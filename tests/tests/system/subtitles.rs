@@ -11,8 +11,8 @@ use crate::viewers::Edge;
 
 const KEY: &str = "the-score-key-of-t";
 
-/// A scorer enters a match of this name ahead of time: a point a second.
-async fn score(origin: &Origin, match_id: &str) -> anyhow::Result<()> {
+/// A scorer enters a match ahead of time: a point a second.
+async fn score(origin: &Origin) -> anyhow::Result<()> {
     let now = clock::now();
     let start = json!({"type": "start", "title": "Final", "discipline": "three-cushion", "target": 60, "breaks": 0,
         "sides": [{"name": "Nelin & <Co>"}, {"name": "Cho --> Ho"}]});
@@ -20,7 +20,7 @@ async fn score(origin: &Origin, match_id: &str) -> anyhow::Result<()> {
         let point = json!({"type": "points", "side": 0, "points": 1});
         let action = if second == 0 { start.clone() } else { point };
         let event = json!({"occurred": now.plus_ms(1000 * second), "action": action});
-        let url = format!("{}/v1/channels/t/matches/{match_id}/events/1/{}", origin.api, second + 1);
+        let url = format!("{}/v1/channels/t/matches/final/events/1/{}", origin.api, second + 1);
         let put = client()?.put(url).bearer_auth(KEY).json(&event).send().await?;
         ensure!(put.status() == 200, "{}", put.text().await?);
     }
@@ -78,15 +78,17 @@ async fn players_of_others_show_the_score_at_its_frame() -> anyhow::Result<()> {
     let _encoder = railbird()?.args(["publish", "clip", &origin.primary()]).spawn()?;
     let token = edge.token().await?;
     edge.playlist(&token, "a", 8.0).await.with_context(|| origin.log())?;
-    for player in ["hls", "shaka"] {
-        // A match that is on while it plays.
-        score(&origin, player).await?;
+    // A match that is on while both play.
+    score(&origin).await?;
+    let plays = async |player: &str| {
         let said = edge.browser("subtitles.mjs", &[player])?.content().await.with_context(|| origin.log())?;
         let saw: Value = serde_json::from_str(&said).context(said)?;
         println!(
             "{player}: {} cues, {} of which begin with their score, in {} segments",
             saw["cues"], saw["on_time"], saw["segments"]
         );
-    }
+        anyhow::Ok(())
+    };
+    tokio::try_join!(plays("hls"), plays("shaka"))?;
     ffmpeg_reads(&edge, &token).await
 }
