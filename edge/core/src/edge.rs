@@ -146,13 +146,13 @@ impl<S: Watch> Edge<S> {
                     View::Score => score::document(&call, &channel).await,
                     View::ScoreEvents => events::follow(&call, &channel, &viewer).await,
                     View::Subtitles => live::subtitles(&call, &channel).await,
-                    View::Cues { start, span } => score::cues(&call, &channel, start, span).await,
+                    View::ScoreWindow(window) => score::window(&call, &channel, window).await,
                     View::ReplayScore { recording } => matches::score(&call, &channel, &recording).await,
                     View::ReplaySubtitles { recording } => {
                         replay::subtitles(&call, &channel, &recording).await
                     }
-                    View::ReplayCues { recording, start, span } => {
-                        matches::cues(&call, &channel, &recording, start, span).await
+                    View::ReplayScoreWindow { recording, window } => {
+                        matches::window(&call, &channel, &recording, window).await
                     }
                     View::Key { period } => keys::key(&call, &session, &channel, period).await,
                     View::Steer => steer::manifest(&call, &channel, &viewer).await,

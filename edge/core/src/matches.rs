@@ -7,8 +7,9 @@ use alloc::vec::Vec;
 
 use futures::future;
 use railbird_core::id::{ChannelId, MatchId, RecordingId};
-use railbird_core::score::{self, Document, Range};
-use railbird_core::time::{MediaSpan, MediaTime, UtcMs};
+use railbird_core::object::Window;
+use railbird_core::score::{Document, Range};
+use railbird_core::time::{MediaTime, UtcMs};
 use serde::Deserialize;
 
 use crate::edge::Call;
@@ -121,14 +122,7 @@ pub(crate) async fn score<S: Store>(
     let until = stretch::read(&call.request.query)?.until;
     let found = Recording::find(call, channel, recording).await?;
     let documents = Matches::of(call, channel, &found).await?.documents(call, until).await?;
-    let mut body = Vec::from(br#"{"matches":["#);
-    for (n, document) in documents.iter().enumerate() {
-        if n > 0 {
-            body.push(b',');
-        }
-        body.extend(change::json(document));
-    }
-    body.extend(b"]}");
+    let body = crate::score::matches_json(&documents);
     Ok(Response::new(200).body("application/json", body).with("cache-control", "private, no-cache"))
 }
 
@@ -163,14 +157,14 @@ struct At {
     at: MediaTime,
 }
 
-/// `GET /replay/{channel}/{recording}/score/{start}-{duration}.vtt[?until=UTC_MS]`: a segment of the score's subtitles.
-pub(crate) async fn cues<S: Store>(
+/// `GET /replay/{channel}/{recording}/score/{start}-{duration}.vtt[?until=UTC_MS]` or `.json`: the score of a segment.
+pub(crate) async fn window<S: Store>(
     call: &Call<'_, S>,
     channel: &ChannelId,
     recording: &RecordingId,
-    start: MediaTime,
-    span: MediaSpan,
+    window: Window,
 ) -> Result<Response, Problem> {
+    let start = window.start;
     let until = stretch::read(&call.request.query)?.until;
     let found = Recording::find(call, channel, recording).await?;
     let matches = Matches::of(call, channel, &found).await?;
@@ -180,7 +174,7 @@ pub(crate) async fn cues<S: Store>(
         let bytes = matches.bytes(call, id).await?;
         let begin: Option<Begin> = change::read(bytes.as_deref());
         let begins = begin.and_then(|begin| begin.entries.first().map(|entry| entry.at));
-        let is_later = |at| at >= start + span || until.is_some_and(|until| at > until.media());
+        let is_later = |at| at >= window.end() || until.is_some_and(|until| at > until.media());
         if begins.is_some_and(is_later) {
             continue;
         }
@@ -189,5 +183,5 @@ pub(crate) async fn cues<S: Store>(
             break;
         }
     }
-    Ok(crate::score::vtt(score::cues(shown.iter().rev(), start, span)))
+    Ok(crate::score::told(shown.iter().rev(), window))
 }

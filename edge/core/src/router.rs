@@ -4,9 +4,9 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use railbird_core::id::{ChannelId, MatchId, NodeId, RecordingId, RenditionId};
-use railbird_core::object;
+use railbird_core::object::{self, Window};
 use railbird_core::state::CHAPTERS_MAX;
-use railbird_core::time::{MediaSpan, MediaTime, UtcMs};
+use railbird_core::time::UtcMs;
 
 /// The longest path that is looked at, in bytes: a token and room for three identifiers.
 pub(crate) const PATH_LEN_MAX: usize = crate::token::TEXT_LEN_MAX + 512;
@@ -90,11 +90,8 @@ pub(crate) enum View {
     ScoreEvents,
     /// The playlist of the score as subtitles.
     Subtitles,
-    /// A segment of it.
-    Cues {
-        start: MediaTime,
-        span: MediaSpan,
-    },
+    /// The score of a segment, as subtitles or as documents.
+    ScoreWindow(Window),
     /// The same three of a recording.
     ReplayScore {
         recording: RecordingId,
@@ -102,10 +99,9 @@ pub(crate) enum View {
     ReplaySubtitles {
         recording: RecordingId,
     },
-    ReplayCues {
+    ReplayScoreWindow {
         recording: RecordingId,
-        start: MediaTime,
-        span: MediaSpan,
+        window: Window,
     },
     /// Which nodes to try, in which order.
     Nodes,
@@ -206,9 +202,8 @@ fn view(parts: &[&str]) -> Option<(ChannelId, View)> {
         ["live", channel, "score.json"] => (channel, View::Score),
         ["live", channel, "score.events"] => (channel, View::ScoreEvents),
         ["live", channel, "score.m3u8"] => (channel, View::Subtitles),
-        ["live", channel, "score", file] if file.ends_with(".vtt") => {
-            let (start, span) = object::cues_at_edge(file)?;
-            (channel, View::Cues { start, span })
+        ["live", channel, "score", file] if !file.ends_with(".m3u8") => {
+            (channel, View::ScoreWindow(Window::at_edge(file)?))
         }
         ["live", channel, "nodes.json"] => (channel, View::Nodes),
         ["live", channel, "beacons"] => (channel, View::Beacons),
@@ -228,9 +223,9 @@ fn view(parts: &[&str]) -> Option<(ChannelId, View)> {
         ["replay", channel, recording, "score.m3u8"] => {
             (channel, View::ReplaySubtitles { recording: recording.parse().ok()? })
         }
-        ["replay", channel, recording, "score", file] if file.ends_with(".vtt") => {
-            let (start, span) = object::cues_at_edge(file)?;
-            (channel, View::ReplayCues { recording: recording.parse().ok()?, start, span })
+        ["replay", channel, recording, "score", file] if !file.ends_with(".m3u8") => {
+            let window = Window::at_edge(file)?;
+            (channel, View::ReplayScoreWindow { recording: recording.parse().ok()?, window })
         }
         ["replay", channel, recording, node, file] => {
             let (recording, node) = (recording.parse().ok()?, node.parse().ok()?);

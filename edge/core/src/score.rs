@@ -1,10 +1,10 @@
 //! The score document: kept as the origin sends it, served whole or from a sequence number on, and as subtitles.
 
-use alloc::string::String;
+use alloc::vec::Vec;
 
 use railbird_core::id::ChannelId;
+use railbird_core::object::{Form, Window};
 use railbird_core::score::{self, Document};
-use railbird_core::time::{MediaSpan, MediaTime};
 
 use crate::edge::Call;
 use crate::errors::{self, Problem};
@@ -58,18 +58,40 @@ pub(crate) async fn live<S: Store>(
     Ok(change::read(call.store.get(&cells::score_cell(channel)).await?.as_deref()))
 }
 
-/// `GET /live/{channel}/score/{start}-{duration}.vtt`: a segment of the score's subtitles, without cues where nothing is
-/// played.
-pub(crate) async fn cues<S: Store>(
+/// `GET /live/{channel}/score/{start}-{duration}.vtt` or `.json`: the score of a segment as subtitles, without cues where
+/// nothing is played, or as `{"matches":[…]}`, the documents of what is shown in it.
+pub(crate) async fn window<S: Store>(
     call: &Call<'_, S>,
     channel: &ChannelId,
-    start: MediaTime,
-    span: MediaSpan,
+    window: Window,
 ) -> Result<Response, Problem> {
-    Ok(vtt(score::cues(&live(call, channel).await?, start, span)))
+    let live = live(call, channel).await?;
+    Ok(told(live.iter(), window))
 }
 
-/// Subtitles as a response. A correction changes what was shown, so that no copy is kept.
-pub(crate) fn vtt(text: String) -> Response {
-    Response::new(200).body("text/vtt", text).with("cache-control", "private, no-cache")
+/// The score of a window as a response. A correction changes what was shown, so that no copy is kept.
+pub(crate) fn told<'a>(matches: impl Iterator<Item = &'a Document>, window: Window) -> Response {
+    let Window { start, span, form } = window;
+    let response = match form {
+        Form::Cues => Response::new(200).body("text/vtt", score::cues(matches, start, span)),
+        Form::Sidecar => {
+            let shown: Vec<Document> =
+                matches.filter_map(|document| document.within(start, window.end())).collect();
+            Response::new(200).body("application/json", matches_json(&shown))
+        }
+    };
+    response.with("cache-control", "private, no-cache")
+}
+
+/// Documents as `{"matches":[…]}`.
+pub(crate) fn matches_json(documents: &[Document]) -> Vec<u8> {
+    let mut body = Vec::from(br#"{"matches":["#);
+    for (n, document) in documents.iter().enumerate() {
+        if n > 0 {
+            body.push(b',');
+        }
+        body.extend(change::json(document));
+    }
+    body.extend(b"]}");
+    body
 }

@@ -105,22 +105,62 @@ pub fn part_start_at_edge(file: &str) -> Option<UtcMs> {
     (part_file_at_edge(start) == file).then_some(start)
 }
 
-/// The longest stretch of which the edge makes cues, in 1/90000 s.
-pub const CUES_SPAN_MAX: MediaSpan = MediaSpan::from_ms(600_000);
+/// The longest window of which the edge tells the score, in 1/90000 s.
+pub const WINDOW_SPAN_MAX: MediaSpan = MediaSpan::from_ms(600_000);
 
-/// Appends the name by which the edge knows the score's cues of this stretch.
-pub(crate) fn write_cues_name(text: &mut String, start: MediaTime, span: MediaSpan) -> fmt::Result {
-    write!(text, "{}-{}.vtt", start.0, span.0)
+/// The score of a stretch of media, such as a segment's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Where it starts.
+    pub start: MediaTime,
+    /// How long it is; at most [`WINDOW_SPAN_MAX`].
+    pub span: MediaSpan,
+    /// How it is told.
+    pub form: Form,
 }
 
-/// The stretch of which the edge knows the cues by this file name; `None` for what is no such name, letter by letter, and for a
-/// stretch that is longer than [`CUES_SPAN_MAX`].
-pub fn cues_at_edge(file: &str) -> Option<(MediaTime, MediaSpan)> {
-    let (start, span) = file.strip_suffix(".vtt")?.split_once('-')?;
-    let (start, span) = (MediaTime(start.parse().ok()?), MediaSpan(span.parse().ok()?));
-    let mut name = String::new();
-    write_cues_name(&mut name, start, span).ok()?;
-    (name == file && span.0 > 0 && span <= CUES_SPAN_MAX).then_some((start, span))
+/// How the score of a window is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// As subtitles: WebVTT.
+    Cues,
+    /// As score documents: JSON.
+    Sidecar,
+}
+
+impl Form {
+    fn suffix(self) -> &'static str {
+        match self {
+            Form::Cues => ".vtt",
+            Form::Sidecar => ".json",
+        }
+    }
+}
+
+impl Window {
+    /// Appends the file name by which the edge knows it.
+    pub(crate) fn write(self, text: &mut String) -> fmt::Result {
+        write!(text, "{}-{}{}", self.start.0, self.span.0, self.form.suffix())
+    }
+
+    /// The window that the edge knows by this file name; `None` for what is no such name, letter by letter, and for one that
+    /// is too long.
+    pub fn at_edge(file: &str) -> Option<Window> {
+        let forms = [Form::Cues, Form::Sidecar];
+        let (form, stem) =
+            forms.into_iter().find_map(|form| Some((form, file.strip_suffix(form.suffix())?)))?;
+        let (start, span) = stem.split_once('-')?;
+        let (start, span) = (MediaTime(start.parse().ok()?), MediaSpan(span.parse().ok()?));
+        let window = Window { start, span, form };
+        let mut name = String::new();
+        window.write(&mut name).ok()?;
+        (name == file && span.0 > 0 && span <= WINDOW_SPAN_MAX).then_some(window)
+    }
+
+    /// Where it ends.
+    pub fn end(self) -> MediaTime {
+        self.start + self.span
+    }
 }
 
 /// The name of an init segment with these bytes.
@@ -145,26 +185,21 @@ mod tests {
     }
 
     #[test]
-    fn the_edge_knows_cues_by_their_stretch_and_by_nothing_else() {
+    fn the_edge_knows_a_window_by_its_stretch_and_form_and_by_nothing_else() {
         let (start, span) = (MediaTime(161_565_472_803_600), MediaSpan(180_000));
-        let mut name = String::new();
-        write_cues_name(&mut name, start, span).unwrap();
-        assert_eq!(name, "161565472803600-180000.vtt");
-        assert_eq!(cues_at_edge(&name), Some((start, span)));
-        assert_eq!(cues_at_edge("0-54000000.vtt"), Some((MediaTime(0), CUES_SPAN_MAX)));
-        for bad in [
-            "0-0.vtt",
-            "0--1.vtt",
-            "0-54000001.vtt",
-            "00-1.vtt",
-            "0-01.vtt",
-            "+0-1.vtt",
-            "0.vtt",
-            "0-1",
-            "-1-1.vtt",
-        ] {
-            assert_eq!(cues_at_edge(bad), None, "{bad}");
+        for (form, suffix) in [(Form::Cues, "vtt"), (Form::Sidecar, "json")] {
+            let window = Window { start, span, form };
+            let mut name = String::new();
+            window.write(&mut name).unwrap();
+            assert_eq!(name, format!("161565472803600-180000.{suffix}"));
+            assert_eq!(Window::at_edge(&name), Some(window));
+            let longest = Window { start: MediaTime(0), span: WINDOW_SPAN_MAX, form };
+            assert_eq!(Window::at_edge(&format!("0-54000000.{suffix}")), Some(longest));
+            for bad in ["0-0", "0--1", "0-54000001", "00-1", "0-01", "+0-1", "0", "-1-1", "0-1.vtt"] {
+                assert_eq!(Window::at_edge(&format!("{bad}.{suffix}")), None, "{bad}");
+            }
         }
+        assert_eq!(Window::at_edge("0-1"), None);
     }
 
     #[test]

@@ -3,7 +3,15 @@ use std::vec;
 
 use proptest::prelude::*;
 
+use railbird_core::object::Form;
+use railbird_core::time::{MediaSpan, MediaTime};
+
 use super::*;
+
+fn name(window: &Window) -> String {
+    let suffix = if window.form == Form::Cues { "vtt" } else { "json" };
+    format!("{}-{}.{suffix}", window.start.0, window.span.0)
+}
 
 /// The path of a route: the other way round.
 fn path(route: &Route) -> String {
@@ -36,11 +44,11 @@ fn path(route: &Route) -> String {
                 View::Score => format!("live/{channel}/score.json"),
                 View::ScoreEvents => format!("live/{channel}/score.events"),
                 View::Subtitles => format!("live/{channel}/score.m3u8"),
-                View::Cues { start, span } => format!("live/{channel}/score/{}-{}.vtt", start.0, span.0),
+                View::ScoreWindow(window) => format!("live/{channel}/score/{}", name(window)),
                 View::ReplayScore { recording } => format!("replay/{channel}/{recording}/score.json"),
                 View::ReplaySubtitles { recording } => format!("replay/{channel}/{recording}/score.m3u8"),
-                View::ReplayCues { recording, start, span } => {
-                    format!("replay/{channel}/{recording}/score/{}-{}.vtt", start.0, span.0)
+                View::ReplayScoreWindow { recording, window } => {
+                    format!("replay/{channel}/{recording}/score/{}", name(window))
                 }
                 View::Nodes => format!("live/{channel}/nodes.json"),
                 View::Beacons => format!("live/{channel}/beacons"),
@@ -80,7 +88,7 @@ fn every_route_has_one_path() {
         start: UtcMs(1_795_171_921_040),
     };
     let recording = || "r-1".parse().unwrap();
-    let (start, span) = (MediaTime(9), MediaSpan(180_000));
+    let window = |form| Window { start: MediaTime(9), span: MediaSpan(180_000), form };
     let replayed = View::ReplayMedia {
         recording: recording(),
         node: "a".parse().unwrap(),
@@ -104,12 +112,13 @@ fn every_route_has_one_path() {
         ("/live/table-1/nodes.json", view(None, View::Nodes)),
         ("/live/table-1/score.events", view(None, View::ScoreEvents)),
         ("/t/x/live/table-1/score.m3u8", view(Some("x"), View::Subtitles)),
-        ("/t/x/live/table-1/score/9-180000.vtt", view(Some("x"), View::Cues { start, span })),
+        ("/t/x/live/table-1/score/9-180000.vtt", view(Some("x"), View::ScoreWindow(window(Form::Cues)))),
+        ("/live/table-1/score/9-180000.json", view(None, View::ScoreWindow(window(Form::Sidecar)))),
         ("/replay/table-1/r-1/score.json", view(None, View::ReplayScore { recording: recording() })),
         ("/replay/table-1/r-1/score.m3u8", view(None, View::ReplaySubtitles { recording: recording() })),
         (
             "/replay/table-1/r-1/score/9-180000.vtt",
-            view(None, View::ReplayCues { recording: recording(), start, span }),
+            view(None, View::ReplayScoreWindow { recording: recording(), window: window(Form::Cues) }),
         ),
         (
             "/origin/v1/channels/table-1/matches/final",

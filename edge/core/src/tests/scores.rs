@@ -195,7 +195,9 @@ fn a_match_is_known_as_far_as_somebody_has_come() {
     let before = format!("?until={}", NOW.0 - 1);
     assert!(edge.matches(&before).is_empty());
     for bad in ["?until=x", "?from=1", "?from=2&to=1"] {
-        for file in ["main.m3u8", "score.json", "score.m3u8", "a/source.m3u8", "score/9-9.vtt"] {
+        for file in
+            ["main.m3u8", "score.json", "score.m3u8", "a/source.m3u8", "score/9-9.vtt", "score/9-9.json"]
+        {
             assert_eq!(code(&edge.get(&format!("/replay/table-1/r-1/{file}{bad}"))), "bad-request");
         }
     }
@@ -209,7 +211,7 @@ fn what_is_played_stands_in_for_its_match_where_it_is_newer() {
         (document("final", 14, 500), document("final", 17, 5), document("final", 17, 500));
     let edge = recorded(&probe, &[&kept], false);
     assert_eq!(edge.push(SCORE, &json_of(&live)).status, 204);
-    assert_eq!(edge.matches(""), [whole.clone()], "the entries between come from what is kept");
+    assert_eq!(edge.matches(""), std::slice::from_ref(&whole), "the entries between come from what is kept");
     // What was rewritten since is told by what is live alone.
     let undone = Document { rewritten: 18, revision: live.revision + 1, ..live.clone() };
     assert_eq!(edge.push(SCORE, &json_of(&undone)).status, 204);
@@ -246,6 +248,18 @@ fn subtitles_of_a_recording_are_of_the_match_that_was_on() {
     assert!(cues(42, "").contains("Merckx 2\n") && !cues(42, "").contains("Nelin"));
     // Whatever is asked for, what happened later is not told.
     assert!(cues(50, &until(4)).contains("Nelin 4\n") && !cues(50, &until(4)).contains("Merckx"));
+    // The same as documents: what is shown in a window, of as many matches as that is.
+    let sidecar = |second: u64, query: &str| -> Vec<(String, Vec<u64>)> {
+        let start = NOW.plus_ms(1000 * second).media().0;
+        let text = edge.text(&format!("/replay/table-1/r-1/score/{start}-180000.json{query}"));
+        let mut said: Value = serde_json::from_str(&text).unwrap();
+        let matches: Vec<Document> = serde_json::from_value(said["matches"].take()).unwrap();
+        matches.iter().map(|document| (document.match_id.to_string(), seqs(document))).collect()
+    };
+    let of = |match_id: &str, seqs: &[u64]| (match_id.to_string(), seqs.to_vec());
+    assert_eq!(sidecar(4, ""), [of("final", &[5, 6])]);
+    assert_eq!(sidecar(39, ""), [of("final", &[21]), of("later", &[1])]);
+    assert_eq!(sidecar(50, &until(4)), [of("final", &[5])]);
     // And the playlist leads to them.
     let playlist = edge.text(&format!("/replay/table-1/r-1/score.m3u8{}", until(41)));
     let segments: Vec<&str> = playlist.lines().filter(|line| !line.starts_with('#')).collect();

@@ -7,7 +7,7 @@ use alloc::string::String;
 use core::fmt::{self, Write as _};
 
 use super::{Head, Run, VERSION, delta};
-use crate::object;
+use crate::object::{Form, Window};
 use crate::state::{ChannelState, Phase};
 use crate::time::MediaSpan;
 
@@ -78,7 +78,8 @@ impl Writer {
             }
             self.begun = true;
             write!(self.text, "#EXTINF:{},\nscore/", segment.duration.decimal_seconds(5))?;
-            object::write_cues_name(&mut self.text, segment.start, segment.duration)?;
+            let (start, span) = (segment.start, segment.duration);
+            Window { start, span, form: Form::Cues }.write(&mut self.text)?;
             writeln!(self.text, "{}", self.query)?;
         }
         Ok(())

@@ -187,6 +187,25 @@ impl Document {
         }
     }
 
+    /// The entries that are shown between two moments: the last one from before, and those that come up.
+    pub(super) fn shown(&self, from: UtcMs, to: UtcMs) -> impl Iterator<Item = &Entry> {
+        let first = self.entries.partition_point(|entry| entry.at.utc() <= from).saturating_sub(1);
+        let shown = self.entries.get(first..).unwrap_or_default().iter();
+        shown.take_while(move |entry| entry.at.utc() < to)
+    }
+
+    /// What of it is shown between two moments: the scores, and the turns and highlights of which something lies there. `None`
+    /// where that is nothing.
+    pub fn within(&self, from: MediaTime, to: MediaTime) -> Option<Document> {
+        let entries: Vec<Entry> = self.shown(from.utc(), to.utc()).cloned().collect();
+        entries.first()?;
+        let mut within = Document { entries, ..self.clone() };
+        within.units.retain(|unit| unit.at >= from && unit.at < to);
+        within.turns.retain(|turn| turn.at < to && turn.end.is_none_or(|end| end > from));
+        within.highlights.retain(|highlight| highlight.at < to && highlight.end > from);
+        Some(within)
+    }
+
     /// What was known at `until`: nothing in it tells of anything later. `None` where the match had not begun.
     ///
     /// Of the turn that was played then, there is what it had brought.

@@ -38,10 +38,7 @@ pub fn cues<'a>(
     let (from, to) = (start.utc(), (start + span).utc());
     let mut cues: Vec<Cue> = Vec::new();
     for document in matches {
-        // All but the last of those that are there when the segment begins are over by then.
-        let shown = document.entries.partition_point(|entry| entry.at.utc() <= from).saturating_sub(1);
-        let shown = document.entries.get(shown..).unwrap_or_default().iter();
-        for entry in shown.take_while(|entry| entry.at.utc() < to) {
+        for entry in document.shown(from, to) {
             add(&mut cues, document, entry, from);
         }
     }

@@ -90,7 +90,7 @@ fn its_boundaries_are_those_of_the_media() {
 fn each_segment_is_known_by_its_name() {
     let text = subtitles(&scored(4), false).unwrap();
     for (n, uri) in (0..).zip(uris(&text)) {
-        let stretch = crate::object::cues_at_edge(uri.strip_prefix("score/").unwrap()).unwrap();
-        assert_eq!(stretch, (START.plus_ms(2000 * n).media(), MediaSpan::from_ms(2000)));
+        let window = crate::object::Window::at_edge(uri.strip_prefix("score/").unwrap()).unwrap();
+        assert_eq!((window.start, window.span), (START.plus_ms(2000 * n).media(), MediaSpan::from_ms(2000)));
     }
 }

@@ -120,6 +120,22 @@ fn what_was_known_tells_nothing_of_later() {
 }
 
 #[test]
+fn a_window_has_what_is_shown_in_it() {
+    let mut scorer = Scorer::new(10, true);
+    // An event a second: the first three are over at the fourth.
+    scorer.innings(&both(&[(1, 2), (3, 0)]));
+    let whole = document(&scorer.0);
+    let at = |seq: usize| whole.entries[seq - 1].at;
+    let within = whole.within(at(4), at(6)).unwrap();
+    assert_eq!(within.check(), Ok(()));
+    assert_eq!(within.entries.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [4, 5]);
+    assert_eq!(within.turns.iter().map(|turn| turn.seq).collect::<Vec<_>>(), [3]);
+    let later = whole.within(MediaTime(at(8).0 + 90), MediaTime(at(8).0 + 180)).unwrap();
+    assert_eq!(later.entries.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [8]);
+    assert_eq!(whole.within(MediaTime(1), MediaTime(2)), None);
+}
+
+#[test]
 fn who_asks_for_what_is_new_gets_what_has_changed() {
     let mut scorer = Scorer::new(40, true);
     scorer.innings(&both(&[(1, 2)])); // 6 events with the start
