@@ -1,7 +1,7 @@
 //! What comes from a scorekeeper.
 
 use railbird_core::id::{ChannelId, MatchId};
-use railbird_core::score::{self, Claim, Document, ENTRIES_MAX, Event, Log, Offer, Position};
+use railbird_core::score::{self, Claim, Document, ENTRIES_MAX, Event, Log, Offer, Offsets, Position};
 use railbird_core::time::{MediaSpan, UtcMs};
 
 /// An accepted event survives a trip through JSON.
