@@ -20,3 +20,28 @@ export const moves = () => {
   const { currentTime, paused, readyState } = document.querySelector("video");
   return !paused && readyState >= 3 && currentTime > 0;
 };
+
+/** The length of a segment by which objects are numbered, in milliseconds. */
+const SEGMENT_MS = 2_000;
+
+/** The objects that a page asks for from now on: `starts()` gives when the segments among them start, in milliseconds since 1970. */
+export function segments(page) {
+  const asked = [];
+  page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+  // An object's name has its number and the milliseconds that it is off the grid by.
+  const start = (path) => /\/(\d+)-(\d+)\.m4s$/.exec(path)?.slice(1).map(Number);
+  const starts = () => asked.flatMap((path) => [start(path) ?? []]).filter((found) => found.length > 0);
+  return { asked, starts: () => starts().map(([number, offset_ms]) => number * SEGMENT_MS + offset_ms) };
+}
+
+/**
+ * Run in the page, whose `dateNow` is the player's own date: `zero_ms` is what time the video's clock began at from then on. The
+ * frame that is buffered first is the first one of one of these segments. Which one, the player's date tells: that is of the
+ * playlist and not of a frame.
+ */
+export const began = (starts_ms) => {
+  const { buffered, currentTime } = document.querySelector("video");
+  const about_ms = window.dateNow() - (currentTime - buffered.start(0)) * 1000;
+  const [first_ms] = starts_ms.sort((a, b) => Math.abs(a - about_ms) - Math.abs(b - about_ms));
+  window.zero_ms = first_ms - buffered.start(0) * 1000;
+};

@@ -8,7 +8,7 @@
 //
 // Takes a picture of the calibration's page, too, and says between which times it was taken. Prints what it saw as JSON; exits 0
 // when all was well, else 1.
-import { moves, site } from "./elsewhere.mjs";
+import { began, moves, segments, site } from "./elsewhere.mjs";
 import { PATIENCE_MS, bearer, given, logIn, openFirstChannel, ready, told } from "./viewer.mjs";
 
 const PLAYER = "node_modules/shaka-player/dist/shaka-player.compiled.js";
@@ -66,8 +66,9 @@ async function play({ media, score }) {
     setTimeout(ask, 500);
   };
   void ask();
+  window.dateNow = () => player.getPlayheadTimeAsDate().getTime();
   const picture = (_now, { mediaTime }) => {
-    const date_ms = player.getPlayheadTimeAsDate().getTime() + (mediaTime - video.currentTime) * 1000;
+    const date_ms = (window.zero_ms ?? Number.NaN) + mediaTime * 1000;
     const entry = entries.findLast(({ at }) => at / 90 <= date_ms);
     points.textContent = entry === undefined ? "" : String(entry.state.sides[0].points);
     video.requestVideoFrameCallback(picture);
@@ -100,8 +101,10 @@ await told(async ({ report, problem, person, stranger }) => {
     const theirs = await stranger();
     await theirs.goto(another.url);
     const live = new URL(`/t/${token}/live/${id}/`, demo.edge);
+    const { starts } = segments(theirs);
     await theirs.evaluate(play, { media: new URL("main.m3u8", live).href, score: new URL("score.json", live).href });
     await theirs.waitForFunction(moves);
+    await theirs.evaluate(began, starts());
     await ours.evaluate(watch, '[data-testid="score-points-0"]');
     await theirs.evaluate(watch, "output");
     const players = { "hls.js": ours, Shaka: theirs };

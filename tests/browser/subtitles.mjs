@@ -4,7 +4,7 @@
 // The first channel is played by a token in the path, and a match is on whose side 0 makes a point a second. The player is told
 // to show the score; every cue that it has must lie where the score document says that this score was, to a frame, and what is
 // on the screen must be what it was at the moment of the picture. Prints what it saw as JSON; exits 0 when all was well, else 1.
-import { moves, site } from "./elsewhere.mjs";
+import { began, moves, segments, site } from "./elsewhere.mjs";
 import { PATIENCE_MS, bearer, given, ready, told } from "./viewer.mjs";
 
 const PLAYERS = {
@@ -13,8 +13,6 @@ const PLAYERS = {
 };
 /** One frame of the clip, in milliseconds. */
 const FRAME_MS = 40;
-/** The length of a segment by which objects are numbered, in milliseconds. */
-const SEGMENT_MS = 2_000;
 /** So many changes of the score must be seen. */
 const CHANGES = 4;
 
@@ -45,17 +43,6 @@ async function playShaka(url) {
   return tracks.map(({ label, primary }) => ({ name: label, isDefault: primary }));
 }
 
-/**
- * Run in the page: the frame that is buffered first is the first one of one of these segments, by when they start. Which one, the
- * player's own date tells: that is of the playlist and not of a frame.
- */
-const began = (starts_ms) => {
-  const { buffered, currentTime } = document.querySelector("video");
-  const about_ms = window.dateNow() - (currentTime - buffered.start(0)) * 1000;
-  const [first_ms] = starts_ms.sort((a, b) => Math.abs(a - about_ms) - Math.abs(b - about_ms));
-  window.zero_ms = first_ms - buffered.start(0) * 1000;
-};
-
 /** Run in the page: every cue by when it is shown, what is on the screen, and the moment of the picture. */
 const seen = () => {
   const { zero_ms } = window;
@@ -79,14 +66,11 @@ await told(async ({ report, problem, stranger }) => {
   const another = await site(PLAYERS[kind]);
   try {
     const page = await stranger();
-    const asked = [];
-    page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+    const { asked, starts } = segments(page);
     await page.goto(another.url);
     const tracks = await page.evaluate(kind === "hls" ? playHls : playShaka, url("main.m3u8"));
     await page.waitForFunction(moves);
-    // An object's name has its number and the milliseconds that it is off the grid by.
-    const names = asked.flatMap((path) => [/\/(\d+)-(\d+)\.m4s$/.exec(path) ?? []]).filter(([name]) => name !== undefined);
-    await page.evaluate(began, names.map(([, number, offset_ms]) => Number(number) * SEGMENT_MS + Number(offset_ms)));
+    await page.evaluate(began, starts());
     const points = ({ text }) => Number(/ (\d+) \(\+/.exec(text)?.[1]);
     const all = new Map();
     const shown = new Set();
@@ -112,9 +96,9 @@ await told(async ({ report, problem, stranger }) => {
       if (Math.abs(cue.from_ms - begins) <= FRAME_MS) on_time += 1;
     }
     if (on_time < CHANGES / 2) problem(`only ${on_time} cues begin with their score`);
-    const segments = asked.filter((path) => path.endsWith(".vtt"));
-    const twice = segments.length - new Set(segments).size;
-    Object.assign(report, { tracks, cues: all.size, on_time, shown: shown.size, segments: segments.length, twice });
+    const parts = asked.filter((path) => path.endsWith(".vtt"));
+    const twice = parts.length - new Set(parts).size;
+    Object.assign(report, { tracks, cues: all.size, on_time, shown: shown.size, segments: parts.length, twice });
   } finally {
     another.close();
   }

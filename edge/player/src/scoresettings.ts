@@ -1,7 +1,7 @@
 // How a viewer wants the score: language, size, whether at all, and a little earlier or later.
 
 import { el, setText } from "./dom";
-import { choose, current, LANGUAGES, t, type Language } from "./texts";
+import { choose, current, direction, LANGUAGES, t, type Language } from "./texts";
 
 /** By how much the score may be moved, in milliseconds: whoever keeps it may be a little late or early. */
 const NUDGES_MS = [-1_000, -500, 0, 500, 1_000];
@@ -59,6 +59,7 @@ export function scoreSettings(channel: string, changed: (choices: Choices, langu
     el("label", {}, labels[3], nudge),
   );
   const write = () => {
+    [panel.lang, panel.dir] = [current(), direction()];
     setText(summary, t("settings"));
     (["language", "large_type", "hide_score", "nudge"] as const).forEach((name, at) => setText(labels[at] ?? summary, t(name)));
     const seconds = (ms: number) => t("seconds", { n: `${ms > 0 ? "+" : ""}${ms / 1000}` });

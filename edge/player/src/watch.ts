@@ -147,7 +147,7 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
   const beingMade = () => replays.find(({ live }) => live)?.id ?? null;
 
   const showState = () => {
-    notice.hidden = state === "playing" || !start.hidden || panel.asks("screens");
+    notice.hidden = state === "playing" || !start.hidden || panel.asks("screens") || data.on;
     const paused = state === "connecting" && phase === "waiting" && playback.replay === null;
     const shown = paused ? "feed-paused" : state === "ended" && recording !== null ? "replay-ended" : state;
     notice.dataset["state"] = shown;
@@ -278,7 +278,10 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
     sessionEnded,
   });
   picture.append(view.board.board);
-  const data = dataMode(video, still, playback, () => view.draw(0));
+  const data = dataMode(video, still, playback, () => {
+    view.draw(0);
+    showState();
+  });
 
   const bar = controls(stage, video, line.line, {
     play() {
