@@ -3,7 +3,7 @@
 //
 // The first channel is played by a token in the path, and a match is on whose side 0 makes a point a second. The player is told
 // to show the score; every cue that it has must lie where the score document says that this score was, to a frame, and what is
-// on the screen must be what it was at the moment of the picture. Prints what it saw as JSON; exits 0 when all was well, else 1.
+// on the screen must be what it was at the moment of the picture. What hls.js reads of the tags inside of segments must say the same. Prints what it saw as JSON; exits 0 when all was well, else 1.
 import { began, moves, segments, site } from "./elsewhere.mjs";
 import { PATIENCE_MS, bearer, given, ready, told } from "./viewer.mjs";
 
@@ -21,6 +21,10 @@ async function playHls(url) {
   const video = document.querySelector("video");
   const hls = new window.Hls();
   window.dateNow = () => hls.playingDate?.getTime();
+  window.tags = [];
+  hls.on("hlsFragParsingMetadata", (_event, { samples }) => {
+    for (const { pts, data } of samples) window.tags.push({ pts, text: new TextDecoder().decode(data) });
+  });
   const parsed = new Promise((resolve) => hls.once("hlsManifestParsed", resolve));
   hls.loadSource(url);
   hls.attachMedia(video);
@@ -53,6 +57,23 @@ const seen = () => {
   const active = tracks.filter((track) => track.mode === "showing").flatMap((track) => [...(track.activeCues ?? [])].map(cue));
   return { cues, active, now_ms: zero_ms + video.currentTime * 1000 };
 };
+
+/**
+ * What the tags inside of segments say: each the score of an event, from that event's moment on, to a frame; or, where it has been
+ * so for longer, from the beginning of a segment. How many of both there are.
+ */
+function tagged({ tags, zero_ms }, entries, problem) {
+  const found = { changes: 0, standing: 0 };
+  for (const { pts, text } of tags) {
+    const { seq, state } = JSON.parse(text.slice(text.indexOf("railbird.score") + "railbird.score".length + 1));
+    const entry = entries.find((entry) => entry.seq === seq);
+    const late_ms = zero_ms + pts * 1000 - entry.at / 90;
+    if (JSON.stringify(state) !== JSON.stringify(entry.state) || late_ms < -FRAME_MS) problem(`the tag of event ${seq} is ${late_ms} ms late: ${text}`);
+    found[late_ms <= FRAME_MS ? "changes" : "standing"] += 1;
+  }
+  if (found.changes < CHANGES || found.standing === 0) problem(`there are too few tags: ${JSON.stringify(found)}`);
+  return found;
+}
 
 const [path, kind] = given("subtitles.mjs READY.json hls|shaka", 2);
 await told(async ({ report, problem, stranger }) => {
@@ -95,6 +116,7 @@ await told(async ({ report, problem, stranger }) => {
         problem(`${points(cue)} points at ${cue.from_ms - begins} ms, until ${cue.to_ms - ends} ms`);
       if (Math.abs(cue.from_ms - begins) <= FRAME_MS) on_time += 1;
     }
+    if (kind === "hls") report.tags = tagged(await page.evaluate(() => ({ tags: window.tags, zero_ms: window.zero_ms })), entries, problem);
     if (on_time < CHANGES / 2) problem(`only ${on_time} cues begin with their score`);
     const parts = asked.filter((path) => path.endsWith(".vtt"));
     const twice = parts.length - new Set(parts).size;

@@ -1,4 +1,4 @@
-//! The score as subtitles, for players that know nothing of us: hls.js and Shaka Player in Chromium, and ffmpeg.
+//! The score as subtitles and as tags, for players that know nothing of us: hls.js and Shaka Player in Chromium, and ffmpeg.
 
 use anyhow::{Context, ensure};
 use railbird_origin::clock;
@@ -74,7 +74,7 @@ async fn players_of_others_show_the_score_at_its_frame() -> anyhow::Result<()> {
     let targets = [0, 1].map(|n| target(["a", "b"][n], &stores[n].url(), &stores[n].url(), ""));
     let (edges, files) = ([edge.url.clone()], [("score-key", KEY)]);
     let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more: "", files: &files };
-    let origin = Origin::start_with(&plan, "score_key = { file = \"score-key\" }\n").await?;
+    let origin = Origin::start_with(&plan, "score_key = { file = \"score-key\" }\nscore_emsg = true\n").await?;
     let _encoder = railbird()?.args(["publish", "clip", &origin.primary()]).spawn()?;
     let token = edge.token().await?;
     edge.playlist(&token, "a", 8.0).await.with_context(|| origin.log())?;
@@ -84,8 +84,8 @@ async fn players_of_others_show_the_score_at_its_frame() -> anyhow::Result<()> {
         let said = edge.browser("subtitles.mjs", &[player])?.content().await.with_context(|| origin.log())?;
         let saw: Value = serde_json::from_str(&said).context(said)?;
         println!(
-            "{player}: {} cues, {} of which begin with their score, in {} segments",
-            saw["cues"], saw["on_time"], saw["segments"]
+            "{player}: {} cues, {} of which begin with their score, in {} segments; tags: {}",
+            saw["cues"], saw["on_time"], saw["segments"], saw["tags"]
         );
         anyhow::Ok(())
     };
