@@ -12,6 +12,7 @@
 //! | `reducer` | what an event does to a match, by its rules |
 //! | `clock` | what a shot clock shows |
 //! | `log` | whether an event is taken, and what undos and corrections make of it |
+//! | `next` | what a scorer's next event is, and where events go that have lost their place |
 //! | `document` | which score is shown from which media time on |
 //! | `sheet` | which turns there were, and what is worth seeing again |
 //! | `id3` | the score as a tag inside of segments |
@@ -36,6 +37,7 @@ mod document;
 mod id3;
 mod log;
 mod model;
+mod next;
 mod ranges;
 mod reducer;
 mod rules;
@@ -52,6 +54,7 @@ pub use model::{
     Figure, NAME_CHARS_MAX, OCCURRED_AHEAD_MS_MAX, POINTS_MAX, Pause, PerSide, Phase, Player, ShotClock,
     Side, SideState, Start, State, TARGET_MAX, UnitResult,
 };
+pub use next::{Item, Requeued};
 pub use ranges::{Class, Range};
 pub use reducer::{Invalid, TimingError, UnitError};
 pub use rules::{
