@@ -27,6 +27,7 @@ pub mod push;
 pub mod recorded;
 mod redact;
 pub mod score;
+pub mod scorer;
 pub mod serve;
 pub mod spool;
 mod spreadsheet;
