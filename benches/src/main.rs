@@ -11,6 +11,7 @@ mod memory;
 mod origin;
 mod packaging;
 mod process;
+mod score;
 mod session;
 mod store;
 mod stream;
@@ -30,6 +31,7 @@ figures <name> --root DIR --work DIR --railbird FILE --component FILE --worker D
   worker      the same of the Worker on workerd
   delivery    latency beside a black hole, an outage caught up, a node's death, and what targets cost
               (--part NAME: one of black-hole, outage, death, costs)
+  score       score events a second, on the disk before each answer
   wasm        how large the edge's Wasm is
 
 `cargo xtask bench [name]` gives the paths.";
@@ -63,6 +65,7 @@ fn main() -> Result<()> {
                 "edge" => edge::run(&place),
                 "worker" => worker::run(&place),
                 "delivery" => delivery::run(&place, option(options, "--part")),
+                "score" => score::run(&place),
                 "wasm" => wasm::run(&place),
                 other => bail!("there is no figure {other:?}\n\n{USAGE}"),
             }

@@ -32,6 +32,7 @@ pub mod serve;
 pub mod spool;
 mod spreadsheet;
 pub mod store;
+pub mod systems;
 pub mod targets;
 pub mod telemetry;
 pub mod verify;

@@ -8,7 +8,7 @@ use crate::run::Run;
 use crate::setup;
 
 /// Figures of whole processes, in order.
-const FIGURES: [&str; 6] = ["wasm", "packaging", "edge", WORKER, "memory", "delivery"];
+const FIGURES: [&str; 7] = ["wasm", "packaging", "edge", WORKER, "memory", "score", "delivery"];
 
 /// The figure that needs the Worker's bundle.
 const WORKER: &str = "worker";

@@ -154,7 +154,7 @@ async fn what_is_typed_without_a_network_or_before_a_crash_reaches_the_origin_in
     let mut venue = Venue::open().await;
     let mut terminal = Terminal::open(&venue, "mine", &PLAYERS);
     terminal.types(&["3", "m"]).await;
-    terminal.sees("Nelin 3 - *0 Cho").await;
+    terminal.sees("Nelin 3 - 0* Cho").await;
     venue.cut().await;
     terminal.types(&["2", "m", "1", "u", "correct 2 5"]).await;
     terminal.sees("does not answer").await;
@@ -186,7 +186,7 @@ async fn another_scorer_takes_over_after_asking_and_the_first_is_told() {
     second.sees("take it over? [y/n]").await;
     second.types(&["y", "1", "m"]).await;
     second.sees("you score now, with epoch 2").await;
-    second.sees("Nelin 4 - *0 Cho").await;
+    second.sees("Nelin 4 - 0* Cho").await;
     second.ends().await.unwrap();
     let mut first = Terminal::open(&venue, "mine", &[]);
     first.sees("Nelin 3* (3)").await;
@@ -202,7 +202,7 @@ async fn another_scorer_takes_over_after_asking_and_the_first_is_told() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_and_a_second_terminal_say_what_to_do() {
+async fn a_second_terminal_for_the_same_channel_says_what_to_do() {
     let venue = Venue::open().await;
     let mut first = Terminal::open(&venue, "mine", &PLAYERS);
     first.sees("Nelin 0*").await;
