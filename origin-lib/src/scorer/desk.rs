@@ -63,13 +63,18 @@ pub enum Change {
 /// A desk as it will be, once the change is on the disk.
 pub type Next = (Desk, Change);
 
+/// The same, with what has no place any more, and why.
+pub type Moved = (Desk, Change, Vec<(Item, String)>);
+
 /// Why nothing is sent until the scorer decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {
     /// The origin does not know the key.
     Key(String),
+    /// Its log can't be played.
+    Log(String),
     /// It refuses the first event that waits, or that event has no place any more.
-    Invalid(Waiting, String),
+    Invalid(Box<Waiting>, String),
 }
 
 /// What the origin's refusal of the first event that waits leads to.
@@ -206,7 +211,7 @@ impl Desk {
             (401, _) => Denied::Stop(Problem::Key(refusal.message.clone())),
             (409, Some(expected)) if own && expected.epoch <= first.item.epoch => Denied::Resync,
             (409, _) if own => Denied::Lost(Box::new(self.lost())),
-            _ => Denied::Stop(Problem::Invalid(first.clone(), refusal.message.clone())),
+            _ => Denied::Stop(Problem::Invalid(Box::new(first.clone()), refusal.message.clone())),
         })
     }
 
@@ -224,30 +229,18 @@ impl Desk {
         }
         let ours = self.acknowledged.iter().filter(|item| item.epoch == self.epoch);
         let missing: Vec<_> = ours.chain(self.own()).filter(|item| !events.contains(item)).cloned().collect();
-        let (desk, change, refused) =
-            self.behind(self.epoch, events, missing, &[]).map_err(|why| self.stuck(why))?;
+        let (desk, change, refused) = self.behind(self.epoch, events, missing, &[]).map_err(Problem::Log)?;
         match (refused.into_iter().next(), self.current()) {
             (Some((item, why)), Some(r#match)) => {
-                Err(Problem::Invalid(Waiting { r#match: r#match.clone(), item }, why))
+                Err(Problem::Invalid(Box::new(Waiting { r#match: r#match.clone(), item }), why))
             }
             _ => Ok((desk, change)),
         }
     }
 
-    fn stuck(&self, why: String) -> Problem {
-        match self.first() {
-            Some(first) => Problem::Invalid(first.clone(), why),
-            None => Problem::Key(why),
-        }
-    }
-
     /// Becomes the scorer of a match, of which the origin has these events, with what waits of it here. Gives what of that has
     /// no place any more, and why.
-    pub fn take_over(
-        &self,
-        r#match: MatchId,
-        events: Vec<Item>,
-    ) -> Result<(Desk, Change, Vec<(Item, String)>), String> {
+    pub fn take_over(&self, r#match: MatchId, events: Vec<Item>) -> Result<Moved, String> {
         let known = self.current() == Some(&r#match);
         let own: Vec<_> = self.own().filter(|item| known && !events.contains(item)).cloned().collect();
         let before = if known { self.epoch } else { 0 };
@@ -257,7 +250,7 @@ impl Desk {
     }
 
     /// Gives up the event that the origin refuses, and what names it. Gives what else has no place then.
-    pub fn without(&self, refused: &Waiting) -> Result<(Desk, Change, Vec<(Item, String)>), String> {
+    pub fn without(&self, refused: &Waiting) -> Result<Moved, String> {
         if Some(&refused.r#match) != self.current() {
             // Of an earlier match: what follows it there can't be sent either.
             let mut desk = self.clone();
@@ -276,7 +269,7 @@ impl Desk {
         events: Vec<Item>,
         ours: Vec<Item>,
         without: &[Position],
-    ) -> Result<(Desk, Change, Vec<(Item, String)>), String> {
+    ) -> Result<Moved, String> {
         let r#match = self.current().ok_or("no match has begun")?;
         let log = Log::new().with(events.iter().cloned())?;
         let Requeued { log, entered, refused } = log.requeue(epoch, ours, without);

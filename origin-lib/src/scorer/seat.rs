@@ -29,7 +29,7 @@ const CLOCK_MS_MAX: u64 = 2_000;
 
 /// What came back from the origin.
 enum Answer {
-    Put(Waiting, Result<bool, OriginError>),
+    Put(Box<Waiting>, Result<bool, OriginError>),
     Events(Want, MatchId, Result<Vec<Item>, OriginError>),
     Beat(MatchId, UtcMs, Result<Beat, OriginError>),
 }
@@ -236,7 +236,7 @@ impl<W: Write> Seat<W> {
         self.sending = true;
         self.asked.spawn(async move {
             let answer = origin.put(&first).await;
-            Answer::Put(first, answer)
+            Answer::Put(Box::new(first), answer)
         });
     }
 
@@ -263,7 +263,7 @@ impl<W: Write> Seat<W> {
         match answer {
             Answer::Put(sent, answer) => {
                 self.sending = false;
-                let is_first = self.desk.first() == Some(&sent);
+                let is_first = self.desk.first() == Some(&*sent);
                 match answer {
                     Ok(agrees) => {
                         self.reached(true, "")?;
@@ -395,6 +395,11 @@ impl<W: Write> Seat<W> {
             Problem::Key(why) => format!(
                 "nothing is sent: {why}; everything entered stays in the outbox: begin again with the right key"
             ),
+            Problem::Log(why) => {
+                format!(
+                    "nothing is sent: the origin's log can't be played: {why}; is this program older than the origin?"
+                )
+            }
             Problem::Invalid(waiting, why) => format!(
                 "nothing is sent: {} ({}) is refused: {why}; `drop` gives it up",
                 waiting.item.position(),

@@ -211,6 +211,15 @@ async fn a_second_terminal_for_the_same_channel_says_what_to_do() {
     first.ends().await.unwrap();
 }
 
+#[test]
+fn an_import_needs_nothing_that_only_a_terminal_does() {
+    let line = ["score", "import", "m.csv", "--channel", "table-1", "--match", "m", "--key-file", "k"];
+    let options = Cli::try_parse_from(line).unwrap().options;
+    let Some(command::What::Import(import)) = options.what else { panic!("it is an import") };
+    assert_eq!((import.channel, options.table.key_file.as_deref()), (channel(), Some(Path::new("k"))));
+    assert!(Cli::try_parse_from(["score"]).is_err(), "a terminal scores a channel");
+}
+
 fn file(path: &Path, text: &str) -> import::Options {
     std::fs::write(path, text).unwrap();
     import::Options { file: path.into(), channel: channel(), r#match: "kept".parse().unwrap() }

@@ -166,7 +166,7 @@ impl Path {
         let Some(inning) = seen.inning else { return false };
         let breaks = self.log.start().map(|start| start.breaks);
         let is_second = |side: Option<Side>| side.is_some() && side != breaks;
-        let theirs = (inning, seen.at_table.map_or(true, |side| is_second(Some(side))));
+        let theirs = (inning, seen.at_table.is_none_or(|side| is_second(Some(side))));
         (state.inning, is_second(state.at_table)) > theirs
     }
 
