@@ -12,6 +12,7 @@ mod origin;
 mod packaging;
 mod process;
 mod score;
+mod scorers;
 mod session;
 mod store;
 mod stream;
@@ -31,6 +32,7 @@ figures <name> --root DIR --work DIR --railbird FILE --component FILE --worker D
   worker      the same of the Worker on workerd
   delivery    latency beside a black hole, an outage caught up, a node's death, and what targets cost
               (--part NAME: one of black-hole, outage, death, costs)
+  scorers     score events a second, on the disk before each answer
   wasm        how large the edge's Wasm is
   score       what the score costs a viewer, by what carries it
 
@@ -65,6 +67,7 @@ fn main() -> Result<()> {
                 "edge" => edge::run(&place),
                 "worker" => worker::run(&place),
                 "delivery" => delivery::run(&place, option(options, "--part")),
+                "scorers" => scorers::run(&place),
                 "wasm" => wasm::run(&place),
                 "score" => score::run(),
                 other => bail!("there is no figure {other:?}\n\n{USAGE}"),

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use railbird_origin::config::Config;
 use railbird_origin::crew::{self, Ask, NewTarget};
 use railbird_origin::{
-    calibrate, clock, demo, evidence, export, keys, pass, publisher, serve, telemetry, verify,
+    calibrate, clock, demo, evidence, export, keys, pass, publisher, scorer, serve, telemetry, verify,
 };
 
 /// Live sport from a venue table to the people who hold a pass.
@@ -88,6 +88,8 @@ enum Command {
         #[command(subcommand)]
         what: keys::Command,
     },
+    /// Score a match from a terminal: lines of plain input, kept on the disk until the origin has them.
+    Score(scorer::command::Options),
     /// Write a report of what happened to targets, nodes, pushes and edges, for a provider's support: a self-contained
     /// HTML page, and a CSV of everything.
     Evidence {
@@ -235,6 +237,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Reload { config } => crew::ask(&Config::load(&config)?, Ask::Reload).await,
         Command::Keys { config, what } => keys::run(&Config::load(&config)?, &what),
         Command::Pass { config, what } => pass::command::run(&Config::load(&config)?, what).await,
+        Command::Score(options) => scorer::command::run(options).await,
         Command::Evidence { config, options } => {
             evidence::command::run(&Config::load(&config)?, &options, clock::now())
         }

@@ -32,7 +32,8 @@ fn ago(text: &str, now: UtcMs) -> Option<UtcMs> {
     Some(UtcMs(now.0.saturating_sub(number.checked_mul(ms)?)))
 }
 
-fn iso8601(text: &str) -> Option<UtcMs> {
+/// Reads ISO 8601: the same text is always the same time.
+pub(crate) fn iso8601(text: &str) -> Option<UtcMs> {
     let (date, time) = match text.split_once(['T', ' ']) {
         Some((date, time)) => (date, Some(time)),
         None => (text, None),

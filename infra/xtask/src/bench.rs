@@ -8,7 +8,7 @@ use crate::run::Run;
 use crate::setup;
 
 /// Figures of whole processes, in order.
-const FIGURES: [&str; 7] = ["wasm", "score", "packaging", "edge", WORKER, "memory", "delivery"];
+const FIGURES: [&str; 8] = ["wasm", "score", "packaging", "edge", WORKER, "memory", "scorers", "delivery"];
 
 /// The figure that needs the Worker's bundle.
 const WORKER: &str = "worker";

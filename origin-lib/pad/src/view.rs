@@ -9,15 +9,8 @@ const HISTORY_MAX: usize = 60;
 /// A log as the page shows it.
 pub(crate) fn of(log: &Log) -> Value {
     let standing = log.standing();
-    // What an undo takes back next: the newest that stands, but not an undo itself.
-    let undo = log
-        .events()
-        .iter()
-        .zip(&standing)
-        .rev()
-        .find(|(_, stands)| stands.is_some_and(|action| !matches!(action, Action::Undo { .. })));
-    let undo =
-        undo.map(|((at, event), _)| json!({ "epoch": at.epoch, "seq": at.seq, "action": event.action }));
+    let undo = log.undoable();
+    let undo = undo.map(|(at, action)| json!({ "epoch": at.epoch, "seq": at.seq, "action": action }));
     let history = log.events().iter().zip(&standing).rev().take(HISTORY_MAX).map(|((at, event), stands)| {
         let change = matches!(event.action, Action::Undo { .. } | Action::Correct { .. });
         json!({

@@ -8,12 +8,14 @@
 //! | `GET …/events?after_epoch=1&after_seq=7` | `{"last","events":[{"epoch","seq","event":{…}},…],"more":false}` |
 //! | `GET …/stream?after_epoch=1&after_seq=7` | server-sent events from there on: `event` as above, with `id: 1/8`; `state` `{"last","state"}` behind them; `heartbeat` `{"now","last"}` every five seconds. `Last-Event-ID` counts before the query |
 //! | `PUT …/scorer` | the scorer is there: `{"epoch":1,"pending":0}`, how many events it holds. 200 `{"now","last"}`: the origin's clock, and what the log ends with |
+//! | `POST /v1/channels/{channel}/system` | another scoring system's whole state ([`crate::systems`]). 200 `{"match","events":2,"last","state"}`: how many events it was |
 //! | `GET /v1/score/openapi.json` | all of this as OpenAPI 3.1, for anybody |
 //!
 //! All others need `Authorization: Bearer <the channel's score key>`. An error is `{"error":{"code","message"}}`; `gap` has
 //! `"expected":{"epoch","seq"}` beside them. Every PUT may be repeated as it is.
 
 mod follow;
+pub mod system;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -90,6 +92,7 @@ const EVENTS: &str = "/v1/channels/{channel}/matches/{match}/events";
 const EVENT: &str = "/v1/channels/{channel}/matches/{match}/events/{epoch}/{seq}";
 const STREAM: &str = "/v1/channels/{channel}/matches/{match}/stream";
 const SCORER: &str = "/v1/channels/{channel}/matches/{match}/scorer";
+const SYSTEM: &str = "/v1/channels/{channel}/system";
 const DESCRIPTION: &str = "/v1/score/openapi.json";
 
 /// The feed as OpenAPI 3.1 describes it: for those who connect a scoring system of their own.
@@ -214,7 +217,7 @@ async fn take(
     let (channel, match_id) = api.admit(&channel, &match_id, &headers)?;
     let number = |text: &str| number(text).ok_or_else(|| Refusal::invalid(Invalid::Position));
     let position = Position { epoch: number(&epoch)?, seq: number(&seq)? };
-    let event = Event::from_json(&read(body).await?).map_err(Refusal::invalid)?;
+    let event = Event::from_json(&read(body, BODY_LEN_MAX).await?).map_err(Refusal::invalid)?;
     let now = clock::now();
     let put = api.scores.put(&channel, &match_id, position, event, now);
     let late = |_| {
@@ -322,7 +325,7 @@ async fn hear(
     body: Body,
 ) -> Result<Json<Value>, Refusal> {
     let (channel, match_id) = api.admit(&channel, &match_id, &headers)?;
-    let said: Heartbeat = serde_json::from_slice(&read(body).await?)
+    let said: Heartbeat = serde_json::from_slice(&read(body, BODY_LEN_MAX).await?)
         .map_err(|error| Refusal::invalid(format!("not a scorer's heartbeat: {error}")))?;
     if !(1..=POSITION_MAX).contains(&said.epoch) {
         return Err(Refusal::invalid(Invalid::Position));
@@ -361,12 +364,12 @@ fn after(uri: &axum::http::Uri) -> Result<Position, Refusal> {
     Ok(after)
 }
 
-async fn read(body: Body) -> Result<Vec<u8>, Refusal> {
-    let bytes = tokio::time::timeout(BODY_WAIT_MAX, Limited::new(body, BODY_LEN_MAX).collect()).await;
+async fn read(body: Body, len_max: usize) -> Result<Vec<u8>, Refusal> {
+    let bytes = tokio::time::timeout(BODY_WAIT_MAX, Limited::new(body, len_max).collect()).await;
     let late = |_| Refusal::new(StatusCode::REQUEST_TIMEOUT, "too-slow", "the body took longer than 10 s");
     let failed = |error: Box<dyn std::error::Error + Send + Sync>| match error.is::<LengthLimitError>() {
         true => {
-            let message = format!("an event has at most {BODY_LEN_MAX} bytes");
+            let message = format!("the body has at most {len_max} bytes");
             Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", message)
         }
         false => Refusal::invalid("the body broke off: send the event again"),

@@ -7,6 +7,7 @@
 mod push;
 mod read;
 mod secret;
+mod system;
 mod tables;
 mod target;
 #[cfg(test)]
@@ -22,7 +23,9 @@ use std::time::Duration;
 use railbird_core::id::{ChannelId, EventId, NodeId, OriginId, PushId, TargetId};
 use railbird_core::rtmp::Url;
 
+use crate::systems::Mapping;
 pub use railbird_core::media::Role;
+
 pub use read::Problem;
 pub use secret::Secret;
 pub(crate) use tables::part_ms_default;
@@ -121,12 +124,25 @@ pub struct Channel {
     pub score_key: Option<Secret>,
     /// Segments carry the score beside the media (`emsg`). Their bytes depend then on when the score came: not in a pair.
     pub score_emsg: bool,
+    /// Another scoring system that knows the score.
+    pub system: Option<System>,
     /// What encoders may send for it; at least one, and none of the same role twice.
     pub feeds: Vec<Feed>,
     /// Without video for so many milliseconds, a feed has stalled.
     pub stall_ms: u32,
     /// For so many milliseconds the primary must have been well to be used again.
     pub steady_ms: u32,
+}
+
+/// `[channel.system]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct System {
+    /// Where its JSON has what we ask of it.
+    pub mapping: Mapping,
+    /// What is asked for its state; none: it sends it by itself.
+    pub url: Option<String>,
+    /// How often, in milliseconds.
+    pub every_ms: u32,
 }
 
 /// `[[channel.feed]]`.

@@ -13,7 +13,7 @@ use railbird_core::state::{NODES_MAX, PART_MS, SEGMENTS_MAX};
 use railbird_core::web;
 use toml::de::DeTable;
 
-use super::push;
+use super::{push, system};
 use crate::evidence::KEEP_DAYS;
 
 use super::read::{At, Lookup, Problem, Reader, Table};
@@ -313,6 +313,10 @@ fn channel(
     if score_emsg && score_key.is_none() {
         table.problem("has score_emsg and no score_key: without a scorer there is nothing to carry");
     }
+    let system = system::read(reader, &table.table("system"));
+    if system.is_some() && score_key.is_none() {
+        table.problem("has a system and no score_key: what it sends has to carry that key");
+    }
 
     let tables = table.tables("feed", FEEDS_MAX);
     if tables.is_empty() {
@@ -335,6 +339,7 @@ fn channel(
         score_offset_ms: i32::try_from(score_offset_ms).ok()?,
         score_key,
         score_emsg,
+        system,
         feeds,
         stall_ms: u32::try_from(stall_ms).ok()?,
         steady_ms: u32::try_from(steady_ms).ok()?,

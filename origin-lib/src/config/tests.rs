@@ -107,7 +107,7 @@ fn the_example_is_valid_and_has_every_key() {
         let problems = parse(&broken).unwrap_err();
         let problem = problems.iter().find(|text| text.contains("strange: is not a key here")).unwrap();
         let known = problem.split("one of ").nth(1).unwrap();
-        for key in known.split(", ").filter(|key| *key != "feed") {
+        for key in known.split(", ").filter(|key| !["feed", "system"].contains(key)) {
             assert!(EXAMPLE.contains(&format!("{key} = ")), "{header} {key}");
         }
     }
@@ -554,5 +554,36 @@ fn the_certificates_of_an_authority_are_read_with_the_file() {
             said.starts_with("5:11: ca_file: ") && said.contains("ca.pem is not a list of cert"),
             "{said}"
         );
+    }
+}
+
+const SYSTEM: &str = "[channel.system]
+discipline = \"three-cushion\"
+match = \"/match/id\"
+names = [\"/a/name\", \"/b/name\"]
+points = [\"/a/points\", \"/b/points\"]
+url = \"https://scores.example/1.json\"
+[[target]]
+id = \"a\"";
+
+#[test]
+fn a_channel_names_the_scoring_system_that_knows_its_score() {
+    let key = ("title = \"Table 1\"", "title = \"Table 1\"\nscore_key = { env = \"STREAM\" }");
+    let dir = Path::new("/etc/railbird");
+    let config = small(dir, &[key, ("[[target]]\nid = \"a\"", SYSTEM)]);
+    let system = config.channels[0].system.as_ref().unwrap();
+    assert_eq!((system.url.as_deref(), system.every_ms), (Some("https://scores.example/1.json"), 2000));
+    assert_eq!(system.mapping.at_table_is, ["0", "1"]);
+    let text = SMALL.replace("[[target]]\nid = \"a\"", SYSTEM);
+    for (from, to, said) in [
+        ("", "", "channel[0]: has a system and no score_key"),
+        ("/match/id", "match.id", "channel[0].system.match: is a JSON Pointer (RFC 6901)"),
+        ("/match/id", "/match~2", "channel[0].system.match: is a JSON Pointer (RFC 6901)"),
+        ("\"/a/name\", ", "", "channel[0].system: needs names: two JSON Pointers"),
+        ("three-cushion", "chess", "channel[0].system.discipline: is no discipline"),
+        ("https://", "ftp://", "channel[0].system.url: is no address"),
+    ] {
+        let problems = parse(&text.replacen(from, to, 1)).unwrap_err();
+        assert!(problems.iter().any(|problem| problem.contains(said)), "{said}: {problems:?}");
     }
 }

@@ -277,6 +277,7 @@ fn configuration(
             score_offset_ms: 0,
             score_key: Some(random_secret()?),
             score_emsg: false,
+            system: None,
             feeds: vec![Feed { stream_key: Secret::new(&format!("demo-{id}")), role: Role::Primary }],
             stall_ms: 1000,
             steady_ms: 10_000,

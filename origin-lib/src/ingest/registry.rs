@@ -132,6 +132,7 @@ mod tests {
             score_offset_ms: 0,
             score_key: None,
             score_emsg: false,
+            system: None,
             feeds: Role::ALL
                 .map(|role| Feed { stream_key: Secret::new(&format!("{} key of {id}", role.as_str())), role })
                 .into(),

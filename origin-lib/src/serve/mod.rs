@@ -229,6 +229,8 @@ pub async fn start(
     let keys = config.channels.iter().filter_map(|channel| {
         Some((channel.id.clone(), channel.score_key.as_ref()?.expose().as_bytes().to_vec()))
     });
+    let keys = api::score::Keys::new(keys);
+    let systems = scoring::systems(&config, &scores, &mut tasks)?;
     watch_health(&health, &targets, &push, &spool);
     tasks.spawn(show_alarm(&metrics, spool.disk()));
     let crew = Crew::new(&config, targets.clone(), feeds.clone(), desk.clone());
@@ -236,7 +238,8 @@ pub async fn start(
         .merge(api::crew::router(crew.clone()))
         .merge(api::edges::router(push.clone(), config.secrets.origin.clone()))
         .merge(api::calibrate::router(crew.clone(), scores.clone()))
-        .merge(api::score::router(scores, api::score::Keys::new(keys)))
+        .merge(api::score::system::router(systems, scores.clone(), keys.clone()))
+        .merge(api::score::router(scores, keys))
         .merge(pad)
         .merge(pushes.router())
         .merge(extra(edge));

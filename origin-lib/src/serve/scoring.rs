@@ -13,9 +13,11 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::edge_push::EdgePush;
 use crate::score::{Played, Scores};
+use crate::systems::Systems;
+use crate::systems::pull::Pull;
 
 /// How often a match that is being played is told as a whole: those who watch it live have the document of what is played.
 const WHOLE_EVERY: Duration = Duration::from_secs(30);
@@ -50,6 +52,20 @@ pub(super) fn open(config: &Config, push: &Arc<EdgePush>, tasks: &mut JoinSet<()
         });
     }
     Ok(scores)
+}
+
+/// The systems that write channels' scores. Those that have an address are asked.
+pub(super) fn systems(config: &Config, scores: &Scores, tasks: &mut JoinSet<()>) -> anyhow::Result<Systems> {
+    let of = |channel: &config::Channel| Some((channel.id.clone(), channel.system.clone()?));
+    let configured: Vec<_> = config.channels.iter().filter_map(of).collect();
+    let mappings = configured.iter().map(|(channel, system)| (channel.clone(), system.mapping.clone()));
+    let systems = Systems::new(scores.clone(), mappings);
+    for (channel, system) in configured {
+        let Some(url) = system.url else { continue };
+        let pull = Pull::new(systems.clone(), channel, url)?;
+        tasks.spawn(pull.run(Duration::from_millis(u64::from(system.every_ms))));
+    }
+    Ok(systems)
 }
 
 /// The channels that have a scorer.

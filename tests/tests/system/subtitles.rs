@@ -74,7 +74,8 @@ async fn players_of_others_show_the_score_at_its_frame() -> anyhow::Result<()> {
     let targets = [0, 1].map(|n| target(["a", "b"][n], &stores[n].url(), &stores[n].url(), ""));
     let (edges, files) = ([edge.url.clone()], [("score-key", KEY)]);
     let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more: "", files: &files };
-    let origin = Origin::start_with(&plan, "score_key = { file = \"score-key\" }\nscore_emsg = true\n").await?;
+    let origin =
+        Origin::start_with(&plan, "score_key = { file = \"score-key\" }\nscore_emsg = true\n").await?;
     let _encoder = railbird()?.args(["publish", "clip", &origin.primary()]).spawn()?;
     let token = edge.token().await?;
     edge.playlist(&token, "a", 8.0).await.with_context(|| origin.log())?;

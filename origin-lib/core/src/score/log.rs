@@ -300,13 +300,7 @@ pub(super) struct Change<'a> {
 impl<'a> Change<'a> {
     /// What `action` does as the event at `position`.
     fn of(position: Position, action: &'a Action) -> Option<Change<'a>> {
-        let named = |epoch: Option<u64>, seq| Position { epoch: epoch.unwrap_or(position.epoch), seq };
-        match action {
-            Action::Undo { epoch, seq } => Some(Change { named: named(*epoch, *seq), becomes: None }),
-            Action::Correct { epoch, seq, action } => {
-                Some(Change { named: named(*epoch, *seq), becomes: Some(action) })
-            }
-            _ => None,
-        }
+        let becomes = if let Action::Correct { action, .. } = action { Some(&**action) } else { None };
+        action.named(position).map(|named| Change { named, becomes })
     }
 }

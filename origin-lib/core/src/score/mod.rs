@@ -13,6 +13,7 @@
 //! | `clock` | what a shot clock shows |
 //! | `log` | whether an event is taken, and what undos and corrections make of it |
 //! | `offsets` | where an event's time lies on media time |
+//! | `next` | what a scorer's next event is, and where events go that have lost their place |
 //! | `document` | which score is shown from which media time on |
 //! | `sheet` | which turns there were, and what is worth seeing again |
 //! | `id3` | the score as a tag inside of segments |
@@ -38,6 +39,7 @@ mod document;
 mod id3;
 mod log;
 mod model;
+mod next;
 mod offsets;
 mod ranges;
 mod reducer;
@@ -56,6 +58,7 @@ pub use model::{
     Figure, NAME_CHARS_MAX, OCCURRED_AHEAD_MS_MAX, POINTS_MAX, Pause, PerSide, Phase, Player, ShotClock,
     Side, SideState, Start, State, TARGET_MAX, UnitResult, is_code,
 };
+pub use next::{Item, Requeued};
 pub use offsets::{DELAYS_MAX, Offsets};
 pub use ranges::{Class, Range};
 pub use reducer::{Invalid, TimingError, UnitError};

@@ -6,7 +6,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 
-mod described;
+pub(super) mod described;
 
 const KEY: &str = "a-score-key-of-table-1";
 

@@ -21,6 +21,7 @@ fn channel(dir: &std::path::Path, desk: Sender) -> Arc<Channel> {
         score_offset_ms: 0,
         score_key: None,
         score_emsg: false,
+        system: None,
         feeds: vec![config::Feed { stream_key: config::Secret::new("key"), role: Role::Primary }],
         stall_ms: 1000,
         steady_ms: 10_000,

@@ -7,7 +7,7 @@ use jsonschema::Validator;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::super::{DESCRIPTION, EVENT, EVENTS, MATCH, MATCHES, OPENAPI, SCORER, STREAM};
+use super::super::{DESCRIPTION, EVENT, EVENTS, MATCH, MATCHES, OPENAPI, SCORER, STREAM, SYSTEM};
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(OPENAPI).unwrap());
 
@@ -39,7 +39,12 @@ fn described(path: &str) -> Option<&'static Value> {
 }
 
 /// Checks one exchange.
-pub(super) fn check(method: &Method, path: &str, sent: Option<&[u8]>, (status, body): (u16, &Value)) {
+pub(in crate::api::score) fn check(
+    method: &Method,
+    path: &str,
+    sent: Option<&[u8]>,
+    (status, body): (u16, &Value),
+) {
     let operation = &described(path).unwrap_or_else(|| panic!("{path} is not described"))
         [method.as_str().to_ascii_lowercase()];
     let response = &operation["responses"][status.to_string()];
@@ -60,7 +65,7 @@ pub(super) fn check(method: &Method, path: &str, sent: Option<&[u8]>, (status, b
 fn every_route_is_described() {
     let described: BTreeSet<&str> =
         DOCUMENT["paths"].as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(described, BTreeSet::from([MATCHES, MATCH, EVENTS, EVENT, STREAM, SCORER]));
+    assert_eq!(described, BTreeSet::from([MATCHES, MATCH, EVENTS, EVENT, STREAM, SCORER, SYSTEM]));
     assert!(!DESCRIPTION.is_empty() && DOCUMENT["openapi"] == "3.1.0");
 }
 
