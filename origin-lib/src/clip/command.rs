@@ -31,13 +31,13 @@ pub struct Options {
     #[arg(long = "match", value_name = "MATCH")]
     pub match_id: Option<MatchId>,
     /// From this event on, by its place in the match's log.
-    #[arg(long, value_name = "SEQ", requires_all = ["match_id", "to_event"])]
+    #[arg(long, value_name = "SEQ", requires_all = ["match_id", "to_event"], conflicts_with = "from")]
     pub from_event: Option<u64>,
     /// Up to this event.
-    #[arg(long, value_name = "SEQ", requires_all = ["match_id", "from_event"])]
+    #[arg(long, value_name = "SEQ", requires_all = ["match_id", "from_event"], conflicts_with = "from")]
     pub to_event: Option<u64>,
     /// The inning with this number.
-    #[arg(long, value_name = "N", requires = "match_id", conflicts_with = "from_event")]
+    #[arg(long, value_name = "N", requires = "match_id", conflicts_with_all = ["from", "from_event"])]
     pub inning: Option<u32>,
     /// The inning's set, rack or frame.
     #[arg(long, value_name = "N", requires = "inning")]
