@@ -6,6 +6,7 @@
 pub mod api;
 mod assets;
 pub mod calibrate;
+pub mod clip;
 pub mod clock;
 pub mod config;
 pub mod crew;

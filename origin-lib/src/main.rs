@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use railbird_origin::config::Config;
 use railbird_origin::crew::{self, Ask, NewTarget};
 use railbird_origin::{
-    calibrate, clock, demo, evidence, export, keys, pass, publisher, scorer, serve, telemetry, verify,
+    calibrate, clip, clock, demo, evidence, export, keys, pass, publisher, scorer, serve, telemetry, verify,
 };
 
 /// Live sport from a venue table to the people who hold a pass.
@@ -122,6 +122,15 @@ enum Command {
         config: PathBuf,
         #[command(flatten)]
         options: export::command::Options,
+    },
+    /// Write a cut of a recording, which may still be made, as one MP4 without re-encoding, and print the link to it: between
+    /// two times, between two events of the score, or an inning.
+    Clip {
+        /// The origin's configuration: it names the data, the secrets and the edges.
+        #[arg(long, value_name = "FILE", default_value = "railbird.toml")]
+        config: PathBuf,
+        #[command(flatten)]
+        options: clip::command::Options,
     },
 }
 
@@ -247,6 +256,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Export { config, options } => {
             export::command::run(&Config::load(&config)?, &options, clock::now())
+        }
+        Command::Clip { config, options } => {
+            clip::command::run(&Config::load(&config)?, &options, clock::now())
         }
     }
 }

@@ -22,13 +22,14 @@ use std::time::Duration;
 
 use railbird_core::id::{ChannelId, EventId, NodeId, OriginId, PushId, TargetId};
 use railbird_core::rtmp::Url;
+use railbird_core::score::Offsets;
 
 use crate::systems::Mapping;
 pub use railbird_core::media::Role;
 
 pub use read::Problem;
 pub use secret::Secret;
-pub(crate) use tables::part_ms_default;
+pub(crate) use tables::{base_url, part_ms_default};
 pub(crate) use target::basic;
 
 /// The most scorers that have an offset of their own.
@@ -428,6 +429,12 @@ impl Config {
             .map_err(|problems| ConfigError::Invalid { path: path.into(), problems })?;
         config.path = path.into();
         Ok(config)
+    }
+
+    /// When viewers of a channel see its score, as far as the configuration knows.
+    pub fn score_offsets(&self, channel: &Channel) -> Offsets {
+        let (delay_ms, others_ms) = (channel.picture_delay_ms.into(), channel.score_offset_ms.into());
+        Offsets::new(delay_ms, others_ms, self.score_offsets_ms.clone())
     }
 }
 

@@ -401,7 +401,7 @@ fn feed(reader: &Reader<'_>, table: Table<'_, '_>, keys: &mut Unique, roles: &mu
 }
 
 /// An `http(s)` URL without user, query, fragment and trailing slash, in the ASCII that playlists take.
-pub(super) fn base_url(text: &str) -> Result<String, &'static str> {
+pub(crate) fn base_url(text: &str) -> Result<String, &'static str> {
     let (scheme, rest) = text.split_once("://").unwrap_or(("", ""));
     if scheme != "http" && scheme != "https" {
         return Err("must be a URL that begins with http:// or https://");

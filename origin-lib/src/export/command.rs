@@ -9,11 +9,12 @@ use anyhow::Context;
 use clap::Args;
 use railbird_core::id::{ChannelId, RecordingId};
 use railbird_core::keys::MasterSecret;
-use railbird_core::time::UtcMs;
+use railbird_core::time::{MediaTime, UtcMs};
 
 use super::Exported;
 use crate::config::Config;
-use crate::{journal, when};
+use crate::journal::{self, Journal};
+use crate::when;
 
 /// What to export, and where to.
 #[derive(Args, Debug)]
@@ -37,12 +38,7 @@ pub struct Options {
 
 /// Writes the file, says on standard output what is in it, and on standard error what is missing in it.
 pub fn run(config: &Config, options: &Options, now: UtcMs) -> anyhow::Result<()> {
-    let time = |text: &Option<String>| text.as_deref().map(|text| when::time(text, now)).transpose();
-    let from = time(&options.from).context("--from")?.map(UtcMs::media);
-    let to = time(&options.to).context("--to")?.map(UtcMs::media);
-    if let (Some(from), Some(to)) = (from, to) {
-        anyhow::ensure!(from < to, "--from ({}) must lie before --to ({})", from.iso8601(), to.iso8601());
-    }
+    let (from, to) = between(&options.from, &options.to, now)?;
     let recording = match &options.recording {
         Some(recording) => recording.clone(),
         None => journal::recordings(&config.data_dir, &options.channel)?
@@ -50,17 +46,45 @@ pub fn run(config: &Config, options: &Options, now: UtcMs) -> anyhow::Result<()>
             .with_context(|| format!("{}: there is no recording of this channel", options.channel))?,
     };
     let journal = journal::read(&journal::path(&config.data_dir, &options.channel, &recording))?;
+    save(config, &journal, &recording, from, to, &options.out)?;
+    Ok(())
+}
+
+/// Reads `--from` and `--to`.
+pub(crate) fn between(
+    from: &Option<String>,
+    to: &Option<String>,
+    now: UtcMs,
+) -> anyhow::Result<(Option<MediaTime>, Option<MediaTime>)> {
+    let time = |text: &Option<String>| text.as_deref().map(|text| when::time(text, now)).transpose();
+    let from = time(from).context("--from")?.map(UtcMs::media);
+    let to = time(to).context("--to")?.map(UtcMs::media);
+    if let (Some(from), Some(to)) = (from, to) {
+        anyhow::ensure!(from < to, "--from ({}) must lie before --to ({})", from.iso8601(), to.iso8601());
+    }
+    Ok((from, to))
+}
+
+/// Writes what lies between `from` and `to`, and says what is in the file and what is missing in it.
+pub(crate) fn save(
+    config: &Config,
+    journal: &Journal,
+    recording: &RecordingId,
+    from: Option<MediaTime>,
+    to: Option<MediaTime>,
+    path: &Path,
+) -> anyhow::Result<Exported> {
     let secret = MasterSecret::new(config.secrets.master.expose().as_bytes()).context("secrets.master")?;
-    let exported = write(&options.out, |out| {
+    let exported = write(path, |out| {
         super::export(&journal.reel, &journal::objects_dir(&config.data_dir), &secret, from, to, out)
     })?;
-    report(&exported, &options.out);
+    report(&exported, path);
     if journal.damaged {
         eprintln!(
             "the journal of {recording} is damaged: what was recorded after the damage is not in the file"
         );
     }
-    Ok(())
+    Ok(exported)
 }
 
 /// Writes a file under another name first, so that what has the right name is whole.

@@ -15,7 +15,7 @@ use railbird_core::fmp4::movie::{self, Movie, MovieError};
 use railbird_core::fmp4::read::{self, Fragment, Track};
 use railbird_core::keys::{self, MasterSecret};
 use railbird_core::media::Kind;
-use railbird_core::recording::Reel;
+use railbird_core::recording::{Reel, Segment};
 use railbird_core::time::{MEDIA_HZ, MediaTime};
 
 use crate::recorded::{self, Gap};
@@ -98,17 +98,12 @@ pub fn export(
     let mut reader = Reader::new(reel, objects, secret);
     let (mut movie, mut used, mut unusable) = (Movie::default(), Vec::new(), Vec::new());
     let mut span: Option<(MediaTime, MediaTime)> = None;
-    for n in reel.order() {
-        let Some(segment) = reel.segment(*n) else { continue };
+    for (n, segment) in touching(reel, from, to) {
         let end = segment.start + segment.duration;
-        let lost = reel.objects().get(*n as usize).is_none_or(|object| object.sha256.is_none());
-        if lost || from.is_some_and(|from| end <= from) || to.is_some_and(|to| segment.start >= to) {
-            continue;
-        }
-        match reader.segment(*n) {
+        match reader.segment(n) {
             Ok((_, fragments)) => {
-                movie.add(reader.tracks(*n), &fragments)?;
-                used.push(*n);
+                movie.add(reader.tracks(n), &fragments)?;
+                used.push(n);
                 span = Some((span.map_or(segment.start, |(start, _)| start), end));
             }
             Err(why) => recorded::add(&mut unusable, Gap { from: segment.start, to: end, why }),
@@ -134,6 +129,20 @@ pub fn export(
     gaps.sort_by_key(|gap| gap.from);
     let len = head.len() as u64 + movie.media_len();
     Ok(Exported { segments: used.len(), len, from: start, to: end, gaps })
+}
+
+/// The segments that the disk took and that lie, at least in part, between `from` and `to`, each with its number.
+pub(crate) fn touching(
+    reel: &Reel,
+    from: Option<MediaTime>,
+    to: Option<MediaTime>,
+) -> impl Iterator<Item = (u32, &Segment)> {
+    let taken = |n: u32| reel.objects().get(n as usize).is_some_and(|object| object.sha256.is_some());
+    let segments = reel.order().iter().filter_map(|n| Some((*n, reel.segment(*n)?)));
+    segments.filter(move |(n, segment)| {
+        let end = segment.start + segment.duration;
+        taken(*n) && from.is_none_or(|from| end > from) && to.is_none_or(|to| segment.start < to)
+    })
 }
 
 impl<'a> Reader<'a> {

@@ -23,6 +23,8 @@ pub(crate) struct Recorded {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) reel: Reel,
     pub(crate) secret: MasterSecret,
+    /// What its journal says of the objects.
+    pub(crate) records: Vec<Record>,
 }
 
 impl Recorded {
@@ -50,7 +52,7 @@ impl Recorded {
             msn_min: 0,
         });
         let (dir, secret) = (tempfile::tempdir().unwrap(), settings.secret.clone());
-        let mut recorded = Recorded { dir, reel, secret };
+        let mut recorded = Recorded { dir, reel, secret, records: Vec::new() };
         let mut programme = Programme::new(Settings::new(settings), Resume::default());
         let moment = |ms: u32| Moment { utc: NOW.plus_ms(u64::from(ms)), up_ms: u64::from(ms) };
         let publish = programme.begin(Role::Primary, moment(0));
@@ -89,6 +91,7 @@ impl Recorded {
             }
             Kind::Part(_) => return,
         };
+        self.records.push(record.clone());
         self.reel.apply(record).unwrap();
     }
 
@@ -126,7 +129,7 @@ impl Recorded {
 }
 
 /// What ffmpeg says of a file: of each packet its track, its presentation time in milliseconds and its hash.
-fn packets(name: &str, bytes: &[u8], dir: &Path) -> Vec<(u32, i64, String)> {
+pub(crate) fn packets(name: &str, bytes: &[u8], dir: &Path) -> Vec<(u32, i64, String)> {
     let path = dir.join(name);
     fs::write(&path, bytes).unwrap();
     let out = Command::new("ffmpeg")

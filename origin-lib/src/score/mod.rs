@@ -4,6 +4,7 @@
 //! lines of a match in one go and waits for the disk once; then all of the batch get their answers. What is in memory
 //! never runs ahead of the disk: a batch works on copies, which take the place of the logs when the disk has them.
 
+mod beside;
 mod disk;
 mod line;
 mod metrics;
@@ -30,6 +31,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock;
 
+pub use beside::on_disk;
 pub use metrics::Metrics;
 pub use scorer::{Heard, Heartbeat, SILENT_MS_MAX};
 pub use timing::{Measured, Setting, TableDelay, TellError, Told};

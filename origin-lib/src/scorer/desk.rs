@@ -313,7 +313,7 @@ impl Desk {
 }
 
 fn fresh(now: UtcMs, action: Action) -> Event {
-    Event { occurred: now, entered: None, action, state: None }
+    Event { occurred: now, entered: None, scorer: None, action, state: None }
 }
 
 #[cfg(test)]

@@ -240,7 +240,7 @@ mod tests {
         let player = |name: &str| Player { name: name.into(), country: None };
         let sides = [player("Nelin"), player("Cho")];
         let start = Start::new("Final".into(), Discipline::ThreeCushion, sides, Side::First);
-        let event = |action| Event { occurred: UtcMs(1), entered: None, action, state: None };
+        let event = |action| Event { occurred: UtcMs(1), entered: None, scorer: None, action, state: None };
         let (mut log, _) = Log::new().entered(1, event(Action::Start(start))).unwrap();
         for line in lines {
             let Word::Act(action) = read(line, &log).unwrap() else { panic!("{line}") };

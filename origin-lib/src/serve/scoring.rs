@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use railbird_core::id::{ChannelId, MatchId};
-use railbird_core::score::{Document, Offsets, Range};
+use railbird_core::score::{Document, Range};
 use railbird_core::state::{ChannelState, MATCHES_MAX, RANGES_MAX, ReplayList, Shown};
 use railbird_core::time::MediaTime;
 use tokio::sync::watch;
@@ -28,10 +28,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Opens the logs, and has the document of what is played pushed whenever it changes.
 pub(super) fn open(config: &Config, push: &Arc<EdgePush>, tasks: &mut JoinSet<()>) -> anyhow::Result<Scores> {
     let dir = config.data_dir.join("score");
-    let offsets = config.channels.iter().map(|channel| {
-        let (delay_ms, others_ms) = (channel.picture_delay_ms.into(), channel.score_offset_ms.into());
-        (channel.id.clone(), Offsets::new(delay_ms, others_ms, config.score_offsets_ms.clone()))
-    });
+    let offsets = config.channels.iter().map(|channel| (channel.id.clone(), config.score_offsets(channel)));
     let scores = Scores::open(&dir, offsets)?;
     for channel in &config.channels {
         let Some(mut documents) = scores.subscribe(&channel.id) else { continue };
@@ -257,7 +254,7 @@ impl Lane {
 
 #[cfg(test)]
 mod tests {
-    use railbird_core::score::{Class, ENTRIES_MAX, Event, Log, Offer, Position};
+    use railbird_core::score::{Class, ENTRIES_MAX, Event, Log, Offer, Offsets, Position};
     use railbird_core::time::UtcMs;
 
     use super::*;

@@ -11,6 +11,9 @@ const EVENTS_MAX: usize = 200;
 /// The epoch in which a system scores. A higher one is a person's who has taken over.
 pub const EPOCH: u64 = 1;
 
+/// The name under which a system scores: its offset (`[score] offsets_ms`) may be another one than a person's.
+const SCORER: &str = "system";
+
 /// Why no events lead to their state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreached {
@@ -67,7 +70,8 @@ impl Path {
         if self.events.len() == EVENTS_MAX {
             return Err(format!("it would take more than {EVENTS_MAX} events"));
         }
-        let event = Event { occurred: self.now, entered: None, action, state: None };
+        let event =
+            Event { occurred: self.now, entered: None, scorer: Some(SCORER.into()), action, state: None };
         let (log, item) = self.log.entered(EPOCH, event)?;
         self.log = log;
         self.events.push(item);

@@ -89,8 +89,13 @@ fn what_no_events_lead_to_and_what_a_person_took_over_is_refused() {
         let error = events(&mapping, &log, &state, UtcMs(1)).unwrap_err().to_string();
         assert!(error.contains(said), "{error}");
     }
-    let event =
-        Event { occurred: UtcMs(1), entered: None, action: Action::Pause { code: None }, state: None };
+    let event = Event {
+        occurred: UtcMs(1),
+        entered: None,
+        scorer: None,
+        action: Action::Pause { code: None },
+        state: None,
+    };
     let (log, _) = log.entered(2, event).unwrap();
     assert_eq!(events(&mapping, &log, &seen([3, 2], None), UtcMs(1)), Err(Unreached::TakenOver(2)));
 }
@@ -113,7 +118,7 @@ fn whatever_is_played_or_undone_between_two_looks_the_score_is_theirs() {
         let mut dice = Dice(seed);
         let sides = ["A", "B"].map(|name| Player { name: name.into(), country: None });
         let start = Start::new("F".into(), Discipline::ThreeCushion, sides, Side::First);
-        let event = |action| Event { occurred: UtcMs(1), entered: None, action, state: None };
+        let event = |action| Event { occurred: UtcMs(1), entered: None, scorer: None, action, state: None };
         let (mut theirs, _) = Log::new().entered(1, event(Action::Start(start))).unwrap();
         let mut ours = Log::new();
         for _ in 0..40 {

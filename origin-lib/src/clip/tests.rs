@@ -1,0 +1,232 @@
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+
+use clap::Parser;
+use railbird_core::score::{Event, Position};
+use railbird_core::time::UtcMs;
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::*;
+use crate::config::{self, Config, Secret};
+use crate::export::Reader;
+use crate::export::tests::{Recorded, packets};
+use crate::journal::Open;
+use crate::score::{Put, Scores};
+
+/// When recordings and matches of these tests begin.
+const NOW: UtcMs = UtcMs(1_795_171_920_040);
+
+#[derive(Parser, Debug)]
+struct Line {
+    #[command(flatten)]
+    options: command::Options,
+}
+
+fn options(line: &str) -> Result<command::Options, clap::Error> {
+    let words = "clip --channel table-1 -o x.mp4".split(' ').chain(line.split_whitespace());
+    Line::try_parse_from(words).map(|line| line.options)
+}
+
+fn table() -> ChannelId {
+    "table-1".parse().unwrap()
+}
+
+/// Milliseconds since [`NOW`].
+fn at(ms: u64) -> MediaTime {
+    NOW.plus_ms(ms).media()
+}
+
+fn span(from: u64, to: u64) -> Span {
+    Span { from: at(from), to: Some(at(to)) }
+}
+
+/// A configuration with the channel's picture half a second late, and its scorers a whole one.
+fn config(dir: &TempDir) -> Config {
+    let title = "title = \"Table 1\"";
+    let timed = format!("{title}\npicture_delay_ms = 500\nscore_offset_ms = -1000");
+    let mut config = config::tests::small(dir.path(), &[(title, &timed)]);
+    config.secrets.master = Secret::new("0123456789abcdef");
+    config
+}
+
+/// What the origin has on its disk of a recording that is still being made: the last line is half written.
+fn kept(config: &Config, recorded: &Recorded) -> RecordingId {
+    fs::create_dir_all(&config.data_dir).unwrap();
+    fs::rename(recorded.dir.path(), journal::objects_dir(&config.data_dir)).unwrap();
+    let (mut open, head) = Open::create(&config.data_dir, recorded.reel.head().clone(), NOW).unwrap();
+    open.append(&recorded.records).unwrap();
+    open.sync().unwrap();
+    let path = journal::path(&config.data_dir, &head.channel, &head.recording);
+    let mut file = OpenOptions::new().append(true).open(path).unwrap();
+    file.write_all(b"{\"segment\":").unwrap();
+    head.recording
+}
+
+/// Two innings, the second one still played, and a point that was undone: the last events at 0, 5, 8, 10, 14, 16 and 17 s.
+async fn play(scores: &Scores, match_id: &MatchId) {
+    let events = [
+        (
+            0,
+            json!({"type":"start","title":"Final","discipline":"three-cushion","breaks":0,
+            "sides":[{"name":"A"},{"name":"B"}]}),
+        ),
+        (5, json!({"type":"points","side":0,"points":2})),
+        (8, json!({"type":"end_inning","side":0})),
+        (10, json!({"type":"points","side":1,"points":1})),
+        (14, json!({"type":"end_inning","side":1})),
+        (16, json!({"type":"points","side":0,"points":1})),
+        (17, json!({"type":"undo","epoch":1,"seq":6})),
+    ];
+    for ((s, action), seq) in events.into_iter().zip(1..) {
+        let occurred = NOW.plus_ms(s * 1000);
+        let event = Event::from_json(json!({"occurred":occurred.0,"action":action}).to_string().as_bytes());
+        let put = scores.put(&table(), match_id, Position { epoch: 1, seq }, event.unwrap(), occurred).await;
+        assert!(matches!(put, Ok(Put::Accepted(_))), "{put:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_part_of_a_match_lies_where_viewers_see_it_while_the_origin_writes_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(&dir);
+    let (logs, offsets) = (dir.path().join("score"), config.score_offsets(&config.channels[0]));
+    let scores = Scores::open(&logs, [(table(), offsets.clone())]).unwrap();
+    let of =
+        |match_id: &str, part| of_match(&logs, &table(), &match_id.parse().unwrap(), offsets.clone(), part);
+    let events = |from, to| of("final", Part::Events { from, to });
+    let inning = |number, unit| of("final", Part::Inning { number, unit });
+    let refused = |span: Result<Span, MatchError>| span.unwrap_err().to_string();
+    assert_eq!(refused(events(1, 2)), "table-1: there is no match final that was started");
+    play(&scores, &"final".parse().unwrap()).await;
+
+    assert_eq!(events(2, 4).unwrap(), span(4500, 9500));
+    assert_eq!(events(5, 5).unwrap(), span(13_500, 13_500));
+    let wide = events(2, 4).unwrap().widened(MediaSpan::from_ms(3000), MediaSpan::from_ms(4000));
+    assert_eq!(wide, span(1500, 13_500));
+    let first = inning(1, None).unwrap();
+    assert_eq!((first.to, at(0) - first.from), (Some(at(13_500)), MediaSpan::from_ms(500)));
+    assert_eq!(inning(2, None).unwrap(), Span { from: at(13_500), to: None });
+
+    assert_eq!(refused(events(4, 2)), "match final: --from-event (4) must not be after --to-event (2)");
+    for missing in [0, 6, 8] {
+        let said = refused(if missing == 0 { events(0, 2) } else { events(2, missing) });
+        assert!(said.contains(&format!("no event {missing} that counts: name one of 1 to 7")), "{said}");
+    }
+    assert_eq!(refused(inning(3, None)), "match final: the match has no inning 3");
+    assert_eq!(refused(inning(1, Some(2))), "match final: the match has no inning 1 in set, rack or frame 2");
+}
+
+#[tokio::test]
+async fn an_inning_that_several_sets_have_needs_the_set() {
+    let dir = tempfile::tempdir().unwrap();
+    let scores = Scores::open(dir.path(), [(table(), 0)]).unwrap();
+    let match_id: MatchId = "final".parse().unwrap();
+    play(&scores, &match_id).await;
+    let mut document = scores.whole(&table(), &match_id).await.unwrap().unwrap();
+    // The turns as those of two sets.
+    for (turn, unit) in document.turns.iter_mut().zip([1, 1, 2]) {
+        (turn.unit, turn.inning) = (Some(unit), 1);
+    }
+    let inning = |unit| Part::Inning { number: 1, unit }.span(&document);
+    assert_eq!(inning(None), Err(PartError::Unit(1)));
+    assert_eq!(inning(Some(1)), Ok(span(0, 14_000)));
+    assert_eq!(inning(Some(2)), Ok(Span { from: at(14_000), to: None }));
+}
+
+#[test]
+fn a_clip_has_exactly_the_frames_of_the_segments_that_overlap_it() {
+    let (dir, recorded) = (tempfile::tempdir().unwrap(), Recorded::new(2));
+    let config = config(&dir);
+    let recording = kept(&config, &recorded);
+    let objects = journal::objects_dir(&config.data_dir);
+    let out = dir.path().join("rally.mp4");
+    let mut options = options("--from 2026-11-20T10:52:03Z --to 2026-11-20T10:52:06Z").unwrap();
+    options.out = out.clone();
+    command::run(&config, &options, NOW).unwrap();
+
+    let reel = &recorded.reel;
+    let numbers: Vec<u32> = export::touching(reel, Some(at(2960)), Some(at(5960))).map(|(n, _)| n).collect();
+    // Segments begin at 67, 2067, 4067 and 6067 ms.
+    assert_eq!(numbers, reel.order()[1..3]);
+    let mut reader = Reader::new(reel, &objects, &recorded.secret);
+    let mut expected = Vec::new();
+    for n in numbers {
+        let clear = reader.clear(n).unwrap();
+        expected.extend(packets("segment.mp4", &[clear.init, clear.segment].concat(), dir.path()));
+    }
+    let found = packets("cut.mp4", &fs::read(&out).unwrap(), dir.path());
+    for track in [0, 1] {
+        let of = |packets: &[(u32, i64, String)]| -> Vec<String> {
+            packets.iter().filter(|row| row.0 == track).map(|row| row.2.clone()).collect()
+        };
+        let (found, expected) = (of(&found), of(&expected));
+        // The file begins with the first picture: sound from before it is skipped.
+        let skipped = expected.len() - found.len();
+        assert!(skipped <= if track == 0 { 0 } else { 4 }, "{skipped} packets of track {track} are missing");
+        assert_eq!(found, expected[skipped..]);
+    }
+
+    let again = command::run(&config, &options, NOW).unwrap_err().to_string();
+    assert!(again.contains("exists"), "{again}");
+    for named in [None, Some(&recording)] {
+        let nothing = super::recording(&config.data_dir, &table(), named, span(60_000, 61_000));
+        let said = nothing.unwrap_err().to_string();
+        assert!(said.contains("nothing of") && said.contains("between 2026-11-20T10:53:00.040Z"), "{said}");
+    }
+}
+
+#[test]
+fn a_time_in_an_older_recording_is_cut_from_that_one() {
+    let (dir, recorded) = (tempfile::tempdir().unwrap(), Recorded::new(1));
+    let config = config(&dir);
+    let older = kept(&config, &recorded);
+    let (_, newer) =
+        Open::create(&config.data_dir, recorded.reel.head().clone(), NOW.plus_ms(60_000)).unwrap();
+    let found = |named| {
+        super::recording(&config.data_dir, &table(), named, span(1000, 3000)).map(|(recording, _)| recording)
+    };
+    assert_eq!(found(None).unwrap(), older);
+    assert!(matches!(found(Some(&newer.recording)), Err(RecordingError::Nothing { .. })));
+}
+
+#[test]
+fn the_link_names_what_is_in_the_file() {
+    let exported = export::Exported { segments: 2, len: 1, from: at(2000), to: at(6000), gaps: Vec::new() };
+    let recording = RecordingId::beginning(NOW);
+    let link = |span| command::link("https://edge.example.org", &table(), &recording, span, &exported);
+    let page = |from: u64, to: u64| {
+        let (from, to) = (NOW.0 + from, NOW.0 + to);
+        format!("https://edge.example.org/watch/table-1/20261120t105200z?from={from}&to={to}")
+    };
+    assert_eq!(link(span(2500, 5000)), page(2500, 5000));
+    assert_eq!(link(span(500, 9000)), page(2000, 6000));
+    assert_eq!(link(Span { from: at(3000), to: None }), page(3000, 6000));
+}
+
+#[test]
+fn a_clip_is_cut_by_times_or_by_the_score() {
+    for good in [
+        "--from 2h --to 1h",
+        "--match final --from-event 3 --to-event 9 --lead-in 0",
+        "--match final --inning 4 --unit 2 --edge https://edge.example.org",
+    ] {
+        assert!(options(good).is_ok(), "{good}");
+    }
+    for bad in [
+        "",
+        "--from 2h",
+        "--from 2h --to 1h --match final",
+        "--match final --from-event 3",
+        "--match final --from-event 3 --to-event 9 --inning 4",
+        "--inning 4",
+        "--from 2h --to 1h --inning 4",
+        "--match final --inning 4 --lead-in 601",
+        "--match final --inning 4 --edge ftp://edge.example.org",
+    ] {
+        assert!(options(bad).is_err(), "{bad}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let error = command::run(&config(&dir), &options("--match final").unwrap(), NOW).unwrap_err();
+    assert_eq!(error.to_string(), "--match needs --from-event and --to-event, or --inning");
+}

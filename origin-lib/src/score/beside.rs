@@ -1,0 +1,28 @@
+//! A match as its file says, for a command that runs beside the origin: nothing is locked, cut off or written.
+
+use std::io;
+use std::path::Path;
+
+use railbird_core::id::{ChannelId, MatchId};
+use railbird_core::score::{Document, Offsets, WHOLE_ENTRIES_MAX};
+use railbird_core::time::UtcMs;
+
+use super::{ReadError, disk, read_log, timing};
+
+/// The document of a whole match below `dir` (`data_dir/score`), with the delays that were told of its table; `None` where
+/// there is no such match, or it was not started. A last line that is being written does not count.
+pub fn on_disk(
+    dir: &Path,
+    channel: &ChannelId,
+    match_id: &MatchId,
+    configured: Offsets,
+) -> Result<Option<Document>, ReadError> {
+    let kept = match read_log(&disk::path(dir, channel, match_id), None) {
+        Err(ReadError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
+        kept => kept?,
+    };
+    let timing = timing::Timing::read(dir, channel, configured)?;
+    let (revision, accepted) = (kept.accepted.max(timing.changed()), UtcMs(kept.accepted));
+    let (of, match_id) = (channel.clone(), match_id.clone());
+    Ok(kept.log.document(of, match_id, revision, accepted, WHOLE_ENTRIES_MAX, timing.offsets()))
+}
