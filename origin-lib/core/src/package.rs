@@ -148,7 +148,7 @@ impl Packager {
     }
 
     /// What goes into segments beside the media from now on, by its times: at a segment's start what is in force there, and
-    /// whatever comes in it, at most [`EVENTS_MAX`]. The bytes of a segment depend then on when this was called: only for a
+    /// whatever comes in it, at most eight. The bytes of a segment depend then on when this was called: only for a
     /// channel of one origin.
     pub fn set_events(&mut self, mut events: Vec<fmp4::Event>) {
         events.sort_by_key(|event| event.at);
