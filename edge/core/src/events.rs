@@ -30,20 +30,25 @@ const RETRY_MS: u64 = 250;
 const RETRY_LATER_MS: u64 = 5_000;
 
 /// `GET /live/{channel}/score.events[?after=SEQ]`: what `score.json` answers with this number, as an event whose ID is the
-/// number to ask with next. A `last-event-id` counts before `after`: browsers repeat the query that they began with.
+/// number to ask with next, and of which match it is. A `last-event-id` counts before `after`: browsers repeat the query that
+/// they began with.
 pub(crate) async fn follow<S: Watch>(
     call: &Call<'_, S>,
     channel: &ChannelId,
     viewer: &Viewer,
 ) -> Result<Response, Problem> {
     let said = call.request.header("last-event-id").filter(|id| !id.is_empty());
-    let after = score::after(said.or(router::query(&call.request.query, "after")))?;
+    let (after, of) = match said {
+        Some(id) => id.split_once('-').map_or((Some(id), None), |(seq, of)| (Some(seq), Some(of))),
+        None => (router::query(&call.request.query, "after"), None),
+    };
+    let after = score::after(after)?;
     let cell = cells::score_cell(channel);
     let mut seen = call.store.get(&cell).await?;
     let mut within_ms = WITHIN_MS;
     let mut place = None;
     loop {
-        if let Some(event) = news(seen.as_deref(), after) {
+        if let Some(event) = news(seen.as_deref(), after, of) {
             return Ok(response(RETRY_MS, &event));
         }
         if within_ms < EVERY_MS {
@@ -65,10 +70,11 @@ pub(crate) async fn follow<S: Watch>(
     }
 }
 
-/// The event for whoever has heard everything up to `after`; `None` where there is nothing more.
-fn news(kept: Option<&[u8]>, after: Option<u64>) -> Option<String> {
+/// The event for whoever has heard everything up to `after` of this match, or of whichever; `None` where there is nothing more.
+fn news(kept: Option<&[u8]>, after: Option<u64>, of: Option<&str>) -> Option<String> {
     let mut document: Document = change::read(kept)?;
     let last = score::last(&document);
+    let after = after.filter(|_| of.is_none_or(|of| of == document.match_id.as_str()));
     if after == Some(last) {
         return None;
     }
@@ -78,7 +84,7 @@ fn news(kept: Option<&[u8]>, after: Option<u64>) -> Option<String> {
     }
     // JSON has no line ends of its own.
     let data = String::from_utf8(json(&document)).ok()?;
-    Some(format!("id: {last}\ndata: {data}\n"))
+    Some(format!("id: {last}-{}\ndata: {data}\n", document.match_id))
 }
 
 fn response(retry_ms: u64, event: &str) -> Response {

@@ -57,7 +57,12 @@ fn read(response: &Response) -> Result<(u64, Document), String> {
     assert!(text.starts_with("retry: ") && text.ends_with("\n\n"), "{text}");
     let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name));
     match field("data: ") {
-        Some(data) => Ok((field("id: ").unwrap().parse().unwrap(), serde_json::from_str(data).unwrap())),
+        Some(data) => {
+            let document: Document = serde_json::from_str(data).unwrap();
+            let (seq, of) = field("id: ").unwrap().split_once('-').unwrap();
+            assert_eq!(of, document.match_id.as_str());
+            Ok((seq.parse().unwrap(), document))
+        }
         None => Err(text),
     }
 }
@@ -95,7 +100,11 @@ fn news_is_told_at_once_where_there_is_any() {
         edge.ask("GET", &format!("{EVENTS}?after=1"), &headers, b"")
     };
     assert_eq!(seqs(&read(&heard("4")).unwrap().1), [5]);
+    assert_eq!(seqs(&read(&heard("4-final")).unwrap().1), [5]);
     assert_eq!(seqs(&read(&heard("")).unwrap().1), [2, 3, 4, 5]);
+    // Of another match, which had as many events, nothing of this one is known.
+    assert_eq!(seqs(&read(&heard("5-semi-final")).unwrap().1), [1, 2, 3, 4, 5]);
+    assert_eq!(seqs(&read(&heard("2-semi-final")).unwrap().1), [1, 2, 3, 4, 5]);
     assert_eq!(code(&heard("x")), "bad-request");
     assert_eq!(code(&edge.get(&format!("{EVENTS}?after=-1"))), "bad-request");
     assert!(probe.paused.borrow().is_empty());

@@ -59,7 +59,8 @@ fn event(answer: &Answer) -> Option<(u64, Value)> {
     let text = answer.text();
     assert!(text.starts_with("retry: ") && text.ends_with("\n\n"), "{}: {text}", answer.asked());
     let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name));
-    Some((field("id: ")?.parse().unwrap(), serde_json::from_str(field("data: ")?).unwrap()))
+    let (seq, _) = field("id: ")?.split_once('-')?;
+    Some((seq.parse().unwrap(), serde_json::from_str(field("data: ")?).unwrap()))
 }
 
 /// News of the score comes when there is some; few of a session wait for it.
