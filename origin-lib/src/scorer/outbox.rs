@@ -1,4 +1,4 @@
-//! What was entered, on the disk: one line a record, each with its checksum ([`crate::lines`]).
+//! What was entered, on the disk: one line a record, each with its checksum.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
