@@ -26,8 +26,8 @@ const EVERY_MS: u64 = 500;
 
 /// After so many milliseconds a browser asks again…
 const RETRY_MS: u64 = 250;
-/// …and after so many where there was no place for it to wait.
-const RETRY_LATER_MS: u64 = 5_000;
+/// …and after so many where there was no place for it to wait: as often as the score was asked for without news.
+const RETRY_LATER_MS: u64 = 2_000;
 
 /// `GET /live/{channel}/score.events[?after=SEQ]`: what `score.json` answers with this number, as an event whose ID is the
 /// number to ask with next, and of which match it is. A `last-event-id` counts before `after`: browsers repeat the query that
@@ -74,7 +74,12 @@ pub(crate) async fn follow<S: Watch>(
 fn news(kept: Option<&[u8]>, after: Option<u64>, of: Option<&str>) -> Option<String> {
     let mut document: Document = change::read(kept)?;
     let last = score::last(&document);
-    let after = after.filter(|_| of.is_none_or(|of| of == document.match_id.as_str()));
+    let is_this = of.map(|of| of == document.match_id.as_str());
+    // What was read may be a copy that is older than what the viewer has heard.
+    if is_this == Some(true) && after.is_some_and(|after| after >= last) {
+        return None;
+    }
+    let after = after.filter(|_| is_this != Some(false));
     if after == Some(last) {
         return None;
     }

@@ -32,6 +32,8 @@ struct Matches<'a> {
     ids: Vec<MatchId>,
     /// What is played, where that is on the recording.
     live: Option<Document>,
+    /// Where the recording begins.
+    start: MediaTime,
 }
 
 impl<'a> Matches<'a> {
@@ -40,7 +42,7 @@ impl<'a> Matches<'a> {
         channel: &'a ChannelId,
         found: &Recording,
     ) -> Result<Matches<'a>, Problem> {
-        let mut ids = found.replay.matches.clone();
+        let mut ids = found.matches.clone();
         let is_later =
             |document: &Document| document.entries.last().is_some_and(|last| last.at >= found.replay.start);
         let live = match found.goes_on {
@@ -50,7 +52,7 @@ impl<'a> Matches<'a> {
         if let Some(live) = live.as_ref().filter(|live| !ids.contains(&live.match_id)) {
             ids.push(live.match_id.clone());
         }
-        Ok(Matches { channel, ids, live })
+        Ok(Matches { channel, ids, live, start: found.replay.start })
     }
 
     /// A match's document as it is kept.
@@ -80,13 +82,16 @@ impl<'a> Matches<'a> {
             let read = future::try_join_all(some.iter().map(|id| self.bytes(call, id))).await?;
             for (id, bytes) in some.iter().zip(read).rev() {
                 let document = self.read(id, bytes.as_deref());
-                let document = document.and_then(|document| known(document, until));
+                let is_on =
+                    |document: &Document| document.entries.last().is_some_and(|last| last.at >= self.start);
+                let document = document.filter(is_on).and_then(|document| known(document, until));
                 // Counted by what is told, so that nobody learns by it what is not.
                 lines += document.as_ref().map_or(0, |known| known.entries.len() + known.turns.len());
                 documents.extend(document.filter(|_| lines <= LINES_MAX));
             }
         }
         documents.reverse();
+        documents.sort_by_key(|document: &Document| document.entries.first().map(|entry| entry.at));
         Ok(documents)
     }
 }

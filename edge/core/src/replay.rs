@@ -4,12 +4,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use futures::future;
-use railbird_core::id::{ChannelId, NodeId, OriginId, RecordingId, RenditionId};
+use railbird_core::id::{ChannelId, MatchId, NodeId, OriginId, RecordingId, RenditionId};
 use railbird_core::playlist::{Recorded, Stretch};
 use railbird_core::score::Range;
 use railbird_core::state::merge::Merged;
 use railbird_core::state::union::{Found, Replays};
 use railbird_core::state::{ChannelState, Node, Replay};
+use railbird_core::time::MediaTime;
 
 use crate::channels::NOT_STARTED;
 use crate::edge::Call;
@@ -37,6 +38,8 @@ const NO_SUCH_STRETCH: Problem = Problem::new(
 pub(crate) struct Recording {
     origin: OriginId,
     pub(crate) replay: Replay,
+    /// The matches that were played meanwhile, by what any origin knows: a scorer may have reached another one only.
+    pub(crate) matches: Vec<MatchId>,
     /// The channel's state, for its nodes.
     channel: Option<ChannelState>,
     /// Whether that is of this recording, and shows what follows the last chapter.
@@ -60,8 +63,20 @@ impl Recording {
             voices.any(|voice| voice.origin == *origin && voice.recording == *recording)
         };
         let goes_on = !replay.ended && merged.as_ref().is_some_and(of);
+        let ends = |replay: &Replay| match replay.ended {
+            true => replay.start + replay.duration,
+            false => MediaTime(u64::MAX),
+        };
+        let meanwhile = |other: &&Replay| other.start < ends(replay) && ends(other) > replay.start;
+        let mut matches: Vec<MatchId> = Vec::new();
+        for id in replays.all().map(|(_, other)| other).filter(meanwhile).flat_map(|other| &other.matches) {
+            if !matches.contains(id) && !replay.matches.contains(id) {
+                matches.push(id.clone());
+            }
+        }
+        matches.extend(replay.matches.iter().cloned());
         let (origin, replay) = (origin.clone(), replay.clone());
-        Ok(Recording { origin, replay, channel: merged.map(|merged| merged.state), goes_on })
+        Ok(Recording { origin, replay, matches, channel: merged.map(|merged| merged.state), goes_on })
     }
 
     /// A chapter, its nodes as the channel knows them now; `None` where the store does not have it (yet).
@@ -121,7 +136,7 @@ pub(crate) async fn multivariant<S: Store>(
     if order.is_empty() || state.renditions.iter().all(|rendition| rendition.segments.is_empty()) {
         return Err(NOT_STARTED);
     }
-    let score = state.score.is_some() || !found.replay.matches.is_empty();
+    let score = state.score.is_some() || !found.matches.is_empty();
     Ok(live::response(Recorded::multivariant(state, &order, score, &stretch)))
 }
 

@@ -346,7 +346,11 @@ export class Playback {
     else if (this.#video.canPlayType("application/vnd.apple.mpegurl") !== "") {
       this.#video.src = this.#url();
       if (this.#replay !== null) {
-        this.#video.addEventListener("loadedmetadata", () => (this.#video.currentTime = 0), { once: true });
+        const begin = () => {
+          this.#video.currentTime = 0;
+          this.#approach();
+        };
+        this.#video.addEventListener("loadedmetadata", begin, { once: true });
       }
       this.play();
     } else this.#show("unsupported");

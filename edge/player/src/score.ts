@@ -75,13 +75,15 @@ export interface Match {
 
 export interface ScoreDocument extends Match {
   revision: number;
+  /** The last event that changed scores before it; 0 where there was none. */
+  rewritten: number;
   entries: Entry[];
   turns: Turn[];
   highlights: Highlight[];
 }
 
-/** The most entries that the log keeps; the first and the newest stay. */
-export const ENTRIES_MAX = 2_000;
+/** The most entries that are read and kept, as many as an edge takes; of more, the first and the newest. */
+export const ENTRIES_MAX = 5_000;
 /** The longest text that is drawn, in characters: as long as the origin takes a name. */
 export const TEXT_LEN_MAX = 100;
 /** The most sets, racks or frames. */
@@ -175,6 +177,7 @@ export function parseScore(value: unknown): ScoreDocument | null {
   return {
     match: text(value["match"]),
     revision: whole(value["revision"]) ?? 0,
+    rewritten: whole(value["rewritten"]) ?? 0,
     title: text(value["title"]),
     discipline: text(value["discipline"]),
     variant: text(value["variant"]),
@@ -183,8 +186,7 @@ export function parseScore(value: unknown): ScoreDocument | null {
     average: value["average"] !== false,
     unit: UNITS.find((known) => known === value["unit"]) ?? "match",
     sides: [who(names[0]), who(names[1])],
-    entries: value["entries"]
-      .slice(-ENTRIES_MAX)
+    entries: ends(value["entries"])
       .map(entry)
       .filter((read) => read !== null),
     units: (Array.isArray(value["units"]) ? value["units"] : [])
@@ -195,6 +197,9 @@ export function parseScore(value: unknown): ScoreDocument | null {
     highlights: parseHighlights(value["highlights"]),
   };
 }
+
+/** The first of a list and the newest, as many as are kept. */
+const ends = <T>(list: T[]): T[] => (list.length > ENTRIES_MAX ? [...list.slice(0, 1), ...list.slice(1 - ENTRIES_MAX)] : list);
 
 /** What the log wants after it took a document. */
 export type Wanted =
@@ -211,6 +216,12 @@ export class ScoreLog {
   #turns: Turn[] = [];
   #highlights: Highlight[] = [];
   #last: number | null = null;
+  #version = 0;
+
+  /** Another one after each document that was taken. */
+  get version(): number {
+    return this.#version;
+  }
 
   /** The scores, by their times. */
   get entries(): readonly Entry[] {
@@ -245,11 +256,12 @@ export class ScoreLog {
       // The old match's number says nothing about the new one's entries.
       if (after !== null) return "whole";
     }
-    const { entries, turns, highlights, revision, ...match } = document;
+    const { entries, turns, highlights, revision, rewritten, ...match } = document;
     this.#match = match;
     this.#revision = revision;
+    this.#version += 1;
     // An undo changed what we have: the edge then sends everything again.
-    if (after === null || entries.some((entry) => entry.seq <= after)) this.#forget();
+    if (after === null || rewritten > after) this.#forget();
     this.#turns = mergeTurns(this.#turns, turns);
     this.#highlights = mergeHighlights(this.#highlights, highlights);
     const bySeq = new Map(this.#entries.map((entry) => [entry.seq, entry]));
@@ -258,7 +270,7 @@ export class ScoreLog {
       this.#last = Math.max(this.#last ?? entry.seq, entry.seq);
     }
     const sorted = [...bySeq.values()].sort((a, b) => a.at_ms - b.at_ms || a.seq - b.seq);
-    this.#entries = sorted.length > ENTRIES_MAX ? [...sorted.slice(0, 1), ...sorted.slice(1 - ENTRIES_MAX)] : sorted;
+    this.#entries = ends(sorted);
     return "more";
   }
 

@@ -158,9 +158,13 @@ export class ScoreView {
     let again = this.#stage.goesOn() || reach !== null || recording === null;
     if (recording !== null && (again || recording !== this.#recordedOf)) {
       try {
-        this.#recorded.take(await recordedScore(this.#stage.channel, recording, reach?.score_ms ?? null));
-        this.#recordedOf = recording;
-        this.draw(0);
+        const documents = await recordedScore(this.#stage.channel, recording, reach?.score_ms ?? null);
+        // Meanwhile the viewer may have turned to something else, or want to know less.
+        if (reach === this.#stage.reach() && recording === this.#stage.recording() && this.#stage.recorded()) {
+          this.#recorded.take(documents);
+          this.#recordedOf = recording;
+          this.draw(0);
+        } else again = true;
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
         if (error.status === 401) await this.#stage.sessionEnded();
@@ -173,6 +177,7 @@ export class ScoreView {
   /** Another recording is played, or as much of it as there is may be known now. */
   refresh(): void {
     this.#recordedOf = null;
+    this.#recorded = new Recorded();
     void this.#askRecorded();
   }
 }

@@ -103,6 +103,20 @@ export function mergeHighlights(known: readonly Highlight[], news: readonly High
   return [...byName.values()].sort((a, b) => a.seq - b.seq || KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind)).slice(-HIGHLIGHTS_MAX);
 }
 
+/** The turns up to a moment, the one that was played then with what it had brought by then: as the document was then. */
+export function turnsAt(turns: readonly Turn[], entries: readonly Entry[], until_ms: number): Turn[] {
+  const begun = turns.slice(0, lastAt(turns, until_ms) + 1).filter((one) => one.phase !== "shootout" || isOver(one, until_ms));
+  const open = begun.at(-1);
+  const now = entries[lastAt(entries, until_ms)]?.state;
+  if (open === undefined || now === undefined || isOver(open, until_ms)) return begun;
+  const side = now.sides[open.side];
+  const total = side.points + (side.extension ?? 0);
+  const before = open.total - open.points;
+  return [...begun.slice(0, -1), { ...open, end_ms: null, points: total - before, total }];
+}
+
+const isOver = ({ end_ms }: Turn, at_ms: number): boolean => end_ms !== null && end_ms <= at_ms;
+
 /** An inning: what each side did in it. */
 export interface Inning {
   unit: number | null;
@@ -111,11 +125,10 @@ export interface Inning {
   turns: [Turn | null, Turn | null];
 }
 
-/** The turns as a score sheet has them, up to a moment on the media timeline. */
-export function innings(turns: readonly Turn[], until_ms: number): Inning[] {
+/** The turns as a score sheet has them. */
+export function innings(turns: readonly Turn[]): Inning[] {
   const rows: Inning[] = [];
   for (const one of turns) {
-    if (one.at_ms > until_ms) break;
     const row = rows.at(-1);
     const same = row !== undefined && row.unit === one.unit && row.phase === one.phase && row.inning === one.inning;
     if (same && row.turns[one.side] === null) row.turns[one.side] = one;

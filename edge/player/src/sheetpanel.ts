@@ -2,7 +2,7 @@
 
 import { el, setText } from "./dom";
 import type { Match, ScoreLog } from "./score";
-import { innings, lastScores, LEAD_IN_MS, neighbour, reel, stretch, turnAt, type Highlight, type Inning, type Kind, type Turn } from "./sheet";
+import { innings, lastAt, lastScores, LEAD_IN_MS, neighbour, reel, stretch, turnAt, turnsAt, type Highlight, type Inning, type Kind, type Turn } from "./sheet";
 import { current, direction, t } from "./texts";
 
 export interface Actions {
@@ -45,6 +45,8 @@ export class SheetPanel {
   #actions: Actions;
   #view: View | null = null;
   #drawn = "";
+  /** The turns that may be told. */
+  #told: Turn[] = [];
   #previous = button("inning-previous", () => this.#step("previous"));
   #next = button("inning-next", () => this.#step("next"));
   #last = button("last-points", () => this.#lastPoints());
@@ -88,14 +90,18 @@ export class SheetPanel {
     const match = view?.log.match ?? null;
     this.element.hidden = view === null || match === null || (view.log.turns.length === 0 && view.log.highlights.length === 0);
     if (view === null || match === null || this.element.hidden) return;
-    const turns = view.log.turns.filter(({ at_ms }) => at_ms <= view.until_ms);
-    const highlights = view.log.highlights.filter(({ end_ms }) => end_ms <= view.until_ms);
+    const { log } = view;
+    const highlights = log.highlights.filter(({ end_ms }) => end_ms <= view.until_ms);
     const begun = view.logs.filter((log) => (log.entries[0]?.at_ms ?? Number.POSITIVE_INFINITY) <= view.until_ms);
-    const text = JSON.stringify([match.match, begun.length, this.#actions.canShare(), current(), turns, highlights]);
-    if (text !== this.#drawn) {
-      this.#drawn = text;
-      this.#paint(view, turns, highlights, begun);
+    // What is drawn hangs on the document, and on how many of its entries may be told.
+    const told = lastAt(log.entries, view.until_ms);
+    const drawn = [match.match, log.version, told, highlights.length, begun.length, this.#actions.canShare(), current()].join(" ");
+    if (drawn !== this.#drawn) {
+      this.#drawn = drawn;
+      this.#told = turnsAt(log.turns, log.entries, view.until_ms);
+      this.#paint(view, this.#told, highlights, begun);
     }
+    const turns = this.#told;
     this.#mark(turnAt(turns, view.at_ms));
     this.#next.disabled = neighbour(turns, view.at_ms, "next") === null;
     this.#previous.disabled = neighbour(turns, view.at_ms, "previous") === null;
@@ -149,7 +155,7 @@ export class SheetPanel {
     this.#scroller.hidden = !counted;
     for (const side of [0, 1] as const) setText(this.#names[side], match.sides[side].name);
     this.#turns.clear();
-    this.#body.replaceChildren(...this.#rows(match, innings(turns, Number.POSITIVE_INFINITY)));
+    this.#body.replaceChildren(...this.#rows(match, innings(turns)));
     this.#clips.hidden = highlights.length === 0;
     this.#highlights.replaceChildren(...highlights.map((highlight) => this.#item(match, highlight)).reverse());
     this.#matches.hidden = begun.length < 2;
@@ -194,7 +200,7 @@ export class SheetPanel {
   #step(way: "next" | "previous"): void {
     const view = this.#view;
     if (view === null) return;
-    const turns = view.log.turns.filter(({ at_ms }) => at_ms <= view.until_ms);
+    const turns = this.#told;
     // The picture is a lead-in before the inning that it was sent to.
     const turn = neighbour(turns, way === "next" ? view.at_ms + LEAD_IN_MS : view.at_ms, way);
     if (turn !== null) this.#actions.goTo(turn.at_ms - LEAD_IN_MS);

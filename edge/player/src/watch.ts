@@ -266,6 +266,7 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
     reach: () => reach,
     goesOn: () => playback.replay !== null && playback.replay === beingMade(),
     goTo(at_ms) {
+      data.leave();
       if (playback.goTo(at_ms)) return;
       // It has left the window, and is in the recording that is being made.
       const whole = beingMade();

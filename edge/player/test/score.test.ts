@@ -59,9 +59,17 @@ test("partial documents add up; an older copy and a repetition change nothing", 
 test("after an undo the edge sends everything, and what was undone is gone", () => {
   const log = new ScoreLog();
   log.take(read("m", 5, [entry(1, 1_000), entry(2, 2_000), entry(3, 3_000)]), null);
-  log.take(read("m", 6, [entry(1, 1_000), entry(2, 2_000), entry(4, 4_000, 2)]), 3);
+  log.take({ ...read("m", 6, [entry(1, 1_000), entry(2, 2_000), entry(4, 4_000, 2)]), rewritten: 4 }, 3);
   assert.equal(log.last, 4);
   assert.deepEqual([3_500, 4_500].map((at) => log.entryAt(at)?.state.sides[0].points), [2, 2]);
+});
+
+test("an older copy in between, and what is told twice after it, lose nothing", () => {
+  const log = new ScoreLog();
+  log.take(read("m", 5, [entry(1, 1_000), entry(2, 2_000), entry(3, 3_000)]), null);
+  log.take(read("m", 4, [entry(1, 1_000), entry(2, 2_000)]), 3);
+  log.take(read("m", 6, [entry(3, 3_000), entry(4, 4_000)]), 3);
+  assert.deepEqual(log.entries.map(({ seq }) => seq), [1, 2, 3, 4]);
 });
 
 test("another match begins anew, and is asked for as a whole", () => {

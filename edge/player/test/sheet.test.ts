@@ -14,6 +14,7 @@ import {
   reel,
   stretch,
   turnAt,
+  turnsAt,
   type Highlight,
   type Turn,
 } from "../src/sheet";
@@ -53,12 +54,30 @@ test("what is new takes the place of what was known", () => {
 });
 
 test("a sheet has a row an inning, up to what has been seen", () => {
-  const rows = innings(TURNS, 60_000);
+  const rows = innings(TURNS.slice(0, 3));
   assert.deepEqual(rows.map(({ inning, turns }) => [inning, turns[0]?.points ?? null, turns[1]?.points ?? null]), [[1, 2, 0], [2, 7, null]]);
   // The other side may have begun, and sets begin anew.
   const sets = [turn(1, 0, 1, 1, 3, { unit: 1 }), turn(2, 5, 0, 1, 0, { unit: 1 }), turn(3, 9, 0, 1, 1, { unit: 2 })];
-  assert.deepEqual(innings(sets, 10_000).map(({ unit, turns }) => [unit, turns[0]?.seq, turns[1]?.seq]), [[1, 2, 1], [2, 3, undefined]]);
-  assert.deepEqual(innings(TURNS, -1), []);
+  assert.deepEqual(innings(sets).map(({ unit, turns }) => [unit, turns[0]?.seq, turns[1]?.seq]), [[1, 2, 1], [2, 3, undefined]]);
+  assert.deepEqual(innings([]), []);
+});
+
+test("of the turn that is played, the sheet says what the picture has shown", () => {
+  const side = (points: number) => ({ points });
+  const score = (at_s: number, first: number, second: number) => ({ seq: at_s, at_ms: at_s * 1000, state: { sides: [side(first), side(second)] } });
+  const entries = [score(0, 0, 0), score(10, 2, 0), score(30, 2, 0), score(60, 2, 0), score(70, 3, 0), score(90, 6, 0), score(120, 9, 0)] as unknown as Entry[];
+  const turns = [
+    turn(1, 0, 0, 1, 2, { end_ms: 30_000 }),
+    turn(3, 30, 1, 1, 0, { end_ms: 60_000, total: 0 }),
+    turn(4, 60, 0, 2, 7, { end_ms: 200_000, total: 9 }),
+  ];
+  const shown = (until_s: number) => turnsAt(turns, entries, until_s * 1000).map(({ points, total, end_ms }) => [points, total, end_ms]);
+  assert.deepEqual(shown(65), [[2, 2, 30_000], [0, 0, 60_000], [0, 2, null]]);
+  assert.deepEqual(shown(95).at(-1), [4, 6, null]);
+  assert.deepEqual(shown(200).at(-1), [7, 9, 200_000]);
+  assert.deepEqual(shown(Number.POSITIVE_INFINITY).length, 3);
+  const shootout = turn(9, 210, 1, 0, 2, { end_ms: 240_000, phase: "shootout" });
+  assert.equal(turnsAt([...turns, shootout], entries, 220_000).length, 3, "it is told when it is over");
 });
 
 test("next and previous go by innings", () => {

@@ -154,10 +154,12 @@ impl Inner {
             return;
         };
         let document = scored.borrow_and_update().clone();
+        // A segment that is still open may have begun a while ago.
+        let since = clock::now().media() + MediaSpan::from_ms(-AGE_MS_MAX);
         let events = document.iter().flat_map(|document| {
-            let from = document.entries.len().saturating_sub(SCORES_MAX);
-            let newest = document.entries.iter().skip(from);
-            newest.filter_map(|entry| {
+            let from = document.entries.partition_point(|entry| entry.at <= since).saturating_sub(1);
+            let about = document.entries.iter().skip(from).take(SCORES_MAX);
+            about.filter_map(|entry| {
                 let message = document.tag(entry)?.into();
                 Some(fmp4::Event { at: entry.at, id: u32::try_from(entry.seq).unwrap_or(u32::MAX), message })
             })
@@ -166,8 +168,10 @@ impl Inner {
     }
 }
 
-/// As many of the newest scores are at hand for segments: more than fall into one.
-const SCORES_MAX: usize = 32;
+/// So many scores are at hand for segments, from the one on that was in force when the oldest open segment began.
+const SCORES_MAX: usize = 256;
+/// A segment that is open began at most so long ago, in milliseconds.
+const AGE_MS_MAX: i64 = 60_000;
 
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use crate::clock;
 use crate::config::{self, Config};
 use crate::edge_push::EdgePush;
 use crate::score::{Played, Scores};
@@ -68,7 +69,7 @@ pub(super) fn systems(config: &Config, scores: &Scores, tasks: &mut JoinSet<()>)
 /// The channels that have a scorer.
 pub(super) struct Scoring {
     scores: Scores,
-    channels: BTreeMap<ChannelId, Channel>,
+    channels: BTreeMap<ChannelId, Arc<Channel>>,
 }
 
 struct Channel {
@@ -76,6 +77,8 @@ struct Channel {
     said: Mutex<Said>,
     /// The matches of the recordings that are kept.
     wanted: watch::Sender<BTreeSet<MatchId>>,
+    /// The list of recordings that was told last.
+    told: Mutex<Option<ReplayList>>,
 }
 
 /// What playlists say, as it was made last.
@@ -98,15 +101,21 @@ impl Scoring {
         let mut channels = BTreeMap::new();
         for channel in config.channels.iter().filter(|channel| channel.score_key.is_some()) {
             let Some(documents) = scores.subscribe(&channel.id) else { continue };
-            let wanted = watch::Sender::default();
+            let of = Arc::new(Channel {
+                documents,
+                said: Mutex::default(),
+                wanted: watch::Sender::default(),
+                told: Mutex::default(),
+            });
             let lane = Lane {
                 scores: scores.clone(),
                 push: push.clone(),
                 channel: channel.id.clone(),
+                of: of.clone(),
                 pushed: BTreeMap::new(),
             };
-            tasks.spawn(lane.run(wanted.subscribe()));
-            channels.insert(channel.id.clone(), Channel { documents, said: Mutex::default(), wanted });
+            tasks.spawn(lane.run());
+            channels.insert(channel.id.clone(), of);
         }
         Scoring { scores: scores.clone(), channels }
     }
@@ -124,26 +133,54 @@ impl Scoring {
     /// Puts into a list of recordings which matches each has.
     pub(super) fn name_matches(&self, list: &mut ReplayList) {
         let Some(channel) = self.channels.get(&list.channel) else { return };
-        let played = self.scores.played(&list.channel);
-        let mut all = BTreeSet::new();
-        for replay in &mut list.replays {
-            let end = if replay.ended { replay.start + replay.duration } else { MediaTime(u64::MAX) };
-            let within = |played: &&Played| played.from < end && played.to >= replay.start;
-            let matches: Vec<MatchId> =
-                played.iter().filter(within).map(|played| played.match_id.clone()).collect();
-            let older = matches.len().saturating_sub(MATCHES_MAX);
-            replay.matches = matches.into_iter().skip(older).collect();
-            all.extend(replay.matches.iter().cloned());
-        }
-        channel.wanted.send_if_modified(|wanted| {
+        let mut told = channel.told();
+        channel.want(name_matches(list, &self.scores.played(&list.channel)));
+        *told = Some(list.clone());
+    }
+}
+
+/// Puts into a list of recordings which of the channel's matches each has; gives all that it names.
+fn name_matches(list: &mut ReplayList, played: &[Played]) -> BTreeSet<MatchId> {
+    let mut all = BTreeSet::new();
+    for replay in &mut list.replays {
+        let end = if replay.ended { replay.start + replay.duration } else { MediaTime(u64::MAX) };
+        let within = |played: &&Played| played.from < end && played.to >= replay.start;
+        let matches: Vec<MatchId> =
+            played.iter().filter(within).map(|played| played.match_id.clone()).collect();
+        let older = matches.len().saturating_sub(MATCHES_MAX);
+        replay.matches = matches.into_iter().skip(older).collect();
+        all.extend(replay.matches.iter().cloned());
+    }
+    all
+}
+
+impl Channel {
+    fn told(&self) -> MutexGuard<'_, Option<ReplayList>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn want(&self, all: BTreeSet<MatchId>) {
+        self.wanted.send_if_modified(|wanted| {
             let changed = *wanted != all;
             *wanted = all;
             changed
         });
     }
-}
 
-impl Channel {
+    /// The list that was told last, where it names other matches by now: a score may come long after its picture.
+    fn renamed(&self, played: &[Played]) -> Option<ReplayList> {
+        let mut told = self.told();
+        let list = told.as_mut()?;
+        let before = list.clone();
+        let all = name_matches(list, played);
+        if *list == before {
+            return None;
+        }
+        list.revision = clock::steady().0.max(list.revision.saturating_add(1));
+        self.want(all);
+        Some(list.clone())
+    }
+
     fn said(&self) -> MutexGuard<'_, Said> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -159,6 +196,9 @@ impl Said {
                 let begun = document.entries.first().map(|entry| entry.at);
                 let left = |range: Range| Range { end: range.end.or(begun.max(Some(range.start))), ..range };
                 self.past.extend(self.ranges.drain(..).map(left));
+                // Of a match that is taken up again, what is said of it now counts.
+                let now = document.ranges();
+                self.past.retain(|past| now.iter().all(|range| range.id != past.id));
             }
             self.ranges = document.ranges();
             self.document = Some((document.match_id.clone(), document.revision));
@@ -179,13 +219,15 @@ struct Lane {
     scores: Scores,
     push: Arc<EdgePush>,
     channel: ChannelId,
+    of: Arc<Channel>,
     /// Which revision of each was told, and when.
     pushed: BTreeMap<MatchId, (u64, Instant)>,
 }
 
 impl Lane {
-    async fn run(mut self, mut wanted: watch::Receiver<BTreeSet<MatchId>>) {
+    async fn run(mut self) {
         let Some(mut changes) = self.scores.changes(&self.channel) else { return };
+        let mut wanted = self.of.wanted.subscribe();
         let mut forgot = self.push.forgot();
         loop {
             let matches = wanted.borrow_and_update().clone();
@@ -198,7 +240,12 @@ impl Lane {
             };
             let goes_on = tokio::select! {
                 changed = wanted.changed() => changed.is_ok(),
-                changed = changes.changed() => changed.is_ok(),
+                changed = changes.changed() => {
+                    if let Some(list) = self.of.renamed(&self.scores.played(&self.channel)) {
+                        self.push.publish_replays(&list);
+                    }
+                    changed.is_ok()
+                }
                 changed = forgot.changed() => {
                     self.pushed.clear();
                     changed.is_ok()

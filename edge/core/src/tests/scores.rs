@@ -102,6 +102,9 @@ fn news_is_told_at_once_where_there_is_any() {
     assert_eq!(seqs(&read(&heard("4")).unwrap().1), [5]);
     assert_eq!(seqs(&read(&heard("4-final")).unwrap().1), [5]);
     assert_eq!(seqs(&read(&heard("")).unwrap().1), [2, 3, 4, 5]);
+    // A copy that is older than what was heard is no news.
+    assert_eq!(read(&heard("6-final")).unwrap_err(), "retry: 250\n: nothing new\n\n");
+    probe.paused.borrow_mut().clear();
     // Of another match, which had as many events, nothing of this one is known.
     assert_eq!(seqs(&read(&heard("5-semi-final")).unwrap().1), [1, 2, 3, 4, 5]);
     assert_eq!(seqs(&read(&heard("2-semi-final")).unwrap().1), [1, 2, 3, 4, 5]);
@@ -141,12 +144,12 @@ fn a_wait_for_nothing_ends_with_a_comment() {
     // A host that has no room asks for an answer at once.
     probe.paused.borrow_mut().clear();
     let at_once = read(&edge.get(&format!("{EVENTS}?after=5&wait=no"))).unwrap_err();
-    assert_eq!(at_once, "retry: 5000\n: too many wait\n\n");
+    assert_eq!(at_once, "retry: 2000\n: too many wait\n\n");
     assert_eq!(read(&edge.get(&format!("{EVENTS}?after=4&wait=no"))).unwrap().0, 5);
     assert!(probe.paused.borrow().is_empty());
     // The store fails meanwhile.
     probe.fails_after_pause.set(true);
-    assert!(read(&edge.get(&format!("{EVENTS}?after=5"))).unwrap_err().starts_with("retry: 5000\n"));
+    assert!(read(&edge.get(&format!("{EVENTS}?after=5"))).unwrap_err().starts_with("retry: 2000\n"));
 }
 
 /// A recording of a minute with these matches, which goes on where it has not `ended`.
