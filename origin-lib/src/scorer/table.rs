@@ -4,8 +4,6 @@ use railbird_core::score::{EVENTS_MAX, Event, Item, Log};
 use railbird_core::time::UtcMs;
 use serde_json::{Map, Value};
 
-use crate::when;
-
 /// The longest file, in bytes.
 pub const LEN_MAX: usize = 16 << 20;
 
@@ -128,7 +126,7 @@ fn event<'a>(cells: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Event, S
             "occurred" | "entered" => {
                 let time = match cell.parse() {
                     Ok(ms) => UtcMs(ms),
-                    Err(_) => when::iso8601(cell).ok_or_else(|| {
+                    Err(_) => UtcMs::from_iso8601(cell).ok_or_else(|| {
                         format!(
                             "{column}: `{cell}` is no time: UTC milliseconds, or 2026-11-21T18:45:00.250Z"
                         )
