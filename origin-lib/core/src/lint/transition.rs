@@ -30,8 +30,9 @@ pub fn check(before: &Media, after: &Media) -> Vec<Finding> {
         return found.0;
     }
     removed(before, after, &mut found);
-    segments::check(before, after, &mut found);
-    parts::check(before, after, &mut found);
+    if segments::check(before, after, &mut found) {
+        parts::check(before, after, &mut found);
+    }
     ranges::check(before, after, &mut found);
     found.0
 }

@@ -16,7 +16,8 @@ const DRIFT_MAX_MS: u64 = 100;
 /// What rounding leaves of a duration.
 const ROUNDING: Nanos = Nanos::ms(1);
 
-pub(super) fn check(before: &Media, after: &Media, found: &mut Findings) {
+/// Says whether numbers are of the same segments as before.
+pub(super) fn check(before: &Media, after: &Media, found: &mut Findings) -> bool {
     let (dates_before, dates_after) = (dated(before), dated(after));
     let of = |dates: &[Option<UtcMs>], media: &Media, msn: u64| {
         let at = usize::try_from(msn.checked_sub(media.listed_msn())?).ok()?;
@@ -29,14 +30,14 @@ pub(super) fn check(before: &Media, after: &Media, found: &mut Findings) {
             let seen = format!("{msn} was {} and is {}", quoted(&known.uri), quoted(&segment.uri));
             found.add(&rules::NUMBER_OF_OTHER, segment.line, seen);
             // What follows would say the same of every segment.
-            return;
+            return false;
         }
         same(msn, known, segment, found);
         let counted = discontinuities.iter().find(|(number, _)| *number == msn).map(|(_, count)| *count);
         if counted.is_some_and(|counted| counted != discontinuity) {
             let seen = format!("the discontinuity sequence number of {msn} is not what it was");
             found.add(&rules::DISCONTINUITY_COUNT, segment.line, seen);
-            return;
+            return true;
         }
         let dates = of(&dates_before, before, msn).zip(of(&dates_after, after, msn));
         if let Some((was, is)) =
@@ -44,9 +45,10 @@ pub(super) fn check(before: &Media, after: &Media, found: &mut Findings) {
         {
             let seen = format!("the date of {msn} was {} and is {}", was.iso8601(), is.iso8601());
             found.add(&rules::SEGMENT_DATE, segment.line, seen);
-            return;
+            return true;
         }
     }
+    true
 }
 
 fn numbers(media: &Media) -> Vec<(u64, u64)> {
