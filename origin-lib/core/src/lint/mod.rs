@@ -11,15 +11,19 @@
 //! | [`media`], `check` | a media playlist, and what has to hold in it |
 //! | [`multivariant`] | a multivariant playlist, and what has to hold in it |
 //! | [`transition`], [`delta`] | two loads of a media playlist |
+//! | [`follow`] | loads one after the other, delta updates among them |
 //! | [`presentation`] | the playlists of a presentation |
+//! | [`ours`] | where our own playlists do otherwise |
 
 mod attributes;
 mod check;
 pub mod delta;
+pub mod follow;
 mod grammar;
 mod lines;
 pub mod media;
 pub mod multivariant;
+pub mod ours;
 pub mod presentation;
 mod rule;
 pub mod rules;
@@ -30,6 +34,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 pub use self::attributes::Nanos;
+pub use self::follow::Follower;
 pub use self::lines::LEN_MAX;
 pub use self::media::Media;
 pub use self::multivariant::Multivariant;

@@ -60,7 +60,8 @@ fn multivariant(text: &str) -> Multivariant {
 fn broken_rules() -> BTreeSet<&'static str> {
     let tables = media_cases::tables().into_iter().chain(multivariant_cases::tables());
     let cases = tables.flat_map(|(_, cases)| cases.iter().map(|case| case.rule.id));
-    cases.chain(media_cases::OTHERS.iter().map(|rule| rule.id))
+    cases
+        .chain(media_cases::OTHERS.iter().map(|rule| rule.id))
         .chain(steps::RULES.iter().map(|rule| rule.id))
         .chain(together::RULES.iter().map(|rule| rule.id))
         .collect()

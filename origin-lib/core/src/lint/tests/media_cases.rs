@@ -65,13 +65,21 @@ const PLAIN_CASES: &[Case] = &[
     case(&START_NEAR_EDGE, "TIME-OFFSET=-14.0", "TIME-OFFSET=20"),
     case(&TARGET_MISSING, "#EXT-X-TARGETDURATION:4\n", ""),
     case(&SEGMENT_OVER_TARGET, "#EXTINF:4.00000,\n10", "#EXTINF:4.50000,\n10"),
-    case(&SEQUENCE_LATE, "#EXT-X-DISCONTINUITY-SEQUENCE:2\n", "#EXT-X-DISCONTINUITY\n#EXT-X-DISCONTINUITY-SEQUENCE:2\n"),
+    case(
+        &SEQUENCE_LATE,
+        "#EXT-X-DISCONTINUITY-SEQUENCE:2\n",
+        "#EXT-X-DISCONTINUITY\n#EXT-X-DISCONTINUITY-SEQUENCE:2\n",
+    ),
     case(&SKIP_UNTIL_SHORT, "CAN-SKIP-UNTIL=24.0", "CAN-SKIP-UNTIL=23.9"),
     case(&SKIP_RANGES_ALONE, "CAN-SKIP-UNTIL=24.0,", ""),
     case(&HOLD_BACK_SHORT, "HOLD-BACK=12.0", "HOLD-BACK=11.9"),
     case(&PART_HOLD_BACK_MISSING, "#EXT-X-START", "#EXT-X-PART-INF:PART-TARGET=1\n#EXT-X-START"),
     case(&EXTINF_MISSING, "#EXTINF:4.00000,a title\n", ""),
-    case(&SEGMENT_WITHOUT_URI, "#EXTINF:4.00000,\nwhole.m4s\n#EXT-X-BYTERANGE:1000\n#EXTINF:4.00000,\nwhole.m4s\n", "#EXTINF:4.00000,\n"),
+    case(
+        &SEGMENT_WITHOUT_URI,
+        "#EXTINF:4.00000,\nwhole.m4s\n#EXT-X-BYTERANGE:1000\n#EXTINF:4.00000,\nwhole.m4s\n",
+        "#EXTINF:4.00000,\n",
+    ),
     case(&BYTERANGE_BASE, "#EXT-X-BYTERANGE:1000@0", "#EXT-X-BYTERANGE:1000"),
     case(&KEY_NONE, "METHOD=NONE", "METHOD=NONE,URI=\"key\""),
     case(&KEY_URI, "URI=\"key\",", ""),
@@ -131,7 +139,11 @@ const PARTS_CASES: &[Case] = &[
     case(&PARTS_UNHINTED, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"75-3.m4s\"\n", ""),
     case(&FRAMES_WITH_PARTS, "#EXT-X-VERSION:6", "#EXT-X-VERSION:5\n#EXT-X-I-FRAMES-ONLY"),
     case(&PART_LONG, "DURATION=0.10000,URI=\"75-1", "DURATION=1.00200,URI=\"75-1"),
-    case(&PART_SHORT, "DURATION=0.90000,URI=\"74.m4s\",BYTERANGE", "DURATION=0.84000,URI=\"74.m4s\",BYTERANGE"),
+    case(
+        &PART_SHORT,
+        "DURATION=0.90000,URI=\"74.m4s\",BYTERANGE",
+        "DURATION=0.84000,URI=\"74.m4s\",BYTERANGE",
+    ),
     case(&TAGS_BEHIND_PART, "#EXTINF:2.00000,\n73", "#EXT-X-KEY:METHOD=NONE\n#EXTINF:2.00000,\n73"),
     case(&PART_RANGE_BASE, "BYTERANGE=\"1000@0\"", "BYTERANGE=\"1000\""),
     case(&PARTS_SUM, "#EXTINF:2.00000,\n73", "#EXTINF:1.90000,\n73"),
@@ -165,9 +177,17 @@ const RANGES: &str = "#EXTM3U
 const RANGES_CASES: &[Case] = &[
     case(&RANGES_UNDATED, "#EXT-X-PROGRAM-DATE-TIME:2026-11-20T10:52:00.000Z\n", ""),
     case(&RANGE_START, "ID=\"d\",X-ORG", "ID=\"f\",X-ORG"),
-    case(&RANGE_BACKWARDS, "END-DATE=\"2026-11-20T10:52:04.000Z\",DURATION=4", "END-DATE=\"2026-11-20T10:51:59.000Z\""),
+    case(
+        &RANGE_BACKWARDS,
+        "END-DATE=\"2026-11-20T10:52:04.000Z\",DURATION=4",
+        "END-DATE=\"2026-11-20T10:51:59.000Z\"",
+    ),
     case(&RANGE_LENGTH, "DURATION=4", "DURATION=5"),
-    case(&RANGE_NEXT, "CLASS=\"org.example.scene\",START-DATE=\"2026-11-20T10:52:00", "START-DATE=\"2026-11-20T10:52:00"),
+    case(
+        &RANGE_NEXT,
+        "CLASS=\"org.example.scene\",START-DATE=\"2026-11-20T10:52:00",
+        "START-DATE=\"2026-11-20T10:52:00",
+    ),
     case(&RANGE_NEXT, "END-ON-NEXT=YES", "END-ON-NEXT=YES,DURATION=1"),
     case(&RANGE_OVERLAP, "DURATION=2,", "DURATION=2.5,"),
     case(&RANGE_CONFLICT, "ID=\"d\",X-ORG-EXAMPLE-N=-4.5", "ID=\"d\",X-ORG-EXAMPLE-N=4.5"),
@@ -279,7 +299,9 @@ fn a_variable_comes_from_the_multivariant_playlist_or_from_the_query() {
 
 #[test]
 fn variables_that_refer_to_each_other_stay_short() {
-    let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:8\n#EXT-X-TARGETDURATION:4\n#EXT-X-DEFINE:NAME=\"a0\",VALUE=\"0123456789\"\n");
+    let mut text = String::from(
+        "#EXTM3U\n#EXT-X-VERSION:8\n#EXT-X-TARGETDURATION:4\n#EXT-X-DEFINE:NAME=\"a0\",VALUE=\"0123456789\"\n",
+    );
     for n in 1..60 {
         let before = format!("{{$a{}}}", n - 1);
         text.push_str(&format!("#EXT-X-DEFINE:NAME=\"a{n}\",VALUE=\"{before}{before}\"\n"));

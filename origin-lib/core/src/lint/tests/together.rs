@@ -37,7 +37,11 @@ const CASES: &[Case] = &[
     case(&RENDITION_TARGET, "TARGETDURATION:2", "TARGETDURATION:3"),
     case(&RENDITION_TYPE, "#EXT-X-TARGET", "#EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-TARGET"),
     case(&RENDITION_CONTROL, "PART-HOLD-BACK=3.0", "PART-HOLD-BACK=4.0"),
-    case(&RENDITION_DISCONTINUITY, "#EXT-X-MEDIA-SEQUENCE:70", "#EXT-X-MEDIA-SEQUENCE:70\n#EXT-X-DISCONTINUITY-SEQUENCE:1"),
+    case(
+        &RENDITION_DISCONTINUITY,
+        "#EXT-X-MEDIA-SEQUENCE:70",
+        "#EXT-X-MEDIA-SEQUENCE:70\n#EXT-X-DISCONTINUITY-SEQUENCE:1",
+    ),
     case(&RENDITION_RANGES, "ID=\"m\"", "ID=\"n\""),
     case(&RENDITION_RANGES, "org.example.match", "org.example.set"),
     case(&RENDITION_UNREPORTED, "./low.m3u8", "./other.m3u8"),
@@ -70,8 +74,7 @@ fn high() -> String {
 
 fn together(low: &str, high: &str, at_once: bool) -> Vec<Finding> {
     let (low, high) = (media(low), media(high));
-    let member =
-        |uri, media| Member { uri, pathway: ".", is_subtitles: false, is_frames: false, media };
+    let member = |uri, media| Member { uri, pathway: ".", is_subtitles: false, is_frames: false, media };
     let members = [member("a/low.m3u8", &low), member("a/high.m3u8", &high)];
     check(Some(&multivariant(MULTIVARIANT)), &members, at_once)
 }
@@ -103,7 +106,10 @@ fn renditions_that_are_not_of_one_moment_may_end_elsewhere() {
 
 #[test]
 fn all_have_dates_or_none_and_numbers_are_aligned() {
-    let undated = high().lines().filter(|line| !line.contains("DATE")).fold(String::new(), |text, line| text + line + "\n");
+    let undated = high()
+        .lines()
+        .filter(|line| !line.contains("DATE"))
+        .fold(String::new(), |text, line| text + line + "\n");
     assert_eq!(ids(&together(LOW, &undated, false)), BTreeSet::from([RENDITION_DATES.id]));
     let shifted = high().replace("MEDIA-SEQUENCE:70", "MEDIA-SEQUENCE:71");
     assert_eq!(ids(&together(LOW, &shifted, false)), BTreeSet::from([RENDITION_SEQUENCE.id]));
