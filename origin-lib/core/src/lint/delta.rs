@@ -25,6 +25,11 @@ pub fn apply(before: &Media, update: &Media) -> Result<Media, Finding> {
         };
         segments.push(segment.clone());
     }
+    // A discontinuity before what is now the first may have gone into the sequence.
+    if let Some(first) = segments.first_mut() {
+        let counted = before.numbered().find(|(msn, ..)| *msn == update.msn()).map(|(_, counted, _)| counted);
+        first.applied.discontinuity &= counted > Some(update.first_discontinuity.unwrap_or(0));
+    }
     let last = segments.last().map(|segment| segment.applied.clone()).unwrap_or_default();
     segments.extend(
         update
@@ -58,7 +63,7 @@ fn carried(last: &Applied, own: &Applied) -> Applied {
     }
 }
 
-/// Whether a load with a delta update in place is the whole playlist of the same moment.
+/// What is wrong where a load with a delta update in place is not the whole playlist of the same moment.
 pub fn compare(applied: &Media, whole: &Media) -> Option<Finding> {
     let shape = |media: &Media| (media.msn(), media.segments.len(), media.tail.len(), media.ended);
     let ranges =
@@ -68,8 +73,16 @@ pub fn compare(applied: &Media, whole: &Media) -> Option<Finding> {
         found.add(&rules::DELTA_DIFFERS, 0, "they do not list the same segments and parts");
     } else if ranges(applied) != ranges(whole) {
         found.add(&rules::DELTA_DIFFERS, 0, "they do not list the same date ranges");
-    } else if let Some(other) = transition::check(applied, whole).first() {
-        found.add(&rules::DELTA_DIFFERS, other.line, other.seen.clone());
+    } else {
+        // The same objects at another place are the same media.
+        let mut others = transition::check(applied, whole);
+        match others.iter().position(|other| *other.rule != rules::SEGMENT_MOVED) {
+            Some(at) => {
+                let other = others.swap_remove(at);
+                found.add(&rules::DELTA_DIFFERS, other.line, other.seen);
+            }
+            None => return others.pop(),
+        }
     }
     found.0.pop()
 }

@@ -24,6 +24,10 @@ pub static OURS: &[(&Rule, &str)] = &[
         "A channel without `preload_hints` does not hint: its parts lie at object stores, which answer at once that they are not there.",
     ),
     (
+        &rules::PART_REMOVED,
+        "Where a segment overtakes a part of its own, all of its parts go, and where no part comes for half a minute, all of them: who has not played the segment takes it whole.",
+    ),
+    (
         &rules::RENDITION_CONTROL,
         "The score's subtitles have no parts, and their playlist is not held for the next segment; in low latency its EXT-X-SERVER-CONTROL is another one.",
     ),

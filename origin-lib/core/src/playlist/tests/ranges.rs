@@ -184,6 +184,10 @@ proptest! {
             let stretch = Stretch { until: Some(START.plus_ms(1000 * until)), clip: None };
             let recorded = Recorded { stretch, ranges: &ranges, ..recorded(&chapters, true) };
             let text = recorded.media(&"source".parse().unwrap(), &ids(&["a"]), false).unwrap();
+            if text.contains("PLAYLIST-TYPE:VOD") {
+                // Who is in the last segment does not load it again.
+                player.linter = linted::Linter::default();
+            }
             player.read(&text);
             let horizon = START.plus_ms(1000 * until).iso8601();
             for tag in tags(&text) {

@@ -10,7 +10,12 @@ use crate::playlist::{self, Wanted};
 pub(super) struct Loads {
     whole: Linter,
     delta: Option<Linter>,
+    /// Where the media ended that was listed last.
+    end: Option<MediaTime>,
 }
+
+/// A player does not ask for a delta update where it lacks more than half of the skip boundary (RFC 8216bis, 6.3.7).
+const LACKS_MAX: MediaSpan = MediaSpan::from_ms(6000);
 
 impl Loads {
     pub(super) fn load(&mut self, state: &ChannelState) {
@@ -21,10 +26,13 @@ impl Loads {
         };
         let (Some(whole), Some(update)) = (text(false), text(true)) else { return };
         self.whole.load(&whole);
+        let end = state.renditions[0].segments.last().map(Segment::end);
+        let lacks = self.end.zip(end).map(|(was, is)| is - was);
         match &mut self.delta {
-            Some(player) => player.load(&update),
-            None => self.delta.insert(Linter::default()).load(&whole),
+            Some(player) if lacks.is_some_and(|lacks| lacks <= LACKS_MAX) => player.load(&update),
+            player => player.get_or_insert_default().load(&whole),
         }
+        self.end = end;
         if let Some(player) = &self.delta {
             player.is_the_whole(&self.whole);
         }
@@ -64,6 +72,7 @@ fn any_step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
     /// Parts and segments are acknowledged early, late, or never; the encoder goes away and comes back; the channel ends.
     #[test]
     fn a_channel_of_low_latency_is_sound_at_every_step(
