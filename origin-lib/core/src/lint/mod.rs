@@ -13,9 +13,11 @@
 //! | [`transition`], [`delta`] | two loads of a media playlist |
 //! | [`follow`] | loads one after the other, delta updates among them |
 //! | [`presentation`] | the playlists of a presentation |
+//! | [`bytes`] | segments, beside what is said of them |
 //! | [`ours`] | where our own playlists do otherwise |
 
 mod attributes;
+pub mod bytes;
 mod check;
 pub mod delta;
 pub mod follow;
