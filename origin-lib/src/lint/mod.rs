@@ -203,3 +203,6 @@ fn named(url: &Url) -> String {
         None => text,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -98,7 +98,7 @@ pub(super) async fn watch(
             }
             false => {
                 failures += 1;
-                (Duration::from_secs(1), failures < FAILURES_MAX)
+                (Duration::from_secs(1), failures < FAILURES_MAX && watch.out.follower.last().is_some())
             }
         };
         let next = Instant::now() + pause.clamp(PAUSE_MIN, PAUSE_MAX);

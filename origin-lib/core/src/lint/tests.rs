@@ -8,6 +8,7 @@ use std::format;
 use super::media::Media;
 use super::*;
 
+mod bytes;
 mod docs;
 mod media_cases;
 mod multivariant_cases;
