@@ -90,6 +90,9 @@ pub(super) fn hex(text: &str) -> Option<&str> {
     (!digits.is_empty() && digits.bytes().all(sound)).then_some(digits)
 }
 
+/// The most attributes of one list that are read.
+const ATTRIBUTES_MAX: usize = 256;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Raw<'a> {
     Bare(&'a str),
@@ -108,7 +111,8 @@ impl<'a> List<'a> {
         let mut list = List::default();
         let mut rest = text;
         loop {
-            let Some((name, raw, behind)) = next(rest) else {
+            let room = list.pairs.len() < ATTRIBUTES_MAX;
+            let Some((name, raw, behind)) = next(rest).filter(|_| room) else {
                 let seen = format!("{} has a list that is none at {}", tag.name, quoted(rest));
                 found.add(&rules::ATTRIBUTE_SYNTAX, line, seen);
                 return list;

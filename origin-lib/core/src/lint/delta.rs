@@ -1,5 +1,6 @@
 //! Delta updates (RFC 8216bis, 6.2.5.1): put in place as a client does, and compared with the whole.
 
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -18,10 +19,9 @@ pub fn apply(before: &Media, update: &Media) -> Result<Media, Finding> {
     let mut segments = Vec::new();
     for msn in skipped {
         let Some(segment) = before.segment(msn) else {
-            let mut found = Findings::default();
+            let rule = &rules::DELTA_BEYOND;
             let seen = format!("{msn} is skipped, and the earlier playlist does not have it");
-            found.add(&rules::DELTA_BEYOND, skip.line, seen);
-            return Err(found.0.remove(0));
+            return Err(Finding { rule, section: rule.section, line: skip.line, seen });
         };
         segments.push(segment.clone());
     }
@@ -40,7 +40,9 @@ pub fn apply(before: &Media, update: &Media) -> Result<Media, Finding> {
     let ranges = match &skip.removed {
         None => update.ranges.clone(),
         Some(removed) => {
-            let kept = |range: &&DateRange| !removed.contains(&range.id) && !update.ranges.contains(range);
+            let removed: BTreeSet<&String> = removed.iter().collect();
+            let told: BTreeSet<_> = update.ranges.iter().map(|range| &range.attributes).collect();
+            let kept = |range: &&DateRange| !removed.contains(&range.id) && !told.contains(&range.attributes);
             before.ranges.iter().filter(kept).chain(&update.ranges).cloned().collect()
         }
     };

@@ -36,7 +36,7 @@ pub struct Control {
 }
 
 /// EXT-X-KEY with a method.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     /// METHOD.
     pub method: String,

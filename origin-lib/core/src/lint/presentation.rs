@@ -1,9 +1,10 @@
 //! The playlists of one presentation beside each other (RFC 8216bis, 6.2.4 and B.1).
 
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::media::{Media, Mutability, Report};
+use super::media::{Key, Media, Mutability, Report};
 use super::multivariant::Multivariant;
 use super::rule::{Finding, Findings, quoted};
 use super::rules;
@@ -62,14 +63,12 @@ fn with_multivariant(multivariant: &Multivariant, member: &Member<'_>, found: &m
     for (_, name) in twice.into_iter().filter(|(both, _)| *both) {
         found.add(&rules::TAG_IN_BOTH, 0, format!("{name} is also in {uri}"));
     }
-    let keys = media.segments.iter().flat_map(|segment| segment.applied.keys());
-    for key in keys {
-        let of_uri = |known: &&super::media::Key| known.uri == key.uri;
-        let what = |key: &super::media::Key| (key.method.clone(), key.format.clone(), key.versions.clone());
-        if multivariant.keys.iter().find(of_uri).is_some_and(|known| what(known) != what(key)) {
-            found.add(&rules::SESSION_KEY_DIFFERS, 0, format!("{} of {uri}", quoted(&key.uri)));
-            return;
-        }
+    let what = |key: &Key| (key.method.clone(), key.format.clone(), key.versions.clone());
+    let known: BTreeMap<&str, _> = multivariant.keys.iter().map(|key| (&*key.uri, what(key))).collect();
+    let mut keys = media.segments.iter().flat_map(|segment| segment.applied.keys());
+    let differs = |key: &&Key| known.get(&*key.uri).is_some_and(|known| *known != what(key));
+    if let Some(key) = keys.find(differs) {
+        found.add(&rules::SESSION_KEY_DIFFERS, 0, format!("{} of {uri}", quoted(&key.uri)));
     }
 }
 

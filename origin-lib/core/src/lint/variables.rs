@@ -12,6 +12,9 @@ use super::{Place, rules};
 /// The longest text that is made by putting variables in, in bytes: values may refer to others.
 const EXPANDED_LEN_MAX: usize = 16_384;
 
+/// The most variables of a playlist.
+const VARIABLES_MAX: usize = 1000;
+
 /// Names and their values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Variables(Vec<(String, String)>);
@@ -67,6 +70,10 @@ impl Variables {
         };
         if self.get(name).is_some() {
             found.add(&rules::DEFINE_REPEATED, line, format!("{} is defined again", quoted(name)));
+            return;
+        }
+        if self.0.len() >= VARIABLES_MAX {
+            found.add(&rules::TOO_LARGE, line, format!("it defines more than {VARIABLES_MAX} variables"));
             return;
         }
         self.0.push((name.to_string(), value));

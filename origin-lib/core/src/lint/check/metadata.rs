@@ -16,6 +16,9 @@ const INTERSTITIAL: &str = "\"com.apple.hls.interstitial\"";
 /// By how much END-DATE may be off START-DATE and DURATION: what rounding leaves.
 const ROUNDING_MS: u64 = 1;
 
+/// How many hints are looked at: there should be two.
+const HINTS_MAX: usize = 8;
+
 pub(super) fn check(media: &Media, found: &mut Findings) {
     ranges(media, found);
     skip(media, found);
@@ -48,7 +51,7 @@ fn skip(media: &Media, found: &mut Findings) {
 }
 
 fn hints(media: &Media, found: &mut Findings) {
-    for (at, hint) in media.hints.iter().enumerate() {
+    for (at, hint) in media.hints.iter().enumerate().take(HINTS_MAX) {
         if media.ended {
             found.add(&rules::HINT_ENDED, hint.line, "EXT-X-PRELOAD-HINT is in a playlist that has ended");
         }

@@ -13,6 +13,9 @@ use super::super::{Place, rules};
 use super::{Applied, Control, DateRange, Hint, Key, Map, Media, Mutability, Part, Report, Segment, Skip};
 use crate::time::UtcMs;
 
+/// The most keys, of different formats, that are in force at a time.
+const KEYS_MAX: usize = 16;
+
 /// What was read since the last URI.
 #[derive(Default)]
 struct Pending {
@@ -225,6 +228,8 @@ impl Reader<'_, '_> {
         let uri = self.expand(&key.uri, line);
         let mut keys: Vec<Key> =
             self.pending.applied.keys().iter().filter(|known| known.format != key.format).cloned().collect();
+        // More at a time than anybody has are not kept: each segment has them all.
+        keys.drain(..keys.len().saturating_sub(KEYS_MAX - 1));
         keys.push(Key { uri, ..key });
         self.pending.applied.keys = Some(Arc::new(keys));
     }

@@ -1,6 +1,6 @@
 //! What has to hold within one multivariant playlist.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -27,14 +27,9 @@ pub(in crate::lint) fn check(playlist: &Multivariant, found: &mut Findings) {
 
 fn of_variant(variant: &Variant, found: &mut Findings) {
     let line = variant.line;
-    if let (Some(average), Some(peak)) = (variant.average_bandwidth, variant.bandwidth) {
-        if average > peak {
-            found.add(
-                &rules::AVERAGE_OVER_PEAK,
-                line,
-                format!("the average is {average} and the peak {peak}"),
-            );
-        }
+    let rates = variant.average_bandwidth.zip(variant.bandwidth);
+    if let Some((average, peak)) = rates.filter(|(average, peak)| average > peak) {
+        found.add(&rules::AVERAGE_OVER_PEAK, line, format!("the average is {average} and the peak {peak}"));
     }
     let Some(codecs) = &variant.codecs else {
         // Those of I-frames should have it as well, being variants (4.4.6.3).
@@ -79,18 +74,19 @@ fn scores(playlist: &Multivariant, found: &mut Findings) {
 }
 
 fn session(playlist: &Multivariant, found: &mut Findings) {
-    for (at, data) in playlist.data.iter().enumerate() {
+    let mut seen = BTreeSet::new();
+    for data in &playlist.data {
         if data.has_value == data.has_uri {
             let seen = format!("{} has both or neither", quoted(&data.id));
             found.add(&rules::SESSION_DATA_FORM, data.line, seen);
         }
-        let before = playlist.data.iter().take(at);
-        if before.into_iter().any(|other| other.id == data.id && other.language == data.language) {
+        if !seen.insert((&data.id, &data.language)) {
             found.add(&rules::SESSION_DATA_REPEATED, data.line, format!("{} comes again", quoted(&data.id)));
         }
     }
-    for (at, (key, line)) in playlist.keys.iter().zip(&playlist.key_lines).enumerate() {
-        if playlist.keys.iter().take(at).any(|other| other == key) {
+    let mut seen = BTreeSet::new();
+    for (key, line) in playlist.keys.iter().zip(&playlist.key_lines) {
+        if !seen.insert(key) {
             found.add(&rules::SESSION_KEY_REPEATED, *line, format!("{} comes again", quoted(&key.uri)));
         }
     }
@@ -108,12 +104,10 @@ fn steering(playlist: &Multivariant, found: &mut Findings) {
         }
         pathways.entry(&variant.pathway).or_default().push(variant);
     }
-    if let Some((line, pathway)) =
-        playlist.steering.as_ref().and_then(|steering| Some((steering.line, steering.pathway.as_deref()?)))
-    {
-        if !pathways.contains_key(pathway) {
-            found.add(&rules::PATHWAY_UNKNOWN, line, format!("no variant is on {}", quoted(pathway)));
-        }
+    let first =
+        playlist.steering.as_ref().and_then(|steering| Some((steering.line, steering.pathway.as_deref()?)));
+    if let Some((line, pathway)) = first.filter(|(_, pathway)| !pathways.contains_key(pathway)) {
+        found.add(&rules::PATHWAY_UNKNOWN, line, format!("no variant is on {}", quoted(pathway)));
     }
     let mut all = pathways.values().map(|variants| {
         let mut offers: Vec<_> = variants

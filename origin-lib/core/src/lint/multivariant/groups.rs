@@ -80,7 +80,7 @@ fn is_channels(channels: &str) -> bool {
 }
 
 fn of_group(members: &[&Rendition], found: &mut Findings) {
-    let (mut names, mut selected) = (BTreeSet::new(), Vec::new());
+    let (mut names, mut selected) = (BTreeSet::new(), BTreeSet::new());
     let mut has_default = false;
     for member in members {
         let name = quoted(&member.name);
@@ -97,11 +97,10 @@ fn of_group(members: &[&Rendition], found: &mut Findings) {
         if member.get("AUTOSELECT") == Some("YES") {
             let told: Vec<Option<&str>> =
                 OF_SELECTION.iter().map(|attribute| member.get(attribute)).collect();
-            if selected.contains(&told) {
+            if !selected.insert(told) {
                 let seen = format!("{name} can't be told from another of its group");
                 found.add(&rules::AUTOSELECT_ALIKE, member.line, seen);
             }
-            selected.push(told);
         }
     }
 }

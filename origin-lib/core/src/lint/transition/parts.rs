@@ -31,8 +31,10 @@ fn parts(media: &Media, msn: u64) -> Option<&[Part]> {
 /// Says whether nothing is wrong.
 fn of_segment(msn: u64, was: &[Part], is: &[Part], after: &Media, found: &mut Findings) -> bool {
     // Those from the front may be gone.
-    let gone =
-        was.iter().take_while(|part| !is.iter().any(|other| name(&other.uri) == name(&part.uri))).count();
+    let gone = match is.first() {
+        Some(first) => was.iter().position(|part| name(&part.uri) == name(&first.uri)).unwrap_or(was.len()),
+        None => was.len(),
+    };
     let gone = if was.first().is_some_and(|part| part.range.is_some()) {
         was.len().saturating_sub(is.len())
     } else {

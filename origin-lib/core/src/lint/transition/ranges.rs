@@ -3,6 +3,7 @@
 use alloc::collections::BTreeMap;
 use alloc::format;
 
+use super::super::attributes::decimal;
 use super::super::media::Media;
 use super::super::rule::{Findings, quoted};
 use super::super::rules;
@@ -23,9 +24,10 @@ pub(in crate::lint) fn consolidated(media: &Media) -> BTreeMap<&str, Attributes<
 
 pub(super) fn check(before: &Media, after: &Media, found: &mut Findings) {
     let now = consolidated(after);
+    let listed = listed(after);
     for (id, known) in consolidated(before) {
         let Some(attributes) = now.get(id) else {
-            if is_near(before, id, after) {
+            if listed.is_some_and(|listed| is_near(&known, listed)) {
                 found.add(&rules::RANGE_REMOVED, 0, format!("{} is gone", quoted(id)));
             }
             continue;
@@ -33,26 +35,29 @@ pub(super) fn check(before: &Media, after: &Media, found: &mut Findings) {
         let changed = known.iter().find(|(name, value)| attributes.get(*name) != Some(value));
         if let Some((name, value)) = changed {
             let is = attributes.get(name).map_or_else(|| "gone".into(), |value| quoted(value));
-            let line = after.ranges.iter().find(|range| range.id == id).map_or(0, |range| range.line);
             let seen = format!("{name} of {} was {} and is {is}", quoted(id), quoted(value));
-            found.add(&rules::RANGE_CHANGED, line, seen);
+            found.add(&rules::RANGE_CHANGED, 0, seen);
         }
     }
 }
 
+/// When the first listed segment begins, and when the last one ends.
+fn listed(media: &Media) -> Option<(UtcMs, UtcMs)> {
+    let dates = dated(media);
+    let last = media.segments.last()?.duration.unwrap_or_default();
+    Some(((*dates.first()?)?, (*dates.last()?)?.plus_ms(last.0 / 1_000_000)))
+}
+
 /// Whether any date of the range is one of a listed segment.
-fn is_near(before: &Media, id: &str, after: &Media) -> bool {
-    let tags = || before.ranges.iter().filter(|range| range.id == id);
-    let Some(start) = tags().find_map(|range| range.date("START-DATE")) else { return false };
+fn is_near(range: &Attributes<'_>, (first, until): (UtcMs, UtcMs)) -> bool {
+    let date = |name: &str| UtcMs::from_iso8601(range.get(name)?.trim_matches('"'));
+    let Some(start) = date("START-DATE") else { return false };
     // One that ends with the next of its class has gone on to that.
-    if tags().any(|range| range.get("END-ON-NEXT").is_some()) {
+    if range.contains_key("END-ON-NEXT") {
         return false;
     }
-    let end = tags().find_map(super::super::media::DateRange::end).unwrap_or(start);
-    let dates = dated(after);
-    let first = dates.first().copied().flatten();
-    let last = dates.last().copied().flatten().zip(after.segments.last());
-    let until = last.map(|(date, segment)| date.plus_ms(segment.duration.unwrap_or_default().0 / 1_000_000));
-    let within = |first: UtcMs, until: UtcMs| start < until && (end > first || start >= first);
-    first.zip(until).is_some_and(|(first, until)| within(first, until))
+    let length = range.get("DURATION").and_then(|length| decimal(length));
+    let by_length = || length.map(|length| start.plus_ms(length.0 / 1_000_000));
+    let end = date("END-DATE").or_else(by_length).unwrap_or(start);
+    start < until && (end > first || start >= first)
 }

@@ -33,7 +33,8 @@ pub(super) fn check(before: &Media, after: &Media, found: &mut Findings) -> bool
             return false;
         }
         same(msn, known, segment, found);
-        let counted = discontinuities.iter().find(|(number, _)| *number == msn).map(|(_, count)| *count);
+        let at = usize::try_from(msn.saturating_sub(before.listed_msn())).unwrap_or(usize::MAX);
+        let counted = discontinuities.get(at).copied();
         if counted.is_some_and(|counted| counted != discontinuity) {
             let seen = format!("the discontinuity sequence number of {msn} is not what it was");
             found.add(&rules::DISCONTINUITY_COUNT, segment.line, seen);
@@ -51,8 +52,8 @@ pub(super) fn check(before: &Media, after: &Media, found: &mut Findings) -> bool
     true
 }
 
-fn numbers(media: &Media) -> Vec<(u64, u64)> {
-    media.numbered().map(|(msn, discontinuity, _)| (msn, discontinuity)).collect()
+fn numbers(media: &Media) -> Vec<u64> {
+    media.numbered().map(|(_, discontinuity, _)| discontinuity).collect()
 }
 
 fn same(msn: u64, known: &Segment, segment: &Segment, found: &mut Findings) {
@@ -61,10 +62,9 @@ fn same(msn: u64, known: &Segment, segment: &Segment, found: &mut Findings) {
         let seen = format!("{msn} was at {} and is at {}", quoted(&known.uri), quoted(&segment.uri));
         found.add(&rules::SEGMENT_MOVED, line, seen);
     }
-    if let (Some(was), Some(is)) = (known.duration, segment.duration) {
-        if was.0.abs_diff(is.0) > ROUNDING.0 {
-            found.add(&rules::SEGMENT_DURATION, line, format!("{msn} was {was} long and is {is}"));
-        }
+    let durations = known.duration.zip(segment.duration);
+    if let Some((was, is)) = durations.filter(|(was, is)| was.0.abs_diff(is.0) > ROUNDING.0) {
+        found.add(&rules::SEGMENT_DURATION, line, format!("{msn} was {was} long and is {is}"));
     }
     if known.gap != segment.gap {
         let seen = format!("{msn} {} a gap", if segment.gap { "has become" } else { "is no longer" });
