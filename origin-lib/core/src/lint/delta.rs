@@ -40,7 +40,7 @@ pub fn apply(before: &Media, update: &Media) -> Result<Media, Finding> {
     let ranges = match &skip.removed {
         None => update.ranges.clone(),
         Some(removed) => {
-            let removed: BTreeSet<&String> = removed.iter().collect();
+            let removed: BTreeSet<_> = removed.iter().collect();
             let told: BTreeSet<_> = update.ranges.iter().map(|range| &range.attributes).collect();
             let kept = |range: &&DateRange| !removed.contains(&range.id) && !told.contains(&range.attributes);
             before.ranges.iter().filter(kept).chain(&update.ranges).cloned().collect()
