@@ -60,12 +60,12 @@ fn clip() -> PathBuf {
     workspace().join("origin-lib/clip/table.flv")
 }
 
-/// What it passes on.
-fn passed() -> anyhow::Result<Vec<Passed>> {
+/// What a channel's programme passes on of a clip.
+pub(crate) fn passed(clip: &Path) -> anyhow::Result<Vec<Passed>> {
     let all = Arc::new(Mutex::new(Vec::new()));
     let sink = all.clone();
     let tap: Tap = Arc::new(move |passed: &Passed| sink.lock().unwrap().push(passed.clone()));
-    objects(&clip(), Some(&tap))?;
+    objects(clip, Some(&tap))?;
     let passed = std::mem::take(&mut *all.lock().unwrap());
     Ok(passed)
 }
@@ -73,9 +73,9 @@ fn passed() -> anyhow::Result<Vec<Passed>> {
 fn start(dir: &Path, port: u16) -> anyhow::Result<(Pushes, Tap, watch::Receiver<State>)> {
     let url = Url::with_key(&format!("rtmp://127.0.0.1:{port}/live"), "key".into())?;
     let (id, channel) = ("p".parse()?, "t".parse()?);
-    let config = config::Push { id, channel, url, optional: false };
+    let config = config::Push { id, channel, url, optional: false, burn_in: None };
     let (evidence, metrics) = (Evidence::start(&dir.join("evidence"))?, Metrics::new());
-    let pushes = Pushes::start(std::slice::from_ref(&config), &push::roots()?, &evidence, &metrics);
+    let pushes = Pushes::start(std::slice::from_ref(&config), &push::roots()?, |_| None, &evidence, &metrics);
     let tap = pushes.taps(&config.channel).pop().context("no tap")?;
     let state = pushes.state(&config.id).context("no state")?;
     Ok((pushes, tap, state))
@@ -117,7 +117,7 @@ async fn ffmpeg_takes_a_push_and_decodes_every_frame() -> anyhow::Result<()> {
     let server = tokio::spawn(finish(server));
 
     let (mut pushes, tap, mut state) = start(dir.path(), port)?;
-    let samples = passed()?;
+    let samples = passed(&clip())?;
     let first = samples.first().context("nothing is passed on")?;
     // Until ffmpeg listens, the push fails and comes back by itself, as long as there is something to push.
     let pushing = async {

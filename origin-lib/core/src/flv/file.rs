@@ -78,7 +78,9 @@ impl File {
 
     fn tag(&mut self) -> Result<Tag, FileError> {
         let at = self.len - self.rest.len();
-        let Some((&[kind, l2, l1, l0, t2, t1, t0, t3, ..], _)) = self.rest.split_first_chunk::<TAG_HEADER_LEN>() else {
+        let Some((&[kind, l2, l1, l0, t2, t1, t0, t3, ..], _)) =
+            self.rest.split_first_chunk::<TAG_HEADER_LEN>()
+        else {
             return Err(FileError::CutOff);
         };
         // An encrypted tag has a bit more in its type, and is refused by that.

@@ -285,7 +285,9 @@ fn a_written_file_is_read_whole_and_a_byte_at_a_time() {
     assert_eq!(streamed([&written[..]].into_iter()), (tags.clone(), Ok(())));
     assert_eq!(streamed(written.chunks(1)), (tags, Ok(())));
     assert_eq!(tag(TagKind::Video, 0, &std::vec![0; TAG_LEN_MAX + 1]), None);
-    for (bytes, error) in [("00000018667479706d", FileError::NotFlv), ("464c560105ffffffff", FileError::NotFlv)] {
+    for (bytes, error) in
+        [("00000018667479706d", FileError::NotFlv), ("464c560105ffffffff", FileError::NotFlv)]
+    {
         assert_eq!(streamed([&hex::decode(bytes).unwrap()[..]].into_iter()), (Vec::new(), Err(error)));
     }
     written[13] = 0x32;

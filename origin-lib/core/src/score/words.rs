@@ -32,6 +32,8 @@ pub struct Words {
     pub shootout: Word,
     /// The match is over.
     pub done: Word,
+    /// Of the points to reach: `to 50`.
+    pub to: Word,
 }
 
 impl Default for Words {
@@ -51,6 +53,7 @@ impl Words {
         extension: Cow::Borrowed("Extension"),
         shootout: Cow::Borrowed("Shootout"),
         done: Cow::Borrowed("Final"),
+        to: Cow::Borrowed("to"),
     };
 
     /// Which set and inning it is; empty where neither counts.
@@ -61,12 +64,7 @@ impl Words {
         text
     }
 
-    pub(super) fn write_place(
-        &self,
-        text: &mut String,
-        document: &Document,
-        state: &State,
-    ) -> fmt::Result {
+    pub(super) fn write_place(&self, text: &mut String, document: &Document, state: &State) -> fmt::Result {
         let unit = match document.unit {
             Unit::Match => None,
             Unit::Set => Some(&self.set),
