@@ -61,10 +61,18 @@ pub(super) struct Running {
 }
 
 /// What ffmpeg is told before it is told what to make.
-fn inputs(command: &mut Command, format: &str) {
-    command.args(["-hide_banner", "-loglevel", "error", "-nostats", "-copyts", "-protocol_whitelist", "pipe"]);
-    // What is looked at before the first frame comes out: parameters stand at the beginning.
-    command.args(["-fpsprobesize", "0", "-analyzeduration", "500000", "-f", format, "-i", "pipe:0"]);
+fn inputs(command: &mut Command) {
+    command.args([
+        "-hide_banner",
+        "-loglevel",
+        "error",
+        "-nostats",
+        "-copyts",
+        "-protocol_whitelist",
+        "pipe",
+    ]);
+    // Nothing is looked at before the first frame comes out: parameters stand at the beginning.
+    command.args(["-fpsprobesize", "0", "-analyzeduration", "0", "-f", "mp4", "-i", "pipe:0"]);
     command.args(["-protocol_whitelist", "pipe", "-fpsprobesize", "0", "-analyzeduration", "0"]);
     command.args(["-f", "matroska", "-i", &format!("pipe:{BOARDS_FD}")]);
 }
@@ -76,16 +84,15 @@ pub(super) fn overlay(frame: Frame, after: &str) -> String {
 }
 
 impl Running {
-    /// Starts it: media of that format, boards, and the arguments that say what to make of them.
+    /// Starts it: fragmented MP4, boards, and the arguments that say what to make of them.
     pub(super) fn start(
         program: &Path,
-        format: &str,
         arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
     ) -> Result<Running, Failure> {
         let (boards, theirs) = pipe::pipe().map_err(Failure::Pipe)?;
         let theirs = theirs.into_blocking_fd().map_err(Failure::Pipe)?;
         let mut command = Command::new(program);
-        inputs(&mut command, format);
+        inputs(&mut command);
         command.args(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mapping = FdMapping { parent_fd: theirs, child_fd: BOARDS_FD };

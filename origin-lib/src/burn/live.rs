@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use prometheus_client::metrics::counter::Counter;
-use railbird_core::flv::{self, Demux, TagKind};
-use railbird_core::media::{FeedEvent, Frame, Kind, Sample, Tracks};
+use railbird_core::flv::{self, Demux};
+use railbird_core::fmp4;
+use railbird_core::media::{Cut, FeedEvent, Frame, Kind, Sample, Tracks};
 use railbird_core::programme::Passed;
 use railbird_core::score::Document;
 use railbird_core::time::{MediaSpan, MediaTime};
@@ -24,6 +25,9 @@ use crate::push::{Queue, jittered};
 
 /// The time of the first frame on ffmpeg's clock, in milliseconds: sound may begin before it, and B-frames are decoded before.
 const BEGIN_MS: i64 = 10_000;
+
+/// What a sample is said to last: where it lies is said of each by itself.
+const NOMINAL: MediaSpan = MediaSpan::from_ms(20);
 
 /// FLV's times have 32 bits of milliseconds: a stream is begun anew before they are used up.
 const END_MS: u64 = 0xf000_0000;
@@ -95,6 +99,7 @@ impl Burner {
         labels: &Labels,
         sink: Sink,
     ) -> (Burner, watch::Receiver<State>) {
+        queue.open();
         let (state, seen) = watch::channel(State::Idle);
         let line = Line::new(settings.delay_ms.into(), settings.theme.words().clone());
         let source = Source { queue, scores, line, figures: metrics.of(labels), back: None };
@@ -103,7 +108,6 @@ impl Burner {
 
     /// Until the queue is closed and all that was in it has come out.
     pub(crate) async fn run(mut self) {
-        self.source.queue.open();
         self.source.score();
         let mut pause_ms = PAUSE_MS.0;
         loop {
@@ -158,7 +162,7 @@ impl Burner {
         let painter = painter.map_err(|error| Failure::Output(error.to_string()))?;
         let frame = painter.board.frame();
         let arguments = arguments(&self.settings, &ffmpeg::overlay(frame, ""));
-        let running = Running::start(&self.settings.ffmpeg, "flv", arguments)?;
+        let running = Running::start(&self.settings.ffmpeg, arguments)?;
         self.source.figures.starts.inc();
         let (mut child, output, writers, said) = running.split();
         let began = first.sample.dts + MediaSpan::from_ms(-BEGIN_MS);
@@ -229,7 +233,8 @@ impl Source {
             if let Some(step) = self.line.poll() {
                 return Some(step);
             }
-            let wait = self.line.due_ms().map_or(IDLE, |due| Duration::from_millis(due.saturating_sub(up_ms)));
+            let wait =
+                self.line.due_ms().map_or(IDLE, |due| Duration::from_millis(due.saturating_sub(up_ms)));
             tokio::select! {
                 biased;
                 passed = self.queue.next() => match passed {
@@ -259,7 +264,9 @@ impl Source {
     async fn key(&mut self) -> Option<Passed> {
         loop {
             match self.next().await? {
-                Step::Sample(passed) if passed.sample.kind == Kind::Video && passed.sample.key => return Some(passed),
+                Step::Sample(passed) if passed.sample.kind == Kind::Video && passed.sample.key => {
+                    return Some(passed);
+                }
                 _ => {}
             }
         }
@@ -313,7 +320,7 @@ impl Feeder {
     }
 
     async fn head(&mut self, tracks: &Tracks) -> Option<()> {
-        self.media.send(head(tracks).into()).await.ok()
+        self.media.send(fmp4::init(tracks).into()).await.ok()
     }
 
     async fn board(&mut self, at: MediaTime, view: Option<Arc<View>>) -> Option<()> {
@@ -330,25 +337,23 @@ impl Feeder {
 
     async fn sample(&mut self, sample: &Sample) -> Option<()> {
         // What is from before the beginning is left out.
-        let Some(tag) = tag(sample, self.began) else { return Some(()) };
-        self.media.send(tag).await.ok()
+        let Some(fragment) = fragment(sample, self.began) else { return Some(()) };
+        self.media.send(fragment).await.ok()
     }
 }
 
-/// The file's head, and the tags that tell of its tracks.
-fn head(tracks: &Tracks) -> Vec<u8> {
-    let mut head = Vec::from(flv::file_header(tracks.video.is_some(), tracks.audio.is_some()));
-    let video = tracks.video.as_ref().and_then(|video| flv::tag(TagKind::Video, 0, &flv::video_header(video)));
-    let audio = tracks.audio.as_ref().and_then(|audio| flv::tag(TagKind::Audio, 0, &flv::audio_header(audio)));
-    head.extend(video.into_iter().chain(audio).flatten());
-    head
-}
-
-/// A sample as a tag; `None` for one from before the beginning.
-fn tag(sample: &Sample, began: MediaTime) -> Option<Bytes> {
-    let at_ms = sample.dts.0.checked_sub(began.0)? / 90;
-    let (kind, body) = flv::body(sample);
-    flv::tag(kind, u32::try_from(at_ms).ok()?, &body).map(Bytes::from)
+/// A sample as a fragment on ffmpeg's clock; `None` for one from before its beginning.
+fn fragment(sample: &Sample, began: MediaTime) -> Option<Bytes> {
+    let sample = Sample { dts: MediaTime(sample.dts.0.checked_sub(began.0)?), ..sample.clone() };
+    let (start, end) = (sample.pts(), sample.dts + NOMINAL);
+    let mut cut = Cut { start, duration: 1, video_end: end, audio_end: end, ..Cut::default() };
+    match sample.kind {
+        Kind::Video => cut.video.push(sample),
+        Kind::Audio => cut.audio.push(sample),
+    }
+    let mut fragment = Vec::new();
+    fmp4::segment(&cut, 0, &mut fragment);
+    Some(fragment.into())
 }
 
 /// Takes what ffmpeg gives.

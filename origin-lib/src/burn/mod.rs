@@ -25,8 +25,8 @@ use serde::Serialize;
 use crate::telemetry;
 
 pub use board::{Theme, ThemeError};
-pub(crate) use live::{Burner, Sink};
 pub use live::Scores;
+pub(crate) use live::{Burner, Sink};
 
 /// How x264 trades time for quality; the quickest first.
 pub const PRESETS: [&str; 9] =
@@ -99,7 +99,11 @@ impl Metrics {
         metrics.register(|r| {
             r.register("burn_in_up", "1 while ffmpeg burns the score in", all.up.clone());
             r.register("burn_in_starts", "How often ffmpeg was started for it", all.starts.clone());
-            r.register("burn_in_boards", "Boards that were drawn, because they said something else", all.drawn.clone());
+            r.register(
+                "burn_in_boards",
+                "Boards that were drawn, because they said something else",
+                all.drawn.clone(),
+            );
             r.register("burn_in_frames", "Pictures with the score that ffmpeg gave", all.frames.clone());
             let early = "Samples that could not wait for the score of their moment, because too much is held";
             r.register("burn_in_early", early, all.early.clone());

@@ -2,7 +2,8 @@ use bytes::Bytes;
 use railbird_core::media::{Kind, Sample, Tracks};
 use railbird_core::programme::Passed;
 use railbird_core::score::{
-    Action, Discipline, Document, ENTRIES_MAX, Event, Log, Offer, Offsets, Player, Position, Side, Start, Words,
+    Action, Discipline, Document, ENTRIES_MAX, Event, Log, Offer, Offsets, Player, Position, Side, Start,
+    Words,
 };
 use railbird_core::time::{MediaSpan, MediaTime};
 
@@ -22,7 +23,8 @@ pub(super) fn document(match_id: &str, begins_ms: u64, points_ms: &[u64]) -> Doc
     let player = |name: &str, country: &str| Player { name: name.into(), country: Some(country.into()) };
     let sides = [player("Torbjörn Blomdahl", "SE"), player("Dick <Jaspers>", "NL")];
     let start = Start::new("Final & more".into(), Discipline::ThreeCushion, sides, Side::First);
-    let points = points_ms.iter().map(|ms| (*ms, Action::Points { side: Side::First, points: 1, code: None }));
+    let points =
+        points_ms.iter().map(|ms| (*ms, Action::Points { side: Side::First, points: 1, code: None }));
     let mut log = Log::new();
     for (seq, (ms, action)) in (1..).zip([(begins_ms, Action::Start(start))].into_iter().chain(points)) {
         let event = Event { occurred: BEGIN.plus_ms(ms), entered: None, scorer: None, action, state: None };
@@ -80,7 +82,7 @@ fn a_frame_has_the_score_of_its_moment_and_not_that_of_now() {
 fn a_score_that_comes_late_shows_at_once_and_a_correction_from_the_next_frame_on() {
     let mut line = Line::new(0, Words::ENGLISH);
     line.score(Arc::new(document("final", 0, &[100])));
-    let mut frame = |line: &mut Line, ms| {
+    let frame = |line: &mut Line, ms| {
         line.sample(passed(Kind::Video, ms), ms);
         line.run(ms);
     };
@@ -118,7 +120,9 @@ fn what_is_held_has_a_bound_and_the_end_lets_everything_go() {
 #[test]
 fn equal_boards_are_drawn_once() {
     let mut painter = Painter::new(&Theme::load("dark", std::path::Path::new("")).unwrap(), (320, 180));
-    let view = |points: &[u64]| board::View::of(&document("final", 0, points), at(5_000), &Words::ENGLISH).map(Arc::new);
+    let view = |points: &[u64]| {
+        board::View::of(&document("final", 0, points), at(5_000), &Words::ENGLISH).map(Arc::new)
+    };
     let drawn = [view(&[]), view(&[]), view(&[1_000]), None, None].map(|view| painter.pixels(view));
     assert_eq!(drawn.each_ref().map(|(_, drawn)| *drawn), [true, false, true, true, false]);
     assert!(drawn[0].0 == drawn[1].0 && drawn[1].0 != drawn[2].0);
@@ -150,12 +154,15 @@ fn a_shot_clock_runs_on_media_time() {
         let view = board::View::of(&document, at(0) + MediaSpan::from_ms(ms), &Words::ENGLISH).unwrap();
         view.clock.map(|clock| (clock.seconds, clock.low))
     };
-    assert_eq!([0, 999, 1_000, 2_000, 12_000, 99_000].map(left), [
-        Some((12, false)),
-        Some((12, false)),
-        Some((11, false)),
-        Some((10, true)),
-        Some((0, true)),
-        Some((0, true))
-    ]);
+    assert_eq!(
+        [0, 999, 1_000, 2_000, 12_000, 99_000].map(left),
+        [
+            Some((12, false)),
+            Some((12, false)),
+            Some((11, false)),
+            Some((10, true)),
+            Some((0, true)),
+            Some((0, true))
+        ]
+    );
 }

@@ -62,11 +62,8 @@ fn push(
 /// `[push.burn_in]`.
 fn burn_in(reader: &Reader<'_>, table: Table<'_, '_>, ffmpeg: &Path) -> Option<burn::Settings> {
     let theme = table.text("theme").unwrap_or_else(|| table.here("light".into()));
-    let theme = if table.is_there() {
-        table.parsed(theme, |name| Theme::load(name, &reader.path("")))
-    } else {
-        None
-    };
+    let theme =
+        if table.is_there() { table.parsed(theme, |name| Theme::load(name, &reader.path(""))) } else { None };
     let delay_ms = table.number("delay_ms", 3_000, 0..=30_000, "milliseconds").value;
     let bitrate_kbps = table.number("bitrate_kbps", 6_000, 200..=50_000, "kilobits a second").value;
     let known = |text: &str| {

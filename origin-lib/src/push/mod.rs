@@ -26,8 +26,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::api::Health;
-use crate::config;
 use crate::burn::{self, Burner};
+use crate::config;
 use crate::evidence::{Entry, Evidence, Subject, What};
 use crate::ingest::Tap;
 use crate::{clock, telemetry};
@@ -134,7 +134,8 @@ impl Pushes {
         // The client takes its key out of what a server says; a file that leaves the house is worth a second look.
         let keys: Vec<_> = pushes.iter().map(|push| config::Secret::new(push.url.key.reveal())).collect();
         let evidence = evidence.without(&keys);
-        let burn_metrics = pushes.iter().any(|push| push.burn_in.is_some()).then(|| burn::Metrics::register(metrics));
+        let burn_metrics =
+            pushes.iter().any(|push| push.burn_in.is_some()).then(|| burn::Metrics::register(metrics));
         let (mut tasks, mut burners) = (JoinSet::new(), JoinSet::new());
         let all = pushes.iter().map(|push| {
             let labels = vec![("push", push.id.to_string()), ("channel", push.channel.to_string())];
@@ -163,7 +164,8 @@ impl Pushes {
                 taken = Arc::new(Queue::new(dropped.get_or_create_owned(&labels)));
                 let to = Arc::clone(&queue);
                 let sink: burn::Sink = Arc::new(move |passed| to.push(passed));
-                let (burner, state) = Burner::new(settings, Arc::clone(&taken), scores, metrics, &labels, sink);
+                let (burner, state) =
+                    Burner::new(settings, Arc::clone(&taken), scores, metrics, &labels, sink);
                 burners.spawn(burner.run());
                 state
             });

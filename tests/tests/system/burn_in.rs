@@ -24,7 +24,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::demo::{PATIENCE, finish};
+use crate::demo::{PATIENCE, finish, workspace};
 use crate::play::ffmpeg;
 use crate::push::passed;
 use crate::score_clock::{PICTURE_MS, SIZE, picture};
@@ -32,8 +32,8 @@ use crate::score_clock::{PICTURE_MS, SIZE, picture};
 /// By which the processes of this test are told from others'.
 const BITRATE_KBPS: u32 = 1_931;
 
-/// Where the board is in the camera's picture, in pixels: left, top, width, height.
-const BOARD: [usize; 4] = [16, 274, 260, 70];
+/// Where the board is in the camera's picture, beside the code, in pixels: left, top, width, height.
+const BOARD: [usize; 4] = [16, 274, 144, 70];
 
 /// How many pictures are filmed, each with its own code.
 const FILMED: u64 = 150;
@@ -76,8 +76,10 @@ impl Bench {
             .args(["-listen", "1", "-i", &format!("rtmp://127.0.0.1:{port}/live/key"), "-c", "copy"])
             .arg(&taken);
         let server = tokio::spawn(finish(server));
+        let light = std::fs::read_to_string(workspace().join("origin-lib/themes/light.toml"))?;
+        std::fs::write(dir.path().join("narrow.toml"), light.replace("width = 780", "width = 430"))?;
         let settings = burn::Settings {
-            theme: Theme::load("light", Path::new(""))?,
+            theme: Theme::load("narrow.toml", dir.path())?,
             delay_ms: 0,
             bitrate_kbps: BITRATE_KBPS,
             preset: "ultrafast",
@@ -103,7 +105,13 @@ impl Bench {
     /// Waits until the destination takes what comes out.
     async fn pushing(&mut self) -> anyhow::Result<()> {
         let pushing = self.state.wait_for(|state| matches!(state, State::Pushing { .. }));
-        timeout(PATIENCE, pushing).await.context("nothing is pushed")??;
+        let pushing = timeout(PATIENCE, pushing).await.map(|state| state.is_ok());
+        ensure!(
+            pushing == Ok(true),
+            "nothing is pushed: {:?}, {:?}",
+            *self.state.borrow(),
+            *self.burn_in.borrow()
+        );
         Ok(())
     }
 
@@ -116,7 +124,7 @@ impl Bench {
 }
 
 /// What a channel brings of a camera that films the time, over and over on one line of media time: what goes on.
-async fn film(dir: &Path) -> anyhow::Result<impl Iterator<Item = Passed>> {
+async fn film(dir: &Path) -> anyhow::Result<impl Iterator<Item = Passed> + use<>> {
     let file = dir.join("film.flv");
     let size = format!("{}x{}", SIZE[0], SIZE[1]);
     let mut encode = ffmpeg();
@@ -229,11 +237,9 @@ async fn each_frame_has_the_score_of_its_own_moment_also_after_ffmpeg_was_killed
     let end = now + MediaSpan::from_ms(5_000);
     timeout(PATIENCE, comes.wait_for(|come| *come > end)).await??;
     channel.abort();
+    let state = bench.state.borrow().clone();
+    ensure!(matches!(state, State::Pushing { since: still } if still == since), "it was cut off: {state:?}");
     bench.pushes.stop().await;
-    ensure!(
-        matches!(*bench.state.borrow(), State::Pushing { since: still } if still == since),
-        "it was cut off"
-    );
     timeout(PATIENCE, bench.server).await???;
 
     let shown = shown(&bench.taken).await?;

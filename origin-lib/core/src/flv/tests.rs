@@ -274,17 +274,11 @@ fn streamed<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Tag>, Result<(),
 }
 
 #[test]
-fn a_written_file_is_read_whole_and_a_byte_at_a_time() {
-    let mut written = Vec::from(file_header(true, true));
-    for (kind, timestamp, body) in TAGS {
-        let kind = TagKind::from_type(kind).unwrap();
-        written.extend(tag(kind, timestamp, body).unwrap());
-    }
-    assert_eq!(written, file(&TAGS));
+fn a_file_that_is_still_written_is_read_whole_and_a_byte_at_a_time() {
+    let mut written = file(&TAGS);
     let tags: Vec<_> = File::new(written.clone().into()).unwrap().map(Result::unwrap).collect();
     assert_eq!(streamed([&written[..]].into_iter()), (tags.clone(), Ok(())));
     assert_eq!(streamed(written.chunks(1)), (tags, Ok(())));
-    assert_eq!(tag(TagKind::Video, 0, &std::vec![0; TAG_LEN_MAX + 1]), None);
     for (bytes, error) in
         [("00000018667479706d", FileError::NotFlv), ("464c560105ffffffff", FileError::NotFlv)]
     {

@@ -22,7 +22,8 @@ impl Pen {
     pub(super) fn new(theme: &Theme) -> Pen {
         let mut fonts = own_fonts(theme);
         fonts.load_system_fonts();
-        let mut options = Options { fontdb: Arc::new(fonts), font_family: theme.family.clone(), ..Options::default() };
+        let mut options =
+            Options { fontdb: Arc::new(fonts), font_family: theme.family.clone(), ..Options::default() };
         // A picture comes along with its theme: nothing else is read.
         options.image_href_resolver.resolve_string = Box::new(|_, _| None);
         Pen { options }

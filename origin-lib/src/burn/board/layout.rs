@@ -140,7 +140,14 @@ impl Sheet<'_> {
             left += side + space;
         }
         let letters = self.row * SMALL;
-        self.fitted(&view.title, (left, height / 2.0), letters, width - left - space, &colours.title_text, true)
+        self.fitted(
+            &view.title,
+            (left, height / 2.0),
+            letters,
+            width - left - space,
+            &colours.title_text,
+            true,
+        )
     }
 
     /// A side's row, from its right end to its name, which gets what is left.
@@ -209,23 +216,50 @@ impl Sheet<'_> {
                 }
                 None => Ok(()),
             },
-            Column::Country => {
-                self.text(&plain(&side.country), (centre, middle), small, Anchor::Middle, &colours.muted, false)
-            }
+            Column::Country => self.text(
+                &plain(&side.country),
+                (centre, middle),
+                small,
+                Anchor::Middle,
+                &colours.muted,
+                false,
+            ),
             Column::Name => {
                 let letters = row * LETTERS;
                 let bold = side.at_table || side.winner;
-                self.fitted(&side.name, (left + space, middle), letters, width - 2.0 * space, &colours.text, bold)
+                self.fitted(
+                    &side.name,
+                    (left + space, middle),
+                    letters,
+                    width - 2.0 * space,
+                    &colours.text,
+                    bold,
+                )
             }
-            Column::Won => {
-                self.text(&plain(&side.won), (centre, middle), row * LETTERS, Anchor::Middle, &colours.text, true)
-            }
-            Column::Average => {
-                self.text(&plain(&side.average), (centre, middle), small, Anchor::Middle, &colours.muted, false)
-            }
-            Column::HighRun => {
-                self.text(&plain(&side.high_run), (centre, middle), small, Anchor::Middle, &colours.muted, false)
-            }
+            Column::Won => self.text(
+                &plain(&side.won),
+                (centre, middle),
+                row * LETTERS,
+                Anchor::Middle,
+                &colours.text,
+                true,
+            ),
+            Column::Average => self.text(
+                &plain(&side.average),
+                (centre, middle),
+                small,
+                Anchor::Middle,
+                &colours.muted,
+                false,
+            ),
+            Column::HighRun => self.text(
+                &plain(&side.high_run),
+                (centre, middle),
+                small,
+                Anchor::Middle,
+                &colours.muted,
+                false,
+            ),
             Column::Run => {
                 let at = (left + width - space / 2.0, middle);
                 self.text(&plain(&side.run), at, row * LETTERS, Anchor::End, &colours.text, false)
@@ -235,7 +269,14 @@ impl Sheet<'_> {
                 let shootout = view.rows.iter().any(|side| side.shootout.is_some());
                 let at = if shootout { left + width / 3.0 } else { centre };
                 let letters = row * 0.62;
-                self.text(&plain(&side.points), (at, middle), letters, Anchor::Middle, &colours.points_text, true)?;
+                self.text(
+                    &plain(&side.points),
+                    (at, middle),
+                    letters,
+                    Anchor::Middle,
+                    &colours.points_text,
+                    true,
+                )?;
                 let at = (left + width * 0.8, middle);
                 self.text(&plain(&side.shootout), at, small, Anchor::Middle, &colours.points_text, true)
             }
@@ -308,7 +349,11 @@ impl Sheet<'_> {
         colour: &Colour,
         bold: bool,
     ) -> fmt::Result {
-        if text.is_empty() { Ok(()) } else { write_text(&mut self.svg, text, at, letters, anchor, colour, bold) }
+        if text.is_empty() {
+            Ok(())
+        } else {
+            write_text(&mut self.svg, text, at, letters, anchor, colour, bold)
+        }
     }
 }
 

@@ -35,9 +35,8 @@ impl Board {
 
     /// Its pixels, line by line: red, green, blue and how opaque, a byte each. Without a score, there is nothing to be seen.
     pub(crate) fn pixels(&self, view: Option<&View>) -> Vec<u8> {
-        let svg = view.map(|view| {
-            Sheet::new(&self.theme, &self.pen, self.frame, self.picture_height).svg(view)
-        });
+        let svg =
+            view.map(|view| Sheet::new(&self.theme, &self.pen, self.frame, self.picture_height).svg(view));
         let drawn = svg.and_then(|svg| self.pen.pixels(&svg, self.frame.size()));
         drawn.unwrap_or_else(|| vec![0; self.frame.width as usize * self.frame.height as usize * 4])
     }

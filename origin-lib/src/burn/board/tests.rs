@@ -11,7 +11,7 @@ fn theme(text: &str) -> Result<Theme, ThemeError> {
     fs::write(dir.path().join("own.toml"), text).unwrap();
     fs::write(dir.path().join("not.ttf"), "no font").unwrap();
     fs::write(dir.path().join("not.png"), "no picture").unwrap();
-    let logo = r#"<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><rect width="8" height="8" fill="#f00"/></svg>"#;
+    let logo = r#"<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><rect width="8" height="8" fill="red"/></svg>"#;
     fs::write(dir.path().join("logo.svg"), logo).unwrap();
     Theme::load("own.toml", dir.path())
 }
@@ -98,7 +98,8 @@ fn whatever_somebody_is_called_there_is_a_board() {
     let blank = board.pixels(None);
     assert!(blank.iter().all(|byte| *byte == 0));
     let long = "W".repeat(100);
-    for name in ["<b>&amp;]]>", "\u{fffe}\u{ffff}", "سامح سيدهم", "조명우", long.as_str(), "–", "  "] {
+    for name in ["<b>&amp;]]>", "\u{fffe}\u{ffff}", "سامح سيدهم", "조명우", long.as_str(), "–", "  "]
+    {
         document.sides[0].name = name.into();
         let view = View::of(&document, at(2_000), &Words::ENGLISH);
         assert!(board.pixels(view.as_ref()) != blank, "{name}");

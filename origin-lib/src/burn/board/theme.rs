@@ -243,8 +243,14 @@ impl Theme {
         let font = |file: &PathBuf| read(&dir.join(file), FONT_LEN_MAX).map(Arc::new);
         let fonts = kept.fonts.files.iter().map(font).collect::<Result<Vec<_>, _>>()?;
         let logo = kept.logo.map(|logo| Logo::read(&dir.join(logo.file))).transpose()?;
-        let theme =
-            Theme { layout, colours: kept.colours, family: kept.fonts.family, fonts, logo, words: kept.words };
+        let theme = Theme {
+            layout,
+            colours: kept.colours,
+            family: kept.fonts.family,
+            fonts,
+            logo,
+            words: kept.words,
+        };
         theme.check_fonts(&kept.fonts.files)?;
         Ok(theme)
     }

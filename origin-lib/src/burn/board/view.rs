@@ -14,20 +14,20 @@ pub(crate) struct View {
     pub(super) place: String,
     /// The points to reach.
     pub(super) target: Option<String>,
-    pub(super) clock: Option<Clock>,
-    pub(super) rows: [Row; 2],
+    pub(in crate::burn) clock: Option<Clock>,
+    pub(in crate::burn) rows: [Row; 2],
 }
 
 /// What is left of the shot clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Clock {
-    pub(super) seconds: u64,
-    pub(super) low: bool,
+pub(in crate::burn) struct Clock {
+    pub(in crate::burn) seconds: u64,
+    pub(in crate::burn) low: bool,
 }
 
 /// A side's row. What is `None` is not shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Row {
+pub(in crate::burn) struct Row {
     pub(super) at_table: bool,
     pub(super) winner: bool,
     pub(super) ball: Option<Ball>,
@@ -37,7 +37,7 @@ pub(super) struct Row {
     pub(super) average: Option<String>,
     pub(super) high_run: Option<String>,
     pub(super) run: Option<String>,
-    pub(super) points: Option<String>,
+    pub(in crate::burn) points: Option<String>,
     pub(super) shootout: Option<String>,
 }
 
@@ -78,7 +78,9 @@ impl View {
         });
         let target = document.target.map(|target| match target.common() {
             Some(points) => format!("{} {points}", words.to),
-            None => format!("{} {}", words.to, Side::BOTH.map(|side| target.of(side).to_string()).join(" / ")),
+            None => {
+                format!("{} {}", words.to, Side::BOTH.map(|side| target.of(side).to_string()).join(" / "))
+            }
         });
         Some(View {
             title: document.title.clone(),
