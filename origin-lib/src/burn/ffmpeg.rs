@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::board::Frame;
-use super::matroska;
+use super::{KEY_EVERY_S, matroska};
 
 /// The pipe by which ffmpeg gets boards.
 const BOARDS_FD: i32 = 3;
@@ -44,6 +44,12 @@ pub(crate) enum Failure {
     Output(String),
 }
 
+/// Says to ffmpeg how often there is a key frame.
+pub(super) fn keys() -> [String; 2] {
+    let keys = format!("expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+{KEY_EVERY_S}))");
+    ["-force_key_frames".into(), keys]
+}
+
 /// A board from a moment on.
 pub(super) struct Shown {
     /// When, in milliseconds of the media's own time.
@@ -56,12 +62,12 @@ pub(super) struct Running {
     pub(super) child: Child,
     pub(super) output: ChildStdout,
     media: ChildStdin,
-    boards: pipe::Sender,
+    boards: Option<pipe::Sender>,
     said: JoinHandle<String>,
 }
 
 /// What ffmpeg is told before it is told what to make.
-fn inputs(command: &mut Command) {
+fn inputs(command: &mut Command, with_boards: bool) {
     command.args([
         "-hide_banner",
         "-loglevel",
@@ -73,31 +79,36 @@ fn inputs(command: &mut Command) {
     ]);
     // Nothing is looked at before the first frame comes out: parameters stand at the beginning.
     command.args(["-fpsprobesize", "0", "-analyzeduration", "0", "-f", "mp4", "-i", "pipe:0"]);
-    command.args(["-protocol_whitelist", "pipe", "-fpsprobesize", "0", "-analyzeduration", "0"]);
-    command.args(["-f", "matroska", "-i", &format!("pipe:{BOARDS_FD}")]);
+    if with_boards {
+        command.args(["-protocol_whitelist", "pipe", "-fpsprobesize", "0", "-analyzeduration", "0"]);
+        command.args(["-f", "matroska", "-i", &format!("pipe:{BOARDS_FD}")]);
+    }
 }
 
-/// The filter that lays boards over pictures. `after` is what else happens to them.
-pub(super) fn overlay(frame: Frame, after: &str) -> String {
-    let Frame { left, top, .. } = frame;
-    format!("[0:v][1:v]overlay=x={left}:y={top}:eof_action=repeat:format=auto,format=yuv420p{after}[v]")
+/// The filter that lays boards over pictures, which comes before others.
+pub(super) fn overlay(Frame { left, top, .. }: Frame) -> String {
+    format!("[0:v][1:v]overlay=x={left}:y={top}:eof_action=repeat:format=auto,format=yuv420p")
 }
 
 impl Running {
-    /// Starts it: fragmented MP4, boards, and the arguments that say what to make of them.
+    /// Starts it: fragmented MP4, boards where there are any, and the arguments that say what to make of them.
     pub(super) fn start(
         program: &Path,
+        with_boards: bool,
         arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
     ) -> Result<Running, Failure> {
-        let (boards, theirs) = pipe::pipe().map_err(Failure::Pipe)?;
-        let theirs = theirs.into_blocking_fd().map_err(Failure::Pipe)?;
         let mut command = Command::new(program);
-        inputs(&mut command);
+        inputs(&mut command, with_boards);
         command.args(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        let mapping = FdMapping { parent_fd: theirs, child_fd: BOARDS_FD };
-        let collides = |error: FdMappingCollision| Failure::Pipe(io::Error::other(error));
-        command.fd_mappings(vec![mapping]).map_err(collides)?;
+        let mut boards = None;
+        if with_boards {
+            let (ours, theirs) = pipe::pipe().map_err(Failure::Pipe)?;
+            let parent_fd = theirs.into_blocking_fd().map_err(Failure::Pipe)?;
+            let collides = |error: FdMappingCollision| Failure::Pipe(io::Error::other(error));
+            command.fd_mappings(vec![FdMapping { parent_fd, child_fd: BOARDS_FD }]).map_err(collides)?;
+            boards = Some(ours);
+        }
         let shown = || program.display().to_string();
         let mut child = command.spawn().map_err(|error| Failure::Spawn(shown(), error))?;
         // The child has its end of the pipe: ours must go, or it would never see it closed.
@@ -127,7 +138,7 @@ impl Running {
 /// Both of ffmpeg's inputs. Each is written by itself: it reads whichever it needs.
 pub(super) struct Writers {
     media: ChildStdin,
-    boards: pipe::Sender,
+    boards: Option<pipe::Sender>,
 }
 
 impl Writers {
@@ -138,7 +149,7 @@ impl Writers {
         mut boards: mpsc::Receiver<Shown>,
         size: (u32, u32),
     ) {
-        let Writers { media: mut media_pipe, boards: mut boards_pipe } = self;
+        let Writers { media: mut media_pipe, boards: boards_pipe } = self;
         let write_media = async {
             while let Some(bytes) = media.recv().await {
                 if media_pipe.write_all(&bytes).await.is_err() {
@@ -150,6 +161,7 @@ impl Writers {
             media.close();
         };
         let write_boards = async {
+            let Some(mut boards_pipe) = boards_pipe else { return };
             let mut good = boards_pipe.write_all(&matroska::head(size)).await.is_ok();
             while let Some(Shown { at_ms, pixels }) = boards.recv().await {
                 let before = matroska::before_picture(at_ms, pixels.len());

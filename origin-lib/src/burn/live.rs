@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 use super::board::View;
 use super::ffmpeg::{self, Failure, Running, Shown};
 use super::line::{Line, Step};
-use super::{Figures, KEY_EVERY_S, Labels, Metrics, Painter, Settings, State};
+use super::{Figures, Labels, Metrics, Painter, Settings, State};
 use crate::clock;
 use crate::push::{Queue, jittered};
 
@@ -161,8 +161,8 @@ impl Burner {
         let painter = tokio::task::spawn_blocking(move || Painter::new(&theme, picture)).await;
         let painter = painter.map_err(|error| Failure::Output(error.to_string()))?;
         let frame = painter.board.frame();
-        let arguments = arguments(&self.settings, &ffmpeg::overlay(frame, ""));
-        let running = Running::start(&self.settings.ffmpeg, arguments)?;
+        let arguments = arguments(&self.settings, &format!("{}[v]", ffmpeg::overlay(frame)));
+        let running = Running::start(&self.settings.ffmpeg, true, arguments)?;
         self.source.figures.starts.inc();
         let (mut child, output, writers, said) = running.split();
         let began = first.sample.dts + MediaSpan::from_ms(-BEGIN_MS);
@@ -208,8 +208,8 @@ fn arguments(settings: &Settings, filter: &str) -> Vec<String> {
     let (bitrate, buffer) =
         (format!("{}k", settings.bitrate_kbps), format!("{}k", u64::from(settings.bitrate_kbps) * 2));
     add(&["-b:v", &bitrate, "-maxrate", &bitrate, "-bufsize", &buffer, "-fps_mode", "passthrough"]);
-    let keys = format!("expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+{KEY_EVERY_S}))");
-    add(&["-force_key_frames", &keys, "-flush_packets", "1", "-flvflags", "no_duration_filesize"]);
+    add(&ffmpeg::keys().each_ref().map(String::as_str));
+    add(&["-flush_packets", "1", "-flvflags", "no_duration_filesize"]);
     add(&["-f", "flv", "pipe:1"]);
     arguments
 }

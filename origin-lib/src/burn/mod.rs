@@ -10,6 +10,7 @@ mod ffmpeg;
 mod line;
 mod live;
 mod matroska;
+mod past;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use railbird_core::score::Words;
 use railbird_core::time::UtcMs;
 use serde::Serialize;
 
@@ -27,6 +29,7 @@ use crate::telemetry;
 pub use board::{Theme, ThemeError};
 pub use live::Scores;
 pub(crate) use live::{Burner, Sink};
+pub(crate) use past::{Cut, cut};
 
 /// How x264 trades time for quality; the quickest first.
 pub const PRESETS: [&str; 9] =
@@ -125,6 +128,7 @@ impl Metrics {
 /// A board that draws only what is new.
 struct Painter {
     board: board::Board,
+    words: Words,
     shown: Option<Arc<board::View>>,
     pixels: Arc<Vec<u8>>,
 }
@@ -133,7 +137,7 @@ impl Painter {
     fn new(theme: &Theme, picture: (u32, u32)) -> Painter {
         let board = board::Board::new(theme, picture);
         let pixels = Arc::new(board.pixels(None));
-        Painter { board, shown: None, pixels }
+        Painter { board, words: theme.words().clone(), shown: None, pixels }
     }
 
     /// The pixels of what is to be said, and whether they were drawn for that.

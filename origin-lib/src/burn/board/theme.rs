@@ -25,12 +25,12 @@ const DARK: &str = include_str!("../../../themes/dark.toml");
 #[derive(Debug, thiserror::Error)]
 pub enum ThemeError {
     /// A file can't be read.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path}: {error}", path = path.display())]
     Io {
         /// Which one.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        error: io::Error,
     },
     /// A file is too long.
     #[error("{path} has more than {most} bytes", path = path.display())]
@@ -285,7 +285,7 @@ fn wrong(path: &Path, text: impl ToString) -> ThemeError {
 }
 
 fn read(path: &Path, most: u64) -> Result<Vec<u8>, ThemeError> {
-    let io = |source| ThemeError::Io { path: path.into(), source };
+    let io = |error| ThemeError::Io { path: path.into(), error };
     let mut bytes = Vec::new();
     // The length that a file claims is no bound: a device has none.
     File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes)).map_err(io)?;
