@@ -408,8 +408,8 @@ impl Taker<'_> {
         *last = Some(dts);
         if frame.kind == Kind::Video {
             self.figures.frames.inc();
+            self.figures.up.set(1);
             if !matches!(*self.state.borrow(), State::Running { .. }) {
-                self.figures.up.set(1);
                 self.state.send_replace(State::Running { since: clock::now() });
             }
         }
