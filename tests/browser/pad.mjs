@@ -110,7 +110,11 @@ async function work(chromium) {
   await a.page.getByTestId("wrong").filter({ hasText: "names" }).waitFor();
   await a.at("name-1").fill("Myung-Woo Cho");
   await a.at("country-1").fill("kr");
+  await a.at("shot-clock").fill("forty");
+  await a.press("accept");
+  await a.page.getByTestId("wrong").filter({ hasText: "Shot clock" }).waitFor();
   await a.at("shot-clock").fill("40");
+  await a.press("more");
   await a.at("extensions").fill("2");
   await a.shot("set-up");
   await a.press("accept");
@@ -281,12 +285,13 @@ async function work(chromium) {
   const e = await scorer(chromium, TABLET);
   await e.come();
   await e.shows(...points);
-  const begin = async (buttons, discipline, target) => {
+  const begin = async (buttons, discipline, target, more = async () => {}) => {
     await e.press(...buttons);
     await e.at("name-0").fill("A");
     await e.at("name-1").fill("B");
     await e.at("discipline").selectOption(discipline);
     if (target !== "") await e.at("target").fill(target);
+    await more();
     await e.press("accept");
     await e.shows(0, 0);
   };
@@ -327,6 +332,45 @@ async function work(chromium) {
   await e.press("unit", "unit-by-points");
   await e.page.getByTestId("phase").filter({ hasText: "Between" }).waitFor();
   same("after a frame", await result(), ["between", null, [[7, null, 1], [4, null, 0]]]);
+  // What is seldom asked lies behind one more press, and what is as always is not said.
+  const another = ["menu", "menu-new-match", "accept"];
+  const agreed = async () => {
+    await e.pending(0);
+    const { title, sides, ...agreed } = (await api(`/${(await api("")).matches[0].match}`)).start;
+    return agreed;
+  };
+  await begin(another, "three-cushion", "", async () => {
+    await e.press("more");
+    await e.at("target-1").fill("30");
+    await e.at("time-outs").fill("1");
+    await e.at("white").selectOption("1");
+    await e.at("swap").selectOption("half");
+    await e.at("break-at-half").check();
+    await e.at("tie").selectOption("extension");
+    await e.at("extension-innings").fill("2");
+    await e.shot("more-rules");
+  });
+  const rules = { break_at_half: true, swap_balls: "half", tie: { extension: { innings: 2 } }, time_outs: { count: 1, per: "match", seconds: 120 } };
+  const carom = { breaks: 0, discipline: "three-cushion", equalising_inning: true };
+  const sorted = (value) => JSON.parse(JSON.stringify(value), (_, part) => (part === null || typeof part !== "object" || Array.isArray(part) ? part : Object.fromEntries(Object.entries(part).sort())));
+  same("what was agreed", sorted(await agreed()), sorted({ ...carom, rules, target: [40, 30], white: 1 }));
+  // The next match is by the same rules, without what was for one of these two.
+  await begin(another, "three-cushion", "", async () => {
+    await e.at("unit").selectOption("set");
+    await e.at("length").fill("3");
+    await e.at("target").fill("15");
+  });
+  same("what was agreed next", sorted(await agreed()), sorted({ ...carom, rules: { ...rules, length: { best_of: 3 }, time_outs: { ...rules.time_outs, per: "unit" }, unit: "set" }, target: 15 }));
+  await begin(another, "artistique", "", () => e.at("figures").fill("A01 4\nB07 8"));
+  await e.press("figure-made");
+  await e.shows(4, 0);
+  await e.shot("artistique");
+  await e.press("figure-other", "figure-B07", "figure-made");
+  await e.shows(4, 8);
+  await e.press("figure-missed");
+  await e.pending(0);
+  const played = (await api(`/${(await api("")).matches[0].match}/events`)).events.slice(1).map(({ event }) => [event.action.code, event.action.points]);
+  same("the figures", played, [["A01", 4], ["B07", 8], ["B07", 0]]);
 }
 
 const chromium = await browser();

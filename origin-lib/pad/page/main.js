@@ -8,6 +8,7 @@ import { Refused, Rules } from "./rules.js";
 import { Scorer } from "./scorer.js";
 import { setUp } from "./setup.js";
 import { Store } from "./store.js";
+import { again } from "./terms.js";
 import { LANGUAGE, text } from "./texts.js";
 
 /** @typedef {import("./types.js").Action} Action */
@@ -41,6 +42,8 @@ class Page {
   #rules;
   #toast = 0;
   #said = "";
+  /** The figure of artistique that is played in the place of the next one of the programme. @type {string | null} */
+  #figure = null;
 
   /** @param {Rules} rules @param {Store} store @param {Kept} kept @param {Origin} origin */
   constructor(rules, store, kept, origin) {
@@ -67,6 +70,7 @@ class Page {
 
   /** @param {Action} action */
   async #enter(action) {
+    this.#figure = null;
     this.#tell(await this.#scorer.enter(action));
   }
 
@@ -106,10 +110,11 @@ class Page {
   #controls() {
     const scorer = this.#scorer;
     const { view } = scorer;
-    const main = presses(view, {
+    const main = presses(view, this.#figure, {
       points: (side) => void this.#points(side),
       shootout: (side) => void this.#shootout(side),
       foul: (side) => void this.#foul(side),
+      figure: () => void this.#otherFigure(),
       unit: () => void this.#endUnit(),
       end: () => void this.#end(),
     });
@@ -161,7 +166,7 @@ class Page {
       said = text("key_needed");
       acts.push(button(text("key"), () => void this.#key(), { class: "strong", "data-testid": "give-key" }));
     } else if (problem?.kind === "tab") said = text("tab");
-    else if (problem?.kind === "storage") said = text("storage", { why: problem.text });
+    else if (problem?.kind === "broken") said = text("broken", { why: problem.text });
     else if (scorer.mode === "watching" && scorer.view.start !== null) {
       said = text(scorer.view.state?.phase === "finished" ? "ended" : "watching");
       acts.push(button(text("take_over"), take, { class: "strong", "data-testid": "take-over" }));
@@ -225,6 +230,14 @@ class Page {
   async #foul(side) {
     const points = await number(text("foul_points"));
     if (points !== null) await this.#enter({ type: "foul", side, points });
+  }
+
+  async #otherFigure() {
+    const figures = this.#scorer.view.start?.figures ?? [];
+    const code = await choose(text("figure_other"), figures.map(({ code, points }) => [`${code} · ${points}`, code, `figure-${code}`]));
+    if (code === null) return;
+    this.#figure = code;
+    this.#draw();
   }
 
   async #endUnit() {
@@ -293,7 +306,7 @@ class Page {
     const scorer = this.#scorer;
     const correction = (/** @type {Action} */ action) => /** @type {Action} */ ({ type: "correct", epoch: entry.epoch, seq: entry.seq, action });
     const check = (/** @type {Action} */ start) => scorer.refusals([correction(start)])[0] ?? null;
-    const start = await setUp(this.#rules.disciplines(), scorer.view.start, check, text("edit_start"));
+    const start = await setUp(this.#rules.disciplines(), { corrected: scorer.view.start }, check, text("edit_start"));
     if (start !== null) await this.#enter(correction(start));
   }
 
@@ -306,7 +319,7 @@ class Page {
     if (running && !(await sure(text("new_match_sure"), text("new_match")))) return;
     const fresh = await Rules.load();
     const check = (/** @type {Action} */ start) => fresh.refusals(1, scorer.now(), [start])[0] ?? null;
-    const start = await setUp(this.#rules.disciplines(), null, check, text("new_match"));
+    const start = await setUp(this.#rules.disciplines(), { like: again(scorer.view.start) }, check, text("new_match"));
     if (start !== null) this.#tell(await scorer.newMatch(start));
   }
 
@@ -363,5 +376,5 @@ async function main() {
 main().catch((error) => {
   const problem = byId("problem");
   problem.hidden = false;
-  byId("problem-text").textContent = error instanceof Refused ? error.message : text("storage", { why: String(error) });
+  byId("problem-text").textContent = error instanceof Refused ? error.message : text("broken", { why: String(error) });
 });

@@ -30,8 +30,8 @@ const CLOCK_MS_MAX = 2_000;
  * - `invalid`: it refuses an event, which is the first that waits
  * - `taken`: another scorer has taken over
  * - `tab`: another page of this browser scores
- * - `storage`: this browser can't keep anything
- * @typedef {{ kind: "key" | "invalid" | "taken" | "tab" | "storage", text: string, item?: Waiting }} Problem
+ * - `broken`: the page itself has failed
+ * @typedef {{ kind: "key" | "invalid" | "taken" | "tab" | "broken", text: string, item?: Waiting }} Problem
  */
 
 /** @type {View} */
@@ -297,7 +297,7 @@ export class Scorer {
   /** What nobody but a person can mend. @param {unknown} error */
   #stop(error) {
     if (error instanceof Overtaken) this.problem = { kind: "tab", text: "" };
-    else this.problem = { kind: "storage", text: error instanceof Error ? error.message : String(error) };
+    else this.problem = { kind: "broken", text: error instanceof Error ? error.message : String(error) };
     this.#changed();
   }
 
