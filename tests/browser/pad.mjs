@@ -2,7 +2,7 @@
 //
 // A match is set up, scored, undone and corrected; the network goes away for more than two minutes by everybody's clock, and the
 // page is loaded again meanwhile; then the origin has every entry once and in order, and the score that the pad showed. A second
-// pad takes over, and the first one says so. CLOCK is the file by which the origin's clock is set. Exits 0 when all was well.
+// pad takes over, and the first one says so, also where it was away; a browser without room goes on. CLOCK is the file by which the origin's clock is set. Exits 0 when all was well.
 import { rename, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
@@ -224,6 +224,10 @@ async function work(chromium) {
   await b.shot("watching-phone");
   await b.press("take-over", "accept");
   await b.at("plus-1").waitFor();
+  // Who scored sees it at once, before anything is entered there.
+  await a.says("Another scorer has taken over");
+  await a.shot("taken");
+  same("the buttons of who was taken over from", await a.at("plus-1").count(), 0);
   await b.press("plus-1");
   points[0] += 1;
   await b.shows(...points);
@@ -231,20 +235,33 @@ async function work(chromium) {
   await b.shot("scoring-phone");
   await b.page.setViewportSize({ width: PHONE.height, height: PHONE.width });
   await b.shot("scoring-phone-wide");
-  await a.press("plus-2");
-  await a.says("Another scorer has taken over");
-  await a.pending(1);
-  await a.shot("taken");
-  same("the buttons of who was taken over from", await a.at("plus-1").count(), 0);
-  // With what waits, it goes on.
   await a.press("take-over");
-  points[0] += 2;
   await a.shows(...points);
-  await a.pending(0);
-  await b.page.clock.fastForward(10_000);
   await b.says("Another scorer has taken over");
+
+  // Again, while the first one is without a network: nothing of it is lost before its scorer says so.
+  network.cut();
+  await a.press("plus-2");
+  await a.shows(points[0] + 2, points[1]);
+  await a.pending(1);
+  await b.press("take-over");
+  await b.press("miss");
+  await b.pending(0);
+  network.mend();
+  await a.page.clock.fastForward(10_000);
+  await a.says("Nothing is lost: 1 of your entries");
+  await a.shot("taken-while-away");
+  await a.press("take-over");
+  await a.at("dialog").getByText("Marco Zanetti +2").waitFor();
+  await a.shot("no-place");
+  await a.press("cancel");
+  await a.pending(1);
+  await a.shows(points[0] + 2, points[1]);
+  await a.press("take-over", "accept");
+  await a.pending(0);
+  await a.shows(...points);
   const all = (await api(`/${match}/events`)).events;
-  same("the turns", all.slice(before + entered).map(({ epoch, seq }) => [epoch, seq]), [[2, 1], [3, 1]]);
+  same("the turns", all.slice(before + entered).map(({ epoch, seq }) => [epoch, seq]), [[2, 1], [4, 1]]);
 
   // What the origin refuses is the scorer's to drop: here, a tablet whose clock went wrong while it was alone.
   network.cut();
@@ -276,13 +293,13 @@ async function work(chromium) {
   const d = await c.context.newPage();
   await d.goto(`${origin}/score/${channel}`);
   await d.getByTestId("plus-1").click();
-  points[1] += 1;
-  await d.waitForFunction((text) => document.querySelector('[data-testid="points-1"]')?.textContent === text, String(points[1]));
+  points[0] += 1;
+  await d.waitForFunction((text) => document.querySelector('[data-testid="points-0"]')?.textContent === text, String(points[0]));
   await c.press("plus-1");
   await c.says("another window");
 
   // Other games: a shootout, and racks, whose buttons follow from their rules.
-  const e = await scorer(chromium, TABLET);
+  const e = await scorer(chromium, TABLET, network.url);
   await e.come();
   await e.shows(...points);
   const begin = async (buttons, discipline, target, more = async () => {}) => {
@@ -371,6 +388,32 @@ async function work(chromium) {
   await e.pending(0);
   const played = (await api(`/${(await api("")).matches[0].match}/events`)).events.slice(1).map(({ event }) => [event.action.code, event.action.points]);
   same("the figures", played, [["A01", 4], ["B07", 8], ["B07", 0]]);
+
+  // The tablet has no room left: its scorer is told, and goes on. Once there is room, everything is kept.
+  const devtools = await e.context.newCDPSession(e.page);
+  await devtools.send("Storage.overrideQuotaForOrigin", { origin: network.url, quotaSize: 0 });
+  await begin(another, "three-cushion", "");
+  await e.says("can't keep entries");
+  await e.press("plus-1");
+  await e.shows(1, 0);
+  await e.pending(0);
+  await e.shot("no-room");
+  network.cut();
+  await e.press("plus-2", "miss");
+  await e.shows(3, 0);
+  await e.pending(2);
+  network.mend();
+  await e.page.clock.fastForward(10_000);
+  await e.pending(0);
+  same("what was entered without room", await result(), ["playing", null, [[3, null, null], [0, null, null]]]);
+  await devtools.send("Storage.overrideQuotaForOrigin", { origin: network.url });
+  await e.press("plus-1");
+  await e.shows(3, 1);
+  await e.page.waitForFunction(() => document.getElementById("problem")?.hidden);
+  await e.pending(0);
+  network.cut();
+  await e.page.reload();
+  await e.shows(3, 1);
 }
 
 const chromium = await browser();

@@ -3,6 +3,7 @@
 import { board, buttons, clockPresses, nameOf, presses, secondsLeft, SIDES, words } from "./board.js";
 import { choose, isOpen, number, secret, sure } from "./dialogs.js";
 import { button, byId, make, replace } from "./dom.js";
+import { Keeper } from "./keeper.js";
 import { Origin } from "./origin.js";
 import { Refused, Rules } from "./rules.js";
 import { Scorer } from "./scorer.js";
@@ -27,13 +28,17 @@ const SCORER = /^[!-~]{1,32}$/;
 
 const channel = decodeURIComponent(location.pathname.split("/").at(-1) ?? "");
 
-/** The key in the address, and the scorer's name where it has one; they are taken out of it. */
+/** The key in the address, and the scorer's name where it has one. */
 function keyGiven() {
   const given = new URLSearchParams(location.hash.slice(1));
-  if (location.hash !== "") history.replaceState(null, "", location.pathname);
   const [key, scorer] = [given.get("key"), given.get("scorer")];
   // What the origin would refuse is nobody's name.
   return { key, ...(scorer !== null && SCORER.test(scorer) ? { scorer } : {}) };
+}
+
+/** Takes them out of it, once they are kept. */
+function hideKey() {
+  if (location.hash !== "") history.replaceState(null, "", location.pathname);
 }
 
 class Page {
@@ -45,10 +50,13 @@ class Page {
   /** The figure of artistique that is played in the place of the next one of the programme. @type {string | null} */
   #figure = null;
 
-  /** @param {Rules} rules @param {Store} store @param {Kept} kept @param {Origin} origin */
-  constructor(rules, store, kept, origin) {
+  /** @param {Rules} rules @param {{ store: Store, keeper: Keeper }} disk @param {Kept} kept @param {Origin} origin */
+  constructor(rules, disk, kept, origin) {
     this.#rules = rules;
-    this.#scorer = new Scorer({ rules, origin, store, kept, changed: () => this.#draw() });
+    this.#scorer = new Scorer({ rules, origin, ...disk, kept, changed: () => this.#draw() });
+    addEventListener("beforeunload", (event) => {
+      if (this.#scorer.unkept !== null && this.#scorer.pending > 0) event.preventDefault();
+    });
     byId("menu").onclick = () => void this.#menu();
     document.addEventListener("keydown", (event) => this.#typed(event));
     setInterval(() => this.#tick(), DRAW_MS);
@@ -167,6 +175,7 @@ class Page {
       acts.push(button(text("key"), () => void this.#key(), { class: "strong", "data-testid": "give-key" }));
     } else if (problem?.kind === "tab") said = text("tab");
     else if (problem?.kind === "broken") said = text("broken", { why: problem.text });
+    else if (scorer.mode === "scoring" && scorer.unkept !== null) said = text("unkept", { why: scorer.unkept });
     else if (scorer.mode === "watching" && scorer.view.start !== null) {
       said = text(scorer.view.state?.phase === "finished" ? "ended" : "watching");
       acts.push(button(text("take_over"), take, { class: "strong", "data-testid": "take-over" }));
@@ -357,17 +366,22 @@ async function main() {
   void navigator.storage?.persist?.();
   stayLit();
   const [rules, store] = await Promise.all([Rules.load(), Store.open(channel)]);
+  const keeper = new Keeper();
   const { kept: before, rows } = await store.read();
   /** @type {Kept} */
   const kept = before ?? { revision: 0, key: "", offset: 0, match: null, epoch: 0, mode: "watching" };
   if (given.key !== null) {
     Object.assign(kept, given);
-    await store.note(kept);
+    const note = () => store.note(kept);
+    await keeper.keep(note, note);
   }
-  const page = new Page(rules, store, kept, new Origin(channel, kept.key));
+  // Where it is not kept, the address has to do when the page is loaded again.
+  if (keeper.refusal === null) hideKey();
+  const page = new Page(rules, { store, keeper }, kept, new Origin(channel, kept.key));
   // The address that this page has already, given again with another key.
   addEventListener("hashchange", () => {
     const { key, scorer } = keyGiven();
+    hideKey();
     if (key !== null) void page.useKey(key, scorer);
   });
   page.begin(rows);

@@ -188,10 +188,10 @@ async fn adopt(
 ) -> anyhow::Result<bool> {
     let found = async {
         let Some(newest) = seat.origin.newest().await? else { return Ok(None) };
-        let events = seat.origin.events(&newest).await?;
-        Ok::<_, OriginError>(Some((newest, events)))
+        let held = seat.origin.held(&newest).await?;
+        Ok::<_, OriginError>(Some((newest, held)))
     };
-    let (newest, events) = match found.await {
+    let (newest, held) = match found.await {
         Ok(None) => return Ok(false),
         Ok(Some(found)) => found,
         Err(OriginError::Denied(refusal)) => return Err(refusal.into()),
@@ -200,7 +200,8 @@ async fn adopt(
             return Ok(false);
         }
     };
-    let log = Log::new().with(events.iter().cloned()).map_err(|why| anyhow::anyhow!("{newest}: {why}"))?;
+    let log =
+        Log::new().with(held.events.iter().cloned()).map_err(|why| anyhow::anyhow!("{newest}: {why}"))?;
     if log.state().is_none_or(|state| state.phase == Phase::Finished) {
         return Ok(false);
     }
@@ -211,7 +212,7 @@ async fn adopt(
             return Ok(false);
         }
     }
-    seat.take_over(newest, events)?;
+    seat.take_over(newest, held)?;
     Ok(true)
 }
 

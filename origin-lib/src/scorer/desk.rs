@@ -9,6 +9,8 @@ use railbird_core::score::{Action, Event, Item, Log, Position, Requeued, Start};
 use railbird_core::time::UtcMs;
 use serde::{Deserialize, Serialize};
 
+use super::origin::Held;
+
 /// Whether the scorer scores.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -238,13 +240,13 @@ impl Desk {
         }
     }
 
-    /// Becomes the scorer of a match, of which the origin has these events, with what waits of it here. Gives what of that has
-    /// no place any more, and why.
-    pub fn take_over(&self, r#match: MatchId, events: Vec<Item>) -> Result<Moved, String> {
+    /// Becomes the scorer of a match, of which the origin has these events and which is scored with this epoch, with what waits
+    /// of it here. Gives what of that has no place any more, and why.
+    pub fn take_over(&self, r#match: MatchId, Held { events, epoch }: Held) -> Result<Moved, String> {
         let known = self.current() == Some(&r#match);
         let own: Vec<_> = self.own().filter(|item| known && !events.contains(item)).cloned().collect();
         let before = if known { self.epoch } else { 0 };
-        let epoch = before.max(events.last().map_or(0, |last| last.epoch)) + 1;
+        let epoch = before.max(epoch) + 1;
         let desk = Desk { r#match: Some(r#match), mode: Mode::Scoring, ..self.clone() };
         desk.behind(epoch, events, own, &[])
     }
