@@ -390,8 +390,15 @@ async function work(chromium) {
   same("the figures", played, [["A01", 4], ["B07", 8], ["B07", 0]]);
 
   // The tablet has no room left: its scorer is told, and goes on. Once there is room, everything is kept.
-  const devtools = await e.context.newCDPSession(e.page);
-  await devtools.send("Storage.overrideQuotaForOrigin", { origin: network.url, quotaSize: 0 });
+  await e.page.evaluate(() => {
+    const put = IDBObjectStore.prototype.put;
+    window.room = false;
+    IDBObjectStore.prototype.put = function (...given) {
+      const asked = put.apply(this, given);
+      if (!window.room) this.transaction.abort();
+      return asked;
+    };
+  });
   await begin(another, "three-cushion", "");
   await e.says("can't keep entries");
   await e.press("plus-1");
@@ -406,7 +413,7 @@ async function work(chromium) {
   await e.page.clock.fastForward(10_000);
   await e.pending(0);
   same("what was entered without room", await result(), ["playing", null, [[3, null, null], [0, null, null]]]);
-  await devtools.send("Storage.overrideQuotaForOrigin", { origin: network.url });
+  await e.page.evaluate(() => (window.room = true));
   await e.press("plus-1");
   await e.shows(3, 1);
   await e.page.waitForFunction(() => document.getElementById("problem")?.hidden);
@@ -414,6 +421,24 @@ async function work(chromium) {
   network.cut();
   await e.page.reload();
   await e.shows(3, 1);
+  network.mend();
+
+  // A browser that keeps nothing at all scores as well, and has its key still in the address.
+  const f = await scorer(chromium, TABLET);
+  await f.context.addInitScript(() => {
+    const denied = () => {
+      throw new DOMException("The user denied it.", "SecurityError");
+    };
+    Object.defineProperty(window, "indexedDB", { get: denied });
+  });
+  await f.come();
+  await f.shows(3, 1);
+  same("the address where nothing is kept", f.page.url(), `${origin}/score/${channel}#key=${key}`);
+  await f.press("take-over", "accept");
+  await f.says("The user denied it");
+  await f.press("miss");
+  await f.pending(0);
+  same("what is scored by who keeps nothing", (await api(`/${(await api("")).matches[0].match}/events`)).last.epoch, 2);
 }
 
 const chromium = await browser();

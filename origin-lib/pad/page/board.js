@@ -83,7 +83,9 @@ function phase(view) {
  */
 function figureOf({ start, state }, side, chosen) {
   const figures = start?.figures ?? [];
-  const played = state?.sides[side].total_innings ?? state?.sides[side].innings ?? 0;
+  const begun = state?.sides[side].total_innings ?? state?.sides[side].innings ?? 0;
+  // The turn that is played is among them.
+  const played = state?.phase === "between" ? begun : Math.max(0, begun - 1);
   return figures.find(({ code }) => code === chosen) ?? figures[played % figures.length] ?? null;
 }
 
@@ -119,7 +121,7 @@ export function presses(view, chosen, asks) {
     if (figure !== null) {
       const { code } = figure;
       for (const points of [figure.points, 0]) {
-        list.push({ id: points === 0 ? "figure-missed" : "figure-made", label: `${code} +${points}`, action: { type: "points", side, points, code }, kind: "strong" });
+        list.push({ id: points === 0 ? "figure-missed" : "figure-made", label: `${code}${points === 0 ? `: ${text("end_inning")}` : ` +${points}`}`, action: { type: "points", side, points, code }, kind: "strong" });
       }
       list.push({ id: "figure-other", label: text("figure_other"), ask: asks.figure });
       continue;
