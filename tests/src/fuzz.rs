@@ -45,6 +45,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "score-event", len_max: 4096, run: score::event },
     Target { name: "score-log", len_max: 8192, run: score::log },
     Target { name: "score-document", len_max: 8192, run: score::document },
+    Target { name: "score-table", len_max: 8192, run: score::table },
+    Target { name: "score-foreign", len_max: 8192, run: score::foreign },
     Target { name: "edge-request", len_max: 4096, run: edge::request },
     Target { name: "edge-token", len_max: 1200, run: edge::token },
     Target { name: "edge-beacon", len_max: 4096, run: edge::beacon },

@@ -23,9 +23,9 @@ use std::time::Duration;
 use railbird_core::id::{ChannelId, EventId, NodeId, OriginId, PushId, TargetId};
 use railbird_core::rtmp::Url;
 use railbird_core::score::Offsets;
+use railbird_core::score::foreign::Mapping;
 
 use crate::burn;
-use crate::systems::Mapping;
 pub use railbird_core::media::Role;
 
 pub use read::Problem;

@@ -611,8 +611,23 @@ fn a_channel_names_the_scoring_system_that_knows_its_score() {
         ("\"/a/name\", ", "", "channel[0].system: needs names: two JSON Pointers"),
         ("three-cushion", "chess", "channel[0].system.discipline: is no discipline"),
         ("https://", "ftp://", "channel[0].system.url: is no address"),
+        ("three-cushion", "three-cushion-sets", "channel[0].system: needs units: two JSON Pointers"),
+        (
+            "url =",
+            "best_of = \"/n\"\nurl =",
+            "channel[0].system: has units, best_of or race_to, and the discipline",
+        ),
+        ("url =", "countries = [\"/a\"]\nurl =", "channel[0].system: needs countries: two JSON Pointers"),
+        ("url =", "best_of = \"/n\"\nrace_to = \"/n\"\nurl =", "channel[0].system: has best_of and race_to"),
     ] {
         let problems = parse(&text.replacen(from, to, 1)).unwrap_err();
         assert!(problems.iter().any(|problem| problem.contains(said)), "{said}: {problems:?}");
     }
+    // Racks have no points.
+    let racks = SYSTEM
+        .replace("three-cushion", "nine-ball")
+        .replace("points = [\"/a/points\", \"/b/points\"]", "units = [\"/a\", \"/b\"]");
+    let config = small(dir, &[key, ("[[target]]\nid = \"a\"", &racks)]);
+    let mapping = &config.channels[0].system.as_ref().unwrap().mapping;
+    assert_eq!((mapping.points.is_some(), mapping.units.is_some()), (false, true));
 }
