@@ -30,6 +30,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "core-sign", len_max: 512, run: core::sign },
     Target { name: "core-event-state", len_max: 4096, run: core::event_state },
     Target { name: "core-channel-state", len_max: 8192, run: core::channel_state },
+    Target { name: "core-lint", len_max: 16384, run: core::lint },
     Target { name: "rtmp-server", len_max: 8192, run: rtmp::server },
     Target { name: "rtmp-server-session", len_max: 4096, run: rtmp::server_session },
     Target { name: "rtmp-client-session", len_max: 4096, run: rtmp::client_session },

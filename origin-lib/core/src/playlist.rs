@@ -182,7 +182,6 @@ impl Head {
         text.push_str(self.kind);
         writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", self.first_msn)?;
         writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", self.discontinuity_sequence)?;
-        writeln!(text, "#EXT-X-INDEPENDENT-SEGMENTS")?;
         let skip_until = delta::boundary(self.target_s).decimal_seconds(1);
         match self.part_ms {
             Some(part_ms) => low_latency::write_control(text, skip_until, part_ms)?,
@@ -302,7 +301,8 @@ impl<'a> Writer<'a> {
 
     fn key(&mut self, state: &ChannelState, period: u64) -> fmt::Result {
         let (channel, root) = (&state.channel, self.root);
-        let iv = hex::encode(&keys::iv(channel, period));
+        // The digits of a hexadecimal-sequence are capitals (RFC 8216bis, 4.2).
+        let iv = hex::encode(&keys::iv(channel, period)).to_ascii_uppercase();
         writeln!(self.text, "#EXT-X-KEY:METHOD=AES-128,URI=\"../{root}key/{channel}/{period}\",IV=0x{iv}")
     }
 
@@ -315,4 +315,4 @@ impl<'a> Writer<'a> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

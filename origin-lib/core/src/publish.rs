@@ -388,11 +388,14 @@ impl Book {
         self.listed_count += 1;
         self.changed = true;
         let window = MediaSpan::from_ms(i64::from(self.channel.window_s) * 1000);
-        // RFC 8216bis 6.2.2: never less than three target durations.
-        let window = window.max(MediaSpan::from_ms(i64::from(self.target_duration_s.unwrap_or(1)) * 3000));
+        // RFC 8216bis 6.2.2: never less than three target durations, however long ago that was.
+        let least = MediaSpan::from_ms(i64::from(self.target_duration_s.unwrap_or(1)) * 3000);
         let end = segment.start + segment.duration;
-        while let Some(second) = self.listed.get(1) {
-            if end - second.start < window && self.listed.len() <= SEGMENTS_MAX {
+        let mut held: i64 = self.listed.iter().map(|segment| segment.duration.0).sum();
+        while let [Some(first), Some(second)] = [self.listed.front(), self.listed.get(1)] {
+            held -= first.duration.0;
+            let is_wanted = end - second.start < window || held < least.0;
+            if is_wanted && self.listed.len() <= SEGMENTS_MAX {
                 break;
             }
             self.listed.pop_front();

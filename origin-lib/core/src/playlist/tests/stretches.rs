@@ -19,7 +19,7 @@ pub(super) fn chapters() -> Vec<ChannelState> {
 }
 
 fn text(recorded: &Recorded<'_>) -> String {
-    recorded.media(&"source".parse().unwrap(), &ids(&["a"]), false).unwrap()
+    linted::sound(recorded.media(&"source".parse().unwrap(), &ids(&["a"]), false).unwrap())
 }
 
 fn until(ms: u64) -> Stretch {
@@ -119,7 +119,7 @@ fn a_multivariant_playlist_hands_its_stretch_on() {
             std::format!("?from={}&to={}&until={}", START.0, START.0 + 40, START.0 + 20),
         ),
     ] {
-        let text = Recorded::multivariant(&state, &order, true, &stretch);
+        let text = linted::sound(Recorded::multivariant(&state, &order, true, &stretch));
         let lines: Vec<&str> = text.lines().skip(3).collect();
         assert_eq!(
             lines,
@@ -134,7 +134,7 @@ fn a_multivariant_playlist_hands_its_stretch_on() {
                 &*std::format!("b/source.m3u8{query}"),
             ]
         );
-        let without = Recorded::multivariant(&state, &order, false, &stretch);
+        let without = linted::sound(Recorded::multivariant(&state, &order, false, &stretch));
         assert!(!without.contains("SUBTITLES") && without.ends_with(&std::format!("b/source.m3u8{query}\n")));
     }
 }
