@@ -94,9 +94,16 @@ impl Demux {
                     "a picture whose NAL unit lengths do not add up: the encoder must send avcC format, not Annex B",
                 ))?;
                 // A signed 24-bit number: sign-extended by way of the upper bytes of 32.
-                let cts_ms = i32::from_be_bytes([high, middle, low, 0]) >> 8;
+                let cts = (i32::from_be_bytes([high, middle, low, 0]) >> 8) * 90;
                 let dts_ms = self.clock.unwrap(timestamp_ms);
-                Ok(Some(FeedEvent::Frame(Frame { kind: Kind::Video, dts_ms, cts_ms, key, data })))
+                Ok(Some(FeedEvent::Frame(Frame {
+                    kind: Kind::Video,
+                    dts_ms,
+                    cts,
+                    key,
+                    leading: false,
+                    data,
+                })))
             }
             END_OF_SEQUENCE => Ok(None),
             _ => Err(Error::Skip("a video message of an unknown packet type")),
@@ -104,7 +111,7 @@ impl Demux {
     }
 
     fn video_config(&mut self, avcc: &Bytes) -> Result<Option<FeedEvent>, Error> {
-        if avcc.is_empty() || self.video.as_ref().is_some_and(|track| track.config.avcc == *avcc) {
+        if avcc.is_empty() || self.video.as_ref().is_some_and(|track| track.config.record == *avcc) {
             return Ok(None);
         }
         // A copy: the record outlives by hours the message that it came in.
@@ -144,14 +151,21 @@ impl Demux {
             RAW if self.audio.is_none() => Err(Error::Skip("sound before the AAC sequence header")),
             RAW => {
                 let dts_ms = self.clock.unwrap(timestamp_ms);
-                Ok(Some(FeedEvent::Frame(Frame { kind: Kind::Audio, dts_ms, cts_ms: 0, key: true, data })))
+                Ok(Some(FeedEvent::Frame(Frame {
+                    kind: Kind::Audio,
+                    dts_ms,
+                    cts: 0,
+                    key: true,
+                    leading: false,
+                    data,
+                })))
             }
             _ => Err(Error::Skip("an audio message of an unknown packet type")),
         }
     }
 
     fn audio_config(&mut self, asc: &Bytes) -> Result<Option<FeedEvent>, Error> {
-        if self.audio.as_ref().is_some_and(|config| config.asc == *asc) {
+        if self.audio.as_ref().is_some_and(|config| config.record == *asc) {
             return Ok(None);
         }
         let config = aac::config(&Bytes::copy_from_slice(asc)).map_err(|error| match Error::from(error) {

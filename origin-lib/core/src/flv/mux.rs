@@ -18,14 +18,14 @@ const CTS_MAX: i32 = 0x7f_ffff;
 /// The body of the message that tells video parameters.
 pub fn video_header(config: &VideoConfig) -> Vec<u8> {
     let mut body = Vec::from([KEY, 0, 0, 0, 0]);
-    body.extend_from_slice(&config.avcc);
+    body.extend_from_slice(&config.record);
     body
 }
 
 /// The body of the message that tells audio parameters.
 pub fn audio_header(config: &AudioConfig) -> Vec<u8> {
     let mut body = Vec::from([AAC, 0]);
-    body.extend_from_slice(&config.asc);
+    body.extend_from_slice(&config.record);
     body
 }
 

@@ -48,7 +48,7 @@ fn frames_keep_time_and_data() {
         let mut demux = begun();
         demux.handle(kind, 1234, bytes(message)).unwrap();
         let kind = if kind == TagKind::Video { Kind::Video } else { Kind::Audio };
-        let frame = Frame { kind, dts_ms: 1234, cts_ms, key, data: bytes(data) };
+        let frame = Frame { kind, dts_ms: 1234, cts: cts_ms * 90, key, leading: false, data: bytes(data) };
         assert_eq!(demux.poll(), Some(FeedEvent::Frame(frame)), "{message}");
         assert_eq!(demux.poll(), None);
     }
@@ -70,9 +70,16 @@ fn what_is_muxed_is_what_was_demuxed() {
         let (muxed_kind, muxed) = match &event {
             FeedEvent::Video(video) => (TagKind::Video, super::video_header(video)),
             FeedEvent::Audio(audio) => (TagKind::Audio, super::audio_header(audio)),
-            FeedEvent::Frame(Frame { kind, cts_ms, key, data, .. }) => {
+            FeedEvent::Frame(Frame { kind, cts, key, data, .. }) => {
                 let (dts, data) = (Default::default(), data.clone());
-                super::body(&crate::media::Sample { kind: *kind, dts, cts: cts_ms * 90, key: *key, data })
+                super::body(&crate::media::Sample {
+                    kind: *kind,
+                    dts,
+                    cts: *cts,
+                    key: *key,
+                    leading: false,
+                    data,
+                })
             }
         };
         assert_eq!((muxed_kind, &muxed[..]), (kind, &message[..]));

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::keys::MasterSecret;
-use crate::media::{AudioConfig, Frame, VideoConfig};
+use crate::media::{AudioCoding, AudioConfig, Frame, VideoCoding, VideoConfig};
 use crate::package::Kind as Made;
 
 const START: Moment = Moment { utc: UtcMs(1_795_171_920_000), up_ms: 50_000 };
@@ -31,17 +31,20 @@ fn settings() -> Settings {
 
 fn video(width: u16) -> FeedEvent {
     FeedEvent::Video(VideoConfig {
-        avcc: Bytes::copy_from_slice(&[1, 0x64, 0, 0x1f, 0xff, width as u8]),
+        coding: VideoCoding::Avc,
+        record: Bytes::copy_from_slice(&[1, 0x64, 0, 0x1f, 0xff, width as u8]),
         codec: "avc1.64001f".into(),
         width,
         height: 720,
         frame_rate_milli: Some(25_000),
+        colour: None,
     })
 }
 
 fn audio() -> FeedEvent {
     FeedEvent::Audio(AudioConfig {
-        asc: Bytes::from_static(b"\x11\x90"),
+        coding: AudioCoding::Aac,
+        record: Bytes::from_static(b"\x11\x90"),
         codec: "mp4a.40.2".into(),
         sample_rate: 48_000,
         channels: 2,
@@ -75,7 +78,14 @@ impl Encoder {
         let frame = |kind, key| {
             let data = format!("{name} {kind:?} {sent} {key}").into_bytes().into();
             let cts_ms = if kind == Kind::Video && self.reorders { reordered(shifted) } else { 0 };
-            FeedEvent::Frame(Frame { kind, dts_ms: self.clock_ms + sent, cts_ms, key, data })
+            FeedEvent::Frame(Frame {
+                kind,
+                dts_ms: self.clock_ms + sent,
+                cts: cts_ms * 90,
+                key,
+                leading: false,
+                data,
+            })
         };
         if shifted.rem_euclid(FRAME_MS) == 0 {
             frames.push(frame(Kind::Video, shifted.rem_euclid(GOP_MS) == 0));
@@ -930,7 +940,7 @@ fn nobody_waits_for_an_anchor_for_long() {
     let publish = bench.begin(&encoder);
     for n in 0..20 {
         let data = Bytes::from(std::vec![0; 1 << 20]);
-        let frame = Frame { kind: Kind::Video, dts_ms: n, cts_ms: 0, key: true, data };
+        let frame = Frame { kind: Kind::Video, dts_ms: n, cts: 0, key: true, leading: false, data };
         bench.programme.handle(publish, FeedEvent::Frame(frame), bench.moment());
         assert_eq!(bench.programme.poll().is_some(), n == 0 || n >= 15, "{n}");
     }
