@@ -61,6 +61,11 @@ impl File {
         Ok(File { rest, len })
     }
 
+    /// The tags of a body that has nothing but tags: that of an RTMP aggregate message.
+    pub(crate) fn of_tags(bytes: Bytes) -> File {
+        File { len: bytes.len(), rest: bytes }
+    }
+
     fn tag(&mut self) -> Result<Tag, FileError> {
         let at = self.len - self.rest.len();
         let Some((&[kind, l2, l1, l0, t2, t1, t0, t3, ..], _)) = self.rest.split_first_chunk::<11>() else {

@@ -1,4 +1,5 @@
-//! FLV tags (Adobe FLV 10.1, annex E): what RTMP's audio, video and data messages carry, and files of them.
+//! FLV tags (Adobe FLV 10.1, annex E; Veovera, Enhanced RTMP v2): what RTMP's audio, video and data messages carry, and files of
+//! them.
 //!
 //! [`Demux`] turns message bodies into [`FeedEvent`](crate::media::FeedEvent)s; [`File`] reads a file's tags; [`body`]
 //! goes the other way.
@@ -8,8 +9,10 @@ use alloc::string::String;
 use crate::codec::ConfigError;
 
 mod demux;
+mod enhanced;
 mod file;
 mod mux;
+mod names;
 #[cfg(test)]
 mod tests;
 
