@@ -65,6 +65,10 @@ impl Feed {
         while let Some(event) = self.demux.poll() {
             self.event(event);
         }
+        while let Some(track) = self.demux.poll_other() {
+            let (channel, feed) = (&self.lease.channel, self.lease.role.as_str());
+            tracing::warn!(%channel, feed, track, "a further track of the feed is left out: of each kind, the first one is taken");
+        }
         Ok(())
     }
 

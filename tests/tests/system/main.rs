@@ -10,6 +10,8 @@ mod browser_pad;
 #[cfg(test)]
 mod change;
 #[cfg(test)]
+mod codecs;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod crash;

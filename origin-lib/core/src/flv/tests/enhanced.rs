@@ -4,6 +4,7 @@ use std::format;
 use std::string::ToString;
 
 use super::*;
+use crate::flv::{Part, part as part_of};
 use crate::media::{AudioCoding, AudioConfig, Colour, VideoCoding, VideoConfig};
 
 /// Sequence headers that ffmpeg 5.1 wrote: x265 for 320x180, libaom for 320x180, stereo of libopus.
@@ -249,6 +250,27 @@ fn a_malformed_message_is_skipped_and_nothing_else() {
     let frames = format!("96 13 {HVC1} 00 000007 00000003 2601af 00 000004 00000009");
     assert!(handle(&mut demux, TagKind::Video, &frames).is_err());
     assert!(matches!(demux.poll(), Some(FeedEvent::Frame(frame)) if frame.key));
+}
+
+#[test]
+fn what_a_message_brings_is_told_without_its_track() {
+    for (kind, message, part) in [
+        (TagKind::Video, "1701000050 00000002 6588".to_string(), Part::Frames),
+        (TagKind::Video, format!("1700000000{AVCC}"), Part::Other),
+        (TagKind::Video, "1702000000".to_string(), Part::End),
+        (TagKind::Audio, "af0121".to_string(), Part::Frames),
+        (TagKind::Audio, "af001190".to_string(), Part::Other),
+        (TagKind::Video, format!("91{AV01} 320110"), Part::Frames),
+        (TagKind::Video, format!("93{HVC1} 00000003 2601af"), Part::Frames),
+        (TagKind::Video, format!("92{HVC1}"), Part::End),
+        (TagKind::Video, format!("90{AV01}{AV1C}"), Part::Other),
+        (TagKind::Video, format!("97 02 07a120 01 {AV01} 320110"), Part::Frames),
+        (TagKind::Audio, format!("95 21 {MP4A} 01 000002 211b"), Part::Frames),
+        (TagKind::Audio, "93".to_string(), Part::Other),
+        (TagKind::Data, "01".to_string(), Part::Other),
+    ] {
+        assert_eq!(part_of(kind, &bytes(&message)), part, "{message}");
+    }
 }
 
 #[test]
