@@ -8,9 +8,10 @@ use railbird_core::rtmp::{Client, ClientOutput, Url, amf0::Value};
 use railbird_core::time::UtcMs;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::demo::{Demo, PATIENCE, client, finish, outcome, workspace};
+use crate::demo::{Demo, PATIENCE, client, finish, outcome, railbird, workspace};
 use crate::origin::{Origin, Plan, Source, Store, packets};
 use crate::play::{decoded, ffmpeg, hashes};
 use crate::sink::Sink;
@@ -110,6 +111,18 @@ async fn h265_av1_and_opus_come_through_enhanced_rtmp_to_a_player_of_others() ->
         let first = sent.iter().position(|packet| Some(packet) == heard.first()).context("other sound")?;
         ensure!(first < 4 && sent[first..].starts_with(&heard), "{name}: {} packets", heard.len());
     }
+    Ok(())
+}
+
+/// Our player, hls.js below it, in Chromium, which decodes both by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn av1_and_opus_play_in_a_browser() -> anyhow::Result<()> {
+    let demo = Demo::start(&["--no-clip", "--no-score"]).await?;
+    let _encoder = railbird()?.arg("publish").arg(made("av1.flv")).arg(demo.publish_url(0)).spawn()?;
+    let mut watch = Command::new("node");
+    watch.arg(workspace().join("tests/browser/steady.mjs")).arg(&demo.ready_file).arg("4");
+    let (ok, text) = outcome(watch).await.context("tests/browser/steady.mjs")?;
+    ensure!(ok, "{text}\n--- the demo's log ---\n{}", demo.log());
     Ok(())
 }
 

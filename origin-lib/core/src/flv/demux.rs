@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::enhanced::{self, Packet};
-use super::{Error, TagKind, names};
+use super::{Error, TagKind, capture, names};
 use crate::codec::{ConfigError, Picture, aac, av1, avc, hevc, opus};
 use crate::media::{AudioCoding, AudioConfig, Colour, FeedEvent, Frame, Kind, VideoCoding, VideoConfig};
 use crate::rtmp::amf0;
@@ -42,6 +42,7 @@ pub struct Demux {
     events: VecDeque<FeedEvent>,
     others: Vec<(TagKind, u8)>,
     untold_others: VecDeque<String>,
+    captured: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -64,7 +65,11 @@ impl Demux {
     pub fn handle(&mut self, kind: TagKind, timestamp_ms: u32, payload: Bytes) -> Result<(), Error> {
         match (kind, payload.first()) {
             // An empty message tells of silence.
-            (TagKind::Data, _) | (_, None) => Ok(()),
+            (_, None) => Ok(()),
+            (TagKind::Data, _) => {
+                self.captured = capture::time_of_day_ms(&payload).or(self.captured);
+                Ok(())
+            }
             (TagKind::Video, Some(first)) if first & 0x80 == 0 => self.video(timestamp_ms, *first, &payload),
             (TagKind::Audio, Some(first)) if first >> 4 != 9 => self.audio(timestamp_ms, *first, &payload),
             (_, Some(first)) => self.enhanced(kind, timestamp_ms, *first, &payload),
@@ -79,6 +84,12 @@ impl Demux {
     /// The next track that the encoder sends and that is left out, by name, each once: "audio track 1 (Opus)".
     pub fn poll_other(&mut self) -> Option<String> {
         self.untold_others.pop_front()
+    }
+
+    /// When what came last was captured, where the encoder says so (`onFI`): milliseconds since midnight of its own clock and time
+    /// zone. Each is given once.
+    pub fn take_captured(&mut self) -> Option<u32> {
+        self.captured.take()
     }
 
     /// `VideoTagHeader` (E.4.3.1).

@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use crate::codec::ConfigError;
 
+mod capture;
 mod demux;
 mod enhanced;
 mod file;

@@ -114,6 +114,37 @@ fn messages_without_an_event() {
 }
 
 #[test]
+fn an_encoder_may_say_when_it_captured() {
+    let message = |name: &str, property: &str, time: &str| {
+        use crate::rtmp::amf0::Value;
+        let mut body = Vec::new();
+        let properties = [("sd", "27-11-2026"), (property, time)];
+        let object = properties.map(|(name, text)| (std::string::String::from(name), Value::from(text)));
+        [Value::from(name), Value::Object(object.into())].iter().for_each(|value| value.encode(&mut body));
+        Bytes::from(body)
+    };
+    for (name, property, time, expected) in [
+        ("onFI", "st", "21:04:05.678", Some(75_845_678)),
+        ("onFI", "st", "00:00:00.5", Some(500)),
+        ("onTextData", "st", "23:59:60", Some(86_400_000)),
+        ("onFI", "tc", "21:04:05.678", None),
+        ("onMetaData", "st", "21:04:05.678", None),
+        ("onFI", "st", "24:00:00", None),
+        ("onFI", "st", "1:2", None),
+        ("onFI", "st", "1:2:3:4", None),
+        ("onFI", "st", "+1:00:00", None),
+        ("onFI", "st", "01:00:00.1234", None),
+        ("onFI", "st", "01:00:00.", None),
+        ("onFI", "st", "", None),
+    ] {
+        let mut demux = begun();
+        demux.handle(TagKind::Data, 0, message(name, property, time)).unwrap();
+        assert_eq!(demux.take_captured(), expected, "{name} {property} {time}");
+        assert_eq!((demux.take_captured(), demux.poll()), (None, None));
+    }
+}
+
+#[test]
 fn only_a_changed_sequence_header_is_told() {
     let mut demux = begun();
     demux.handle(TagKind::Video, 40, video_header(AVCC)).unwrap();
