@@ -63,11 +63,13 @@ struct Encoder {
     width: u16,
     /// Pictures are sent in another order than they are shown, as most encoders do.
     reorders: bool,
+    /// Its groups of pictures are open: two pictures lead each key frame.
+    open: bool,
 }
 
 impl Encoder {
     fn new(role: Role) -> Encoder {
-        Encoder { role, clock_ms: 0, phase_ms: 0, lag_ms: 0, width: 1280, reorders: false }
+        Encoder { role, clock_ms: 0, phase_ms: 0, lag_ms: 0, width: 1280, reorders: false, open: false }
     }
 
     /// The frames that arrive in the millisecond `at_ms` after `START`, of those sent from `from_ms` on.
@@ -83,7 +85,9 @@ impl Encoder {
                 dts_ms: self.clock_ms + sent,
                 cts: cts_ms * 90,
                 key,
-                leading: false,
+                leading: self.open
+                    && kind == Kind::Video
+                    && (1..=2).contains(&(shifted.rem_euclid(GOP_MS) / FRAME_MS)),
                 data,
             })
         };
@@ -305,6 +309,26 @@ fn the_backup_takes_over_and_the_primary_comes_back_without_a_seam() {
     assert_eq!(bench.largest_step(), 1_040);
     assert_eq!(bench.samples(Kind::Video).len(), 1000 - 25);
     assert_eq!(bench.segments.iter().filter(|segment| segment.3).count(), 2);
+}
+
+#[test]
+fn pictures_that_lead_the_key_frame_of_a_switch_are_left_out() {
+    let encoder = |role, phase_ms| Encoder { phase_ms, open: true, ..Encoder::new(role) };
+    let lost = |at| (10_000..20_000).contains(&at);
+    let bench = two(encoder(Role::Primary, 0), encoder(Role::Backup, 400), 60_000, lost);
+    bench.check();
+    assert!(bench.switches().len() >= 2, "{:?}", bench.switches());
+    let (mut last, mut keys, mut led) = (None, 0, 0);
+    for (_, passed) in bench.passed.iter().filter(|(_, passed)| passed.sample.kind == Kind::Video) {
+        let role = role_of(passed);
+        if last.replace(role).is_some_and(|last| last != role) {
+            keys = 0;
+        }
+        keys += usize::from(passed.sample.key);
+        assert!(!passed.sample.leading || keys >= 2 || led < 2, "after a switch: {passed:?}");
+        led += usize::from(passed.sample.leading);
+    }
+    assert!(led > 20, "{led} were used: nothing was tried");
 }
 
 #[test]
