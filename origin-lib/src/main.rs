@@ -262,7 +262,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
             export::command::run(&Config::load(&config)?, &options, clock::now())
         }
         Command::Clip { config, options } => {
-            clip::command::run(&Config::load(&config)?, &options, clock::now())
+            clip::command::run(&Config::load(&config)?, &options, clock::now()).await
         }
     }
 }

@@ -1,8 +1,10 @@
 //! `railbird clip`: a cut of a recording, between two times, between two events of the score, or an inning.
 //!
-//! It is cut at segments' boundaries ([`crate::export`]), so that no picture is encoded again.
+//! It is cut at segments' boundaries ([`crate::export`]), so that no picture is encoded again, unless it is to be exact to
+//! the frame or to have the score in its picture.
 
 pub mod command;
+mod encode;
 #[cfg(test)]
 mod tests;
 

@@ -24,6 +24,7 @@ use railbird_core::id::{ChannelId, EventId, NodeId, OriginId, PushId, TargetId};
 use railbird_core::rtmp::Url;
 use railbird_core::score::Offsets;
 
+use crate::burn;
 use crate::systems::Mapping;
 pub use railbird_core::media::Role;
 
@@ -56,6 +57,8 @@ pub struct Config {
     pub origin: OriginId,
     /// Where the origin keeps its data.
     pub data_dir: PathBuf,
+    /// The program that encodes pictures anew, where that is asked for.
+    pub ffmpeg: PathBuf,
     /// Where encoders publish by RTMP.
     pub rtmp: SocketAddr,
     /// Where encoders publish by RTMP over TLS, if anywhere.
@@ -307,6 +310,8 @@ pub struct Push {
     pub url: Url,
     /// Its failure is no reason for an alarm.
     pub optional: bool,
+    /// The score is burnt into its picture.
+    pub burn_in: Option<burn::Settings>,
 }
 
 /// `[embedded_edge]`.

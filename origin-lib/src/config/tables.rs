@@ -109,6 +109,7 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
     };
     let data_dir = origin
         .text_needed("data_dir", "the directory for spool and score, for example \"/var/lib/railbird\"");
+    let ffmpeg = program(reader, &origin, "ffmpeg");
     let (segment_ms, key_period_s, dvr_s) =
         Defaults { segment_ms: 2000, key_period_s: 3600, dvr_s: 120 }.read(&origin);
     let defaults =
@@ -148,7 +149,7 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
     if anchors_at.is_some() && channels.iter().any(|channel| channel.score_emsg) {
         root.problem("channel.score_emsg is for an origin without a [pair]: with it, the two would make different segments of one name");
     }
-    let pushes = push::pushes(reader, &root, &channels);
+    let pushes = push::pushes(reader, &root, &channels, &ffmpeg);
 
     let score_table = root.table("score");
     let pad = score_table.text("pad").map(|at| reader.path(&at.value));
@@ -178,6 +179,7 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
         path: PathBuf::new(),
         origin: origin_id?,
         data_dir: reader.path(&data_dir?.value),
+        ffmpeg,
         rtmp: rtmp?,
         rtmps,
         api: api?,
@@ -196,6 +198,12 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
         evidence: Evidence { keep_days: u32::try_from(keep_days.value).unwrap_or(KEEP_DAYS) },
         known_secrets: reader.secrets(),
     })
+}
+
+/// A program: of the system's, or by a path.
+fn program(reader: &Reader<'_>, table: &Table<'_, '_>, name: &'static str) -> PathBuf {
+    let named = table.text(name).map_or_else(|| name.to_string(), |at| at.value);
+    if named.contains('/') { reader.path(&named) } else { named.into() }
 }
 
 fn need_one(reader: &Reader<'_>, document: &DeTable<'_>, name: &str, hint: &str) {

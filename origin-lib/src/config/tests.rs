@@ -1,4 +1,5 @@
 use super::*;
+use crate::burn::Theme;
 
 fn env(name: &str) -> Option<String> {
     Some(match name {
@@ -97,6 +98,7 @@ fn the_example_is_valid_and_has_every_key() {
         "[[target]]\nid = \"c\"",
         "[pair]",
         "[[push]]",
+        "[push.burn_in]",
         "[[edge]]",
         "[embedded_edge]",
         "[score]",
@@ -108,9 +110,36 @@ fn the_example_is_valid_and_has_every_key() {
         let problems = parse(&broken).unwrap_err();
         let problem = problems.iter().find(|text| text.contains("strange: is not a key here")).unwrap();
         let known = problem.split("one of ").nth(1).unwrap();
-        for key in known.split(", ").filter(|key| !["feed", "system"].contains(key)) {
+        for key in known.split(", ").filter(|key| !["feed", "system", "burn_in"].contains(key)) {
             assert!(EXAMPLE.contains(&format!("{key} = ")), "{header} {key}");
         }
+    }
+}
+
+#[test]
+fn a_burn_in_has_its_defaults_and_says_what_is_wrong_with_it() {
+    let with = |burn_in: &str| {
+        let push =
+            "id = \"p\"\nchannel = \"table-1\"\nurl = \"rtmp://h/a\"\nstream_key = { env = \"STREAM_B\" }";
+        parse(&SMALL.replacen("[[edge]]", &format!("[[push]]\n{push}\n{burn_in}\n[[edge]]"), 1))
+    };
+    assert_eq!(with("").unwrap().pushes[0].burn_in, None);
+    let config = with("[push.burn_in]").unwrap();
+    let burn_in = config.pushes[0].burn_in.as_ref().unwrap();
+    assert_eq!(burn_in.theme, Theme::load("light", Path::new("")).unwrap());
+    assert_eq!((burn_in.delay_ms, burn_in.bitrate_kbps, burn_in.preset), (3_000, 6_000, "veryfast"));
+    assert_eq!(burn_in.ffmpeg, Path::new("ffmpeg"));
+    for (burn_in, text) in [
+        ("burn_in = { theme = \"green.toml\" }", "push[0].burn_in.theme: /etc/green.toml: No such file"),
+        (
+            "burn_in = { preset = \"quick\" }",
+            "push[0].burn_in.preset: is none of x264's presets: ultrafast, ",
+        ),
+        ("burn_in = { delay_ms = 30001 }", "30001 milliseconds is out of range: use 0 to 30000"),
+        ("burn_in = \"light\"", "push[0].burn_in: must be a table"),
+    ] {
+        let problems = with(burn_in).unwrap_err();
+        assert!(problems.iter().any(|problem| problem.contains(text)), "{burn_in}: {problems:?}");
     }
 }
 

@@ -287,6 +287,7 @@ fn configuration(
     Ok(Config {
         path: PathBuf::new(),
         origin: "demo".parse()?,
+        ffmpeg: "ffmpeg".into(),
         data_dir,
         rtmp: options.address(options.rtmp, 2, 1935)?,
         rtmps: None,

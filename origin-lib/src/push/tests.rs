@@ -123,8 +123,8 @@ impl Bench {
         let (evidence, metrics) = (Evidence::start(dir.path()).unwrap(), telemetry::Metrics::new());
         let url = Url::with_key(url, "the-stream-key".into()).unwrap();
         let (id, channel) = ("social".parse().unwrap(), "t".parse().unwrap());
-        let config = config::Push { id, channel, url, optional: false };
-        let pushes = Pushes::start(&[config], &tls, &evidence, &metrics);
+        let config = config::Push { id, channel, url, optional: false, burn_in: None };
+        let pushes = Pushes::start(&[config], &tls, |_| None, &evidence, &metrics);
         let tap = pushes.taps(&"t".parse().unwrap()).remove(0);
         assert!(pushes.taps(&"other".parse().unwrap()).is_empty());
         Bench { pushes, dir, metrics, tap, tracks: tracks(), next: Mutex::new(0) }

@@ -31,7 +31,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock;
 
-pub use beside::on_disk;
+pub use beside::{on_disk, shown_on_disk};
 pub use metrics::Metrics;
 pub use scorer::{Heard, Heartbeat, SILENT_MS_MAX};
 pub use timing::{Measured, Setting, TableDelay, TellError, Told};

@@ -211,7 +211,13 @@ pub async fn start(
             }
         }),
     };
-    let pushes = Pushes::start(&config.pushes, &pushed::roots()?, &evidence_of_pushes, &objects.metrics);
+    let pushes = Pushes::start(
+        &config.pushes,
+        &pushed::roots()?,
+        |channel| scores.subscribe(channel),
+        &evidence_of_pushes,
+        &objects.metrics,
+    );
     pushes.watch(&health);
     let taps = |channel: &ChannelId| pushes.taps(channel);
     let resume = |channel: &ChannelId| past.resumes.get(channel).cloned().unwrap_or_default();

@@ -8,6 +8,7 @@ mod browser;
 mod browser_innings;
 mod browser_pad;
 #[cfg(test)]
+mod burn_in;
 mod change;
 #[cfg(test)]
 mod codecs;

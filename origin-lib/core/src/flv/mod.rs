@@ -1,8 +1,8 @@
 //! FLV tags (Adobe FLV 10.1, annex E; Veovera, Enhanced RTMP v2): what RTMP's audio, video and data messages carry, and files of
 //! them.
 //!
-//! [`Demux`] turns message bodies into [`FeedEvent`](crate::media::FeedEvent)s; [`File`] reads a file's tags; [`body`]
-//! goes the other way.
+//! [`Demux`] turns message bodies into [`FeedEvent`](crate::media::FeedEvent)s; [`File`] reads a file's tags, and
+//! [`Stream`] those of one that is still written; [`body`] goes the other way.
 
 use alloc::string::String;
 
@@ -16,12 +16,14 @@ mod enhanced;
 mod file;
 mod mux;
 mod names;
+mod stream;
 #[cfg(test)]
 mod tests;
 
 pub use demux::Demux;
 pub use file::{File, FileError, TAG_LEN_MAX, Tag};
 pub use mux::{audio_header, body, video_header};
+pub use stream::Stream;
 
 /// What a tag, or an RTMP message, carries. The numbers are FLV's tag types, which are RTMP's message types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -309,6 +309,37 @@ fn files_that_are_none() {
     assert_eq!(tags, [Err(FileError::Damaged(13))]);
 }
 
+/// What a stream gives of bytes that come in these pieces, and what stands at its end.
+fn streamed<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Tag>, Result<(), FileError>) {
+    let (mut stream, mut tags) = (Stream::default(), Vec::new());
+    for piece in pieces {
+        stream.handle(piece);
+        loop {
+            match stream.poll() {
+                Ok(Some(tag)) => tags.push(tag),
+                Ok(None) => break,
+                Err(error) => return (tags, Err(error)),
+            }
+        }
+    }
+    (tags, Ok(()))
+}
+
+#[test]
+fn a_file_that_is_still_written_is_read_whole_and_a_byte_at_a_time() {
+    let mut written = file(&TAGS);
+    let tags: Vec<_> = File::new(written.clone().into()).unwrap().map(Result::unwrap).collect();
+    assert_eq!(streamed([&written[..]].into_iter()), (tags.clone(), Ok(())));
+    assert_eq!(streamed(written.chunks(1)), (tags, Ok(())));
+    for (bytes, error) in
+        [("00000018667479706d", FileError::NotFlv), ("464c560105ffffffff", FileError::NotFlv)]
+    {
+        assert_eq!(streamed([&hex::decode(bytes).unwrap()[..]].into_iter()), (Vec::new(), Err(error)));
+    }
+    written[13] = 0x32;
+    assert_eq!(streamed(written.chunks(7)), (Vec::new(), Err(FileError::Damaged(0))));
+}
+
 proptest! {
     #[test]
     fn no_bytes_can_trip_the_readers(
@@ -323,6 +354,7 @@ proptest! {
             let _ = demux.handle(kind, timestamp, payload.into());
             while demux.poll().is_some() {}
         }
+        let _ = streamed(noise.chunks(3));
         if let Ok(tags) = File::new(noise.clone().into()) {
             prop_assert!(tags.count() <= noise.len());
         }

@@ -187,6 +187,11 @@ impl Document {
         }
     }
 
+    /// The score that is shown at a moment; `None` where the match has not begun.
+    pub fn at(&self, at: MediaTime) -> Option<&Entry> {
+        self.entries.partition_point(|entry| entry.at <= at).checked_sub(1).and_then(|n| self.entries.get(n))
+    }
+
     /// The entries that are shown between two moments: the last one from before, and those that come up.
     pub(super) fn shown(&self, from: UtcMs, to: UtcMs) -> impl Iterator<Item = &Entry> {
         let first = self.entries.partition_point(|entry| entry.at.utc() <= from).saturating_sub(1);

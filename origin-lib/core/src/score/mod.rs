@@ -46,6 +46,7 @@ mod reducer;
 mod rules;
 mod sheet;
 mod vtt;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -68,3 +69,4 @@ pub use rules::{
 };
 pub use sheet::{HIGHLIGHTS_MAX, Highlight, Kind, TURNS_MAX, Turn};
 pub use vtt::{CUES_MAX, cues};
+pub use words::Words;
