@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
 use railbird_origin::config::Config;
 use railbird_origin::crew::{self, Ask, NewTarget};
+use railbird_origin::ingest::certificate::Certificate;
 use railbird_origin::{
     calibrate, clip, clock, demo, evidence, export, keys, lint, pass, publisher, scorer, serve, telemetry,
     verify,
@@ -215,6 +216,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::CheckConfig { config } => {
             let loaded = Config::load(&config)?;
+            if let Some(rtmps) = &loaded.rtmps {
+                Certificate::read(&rtmps.certificate, &rtmps.key)?;
+            }
             let (channels, targets) = (loaded.channels.len(), loaded.targets.len());
             println!("{}: good: {channels} channel(s), {targets} target(s)", config.display());
             Ok(())

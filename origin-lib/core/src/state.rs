@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::id::{ChannelId, EventId, MatchId, NodeId, OriginId, RecordingId, RenditionId};
+use crate::media::VideoRange;
 use crate::score::{NAME_CHARS_MAX, Range};
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 use crate::web;
@@ -285,6 +286,9 @@ pub struct Rendition {
     pub height: u16,
     /// Frames a second × 1000; 0 where unknown.
     pub frame_rate_milli: u32,
+    /// The range of light of its pictures: `VIDEO-RANGE`.
+    #[serde(default, skip_serializing_if = "VideoRange::is_sdr")]
+    pub range: VideoRange,
     /// `EXT-X-TARGETDURATION`, in seconds.
     pub target_duration_s: u32,
     /// `EXT-X-MEDIA-SEQUENCE` of the first segment.

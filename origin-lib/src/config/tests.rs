@@ -91,6 +91,7 @@ fn the_example_is_valid_and_has_every_key() {
     for header in [
         "[origin]",
         "[rtmp]",
+        "[rtmps]",
         "[[channel]]",
         "[[channel.feed]]",
         "[[target]]",
@@ -167,6 +168,7 @@ fn what_is_left_out_has_defaults() {
     let config = parse(SMALL).unwrap();
     assert_eq!(config.data_dir, Path::new("/etc/data"));
     assert_eq!(config.rtmp.to_string(), "127.0.0.1:1935");
+    assert_eq!(config.rtmps, None);
     assert_eq!(config.api.to_string(), "127.0.0.1:8080");
     let channel = &config.channels[0];
     assert_eq!((channel.segment_ms, channel.key_period_s, channel.dvr_s), (2000, 3600, 120));
@@ -398,6 +400,11 @@ fn every_problem_names_its_key_and_its_place() {
             "[[edge]]",
             "[rtmp]\nlisten = \"127.0.0.1:8080\"\n[api]\nlisten = \"127.0.0.1:8080\"\n[[edge]]",
             "23:10: api.listen: \"127.0.0.1:8080\" is already used by rtmp.listen: each needs its own",
+        ),
+        (
+            "[[edge]]",
+            "[rtmps]\nlisten = \"127.0.0.1:1935\"\nkey = \"k\"\n[[edge]]",
+            "20:1: rtmps.certificate: is missing: the file of the certificate chain, in PEM",
         ),
         (
             "[[edge]]",
