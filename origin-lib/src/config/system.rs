@@ -2,8 +2,8 @@
 
 use super::System;
 use super::read::{Reader, Table};
-use railbird_core::score::Unit;
 use railbird_core::score::foreign::{Mapping, Pointer};
+use railbird_core::score::{Discipline, Unit};
 
 /// The sides of a list of two.
 const TWO: usize = 2;
@@ -16,7 +16,7 @@ pub(super) fn read(reader: &Reader<'_>, table: &Table<'_, '_>) -> Option<System>
     let discipline = table.text_needed("discipline", "the game, for example \"three-cushion\"");
     let discipline = discipline.and_then(|at| {
         table.parsed(at, |text| {
-            serde_json::from_value(serde_json::Value::String(text.into()))
+            serde_json::from_value::<Discipline>(serde_json::Value::String(text.into()))
                 .map_err(|_| "is no discipline: infra/SCORE.md has them all")
         })
     });
