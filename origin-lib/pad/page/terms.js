@@ -132,7 +132,7 @@ export function choices(of, term) {
     case "kind":
       return ["best_of", "race_to"];
     case "unit":
-      return ["match", "set"];
+      return of.unit === "match" ? ["match", "set"] : [of.unit];
     case "tie":
       return ["shootout", ...(strict ? ["extension"] : []), "draw", "play_on"];
     case "level":
