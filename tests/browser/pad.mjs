@@ -87,6 +87,8 @@ async function scorer(chromium, viewport, base = origin) {
         await page.waitForFunction(([id, text]) => document.querySelector(`[data-testid="${id}"]`)?.textContent === text, [`points-${side}`, String(expected)]);
       }
     },
+    /** Waits until that side is at the table. */
+    plays: (name) => page.waitForFunction((name) => document.querySelector(".at-table")?.getAttribute("aria-label") === name, name),
     pending: (count) => page.waitForFunction((text) => document.getElementById("link")?.dataset.pending === text, String(count)),
     board: () => at("board").innerText(),
     shot: (name) => page.screenshot({ path: join(shots, `pad-${name}.png`) }),
@@ -176,7 +178,7 @@ async function work(chromium) {
       points[side] += 1;
       await a.shows(...points);
       await a.press("miss");
-      await a.page.waitForFunction((name) => document.querySelector(".at-table")?.getAttribute("aria-label") === name, side === 0 ? "Myung-Woo Cho" : "Marco Zanetti");
+      await a.plays(side === 0 ? "Myung-Woo Cho" : "Marco Zanetti");
       entered += 2;
     }
     await a.page.clock.fastForward(12_000);
@@ -246,6 +248,7 @@ async function work(chromium) {
   await a.pending(1);
   await b.press("take-over");
   await b.press("miss");
+  await b.plays("Myung-Woo Cho");
   await b.pending(0);
   network.mend();
   await a.page.clock.fastForward(10_000);
@@ -360,7 +363,7 @@ async function work(chromium) {
     await e.press("more");
     await e.at("target-1").fill("30");
     await e.at("time-outs").fill("1");
-    await e.at("white").selectOption("1");
+    await e.at("white").selectOption({ value: "1" });
     await e.at("swap").selectOption("half");
     await e.at("break-at-half").check();
     await e.at("tie").selectOption("extension");
@@ -385,6 +388,7 @@ async function work(chromium) {
   await e.press("figure-other", "figure-B07", "figure-made");
   await e.shows(4, 8);
   await e.press("figure-missed");
+  await e.plays("B");
   await e.pending(0);
   const played = (await api(`/${(await api("")).matches[0].match}/events`)).events.slice(1).map(({ event }) => [event.action.code, event.action.points]);
   same("the figures", played, [["A01", 4], ["B07", 8], ["B07", 0]]);
@@ -437,6 +441,7 @@ async function work(chromium) {
   await f.press("take-over", "accept");
   await f.says("The user denied it");
   await f.press("miss");
+  await f.plays("A");
   await f.pending(0);
   same("what is scored by who keeps nothing", (await api(`/${(await api("")).matches[0].match}/events`)).last.epoch, 2);
 }

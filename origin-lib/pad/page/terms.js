@@ -132,7 +132,7 @@ export function choices(of, term) {
     case "kind":
       return ["best_of", "race_to"];
     case "unit":
-      return ["match", "set"];
+      return of.unit === "match" ? ["match", "set"] : [of.unit];
     case "tie":
       return ["shootout", ...(strict ? ["extension"] : []), "draw", "play_on"];
     case "level":
@@ -206,7 +206,10 @@ export function agreed(discipline, given, before) {
   /** @param {Term} term */
   const number = (term) => (is.has(term) ? whole(/** @type {string} */ (given[term])) : undefined);
   /** @param {"shot_clock" | "time_outs"} name */
-  const per = (name) => (given.unit === "match" ? "match" : (before?.rules?.[name]?.per ?? "unit"));
+  const per = (name) => {
+    const kept = given.unit === (before?.rules?.unit ?? of.unit) ? before?.rules?.[name]?.per : undefined;
+    return given.unit === "match" ? "match" : (kept ?? "unit");
+  };
 
   /** @type {Partial<Record<Rule, unknown>>} */
   const rules = { unit: given.unit, begins: given.begins, level: given.level, swap_balls: given.swap, break_at_half: is.has("break-at-half") && given["break-at-half"] };
