@@ -34,7 +34,11 @@ impl Follower {
                 }
                 self.last = Some(whole);
             }
-            Err(finding) => findings.push(finding),
+            // Nothing can be put together any more: the next load has to be whole.
+            Err(finding) => {
+                self.last = None;
+                findings.push(finding);
+            }
         }
         findings
     }

@@ -234,6 +234,21 @@ fn a_delta_update_is_put_in_place() {
 }
 
 #[test]
+fn who_follows_begins_anew_behind_a_delta_update_that_it_can_not_use() {
+    let mut follower = Follower::default();
+    let mut load = |text: &str| ids(&follower.load(text.as_bytes(), &Place::default()));
+    let update = LIVE
+        .replace("#EXT-X-MAP", "#EXT-X-SKIP:SKIPPED-SEGMENTS=9\n#EXT-X-MAP")
+        .replace("VERSION:6", "VERSION:9");
+    let beyond = BTreeSet::from([DELTA_BEYOND.id, SKIP_NEAR.id]);
+    assert_eq!(load(LIVE), BTreeSet::new());
+    assert_eq!(load(&update), beyond);
+    assert_eq!(load(LATER), BTreeSet::new());
+    let changed = LATER.replace("org.example.match", "org.example.set");
+    assert_eq!(load(&changed), only(&RANGE_CHANGED), "it follows again");
+}
+
+#[test]
 fn a_delta_update_keeps_the_key_and_the_ranges_of_what_it_skips() {
     let whole = LIVE.replace("VERSION:6", "VERSION:10");
     let at = whole.find("#EXT-X-DISCONTINUITY\n").unwrap();
