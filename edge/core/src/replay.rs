@@ -4,12 +4,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use futures::future;
-use railbird_core::id::{ChannelId, MatchId, NodeId, OriginId, RecordingId, RenditionId};
+use railbird_core::id::{ChannelId, NodeId, OriginId, RecordingId, RenditionId};
 use railbird_core::playlist::{Recorded, Stretch};
 use railbird_core::score::Range;
 use railbird_core::state::merge::Merged;
 use railbird_core::state::union::{Found, Replays};
-use railbird_core::state::{ChannelState, Node, Replay};
+use railbird_core::state::{ChannelState, MATCHES_MAX, Match, Node, Replay};
 use railbird_core::time::MediaTime;
 
 use crate::channels::NOT_STARTED;
@@ -20,7 +20,7 @@ use crate::http::Response;
 use crate::live::{self, NO_SUCH_PLAYLIST};
 use crate::port::Store;
 use crate::routing::{Choice, Viewer};
-use crate::{cells, matches, stretch, wait};
+use crate::{cells, ranges, stretch, wait};
 
 const NO_SUCH_REPLAY: Problem = Problem::new(
     404,
@@ -38,8 +38,9 @@ const NO_SUCH_STRETCH: Problem = Problem::new(
 pub(crate) struct Recording {
     origin: OriginId,
     pub(crate) replay: Replay,
-    /// The matches that were played meanwhile, by what any origin knows: a scorer may have reached another one only.
-    pub(crate) matches: Vec<MatchId>,
+    /// The matches that were played meanwhile, oldest first, by what any origin knows: a scorer may have reached another one
+    /// only.
+    pub(crate) matches: Vec<Match>,
     /// The channel's state, for its nodes.
     channel: Option<ChannelState>,
     /// Whether that is of this recording, and shows what follows the last chapter.
@@ -68,13 +69,15 @@ impl Recording {
             false => MediaTime(u64::MAX),
         };
         let meanwhile = |other: &&Replay| other.start < ends(replay) && ends(other) > replay.start;
-        let mut matches: Vec<MatchId> = Vec::new();
-        for id in replays.all().map(|(_, other)| other).filter(meanwhile).flat_map(|other| &other.matches) {
-            if !matches.contains(id) && !replay.matches.contains(id) {
-                matches.push(id.clone());
+        let mut matches = replay.matches.clone();
+        for found in replays.all().map(|(_, other)| other).filter(meanwhile).flat_map(|other| &other.matches)
+        {
+            if matches.iter().all(|known| known.id != found.id) {
+                matches.push(found.clone());
             }
         }
-        matches.extend(replay.matches.iter().cloned());
+        matches.sort_by_key(|found| found.from);
+        matches.truncate(MATCHES_MAX);
         let (origin, replay) = (origin.clone(), replay.clone());
         Ok(Recording { origin, replay, matches, channel: merged.map(|merged| merged.state), goes_on })
     }
@@ -218,7 +221,7 @@ pub(crate) async fn media<S: Store>(
     if !reel.states().any(has) {
         return Err(NO_SUCH_PLAYLIST);
     }
-    let ranges = matches::ranges(call, channel, &found, stretch.until).await?;
+    let ranges = ranges::of(call, channel, &found, &stretch).await?;
     let skip = live::takes_delta(call, &choice, &nodes);
     let text = reel.recorded(&ranges, stretch).media(rendition, &order, skip);
     text.map(live::response).ok_or_else(|| nothing_listed(&stretch))
