@@ -13,7 +13,7 @@ import { logoutButton } from "./logout";
 import { NodePoll } from "./nodepoll";
 import { NodeBook, type Node } from "./nodes";
 import { Panel } from "./panel";
-import { Playback, type State } from "./playback";
+import { leastAheadMs, Playback, type State } from "./playback";
 import { clipOf, Reach, setSpoilerFree, spoilerFree } from "./reach";
 import { Relogin } from "./relogin";
 import { keepAlive } from "./renewal";
@@ -141,7 +141,7 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
   const clip = recording === null ? null : clipOf(location.search);
   /** How far the viewer has come of a recording, who is to know nothing later; begun when it is known where that starts. */
   let free = recording !== null && clip === null && spoilerFree();
-  let reach = free ? new Reach(0) : null;
+  let reach = free ? new Reach(0, leastAheadMs()) : null;
   let begun = false;
   /** The recording that is being made of what is live. */
   const beingMade = () => replays.find(({ live }) => live)?.id ?? null;
@@ -181,7 +181,7 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
         const played = free ? replays.find(({ id }) => id === recording) : undefined;
         if (played !== undefined && !begun) {
           begun = true;
-          reach = new Reach(played.start_ms);
+          reach = new Reach(played.start_ms, leastAheadMs());
         }
         showState();
         if (recording === null) document.title = `${own.title} · Railbird`;
@@ -217,7 +217,7 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
   /** Plays the recording anew, with or without what was kept from the viewer. */
   const setFree = (next: boolean) => {
     const at_ms = playback.playingDate()?.getTime() ?? null;
-    [free, begun, reach] = [next, false, next ? new Reach(0) : null];
+    [free, begun, reach] = [next, false, next ? new Reach(0, leastAheadMs()) : null];
     if (!playback.started) return;
     // Where it starts, the list says.
     void askChannels().then(() => turnTo(recording, next ? null : at_ms));
