@@ -9,7 +9,7 @@ use railbird_core::playlist::{Recorded, Stretch};
 use railbird_core::score::Range;
 use railbird_core::state::merge::Merged;
 use railbird_core::state::union::{Found, Replays};
-use railbird_core::state::{ChannelState, MATCHES_MAX, Match, Node, Replay};
+use railbird_core::state::{ChannelState, MATCHES_MAX, Match, Node, Replay, Segment};
 use railbird_core::time::MediaTime;
 
 use crate::channels::NOT_STARTED;
@@ -33,6 +33,13 @@ const NO_SUCH_STRETCH: Problem = Problem::new(
     "no-such-stretch",
     "nothing of the recording lies there: until, from and to are times of the day on which it was made, in UTC milliseconds",
 );
+
+const NOT_RECORDED: Problem = Problem::new(
+    404,
+    "not-recorded",
+    "the recording has not come to that yet: ask again when it has, or for a stretch that begins earlier",
+)
+.with("retry-after", "2");
 
 /// A recording as its list has it, and what is live of it.
 pub(crate) struct Recording {
@@ -106,6 +113,19 @@ impl Recording {
         }
     }
 
+    /// Why nothing of a clip can be listed, where that is so.
+    fn lacks(&self, stretch: &Stretch) -> Option<Problem> {
+        let (from, to) = stretch.clip?;
+        let live = self.channel.iter().filter(|_| self.goes_on).flat_map(|state| &state.renditions);
+        let last = live.filter_map(|rendition| rendition.segments.last()).map(Segment::end).max();
+        let end = last.unwrap_or_default().max(self.replay.start + self.replay.duration);
+        let is_behind = from.media() >= end;
+        if is_behind && !self.replay.ended {
+            return Some(NOT_RECORDED);
+        }
+        (is_behind || to.media() <= self.replay.start).then_some(NO_SUCH_STRETCH)
+    }
+
     /// The state that says what follows the last chapter. Without a chapter, only as long as its window still begins
     /// where the recording does: an EVENT playlist never loses its front.
     fn tail(&self, chapters: usize) -> Option<&ChannelState> {
@@ -127,6 +147,9 @@ pub(crate) async fn multivariant<S: Store>(
     let stretch = stretch::read(&call.request.query)?;
     let (found, region) = future::join(Recording::find(call, channel, recording), health::of(call)).await;
     let found = found?;
+    if let Some(problem) = found.lacks(&stretch) {
+        return Err(problem);
+    }
     let chapter = found.chapter(call, channel, 0).await?;
     // What is live knows best which renditions and nodes there are, a chapter of a recording that is over which there
     // were.
@@ -189,8 +212,9 @@ impl<'a> Reel<'a> {
 }
 
 /// Why a recording has no segment to list.
-fn nothing_listed(stretch: &Stretch) -> Problem {
-    if *stretch == Stretch::default() { NOT_STARTED } else { NO_SUCH_STRETCH }
+fn nothing_listed(found: &Recording, stretch: &Stretch) -> Problem {
+    let otherwise = if *stretch == Stretch::default() { NOT_STARTED } else { NO_SUCH_STRETCH };
+    found.lacks(stretch).unwrap_or(otherwise)
 }
 
 /// `GET /replay/{channel}/{recording}/{node}/{rendition}.m3u8`, of a [`stretch`]; while it is being made, delta updates too.
@@ -224,7 +248,7 @@ pub(crate) async fn media<S: Store>(
     let ranges = ranges::of(call, channel, &found, &stretch).await?;
     let skip = live::takes_delta(call, &choice, &nodes);
     let text = reel.recorded(&ranges, stretch).media(rendition, &order, skip);
-    text.map(live::response).ok_or_else(|| nothing_listed(&stretch))
+    text.map(live::response).ok_or_else(|| nothing_listed(&found, &stretch))
 }
 
 /// `GET /replay/{channel}/{recording}/score.m3u8`: the score of the same stretch as subtitles.
@@ -237,7 +261,7 @@ pub(crate) async fn subtitles<S: Store>(
     let found = Recording::find(call, channel, recording).await?;
     let reel = Reel::read(call, channel, &found).await?;
     let text = reel.recorded(&[], stretch).subtitles(wait::skips(&call.request.query));
-    text.map(live::response).ok_or_else(|| nothing_listed(&stretch))
+    text.map(live::response).ok_or_else(|| nothing_listed(&found, &stretch))
 }
 
 /// What a page about a recording is called.

@@ -397,10 +397,10 @@ export class Playback {
     if (!(error instanceof ApiError)) throw error;
     if (error.status === 401) void this.#listener.sessionEnded().then(() => this.#later(0));
     else if (error.status === 403) this.#show("not-covered");
-    else if (error.code === "not-started") {
+    else if (error.code === "not-started" || error.code === "not-recorded") {
       this.#show("not-started");
       this.#later(retryAfterMs(error.retry_after_s, NOT_STARTED_MS));
-    } else if (error.status === 404) this.#show(error.code === "no-such-replay" ? "no-such-replay" : "no-such-channel");
+    } else if (error.status === 404) this.#show(error.code === "no-such-replay" || error.code === "no-such-stretch" ? "no-such-replay" : "no-such-channel");
     else this.#trouble("edge-failing", error.retry_after_s);
   }
 

@@ -488,6 +488,31 @@ fn a_list_without_spoilers_does_not_say_how_long_a_recording_is() {
 }
 
 #[test]
+fn a_clip_waits_for_what_is_not_recorded_yet() {
+    let (probe, over) = (Probe::default(), Probe::default());
+    let (grows, ended) = (recorded(&probe, &[], false), recorded(&over, &[], true));
+    let get = |edge: &Fixture<'_>, file: &str, from: u64, to: u64| {
+        let (from, to) = (NOW.plus_ms(1000 * from).0, NOW.plus_ms(1000 * to).0);
+        edge.get(&format!("/replay/table-1/r-1/{file}?from={from}&to={to}"))
+    };
+    let ends = |edge: &Fixture<'_>, from, to| {
+        let answer = get(edge, "a/source.m3u8", from, to);
+        String::from_utf8(answer.body).unwrap().ends_with("#EXT-X-ENDLIST\n")
+    };
+    // A minute is recorded.
+    assert_eq!([(50, 60), (50, 61), (59, 90)].map(|(from, to)| ends(&grows, from, to)), [true, false, false]);
+    assert!(ends(&ended, 50, 61));
+    for file in ["main.m3u8", "a/source.m3u8", "score.m3u8"] {
+        let ahead = get(&grows, file, 60, 90);
+        assert_eq!((ahead.status, &*code(&ahead)), (404, "not-recorded"), "{file}");
+        assert!(ahead.headers.contains(&("retry-after".into(), "2".into())));
+        assert_eq!(code(&get(&ended, file, 60, 90)), "no-such-stretch");
+        let before = grows.get(&format!("/replay/table-1/r-1/{file}?from=1&to=2"));
+        assert_eq!(code(&before), "no-such-stretch");
+    }
+}
+
+#[test]
 fn a_shared_clip_outlasts_a_login() {
     let probe = Probe::default();
     let edge = recorded(&probe, &[], true);
