@@ -46,6 +46,11 @@ export class Reach {
     return Math.ceil(Math.min(this.#seen_ms + SCORE_AHEAD_MS, this.#until_ms));
   }
 
+  /** Playlists may tell of what is before this moment, whatever was seen. */
+  allow(to_ms: number): void {
+    this.#until_ms = Math.max(this.#until_ms, to_ms);
+  }
+
   /** The picture shows this moment. */
   see(at_ms: number): void {
     // A clock that jumps is no way ahead: nothing beyond what was listed can be seen.

@@ -53,6 +53,14 @@ test("a player of one address is given more before what it has is over, at the s
   assert.ok(!runsOut(null, null, 1e9) && !runsOut(null, 5, 1e9) && !runsOut(given_ms, given_ms, given_ms));
 });
 
+test("whoever is to know nothing later may go anywhere in a clip, and knows no more of it", () => {
+  const reach = new Reach(1_000_000);
+  reach.allow(1_400_000);
+  assert.deepEqual([reach.until_ms, reach.score_ms], [1_400_000, 1_000_000 + SCORE_AHEAD_MS]);
+  reach.see(1_390_000);
+  assert.deepEqual([reach.seen_ms, reach.score_ms], [1_390_000, 1_390_000 + SCORE_AHEAD_MS]);
+});
+
 test("a clip is two times in an address", () => {
   assert.deepEqual(clipOf("?from=1000&to=2000"), { from_ms: 1000, to_ms: 2000 });
   for (const bad of ["", "?from=1", "?from=2&to=1", "?from=-1&to=5", "?from=1e3&to=5000", "?from=1&to=99999999999999999"]) assert.equal(clipOf(bad), null, bad);
