@@ -200,13 +200,13 @@ enum Plan {
 
 /// Real files, with plans.
 #[derive(Clone, Default)]
-struct Planned {
+pub(super) struct Planned {
     plans: Arc<Mutex<std::collections::VecDeque<Plan>>>,
     writes: Arc<Mutex<Vec<usize>>>,
 }
 
 impl Planned {
-    fn plan(&self, plan: Plan) {
+    pub(super) fn plan(&self, plan: Plan) {
         self.plans.lock().unwrap().push_back(plan);
     }
 }
