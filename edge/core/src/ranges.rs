@@ -109,3 +109,69 @@ fn joined(mut outlines: Vec<Outline>) -> Vec<Range> {
     };
     ranges.filter(fits).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::string::String;
+
+    use super::*;
+
+    fn range(class: Class, id: String, start: u64, end: Option<u64>) -> Range {
+        let (start, end) = (MediaTime(start), end.map(MediaTime));
+        Range {
+            id,
+            class,
+            start,
+            known: None,
+            end,
+            again: None,
+            title: String::new(),
+            number: None,
+            unit: None,
+            side: None,
+            points: None,
+        }
+    }
+
+    fn outline(from: u64, ranges: Vec<Range>) -> Outline {
+        Outline { revision: 1, from: MediaTime(from), last: MediaTime(from + 900), ranges }
+    }
+
+    /// A match of forty sets and ninety innings, the `n`th of its recording.
+    fn long(n: u64) -> Outline {
+        let from = 1_000 * n;
+        let of = |class, count| {
+            (0..count).map(move |k| range(class, format!("{n} {class:?} {k}"), from + k, Some(from + k + 1)))
+        };
+        let all = of(Class::Match, 1).chain(of(Class::Unit, 40)).chain(of(Class::Inning, 90));
+        outline(from, all.collect())
+    }
+
+    #[test]
+    fn nothing_that_is_listed_leaves_with_further_matches_and_every_match_is_listed() {
+        let ids = |matches| joined((0..matches).map(long).collect()).into_iter().map(|range| range.id);
+        let mut before: Vec<String> = Vec::new();
+        for matches in 0..64 {
+            let now: Vec<String> = ids(matches).collect();
+            assert!(now.starts_with(&before) || before.iter().all(|id| now.contains(id)), "{matches}");
+            assert!((0..matches).all(|n| now.contains(&format!("{n} Match 0"))), "{matches}");
+            before = now;
+        }
+        assert_eq!(before.len(), 63 + UNITS_MAX + DETAILS_MAX);
+    }
+
+    #[test]
+    fn a_match_that_is_left_ends_with_the_next_one_whatever_comes_of_it() {
+        let ends = |end| {
+            let first = range(Class::Match, "first".into(), 0, end);
+            let second = range(Class::Match, "second".into(), 500, None);
+            let joined = joined([outline(500, [second].into()), outline(0, [first].into())].into());
+            joined.into_iter().map(|range| range.end.map(|end| end.0)).collect::<Vec<_>>()
+        };
+        assert_eq!(ends(Some(400)), [Some(400), None]);
+        assert_eq!(ends(None), [Some(500), None]);
+        // It is taken up again.
+        assert_eq!(ends(Some(700)), [Some(500), None]);
+    }
+}

@@ -118,6 +118,22 @@ fn a_calibration_gives_other_names_to_what_it_moves_and_once() {
 }
 
 #[test]
+fn however_long_a_match_gets_no_name_is_lost() {
+    let mut scorer = Scorer::of(json!({"discipline":"three-cushion","target":40}));
+    let mut names: Vec<String> = Vec::new();
+    for n in 1..=TURNS_MAX as u64 + 20 {
+        scorer.take_at(1_000 * n, end_inning(if n % 2 == 1 { Side::First } else { Side::Second }));
+        if ![TURNS_MAX as u64 - 1, TURNS_MAX as u64, TURNS_MAX as u64 + 20].contains(&n) {
+            continue;
+        }
+        let now = document(&scorer.0).ranges().into_iter().map(|range| range.id).collect::<Vec<_>>();
+        assert!(now.len() <= TURNS_MAX + 1 && names.iter().all(|name| now.contains(name)), "{n}");
+        names = now;
+    }
+    assert_eq!(names.len(), TURNS_MAX + 1);
+}
+
+#[test]
 fn a_set_is_known_when_it_has_begun() {
     let mut scorer = Scorer::of(json!({"discipline":"nine-ball","rules":{"length":{"race_to":2}}}));
     scorer.take_at(10_000, end_unit(Some(Side::First)));
