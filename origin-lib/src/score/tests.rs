@@ -191,7 +191,7 @@ async fn damage_in_the_middle_is_an_error_that_says_where() {
 }
 
 /// What the disk does with its next write; without a plan it writes.
-enum Plan {
+pub(super) enum Plan {
     /// Writes so many bytes of it and fails, and leaves them there.
     Fail(usize),
     /// Says that a write has begun, and goes on when told to.
