@@ -256,9 +256,7 @@ impl Source {
                     Err(_) => self.queue.close(),
                 },
                 () = sleep(wait) => {
-                    if self.line.due_ms().is_none() {
-                        return None;
-                    }
+                    self.line.due_ms()?;
                 }
             }
             let early = self.line.early();

@@ -44,6 +44,9 @@ pub(super) struct Watched {
     pub(super) follower: Follower,
 }
 
+/// An init segment: where it is, and which bytes of that.
+type Map = (String, Option<(u64, u64)>);
+
 struct Watch<'a> {
     fetcher: &'a Fetcher,
     wanted: &'a Wanted,
@@ -57,7 +60,7 @@ struct Watch<'a> {
     /// The next number to look into.
     next: u64,
     end: Option<(u64, End)>,
-    maps: BTreeMap<(String, Option<(u64, u64)>), Option<Vec<Track>>>,
+    maps: BTreeMap<Map, Option<Vec<Track>>>,
     keys: BTreeMap<String, Option<[u8; 16]>>,
 }
 

@@ -93,10 +93,10 @@ fn rates(known: &Known<'_>, found: &mut Findings) {
     let bits = u128::from(known.len as u64) * 8;
     let rate = bits * 1_000_000_000 / u128::from(duration.0);
     let line = known.segment.line;
-    if let Some(said) = known.segment.bitrate.map(|said| u128::from(said) * 1000) {
-        if said * 10 < rate * 9 || said * 10 > rate * 11 {
-            found.add(&rules::BITRATE_OFF, line, format!("it has {rate} bits a second, and {said} are said"));
-        }
+    if let Some(said) = known.segment.bitrate.map(|said| u128::from(said) * 1000)
+        && (said * 10 < rate * 9 || said * 10 > rate * 11)
+    {
+        found.add(&rules::BITRATE_OFF, line, format!("it has {rate} bits a second, and {said} are said"));
     }
     if let Some(bandwidth) = known.bandwidth.filter(|bandwidth| rate > u128::from(*bandwidth)) {
         found.add(

@@ -27,14 +27,10 @@ pub(in crate::lint) fn check(playlist: &Multivariant, found: &mut Findings) {
 
 fn of_variant(variant: &Variant, found: &mut Findings) {
     let line = variant.line;
-    if let (Some(average), Some(peak)) = (variant.average_bandwidth, variant.bandwidth) {
-        if average > peak {
-            found.add(
-                &rules::AVERAGE_OVER_PEAK,
-                line,
-                format!("the average is {average} and the peak {peak}"),
-            );
-        }
+    if let (Some(average), Some(peak)) = (variant.average_bandwidth, variant.bandwidth)
+        && average > peak
+    {
+        found.add(&rules::AVERAGE_OVER_PEAK, line, format!("the average is {average} and the peak {peak}"));
     }
     let Some(codecs) = &variant.codecs else {
         // Those of I-frames should have it as well, being variants (4.4.6.3).
@@ -110,10 +106,9 @@ fn steering(playlist: &Multivariant, found: &mut Findings) {
     }
     if let Some((line, pathway)) =
         playlist.steering.as_ref().and_then(|steering| Some((steering.line, steering.pathway.as_deref()?)))
+        && !pathways.contains_key(pathway)
     {
-        if !pathways.contains_key(pathway) {
-            found.add(&rules::PATHWAY_UNKNOWN, line, format!("no variant is on {}", quoted(pathway)));
-        }
+        found.add(&rules::PATHWAY_UNKNOWN, line, format!("no variant is on {}", quoted(pathway)));
     }
     let mut all = pathways.values().map(|variants| {
         let mut offers: Vec<_> = variants

@@ -61,10 +61,10 @@ fn same(msn: u64, known: &Segment, segment: &Segment, found: &mut Findings) {
         let seen = format!("{msn} was at {} and is at {}", quoted(&known.uri), quoted(&segment.uri));
         found.add(&rules::SEGMENT_MOVED, line, seen);
     }
-    if let (Some(was), Some(is)) = (known.duration, segment.duration) {
-        if was.0.abs_diff(is.0) > ROUNDING.0 {
-            found.add(&rules::SEGMENT_DURATION, line, format!("{msn} was {was} long and is {is}"));
-        }
+    if let (Some(was), Some(is)) = (known.duration, segment.duration)
+        && was.0.abs_diff(is.0) > ROUNDING.0
+    {
+        found.add(&rules::SEGMENT_DURATION, line, format!("{msn} was {was} long and is {is}"));
     }
     if known.gap != segment.gap {
         let seen = format!("{msn} {} a gap", if segment.gap { "has become" } else { "is no longer" });
