@@ -96,7 +96,8 @@ const PLACES: [&str; 17] = [
 /// The most states of one input: each may be two hundred events, and every event copies the log.
 const STATES_MAX: usize = 6;
 
-/// Another system's states, one in each line: what is read of each leads to events that the log takes. The first line has the discipline's number and, between spaces, the pointers.
+/// Another system's states, one in each line: what is read of each leads to events that the log takes. The first line has the
+/// discipline's number and, between spaces, the pointers.
 pub(super) fn foreign(input: &[u8]) {
     let mut lines = input.split(|byte| *byte == b'\n');
     let head = str::from_utf8(lines.next().unwrap_or_default()).unwrap_or_default();
