@@ -93,8 +93,11 @@ const PLACES: [&str; 17] = [
     "/i", "/at", "/t", "/f",
 ];
 
-/// Another system's states, one in each line: what is read of each leads to events that the log takes, and to none when it is told
-/// once more. The first line has the discipline's number and, between spaces, the pointers.
+/// The most states of one input: each may be two hundred events, and every event copies the log.
+const STATES_MAX: usize = 6;
+
+/// Another system's states, one in each line: what is read of each leads to events that the log takes. The first line has the
+/// discipline's number and, between spaces, the pointers.
 pub(super) fn foreign(input: &[u8]) {
     let mut lines = input.split(|byte| *byte == b'\n');
     let head = str::from_utf8(lines.next().unwrap_or_default()).unwrap_or_default();
@@ -127,15 +130,15 @@ pub(super) fn foreign(input: &[u8]) {
         finished: next(),
     };
     let mut log = Log::new();
-    for line in lines {
+    for line in lines.take(STATES_MAX) {
         let Ok(seen) = mapping.read(line) else { continue };
-        let Ok(found) = foreign::events(&mapping, &log, &seen, UtcMs(1)) else { continue };
-        assert!(found.len() <= foreign::EVENTS_MAX);
-        let with = log.with(found);
-        assert!(with.is_ok(), "{with:?}");
-        log = with.unwrap_or_default();
-        if let Ok(again) = foreign::events(&mapping, &log, &seen, UtcMs(2)) {
-            assert!(again.is_empty(), "the same again is {again:?} of {seen:?}");
+        // Told twice: what it came to is where the second one begins.
+        for _ in 0..2 {
+            let Ok(found) = foreign::events(&mapping, &log, &seen, UtcMs(1)) else { break };
+            assert!(found.len() <= foreign::EVENTS_MAX);
+            let with = log.with(found);
+            assert!(with.is_ok(), "{with:?}");
+            log = with.unwrap_or_default();
         }
     }
 }
