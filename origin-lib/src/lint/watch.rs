@@ -44,8 +44,8 @@ pub(super) struct Watched {
     pub(super) follower: Follower,
 }
 
-/// An init segment: where it is, and which bytes of that.
-type Map = (String, Option<(u64, u64)>);
+/// What is at an address, or a stretch of it: where that begins, and how long it is.
+type Bytes = (String, Option<(u64, u64)>);
 
 struct Watch<'a> {
     fetcher: &'a Fetcher,
@@ -60,7 +60,7 @@ struct Watch<'a> {
     /// The next number to look into.
     next: u64,
     end: Option<(u64, End)>,
-    maps: BTreeMap<Map, Option<Vec<Track>>>,
+    maps: BTreeMap<Bytes, Option<Vec<Track>>>,
     keys: BTreeMap<String, Option<[u8; 16]>>,
 }
 
