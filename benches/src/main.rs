@@ -2,6 +2,7 @@
 //!
 //! Nothing here is a test, and nothing gates: a figure is printed beside its aim, for a person to read.
 
+mod burn_in;
 mod client;
 mod clock;
 mod delivery;
@@ -32,6 +33,7 @@ figures <name> --root DIR --work DIR --railbird FILE --component FILE --worker D
   worker      the same of the Worker on workerd
   delivery    latency beside a black hole, an outage caught up, a node's death, and what targets cost
               (--part NAME: one of black-hole, outage, death, costs)
+  burn-in     CPU of the score burnt into a push, beside plain transcoding
   scorers     score events a second, on the disk before each answer
   wasm        how large the edge's Wasm is
   score       what the score costs a viewer, by what carries it
@@ -67,6 +69,7 @@ fn main() -> Result<()> {
                 "edge" => edge::run(&place),
                 "worker" => worker::run(&place),
                 "delivery" => delivery::run(&place, option(options, "--part")),
+                "burn-in" => burn_in::run(&place),
                 "scorers" => scorers::run(&place),
                 "wasm" => wasm::run(&place),
                 "score" => score::run(),

@@ -51,6 +51,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) origin_lines: &'a str,
     pub(crate) channel_lines: &'a str,
     pub(crate) target_lines: &'a str,
+    /// Further tables.
+    pub(crate) tables: &'a str,
 }
 
 impl<'a> Plan<'a> {
@@ -64,6 +66,7 @@ impl<'a> Plan<'a> {
             origin_lines: "",
             channel_lines: "",
             target_lines: "",
+            tables: "",
         }
     }
 }
@@ -114,6 +117,7 @@ impl Origin {
                 plan.target_lines
             );
         }
+        text += plan.tables;
         let config = dir.join("railbird.toml");
         fs::write(&config, text)?;
         let mut command = Command::new(railbird);
@@ -146,6 +150,6 @@ pub(crate) fn stream_key(channel: usize) -> String {
     format!("bench-stream-{channel}")
 }
 
-fn free_port() -> Result<SocketAddr> {
+pub(crate) fn free_port() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }

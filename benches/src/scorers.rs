@@ -104,20 +104,20 @@ fn followed(origin: &Origin) -> Result<()> {
 }
 
 /// Somebody who scores one match.
-struct Scorer {
+pub(crate) struct Scorer {
     client: Client,
     matches: String,
     seq: u64,
 }
 
 impl Scorer {
-    fn new(api: &str, channel: &str, match_id: &str) -> Result<Scorer> {
+    pub(crate) fn new(api: &str, channel: &str, match_id: &str) -> Result<Scorer> {
         let matches = format!("/v1/channels/{channel}/matches/{match_id}");
         Ok(Scorer { client: Client::connect(api)?, matches, seq: 0 })
     }
 
     /// Puts the next event: the start, then a point.
-    fn put(&mut self) -> Result<()> {
+    pub(crate) fn put(&mut self) -> Result<()> {
         self.seq += 1;
         let UtcMs(now) = clock::now();
         let action = if self.seq == 1 {

@@ -5,6 +5,7 @@
 
 pub mod api;
 mod assets;
+pub mod burn;
 pub mod calibrate;
 pub mod clip;
 pub mod clock;

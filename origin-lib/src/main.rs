@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
 use railbird_origin::config::Config;
 use railbird_origin::crew::{self, Ask, NewTarget};
+use railbird_origin::ingest::certificate::Certificate;
 use railbird_origin::{
     calibrate, clip, clock, demo, evidence, export, keys, lint, pass, publisher, scorer, serve, telemetry,
     verify,
@@ -215,6 +216,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::CheckConfig { config } => {
             let loaded = Config::load(&config)?;
+            if let Some(rtmps) = &loaded.rtmps {
+                Certificate::read(&rtmps.certificate, &rtmps.key)?;
+            }
             let (channels, targets) = (loaded.channels.len(), loaded.targets.len());
             println!("{}: good: {channels} channel(s), {targets} target(s)", config.display());
             Ok(())
@@ -262,7 +266,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
             export::command::run(&Config::load(&config)?, &options, clock::now())
         }
         Command::Clip { config, options } => {
-            clip::command::run(&Config::load(&config)?, &options, clock::now())
+            clip::command::run(&Config::load(&config)?, &options, clock::now()).await
         }
     }
 }

@@ -8,7 +8,8 @@ use crate::run::Run;
 use crate::setup;
 
 /// Figures of whole processes, in order.
-const FIGURES: [&str; 8] = ["wasm", "score", "packaging", "edge", WORKER, "memory", "scorers", "delivery"];
+const FIGURES: [&str; 9] =
+    ["wasm", "score", "packaging", "edge", WORKER, "memory", "scorers", "burn-in", "delivery"];
 
 /// The figure that needs the Worker's bundle.
 const WORKER: &str = "worker";

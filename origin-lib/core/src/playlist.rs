@@ -81,6 +81,9 @@ fn write_multivariant(
                 let rate = rendition.frame_rate_milli;
                 write!(text, ",FRAME-RATE={}.{:03}", rate / 1000, rate % 1000)?;
             }
+            if !rendition.range.is_sdr() {
+                write!(text, ",VIDEO-RANGE={}", rendition.range.as_str())?;
+            }
             if score.is_some() {
                 write!(text, ",SUBTITLES=\"{}\"", subtitles::GROUP)?;
             }

@@ -15,6 +15,7 @@ use parts::Parts;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ChannelId, OriginId, RecordingId, RenditionId};
+use crate::media::VideoRange;
 use crate::object;
 use crate::package;
 use crate::recording::{self, Reel, Slots, compact, rate, rounded_s};
@@ -79,6 +80,9 @@ pub struct Init {
     pub height: u16,
     /// Frames a second × 1000; 0 where unknown.
     pub frame_rate_milli: u32,
+    /// The range of light of its pictures.
+    #[serde(default, skip_serializing_if = "VideoRange::is_sdr")]
+    pub range: VideoRange,
 }
 
 /// A channel's book. Only the rendition of the feed itself exists so far.
@@ -501,6 +505,7 @@ impl Book {
             width: init.width,
             height: init.height,
             frame_rate_milli: init.frame_rate_milli,
+            range: init.range,
             target_duration_s: self.target_duration_s.unwrap_or(1),
             first_msn: self.first_msn,
             discontinuity_sequence: self.discontinuity_sequence,

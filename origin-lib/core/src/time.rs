@@ -97,12 +97,6 @@ impl MediaTime {
 }
 
 impl UtcMs {
-    /// Reads ISO 8601, from a day to parts of a second; UTC where no zone is given, and cut to a millisecond. `None` for
-    /// anything else, and before 1970.
-    pub fn from_iso8601(text: &str) -> Option<UtcMs> {
-        iso8601::read(text)
-    }
-
     /// ISO 8601 with milliseconds in UTC: `2026-11-20T10:52:00.040Z`.
     pub fn iso8601(self) -> String {
         let (days, ms_of_day) = (self.0 / 86_400_000, self.0 % 86_400_000);

@@ -42,6 +42,7 @@ fn large_pictures_are_looked_at_smaller() {
         segment: Vec::new(),
         size: Some((width, height)),
         pictures: Vec::new(),
+        has_audio: true,
     };
     assert_eq!(size(&of(3840, 2160)), Some((1920, 1080)));
     assert_eq!(size(&of(1280, 720)), Some((1280, 720)));

@@ -1,6 +1,6 @@
 //! `railbird clip` on the command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
@@ -8,6 +8,7 @@ use railbird_core::id::{ChannelId, MatchId, RecordingId};
 use railbird_core::time::{MediaSpan, UtcMs};
 
 use super::{Part, Span};
+use crate::burn::Theme;
 use crate::config::{self, Config};
 use crate::export::{self, Exported};
 
@@ -51,6 +52,12 @@ pub struct Options {
     /// The edge of the link that is printed; without it, each of the configuration.
     #[arg(long, value_name = "URL", value_parser = config::base_url)]
     pub edge: Option<String>,
+    /// Cut at frames, not at segments: the picture is encoded again, by ffmpeg.
+    #[arg(long)]
+    pub exact: bool,
+    /// Burn the score into the picture, which is encoded again: light, dark, or a theme's file.
+    #[arg(long, value_name = "THEME")]
+    pub burn_in: Option<String>,
     /// The MP4 to write; it must not exist yet.
     #[arg(short, long, value_name = "FILE")]
     pub out: PathBuf,
@@ -58,20 +65,37 @@ pub struct Options {
 
 /// Writes the file, says on standard output what is in it and where viewers find the same, and on standard error what is
 /// missing in it.
-pub fn run(config: &Config, options: &Options, now: UtcMs) -> anyhow::Result<()> {
+pub async fn run(config: &Config, options: &Options, now: UtcMs) -> anyhow::Result<()> {
     let span = span(config, options, now)?;
     let (recording, journal) =
         super::recording(&config.data_dir, &options.channel, options.recording.as_ref(), span)?;
-    let exported =
-        export::command::save(config, &journal, &recording, Some(span.from), span.to, &options.out)?;
-    let wanted = span.to.filter(|to| *to > exported.to && journal.reel.ended().is_none());
-    if let Some(to) = wanted {
-        eprintln!("{recording} is still being made: cut again for what comes until {}", to.iso8601());
-    }
+    super::is_recorded(&journal, &recording, span)?;
+    let exported = match theme(options)? {
+        theme if options.exact || theme.is_some() => {
+            let (channel, out) = (&options.channel, &options.out);
+            let exported =
+                super::encode::encode(config, channel, &journal, span, theme.as_ref(), out).await?;
+            export::command::report(&exported, &options.out);
+            exported
+        }
+        _ => export::command::save(config, &journal, &recording, Some(span.from), span.to, &options.out)?,
+    };
     for edge in edges(config, options) {
         println!("{}", link(edge, &options.channel, &recording, span, &exported));
     }
     Ok(())
+}
+
+fn theme(options: &Options) -> anyhow::Result<Option<Theme>> {
+    let theme = options.burn_in.as_deref().map(|name| Theme::load(name, Path::new("")));
+    theme.transpose().context("--burn-in")
+}
+
+/// A channel of the configuration.
+pub(super) fn channel<'a>(config: &'a Config, id: &ChannelId) -> anyhow::Result<&'a config::Channel> {
+    let channel = config.channels.iter().find(|channel| channel.id == *id);
+    channel
+        .with_context(|| format!("{id}: no channel of the configuration, which says when its score is shown"))
 }
 
 /// What to cut.
@@ -85,10 +109,7 @@ fn span(config: &Config, options: &Options, now: UtcMs) -> anyhow::Result<Span> 
         (_, _, Some(number)) => Part::Inning { number, unit: options.unit },
         _ => anyhow::bail!("--match needs --from-event and --to-event, or --inning"),
     };
-    let channel = config.channels.iter().find(|channel| channel.id == options.channel);
-    let channel = channel.with_context(|| {
-        format!("{}: no channel of the configuration, which says when its score is shown", options.channel)
-    })?;
+    let channel = channel(config, &options.channel)?;
     let dir = config.data_dir.join("score");
     let span = super::of_match(&dir, &channel.id, match_id, config.score_offsets(channel), part)?;
     let seconds = |seconds: u16| MediaSpan::from_ms(i64::from(seconds) * 1000);

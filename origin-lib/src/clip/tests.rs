@@ -1,5 +1,6 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::path::Path;
 
 use clap::Parser;
 use railbird_core::score::{Event, Position};
@@ -134,8 +135,8 @@ async fn an_inning_that_several_sets_have_needs_the_set() {
     assert_eq!(inning(Some(2)), Ok(Span { from: at(14_000), to: None }));
 }
 
-#[test]
-fn a_clip_has_exactly_the_frames_of_the_segments_that_overlap_it() {
+#[tokio::test]
+async fn a_clip_has_exactly_the_frames_of_the_segments_that_overlap_it() {
     let (dir, recorded) = (tempfile::tempdir().unwrap(), Recorded::new(2));
     let config = config(&dir);
     let recording = kept(&config, &recorded);
@@ -143,7 +144,7 @@ fn a_clip_has_exactly_the_frames_of_the_segments_that_overlap_it() {
     let out = dir.path().join("rally.mp4");
     let mut options = options("--from 2026-11-20T10:52:03Z --to 2026-11-20T10:52:06Z").unwrap();
     options.out = out.clone();
-    command::run(&config, &options, NOW).unwrap();
+    command::run(&config, &options, NOW).await.unwrap();
 
     let reel = &recorded.reel;
     let numbers: Vec<u32> = export::touching(reel, Some(at(2960)), Some(at(5960))).map(|(n, _)| n).collect();
@@ -167,13 +168,85 @@ fn a_clip_has_exactly_the_frames_of_the_segments_that_overlap_it() {
         assert_eq!(found, expected[skipped..]);
     }
 
-    let again = command::run(&config, &options, NOW).unwrap_err().to_string();
+    let again = command::run(&config, &options, NOW).await.unwrap_err().to_string();
     assert!(again.contains("exists"), "{again}");
+    // What is not recorded yet is no clip: nothing is written.
+    let come = reel.end().unwrap();
+    options.out = dir.path().join("early.mp4");
+    options.to = Some((come + MediaSpan::from_ms(1)).iso8601());
+    let early = command::run(&config, &options, NOW).await.unwrap_err().to_string();
+    assert!(early.contains("is still being made and has come to") && !options.out.exists(), "{early}");
+    assert!(early.contains(&format!("{}: cut again", come.iso8601())), "{early}");
+    options.to = Some(come.iso8601());
+    command::run(&config, &options, NOW).await.unwrap();
+    let journal = journal::read(&journal::path(&config.data_dir, &table(), &recording)).unwrap();
+    let open = Span { from: at(3000), to: None };
+    assert_eq!(super::is_recorded(&journal, &recording, open), Err(AheadError::Played));
     for named in [None, Some(&recording)] {
         let nothing = super::recording(&config.data_dir, &table(), named, span(60_000, 61_000));
         let said = nothing.unwrap_err().to_string();
         assert!(said.contains("nothing of") && said.contains("between 2026-11-20T10:53:00.040Z"), "{said}");
     }
+}
+
+/// The levels of grey of each picture of an MP4, in this rectangle of it: left, top, width and height in pixels.
+fn greys(file: &Path, [left, top, width, height]: [usize; 4]) -> Vec<Vec<u8>> {
+    let filter = format!("crop={width}:{height}:{left}:{top}");
+    let decoded = std::process::Command::new("ffmpeg")
+        .args(["-v", "error", "-i"])
+        .arg(file)
+        .args(["-vf", &filter, "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", "-"])
+        .output()
+        .unwrap();
+    assert!(decoded.status.success(), "{}", String::from_utf8_lossy(&decoded.stderr));
+    decoded.stdout.chunks_exact(width * height).map(<[u8]>::to_vec).collect()
+}
+
+#[tokio::test]
+async fn an_exact_clip_begins_and_ends_at_its_frames_and_each_has_the_score_of_its_moment() {
+    /// The points of the first side in the light theme, in the clip's pictures.
+    const POINTS: [usize; 4] = [496, 584, 48, 30];
+
+    let (dir, recorded) = (tempfile::tempdir().unwrap(), Recorded::new(2));
+    let config = config(&dir);
+    kept(&config, &recorded);
+    let scores =
+        Scores::open(&config.data_dir.join("score"), [(table(), config.score_offsets(&config.channels[0]))]);
+    play(&scores.unwrap(), &"final".parse().unwrap()).await;
+    let mut options =
+        options("--match final --from-event 2 --to-event 4 --lead-in 1 --lead-out 0 --exact").unwrap();
+    let mut made = Vec::new();
+    for (name, theme) in [("plain.mp4", None), ("score.mp4", Some("light"))] {
+        options.out = dir.path().join(name);
+        options.burn_in = theme.map(String::from);
+        command::run(&config, &options, NOW).await.unwrap();
+        made.push(greys(&options.out, POINTS));
+    }
+
+    // Both events are shown half a second before they were entered, at 4.5 and 9.5 s, and there is a second before them.
+    let (objects, mut reader) = (journal::objects_dir(&config.data_dir), None);
+    let reader = reader.get_or_insert(Reader::new(&recorded.reel, &objects, &recorded.secret));
+    let numbers = export::touching(&recorded.reel, Some(at(3_500)), Some(at(9_500)));
+    let pictures = numbers.flat_map(|(n, _)| reader.clear(n).unwrap().pictures);
+    let pictures: Vec<_> = pictures.filter(|shown| (at(3_500)..at(9_500)).contains(shown)).collect();
+    assert_eq!([made[0].len(), made[1].len()], [pictures.len(); 2]);
+
+    let levels = |pair: &[Vec<u8>]| -> u64 {
+        pair[0].iter().zip(&pair[1]).map(|(a, b)| u64::from(a.abs_diff(*b))).sum()
+    };
+    let changes = |made: &[Vec<u8>]| -> Vec<usize> {
+        let of = made.windows(2).map(levels).enumerate();
+        of.filter(|(_, sum)| *sum > 5 * (POINTS[2] * POINTS[3]) as u64).map(|(n, _)| n + 1).collect()
+    };
+    let first = pictures.iter().position(|shown| *shown >= at(4_500)).unwrap();
+    assert_eq!(changes(&made[1]), [first]);
+    assert_ne!(changes(&made[0]), [first]);
+
+    options.out = dir.path().join("never.mp4");
+    options.burn_in = Some("none.toml".into());
+    let said = format!("{:#}", command::run(&config, &options, NOW).await.unwrap_err());
+    assert_eq!(said, "--burn-in: none.toml: No such file or directory (os error 2)");
+    assert!(!options.out.exists());
 }
 
 #[test]
@@ -204,8 +277,8 @@ fn the_link_names_what_is_in_the_file() {
     assert_eq!(link(Span { from: at(3000), to: None }), page(3000, 6000));
 }
 
-#[test]
-fn a_clip_is_cut_by_times_or_by_the_score() {
+#[tokio::test]
+async fn a_clip_is_cut_by_times_or_by_the_score() {
     for good in [
         "--from 2h --to 1h",
         "--match final --from-event 3 --to-event 9 --lead-in 0",
@@ -227,6 +300,6 @@ fn a_clip_is_cut_by_times_or_by_the_score() {
         assert!(options(bad).is_err(), "{bad}");
     }
     let dir = tempfile::tempdir().unwrap();
-    let error = command::run(&config(&dir), &options("--match final").unwrap(), NOW).unwrap_err();
+    let error = command::run(&config(&dir), &options("--match final").unwrap(), NOW).await.unwrap_err();
     assert_eq!(error.to_string(), "--match needs --from-event and --to-event, or --inning");
 }

@@ -23,8 +23,9 @@ use std::time::Duration;
 use railbird_core::id::{ChannelId, EventId, NodeId, OriginId, PushId, TargetId};
 use railbird_core::rtmp::Url;
 use railbird_core::score::Offsets;
+use railbird_core::score::foreign::Mapping;
 
-use crate::systems::Mapping;
+use crate::burn;
 pub use railbird_core::media::Role;
 
 pub use read::Problem;
@@ -56,8 +57,12 @@ pub struct Config {
     pub origin: OriginId,
     /// Where the origin keeps its data.
     pub data_dir: PathBuf,
+    /// The program that encodes pictures anew, where that is asked for.
+    pub ffmpeg: PathBuf,
     /// Where encoders publish by RTMP.
     pub rtmp: SocketAddr,
+    /// Where encoders publish by RTMP over TLS, if anywhere.
+    pub rtmps: Option<Rtmps>,
     /// Where the origin's API, health and metrics are.
     pub api: SocketAddr,
     /// The event.
@@ -88,6 +93,17 @@ pub struct Config {
     pub evidence: Evidence,
     /// Every secret that was resolved, so that no text that leaves the house has one in it.
     pub known_secrets: Vec<Secret>,
+}
+
+/// `[rtmps]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rtmps {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The file of the certificate and those that lead from it to an authority, in PEM.
+    pub certificate: PathBuf,
+    /// The file of its key, in PEM.
+    pub key: PathBuf,
 }
 
 /// `[event]`.
@@ -294,6 +310,8 @@ pub struct Push {
     pub url: Url,
     /// Its failure is no reason for an alarm.
     pub optional: bool,
+    /// The score is burnt into its picture.
+    pub burn_in: Option<burn::Settings>,
 }
 
 /// `[embedded_edge]`.

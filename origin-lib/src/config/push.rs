@@ -1,25 +1,34 @@
 //! `[[push]]` and `[pair]`.
 
+use std::path::Path;
+
 use railbird_core::id::{ChannelId, TargetId};
 use railbird_core::rtmp::{StreamKey, Url};
 
 use super::read::{At, Reader, Table};
 use super::tables::{Unique, id};
 use super::{Channel, PUSHES_MAX, Place, Push, Target};
+use crate::burn::{self, Theme};
 
 const KEY_LEN_MIN: usize = 1;
 
 /// All pushes of the file.
-pub(super) fn pushes(reader: &Reader<'_>, root: &Table<'_, '_>, channels: &[Channel]) -> Vec<Push> {
+pub(super) fn pushes(
+    reader: &Reader<'_>,
+    root: &Table<'_, '_>,
+    channels: &[Channel],
+    ffmpeg: &Path,
+) -> Vec<Push> {
     let (mut ids, mut places) = (Unique::default(), Unique::default());
     let tables = root.tables("push", PUSHES_MAX).into_iter();
-    tables.filter_map(|table| push(reader, table, channels, &mut ids, &mut places)).collect()
+    tables.filter_map(|table| push(reader, table, channels, ffmpeg, &mut ids, &mut places)).collect()
 }
 
 fn push(
     reader: &Reader<'_>,
     table: Table<'_, '_>,
     channels: &[Channel],
+    ffmpeg: &Path,
     ids: &mut Unique,
     places: &mut Unique,
 ) -> Option<Push> {
@@ -42,8 +51,35 @@ fn push(
         (Some(url), Some(key)) => whole_url(reader, &table, url, key.value.expose(), places),
         _ => None,
     };
+    let burning = table.table("burn_in");
+    let wanted = burning.is_there();
+    let burn_in = burn_in(reader, burning, ffmpeg);
     table.end();
-    Some(Push { id: id?.value, channel: channel?.value, url: url?, optional })
+    let burn_in = if wanted { Some(burn_in?) } else { None };
+    Some(Push { id: id?.value, channel: channel?.value, url: url?, optional, burn_in })
+}
+
+/// `[push.burn_in]`.
+fn burn_in(reader: &Reader<'_>, table: Table<'_, '_>, ffmpeg: &Path) -> Option<burn::Settings> {
+    let theme = table.text("theme").unwrap_or_else(|| table.here("light".into()));
+    let theme =
+        if table.is_there() { table.parsed(theme, |name| Theme::load(name, &reader.path(""))) } else { None };
+    let delay_ms = table.number("delay_ms", 3_000, 0..=30_000, "milliseconds").value;
+    let bitrate_kbps = table.number("bitrate_kbps", 6_000, 200..=50_000, "kilobits a second").value;
+    let known = |text: &str| {
+        let known = burn::PRESETS.into_iter().find(|preset| *preset == text);
+        known.ok_or_else(|| format!("is none of x264's presets: {}", burn::PRESETS.join(", ")))
+    };
+    let preset = table.text("preset").unwrap_or_else(|| table.here("veryfast".into()));
+    let preset = table.parsed(preset, known);
+    table.end();
+    Some(burn::Settings {
+        theme: theme?.value,
+        delay_ms: u32::try_from(delay_ms).unwrap_or_default(),
+        bitrate_kbps: u32::try_from(bitrate_kbps).unwrap_or_default(),
+        preset: preset?.value,
+        ffmpeg: ffmpeg.into(),
+    })
 }
 
 fn whole_url(

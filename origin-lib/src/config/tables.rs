@@ -18,7 +18,7 @@ use crate::evidence::KEEP_DAYS;
 
 use super::read::{At, Lookup, Problem, Reader, Table};
 use super::{
-    CHANNELS_MAX, Channel, Config, EDGES_MAX, EmbeddedEdge, Event, Evidence, Feed, Recording, Role,
+    CHANNELS_MAX, Channel, Config, EDGES_MAX, EmbeddedEdge, Event, Evidence, Feed, Recording, Role, Rtmps,
     SCORERS_MAX, Secrets, Spool, target,
 };
 
@@ -109,6 +109,7 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
     };
     let data_dir = origin
         .text_needed("data_dir", "the directory for spool and score, for example \"/var/lib/railbird\"");
+    let ffmpeg = program(reader, &origin, "ffmpeg");
     let (segment_ms, key_period_s, dvr_s) =
         Defaults { segment_ms: 2000, key_period_s: 3600, dvr_s: 120 }.read(&origin);
     let defaults =
@@ -117,6 +118,7 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
 
     let mut listeners = Unique::default();
     let rtmp = listener(reader, &root, "rtmp", "127.0.0.1:1935", &mut listeners);
+    let rtmps = rtmps(reader, root.table("rtmps"), &mut listeners);
     let api = listener(reader, &root, "api", "127.0.0.1:8080", &mut listeners);
     let embedded_edge = embedded_edge(reader, root.table("embedded_edge"), &mut listeners);
     let event = event(root.table("event"));
@@ -147,7 +149,7 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
     if anchors_at.is_some() && channels.iter().any(|channel| channel.score_emsg) {
         root.problem("channel.score_emsg is for an origin without a [pair]: with it, the two would make different segments of one name");
     }
-    let pushes = push::pushes(reader, &root, &channels);
+    let pushes = push::pushes(reader, &root, &channels, &ffmpeg);
 
     let score_table = root.table("score");
     let pad = score_table.text("pad").map(|at| reader.path(&at.value));
@@ -177,7 +179,9 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
         path: PathBuf::new(),
         origin: origin_id?,
         data_dir: reader.path(&data_dir?.value),
+        ffmpeg,
         rtmp: rtmp?,
+        rtmps,
         api: api?,
         event: event?,
         channels,
@@ -194,6 +198,12 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
         evidence: Evidence { keep_days: u32::try_from(keep_days.value).unwrap_or(KEEP_DAYS) },
         known_secrets: reader.secrets(),
     })
+}
+
+/// A program: of the system's, or by a path.
+fn program(reader: &Reader<'_>, table: &Table<'_, '_>, name: &'static str) -> PathBuf {
+    let named = table.text(name).map_or_else(|| name.to_string(), |at| at.value);
+    if named.contains('/') { reader.path(&named) } else { named.into() }
 }
 
 fn need_one(reader: &Reader<'_>, document: &DeTable<'_>, name: &str, hint: &str) {
@@ -232,6 +242,22 @@ fn listener(
     let address = listen(reader, &table, default, listeners);
     table.end();
     address
+}
+
+fn rtmps(reader: &Reader<'_>, table: Table<'_, '_>, listeners: &mut Unique) -> Option<Rtmps> {
+    if !table.is_there() {
+        table.end();
+        return None;
+    }
+    let listen = listen(reader, &table, "127.0.0.1:1936", listeners);
+    let certificate = table.text_needed("certificate", "the file of the certificate chain, in PEM");
+    let key = table.text_needed("key", "the file of the certificate's key, in PEM");
+    table.end();
+    Some(Rtmps {
+        listen: listen?,
+        certificate: reader.path(&certificate?.value),
+        key: reader.path(&key?.value),
+    })
 }
 
 fn title(table: &Table<'_, '_>) -> Option<String> {

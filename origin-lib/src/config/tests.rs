@@ -1,4 +1,5 @@
 use super::*;
+use crate::burn::Theme;
 
 fn env(name: &str) -> Option<String> {
     Some(match name {
@@ -90,12 +91,14 @@ fn the_example_is_valid_and_has_every_key() {
     for header in [
         "[origin]",
         "[rtmp]",
+        "[rtmps]",
         "[[channel]]",
         "[[channel.feed]]",
         "[[target]]",
         "[[target]]\nid = \"c\"",
         "[pair]",
         "[[push]]",
+        "[push.burn_in]",
         "[[edge]]",
         "[embedded_edge]",
         "[score]",
@@ -107,9 +110,36 @@ fn the_example_is_valid_and_has_every_key() {
         let problems = parse(&broken).unwrap_err();
         let problem = problems.iter().find(|text| text.contains("strange: is not a key here")).unwrap();
         let known = problem.split("one of ").nth(1).unwrap();
-        for key in known.split(", ").filter(|key| !["feed", "system"].contains(key)) {
+        for key in known.split(", ").filter(|key| !["feed", "system", "burn_in"].contains(key)) {
             assert!(EXAMPLE.contains(&format!("{key} = ")), "{header} {key}");
         }
+    }
+}
+
+#[test]
+fn a_burn_in_has_its_defaults_and_says_what_is_wrong_with_it() {
+    let with = |burn_in: &str| {
+        let push =
+            "id = \"p\"\nchannel = \"table-1\"\nurl = \"rtmp://h/a\"\nstream_key = { env = \"STREAM_B\" }";
+        parse(&SMALL.replacen("[[edge]]", &format!("[[push]]\n{push}\n{burn_in}\n[[edge]]"), 1))
+    };
+    assert_eq!(with("").unwrap().pushes[0].burn_in, None);
+    let config = with("[push.burn_in]").unwrap();
+    let burn_in = config.pushes[0].burn_in.as_ref().unwrap();
+    assert_eq!(burn_in.theme, Theme::load("light", Path::new("")).unwrap());
+    assert_eq!((burn_in.delay_ms, burn_in.bitrate_kbps, burn_in.preset), (3_000, 6_000, "veryfast"));
+    assert_eq!(burn_in.ffmpeg, Path::new("ffmpeg"));
+    for (burn_in, text) in [
+        ("burn_in = { theme = \"green.toml\" }", "push[0].burn_in.theme: /etc/green.toml: No such file"),
+        (
+            "burn_in = { preset = \"quick\" }",
+            "push[0].burn_in.preset: is none of x264's presets: ultrafast, ",
+        ),
+        ("burn_in = { delay_ms = 30001 }", "30001 milliseconds is out of range: use 0 to 30000"),
+        ("burn_in = \"light\"", "push[0].burn_in: must be a table"),
+    ] {
+        let problems = with(burn_in).unwrap_err();
+        assert!(problems.iter().any(|problem| problem.contains(text)), "{burn_in}: {problems:?}");
     }
 }
 
@@ -138,6 +168,7 @@ fn what_is_left_out_has_defaults() {
     let config = parse(SMALL).unwrap();
     assert_eq!(config.data_dir, Path::new("/etc/data"));
     assert_eq!(config.rtmp.to_string(), "127.0.0.1:1935");
+    assert_eq!(config.rtmps, None);
     assert_eq!(config.api.to_string(), "127.0.0.1:8080");
     let channel = &config.channels[0];
     assert_eq!((channel.segment_ms, channel.key_period_s, channel.dvr_s), (2000, 3600, 120));
@@ -372,6 +403,11 @@ fn every_problem_names_its_key_and_its_place() {
         ),
         (
             "[[edge]]",
+            "[rtmps]\nlisten = \"127.0.0.1:1935\"\nkey = \"k\"\n[[edge]]",
+            "20:1: rtmps.certificate: is missing: the file of the certificate chain, in PEM",
+        ),
+        (
+            "[[edge]]",
             "[embedded_edge]\ncomponent = \"e.wasm\"\nassets = \"a\"\n[[edge]]",
             "25:1: secrets.session: is missing",
         ),
@@ -582,8 +618,23 @@ fn a_channel_names_the_scoring_system_that_knows_its_score() {
         ("\"/a/name\", ", "", "channel[0].system: needs names: two JSON Pointers"),
         ("three-cushion", "chess", "channel[0].system.discipline: is no discipline"),
         ("https://", "ftp://", "channel[0].system.url: is no address"),
+        ("three-cushion", "three-cushion-sets", "channel[0].system: needs units: two JSON Pointers"),
+        (
+            "url =",
+            "best_of = \"/n\"\nurl =",
+            "channel[0].system: has units, best_of or race_to, and the discipline",
+        ),
+        ("url =", "countries = [\"/a\"]\nurl =", "channel[0].system: needs countries: two JSON Pointers"),
+        ("url =", "best_of = \"/n\"\nrace_to = \"/n\"\nurl =", "channel[0].system: has best_of and race_to"),
     ] {
         let problems = parse(&text.replacen(from, to, 1)).unwrap_err();
         assert!(problems.iter().any(|problem| problem.contains(said)), "{said}: {problems:?}");
     }
+    // Racks have no points.
+    let racks = SYSTEM
+        .replace("three-cushion", "nine-ball")
+        .replace("points = [\"/a/points\", \"/b/points\"]", "units = [\"/a\", \"/b\"]");
+    let config = small(dir, &[key, ("[[target]]\nid = \"a\"", &racks)]);
+    let mapping = &config.channels[0].system.as_ref().unwrap().mapping;
+    assert_eq!((mapping.points.is_some(), mapping.units.is_some()), (false, true));
 }

@@ -287,8 +287,10 @@ fn configuration(
     Ok(Config {
         path: PathBuf::new(),
         origin: "demo".parse()?,
+        ffmpeg: "ffmpeg".into(),
         data_dir,
         rtmp: options.address(options.rtmp, 2, 1935)?,
+        rtmps: None,
         api: options.address(options.api, 1, 8080)?,
         event: Event { id: "demo".parse()?, title: "Railbird Open".to_string() },
         channels: channels.into_iter().collect::<Result<_, _>>()?,

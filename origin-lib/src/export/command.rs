@@ -110,7 +110,7 @@ fn write(
     written.with_context(|| format!("{}", path.display()))
 }
 
-fn report(exported: &Exported, path: &Path) {
+pub(crate) fn report(exported: &Exported, path: &Path) {
     for gap in &exported.gaps {
         let seconds = (gap.to - gap.from).decimal_seconds(3);
         let (from, to) = (gap.from.iso8601(), gap.to.iso8601());

@@ -74,6 +74,8 @@ pub(crate) struct Clear {
     pub(crate) size: Option<(u32, u32)>,
     /// When each of its pictures is shown, in that order.
     pub(crate) pictures: Vec<MediaTime>,
+    /// Whether there is sound with them.
+    pub(crate) has_audio: bool,
 }
 
 /// Reads a recording's segments.
@@ -170,7 +172,8 @@ impl<'a> Reader<'a> {
             }
         }
         pictures.sort_unstable();
-        Ok(Clear { init, segment, size, pictures })
+        let has_audio = self.tracks(n).iter().any(|track| track.kind == Kind::Audio);
+        Ok(Clear { init, segment, size, pictures, has_audio })
     }
 
     fn name(&self, n: u32) -> Option<String> {

@@ -162,7 +162,10 @@ async fn a_live_playlist_is_asked_as_a_player_asks_it() {
         "/live.m3u8?a=b&_HLS_msn=10&_HLS_skip=YES",
         "/live.m3u8?a=b&_HLS_msn=11&_HLS_skip=YES",
     ];
-    assert!(asked.ends_with(&expected[2..].map(String::from)), "{asked:?}");
+    assert!(
+        asked.iter().rev().zip(expected[2..].iter().rev()).all(|(asked, last)| asked == last),
+        "{asked:?}"
+    );
     assert!(expected.iter().all(|asked_for| asked.iter().any(|asked| asked == asked_for)), "{asked:?}");
 }
 

@@ -44,6 +44,9 @@ pub(super) struct Watched {
     pub(super) follower: Follower,
 }
 
+/// What is at an address, or a stretch of it: where that begins, and how long it is.
+type Bytes = (String, Option<(u64, u64)>);
+
 struct Watch<'a> {
     fetcher: &'a Fetcher,
     wanted: &'a Wanted,
@@ -57,7 +60,7 @@ struct Watch<'a> {
     /// The next number to look into.
     next: u64,
     end: Option<(u64, End)>,
-    maps: BTreeMap<(String, Option<(u64, u64)>), Option<Vec<Track>>>,
+    maps: BTreeMap<Bytes, Option<Vec<Track>>>,
     keys: BTreeMap<String, Option<[u8; 16]>>,
 }
 

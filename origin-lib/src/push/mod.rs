@@ -26,13 +26,14 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::api::Health;
+use crate::burn::{self, Burner};
 use crate::config;
 use crate::evidence::{Entry, Evidence, Subject, What};
 use crate::ingest::Tap;
 use crate::{clock, telemetry};
 
 pub use link::{RootsError, roots};
-use queue::Queue;
+pub(crate) use queue::Queue;
 use session::{Session, Timestamps};
 
 /// Waits between attempts: doubled each time, from the first to the last, and up to half of it more by chance.
@@ -70,13 +71,17 @@ struct Push {
     /// Without the stream key.
     url: String,
     optional: bool,
+    /// What the channel gives: samples for the destination, or, with a burn-in, for that.
+    taken: Arc<Queue>,
     queue: Arc<Queue>,
     state: watch::Receiver<State>,
+    burn_in: Option<watch::Receiver<burn::State>>,
 }
 
 /// All pushes of this origin. Dropping it ends them.
 pub struct Pushes {
     all: Arc<[Push]>,
+    burners: JoinSet<()>,
     tasks: JoinSet<()>,
 }
 
@@ -89,6 +94,9 @@ struct Shown<'a> {
     optional: bool,
     #[serde(flatten)]
     state: State,
+    /// How the score gets into the picture, where it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    burn_in: Option<burn::State>,
     /// Samples that did not fit, since the start.
     dropped: u64,
 }
@@ -105,10 +113,12 @@ struct Figures {
 }
 
 impl Pushes {
-    /// Starts a task for each destination. `tls` is what `rtmps://` is checked against.
+    /// Starts a task for each destination. `tls` is what `rtmps://` is checked against; `scores` has the score of the channels
+    /// into whose picture it is burnt.
     pub fn start(
         pushes: &[config::Push],
         tls: &Arc<rustls::ClientConfig>,
+        scores: impl Fn(&ChannelId) -> Option<burn::Scores>,
         evidence: &Evidence,
         metrics: &telemetry::Metrics,
     ) -> Pushes {
@@ -124,7 +134,9 @@ impl Pushes {
         // The client takes its key out of what a server says; a file that leaves the house is worth a second look.
         let keys: Vec<_> = pushes.iter().map(|push| config::Secret::new(push.url.key.reveal())).collect();
         let evidence = evidence.without(&keys);
-        let mut tasks = JoinSet::new();
+        let burn_metrics =
+            pushes.iter().any(|push| push.burn_in.is_some()).then(|| burn::Metrics::register(metrics));
+        let (mut tasks, mut burners) = (JoinSet::new(), JoinSet::new());
         let all = pushes.iter().map(|push| {
             let labels = vec![("push", push.id.to_string()), ("channel", push.channel.to_string())];
             let figures = Figures {
@@ -145,17 +157,29 @@ impl Pushes {
                 timestamps: Timestamps::default(),
             };
             tasks.spawn(task.run());
+            let burn_in = push.burn_in.as_ref().zip(scores(&push.channel)).zip(burn_metrics.as_ref());
+            let mut taken = Arc::clone(&queue);
+            let burn_in = burn_in.map(|((settings, scores), metrics)| {
+                // What does not fit is counted with what did not fit before the destination.
+                taken = Arc::new(Queue::new(dropped.get_or_create_owned(&labels)));
+                let to = Arc::clone(&queue);
+                let sink: burn::Sink = Arc::new(move |passed| to.push(passed));
+                let (burner, state) =
+                    Burner::new(settings, Arc::clone(&taken), scores, metrics, &labels, sink);
+                burners.spawn(burner.run());
+                state
+            });
             let (id, channel, url) = (push.id.clone(), push.channel.clone(), push.url.without_key());
-            Push { id, channel, url, optional: push.optional, queue, state }
+            Push { id, channel, url, optional: push.optional, taken, queue, state, burn_in }
         });
         let all = all.collect();
-        Pushes { all, tasks }
+        Pushes { all, burners, tasks }
     }
 
     /// Who wants the samples of a channel.
     pub fn taps(&self, channel: &ChannelId) -> Vec<Tap> {
         let tap = |push: &Push| -> Tap {
-            let queue = push.queue.clone();
+            let queue = push.taken.clone();
             Arc::new(move |passed| queue.push(passed))
         };
         self.all.iter().filter(|push| push.channel == *channel).map(tap).collect()
@@ -166,6 +190,11 @@ impl Pushes {
         self.all.iter().find(|push| push.id == *id).map(|push| push.state.clone())
     }
 
+    /// How the score gets into what is pushed, now and from now on; `None` where it does not.
+    pub fn burn_in(&self, id: &PushId) -> Option<watch::Receiver<burn::State>> {
+        self.all.iter().find(|push| push.id == *id).and_then(|push| push.burn_in.clone())
+    }
+
     /// Lets `/healthz` look at the pushes that are not optional.
     pub fn watch(&self, health: &Health) {
         for push in self.all.iter().filter(|push| !push.optional) {
@@ -173,6 +202,11 @@ impl Pushes {
             let id = push.id.to_string();
             health.watch(move || match &*state.borrow() {
                 State::Failing { reason, .. } => vec![("push", id.clone(), reason.clone())],
+                _ => Vec::new(),
+            });
+            let (id, Some(burn_in)) = (push.id.to_string(), push.burn_in.clone()) else { continue };
+            health.watch(move || match &*burn_in.borrow() {
+                burn::State::Failing { reason, .. } => vec![("burn-in", id.clone(), reason.clone())],
                 _ => Vec::new(),
             });
         }
@@ -190,6 +224,8 @@ impl Pushes {
 
     /// Ends every push in order, each within its deadlines.
     pub async fn stop(&mut self) {
+        self.all.iter().for_each(|push| push.taken.close());
+        while self.burners.join_next().await.is_some() {}
         self.all.iter().for_each(|push| push.queue.close());
         while self.tasks.join_next().await.is_some() {}
     }
@@ -203,7 +239,8 @@ impl Push {
             url: &self.url,
             optional: self.optional,
             state: self.state.borrow().clone(),
-            dropped: self.queue.dropped(),
+            burn_in: self.burn_in.as_ref().map(|state| state.borrow().clone()),
+            dropped: self.queue.dropped() + if self.burn_in.is_some() { self.taken.dropped() } else { 0 },
         }
     }
 }
@@ -305,7 +342,7 @@ async fn begin<'a>(
 }
 
 /// A pause and up to half of it more.
-fn jittered(pause_ms: u64) -> Duration {
+pub(crate) fn jittered(pause_ms: u64) -> Duration {
     let mut bytes = [0; 8];
     // Without randomness, all pause alike.
     let _ = getrandom::fill(&mut bytes);

@@ -19,7 +19,7 @@ pub(super) const WAITING_MAX: usize = 4096;
 
 /// Between a channel's programme, which never waits, and a push, which does.
 #[derive(Debug)]
-pub(super) struct Queue {
+pub(crate) struct Queue {
     inner: Mutex<Inner>,
     changed: Notify,
     dropped: Dropped,
@@ -43,7 +43,7 @@ fn begins(passed: &Passed) -> bool {
 }
 
 impl Queue {
-    pub(super) fn new(figure: Counter) -> Queue {
+    pub(crate) fn new(figure: Counter) -> Queue {
         let dropped = Dropped { figure, count: AtomicU64::new(0) };
         Queue { inner: Mutex::default(), changed: Notify::new(), dropped }
     }
@@ -54,7 +54,7 @@ impl Queue {
     }
 
     /// Takes a sample; never waits.
-    pub(super) fn push(&self, passed: &Passed) {
+    pub(crate) fn push(&self, passed: &Passed) {
         let mut inner = self.inner();
         let first = !std::mem::replace(&mut inner.flows, true);
         if inner.open {
@@ -95,7 +95,7 @@ impl Queue {
     }
 
     /// Samples wait from the next key frame on.
-    pub(super) fn open(&self) {
+    pub(crate) fn open(&self) {
         let mut inner = self.inner();
         (inner.open, inner.until_key) = (true, true);
     }
@@ -107,13 +107,13 @@ impl Queue {
     }
 
     /// No more samples will be taken: whoever waits for one gets `None`.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.inner().closed = true;
         self.changed.notify_one();
     }
 
     /// The next sample; `None` once the queue is closed.
-    pub(super) async fn next(&self) -> Option<Passed> {
+    pub(crate) async fn next(&self) -> Option<Passed> {
         loop {
             {
                 let mut inner = self.inner();
@@ -145,8 +145,13 @@ impl Queue {
         }
     }
 
+    /// Whether the queue is closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.inner().closed
+    }
+
     /// Waits until the queue is closed.
-    pub(super) async fn closed(&self) {
+    pub(crate) async fn closed(&self) {
         while !self.inner().closed {
             self.changed.notified().await;
         }

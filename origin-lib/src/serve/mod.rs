@@ -67,6 +67,8 @@ pub struct Running {
     pub api: SocketAddr,
     /// Where RTMP listens.
     pub rtmp: SocketAddr,
+    /// Where RTMP over TLS listens, if it does.
+    pub rtmps: Option<SocketAddr>,
     /// What the crew may change.
     pub crew: Crew,
     feeds: ingest::Channels,
@@ -89,7 +91,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let edge = config.embedded_edge.as_ref().map_or("none here".to_string(), |edge| edge.public_url.clone());
     raise_open_files();
     let running = start(config, |_| Router::new()).await?;
-    tracing::info!(rtmp = %running.rtmp, api = %running.api, edge, "the origin runs");
+    let rtmps = running.rtmps.map_or("none".to_string(), |addr| addr.to_string());
+    tracing::info!(rtmp = %running.rtmp, rtmps, api = %running.api, edge, "the origin runs");
     tokio::pin!(stopped);
     let mut reloads = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
     loop {
@@ -208,14 +211,21 @@ pub async fn start(
             }
         }),
     };
-    let pushes = Pushes::start(&config.pushes, &pushed::roots()?, &evidence_of_pushes, &objects.metrics);
+    let pushes = Pushes::start(
+        &config.pushes,
+        &pushed::roots()?,
+        |channel| scores.subscribe(channel),
+        &evidence_of_pushes,
+        &objects.metrics,
+    );
     pushes.watch(&health);
     let taps = |channel: &ChannelId| pushes.taps(channel);
     let resume = |channel: &ChannelId| past.resumes.get(channel).cloned().unwrap_or_default();
     let feeds = ingest::Channels::new(&config.channels, &objects, resume, taps, |channel| {
         channel.score_emsg.then(|| scores.subscribe(&channel.id))?
     });
-    let listener = Listener::start(config.rtmp, Registry::new(&config.channels), feeds.clone()).await?;
+    let registry = Registry::new(&config.channels);
+    let listener = Listener::start(config.rtmp, config.rtmps.as_ref(), registry, feeds.clone()).await?;
 
     metrics.register(|registry| scores.metrics().register(registry));
     let scorers = scores.clone();
@@ -246,11 +256,12 @@ pub async fn start(
     let http = Api::start(config.api, router).await;
     let http = http.with_context(|| format!("api.listen: can't listen at {}", config.api))?;
 
-    let (rtmp, api) = (listener.addr, http.addr());
+    let (rtmp, rtmps, api) = (listener.addr, listener.tls_addr, http.addr());
     Ok(Running {
         edge,
         api,
         rtmp,
+        rtmps,
         crew,
         feeds,
         listener,

@@ -8,7 +8,10 @@ mod browser;
 mod browser_innings;
 mod browser_pad;
 #[cfg(test)]
+mod burn_in;
 mod change;
+#[cfg(test)]
+mod codecs;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]

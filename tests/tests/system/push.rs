@@ -18,6 +18,7 @@ use railbird_origin::ingest::Tap;
 use railbird_origin::push::{self, Pushes, State};
 use railbird_origin::telemetry::Metrics;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::demo::{PATIENCE, finish, workspace};
@@ -60,12 +61,12 @@ fn clip() -> PathBuf {
     workspace().join("origin-lib/clip/table.flv")
 }
 
-/// What it passes on.
-fn passed() -> anyhow::Result<Vec<Passed>> {
+/// What a channel's programme passes on of a clip.
+pub(crate) fn passed(clip: &Path) -> anyhow::Result<Vec<Passed>> {
     let all = Arc::new(Mutex::new(Vec::new()));
     let sink = all.clone();
     let tap: Tap = Arc::new(move |passed: &Passed| sink.lock().unwrap().push(passed.clone()));
-    objects(&clip(), Some(&tap))?;
+    objects(clip, Some(&tap))?;
     let passed = std::mem::take(&mut *all.lock().unwrap());
     Ok(passed)
 }
@@ -73,9 +74,9 @@ fn passed() -> anyhow::Result<Vec<Passed>> {
 fn start(dir: &Path, port: u16) -> anyhow::Result<(Pushes, Tap, watch::Receiver<State>)> {
     let url = Url::with_key(&format!("rtmp://127.0.0.1:{port}/live"), "key".into())?;
     let (id, channel) = ("p".parse()?, "t".parse()?);
-    let config = config::Push { id, channel, url, optional: false };
+    let config = config::Push { id, channel, url, optional: false, burn_in: None };
     let (evidence, metrics) = (Evidence::start(&dir.join("evidence"))?, Metrics::new());
-    let pushes = Pushes::start(std::slice::from_ref(&config), &push::roots()?, &evidence, &metrics);
+    let pushes = Pushes::start(std::slice::from_ref(&config), &push::roots()?, |_| None, &evidence, &metrics);
     let tap = pushes.taps(&config.channel).pop().context("no tap")?;
     let state = pushes.state(&config.id).context("no state")?;
     Ok((pushes, tap, state))
@@ -105,19 +106,30 @@ async fn decoded(file: &Path) -> anyhow::Result<Vec<String>> {
     Ok(hashes(&finish(decode).await?))
 }
 
+/// A server that is not ours, which writes down the first stream that it is sent.
+pub(crate) struct Server {
+    pub(crate) port: u16,
+    pub(crate) taken: PathBuf,
+    pub(crate) end: JoinHandle<anyhow::Result<String>>,
+}
+
+impl Server {
+    pub(crate) fn start(dir: &Path) -> anyhow::Result<Server> {
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let taken = dir.join("taken.flv");
+        let mut server = ffmpeg();
+        let url = format!("rtmp://127.0.0.1:{port}/live/key");
+        server.args(["-listen", "1", "-i", &url, "-c", "copy"]).arg(&taken);
+        Ok(Server { port, taken, end: tokio::spawn(finish(server)) })
+    }
+}
+
 #[tokio::test]
 async fn ffmpeg_takes_a_push_and_decodes_every_frame() -> anyhow::Result<()> {
     let dir = tempfile::tempdir()?;
-    let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    let taken = dir.path().join("taken.flv");
-    let mut server = ffmpeg();
-    server
-        .args(["-listen", "1", "-i", &format!("rtmp://127.0.0.1:{port}/live/key"), "-c", "copy"])
-        .arg(&taken);
-    let server = tokio::spawn(finish(server));
-
+    let Server { port, taken, end } = Server::start(dir.path())?;
     let (mut pushes, tap, mut state) = start(dir.path(), port)?;
-    let samples = passed()?;
+    let samples = passed(&clip())?;
     let first = samples.first().context("nothing is passed on")?;
     // Until ffmpeg listens, the push fails and comes back by itself, as long as there is something to push.
     let pushing = async {
@@ -130,7 +142,7 @@ async fn ffmpeg_takes_a_push_and_decodes_every_frame() -> anyhow::Result<()> {
     timeout(PATIENCE, pushing).await??;
     samples.iter().for_each(|passed| tap(passed));
     pushes.stop().await;
-    server.await??;
+    end.await??;
 
     let (expected, got) = (decoded(&clip()).await?, decoded(&taken).await?);
     ensure!(got.len() == 240 && got == expected, "{} frames of {}", got.len(), expected.len());

@@ -21,12 +21,12 @@ use crate::viewers::Edge;
 const KEY: &str = "the-score-key-of-t";
 
 /// The camera's picture, and where in it the code's white sheet begins; in pixels.
-const SIZE: [usize; 2] = [640, 360];
+pub(crate) const SIZE: [usize; 2] = [640, 360];
 const SHEET: [usize; 2] = [176, 48];
 const CELL: usize = 24;
 
 /// From picture to picture, in milliseconds.
-const PICTURE_MS: u64 = 40;
+pub(crate) const PICTURE_MS: u64 = 40;
 
 /// By how much the camera is late before it sends anything, in milliseconds.
 const LATE_MS: u64 = 480;
@@ -63,7 +63,8 @@ impl Camera {
     }
 }
 
-fn picture(tick: u32) -> Vec<u8> {
+/// The camera's picture while that is shown; a byte of grey a pixel.
+pub(crate) fn picture(tick: u32) -> Vec<u8> {
     let [width, height] = SIZE;
     let mut levels = vec![90; width * height];
     let mut fill = |[left, top]: [usize; 2], cells: [usize; 2], level: u8| {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::media::VideoRange;
 use crate::state::Node;
 use crate::time::{MediaSpan, UtcMs};
 use alloc::vec;
@@ -54,6 +55,7 @@ fn state() -> ChannelState {
             width: 1280,
             height: 720,
             frame_rate_milli: 29_970,
+            range: Default::default(),
             target_duration_s: 2,
             first_msn: 897_585_960,
             discontinuity_sequence: 3,
@@ -95,6 +97,23 @@ fn multivariant_golden() {
     );
     let (_, parsed) = m3u8_rs::parse_master_playlist(text.as_bytes()).unwrap();
     assert_eq!(parsed.variants.len(), 2);
+}
+
+#[test]
+fn a_range_of_light_beyond_the_standard_one_is_told() {
+    let mut state = state();
+    for (range, told) in
+        [(VideoRange::Sdr, ""), (VideoRange::Hlg, ",VIDEO-RANGE=HLG"), (VideoRange::Pq, ",VIDEO-RANGE=PQ")]
+    {
+        state.renditions[0].range = range;
+        let text = multivariant(&state, &ids(&["a"]));
+        let line = std::format!("FRAME-RATE=29.970{told},PATHWAY-ID=\"a\"");
+        assert!(text.contains(&line), "{text}");
+        // An edge of before learns nothing new of a state that has nothing new.
+        let json = serde_json::to_string(&state).unwrap();
+        assert_eq!(json.contains("range"), range != VideoRange::Sdr);
+        assert_eq!(serde_json::from_str::<ChannelState>(&json).unwrap(), state);
+    }
 }
 
 #[test]

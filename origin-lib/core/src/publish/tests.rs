@@ -35,6 +35,7 @@ fn init(name: &str) -> Init {
         width: 16,
         height: 16,
         frame_rate_milli: 0,
+        range: Default::default(),
     }
 }
 

@@ -11,6 +11,7 @@ use core::fmt::{self, Write as _};
 use super::document::{Document, Entry};
 use super::model::{NAME_CHARS_MAX, Phase, Side, State};
 use super::rules::Unit;
+use super::words::Words;
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 
 /// The most cues of a segment: of more, the newest.
@@ -54,6 +55,8 @@ fn add(cues: &mut Vec<Cue>, document: &Document, entry: &Entry, from: UtcMs) {
     let at = entry.at.utc().max(from);
     let mut text = String::new();
     let _ = write_score(&mut text, document, &entry.state);
+    // A place that says nothing leaves no line: an empty one ends a cue.
+    text.truncate(text.trim_end_matches('\n').len());
     while cues.last().is_some_and(|last| last.at >= at) {
         cues.pop();
     }
@@ -115,34 +118,7 @@ fn write_score(text: &mut String, document: &Document, state: &State) -> fmt::Re
         }
         text.push('\n');
     }
-    write_place(text, document, state)
-}
-
-/// Which set and inning it is.
-fn write_place(text: &mut String, document: &Document, state: &State) -> fmt::Result {
-    let unit = match document.unit {
-        Unit::Match => None,
-        Unit::Set => Some("Set"),
-        Unit::Rack => Some("Rack"),
-        Unit::Frame => Some("Frame"),
-    };
-    let phase = match state.phase {
-        Phase::Playing => None,
-        Phase::Between => Some("over"),
-        Phase::Extension => Some("Extension"),
-        Phase::Shootout => Some("Shootout"),
-        Phase::Finished => Some("Final"),
-    };
-    let mut between = "";
-    if let Some((unit, number)) = unit.zip(state.unit) {
-        write!(text, "{unit} {number}")?;
-        between = " · ";
-    }
-    match phase {
-        Some(phase) => write!(text, "{between}{phase}"),
-        None if state.inning > 0 => write!(text, "{between}Inning {}", state.inning),
-        None => Ok(()),
-    }
+    Words::ENGLISH.write_place(text, document, state)
 }
 
 /// As text of a cue: nothing in it is markup, ends the cue or is taken for its times.

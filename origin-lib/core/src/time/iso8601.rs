@@ -1,37 +1,39 @@
-//! Reads ISO 8601.
+//! Times as texts.
 
 use alloc::string::String;
 
 use super::UtcMs;
 
-/// See [`UtcMs::from_iso8601`].
-pub(super) fn read(text: &str) -> Option<UtcMs> {
-    let (date, time) = match text.split_once(['T', ' ']) {
-        Some((date, time)) => (date, Some(time)),
-        None => (text, None),
-    };
-    let [year, month, day] = numbers::<3>(date, '-', [4, 2, 2])?;
-    let mut seconds = days_from_civil(year, month, day)? * 86_400;
-    let mut ms = 0;
-    if let Some(time) = time {
-        let (clock, zone) = match time.find(['Z', '+', '-']) {
-            Some(at) => time.split_at(at),
-            None => (time, "Z"),
+impl UtcMs {
+    /// Reads ISO 8601, in UTC where no zone is given; a day alone is its beginning.
+    pub fn from_iso8601(text: &str) -> Option<UtcMs> {
+        let (date, time) = match text.split_once(['T', ' ']) {
+            Some((date, time)) => (date, Some(time)),
+            None => (text, None),
         };
-        let (clock, fraction) = clock.split_once('.').unwrap_or((clock, ""));
-        let [hour, minute, second] = numbers::<3>(clock, ':', [2, 2, 2])
-            .or_else(|| numbers::<2>(clock, ':', [2, 2]).map(|[hour, minute]| [hour, minute, 0]))?;
-        if hour > 23 || minute > 59 || second > 59 {
-            return None;
+        let [year, month, day] = numbers::<3>(date, '-', [4, 2, 2])?;
+        let mut seconds = days_from_civil(year, month, day)? * 86_400;
+        let mut ms = 0;
+        if let Some(time) = time {
+            let (clock, zone) = match time.find(['Z', '+', '-']) {
+                Some(at) => time.split_at(at),
+                None => (time, "Z"),
+            };
+            let (clock, fraction) = clock.split_once('.').unwrap_or((clock, ""));
+            let [hour, minute, second] = numbers::<3>(clock, ':', [2, 2, 2])
+                .or_else(|| numbers::<2>(clock, ':', [2, 2]).map(|[hour, minute]| [hour, minute, 0]))?;
+            if hour > 23 || minute > 59 || second > 59 {
+                return None;
+            }
+            seconds += hour * 3600 + minute * 60 + second;
+            if !fraction.is_empty() {
+                let digits: String = fraction.chars().chain("00".chars()).take(3).collect();
+                ms = fraction.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())??;
+            }
+            seconds -= offset(zone)?;
         }
-        seconds += hour * 3600 + minute * 60 + second;
-        if !fraction.is_empty() {
-            let digits: String = fraction.chars().chain("00".chars()).take(3).collect();
-            ms = fraction.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())??;
-        }
-        seconds -= offset(zone)?;
+        u64::try_from(seconds).ok()?.checked_mul(1000)?.checked_add(ms).map(UtcMs)
     }
-    u64::try_from(seconds).ok()?.checked_mul(1000)?.checked_add(ms).map(UtcMs)
 }
 
 /// Seconds by which a zone is ahead of UTC.

@@ -5,16 +5,15 @@ use super::super::media::Segment as Listed;
 use super::*;
 use crate::fmp4;
 use crate::lint::rules::*;
-use crate::media::{Cut, Tracks, VideoConfig};
-use crate::media::{Kind, Sample};
-
+use crate::media::{Cut, Kind, Sample, Tracks, VideoCoding, VideoConfig};
 use crate::time::UtcMs;
 
 const START: UtcMs = UtcMs(1_795_171_920_000);
 
 fn tracks() -> Tracks {
     let video = VideoConfig {
-        avcc: Bytes::from_static(&[
+        coding: VideoCoding::Avc,
+        record: Bytes::from_static(&[
             1, 0x64, 0, 0x1f, 0xff, 0xe1, 0, 4, 0x67, 0x64, 0, 0x1f, 1, 0, 4, 0x68, 0xee, 0x3c, 0xb0, 0xfd,
             0xf8, 0xf8, 0,
         ]),
@@ -22,6 +21,7 @@ fn tracks() -> Tracks {
         width: 1280,
         height: 720,
         frame_rate_milli: Some(25_000),
+        colour: None,
     };
     Tracks { video: Some(video), audio: None }
 }
@@ -33,6 +33,7 @@ fn segment(ms: u64, key: bool) -> Vec<u8> {
         dts: START.plus_ms(ms + 40 * n).media(),
         cts: 0,
         key: key && n == 0,
+        leading: false,
         data: Bytes::from_static(&[0; 1000]),
     };
     let cut = Cut {

@@ -129,6 +129,16 @@ fn a_name_is_text() {
     assert_eq!(text.matches("-->").count(), 1);
 }
 
+#[test]
+fn a_score_without_an_inning_has_no_empty_line_which_would_end_its_cue() {
+    let mut document = document(&begun());
+    for entry in &mut document.entries {
+        entry.state.inning = 0;
+    }
+    let text = cues_of(&document, 1_000, 500);
+    assert!(text.ends_with(" 0\n") && !text.ends_with("\n\n"), "{text}");
+}
+
 /// Cues as a reader finds them, in milliseconds of media time modulo 2^33 ticks.
 fn read(text: &str) -> Vec<(u64, u64)> {
     let ms = |time: &str| {

@@ -1,0 +1,424 @@
+//! Burns the score into what a channel pushes, while it is played.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use prometheus_client::metrics::counter::Counter;
+use railbird_core::flv::{self, Demux};
+use railbird_core::fmp4;
+use railbird_core::media::{AudioCoding, Cut, FeedEvent, Frame, Kind, Sample, Tracks};
+use railbird_core::programme::Passed;
+use railbird_core::score::Document;
+use railbird_core::time::{MediaSpan, MediaTime};
+use tokio::io::AsyncReadExt;
+use tokio::process::ChildStdout;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep, timeout};
+
+use super::board::View;
+use super::ffmpeg::{self, Failure, Running, Shown};
+use super::line::{Line, Step};
+use super::{Figures, Labels, Metrics, Painter, Settings, State};
+use crate::clock;
+use crate::push::{Queue, jittered};
+
+/// The time of the first frame on ffmpeg's clock, in milliseconds: sound may begin before it, and B-frames are decoded before.
+const BEGIN_MS: i64 = 10_000;
+
+/// What a sample is said to last: where it lies is said of each by itself.
+const NOMINAL: MediaSpan = MediaSpan::from_ms(20);
+
+/// FLV's times have 32 bits of milliseconds: a stream is begun anew before they are used up.
+const END_MS: u64 = 0xf000_0000;
+
+/// A channel that brings nothing for this long has nothing to push.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// While frames go in, some come out within this time.
+const STUCK: Duration = Duration::from_secs(20);
+
+/// What is written to ffmpeg and not taken yet, in messages. The rest waits in the queue.
+const WRITING_MAX: usize = 64;
+
+/// Boards are large.
+const BOARDS_MAX: usize = 8;
+
+/// Waits between starts of an ffmpeg that fails: doubled each time.
+const PAUSE_MS: (u64, u64) = (250, 10_000);
+
+/// An ffmpeg that ran for so long makes the next pause the first one again.
+const GOOD_MS: u64 = 30_000;
+
+/// Where scores come from.
+pub type Scores = watch::Receiver<Option<Arc<Document>>>;
+
+/// Takes what has the score in it.
+pub(crate) type Sink = Arc<dyn Fn(&Passed) + Send + Sync>;
+
+/// What goes into one burn-in.
+struct Source {
+    queue: Arc<Queue>,
+    scores: Scores,
+    line: Line,
+    figures: Figures,
+    /// Given out by [`Source::next`] again.
+    back: Option<Step>,
+}
+
+/// One burn-in.
+pub(crate) struct Burner {
+    settings: Settings,
+    source: Source,
+    state: watch::Sender<State>,
+    sink: Sink,
+    /// Decoding times of what was given out: what comes after lies behind them.
+    last: [Option<MediaTime>; 2],
+}
+
+/// Why no more samples come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Over {
+    /// The channel brings nothing.
+    Idle,
+    /// Other tracks follow, or another stretch of time.
+    Changed,
+    /// The origin ends.
+    Closed,
+    /// ffmpeg takes no more.
+    Refused,
+}
+
+impl Burner {
+    /// Samples come out of `queue` and go to `sink`.
+    pub(crate) fn new(
+        settings: &Settings,
+        queue: Arc<Queue>,
+        scores: Scores,
+        metrics: &Metrics,
+        labels: &Labels,
+        sink: Sink,
+    ) -> (Burner, watch::Receiver<State>) {
+        queue.open();
+        let (state, seen) = watch::channel(State::Idle);
+        let line = Line::new(settings.delay_ms.into(), settings.theme.words().clone());
+        let source = Source { queue, scores, line, figures: metrics.of(labels), back: None };
+        (Burner { settings: settings.clone(), source, state, sink, last: [None; 2] }, seen)
+    }
+
+    /// Until the queue is closed and all that was in it has come out.
+    pub(crate) async fn run(mut self) {
+        self.source.score();
+        let mut pause_ms = PAUSE_MS.0;
+        loop {
+            // Only from a key frame on can anything be made of it.
+            let Some(first) = self.source.key().await else {
+                if self.source.queue.is_closed() {
+                    return;
+                }
+                self.state.send_replace(State::Idle);
+                continue;
+            };
+            let began = clock::moment();
+            let ended = self.session(first).await;
+            self.source.figures.up.set(0);
+            match ended {
+                Ok(Over::Closed) => return,
+                Ok(over) => {
+                    if over == Over::Idle {
+                        self.state.send_replace(State::Idle);
+                    }
+                    pause_ms = PAUSE_MS.0;
+                    continue;
+                }
+                Err(failure) => self.failed(&failure),
+            }
+            if clock::moment().ms_since(began.up_ms) >= GOOD_MS {
+                pause_ms = PAUSE_MS.0;
+            }
+            tokio::select! {
+                () = sleep(jittered(pause_ms)) => {}
+                () = self.source.queue.closed() => return,
+            }
+            pause_ms = (pause_ms * 2).min(PAUSE_MS.1);
+        }
+    }
+
+    fn failed(&self, failure: &Failure) {
+        let reason = failure.to_string();
+        tracing::warn!(reason, "the score can't be burnt in; it is tried again by itself");
+        let since = match &*self.state.borrow() {
+            State::Failing { since, .. } => *since,
+            _ => clock::now(),
+        };
+        self.state.send_replace(State::Failing { since, reason });
+    }
+
+    /// One ffmpeg, from a key frame on.
+    async fn session(&mut self, first: Passed) -> Result<Over, Failure> {
+        let Some(video) = first.tracks.video.clone() else { return Ok(Over::Changed) };
+        let (theme, picture) = (self.settings.theme.clone(), (video.width.into(), video.height.into()));
+        let painter = tokio::task::spawn_blocking(move || Painter::new(&theme, picture)).await;
+        let painter = painter.map_err(|error| Failure::Output(error.to_string()))?;
+        let frame = painter.board.frame();
+        let sound = first.tracks.audio.as_ref().map(|audio| audio.coding);
+        let arguments = arguments(&self.settings, &format!("{}[v]", ffmpeg::overlay(frame)), sound);
+        let running = Running::start(&self.settings.ffmpeg, true, arguments)?;
+        self.source.figures.starts.inc();
+        let (mut child, output, writers, said) = running.split();
+        let began = first.sample.dts + MediaSpan::from_ms(-BEGIN_MS);
+        let taker = Taker {
+            began,
+            sink: Arc::clone(&self.sink),
+            figures: self.source.figures.clone(),
+            state: &self.state,
+            last: &mut self.last,
+            tracks: Tracks::default(),
+        };
+        let (media, media_of) = mpsc::channel(WRITING_MAX);
+        let (boards, boards_of) = mpsc::channel(BOARDS_MAX);
+        let drawn = self.source.figures.drawn.clone();
+        let feeder = Feeder { began, painter, media, boards, told_ms: None, drawn };
+        let write = writers.write(media_of, boards_of, (frame.width, frame.height));
+        let feed = async { tokio::join!(self.source.feed(first, feeder), write).0 };
+        let take = taker.take(output);
+        tokio::pin!(take);
+        let (over, taken) = tokio::select! {
+            // What is on its way comes out.
+            over = feed => (over, take.await),
+            taken = &mut take => (Over::Refused, taken),
+        };
+        // Its output is at its end, or no use: whoever does not end by itself is made to.
+        if taken.is_err() || timeout(STUCK, child.wait()).await.is_err() {
+            let _ = child.start_kill();
+        }
+        let ended = ffmpeg::ended(&mut child, said).await;
+        match (over, taken, ended) {
+            (_, Err(failure), _) | (_, Ok(()), Err(failure)) => Err(failure),
+            (Over::Refused, Ok(()), Ok(())) => Err(Failure::Output("it ended before its input did".into())),
+            (over, Ok(()), Ok(())) => Ok(over),
+        }
+    }
+}
+
+/// What ffmpeg is to make of it.
+fn arguments(settings: &Settings, filter: &str, sound: Option<AudioCoding>) -> Vec<String> {
+    let mut arguments = vec!["-filter_complex".to_string(), filter.to_string()];
+    let mut add = |more: &[&str]| arguments.extend(more.iter().map(ToString::to_string));
+    add(&["-map", "[v]", "-map", "0:a?", "-c:v", "libx264", "-preset", settings.preset]);
+    add(match sound {
+        // What goes out is FLV, which not every ffmpeg can put Opus into.
+        Some(AudioCoding::Opus) => &["-c:a", "aac", "-b:a", "160k"],
+        _ => &["-c:a", "copy"],
+    });
+    let (bitrate, buffer) =
+        (format!("{}k", settings.bitrate_kbps), format!("{}k", u64::from(settings.bitrate_kbps) * 2));
+    add(&["-b:v", &bitrate, "-maxrate", &bitrate, "-bufsize", &buffer, "-fps_mode", "passthrough"]);
+    add(&ffmpeg::keys().each_ref().map(String::as_str));
+    add(&["-flush_packets", "1", "-flvflags", "no_duration_filesize"]);
+    add(&["-f", "flv", "pipe:1"]);
+    arguments
+}
+
+impl Source {
+    fn score(&mut self) {
+        let document = self.scores.borrow_and_update().clone();
+        if let Some(document) = document {
+            self.line.score(document);
+        }
+    }
+
+    /// What is next; `None` where nothing comes any more, or for a while.
+    async fn next(&mut self) -> Option<Step> {
+        if let Some(step) = self.back.take() {
+            return Some(step);
+        }
+        loop {
+            let up_ms = clock::moment().up_ms;
+            self.line.run(up_ms);
+            if let Some(step) = self.line.poll() {
+                return Some(step);
+            }
+            let wait =
+                self.line.due_ms().map_or(IDLE, |due| Duration::from_millis(due.saturating_sub(up_ms)));
+            tokio::select! {
+                biased;
+                passed = self.queue.next() => match passed {
+                    Some(passed) => self.line.sample(passed, clock::moment().up_ms),
+                    None => {
+                        self.line.end();
+                        return self.line.poll();
+                    }
+                },
+                changed = self.scores.changed() => match changed {
+                    Ok(()) => self.score(),
+                    // No score comes any more: the origin ends.
+                    Err(_) => self.queue.close(),
+                },
+                () = sleep(wait) => {
+                    self.line.due_ms()?;
+                }
+            }
+            let early = self.line.early();
+            self.figures.early.inc_by(early.saturating_sub(self.figures.early.get()));
+        }
+    }
+
+    /// The next key frame of the picture.
+    async fn key(&mut self) -> Option<Passed> {
+        loop {
+            match self.next().await? {
+                Step::Sample(passed) if passed.sample.kind == Kind::Video && passed.sample.key => {
+                    return Some(passed);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Gives what is next to ffmpeg, from `first` on, until nothing more comes.
+    async fn feed(&mut self, first: Passed, mut feeder: Feeder) -> Over {
+        let tracks = Arc::clone(&first.tracks);
+        // The board that is there before the first frame.
+        let fed = feeder.head(&tracks).await.and(feeder.board(feeder.began, self.line.view()).await);
+        if fed.is_none() {
+            return Over::Refused;
+        }
+        let mut step = Some(Step::Sample(first));
+        loop {
+            let fed = match step {
+                None if self.queue.is_closed() => return Over::Closed,
+                None => return Over::Idle,
+                Some(Step::Board(at, view)) => feeder.board(at, view).await,
+                Some(Step::Sample(passed)) => {
+                    if *passed.tracks != *tracks || feeder.at_ms(passed.sample.dts) > END_MS {
+                        self.back = Some(Step::Sample(passed));
+                        return Over::Changed;
+                    }
+                    feeder.sample(&passed.sample).await
+                }
+            };
+            if fed.is_none() {
+                return Over::Refused;
+            }
+            step = self.next().await;
+        }
+    }
+}
+
+/// What goes to one ffmpeg. `None`: it takes no more.
+struct Feeder {
+    /// Where its clock begins.
+    began: MediaTime,
+    painter: Painter,
+    media: mpsc::Sender<Bytes>,
+    boards: mpsc::Sender<Shown>,
+    /// From when on the last board is shown.
+    told_ms: Option<u64>,
+    drawn: Counter,
+}
+
+impl Feeder {
+    fn at_ms(&self, at: MediaTime) -> u64 {
+        at.0.saturating_sub(self.began.0) / 90
+    }
+
+    async fn head(&mut self, tracks: &Tracks) -> Option<()> {
+        self.media.send(fmp4::init(tracks).into()).await.ok()
+    }
+
+    async fn board(&mut self, at: MediaTime, view: Option<Arc<View>>) -> Option<()> {
+        let (pixels, drawn) = self.painter.pixels(view);
+        self.drawn.inc_by(drawn.into());
+        let at_ms = self.at_ms(at);
+        // Two changes within a millisecond are one.
+        if self.told_ms.is_some_and(|told| told >= at_ms) {
+            return Some(());
+        }
+        self.told_ms = Some(at_ms);
+        self.boards.send(Shown { at_ms, pixels }).await.ok()
+    }
+
+    async fn sample(&mut self, sample: &Sample) -> Option<()> {
+        // What is from before the beginning is left out.
+        let Some(fragment) = fragment(sample, self.began) else { return Some(()) };
+        self.media.send(fragment).await.ok()
+    }
+}
+
+/// A sample as a fragment on ffmpeg's clock; `None` for one from before its beginning.
+fn fragment(sample: &Sample, began: MediaTime) -> Option<Bytes> {
+    let sample = Sample { dts: MediaTime(sample.dts.0.checked_sub(began.0)?), ..sample.clone() };
+    let (start, end) = (sample.pts(), sample.dts + NOMINAL);
+    let mut cut = Cut { start, duration: 1, video_end: end, audio_end: end, ..Cut::default() };
+    match sample.kind {
+        Kind::Video => cut.video.push(sample),
+        Kind::Audio => cut.audio.push(sample),
+    }
+    let mut fragment = Vec::new();
+    fmp4::segment(&cut, 0, &mut fragment);
+    Some(fragment.into())
+}
+
+/// Takes what ffmpeg gives.
+struct Taker<'a> {
+    began: MediaTime,
+    sink: Sink,
+    figures: Figures,
+    state: &'a watch::Sender<State>,
+    last: &'a mut [Option<MediaTime>; 2],
+    tracks: Tracks,
+}
+
+impl Taker<'_> {
+    async fn take(mut self, mut output: ChildStdout) -> Result<(), Failure> {
+        let wrong = |error: &dyn ToString| Failure::Output(error.to_string());
+        let (mut stream, mut demux) = (flv::Stream::default(), Demux::new());
+        let mut buffer = vec![0; 64 << 10];
+        let mut tracks = Arc::new(Tracks::default());
+        loop {
+            let read = timeout(STUCK, output.read(&mut buffer)).await;
+            let len = match read.map_err(|_| Failure::Stuck(STUCK.as_secs()))? {
+                Ok(0) => return Ok(()),
+                Ok(len) => len,
+                Err(error) => return Err(Failure::Pipe(error)),
+            };
+            stream.handle(buffer.get(..len).unwrap_or_default());
+            while let Some(tag) = stream.poll().map_err(|error| wrong(&error))? {
+                // A message that is no use is left out, as it would be of an encoder.
+                let _ = demux.handle(tag.kind, tag.timestamp_ms, tag.payload);
+                while let Some(event) = demux.poll() {
+                    match event {
+                        FeedEvent::Video(video) => self.tracks.video = Some(video),
+                        FeedEvent::Audio(audio) => self.tracks.audio = Some(audio),
+                        FeedEvent::Frame(frame) => {
+                            if *tracks != self.tracks {
+                                tracks = Arc::new(self.tracks.clone());
+                            }
+                            self.give(frame, &tracks);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn give(&mut self, frame: Frame, tracks: &Arc<Tracks>) {
+        let dts = self.began + MediaSpan::from_ms(frame.dts_ms);
+        let last = &mut self.last[usize::from(frame.kind == Kind::Audio)];
+        if last.is_some_and(|last| dts <= last) {
+            return;
+        }
+        *last = Some(dts);
+        if frame.kind == Kind::Video {
+            self.figures.frames.inc();
+            self.figures.up.set(1);
+            if !matches!(*self.state.borrow(), State::Running { .. }) {
+                self.state.send_replace(State::Running { since: clock::now() });
+            }
+        }
+        let Frame { kind, cts, key, leading, data, .. } = frame;
+        let sample = Sample { kind, dts, cts, key, leading, data };
+        (self.sink)(&Passed { tracks: Arc::clone(tracks), sample });
+    }
+}
