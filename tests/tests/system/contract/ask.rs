@@ -34,7 +34,10 @@ impl Answer {
     fn linted(&self) {
         let Response { status, body, .. } = &self.response;
         if *status == 200 && body.starts_with(b"#EXTM3U") {
-            let left = ours::unexpected(lint::read(body, &lint::Place::default()).findings);
+            let mut left = ours::unexpected(lint::read(body, &lint::Place::default()).findings);
+            // Its target is shorter than its segments, so that a wait for nothing is short.
+            let is_hasty = self.asked.contains(super::low_latency::CHANNEL);
+            left.retain(|finding| !is_hasty || finding.rule.id != "segment-over-target");
             assert!(left.is_empty(), "{}: {left:#?}", self.asked);
         }
     }
