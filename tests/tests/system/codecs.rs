@@ -73,7 +73,7 @@ async fn h265_av1_and_opus_come_through_enhanced_rtmp_to_a_player_of_others() ->
     let demo = Demo::start(&["--no-clip", "--no-score"]).await?;
     for (channel, name, codecs) in [
         (0, "hevc", "CODECS=\"hvc1.2.4.L30.90,Opus\",RESOLUTION=160x90,FRAME-RATE=25.000,VIDEO-RANGE=HLG"),
-        (1, "av1", "CODECS=\"av01.0.00M.08,Opus\",RESOLUTION=160x90,PATHWAY-ID"),
+        (1, "av1", "CODECS=\"av01.0.00M.08,Opus\",RESOLUTION=160x90,SUBTITLES"),
     ] {
         send(&made(&format!("{name}.flv")), &demo.publish_url(channel)).await?;
         let id = &demo.ready.channels[channel].id;
