@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
 use super::board::View;
-use super::ffmpeg::{self, Failure, Running, Shown};
+use super::ffmpeg::{self, Failure, MediaSender, Running, Shown};
 use super::line::{Line, Step};
 use super::{Figures, Labels, Metrics, Painter, Settings, State};
 use crate::clock;
@@ -37,9 +37,6 @@ const IDLE: Duration = Duration::from_secs(10);
 
 /// While frames go in, some come out within this time.
 const STUCK: Duration = Duration::from_secs(20);
-
-/// What is written to ffmpeg and not taken yet, in messages. The rest waits in the queue.
-const WRITING_MAX: usize = 64;
 
 /// Waits between starts of an ffmpeg that fails: doubled each time.
 const PAUSE_MS: (u64, u64) = (250, 10_000);
@@ -172,10 +169,11 @@ impl Burner {
             last: &mut self.last,
             tracks: Tracks::default(),
         };
-        let (media, media_of) = mpsc::channel(WRITING_MAX);
+        let (media, media_of) = ffmpeg::media();
         let (boards, boards_of) = mpsc::channel(ffmpeg::BOARDS_MAX);
         let drawn = self.source.figures.drawn.clone();
-        let feeder = Feeder { began, painter, media, boards, told_ms: None, drawn };
+        let tracks = Arc::clone(&first.tracks);
+        let feeder = Feeder { began, painter, tracks, media, boards, told_ms: None, drawn };
         let write = writers.write(media_of, boards_of, (frame.width, frame.height));
         let feed = async { tokio::join!(self.source.feed(first, feeder), write).0 };
         let take = taker.take(output);
@@ -275,9 +273,8 @@ impl Source {
 
     /// Gives what is next to ffmpeg, from `first` on, until nothing more comes.
     async fn feed(&mut self, first: Passed, mut feeder: Feeder) -> Over {
-        let tracks = Arc::clone(&first.tracks);
         // The board that is there before the first frame.
-        let fed = feeder.head(&tracks).await.and(feeder.board(feeder.began, self.line.view()).await);
+        let fed = feeder.head().await.and(feeder.board(feeder.began, self.line.view()).await);
         if fed.is_none() {
             return Over::Refused;
         }
@@ -288,7 +285,7 @@ impl Source {
                 None => return Over::Idle,
                 Some(Step::Board(at, view)) => feeder.board(at, view).await,
                 Some(Step::Sample(passed)) => {
-                    if *passed.tracks != *tracks || feeder.at_ms(passed.sample.dts) > END_MS {
+                    if *passed.tracks != *feeder.tracks || feeder.at_ms(passed.sample.dts) > END_MS {
                         self.back = Some(Step::Sample(passed));
                         return Over::Changed;
                     }
@@ -308,7 +305,8 @@ struct Feeder {
     /// Where its clock begins.
     began: MediaTime,
     painter: Painter,
-    media: mpsc::Sender<Bytes>,
+    tracks: Arc<Tracks>,
+    media: MediaSender,
     boards: mpsc::Sender<Shown>,
     /// From when on the last board is shown.
     told_ms: Option<u64>,
@@ -320,8 +318,8 @@ impl Feeder {
         at.0.saturating_sub(self.began.0) / 90
     }
 
-    async fn head(&mut self, tracks: &Tracks) -> Option<()> {
-        self.media.send(fmp4::init(tracks).into()).await.ok()
+    async fn head(&mut self) -> Option<()> {
+        self.media.send(fmp4::init(&self.tracks).into()).await
     }
 
     async fn board(&mut self, at: MediaTime, view: Option<Arc<View>>) -> Option<()> {
@@ -338,16 +336,17 @@ impl Feeder {
 
     async fn sample(&mut self, sample: &Sample) -> Option<()> {
         // What is from before the beginning is left out.
-        let Some(fragment) = fragment(sample, self.began) else { return Some(()) };
-        self.media.send(fragment).await.ok()
+        let Some(fragment) = fragment(sample, &self.tracks, self.began) else { return Some(()) };
+        self.media.send(fragment).await
     }
 }
 
 /// A sample as a fragment on ffmpeg's clock; `None` for one from before its beginning.
-fn fragment(sample: &Sample, began: MediaTime) -> Option<Bytes> {
+fn fragment(sample: &Sample, tracks: &Tracks, began: MediaTime) -> Option<Bytes> {
     let sample = Sample { dts: MediaTime(sample.dts.0.checked_sub(began.0)?), ..sample.clone() };
     let (start, end) = (sample.pts(), sample.dts + NOMINAL);
-    let mut cut = Cut { start, duration: 1, video_end: end, audio_end: end, ..Cut::default() };
+    let tracks = tracks.clone();
+    let mut cut = Cut { start, duration: 1, tracks, video_end: end, audio_end: end, ..Cut::default() };
     match sample.kind {
         Kind::Video => cut.video.push(sample),
         Kind::Audio => cut.audio.push(sample),

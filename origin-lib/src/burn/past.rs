@@ -61,14 +61,14 @@ pub(crate) async fn cut(
     let frame = painter.as_ref().map(|painter| painter.board.frame());
     let running = Running::start(order.ffmpeg, painter.is_some(), arguments(&order, &first, frame))?;
     let (mut child, mut output, writers, said) = running.split();
-    let (media, media_of) = mpsc::channel(1);
+    let (media, media_of) = ffmpeg::media();
     let (boards, boards_of) = mpsc::channel(ffmpeg::BOARDS_MAX);
     let size = frame.map_or((0, 0), |frame| (frame.width, frame.height));
     let write = writers.write(media_of, boards_of, size);
     let init = first.init.clone();
     let feed = async {
         let mut feeder = Feeder { painter, boards, matches: order.score.map_or(&[], |(_, matches)| matches) };
-        if media.send(init.clone().into()).await.is_err() {
+        if media.send(init.clone().into()).await.is_none() {
             return Ok(0);
         }
         let mut used = 0;
@@ -78,7 +78,7 @@ pub(crate) async fn cut(
             }
             // Each is read when it is needed; whichever is not read on has ended, and its end says why.
             let sent = tokio::join!(media.send(clear.segment.into()), feeder.boards(&clear.pictures));
-            if sent.0.is_err() || sent.1.is_none() {
+            if sent.0.is_none() || sent.1.is_none() {
                 break;
             }
             used += 1;
