@@ -50,6 +50,23 @@ pub(crate) enum Failure {
     /// It gives nothing.
     #[error("ffmpeg gave nothing for {0} s: is this machine fast enough to encode? Try a quicker preset")]
     Stuck(u64),
+    /// There is nothing to burn it into.
+    #[error(
+        "the channel has no picture, and nothing is pushed: take burn_in out of [[push]] to push its sound"
+    )]
+    NoPicture,
+    /// The picture is too large.
+    #[error(
+        "the picture has {width} by {height} pixels, and a board is for up to {most} a side: send a smaller one"
+    )]
+    Large {
+        /// In pixels.
+        width: u16,
+        /// In pixels.
+        height: u16,
+        /// The most of each.
+        most: u16,
+    },
     /// What it gives can't be read.
     #[error("what ffmpeg gives can't be read: {0}")]
     Output(String),
@@ -120,9 +137,14 @@ fn inputs(command: &mut Command, with_boards: bool) {
     }
 }
 
-/// The filter that lays boards over pictures, which comes before others.
-pub(super) fn overlay(Frame { left, top, .. }: Frame) -> String {
-    format!("[0:v][1:v]overlay=x={left}:y={top}:eof_action=repeat:format=auto,format=yuv420p")
+/// The filter that lays boards over pictures of that size, which comes before others.
+pub(super) fn overlay(Frame { left, top, .. }: Frame, picture: (u32, u32)) -> String {
+    format!("[0:v][1:v]overlay=x={left}:y={top}:eof_action=repeat:format=yuv420{}", even(picture))
+}
+
+/// The filter for pictures that x264 would refuse, as the colours of two by two pixels are one: a line is added.
+pub(super) fn even((width, height): (u32, u32)) -> &'static str {
+    if width % 2 == 0 && height % 2 == 0 { "" } else { ",pad=ceil(iw/2)*2:ceil(ih/2)*2" }
 }
 
 impl Running {

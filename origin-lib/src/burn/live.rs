@@ -44,6 +44,12 @@ const PAUSE_MS: (u64, u64) = (250, 10_000);
 /// An ffmpeg that ran for so long makes the next pause the first one again.
 const GOOD_MS: u64 = 30_000;
 
+/// Where the tracks change again within this time, there is a pause too.
+const SHORT_MS: u64 = 2_000;
+
+/// The largest picture, in pixels: width and height.
+const PICTURE_MAX: u16 = 8192;
+
 /// Where scores come from.
 pub type Scores = watch::Receiver<Option<Arc<Document>>>;
 
@@ -68,6 +74,16 @@ pub(crate) struct Burner {
     sink: Sink,
     /// Decoding times of what was given out: what comes after lies behind them.
     last: [Option<MediaTime>; 2],
+}
+
+/// What a burn-in begins with.
+enum First {
+    /// A key frame of the picture.
+    Key(Passed),
+    /// Something that has no picture with it.
+    NoPicture,
+    /// Nothing comes any more, or for a while.
+    None,
 }
 
 /// Why no more samples come.
@@ -106,18 +122,26 @@ impl Burner {
         let mut pause_ms = PAUSE_MS.0;
         loop {
             // Only from a key frame on can anything be made of it.
-            let Some(first) = self.source.key().await else {
-                if self.source.queue.is_closed() {
-                    return;
+            let first = match self.source.first().await {
+                First::Key(first) => first,
+                First::NoPicture => {
+                    self.failed(&Failure::NoPicture);
+                    continue;
                 }
-                self.state.send_replace(State::Idle);
-                continue;
+                First::None if self.source.queue.is_closed() => return,
+                First::None => {
+                    self.state.send_replace(State::Idle);
+                    continue;
+                }
             };
             let began = clock::moment();
             let ended = self.session(first).await;
             self.source.figures.up.set(0);
+            let ran_ms = clock::moment().ms_since(began.up_ms);
             match ended {
                 Ok(Over::Closed) => return,
+                // An encoder that changes its mind all the time is not followed each time.
+                Ok(Over::Changed) if ran_ms < SHORT_MS => {}
                 Ok(over) => {
                     if over == Over::Idle {
                         self.state.send_replace(State::Idle);
@@ -127,7 +151,7 @@ impl Burner {
                 }
                 Err(failure) => self.failed(&failure),
             }
-            if clock::moment().ms_since(began.up_ms) >= GOOD_MS {
+            if ran_ms >= GOOD_MS {
                 pause_ms = PAUSE_MS.0;
             }
             tokio::select! {
@@ -140,6 +164,10 @@ impl Burner {
 
     fn failed(&self, failure: &Failure) {
         let reason = failure.to_string();
+        if matches!((&*self.state.borrow(), failure), (State::Failing { reason: told, .. }, Failure::NoPicture) if *told == reason)
+        {
+            return;
+        }
         tracing::warn!(reason, "the score can't be burnt in; it is tried again by itself");
         let since = match &*self.state.borrow() {
             State::Failing { since, .. } => *since,
@@ -151,12 +179,15 @@ impl Burner {
     /// One ffmpeg, from a key frame on.
     async fn session(&mut self, first: Passed) -> Result<Over, Failure> {
         let Some(video) = first.tracks.video.clone() else { return Ok(Over::Changed) };
+        if video.width.max(video.height) > PICTURE_MAX {
+            return Err(Failure::Large { width: video.width, height: video.height, most: PICTURE_MAX });
+        }
         let (theme, picture) = (self.settings.theme.clone(), (video.width.into(), video.height.into()));
         let painter = tokio::task::spawn_blocking(move || Painter::new(&theme, picture)).await;
         let painter = painter.map_err(|error| Failure::Output(error.to_string()))?;
         let frame = painter.board.frame();
         let sound = first.tracks.audio.as_ref().map(|audio| audio.coding);
-        let arguments = arguments(&self.settings, &format!("{}[v]", ffmpeg::overlay(frame)), sound);
+        let arguments = arguments(&self.settings, &format!("{}[v]", ffmpeg::overlay(frame, picture)), sound);
         let running = Running::start(&self.settings.ffmpeg, true, arguments)?;
         self.source.figures.starts.inc();
         let (mut child, output, writers, said) = running.split();
@@ -173,7 +204,7 @@ impl Burner {
         let (boards, boards_of) = mpsc::channel(ffmpeg::BOARDS_MAX);
         let drawn = self.source.figures.drawn.clone();
         let tracks = Arc::clone(&first.tracks);
-        let feeder = Feeder { began, painter, tracks, media, boards, told_ms: None, drawn };
+        let feeder = Feeder { began, painter: Some(painter), tracks, media, boards, told_ms: None, drawn };
         let write = writers.write(media_of, boards_of, (frame.width, frame.height));
         let feed = async { tokio::join!(self.source.feed(first, feeder), write).0 };
         let take = taker.take(output);
@@ -260,13 +291,15 @@ impl Source {
     }
 
     /// The next key frame of the picture.
-    async fn key(&mut self) -> Option<Passed> {
+    async fn first(&mut self) -> First {
         loop {
-            match self.next().await? {
-                Step::Sample(passed) if passed.sample.kind == Kind::Video && passed.sample.key => {
-                    return Some(passed);
+            match self.next().await {
+                Some(Step::Sample(passed)) if passed.sample.kind == Kind::Video && passed.sample.key => {
+                    return First::Key(passed);
                 }
-                _ => {}
+                Some(Step::Sample(passed)) if passed.tracks.video.is_none() => return First::NoPicture,
+                Some(_) => {}
+                None => return First::None,
             }
         }
     }
@@ -304,7 +337,8 @@ impl Source {
 struct Feeder {
     /// Where its clock begins.
     began: MediaTime,
-    painter: Painter,
+    /// None: it could not draw.
+    painter: Option<Painter>,
     tracks: Arc<Tracks>,
     media: MediaSender,
     boards: mpsc::Sender<Shown>,
@@ -323,8 +357,7 @@ impl Feeder {
     }
 
     async fn board(&mut self, at: MediaTime, view: Option<Arc<View>>) -> Option<()> {
-        let (pixels, drawn) = self.painter.pixels(view);
-        self.drawn.inc_by(drawn.into());
+        let pixels = self.pixels(view).await?;
         let at_ms = self.at_ms(at);
         // Two changes within a millisecond are one.
         if self.told_ms.is_some_and(|told| told >= at_ms) {
@@ -332,6 +365,18 @@ impl Feeder {
         }
         self.told_ms = Some(at_ms);
         self.boards.send(Shown { at_ms, pixels }).await.ok()
+    }
+
+    /// Drawing takes its time, and is done where it holds nobody up.
+    async fn pixels(&mut self, view: Option<Arc<View>>) -> Option<Arc<Vec<u8>>> {
+        let mut painter = self.painter.take()?;
+        if !painter.is_shown(view.as_ref()) {
+            self.drawn.inc();
+            painter = tokio::task::spawn_blocking(move || painter.shows(view)).await.ok()?;
+        }
+        let pixels = painter.pixels();
+        self.painter = Some(painter);
+        Some(pixels)
     }
 
     async fn sample(&mut self, sample: &Sample) -> Option<()> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use railbird_core::calibration::{Picture, code, find};
-use railbird_core::media::Kind;
+use railbird_core::media::{Kind, Tracks};
 use railbird_core::programme::Passed;
 use railbird_core::rtmp::Url;
 use railbird_core::score::{
@@ -293,6 +293,24 @@ async fn without_ffmpeg_it_is_said_what_to_do() -> anyhow::Result<()> {
     let burn::State::Failing { reason, .. } = state else { anyhow::bail!("{state:?}") };
     let said = "no-such-ffmpeg can't be run: No such file or directory (os error 2). Install ffmpeg, or say where it is";
     ensure!(reason.starts_with(said), "{reason}");
+    bench.server.end.abort();
+    bench.pushes.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_picture_it_is_said_what_to_do() -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let mut film = film(dir.path()).await?;
+    let (_scores, of_channel) = watch::channel(None);
+    let mut bench = Bench::start(of_channel, "ffmpeg").await?;
+    let mut sound = film.find(|passed| passed.sample.kind == Kind::Audio).context("no sound")?;
+    let audio = sound.tracks.audio.clone();
+    sound.tracks = Arc::new(Tracks { video: None, audio });
+    (bench.tap)(&sound);
+    let state = bench.burn_in(|state| matches!(state, burn::State::Failing { .. })).await?;
+    let burn::State::Failing { reason, .. } = state else { anyhow::bail!("{state:?}") };
+    ensure!(reason.contains("has no picture") && reason.contains("take burn_in out of [[push]]"), "{reason}");
     bench.server.end.abort();
     bench.pushes.stop().await;
     Ok(())
