@@ -13,10 +13,6 @@ use crate::media::{AudioConfig, FeedEvent, Frame, Kind, VideoConfig};
 const SET_H264: &str = "H.264";
 const SET_AAC: &str = "AAC-LC";
 
-/// H.264 profiles that no browser decodes (ISO/IEC 14496-10, annex A, `profile_idc`).
-const UNPLAYABLE: [(u8, &str); 4] =
-    [(44, "H.264 CAVLC 4:4:4"), (110, "H.264 High 10"), (122, "H.264 High 4:2:2"), (244, "H.264 High 4:4:4")];
-
 /// Turns the audio and video messages of one RTMP stream (or one FLV file) into frames and parameters.
 ///
 /// `handle` each message, then `poll` until `None`. A malformed message gives [`Error::Skip`] and changes nothing; a
@@ -113,9 +109,8 @@ impl Demux {
         let Some(length_size) = avc::length_size(&avcc) else {
             return Err(Error::Skip("the H.264 sequence header is cut off"));
         };
-        if let Some((_, sent)) = UNPLAYABLE.iter().find(|(profile, _)| avcc.get(1) == Some(profile)) {
-            let sent = format!("{sent}, which browsers do not play");
-            return Err(Error::Refuse { sent, set: "H.264 High, Main or Baseline (8-bit 4:2:0: yuv420p)" });
+        if let Some(error) = avc::unplayable(&avcc) {
+            return Err(error.into());
         }
         self.video = Some(VideoTrack { config: config.clone(), length_size });
         Ok(Some(FeedEvent::Video(config)))
