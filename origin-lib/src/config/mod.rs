@@ -61,6 +61,8 @@ pub struct Config {
     pub ffmpeg: PathBuf,
     /// Where encoders publish by RTMP.
     pub rtmp: SocketAddr,
+    /// Where encoders publish by HTTP, if anywhere.
+    pub http_ingest: Option<SocketAddr>,
     /// Where the origin's API, health and metrics are.
     pub api: SocketAddr,
     /// The event.

@@ -118,6 +118,7 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
 
     let mut listeners = Unique::default();
     let rtmp = listener(reader, &root, "rtmp", "127.0.0.1:1935", &mut listeners);
+    let http_ingest = http_ingest(reader, &root, &mut listeners);
     let api = listener(reader, &root, "api", "127.0.0.1:8080", &mut listeners);
     let embedded_edge = embedded_edge(reader, root.table("embedded_edge"), &mut listeners);
     let event = event(root.table("event"));
@@ -180,6 +181,7 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
         data_dir: reader.path(&data_dir?.value),
         ffmpeg,
         rtmp: rtmp?,
+        http_ingest,
         api: api?,
         event: event?,
         channels,
@@ -240,6 +242,13 @@ fn listener(
     let address = listen(reader, &table, default, listeners);
     table.end();
     address
+}
+
+fn http_ingest(reader: &Reader<'_>, root: &Table<'_, '_>, listeners: &mut Unique) -> Option<SocketAddr> {
+    let table = root.table("http_ingest");
+    let there = table.is_there().then(|| listen(reader, &table, "127.0.0.1:8082", listeners));
+    table.end();
+    there?
 }
 
 fn title(table: &Table<'_, '_>) -> Option<String> {

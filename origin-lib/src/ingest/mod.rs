@@ -4,11 +4,15 @@
 
 pub mod anchor;
 mod channel;
+mod door;
 mod feed;
+mod http;
 mod registry;
 mod rtmp;
 
 pub use channel::{Anchored, Channel, Channels, Output, Tap};
+pub use door::Door;
 pub use feed::Feed;
+pub use http::HttpListener;
 pub use registry::{Lease, Refusal, Registry};
 pub use rtmp::{FEEDS_MAX, Listener};

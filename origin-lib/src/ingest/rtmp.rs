@@ -11,12 +11,12 @@ use railbird_core::programme::End;
 use railbird_core::rtmp::{Error, Output, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::Refusal;
+use super::door::{Door, Slot};
 use super::feed::Feed;
-use super::{Channels, Refusal, Registry};
 use crate::clock;
 
 /// How many feeds may be published at once.
@@ -51,14 +51,13 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens at `addr` for the feeds of `channels`.
-    pub async fn start(addr: SocketAddr, registry: Registry, channels: Channels) -> anyhow::Result<Listener> {
+    /// Listens at `addr` for those whom `door` lets in.
+    pub async fn start(addr: SocketAddr, door: Door) -> anyhow::Result<Listener> {
         let socket =
             TcpListener::bind(addr).await.with_context(|| format!("rtmp.listen: can't listen at {addr}"))?;
         let addr = socket.local_addr()?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let slots = Arc::new(Semaphore::new(FEEDS_MAX));
-        tasks.spawn(accept(socket, registry, channels, slots, stop.clone(), tasks.clone()));
+        tasks.spawn(accept(socket, door, stop.clone(), tasks.clone()));
         Ok(Listener { addr, stop, tasks })
     }
 
@@ -70,14 +69,7 @@ impl Listener {
     }
 }
 
-async fn accept(
-    socket: TcpListener,
-    registry: Registry,
-    channels: Channels,
-    slots: Arc<Semaphore>,
-    stop: CancellationToken,
-    tasks: TaskTracker,
-) {
+async fn accept(socket: TcpListener, door: Door, stop: CancellationToken, tasks: TaskTracker) {
     let strangers = Strangers::default();
     let mut starved = false;
     loop {
@@ -102,15 +94,13 @@ async fn accept(
         let leave = strangers.enter();
         let connection = Connection {
             server: Server::new(entropy()),
-            registry: registry.clone(),
-            channels: channels.clone(),
+            door: door.clone(),
             peer: peer.to_string(),
             feed: None,
             refused: false,
             stop: stop.clone(),
             stranger: Some(leave),
-            slots: slots.clone(),
-            slot: None,
+            slot: Slot::default(),
         };
         tasks.spawn(connection.run(stream));
     }
@@ -125,16 +115,14 @@ fn entropy() -> [u8; 32] {
 
 struct Connection {
     server: Server,
-    registry: Registry,
-    channels: Channels,
+    door: Door,
     peer: String,
     feed: Option<Feed>,
     refused: bool,
     stop: CancellationToken,
     /// Set as long as it publishes nothing.
     stranger: Option<Stranger>,
-    slots: Arc<Semaphore>,
-    slot: Option<OwnedSemaphorePermit>,
+    slot: Slot,
 }
 
 /// The connections that publish nothing yet, by age.
@@ -263,16 +251,9 @@ impl Connection {
     }
 
     fn let_in(&mut self, stream_key: &str) -> Result<Feed, Refusal> {
-        if self.slot.is_none() {
-            self.slot = self.slots.clone().try_acquire_owned().ok();
-        }
-        if self.slot.is_none() {
-            return Err(Refusal::Full);
-        }
-        let begin = |id: &_, role| self.channels.get(id).map(|channel| (channel.begin(role), channel));
-        let (lease, (publish, channel)) = self.registry.publish(stream_key, begin)?;
+        let feed = self.door.let_in(&mut self.slot, stream_key, &self.peer)?;
         self.stranger = None;
-        Ok(Feed::begin(lease, &self.peer, channel, publish))
+        Ok(feed)
     }
 
     fn refuse(&mut self, reason: &str) {

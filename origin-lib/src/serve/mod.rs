@@ -29,7 +29,7 @@ use crate::edge_host::{self, EdgeHost, EdgeHostConfig};
 use crate::edge_push::{self, EdgePush};
 use crate::evidence::Evidence;
 use crate::ingest::anchor::Pair;
-use crate::ingest::{self, Listener, Registry};
+use crate::ingest::{self, Door, HttpListener, Listener, Registry};
 use crate::journal;
 use crate::other::Other;
 use crate::push::{self as pushed, Pushes};
@@ -67,10 +67,13 @@ pub struct Running {
     pub api: SocketAddr,
     /// Where RTMP listens.
     pub rtmp: SocketAddr,
+    /// Where feeds over HTTP are listened for, if they are.
+    pub http_ingest: Option<SocketAddr>,
     /// What the crew may change.
     pub crew: Crew,
     feeds: ingest::Channels,
     listener: Listener,
+    http_listener: Option<HttpListener>,
     spool: Spool,
     desk: Sender,
     targets: Targets,
@@ -89,7 +92,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let edge = config.embedded_edge.as_ref().map_or("none here".to_string(), |edge| edge.public_url.clone());
     raise_open_files();
     let running = start(config, |_| Router::new()).await?;
-    tracing::info!(rtmp = %running.rtmp, api = %running.api, edge, "the origin runs");
+    let http_ingest = running.http_ingest.map_or("none".to_string(), |addr| addr.to_string());
+    tracing::info!(rtmp = %running.rtmp, http_ingest, api = %running.api, edge, "the origin runs");
     tokio::pin!(stopped);
     let mut reloads = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
     loop {
@@ -221,7 +225,12 @@ pub async fn start(
     let feeds = ingest::Channels::new(&config.channels, &objects, resume, taps, |channel| {
         channel.score_emsg.then(|| scores.subscribe(&channel.id))?
     });
-    let listener = Listener::start(config.rtmp, Registry::new(&config.channels), feeds.clone()).await?;
+    let door = Door::new(Registry::new(&config.channels), feeds.clone());
+    let listener = Listener::start(config.rtmp, door.clone()).await?;
+    let http_listener = match config.http_ingest {
+        Some(addr) => Some(HttpListener::start(addr, door).await?),
+        None => None,
+    };
 
     metrics.register(|registry| scores.metrics().register(registry));
     let scorers = scores.clone();
@@ -257,9 +266,11 @@ pub async fn start(
         edge,
         api,
         rtmp,
+        http_ingest: http_listener.as_ref().map(|listener| listener.addr),
         crew,
         feeds,
         listener,
+        http_listener,
         spool,
         desk,
         targets,
@@ -282,6 +293,9 @@ impl Running {
         );
         self.feeds.stop();
         self.listener.stop().await;
+        if let Some(listener) = &mut self.http_listener {
+            listener.stop().await;
+        }
         self.feeds.give_up_waiting();
         if tokio::time::timeout(PUSHES_DEADLINE, self.pushes.stop()).await.is_err() {
             tracing::warn!("not every push could be ended in order");

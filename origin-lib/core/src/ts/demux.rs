@@ -138,6 +138,11 @@ impl Demux {
         self.outputs.pop_front()
     }
 
+    /// Whether the bytes were a transport stream so far.
+    pub fn has_packets(&self) -> bool {
+        self.packets.have_begun()
+    }
+
     /// What was left out so far.
     pub fn counts(&self) -> Counts {
         self.counts

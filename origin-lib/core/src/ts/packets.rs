@@ -56,6 +56,11 @@ impl Packets {
         self.waiting.extend_from_slice(bytes);
     }
 
+    /// Whether there was any.
+    pub(super) fn have_begun(&self) -> bool {
+        self.begun
+    }
+
     /// No more bytes come.
     pub(super) fn end(&mut self) {
         self.ended = true;
