@@ -138,7 +138,7 @@ impl Packets {
         }
         let whole = self.waiting.len() >= SEARCH_LEN && self.waiting.first() == Some(&SYNC_BYTE);
         let added_to = ADDED_TO.iter().find(|(len, _)| whole && self.syncs_every(*len));
-        let noise = self.noise > NOISE_LEN_MAX || self.ended && self.noise > 0;
+        let noise = self.noise > NOISE_LEN_MAX || self.ended;
         added_to.map(|(_, name)| *name).or(noise.then_some("no MPEG transport stream")).map(Piece::Foreign)
     }
 }

@@ -9,6 +9,7 @@ use crate::flv::{self, File};
 use crate::media::{FeedEvent, Frame, Kind};
 
 mod damage;
+mod oracle;
 mod write;
 
 use write::{AUDIO_PID, PMT_PID, VIDEO_PID, Writer, adts, annex_b, bytes};
