@@ -64,6 +64,7 @@ fn state(segments: u64) -> ChannelState {
             width: 1920,
             height: 1080,
             frame_rate_milli: 30_000,
+            range: Default::default(),
             target_duration_s: 2,
             first_msn: 1000,
             discontinuity_sequence: 0,

@@ -23,6 +23,7 @@ pub mod ingest;
 pub mod journal;
 pub mod keys;
 mod lines;
+pub mod lint;
 pub mod other;
 pub mod pass;
 pub mod publisher;

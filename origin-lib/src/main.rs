@@ -7,8 +7,10 @@ use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
 use railbird_origin::config::Config;
 use railbird_origin::crew::{self, Ask, NewTarget};
+use railbird_origin::ingest::certificate::Certificate;
 use railbird_origin::{
-    calibrate, clip, clock, demo, evidence, export, keys, pass, publisher, scorer, serve, telemetry, verify,
+    calibrate, clip, clock, demo, evidence, export, keys, lint, pass, publisher, scorer, serve, telemetry,
+    verify,
 };
 
 /// Live sport from a venue table to the people who hold a pass.
@@ -107,6 +109,8 @@ enum Command {
         #[command(flatten)]
         options: verify::command::Options,
     },
+    /// Follow a presentation, of ours or not, and say where its playlists and segments are not as RFC 8216bis wants them.
+    Lint(lint::command::Options),
     /// Measure how late a table's picture is: its camera films the code of the page http://ORIGIN:8080/calibrate.
     Calibrate {
         /// The origin's configuration: it names the data, the API's address and the secrets.
@@ -198,7 +202,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             telemetry::last_words(format!("railbird: {error:#}"));
-            ExitCode::FAILURE
+            lint::command::exit_code(&error).map_or(ExitCode::FAILURE, ExitCode::from)
         }
     }
 }
@@ -212,6 +216,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::CheckConfig { config } => {
             let loaded = Config::load(&config)?;
+            if let Some(rtmps) = &loaded.rtmps {
+                Certificate::read(&rtmps.certificate, &rtmps.key)?;
+            }
             let (channels, targets) = (loaded.channels.len(), loaded.targets.len());
             println!("{}: good: {channels} channel(s), {targets} target(s)", config.display());
             Ok(())
@@ -251,6 +258,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
             evidence::command::run(&Config::load(&config)?, &options, clock::now())
         }
         Command::Verify { config, options } => verify::command::run(&Config::load(&config)?, &options).await,
+        Command::Lint(options) => lint::command::run(&options).await,
         Command::Calibrate { config, options } => {
             calibrate::command::run(&Config::load(&config)?, &options, clock::now()).await
         }

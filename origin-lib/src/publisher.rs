@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
-use railbird_core::flv::{File, Tag, TagKind};
+use railbird_core::flv::{self, File, Part, Tag, TagKind};
 use railbird_core::rtmp::{Client, ClientOutput, Url};
 use railbird_core::time::UtcMs;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -20,12 +20,6 @@ pub const CLIP: &str = "clip";
 /// The bundled clip: 8 s of an animated carom table with a running clock.
 static CLIP_BYTES: &[u8] = include_bytes!("../clip/table.flv");
 
-/// `AVCPacketType` of an access unit; `AACPacketType` of a raw one.
-const ACCESS_UNIT: u8 = 1;
-
-/// `AVCPacketType` of an end of sequence.
-const END_OF_SEQUENCE: u8 = 2;
-
 /// The largest file.
 const FILE_LEN_MAX: u64 = 2 << 30;
 
@@ -38,7 +32,7 @@ const PAUSE_MS: (u64, u64) = (500, 8_000);
 /// Publishes until it is refused; every other end is followed by another attempt.
 pub async fn run(file: &Path, url: &str) -> anyhow::Result<()> {
     let url = Url::parse(url)?;
-    ensure!(!url.tls, "rtmps:// is for [[push]]; an origin takes rtmp:// here");
+    ensure!(!url.tls, "this program publishes by rtmp:// only: ffmpeg does so by rtmps://, too");
     let reel = Reel::load(file).await.with_context(|| format!("{}", file.display()))?;
     let mut pause_ms = PAUSE_MS.0;
     loop {
@@ -72,7 +66,7 @@ impl Reel {
         };
         let mut tags: Vec<Tag> = File::new(bytes)?.collect::<Result<_, _>>()?;
         // The end of a round is not the end of the stream.
-        tags.retain(|tag| tag.kind != TagKind::Video || packet_type(tag) != Some(END_OF_SEQUENCE));
+        tags.retain(|tag| flv::part(tag.kind, &tag.payload) != Part::End);
         let round_ms = [TagKind::Video, TagKind::Audio].map(|kind| length_ms(&tags, kind)).into_iter().max();
         let round_ms = round_ms.unwrap_or(0);
         ensure!(round_ms > 0, "the file holds no second of video or audio");
@@ -80,16 +74,11 @@ impl Reel {
     }
 }
 
-/// `AVCPacketType` or `AACPacketType` (E.4.2.1, E.4.3.1): the second byte of either.
-fn packet_type(tag: &Tag) -> Option<u8> {
-    tag.payload.get(1).copied()
-}
-
 /// From the first to the last access unit of a kind, and one step more: the average one, since times are rounded.
 fn length_ms(tags: &[Tag], kind: TagKind) -> u64 {
     let mut times: Vec<u32> = tags
         .iter()
-        .filter(|tag| tag.kind == kind && packet_type(tag) == Some(ACCESS_UNIT))
+        .filter(|tag| tag.kind == kind && flv::part(kind, &tag.payload) == Part::Frames)
         .map(|tag| tag.timestamp_ms)
         .collect();
     times.sort_unstable();
@@ -201,7 +190,7 @@ mod tests {
         for (kind, step) in [(TagKind::Video, 33..=34), (TagKind::Audio, 21..=22)] {
             let times: Vec<u64> = (0..reel.tags.len() as u64 * 3)
                 .filter_map(|n| reel.tag(n))
-                .filter(|(tag, _)| tag.kind == kind && packet_type(tag) == Some(ACCESS_UNIT))
+                .filter(|(tag, _)| tag.kind == kind && flv::part(kind, &tag.payload) == Part::Frames)
                 .map(|(_, ms)| ms)
                 .collect();
             for pair in times.windows(2) {

@@ -2,7 +2,7 @@
 //
 // A match is set up, scored, undone and corrected; the network goes away for more than two minutes by everybody's clock, and the
 // page is loaded again meanwhile; then the origin has every entry once and in order, and the score that the pad showed. A second
-// pad takes over, and the first one says so. CLOCK is the file by which the origin's clock is set. Exits 0 when all was well.
+// pad takes over, and the first one says so, also where it was away; a browser without room goes on. CLOCK is the file by which the origin's clock is set. Exits 0 when all was well.
 import { rename, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
@@ -87,6 +87,8 @@ async function scorer(chromium, viewport, base = origin) {
         await page.waitForFunction(([id, text]) => document.querySelector(`[data-testid="${id}"]`)?.textContent === text, [`points-${side}`, String(expected)]);
       }
     },
+    /** Waits until that side is at the table. */
+    plays: (name) => page.waitForFunction((name) => document.querySelector(".at-table")?.getAttribute("aria-label") === name, name),
     pending: (count) => page.waitForFunction((text) => document.getElementById("link")?.dataset.pending === text, String(count)),
     board: () => at("board").innerText(),
     shot: (name) => page.screenshot({ path: join(shots, `pad-${name}.png`) }),
@@ -110,7 +112,11 @@ async function work(chromium) {
   await a.page.getByTestId("wrong").filter({ hasText: "names" }).waitFor();
   await a.at("name-1").fill("Myung-Woo Cho");
   await a.at("country-1").fill("kr");
+  await a.at("shot-clock").fill("forty");
+  await a.press("accept");
+  await a.page.getByTestId("wrong").filter({ hasText: "Shot clock" }).waitFor();
   await a.at("shot-clock").fill("40");
+  await a.press("more");
   await a.at("extensions").fill("2");
   await a.shot("set-up");
   await a.press("accept");
@@ -172,7 +178,7 @@ async function work(chromium) {
       points[side] += 1;
       await a.shows(...points);
       await a.press("miss");
-      await a.page.waitForFunction((name) => document.querySelector(".at-table")?.getAttribute("aria-label") === name, side === 0 ? "Myung-Woo Cho" : "Marco Zanetti");
+      await a.plays(side === 0 ? "Myung-Woo Cho" : "Marco Zanetti");
       entered += 2;
     }
     await a.page.clock.fastForward(12_000);
@@ -220,6 +226,10 @@ async function work(chromium) {
   await b.shot("watching-phone");
   await b.press("take-over", "accept");
   await b.at("plus-1").waitFor();
+  // Who scored sees it at once, before anything is entered there.
+  await a.says("Another scorer has taken over");
+  await a.shot("taken");
+  same("the buttons of who was taken over from", await a.at("plus-1").count(), 0);
   await b.press("plus-1");
   points[0] += 1;
   await b.shows(...points);
@@ -227,20 +237,34 @@ async function work(chromium) {
   await b.shot("scoring-phone");
   await b.page.setViewportSize({ width: PHONE.height, height: PHONE.width });
   await b.shot("scoring-phone-wide");
-  await a.press("plus-2");
-  await a.says("Another scorer has taken over");
-  await a.pending(1);
-  await a.shot("taken");
-  same("the buttons of who was taken over from", await a.at("plus-1").count(), 0);
-  // With what waits, it goes on.
   await a.press("take-over");
-  points[0] += 2;
   await a.shows(...points);
-  await a.pending(0);
-  await b.page.clock.fastForward(10_000);
   await b.says("Another scorer has taken over");
+
+  // Again, while the first one is without a network: nothing of it is lost before its scorer says so.
+  network.cut();
+  await a.press("plus-2");
+  await a.shows(points[0] + 2, points[1]);
+  await a.pending(1);
+  await b.press("take-over");
+  await b.press("miss");
+  await b.plays("Myung-Woo Cho");
+  await b.pending(0);
+  network.mend();
+  await a.page.clock.fastForward(10_000);
+  await a.says("Nothing is lost: 1 of your entries");
+  await a.shot("taken-while-away");
+  await a.press("take-over");
+  await a.at("dialog").getByText("Marco Zanetti +2").waitFor();
+  await a.shot("no-place");
+  await a.press("cancel");
+  await a.pending(1);
+  await a.shows(points[0] + 2, points[1]);
+  await a.press("take-over", "accept");
+  await a.pending(0);
+  await a.shows(...points);
   const all = (await api(`/${match}/events`)).events;
-  same("the turns", all.slice(before + entered).map(({ epoch, seq }) => [epoch, seq]), [[2, 1], [3, 1]]);
+  same("the turns", all.slice(before + entered).map(({ epoch, seq }) => [epoch, seq]), [[2, 1], [4, 1]]);
 
   // What the origin refuses is the scorer's to drop: here, a tablet whose clock went wrong while it was alone.
   network.cut();
@@ -272,21 +296,22 @@ async function work(chromium) {
   const d = await c.context.newPage();
   await d.goto(`${origin}/score/${channel}`);
   await d.getByTestId("plus-1").click();
-  points[1] += 1;
-  await d.waitForFunction((text) => document.querySelector('[data-testid="points-1"]')?.textContent === text, String(points[1]));
+  points[0] += 1;
+  await d.waitForFunction((text) => document.querySelector('[data-testid="points-0"]')?.textContent === text, String(points[0]));
   await c.press("plus-1");
   await c.says("another window");
 
   // Other games: a shootout, and racks, whose buttons follow from their rules.
-  const e = await scorer(chromium, TABLET);
+  const e = await scorer(chromium, TABLET, network.url);
   await e.come();
   await e.shows(...points);
-  const begin = async (buttons, discipline, target) => {
+  const begin = async (buttons, discipline, target, more = async () => {}) => {
     await e.press(...buttons);
     await e.at("name-0").fill("A");
     await e.at("name-1").fill("B");
     await e.at("discipline").selectOption(discipline);
     if (target !== "") await e.at("target").fill(target);
+    await more();
     await e.press("accept");
     await e.shows(0, 0);
   };
@@ -327,6 +352,101 @@ async function work(chromium) {
   await e.press("unit", "unit-by-points");
   await e.page.getByTestId("phase").filter({ hasText: "Between" }).waitFor();
   same("after a frame", await result(), ["between", null, [[7, null, 1], [4, null, 0]]]);
+  // What is seldom asked lies behind one more press, and what is as always is not said.
+  const another = ["menu", "menu-new-match", "accept"];
+  const agreed = async (matches) => {
+    // Until the origin has the new one.
+    while ((await api("")).matches.length < matches) await e.pending(0);
+    const { title, sides, ...agreed } = (await api(`/${(await api("")).matches[0].match}`)).start;
+    return agreed;
+  };
+  await e.pending(0);
+  const known = (await api("")).matches.length;
+  await begin(another, "three-cushion", "", async () => {
+    await e.press("more");
+    await e.at("target-1").fill("30");
+    await e.at("time-outs").fill("1");
+    await e.at("white").selectOption({ value: "1" });
+    await e.at("swap").selectOption("half");
+    await e.at("break-at-half").check();
+    await e.at("tie").selectOption("extension");
+    await e.at("extension-innings").fill("2");
+    await e.shot("more-rules");
+  });
+  const rules = { break_at_half: true, swap_balls: "half", tie: { extension: { innings: 2 } }, time_outs: { count: 1, per: "match", seconds: 120 } };
+  const carom = { breaks: 0, discipline: "three-cushion", equalising_inning: true };
+  const sorted = (value) => JSON.parse(JSON.stringify(value), (_, part) => (part === null || typeof part !== "object" || Array.isArray(part) ? part : Object.fromEntries(Object.entries(part).sort())));
+  same("what was agreed", sorted(await agreed(known + 1)), sorted({ ...carom, rules, target: [40, 30], white: 1 }));
+  // The next match is by the same rules, without what was for one of these two.
+  await begin(another, "three-cushion", "", async () => {
+    await e.at("unit").selectOption("set");
+    await e.at("length").fill("3");
+    await e.at("target").fill("15");
+  });
+  same("what was agreed next", sorted(await agreed(known + 2)), sorted({ ...carom, rules: { ...rules, length: { best_of: 3 }, time_outs: { ...rules.time_outs, per: "unit" }, unit: "set" }, target: 15 }));
+  await begin(another, "artistique", "", () => e.at("figures").fill("A01 4\nB07 8"));
+  await e.press("figure-made");
+  await e.shows(4, 0);
+  await e.shot("artistique");
+  await e.press("figure-other", "figure-B07", "figure-made");
+  await e.shows(4, 8);
+  await e.press("figure-missed");
+  await e.plays("B");
+  await e.pending(0);
+  const played = (await api(`/${(await api("")).matches[0].match}/events`)).events.slice(1).map(({ event }) => [event.action.code, event.action.points]);
+  same("the figures", played, [["A01", 4], ["B07", 8], ["B07", 0]]);
+
+  // The tablet has no room left: its scorer is told, and goes on. Once there is room, everything is kept.
+  await e.page.evaluate(() => {
+    const put = IDBObjectStore.prototype.put;
+    window.room = false;
+    IDBObjectStore.prototype.put = function (...given) {
+      const asked = put.apply(this, given);
+      if (!window.room) this.transaction.abort();
+      return asked;
+    };
+  });
+  await begin(another, "three-cushion", "");
+  await e.says("can't keep entries");
+  await e.press("plus-1");
+  await e.shows(1, 0);
+  await e.pending(0);
+  await e.shot("no-room");
+  network.cut();
+  await e.press("plus-2", "miss");
+  await e.shows(3, 0);
+  await e.pending(2);
+  network.mend();
+  await e.page.clock.fastForward(10_000);
+  await e.pending(0);
+  same("what was entered without room", await result(), ["playing", null, [[3, null, null], [0, null, null]]]);
+  await e.page.evaluate(() => (window.room = true));
+  await e.press("plus-1");
+  await e.shows(3, 1);
+  await e.page.waitForFunction(() => document.getElementById("problem")?.hidden);
+  await e.pending(0);
+  network.cut();
+  await e.page.reload();
+  await e.shows(3, 1);
+  network.mend();
+
+  // A browser that keeps nothing at all scores as well, and has its key still in the address.
+  const f = await scorer(chromium, TABLET);
+  await f.context.addInitScript(() => {
+    const denied = () => {
+      throw new DOMException("The user denied it.", "SecurityError");
+    };
+    Object.defineProperty(window, "indexedDB", { get: denied });
+  });
+  await f.come();
+  await f.shows(3, 1);
+  same("the address where nothing is kept", f.page.url(), `${origin}/score/${channel}#key=${key}`);
+  await f.press("take-over", "accept");
+  await f.says("The user denied it");
+  await f.press("miss");
+  await f.plays("A");
+  await f.pending(0);
+  same("what is scored by who keeps nothing", (await api(`/${(await api("")).matches[0].match}/events`)).last.epoch, 2);
 }
 
 const chromium = await browser();

@@ -4,6 +4,7 @@
 //! failed assertion, an arithmetic overflow, ten seconds for one input or a gigabyte of memory is a finding. A finding
 //! becomes a file in `tests/fuzz-seeds/<target>/`, which the ordinary tests replay from then on.
 
+mod codec;
 mod core;
 mod edge;
 mod media;
@@ -31,6 +32,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "core-sign", len_max: 512, run: core::sign },
     Target { name: "core-event-state", len_max: 4096, run: core::event_state },
     Target { name: "core-channel-state", len_max: 8192, run: core::channel_state },
+    Target { name: "core-lint", len_max: 16384, run: core::lint },
     Target { name: "rtmp-server", len_max: 8192, run: rtmp::server },
     Target { name: "rtmp-server-session", len_max: 4096, run: rtmp::server_session },
     Target { name: "rtmp-client-session", len_max: 4096, run: rtmp::client_session },
@@ -39,14 +41,19 @@ pub const TARGETS: &[Target] = &[
     Target { name: "flv-demux", len_max: 4096, run: rtmp::demux },
     Target { name: "flv-file", len_max: 16384, run: rtmp::file },
     Target { name: "ts-demux", len_max: 8192, run: ts::demux },
-    Target { name: "codec-avc", len_max: 1024, run: rtmp::avc },
-    Target { name: "codec-aac", len_max: 64, run: rtmp::aac },
+    Target { name: "codec-avc", len_max: 1024, run: codec::avc },
+    Target { name: "codec-hevc", len_max: 1024, run: codec::hevc },
+    Target { name: "codec-av1", len_max: 512, run: codec::av1 },
+    Target { name: "codec-aac", len_max: 64, run: codec::aac },
+    Target { name: "codec-opus", len_max: 64, run: codec::opus },
     Target { name: "feed", len_max: 8192, run: media::feed },
     Target { name: "fmp4-read", len_max: 8192, run: media::read },
     Target { name: "calibration-picture", len_max: 4096, run: media::picture },
     Target { name: "score-event", len_max: 4096, run: score::event },
     Target { name: "score-log", len_max: 8192, run: score::log },
     Target { name: "score-document", len_max: 8192, run: score::document },
+    Target { name: "score-table", len_max: 4096, run: score::table },
+    Target { name: "score-foreign", len_max: 2048, run: score::foreign },
     Target { name: "edge-request", len_max: 4096, run: edge::request },
     Target { name: "edge-token", len_max: 1200, run: edge::token },
     Target { name: "edge-beacon", len_max: 4096, run: edge::beacon },

@@ -69,6 +69,17 @@ pub(crate) fn match_cell(channel: &ChannelId, match_id: &MatchId) -> Cell {
     Cell { table: Table::Match, key: hex::encode(&Sha256::digest(text.as_bytes())) }
 }
 
+/// What playlists say of a match.
+pub(crate) fn outline_cell(channel: &ChannelId, match_id: &MatchId) -> Cell {
+    let text = format!("{channel}/{match_id}/outline");
+    Cell { table: Table::Match, key: hex::encode(&Sha256::digest(text.as_bytes())) }
+}
+
+/// All that is kept of a match.
+pub(crate) fn of_match(channel: &ChannelId, match_id: &MatchId) -> [Cell; 2] {
+    [match_cell(channel, match_id), outline_cell(channel, match_id)]
+}
+
 pub(crate) fn pass_cell(id: &PassId) -> Cell {
     Cell { table: Table::Pass, key: String::from(id.as_str()) }
 }

@@ -4,6 +4,7 @@
 //! is kept. Where a host can't make changes one by one, of two pushes at the same moment one may be lost with what it
 //! said: origins repeat themselves every ten seconds, and the next push of the one that was lost mends that.
 
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -27,6 +28,7 @@ use crate::edge::Call;
 use crate::errors::{self, Problem};
 use crate::http::Response;
 use crate::port::{Cell, Store, StoreError};
+use crate::ranges::Outline;
 use crate::settings::Secret;
 use crate::{cells, channels, score};
 
@@ -108,19 +110,20 @@ pub(crate) async fn replays<S: Store>(call: &Call<'_, S>, channel: &ChannelId) -
     });
     if list.replays.len() > REPLAYS_MAX || !fits {
         return Err(Problem::bad_request(
-            "a list has at most 64 recordings, each with at most 2000 chapters and 64 matches",
+            "a list has at most 64 recordings, each with at most 2000 chapters and 256 matches",
         ));
     }
     let origin = list.origin.clone();
     let cell = cells::replays_cell(channel);
-    let (verdict, gone): (Verdict, Vec<Replay>) =
+    let (verdict, gone): (Verdict, Gone) =
         changed(call, &cell, Kind::Replays, &call.request.body).await?.ok_or(UNREADABLE)?;
-    for replay in gone {
+    for replay in gone.replays {
         let cells = (0..replay.chapters)
             .map(|chapter| cells::chapter_cell(channel, &origin, &replay.recording, chapter));
-        let matches = replay.matches.iter().map(|id| cells::match_cell(channel, id));
-        forget(call, cells.chain(matches).collect()).await;
+        forget(call, cells.collect()).await;
     }
+    let cells = gone.matches.iter().flat_map(|id| cells::of_match(channel, id));
+    forget(call, cells.collect()).await;
     let response = verdict.response()?;
     channels::tell(call, channel).await;
     Ok(response)
@@ -173,7 +176,21 @@ pub(crate) async fn match_score<S: Store>(
     if document.match_id != *match_id {
         return Err(Problem::bad_request("the body is of another match than the path"));
     }
-    settle_of(call, channel, &cells::match_cell(channel, match_id), Kind::Snapshot).await
+    let cell = cells::match_cell(channel, match_id);
+    let taken: Verdict =
+        changed(call, &cell, Kind::Snapshot, &call.request.body).await?.unwrap_or(Verdict::Unreadable);
+    let is_kept = match taken {
+        Verdict::New => true,
+        Verdict::Kept(kept) => kept == document.revision,
+        _ => false,
+    };
+    if is_kept && let Some(outline) = Outline::of(&document) {
+        // What is sent again, because this failed, finds the document as new.
+        let cell = cells::outline_cell(channel, match_id);
+        let _: Option<Verdict> = changed(call, &cell, Kind::Snapshot, &json(&outline)).await?;
+    }
+    channels::tell(call, channel).await;
+    taken.response()
 }
 
 /// Checks the size and the signature of a request, its query included; returns when it was signed.
@@ -253,19 +270,33 @@ pub(crate) fn change_state(kept: Option<Merged>, said: &[u8], now: UtcMs) -> App
     Applied::new(keep, &verdict)
 }
 
+/// What is no longer listed.
+#[derive(Default, Serialize, Deserialize)]
+struct Gone {
+    /// Recordings of the origin that said so.
+    replays: Vec<Replay>,
+    /// Matches that no recording shows any more, of whichever origin.
+    matches: Vec<MatchId>,
+}
+
 pub(crate) fn change_replays(kept: Option<Replays>, said: &[u8], now: UtcMs) -> Applied {
-    let nothing: Vec<Replay> = Vec::new();
     let Ok(said) = serde_json::from_slice(said) else {
-        return Applied::new(Keep::AsIs, &(Verdict::Unreadable, nothing));
+        return Applied::new(Keep::AsIs, &(Verdict::Unreadable, Gone::default()));
+    };
+    let matches = |replays: &Replays| -> BTreeSet<MatchId> {
+        replays.all().flat_map(|(_, replay)| &replay.matches).map(|listed| listed.id.clone()).collect()
     };
     let mut replays = kept.unwrap_or_default();
-    let (taken, mut gone) = replays.take(said, now);
-    // What another recording, or another origin's, shows as well is still shown.
-    let shows = |id: &MatchId| replays.all().any(|(_, replay)| replay.matches.contains(id));
-    gone.iter_mut().for_each(|replay| replay.matches.retain(|id| !shows(id)));
+    let before = matches(&replays);
+    let (taken, gone) = replays.take(said, now);
     let (keep, verdict) = outcome(taken, &replays);
     // What was not kept is still listed.
-    let gone = if keep == Keep::AsIs { nothing } else { gone };
+    let gone = match keep {
+        Keep::AsIs => Gone::default(),
+        Keep::Value(..) => {
+            Gone { replays: gone, matches: before.difference(&matches(&replays)).cloned().collect() }
+        }
+    };
     Applied::new(keep, &(verdict, gone))
 }
 

@@ -28,7 +28,7 @@
 //! | [`token`], [`session`], `holder` | whether a request has one that lives |
 //! | `screens`, `lease`, `pace` | which devices play, and how fast they draw keys |
 //! | `guard`, `cors` | which pages of other sites may ask |
-//! | `channels`, `live`, `replay`, `keys`, `steer`, `score`, `matches` | what of a channel a session gets |
+//! | `channels`, `live`, `replay`, `keys`, `steer`, `score`, `matches`, `ranges` | what of a channel a session gets |
 //! | `stretch` | how much of a recording somebody asks for |
 //! | `wait`, `parts` | when a playlist or a part that is asked for ahead of time is answered, and where a part is |
 //! | `events` | when news of the score is told |
@@ -80,6 +80,7 @@ mod pages;
 mod parts;
 pub mod passes;
 pub mod port;
+mod ranges;
 mod replay;
 mod reset;
 mod router;

@@ -8,9 +8,9 @@ use alloc::vec::Vec;
 use futures::future;
 use railbird_core::id::{ChannelId, MatchId, RecordingId};
 use railbird_core::object::Window;
-use railbird_core::score::{Document, Range};
+use railbird_core::score::Document;
+use railbird_core::state::{MATCH_FROM_MS_MAX, Match};
 use railbird_core::time::{MediaTime, UtcMs};
-use serde::Deserialize;
 
 use crate::edge::Call;
 use crate::errors::Problem;
@@ -20,39 +20,50 @@ use crate::replay::Recording;
 use crate::{cells, change, stretch};
 
 /// The most entries and turns of an answer: some hosts give 10 MiB, and none of them is a kilobyte. Of more, the newest matches
-/// are told.
+/// are told, and no others are read.
 const LINES_MAX: usize = 10_000;
 
-/// The most ranges of a playlist: the first ones, since what was listed stays.
-const RANGES_MAX: usize = 2_000;
-
 /// The matches of a recording, oldest first.
-struct Matches<'a> {
+pub(crate) struct Matches<'a> {
     channel: &'a ChannelId,
-    ids: Vec<MatchId>,
+    listed: Vec<Match>,
     /// What is played, where that is on the recording.
-    live: Option<Document>,
+    pub(crate) live: Option<Document>,
     /// Where the recording begins.
-    start: MediaTime,
+    pub(crate) start: MediaTime,
 }
 
 impl<'a> Matches<'a> {
-    async fn of<S: Store>(
+    pub(crate) async fn of<S: Store>(
         call: &Call<'_, S>,
         channel: &'a ChannelId,
         found: &Recording,
     ) -> Result<Matches<'a>, Problem> {
-        let mut ids = found.matches.clone();
+        let mut listed = found.matches.clone();
         let is_later =
             |document: &Document| document.entries.last().is_some_and(|last| last.at >= found.replay.start);
         let live = match found.goes_on {
             true => crate::score::live(call, channel).await?.filter(is_later),
             false => None,
         };
-        if let Some(live) = live.as_ref().filter(|live| !ids.contains(&live.match_id)) {
-            ids.push(live.match_id.clone());
+        // The list does not have it yet.
+        if let Some(live) = &live
+            && listed.iter().all(|known| known.id != live.match_id)
+            && let Some(first) = live.entries.first()
+        {
+            listed.push(Match { id: live.match_id.clone(), from: first.at });
+            listed.sort_by_key(|of| of.from);
         }
-        Ok(Matches { channel, ids, live, start: found.replay.start })
+        Ok(Matches { channel, listed, live, start: found.replay.start })
+    }
+
+    /// Those that may be shown between two moments: whoever begins the next match has left the one before.
+    pub(crate) fn between(&self, from: MediaTime, to: MediaTime) -> &[Match] {
+        let slack = UtcMs(MATCH_FROM_MS_MAX).media().0;
+        let (from, to) = (MediaTime(from.0.saturating_sub(slack)), MediaTime(to.0.saturating_add(slack)));
+        let first = self.listed.partition_point(|of| of.from <= from).saturating_sub(1);
+        let behind = self.listed.partition_point(|of| of.from <= to);
+        self.listed.get(first..behind).unwrap_or_default()
     }
 
     /// A match's document as it is kept.
@@ -77,17 +88,21 @@ impl<'a> Matches<'a> {
         call: &Call<'_, S>,
         until: Option<UtcMs>,
     ) -> Result<Vec<Document>, Problem> {
+        let to = until.map_or(MediaTime(u64::MAX), UtcMs::media);
         let (mut documents, mut lines) = (Vec::new(), 0);
-        for some in self.ids.rchunks(cells::TOGETHER_MAX) {
-            let read = future::try_join_all(some.iter().map(|id| self.bytes(call, id))).await?;
-            for (id, bytes) in some.iter().zip(read).rev() {
-                let document = self.read(id, bytes.as_deref());
+        for some in self.between(MediaTime(0), to).rchunks(cells::TOGETHER_MAX) {
+            let read = future::try_join_all(some.iter().map(|of| self.bytes(call, &of.id))).await?;
+            for (of, bytes) in some.iter().zip(read).rev() {
+                let document = self.read(&of.id, bytes.as_deref());
                 let is_on =
                     |document: &Document| document.entries.last().is_some_and(|last| last.at >= self.start);
                 let document = document.filter(is_on).and_then(|document| known(document, until));
                 // Counted by what is told, so that nobody learns by it what is not.
                 lines += document.as_ref().map_or(0, |known| known.entries.len() + known.turns.len());
                 documents.extend(document.filter(|_| lines <= LINES_MAX));
+            }
+            if lines > LINES_MAX {
+                break;
             }
         }
         documents.reverse();
@@ -104,12 +119,12 @@ fn known(document: Document, until: Option<UtcMs>) -> Option<Document> {
     }
 }
 
-/// A live document is cut in front; what is kept of the match may have that, unless it has changed since.
+/// A live document is cut in front; what is kept of the match may have that, unless it has changed since, or its times have.
 fn joined(kept: Document, live: &Document) -> Document {
     let mut joined = live.clone();
     let known = kept.entries.last().map_or(0, |entry| entry.seq);
     let next = live.entries.get(1).map_or(u64::MAX, |entry| entry.seq);
-    if live.rewritten <= known {
+    if live.rewritten <= known && live.timing == kept.timing {
         let first = live.entries.first().map_or(0, |entry| entry.seq);
         let between = kept.entries.into_iter().filter(|entry| entry.seq > first && entry.seq < next);
         joined.entries.splice(1..1, between);
@@ -131,37 +146,6 @@ pub(crate) async fn score<S: Store>(
     Ok(Response::new(200).body("application/json", body).with("cache-control", "private, no-cache"))
 }
 
-/// What the score says of stretches of a recording, as it was known at `until`.
-pub(crate) async fn ranges<S: Store>(
-    call: &Call<'_, S>,
-    channel: &ChannelId,
-    found: &Recording,
-    until: Option<UtcMs>,
-) -> Result<Vec<Range>, Problem> {
-    let matches = Matches::of(call, channel, found).await?;
-    let documents = matches.documents(call, until).await?;
-    // Whoever begins the next match has left the one before, finished or not.
-    let begins = |document: &Document| document.entries.first().map(|entry| entry.at);
-    let next = documents.iter().skip(1).map(begins).chain([None]);
-    let ranges = documents.iter().zip(next).flat_map(|(document, next)| {
-        let left =
-            move |range: Range| Range { end: range.end.or(next.max(next.map(|_| range.start))), ..range };
-        document.ranges().into_iter().map(left)
-    });
-    Ok(ranges.take(RANGES_MAX).collect())
-}
-
-/// Where a match begins: all that is read of one that is not shown.
-#[derive(Deserialize)]
-struct Begin {
-    entries: Vec<At>,
-}
-
-#[derive(Deserialize)]
-struct At {
-    at: MediaTime,
-}
-
 /// `GET /replay/{channel}/{recording}/score/{start}-{duration}.vtt[?until=UTC_MS]` or `.json`: the score of a segment.
 pub(crate) async fn window<S: Store>(
     call: &Call<'_, S>,
@@ -173,17 +157,17 @@ pub(crate) async fn window<S: Store>(
     let until = stretch::read(&call.request.query)?.until;
     let found = Recording::find(call, channel, recording).await?;
     let matches = Matches::of(call, channel, &found).await?;
+    let horizon = until.map_or(MediaTime(u64::MAX), UtcMs::media);
+    let some = matches.between(start.min(horizon), window.end().min(horizon));
+    // Of a hundred that begin in ten minutes nobody is shown more than the last ones.
+    let some = some.get(some.len().saturating_sub(cells::TOGETHER_MAX)..).unwrap_or_default();
+    let read = future::try_join_all(some.iter().map(|of| matches.bytes(call, &of.id))).await?;
     let mut shown: Vec<Document> = Vec::new();
     // Back to the one that is on when the segment begins.
-    for id in matches.ids.iter().rev() {
-        let bytes = matches.bytes(call, id).await?;
-        let begin: Option<Begin> = change::read(bytes.as_deref());
-        let begins = begin.and_then(|begin| begin.entries.first().map(|entry| entry.at));
-        let is_later = |at| at >= window.end() || until.is_some_and(|until| at > until.media());
-        if begins.is_some_and(is_later) {
-            continue;
-        }
-        shown.extend(matches.read(id, bytes.as_deref()).and_then(|document| known(document, until)));
+    for (of, bytes) in some.iter().zip(read).rev() {
+        let document = matches.read(&of.id, bytes.as_deref()).and_then(|document| known(document, until));
+        let begins = document.as_ref().and_then(|document| document.entries.first()).map(|first| first.at);
+        shown.extend(document.filter(|_| begins.is_some_and(|at| at < window.end())));
         if begins.is_some_and(|at| at <= start) {
             break;
         }

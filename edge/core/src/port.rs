@@ -42,7 +42,8 @@ pub enum Table {
     Chapter,
     /// A channel's score, by channel.
     Score,
-    /// The score of a match, by the hexadecimal SHA-256 of channel and match.
+    /// The score of a match, by the hexadecimal SHA-256 of channel and match, and what playlists say of it, by that of both and
+    /// `outline`.
     Match,
     /// A pass, by its id.
     Pass,

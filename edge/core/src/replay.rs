@@ -4,12 +4,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use futures::future;
-use railbird_core::id::{ChannelId, MatchId, NodeId, OriginId, RecordingId, RenditionId};
+use railbird_core::id::{ChannelId, NodeId, OriginId, RecordingId, RenditionId};
 use railbird_core::playlist::{Recorded, Stretch};
 use railbird_core::score::Range;
 use railbird_core::state::merge::Merged;
 use railbird_core::state::union::{Found, Replays};
-use railbird_core::state::{ChannelState, Node, Replay};
+use railbird_core::state::{ChannelState, MATCHES_MAX, Match, Node, Replay, Segment};
 use railbird_core::time::MediaTime;
 
 use crate::channels::NOT_STARTED;
@@ -20,7 +20,7 @@ use crate::http::Response;
 use crate::live::{self, NO_SUCH_PLAYLIST};
 use crate::port::Store;
 use crate::routing::{Choice, Viewer};
-use crate::{cells, matches, stretch, wait};
+use crate::{cells, ranges, stretch, wait};
 
 const NO_SUCH_REPLAY: Problem = Problem::new(
     404,
@@ -34,12 +34,20 @@ const NO_SUCH_STRETCH: Problem = Problem::new(
     "nothing of the recording lies there: until, from and to are times of the day on which it was made, in UTC milliseconds",
 );
 
+const NOT_RECORDED: Problem = Problem::new(
+    404,
+    "not-recorded",
+    "the recording has not come to that yet: ask again when it has, or for a stretch that begins earlier",
+)
+.with("retry-after", "2");
+
 /// A recording as its list has it, and what is live of it.
 pub(crate) struct Recording {
     origin: OriginId,
     pub(crate) replay: Replay,
-    /// The matches that were played meanwhile, by what any origin knows: a scorer may have reached another one only.
-    pub(crate) matches: Vec<MatchId>,
+    /// The matches that were played meanwhile, oldest first, by what any origin knows: a scorer may have reached another one
+    /// only.
+    pub(crate) matches: Vec<Match>,
     /// The channel's state, for its nodes.
     channel: Option<ChannelState>,
     /// Whether that is of this recording, and shows what follows the last chapter.
@@ -68,13 +76,15 @@ impl Recording {
             false => MediaTime(u64::MAX),
         };
         let meanwhile = |other: &&Replay| other.start < ends(replay) && ends(other) > replay.start;
-        let mut matches: Vec<MatchId> = Vec::new();
-        for id in replays.all().map(|(_, other)| other).filter(meanwhile).flat_map(|other| &other.matches) {
-            if !matches.contains(id) && !replay.matches.contains(id) {
-                matches.push(id.clone());
+        let mut matches = replay.matches.clone();
+        for found in replays.all().map(|(_, other)| other).filter(meanwhile).flat_map(|other| &other.matches)
+        {
+            if matches.iter().all(|known| known.id != found.id) {
+                matches.push(found.clone());
             }
         }
-        matches.extend(replay.matches.iter().cloned());
+        matches.sort_by_key(|found| found.from);
+        matches.truncate(MATCHES_MAX);
         let (origin, replay) = (origin.clone(), replay.clone());
         Ok(Recording { origin, replay, matches, channel: merged.map(|merged| merged.state), goes_on })
     }
@@ -103,6 +113,19 @@ impl Recording {
         }
     }
 
+    /// Why nothing of a clip can be listed, where that is so.
+    fn lacks(&self, stretch: &Stretch) -> Option<Problem> {
+        let (from, to) = stretch.clip?;
+        let live = self.channel.iter().filter(|_| self.goes_on).flat_map(|state| &state.renditions);
+        let last = live.filter_map(|rendition| rendition.segments.last()).map(Segment::end).max();
+        let end = last.unwrap_or_default().max(self.replay.start + self.replay.duration);
+        let is_behind = from.media() >= end;
+        if is_behind && !self.replay.ended {
+            return Some(NOT_RECORDED);
+        }
+        (is_behind || to.media() <= self.replay.start).then_some(NO_SUCH_STRETCH)
+    }
+
     /// The state that says what follows the last chapter. Without a chapter, only as long as its window still begins
     /// where the recording does: an EVENT playlist never loses its front.
     fn tail(&self, chapters: usize) -> Option<&ChannelState> {
@@ -124,6 +147,9 @@ pub(crate) async fn multivariant<S: Store>(
     let stretch = stretch::read(&call.request.query)?;
     let (found, region) = future::join(Recording::find(call, channel, recording), health::of(call)).await;
     let found = found?;
+    if let Some(problem) = found.lacks(&stretch) {
+        return Err(problem);
+    }
     let chapter = found.chapter(call, channel, 0).await?;
     // What is live knows best which renditions and nodes there are, a chapter of a recording that is over which there
     // were.
@@ -186,8 +212,9 @@ impl<'a> Reel<'a> {
 }
 
 /// Why a recording has no segment to list.
-fn nothing_listed(stretch: &Stretch) -> Problem {
-    if *stretch == Stretch::default() { NOT_STARTED } else { NO_SUCH_STRETCH }
+fn nothing_listed(found: &Recording, stretch: &Stretch) -> Problem {
+    let otherwise = if *stretch == Stretch::default() { NOT_STARTED } else { NO_SUCH_STRETCH };
+    found.lacks(stretch).unwrap_or(otherwise)
 }
 
 /// `GET /replay/{channel}/{recording}/{node}/{rendition}.m3u8`, of a [`stretch`]; while it is being made, delta updates too.
@@ -218,10 +245,10 @@ pub(crate) async fn media<S: Store>(
     if !reel.states().any(has) {
         return Err(NO_SUCH_PLAYLIST);
     }
-    let ranges = matches::ranges(call, channel, &found, stretch.until).await?;
+    let ranges = ranges::of(call, channel, &found, &stretch).await?;
     let skip = live::takes_delta(call, &choice, &nodes);
     let text = reel.recorded(&ranges, stretch).media(rendition, &order, skip);
-    text.map(live::response).ok_or_else(|| nothing_listed(&stretch))
+    text.map(live::response).ok_or_else(|| nothing_listed(&found, &stretch))
 }
 
 /// `GET /replay/{channel}/{recording}/score.m3u8`: the score of the same stretch as subtitles.
@@ -234,7 +261,7 @@ pub(crate) async fn subtitles<S: Store>(
     let found = Recording::find(call, channel, recording).await?;
     let reel = Reel::read(call, channel, &found).await?;
     let text = reel.recorded(&[], stretch).subtitles(wait::skips(&call.request.query));
-    text.map(live::response).ok_or_else(|| nothing_listed(&stretch))
+    text.map(live::response).ok_or_else(|| nothing_listed(&found, &stretch))
 }
 
 /// What a page about a recording is called.

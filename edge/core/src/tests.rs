@@ -13,6 +13,7 @@ use std::format;
 use std::vec;
 
 use railbird_core::keys;
+use railbird_core::lint::{self, ours};
 use railbird_core::sign;
 use railbird_core::state::merge::REVISION_AHEAD_MS_MAX;
 use railbird_core::time::UtcMs;
@@ -51,6 +52,15 @@ pub(crate) fn ready<T>(future: impl Future<Output = T>) -> T {
         Poll::Ready(value) => value,
         Poll::Pending => panic!("the store in memory does not wait"),
     }
+}
+
+/// An answer, which is as RFC 8216bis wants it where it is a playlist.
+fn linted(response: Response) -> Response {
+    if response.status == 200 && response.body.starts_with(b"#EXTM3U") {
+        let left = ours::unexpected(lint::read(&response.body, &lint::Place::default()).findings);
+        assert!(left.is_empty(), "{left:#?}\n{}", String::from_utf8_lossy(&response.body));
+    }
+    response
 }
 
 /// A store that can be told to fail, and that notes the cells it was asked for.
@@ -156,7 +166,7 @@ impl<'a> Fixture<'a> {
             body: body.into(),
             ..Request::default()
         };
-        ready(self.edge.handle(request, &Moment { now: self.now, entropy: [7; 32] }))
+        linted(ready(self.edge.handle(request, &Moment { now: self.now, entropy: [7; 32] })))
     }
 
     fn get(&self, path: &str) -> Response {
@@ -188,7 +198,7 @@ impl<'a> Fixture<'a> {
             body: body.into(),
             ..Request::default()
         };
-        ready(self.edge.handle(request, &Moment { now: self.now, entropy: [7; 32] }))
+        linted(ready(self.edge.handle(request, &Moment { now: self.now, entropy: [7; 32] })))
     }
 
     /// A viewer of this number tells what it found of nodes.

@@ -19,7 +19,7 @@ import type { NodeBook } from "./nodes";
 import { Objects } from "./objects";
 import { Patience } from "./patience";
 import { type Answer, RACE_MS_MAX } from "./race";
-import { withUntil } from "./reach";
+import { AHEAD_MS, AHEAD_MS_MIN, runsOut, withUntil } from "./reach";
 
 /** What a viewer should know of the state of playback. */
 export type State =
@@ -123,6 +123,9 @@ const CONFIG: Partial<HlsConfig> = {
   fragLoadPolicy: policy(RACE_MS_MAX, RACE_MS_MAX, 6),
 };
 
+/** How far ahead of the picture a recording is asked for at least, where nothing later is to be known, in milliseconds. */
+export const leastAheadMs = (): number => (Hls.isSupported() ? AHEAD_MS_MIN : AHEAD_MS);
+
 /** A delay within the bounds that a `retry-after` is followed in. */
 export const retryAfterMs = (retry_after_s: number | null, otherwise_ms: number): number =>
   retry_after_s === null
@@ -158,6 +161,8 @@ export class Playback {
   #part: Part;
   /** Where the viewer wants to be, on the media timeline, once that is listed. */
   #goal_ms: number | null = null;
+  /** Up to where the browser's own player knows the recording, in milliseconds of media time; `null`: all of it. */
+  #given_ms: number | null = null;
 
   constructor(
     video: HTMLVideoElement,
@@ -187,6 +192,7 @@ export class Playback {
       this.#show(this.#failing ?? "connecting");
     });
     video.addEventListener("timeupdate", () => this.#hurry());
+    video.addEventListener("timeupdate", () => this.#extend());
     video.addEventListener("seeking", () => this.#catchUp.seeks(video.currentTime));
     video.addEventListener("pause", () => this.#catchUp.paused());
     video.addEventListener("ended", () => this.#show("ended"));
@@ -270,6 +276,11 @@ export class Playback {
     if (this.#goal_ms === null) return;
     const place = this.#place(this.#goal_ms);
     if (typeof place !== "number") return;
+    if (this.#hls === null && runsOut(this.#given_ms, this.#part.until_ms(), this.#goal_ms)) {
+      this.#goal_ms = null;
+      this.#give(place);
+      return;
+    }
     this.#goal_ms = null;
     this.#catchUp.seeks(place);
     this.#video.currentTime = place;
@@ -344,16 +355,29 @@ export class Playback {
     this.#show(this.#failing ?? "connecting");
     if (Hls.isSupported()) this.#attach();
     else if (this.#video.canPlayType("application/vnd.apple.mpegurl") !== "") {
-      this.#video.src = this.#url();
-      if (this.#replay !== null) {
-        const begin = () => {
-          this.#video.currentTime = 0;
-          this.#approach();
-        };
-        this.#video.addEventListener("loadedmetadata", begin, { once: true });
-      }
-      this.play();
+      this.#give(this.#resume_s);
     } else this.#show("unsupported");
+  }
+
+  /** Gives the browser's own player what is played, of a recording from a place on. */
+  #give(at_s: number): void {
+    this.#given_ms = this.#replay === null || this.#part.clip !== null ? null : this.#part.until_ms();
+    this.#video.src = this.#url();
+    if (this.#replay !== null) {
+      const begin = () => {
+        this.#video.currentTime = at_s;
+        this.#approach();
+      };
+      this.#video.addEventListener("loadedmetadata", begin, { once: true });
+    }
+    this.play();
+  }
+
+  /** The browser's own player asks for a playlist by one address: it gets the next stretch before that one is over. */
+  #extend(): void {
+    const [video, at_ms] = [this.#video, this.playingDate()?.getTime()];
+    if (this.#hls !== null || !this.#started || at_ms === undefined || video.paused || video.seeking) return;
+    if (runsOut(this.#given_ms, this.#part.until_ms(), at_ms)) this.#give(video.currentTime);
   }
 
   #path(): string {
@@ -373,10 +397,10 @@ export class Playback {
     if (!(error instanceof ApiError)) throw error;
     if (error.status === 401) void this.#listener.sessionEnded().then(() => this.#later(0));
     else if (error.status === 403) this.#show("not-covered");
-    else if (error.code === "not-started") {
+    else if (error.code === "not-started" || error.code === "not-recorded") {
       this.#show("not-started");
       this.#later(retryAfterMs(error.retry_after_s, NOT_STARTED_MS));
-    } else if (error.status === 404) this.#show(error.code === "no-such-replay" ? "no-such-replay" : "no-such-channel");
+    } else if (error.status === 404) this.#show(error.code === "no-such-replay" || error.code === "no-such-stretch" ? "no-such-replay" : "no-such-channel");
     else this.#trouble("edge-failing", error.retry_after_s);
   }
 

@@ -3,7 +3,7 @@
 import { ScoreLog, type ScoreDocument } from "./score";
 
 /** The most matches of a recording, as many as an origin lists. */
-export const MATCHES_MAX = 64;
+export const MATCHES_MAX = 256;
 
 /** The last match that has begun by then. */
 export function onAt(logs: readonly ScoreLog[], at_ms: number): ScoreLog | null {

@@ -4,6 +4,7 @@ import { ApiError, openNews, recordedScore, score } from "./api";
 import { el } from "./dom";
 import { replayPath } from "./home";
 import { clipLink, type Reach } from "./reach";
+import { Reel } from "./reel";
 import { ScoreLog, type Entry } from "./score";
 import { Scoreboard } from "./scoreboard";
 import { ScoreFeed } from "./scorefeed";
@@ -46,8 +47,8 @@ export class ScoreView {
   #recordedOf: string | null = null;
   #sheet: SheetPanel;
   #share = new ShareLine();
-  /** Stretches that are still to be played, one after another. */
-  #reel: { from_ms: number; to_ms: number }[] = [];
+  /** Highlights that are played one after another. */
+  #reel = new Reel();
   #seen_ms = Number.NEGATIVE_INFINITY;
   #choices: Choices;
   #entry: Entry | null = null;
@@ -58,13 +59,12 @@ export class ScoreView {
     this.#stage = stage;
     this.#sheet = new SheetPanel({
       goTo: (at_ms) => {
-        this.#reel = [];
+        this.#reel.stop();
         stage.goTo(at_ms);
       },
       play: (reel) => {
-        this.#reel = reel;
-        const first = reel[0];
-        if (first !== undefined) stage.goTo(first.from_ms);
+        const first_ms = this.#reel.play(reel);
+        if (first_ms !== null) stage.goTo(first_ms);
       },
       share: (stretch) => this.share(stretch),
       canShare: () => stage.recording() !== null,
@@ -143,11 +143,8 @@ export class ScoreView {
   #follow(at_ms: number): void {
     this.#seen_ms = Math.max(this.#seen_ms, at_ms);
     this.#stage.reach()?.see(at_ms);
-    const now = this.#reel[0];
-    if (now === undefined || at_ms < now.to_ms) return;
-    this.#reel.shift();
-    const next = this.#reel[0];
-    if (next !== undefined) this.#stage.goTo(next.from_ms);
+    const next_ms = this.#reel.see(at_ms);
+    if (next_ms !== null) this.#stage.goTo(next_ms);
   }
 
   /** The score of the recording, as far as the viewer may know it. */

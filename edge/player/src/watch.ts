@@ -13,7 +13,7 @@ import { logoutButton } from "./logout";
 import { NodePoll } from "./nodepoll";
 import { NodeBook, type Node } from "./nodes";
 import { Panel } from "./panel";
-import { Playback, type State } from "./playback";
+import { leastAheadMs, Playback, type State } from "./playback";
 import { clipOf, Reach, setSpoilerFree, spoilerFree } from "./reach";
 import { Relogin } from "./relogin";
 import { keepAlive } from "./renewal";
@@ -140,9 +140,10 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
   let replays: readonly Replay[] = [];
   const clip = recording === null ? null : clipOf(location.search);
   /** How far the viewer has come of a recording, who is to know nothing later; begun when it is known where that starts. */
-  let free = recording !== null && clip === null && spoilerFree();
-  let reach = free ? new Reach(0) : null;
-  let begun = false;
+  let free = recording !== null && spoilerFree();
+  let reach = free ? new Reach(clip?.from_ms ?? 0, leastAheadMs()) : null;
+  reach?.allow(clip?.to_ms ?? 0);
+  let begun = clip !== null;
   /** The recording that is being made of what is live. */
   const beingMade = () => replays.find(({ live }) => live)?.id ?? null;
 
@@ -181,7 +182,7 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
         const played = free ? replays.find(({ id }) => id === recording) : undefined;
         if (played !== undefined && !begun) {
           begun = true;
-          reach = new Reach(played.start_ms);
+          reach = new Reach(played.start_ms, leastAheadMs());
         }
         showState();
         if (recording === null) document.title = `${own.title} · Railbird`;
@@ -217,7 +218,7 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
   /** Plays the recording anew, with or without what was kept from the viewer. */
   const setFree = (next: boolean) => {
     const at_ms = playback.playingDate()?.getTime() ?? null;
-    [free, begun, reach] = [next, false, next ? new Reach(0) : null];
+    [free, begun, reach] = [next, false, next ? new Reach(0, leastAheadMs()) : null];
     if (!playback.started) return;
     // Where it starts, the list says.
     void askChannels().then(() => turnTo(recording, next ? null : at_ms));
@@ -226,7 +227,7 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
     const from_ms = playback.playingDate()?.getTime() ?? clip?.from_ms ?? null;
     part.clip = null;
     history.replaceState(null, "", location.pathname);
-    around.replaceChildren();
+    around.replaceWith((around = replay()));
     if (playback.started) turnTo(recording, from_ms);
   };
   const playback = new Playback(video, channel, recording, part, book, facts, {
@@ -284,9 +285,15 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
     showState();
   });
 
+  const resume = () => {
+    const at_ms = playback.playingDate()?.getTime() ?? 0;
+    // At its end, a clip begins again.
+    if (part.clip !== null && at_ms >= part.clip.to_ms) playback.goTo(part.clip.from_ms);
+    else playback.play();
+  };
   const bar = controls(stage, video, line.line, {
     play() {
-      if (!data.leave()) playback.play();
+      if (!data.leave()) resume();
     },
     goLive() {
       data.leave();
@@ -302,7 +309,7 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
       return start === null || playing || !playback.started ? null : () => turnTo(start, null);
     },
     live: () => recording === null,
-    endless: () => reach !== null,
+    endless: () => reach !== null && part.clip === null,
   });
   stage.append(bar.bar);
   const showUnmute = () => {
@@ -313,9 +320,9 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
     if (video.volume === 0) video.volume = 0.5;
   });
   for (const event of ["volumechange", "play", "pause", "emptied"]) video.addEventListener(event, showUnmute);
-  start.addEventListener("click", () => playback.play());
+  start.addEventListener("click", resume);
   video.addEventListener("click", () => {
-    if (matchMedia("(hover: hover)").matches) (video.paused ? playback.play() : video.pause());
+    if (matchMedia("(hover: hover)").matches) (video.paused ? resume() : video.pause());
   });
   const replay = () =>
     replayBar(free, {

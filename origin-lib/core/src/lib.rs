@@ -18,6 +18,7 @@
 //! | [`recording`] | what a recording's journal says: every object, its hash, who has it |
 //! | [`publish`] | what may be listed |
 //! | [`state`], [`playlist`] | the snapshot that the edge gets, and the text made from it |
+//! | [`lint`] | whether a playlist, ours or not, is as RFC 8216bis wants it |
 //! | [`score`] | the score log and what is shown of it |
 //! | [`calibration`] | how late a picture is, by a code of the time that it shows |
 //! | [`pass`] | what a pass says, and how its password and its code are told |
@@ -40,6 +41,7 @@ pub mod hash;
 pub mod hex;
 pub mod id;
 pub mod keys;
+pub mod lint;
 pub mod media;
 pub mod object;
 pub mod package;

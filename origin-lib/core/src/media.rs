@@ -48,33 +48,113 @@ pub enum Kind {
     Audio,
 }
 
-/// Video parameters of an H.264 feed.
+/// How a video track is coded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum VideoCoding {
+    /// H.264.
+    Avc,
+    /// H.265.
+    Hevc,
+    /// AV1.
+    Av1,
+}
+
+/// How an audio track is coded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AudioCoding {
+    /// AAC-LC, HE-AAC, HE-AAC v2.
+    Aac,
+    /// Opus.
+    Opus,
+}
+
+/// What a picture's numbers mean, in the code points of ITU-T H.273. Where nothing is said, 2 (unspecified).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Colour {
+    /// `ColourPrimaries`.
+    pub primaries: u8,
+    /// `TransferCharacteristics`.
+    pub transfer: u8,
+    /// `MatrixCoefficients`.
+    pub matrix: u8,
+    /// `VideoFullRangeFlag`.
+    pub full_range: bool,
+}
+
+impl Colour {
+    /// What its transfer characteristics say of the range of light.
+    pub fn range(&self) -> VideoRange {
+        match self.transfer {
+            16 => VideoRange::Pq,
+            18 => VideoRange::Hlg,
+            _ => VideoRange::Sdr,
+        }
+    }
+}
+
+/// The range of light of a picture: `VIDEO-RANGE` (RFC 8216bis, 4.4.6.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VideoRange {
+    /// Standard, or nothing is said.
+    #[default]
+    Sdr,
+    /// Hybrid log-gamma.
+    Hlg,
+    /// Perceptual quantiser: HDR10 and what builds on it.
+    Pq,
+}
+
+impl VideoRange {
+    /// Whether it is the one that goes without saying.
+    pub fn is_sdr(&self) -> bool {
+        *self == VideoRange::Sdr
+    }
+
+    /// As playlists have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            VideoRange::Sdr => "SDR",
+            VideoRange::Hlg => "HLG",
+            VideoRange::Pq => "PQ",
+        }
+    }
+}
+
+/// Parameters of a video track.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VideoConfig {
-    /// `AVCDecoderConfigurationRecord` as sent (ISO/IEC 14496-15, 5.3.3.1): the content of `avcC`.
-    pub avcc: Bytes,
+    /// How it is coded.
+    pub coding: VideoCoding,
+    /// Its decoder configuration record, as sent: the content of `avcC` or `hvcC` (ISO/IEC 14496-15, 5.3.3.1 and 8.3.3.1), or
+    /// of `av1C` (AV1 in ISOBMFF, 2.3).
+    pub record: Bytes,
     /// RFC 6381 codec string: `avc1.64001f`.
     pub codec: String,
     /// Width after cropping, in pixels.
     pub width: u16,
     /// Height after cropping, in pixels.
     pub height: u16,
-    /// Frames a second × 1000 where the VUI states it.
+    /// Frames a second × 1000 where the stream states it.
     pub frame_rate_milli: Option<u32>,
+    /// What its numbers mean, where the stream states it.
+    pub colour: Option<Colour>,
 }
 
-/// Audio parameters of an AAC feed.
+/// Parameters of an audio track.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AudioConfig {
-    /// `AudioSpecificConfig` as sent (ISO/IEC 14496-3, 1.6.2.1).
-    pub asc: Bytes,
+    /// How it is coded.
+    pub coding: AudioCoding,
+    /// `AudioSpecificConfig` as sent (ISO/IEC 14496-3, 1.6.2.1), or the content of `dOps` (Opus in ISOBMFF, 4.3.2).
+    pub record: Bytes,
     /// RFC 6381 codec string: `mp4a.40.2`.
     pub codec: String,
     /// Samples a second, which is also the track's timescale.
     pub sample_rate: u32,
     /// Number of channels.
     pub channels: u8,
-    /// Samples in one access unit: 1024 for AAC-LC.
+    /// Samples in one access unit: 1024 for AAC-LC; for Opus, what most encoders send: 960.
     pub frame_len: u32,
 }
 
@@ -85,11 +165,14 @@ pub struct Frame {
     pub kind: Kind,
     /// Decoding time in milliseconds of the feed's clock, wraps undone.
     pub dts_ms: i64,
-    /// Presentation time minus decoding time, in milliseconds; may be negative.
-    pub cts_ms: i32,
-    /// A random access point (IDR); true for every audio frame.
+    /// Presentation time minus decoding time, in 1/90000 s; may be negative.
+    pub cts: i32,
+    /// A random access point; true for every audio frame.
     pub key: bool,
-    /// Length-prefixed NAL units, or a raw AAC access unit.
+    /// Nobody can decode it who begins with the key frame before it, behind which it is sent and before which it is shown: RASL
+    /// pictures of H.265.
+    pub leading: bool,
+    /// Length-prefixed NAL units, the OBUs of a temporal unit, or a raw access unit of sound.
     pub data: Bytes,
 }
 
@@ -113,9 +196,11 @@ pub struct Sample {
     pub dts: MediaTime,
     /// Presentation time minus decoding time, in 1/90000 s.
     pub cts: i32,
-    /// A random access point (IDR); true for every audio frame.
+    /// A random access point; true for every audio frame.
     pub key: bool,
-    /// Length-prefixed NAL units, or a raw AAC access unit.
+    /// As in [`Frame::leading`].
+    pub leading: bool,
+    /// As in [`Frame::data`].
     pub data: Bytes,
 }
 

@@ -291,5 +291,6 @@ fn describe(tracks: &Tracks, name: String) -> Init {
         width: video.map_or(0, |video| video.width),
         height: video.map_or(0, |video| video.height),
         frame_rate_milli: video.and_then(|video| video.frame_rate_milli).unwrap_or(0),
+        range: video.and_then(|video| Some(video.colour?.range())).unwrap_or_default(),
     }
 }

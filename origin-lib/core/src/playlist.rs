@@ -81,6 +81,9 @@ fn write_multivariant(
                 let rate = rendition.frame_rate_milli;
                 write!(text, ",FRAME-RATE={}.{:03}", rate / 1000, rate % 1000)?;
             }
+            if !rendition.range.is_sdr() {
+                write!(text, ",VIDEO-RANGE={}", rendition.range.as_str())?;
+            }
             if score.is_some() {
                 write!(text, ",SUBTITLES=\"{}\"", subtitles::GROUP)?;
             }
@@ -182,7 +185,6 @@ impl Head {
         text.push_str(self.kind);
         writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", self.first_msn)?;
         writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", self.discontinuity_sequence)?;
-        writeln!(text, "#EXT-X-INDEPENDENT-SEGMENTS")?;
         let skip_until = delta::boundary(self.target_s).decimal_seconds(1);
         match self.part_ms {
             Some(part_ms) => low_latency::write_control(text, skip_until, part_ms)?,
@@ -302,7 +304,8 @@ impl<'a> Writer<'a> {
 
     fn key(&mut self, state: &ChannelState, period: u64) -> fmt::Result {
         let (channel, root) = (&state.channel, self.root);
-        let iv = hex::encode(&keys::iv(channel, period));
+        // The digits of a hexadecimal-sequence are capitals (RFC 8216bis, 4.2).
+        let iv = hex::encode(&keys::iv(channel, period)).to_ascii_uppercase();
         writeln!(self.text, "#EXT-X-KEY:METHOD=AES-128,URI=\"../{root}key/{channel}/{period}\",IV=0x{iv}")
     }
 
@@ -315,4 +318,4 @@ impl<'a> Writer<'a> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

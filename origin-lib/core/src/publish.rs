@@ -15,6 +15,7 @@ use parts::Parts;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ChannelId, OriginId, RecordingId, RenditionId};
+use crate::media::VideoRange;
 use crate::object;
 use crate::package;
 use crate::recording::{self, Reel, Slots, compact, rate, rounded_s};
@@ -79,6 +80,9 @@ pub struct Init {
     pub height: u16,
     /// Frames a second × 1000; 0 where unknown.
     pub frame_rate_milli: u32,
+    /// The range of light of its pictures.
+    #[serde(default, skip_serializing_if = "VideoRange::is_sdr")]
+    pub range: VideoRange,
 }
 
 /// A channel's book. Only the rendition of the feed itself exists so far.
@@ -388,11 +392,14 @@ impl Book {
         self.listed_count += 1;
         self.changed = true;
         let window = MediaSpan::from_ms(i64::from(self.channel.window_s) * 1000);
-        // RFC 8216bis 6.2.2: never less than three target durations.
-        let window = window.max(MediaSpan::from_ms(i64::from(self.target_duration_s.unwrap_or(1)) * 3000));
+        // RFC 8216bis 6.2.2: never less than three target durations, however long ago that was.
+        let least = MediaSpan::from_ms(i64::from(self.target_duration_s.unwrap_or(1)) * 3000);
         let end = segment.start + segment.duration;
-        while let Some(second) = self.listed.get(1) {
-            if end - second.start < window && self.listed.len() <= SEGMENTS_MAX {
+        let mut held: i64 = self.listed.iter().map(|segment| segment.duration.0).sum();
+        while let [Some(first), Some(second)] = [self.listed.front(), self.listed.get(1)] {
+            held -= first.duration.0;
+            let is_wanted = end - second.start < window || held < least.0;
+            if is_wanted && self.listed.len() <= SEGMENTS_MAX {
                 break;
             }
             self.listed.pop_front();
@@ -498,6 +505,7 @@ impl Book {
             width: init.width,
             height: init.height,
             frame_rate_milli: init.frame_rate_milli,
+            range: init.range,
             target_duration_s: self.target_duration_s.unwrap_or(1),
             first_msn: self.first_msn,
             discontinuity_sequence: self.discontinuity_sequence,

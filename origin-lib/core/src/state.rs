@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::id::{ChannelId, EventId, MatchId, NodeId, OriginId, RecordingId, RenditionId};
+use crate::media::VideoRange;
 use crate::score::{NAME_CHARS_MAX, Range};
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 use crate::web;
@@ -259,14 +260,28 @@ pub struct Replay {
     pub chapters: u32,
     /// The channel has ended: nothing will follow the last chapter.
     pub ended: bool,
-    /// The matches that were played meanwhile, oldest first; at most [`MATCHES_MAX`], the newest ones. The score of each is a
-    /// document of its own: `PUT /origin/v1/channels/{channel}/matches/{match}`.
+    /// The matches that were played meanwhile, oldest first; at most [`MATCHES_MAX`], the oldest ones: what was listed stays.
+    /// The score of each is a document of its own: `PUT /origin/v1/channels/{channel}/matches/{match}`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub matches: Vec<MatchId>,
+    pub matches: Vec<Match>,
 }
 
-/// The most matches of a recording.
-pub const MATCHES_MAX: usize = 64;
+/// The most matches of a recording: one in 23 minutes of the four days after which the longest recording ends.
+pub const MATCHES_MAX: usize = 256;
+
+/// A match of a recording, as lists have it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Match {
+    /// Its name.
+    pub id: MatchId,
+    /// Media time at which it begins, to within [`MATCH_FROM_MS_MAX`], in 1/90000 s: whoever asks for a stretch of the
+    /// recording need not read the others.
+    pub from: MediaTime,
+}
+
+/// By how much a list may be wrong about where a match begins, in milliseconds: a table's delay, a scorer's offset, and as
+/// much again while a calibration is on its way.
+pub const MATCH_FROM_MS_MAX: u64 = 240_000;
 
 /// One rendition and its window of segments.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -285,6 +300,9 @@ pub struct Rendition {
     pub height: u16,
     /// Frames a second × 1000; 0 where unknown.
     pub frame_rate_milli: u32,
+    /// The range of light of its pictures: `VIDEO-RANGE`.
+    #[serde(default, skip_serializing_if = "VideoRange::is_sdr")]
+    pub range: VideoRange,
     /// `EXT-X-TARGETDURATION`, in seconds.
     pub target_duration_s: u32,
     /// `EXT-X-MEDIA-SEQUENCE` of the first segment.

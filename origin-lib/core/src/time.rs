@@ -4,6 +4,8 @@
 //! read by adapters in milliseconds ([`UtcMs`]). The two share their zero, so a `MediaTime` is a
 //! `PROGRAM-DATE-TIME`.
 
+mod iso8601;
+
 use alloc::format;
 use alloc::string::String;
 use core::fmt;

@@ -78,11 +78,24 @@ function phase(view) {
 }
 
 /**
+ * The figure that a side plays: the one that was chosen, else the next one of the programme. Null where there are none.
+ * @param {View} view @param {Side} side @param {string | null} chosen
+ */
+function figureOf({ start, state }, side, chosen) {
+  const figures = start?.figures ?? [];
+  const begun = state?.sides[side].total_innings ?? state?.sides[side].innings ?? 0;
+  // The turn that is played is among them.
+  const played = state?.phase === "between" ? begun : Math.max(0, begun - 1);
+  return figures.find(({ code }) => code === chosen) ?? figures[played % figures.length] ?? null;
+}
+
+/**
  * The buttons that mean something now.
- * @param {View} view @param {{ points: (side: Side) => void, shootout: (side: Side) => void, foul: (side: Side) => void, unit: () => void, end: () => void }} asks
+ * @param {View} view @param {string | null} chosen the figure that is played out of its turn
+ * @param {{ points: (side: Side) => void, shootout: (side: Side) => void, foul: (side: Side) => void, figure: () => void, unit: () => void, end: () => void }} asks
  * @returns {Press[]}
  */
-export function presses(view, asks) {
+export function presses(view, chosen, asks) {
   const { state, rules, start } = view;
   if (state === null || rules === null || start === null) return [];
   /** @type {Press[]} */
@@ -104,6 +117,15 @@ export function presses(view, asks) {
   for (const side of sides) {
     const whose = rules.turns === "free" ? `${nameOf(view, side)} ` : "";
     const tail = rules.turns === "free" ? `-${side}` : "";
+    const figure = figureOf(view, side, chosen);
+    if (figure !== null) {
+      const { code } = figure;
+      for (const points of [figure.points, 0]) {
+        list.push({ id: points === 0 ? "figure-missed" : "figure-made", label: `${code}${points === 0 ? `: ${text("end_inning")}` : ` +${points}`}`, action: { type: "points", side, points, code }, kind: "strong" });
+      }
+      list.push({ id: "figure-other", label: text("figure_other"), ask: asks.figure });
+      continue;
+    }
     if (rules.points) {
       for (const points of QUICK[start.discipline] ?? QUICK_ELSE) {
         list.push({ id: `plus-${points}${tail}`, label: `${whose}+${points}`, action: { type: "points", side, points }, kind: "quick" });
@@ -183,7 +205,7 @@ export function words(action, view) {
     case "start":
       return text("make_up");
     case "points":
-      return `${who(action.side)} ${action.points < 0 ? "" : "+"}${action.points}`;
+      return `${who(action.side)} ${action.points < 0 ? "" : "+"}${action.points}${action.code === undefined ? "" : ` (${action.code})`}`;
     case "end_inning":
       return `${who(action.side)}: ${text("end_inning")}`;
     case "foul":

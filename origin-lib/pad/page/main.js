@@ -3,11 +3,13 @@
 import { board, buttons, clockPresses, nameOf, presses, secondsLeft, SIDES, words } from "./board.js";
 import { choose, isOpen, number, secret, sure } from "./dialogs.js";
 import { button, byId, make, replace } from "./dom.js";
+import { Keeper } from "./keeper.js";
 import { Origin } from "./origin.js";
 import { Refused, Rules } from "./rules.js";
 import { Scorer } from "./scorer.js";
 import { setUp } from "./setup.js";
 import { Store } from "./store.js";
+import { again } from "./terms.js";
 import { LANGUAGE, text } from "./texts.js";
 
 /** @typedef {import("./types.js").Action} Action */
@@ -26,13 +28,17 @@ const SCORER = /^[!-~]{1,32}$/;
 
 const channel = decodeURIComponent(location.pathname.split("/").at(-1) ?? "");
 
-/** The key in the address, and the scorer's name where it has one; they are taken out of it. */
+/** The key in the address, and the scorer's name where it has one. */
 function keyGiven() {
   const given = new URLSearchParams(location.hash.slice(1));
-  if (location.hash !== "") history.replaceState(null, "", location.pathname);
   const [key, scorer] = [given.get("key"), given.get("scorer")];
   // What the origin would refuse is nobody's name.
   return { key, ...(scorer !== null && SCORER.test(scorer) ? { scorer } : {}) };
+}
+
+/** Takes them out of it, once they are kept. */
+function hideKey() {
+  if (location.hash !== "") history.replaceState(null, "", location.pathname);
 }
 
 class Page {
@@ -41,11 +47,16 @@ class Page {
   #rules;
   #toast = 0;
   #said = "";
+  /** The figure of artistique that is played in the place of the next one of the programme. @type {string | null} */
+  #figure = null;
 
-  /** @param {Rules} rules @param {Store} store @param {Kept} kept @param {Origin} origin */
-  constructor(rules, store, kept, origin) {
+  /** @param {Rules} rules @param {{ store: Store, keeper: Keeper }} disk @param {Kept} kept @param {Origin} origin */
+  constructor(rules, disk, kept, origin) {
     this.#rules = rules;
-    this.#scorer = new Scorer({ rules, origin, store, kept, changed: () => this.#draw() });
+    this.#scorer = new Scorer({ rules, origin, ...disk, kept, changed: () => this.#draw() });
+    addEventListener("beforeunload", (event) => {
+      if (this.#scorer.unkept !== null && this.#scorer.pending > 0) event.preventDefault();
+    });
     byId("menu").onclick = () => void this.#menu();
     document.addEventListener("keydown", (event) => this.#typed(event));
     setInterval(() => this.#tick(), DRAW_MS);
@@ -67,6 +78,7 @@ class Page {
 
   /** @param {Action} action */
   async #enter(action) {
+    this.#figure = null;
     this.#tell(await this.#scorer.enter(action));
   }
 
@@ -106,10 +118,11 @@ class Page {
   #controls() {
     const scorer = this.#scorer;
     const { view } = scorer;
-    const main = presses(view, {
+    const main = presses(view, this.#figure, {
       points: (side) => void this.#points(side),
       shootout: (side) => void this.#shootout(side),
       foul: (side) => void this.#foul(side),
+      figure: () => void this.#otherFigure(),
       unit: () => void this.#endUnit(),
       end: () => void this.#end(),
     });
@@ -161,7 +174,8 @@ class Page {
       said = text("key_needed");
       acts.push(button(text("key"), () => void this.#key(), { class: "strong", "data-testid": "give-key" }));
     } else if (problem?.kind === "tab") said = text("tab");
-    else if (problem?.kind === "storage") said = text("storage", { why: problem.text });
+    else if (problem?.kind === "broken") said = text("broken", { why: problem.text });
+    else if (scorer.mode === "scoring" && scorer.unkept !== null) said = text("unkept", { why: scorer.unkept });
     else if (scorer.mode === "watching" && scorer.view.start !== null) {
       said = text(scorer.view.state?.phase === "finished" ? "ended" : "watching");
       acts.push(button(text("take_over"), take, { class: "strong", "data-testid": "take-over" }));
@@ -225,6 +239,14 @@ class Page {
   async #foul(side) {
     const points = await number(text("foul_points"));
     if (points !== null) await this.#enter({ type: "foul", side, points });
+  }
+
+  async #otherFigure() {
+    const figures = this.#scorer.view.start?.figures ?? [];
+    const code = await choose(text("figure_other"), figures.map(({ code, points }) => [`${code} · ${points}`, code, `figure-${code}`]));
+    if (code === null) return;
+    this.#figure = code;
+    this.#draw();
   }
 
   async #endUnit() {
@@ -293,7 +315,7 @@ class Page {
     const scorer = this.#scorer;
     const correction = (/** @type {Action} */ action) => /** @type {Action} */ ({ type: "correct", epoch: entry.epoch, seq: entry.seq, action });
     const check = (/** @type {Action} */ start) => scorer.refusals([correction(start)])[0] ?? null;
-    const start = await setUp(this.#rules.disciplines(), scorer.view.start, check, text("edit_start"));
+    const start = await setUp(this.#rules.disciplines(), { corrected: scorer.view.start }, check, text("edit_start"));
     if (start !== null) await this.#enter(correction(start));
   }
 
@@ -306,7 +328,7 @@ class Page {
     if (running && !(await sure(text("new_match_sure"), text("new_match")))) return;
     const fresh = await Rules.load();
     const check = (/** @type {Action} */ start) => fresh.refusals(1, scorer.now(), [start])[0] ?? null;
-    const start = await setUp(this.#rules.disciplines(), null, check, text("new_match"));
+    const start = await setUp(this.#rules.disciplines(), { like: again(scorer.view.start) }, check, text("new_match"));
     if (start !== null) this.#tell(await scorer.newMatch(start));
   }
 
@@ -344,17 +366,22 @@ async function main() {
   void navigator.storage?.persist?.();
   stayLit();
   const [rules, store] = await Promise.all([Rules.load(), Store.open(channel)]);
+  const keeper = new Keeper();
   const { kept: before, rows } = await store.read();
   /** @type {Kept} */
   const kept = before ?? { revision: 0, key: "", offset: 0, match: null, epoch: 0, mode: "watching" };
   if (given.key !== null) {
     Object.assign(kept, given);
-    await store.note(kept);
+    const note = () => store.note(kept);
+    await keeper.keep(note, note);
   }
-  const page = new Page(rules, store, kept, new Origin(channel, kept.key));
+  // Where it is not kept, the address has to do when the page is loaded again.
+  if (keeper.refusal === null) hideKey();
+  const page = new Page(rules, { store, keeper }, kept, new Origin(channel, kept.key));
   // The address that this page has already, given again with another key.
   addEventListener("hashchange", () => {
     const { key, scorer } = keyGiven();
+    hideKey();
     if (key !== null) void page.useKey(key, scorer);
   });
   page.begin(rows);
@@ -363,5 +390,5 @@ async function main() {
 main().catch((error) => {
   const problem = byId("problem");
   problem.hidden = false;
-  byId("problem-text").textContent = error instanceof Refused ? error.message : text("storage", { why: String(error) });
+  byId("problem-text").textContent = error instanceof Refused ? error.message : text("broken", { why: String(error) });
 });

@@ -89,12 +89,35 @@ export class Origin {
     return items;
   }
 
+  /** The epoch of whoever was heard last of a match, be it without an event yet; 0 where nobody was. @param {string} match @returns {Promise<number>} */
+  async epoch(match) {
+    try {
+      return (await this.#ask(`/${match}`)).scorer?.epoch ?? 0;
+    } catch (error) {
+      if (error instanceof Denied && error.code === "no-such-match") return 0;
+      throw error;
+    }
+  }
+
+  /** A match as it is scored, from behind this place. @param {string} match @param {Place} after @param {AbortSignal} signal @returns {Promise<ReadableStream<Uint8Array>>} */
+  async stream(match, { epoch, seq }, signal) {
+    const answer = await fetch(`${this.#base}/${match}/stream?after_epoch=${epoch}&after_seq=${seq}`, {
+      headers: { authorization: `Bearer ${this.#key}` },
+      signal,
+      cache: "no-store",
+      credentials: "omit",
+      redirect: "error",
+    });
+    if (!answer.ok || answer.body === null) throw new Away(`status ${answer.status}`);
+    return answer.body;
+  }
+
   /** Sends an event as it is. @param {Waiting} item @returns {Promise<{ last: Place, diverged: boolean }>} */
   put({ match, epoch, seq, event }) {
     return this.#ask(`/${match}/events/${epoch}/${seq}`, event);
   }
 
-  /** Says that the scorer is there. @param {string} match @param {{ epoch: number, pending: number }} said @returns {Promise<{ now: number, last: Place | null }>} */
+  /** Says that the scorer is there, and hears who scores. @param {string} match @param {{ epoch: number, pending: number }} said @returns {Promise<{ now: number, epoch?: number, last: Place | null }>} */
   scorer(match, said) {
     return this.#ask(`/${match}/scorer`, said);
   }

@@ -1,7 +1,10 @@
 // The scorer's side of the protocol. What is entered is kept by the browser first, shown then, and sent in order, one at a time,
 // each as it is until the origin has it.
 
+import { Follower } from "./follow.js";
+import { is } from "./items.js";
 import { Away, Denied } from "./origin.js";
+import { Pause } from "./pause.js";
 import { Refused } from "./rules.js";
 import { Overtaken } from "./store.js";
 
@@ -30,8 +33,8 @@ const CLOCK_MS_MAX = 2_000;
  * - `invalid`: it refuses an event, which is the first that waits
  * - `taken`: another scorer has taken over
  * - `tab`: another page of this browser scores
- * - `storage`: this browser can't keep anything
- * @typedef {{ kind: "key" | "invalid" | "taken" | "tab" | "storage", text: string, item?: Waiting }} Problem
+ * - `broken`: the page itself has failed
+ * @typedef {{ kind: "key" | "invalid" | "taken" | "tab" | "broken", text: string, item?: Waiting }} Problem
  */
 
 /** @type {View} */
@@ -41,6 +44,8 @@ export class Scorer {
   #rules;
   #origin;
   #store;
+  #keeper;
+  #follower;
   #changed;
   /** @type {Kept} */
   #kept;
@@ -49,8 +54,10 @@ export class Scorer {
   /** What waits, of earlier matches as well. @type {Waiting[]} */
   #waiting = [];
   #sending = false;
-  /** Ends the wait before the next try. */
-  #wake = () => {};
+  /** Before the next try. */
+  #patience = new Pause();
+  /** Before the next heartbeat. */
+  #pulse = new Pause();
   /** What changes the log is done one after another. @type {Promise<unknown>} */
   #turn = Promise.resolve();
 
@@ -62,12 +69,14 @@ export class Scorer {
   reachable = null;
 
   /**
-   * @param {{ rules: import("./rules.js").Rules, origin: import("./origin.js").Origin, store: import("./store.js").Store, kept: Kept, changed: () => void }} parts
+   * @param {{ rules: import("./rules.js").Rules, origin: import("./origin.js").Origin, store: import("./store.js").Store, keeper: import("./keeper.js").Keeper, kept: Kept, changed: () => void }} parts
    */
-  constructor({ rules, origin, store, kept, changed }) {
+  constructor({ rules, origin, store, keeper, kept, changed }) {
     this.#rules = rules;
     this.#origin = origin;
     this.#store = store;
+    this.#keeper = keeper;
+    this.#follower = new Follower(origin, () => this.#scored(), (scored) => this.#overtaken(scored));
     this.#kept = kept;
     this.#changed = changed;
   }
@@ -82,6 +91,11 @@ export class Scorer {
 
   get pending() {
     return this.#waiting.length;
+  }
+
+  /** Why the browser keeps nothing; null where it does. */
+  get unkept() {
+    return this.#keeper.refusal;
   }
 
   get epoch() {
@@ -99,11 +113,30 @@ export class Scorer {
     this.#acknowledged = rows.filter(({ acknowledged, item }) => acknowledged && item.match === this.match).map(({ item }) => item);
     this.#reload();
     if (this.mode === "lost") this.problem = { kind: "taken", text: "" };
-    addEventListener("online", () => this.#wake());
+    addEventListener("online", () => this.#patience.end());
     void this.#beat();
     void this.#watch();
+    void this.#follower.run();
     void this.#send();
     this.#changed();
+  }
+
+  /** The match that is scored here. */
+  #scored() {
+    const { match, epoch } = this;
+    return this.mode === "scoring" && match !== null && this.problem?.kind !== "tab" ? { match, epoch } : null;
+  }
+
+  /** Somebody else scores it by now. @param {import("./follow.js").Scored} scored */
+  #overtaken({ match, epoch }) {
+    const ours = () => this.mode === "scoring" && this.match === match && this.epoch === epoch;
+    return this.#after(async () => (ours() ? this.#lost() : undefined));
+  }
+
+  /** Keeps something; everything, where something before was not kept. @param {() => Promise<unknown>} work @param {Item[]} [acknowledged] @param {Waiting[]} [waiting] */
+  #keep(work, acknowledged = this.#acknowledged, waiting = this.#waiting) {
+    const { match } = this;
+    return this.#keeper.keep(work, () => this.#store.replace(this.#kept, match === null ? [] : acknowledged.map((item) => ({ ...item, match })), waiting));
   }
 
   /** What waits of the match itself. */
@@ -140,7 +173,7 @@ export class Scorer {
     try {
       const { entered, view } = this.#rules.enter(this.epoch, this.now(), action);
       const items = this.#signed(entered).map((item) => ({ ...item, match }));
-      await this.#store.append(this.#kept, items);
+      await this.#keep(() => this.#store.append(this.#kept, items), this.#acknowledged, [...this.#waiting, ...items]);
       this.#waiting.push(...items);
       this.view = view;
     } catch (error) {
@@ -202,8 +235,10 @@ export class Scorer {
     if (match === null) return "";
     /** @type {Item[]} */
     let events;
+    let other = 0;
     try {
       events = await this.#origin.events(match);
+      other = await this.#origin.epoch(match);
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }
@@ -212,7 +247,7 @@ export class Scorer {
       if (this.match !== match || this.mode === "scoring") return "";
       try {
         const own = this.#own().filter((item) => !events.some((event) => is(event, item)));
-        const epoch = Math.max(this.epoch, events.at(-1)?.epoch ?? 0) + 1;
+        const epoch = Math.max(this.epoch, events.at(-1)?.epoch ?? 0, other) + 1;
         this.#rules.load(events);
         const { entered, refused, view } = this.#rules.requeue(epoch, own);
         if (refused.length > 0 && !(await confirm(refused))) {
@@ -230,7 +265,7 @@ export class Scorer {
       }
       this.#changed();
       void this.#send();
-      this.#beatNow();
+      this.#pulse.end();
       return null;
     });
   }
@@ -276,11 +311,11 @@ export class Scorer {
     this.#kept.key = key;
     if (scorer !== undefined) this.#kept.scorer = scorer;
     this.#origin.useKey(key);
-    await this.#store.note(this.#kept);
+    await this.#after(() => this.#keep(() => this.#store.note(this.#kept)));
     if (this.problem?.kind === "key") this.problem = null;
     this.#changed();
-    this.#wake();
-    this.#beatNow();
+    this.#patience.end();
+    this.#pulse.end();
     void this.#send();
   }
 
@@ -288,16 +323,18 @@ export class Scorer {
   async #replace(now, acknowledged, waiting) {
     const { match, epoch, mode } = now;
     const kept = { ...this.#kept, match, epoch, mode };
-    await this.#store.replace(kept, match === null ? [] : acknowledged.map((item) => ({ ...item, match })), waiting);
+    const all = () => this.#store.replace(kept, match === null ? [] : acknowledged.map((item) => ({ ...item, match })), waiting);
+    await this.#keeper.keep(all, all);
     this.#kept = kept;
     this.#acknowledged = acknowledged;
     this.#waiting = waiting;
+    this.#follower.again();
   }
 
   /** What nobody but a person can mend. @param {unknown} error */
   #stop(error) {
     if (error instanceof Overtaken) this.problem = { kind: "tab", text: "" };
-    else this.problem = { kind: "storage", text: error instanceof Error ? error.message : String(error) };
+    else this.problem = { kind: "broken", text: error instanceof Error ? error.message : String(error) };
     this.#changed();
   }
 
@@ -318,7 +355,7 @@ export class Scorer {
       } catch (error) {
         if (error instanceof Away || error instanceof Denied) {
           this.#reached(false);
-          await this.#rest(wait);
+          await this.#patience.rest(wait * (0.75 + Math.random() / 2));
           wait = Math.min(2 * wait, AGAIN_MS[1] ?? wait);
         } else this.#stop(error);
       }
@@ -342,9 +379,11 @@ export class Scorer {
   /** @param {Waiting} item */
   async #taken(item) {
     if (this.#waiting[0] !== item) return;
-    await this.#store.acknowledge(item);
-    this.#waiting.shift();
-    if (item.match === this.match) this.#acknowledged.push({ epoch: item.epoch, seq: item.seq, event: item.event });
+    const { match, ...own } = item;
+    const [acknowledged, waiting] = [match === this.match ? [...this.#acknowledged, own] : this.#acknowledged, this.#waiting.slice(1)];
+    await this.#keep(() => this.#store.acknowledge(item), acknowledged, waiting);
+    this.#acknowledged = acknowledged;
+    this.#waiting = waiting;
     this.#changed();
   }
 
@@ -399,31 +438,12 @@ export class Scorer {
     this.#changed();
   }
 
-  /** @param {number} ms */
-  #rest(ms) {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms * (0.75 + Math.random() / 2));
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve(undefined);
-      };
-    });
-  }
-
   // The heartbeat, and the match of somebody else
-
-  #beatNow = () => {};
 
   async #beat() {
     for (;;) {
       await this.#heartbeat();
-      await new Promise((resolve) => {
-        const timer = setTimeout(resolve, HEARTBEAT_MS);
-        this.#beatNow = () => {
-          clearTimeout(timer);
-          resolve(undefined);
-        };
-      });
+      await this.#pulse.rest(HEARTBEAT_MS);
     }
   }
 
@@ -433,15 +453,17 @@ export class Scorer {
     const epoch = this.epoch;
     const from = Date.now();
     try {
-      const { now, last } = await this.#origin.scorer(match, { epoch, pending: this.pending });
+      const { now, epoch: other, last } = await this.#origin.scorer(match, { epoch, pending: this.pending });
       const until = Date.now();
       if (until >= from && until - from <= CLOCK_MS_MAX) {
         this.#kept.offset = now - (from + until) / 2;
-        await this.#store.note(this.#kept);
+        await this.#after(() => this.#keep(() => this.#store.note(this.#kept)));
       }
-      const ours = () => this.mode === "scoring" && this.match === match && this.epoch === epoch;
-      if (last !== null && last.epoch > epoch) await this.#after(async () => (ours() ? this.#lost() : undefined));
-      if (this.reachable === false) this.#wake();
+      const shown = this.view.last;
+      if (Math.max(other ?? 0, last?.epoch ?? 0) > epoch) await this.#overtaken({ match, epoch });
+      // The origin has more of ours than this page: what it could not keep before it was loaded again.
+      else if (last?.epoch === epoch && shown?.epoch === epoch && last.seq > shown.seq) await this.#resync(match);
+      if (this.reachable === false) this.#patience.end();
       this.#reached(true);
     } catch (error) {
       if (error instanceof Away) this.#reached(false);
@@ -481,17 +503,4 @@ export class Scorer {
       else this.#stop(error);
     }
   }
-}
-
-/** Whether two are the same event at the same place. @param {Item} a @param {Item} b */
-function is(a, b) {
-  return a.epoch === b.epoch && a.seq === b.seq && JSON.stringify(sorted(a.event)) === JSON.stringify(sorted(b.event));
-}
-
-/** JSON in one order of keys. @param {unknown} value @returns {unknown} */
-function sorted(value) {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== "object" || value === null) return value;
-  const entries = Object.entries(value).map(([key, part]) => [key, sorted(part)]);
-  return Object.fromEntries(entries.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)));
 }

@@ -1,9 +1,13 @@
-// The set-up of a match. What a discipline begins with comes from the rules.
+// The set-up of a match. What a discipline begins with comes from the rules; what is seldom another lies behind "more rules".
 
 import { ask } from "./dialogs.js";
 import { make } from "./dom.js";
+import { agreed, asked, choices, isNone, terms, VARIANTS } from "./terms.js";
 import { text } from "./texts.js";
 
+/** @typedef {import("./terms.js").Term} Term */
+/** @typedef {import("./terms.js").Terms} Terms */
+/** @typedef {import("./texts.js").Name} Name */
 /** @typedef {import("./types.js").Discipline} Discipline */
 /** @typedef {import("./types.js").Start} Start */
 
@@ -24,71 +28,162 @@ const NAMES = {
   points: "Points, two sides",
 };
 
+/** The fields in the order of the form, and what stands before each. @type {[Term, Name][]} */
+const LABELS = [
+  ["target", "target"],
+  ["length", "best_of"],
+  ["breaks", "breaks"],
+  ["variant", "variant"],
+  ["shot-clock", "shot_clock"],
+  ["equalising", "equalising"],
+  ["figures", "figures"],
+  ["target-0", "target_of"],
+  ["target-1", "target_of"],
+  ["length-0", "length_of"],
+  ["length-1", "length_of"],
+  ["head-start-0", "head_start_of"],
+  ["head-start-1", "head_start_of"],
+  ["extensions", "extensions"],
+  ["extension-seconds", "extension_seconds"],
+  ["time-outs", "time_outs"],
+  ["time-out-seconds", "time_out_seconds"],
+  ["white", "white"],
+  ["swap", "swap"],
+  ["break-at-half", "break_at_half"],
+  ["tie", "tie"],
+  ["extension-innings", "extension_innings"],
+  ["unit", "played_in"],
+  ["kind", "played_as"],
+  ["last-target", "last_target"],
+  ["begins", "begins_next"],
+  ["level", "level"],
+  ["innings-max", "innings_max"],
+];
+
+/** The fields that are seen at once; the others are behind "more rules". @type {Set<Term>} */
+const FIRST = new Set(["target", "length", "breaks", "variant", "shot-clock", "equalising", "figures"]);
+
+/** What a choice is called. @param {Term} term @param {string} choice */
+function called(term, choice) {
+  if (term === "breaks") return String(Number(choice) + 1);
+  if (term === "white") return choice === "" ? text("white_none") : String(Number(choice) + 1);
+  if (term === "unit" || term === "kind") return text(/** @type {Name} */ (choice));
+  return text(/** @type {Name} */ (`${term}_${choice}`));
+}
+
 /** @param {string} label @param {HTMLElement} input */
 function labelled(label, input) {
   return make("label", { class: "field" }, make("span", {}, label), input);
 }
 
-/** A number in a field, or undefined where it is empty; what is none is -1, which the rules refuse. @param {HTMLInputElement} input */
-function whole(input) {
-  const digits = input.value.trim();
-  if (digits === "") return undefined;
-  return /^\d+$/.test(digits) ? Number(digits) : -1;
-}
+/** The form's fields below names and discipline. */
+class Form {
+  /** @type {Map<Term, { input: HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement, field: HTMLElement, label: HTMLElement }>} */
+  #fields = new Map();
+  /** @type {Discipline} */
+  #discipline;
+  #first = make("div", { class: "fields" });
+  #more = make("div", { class: "fields" });
+  #folded = make("details", { class: "more" }, make("summary", { "data-testid": "more" }, text("more_rules")), this.#more);
 
-/** @param {{ best_of: number } | { race_to: number | [number, number] }} length */
-function units(length) {
-  return "best_of" in length ? length.best_of : length.race_to;
+  /** @param {Discipline} discipline @param {Partial<Start> | null} like */
+  constructor(discipline, like) {
+    this.#discipline = discipline;
+    this.fill(discipline, like);
+  }
+
+  get nodes() {
+    return [this.#first, this.#folded];
+  }
+
+  /** Begins anew, with a match like this one. @param {Discipline} discipline @param {Partial<Start> | null} like */
+  fill(discipline, like) {
+    this.#discipline = discipline;
+    const values = terms(discipline.rules, like);
+    const plain = terms(discipline.rules, null);
+    this.#fields = new Map(LABELS.map(([term, label]) => [term, this.#field(term, label, values[term])]));
+    const rest = [...this.#fields].filter(([term]) => !FIRST.has(term));
+    this.#first.replaceChildren(...[...this.#fields].filter(([term]) => FIRST.has(term)).map(([, { field }]) => field));
+    this.#more.replaceChildren(...rest.map(([, { field }]) => field));
+    // What is not as always is seen.
+    this.#folded.open = rest.some(([term]) => values[term] !== plain[term]);
+    this.#show();
+  }
+
+  /** @param {Term} term @param {Name} name @param {string | boolean} value */
+  #field(term, name, value) {
+    const label = make("span", {}, text(name, { n: Number(term.at(-1)) + 1 }));
+    const of = choices(this.#discipline.rules, term);
+    const onchange = () => this.#show();
+    const plain = { "data-testid": term, autocomplete: "off", oninput: onchange, onchange };
+    /** @type {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} */
+    let input;
+    if (typeof value === "boolean") input = make("input", { ...plain, type: "checkbox", checked: value });
+    else if (of.length > 0) {
+      input = make("select", plain, ...of.map((choice) => make("option", { value: choice }, called(term, choice))));
+      input.value = value;
+    } else if (term === "figures") input = make("textarea", { ...plain, rows: 4, value, placeholder: "A01 4\nB07 8" });
+    else if (term === "variant") {
+      const list = make("datalist", { id: "variants" }, ...VARIANTS.map((variant) => make("option", { value: variant })));
+      label.append(list);
+      input = make("input", { ...plain, maxLength: 100, value });
+      input.setAttribute("list", "variants");
+    } else input = make("input", { ...plain, type: "text", inputMode: "numeric", pattern: "[0-9]*", maxLength: 4, value });
+    return { input, label, field: make("label", { class: term === "figures" ? "field long" : "field" }, label, input) };
+  }
+
+  /** Shows what means something with what is given. */
+  #show() {
+    const given = this.given();
+    const shown = asked(this.#discipline, given);
+    for (const [term, { field }] of this.#fields) field.hidden = !shown.has(term);
+    const length = this.#fields.get("length");
+    if (length === undefined) return;
+    const unit = given.unit === "match" ? "set" : given.unit;
+    length.label.textContent = `${text(given.kind === "race_to" ? "race_to" : "best_of")} (${text(/** @type {Name} */ (unit))})`;
+  }
+
+  /** The label of a field in which something can't be meant. */
+  wrong() {
+    const wrong = [...this.#fields].find(([term, { input, field }]) => !field.hidden && input.type !== "checkbox" && choices(this.#discipline.rules, term).length === 0 && isNone(term, input.value));
+    if (wrong === undefined) return null;
+    const [, { input, label }] = wrong;
+    if (this.#more.contains(input)) this.#folded.open = true;
+    input.focus();
+    return label.textContent;
+  }
+
+  given() {
+    const values = [...this.#fields].map(([term, { input }]) => [term, input instanceof HTMLInputElement && input.type === "checkbox" ? input.checked : input.value]);
+    return /** @type {Terms} */ (Object.fromEntries(values));
+  }
 }
 
 /**
- * Asks for a match. `check` says why it can't be played, or null.
- * @param {Discipline[]} disciplines @param {Omit<Start, "type"> | null} before @param {(start: Start) => string | null} check
- * @param {string} title
+ * Asks for a match: another one by the rules of `like`, or what `corrected` should have been. `check` says why it can't be
+ * played, or null.
+ * @param {Discipline[]} disciplines @param {{ like?: Partial<Start> | null, corrected?: Omit<Start, "type"> | null }} from
+ * @param {(start: Start) => string | null} check @param {string} title
  * @returns {Promise<Start | null>}
  */
-export function setUp(disciplines, before, check, title) {
+export function setUp(disciplines, { like = null, corrected = null }, check, title) {
+  const before = corrected ?? like;
   /** @param {string} id @param {Record<string, any>} [more] */
   const field = (id, more = {}) => make("input", { "data-testid": id, autocomplete: "off", maxLength: 100, ...more });
-  /** @param {string} id @param {number} max */
-  const count = (id, max) => field(id, { type: "text", inputMode: "numeric", pattern: "[0-9]*", maxLength: String(max).length });
-  const names = [0, 1].map((n) => field(`name-${n}`, { value: before?.sides[n]?.name ?? "" }));
-  const countries = [0, 1].map((n) => field(`country-${n}`, { value: before?.sides[n]?.country ?? "", maxLength: 2, class: "upper", autocapitalize: "characters" }));
-  const heading = field("match-title", { value: before?.title ?? "" });
+  const names = [0, 1].map((n) => field(`name-${n}`, { value: corrected?.sides[n]?.name ?? "" }));
+  const countries = [0, 1].map((n) => field(`country-${n}`, { value: corrected?.sides[n]?.country ?? "", maxLength: 2, class: "upper", autocapitalize: "characters" }));
+  const heading = field("match-title", { value: corrected?.title ?? "" });
   const discipline = make("select", { "data-testid": "discipline" }, ...disciplines.map(({ id }) => make("option", { value: id }, NAMES[id] ?? id)));
   discipline.value = before?.discipline ?? disciplines[0]?.id ?? "";
-  const target = count("target", 1000);
-  const length = count("length", 99);
-  const seconds = count("shot-clock", 600);
-  const extensions = count("extensions", 100);
-  const equalising = make("input", { type: "checkbox", "data-testid": "equalising" });
-  const breaks = make("select", { "data-testid": "breaks" }, ...["1", "2"].map((n) => make("option", { value: String(Number(n) - 1) }, n)));
-  breaks.value = String(before?.breaks ?? 0);
   const wrong = make("p", { class: "wrong", role: "alert", "data-testid": "wrong" });
-  const lengthLabel = make("span");
-  const lengthField = make("label", { class: "field" }, lengthLabel, length);
-
-  const rules = () => disciplines.find(({ id }) => id === discipline.value)?.rules;
-  const fill = () => {
-    const of = rules();
-    if (of === undefined) return;
-    const own = before?.discipline === discipline.value ? before : null;
-    target.value = String(own?.target ?? of.target ?? "");
-    const long = own?.rules?.length ?? of.length;
-    length.value = String(units(long));
-    lengthLabel.textContent = `${text("best_of" in long ? "best_of" : "race_to")} (${text(of.unit)})`;
-    lengthField.hidden = of.unit === "match";
-    equalising.checked = own?.equalising_inning ?? of.equalising_inning;
-    const clock = own?.rules?.shot_clock ?? of.shot_clock;
-    seconds.value = String(clock?.seconds ?? "");
-    extensions.value = String(clock?.extensions ?? "");
-  };
-  discipline.onchange = fill;
-  fill();
+  const chosen = () => disciplines.find(({ id }) => id === discipline.value) ?? disciplines[0];
+  const first = chosen();
+  if (first === undefined) return Promise.resolve(null);
+  const kept = () => (before?.discipline === discipline.value ? before : null);
+  const form = new Form(first, kept());
+  discipline.onchange = () => form.fill(chosen() ?? first, kept());
 
   const given = () => {
-    const of = rules();
-    if (of === undefined) return null;
     /** @param {number} n */
     const player = (n) => {
       const country = countries[n]?.value.trim().toUpperCase() ?? "";
@@ -96,49 +191,20 @@ export function setUp(disciplines, before, check, title) {
     };
     /** @type {Start} */
     const start = {
-      // What the form does not ask stays as it was.
-      ...(before?.discipline === discipline.value ? before : {}),
       type: "start",
       title: heading.value.trim() || `${player(0).name} – ${player(1).name}`,
       discipline: discipline.value,
       sides: [player(0), player(1)],
-      breaks: breaks.value === "1" ? 1 : 0,
-      equalising_inning: equalising.checked,
+      ...agreed(chosen() ?? first, form.given(), kept()),
     };
-    delete start.target;
-    const points = whole(target);
-    const kept = before?.discipline === discipline.value ? before.target : undefined;
-    if (kept !== undefined && target.value === String(kept)) start.target = kept;
-    else if (points !== undefined && target.value !== String(of.target ?? "")) start.target = points;
-    const own = { ...start.rules };
-    const many = whole(length);
-    if (of.unit !== "match" && many !== undefined && many !== units(of.length)) {
-      own.length = "best_of" in of.length ? { best_of: many } : { race_to: many };
-    }
-    const limit = whole(seconds);
-    if (limit !== undefined) {
-      own.shot_clock = { seconds: limit, extensions: whole(extensions) ?? 0, extension_seconds: limit, per: of.unit === "match" ? "match" : "unit" };
-    } else delete own.shot_clock;
-    if (Object.keys(own).length > 0) start.rules = own;
-    else delete start.rules;
-    const why = check(start);
+    const field = form.wrong();
+    const why = field === null ? check(start) : text("no_number", { field });
     wrong.textContent = why ?? "";
     return why === null ? start : null;
   };
-  const fields = make(
-    "div",
-    { class: "fields" },
-    labelled(text("discipline"), discipline),
-    labelled(text("target"), target),
-    lengthField,
-    labelled(text("breaks"), breaks),
-    labelled(text("shot_clock"), seconds),
-    labelled(text("extensions"), extensions),
-    labelled(text("match_title"), heading),
-    labelled(text("equalising"), equalising),
-  );
   const players = names.map((name, n) =>
     make("div", { class: "player" }, labelled(text("name", { n: n + 1 }), name), labelled(text("country"), /** @type {HTMLElement} */ (countries[n]))),
   );
-  return ask(title, [make("div", { class: "players" }, ...players), fields, wrong], given, { accept: before === null ? text("make_up") : text("accept"), wide: true });
+  const head = make("div", { class: "fields" }, labelled(text("discipline"), discipline), labelled(text("match_title"), heading));
+  return ask(title, [make("div", { class: "players" }, ...players), head, ...form.nodes, wrong], given, { accept: corrected === null ? text("make_up") : text("accept"), wide: true });
 }

@@ -30,14 +30,23 @@ export class Store {
   /** @type {Map<string, number>} The order of each event that waits. */
   #orders = new Map();
 
-  /** @param {IDBDatabase} database @param {string} channel */
+  /** @param {IDBDatabase | Error} database one that is open, or why there is none @param {string} channel */
   constructor(database, channel) {
     this.#database = database;
     this.#channel = channel;
   }
 
-  /** @param {string} channel */
+  /** What a browser has kept. One that refuses gives a store that keeps nothing. @param {string} channel */
   static async open(channel) {
+    try {
+      return await Store.#opened(channel);
+    } catch (error) {
+      return new Store(error instanceof Error ? error : new Error(String(error)), channel);
+    }
+  }
+
+  /** @param {string} channel */
+  static async #opened(channel) {
     const request = indexedDB.open("railbird-pad", 1);
     request.onupgradeneeded = () => {
       request.result.createObjectStore("channels");
@@ -51,10 +60,11 @@ export class Store {
    * @template T @param {(channels: IDBObjectStore, events: IDBObjectStore) => Promise<T>} work
    */
   async #change(work) {
+    if (this.#database instanceof Error) throw this.#database;
     const transaction = this.#database.transaction(["channels", "events"], "readwrite", { durability: "strict" });
     const done = new Promise((resolve, reject) => {
       transaction.oncomplete = () => resolve(undefined);
-      transaction.onabort = () => reject(transaction.error ?? new Overtaken());
+      transaction.onabort = () => reject(transaction.error ?? new Error("the browser gave up"));
     });
     let value;
     try {
@@ -78,6 +88,7 @@ export class Store {
 
   /** Everything that is kept, the oldest event first. @returns {Promise<{ kept: Kept | null, rows: Row[] }>} */
   async read() {
+    if (this.#database instanceof Error) return { kept: null, rows: [] };
     const transaction = this.#database.transaction(["channels", "events"]);
     const kept = result(transaction.objectStore("channels").get(this.#channel));
     /** @type {Promise<Row[]>} */

@@ -18,12 +18,31 @@ export interface Start {
   sides: [Player, Player];
   breaks: Side;
   white?: Side;
-  rules?: {
-    length?: Length;
-    shot_clock?: ShotClockRules;
-    time_outs?: { count: number; seconds: number; per: "match" | "unit" };
-  };
+  variant?: string;
+  figures?: Figure[];
+  rules?: Partial<Pick<RulesOf, Rule>>;
 }
+
+/** A figure of artistique, and the points that it gives. */
+export interface Figure {
+  code: string;
+  points: number;
+}
+
+/** What a start may have of its own, of the rules. */
+export type Rule =
+  | "unit"
+  | "length"
+  | "begins"
+  | "level"
+  | "last_target"
+  | "innings_max"
+  | "tie"
+  | "head_start"
+  | "swap_balls"
+  | "break_at_half"
+  | "shot_clock"
+  | "time_outs";
 
 export interface Player {
   name: string;
@@ -75,6 +94,7 @@ export interface SideState {
   extension?: number;
   won?: number;
   total_points?: number;
+  total_innings?: number;
   ball?: "white" | "yellow";
   fouls_in_row?: number;
   extensions_left?: number;
@@ -99,6 +119,14 @@ export interface RulesOf {
   length: Length;
   points: boolean;
   target: number | [number, number] | null;
+  last_target: number | null;
+  innings_max: number | null;
+  begins: "alternate" | "winner" | "loser" | "called";
+  level: "draw" | "extra_unit";
+  tie: "shootout" | "draw" | "play_on" | { extension: { innings: number } };
+  head_start: [number, number];
+  swap_balls: "never" | "half" | "unit";
+  break_at_half: boolean;
   turns: "miss" | "shot" | "open" | "free";
   equalising_inning: boolean;
   foul: "none" | "opponent" | "deduct";

@@ -49,11 +49,19 @@ struct Inner {
 
 /// What only a restart changes.
 #[derive(PartialEq)]
-struct Fixed(Vec<crate::config::Channel>, crate::config::Event, Vec<String>, [std::net::SocketAddr; 2]);
+struct Fixed(
+    Vec<crate::config::Channel>,
+    crate::config::Event,
+    Vec<String>,
+    [std::net::SocketAddr; 2],
+    Option<crate::config::Rtmps>,
+);
 
 impl Fixed {
     fn of(config: &Config) -> Fixed {
-        Fixed(config.channels.clone(), config.event.clone(), config.edges.clone(), [config.rtmp, config.api])
+        let listeners = [config.rtmp, config.api];
+        let Config { channels, event, edges, rtmps, .. } = config.clone();
+        Fixed(channels, event, edges, listeners, rtmps)
     }
 }
 

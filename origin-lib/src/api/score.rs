@@ -6,8 +6,8 @@
 //! | `GET /v1/channels/{channel}/matches` | `{"matches":[{"match","accepted"},…],"more":false}`: the newest first, by the origin's clock at its last event |
 //! | `GET /v1/channels/{channel}/matches/{match}` | `{"channel","match","last","start":{…},"state":{…},"scorer":{"match","epoch","pending","at"}}`; `scorer` is who was heard last, or null |
 //! | `GET …/events?after_epoch=1&after_seq=7` | `{"last","events":[{"epoch","seq","event":{…}},…],"more":false}` |
-//! | `GET …/stream?after_epoch=1&after_seq=7` | server-sent events from there on: `event` as above, with `id: 1/8`; `state` `{"last","state"}` behind them; `heartbeat` `{"now","last"}` every five seconds. `Last-Event-ID` counts before the query |
-//! | `PUT …/scorer` | the scorer is there: `{"epoch":1,"pending":0}`, how many events it holds. 200 `{"now","last"}`: the origin's clock, and what the log ends with |
+//! | `GET …/stream?after_epoch=1&after_seq=7` | server-sent events from there on: `event` as above, with `id: 1/8`; `state` `{"last","state"}` behind them; `scorer` `{"epoch"}` where somebody takes over, before the first event; `heartbeat` `{"now","last"}` every five seconds. `Last-Event-ID` counts before the query |
+//! | `PUT …/scorer` | the scorer is there: `{"epoch":1,"pending":0}`, how many events it holds. 200 `{"now","epoch","last"}`: the origin's clock, the epoch of whoever scores (a higher one than one's own has taken over), and what the log ends with |
 //! | `POST /v1/channels/{channel}/system` | another scoring system's whole state ([`crate::systems`]). 200 `{"match","events":2,"last","state"}`: how many events it was |
 //! | `GET /v1/score/openapi.json` | all of this as OpenAPI 3.1, for anybody |
 //!
@@ -337,8 +337,8 @@ async fn hear(
         Err(refusal) if refusal.status == StatusCode::NOT_FOUND => None,
         Err(refusal) => return Err(refusal),
     };
-    api.scores.hear(&channel, &match_id, said, now);
-    Ok(Json(json!({"now": now, "last": log.and_then(|log| log.last())})))
+    let epoch = api.scores.hear(&channel, &match_id, said, now);
+    Ok(Json(json!({"now": now, "epoch": epoch, "last": log.and_then(|log| log.last())})))
 }
 
 /// Digits only: a path has one spelling.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use prometheus_client::metrics::counter::Counter;
 use railbird_core::flv::{self, Demux};
 use railbird_core::fmp4;
-use railbird_core::media::{Cut, FeedEvent, Frame, Kind, Sample, Tracks};
+use railbird_core::media::{AudioCoding, Cut, FeedEvent, Frame, Kind, Sample, Tracks};
 use railbird_core::programme::Passed;
 use railbird_core::score::Document;
 use railbird_core::time::{MediaSpan, MediaTime};
@@ -161,7 +161,8 @@ impl Burner {
         let painter = tokio::task::spawn_blocking(move || Painter::new(&theme, picture)).await;
         let painter = painter.map_err(|error| Failure::Output(error.to_string()))?;
         let frame = painter.board.frame();
-        let arguments = arguments(&self.settings, &format!("{}[v]", ffmpeg::overlay(frame)));
+        let sound = first.tracks.audio.as_ref().map(|audio| audio.coding);
+        let arguments = arguments(&self.settings, &format!("{}[v]", ffmpeg::overlay(frame)), sound);
         let running = Running::start(&self.settings.ffmpeg, true, arguments)?;
         self.source.figures.starts.inc();
         let (mut child, output, writers, said) = running.split();
@@ -201,10 +202,15 @@ impl Burner {
 }
 
 /// What ffmpeg is to make of it.
-fn arguments(settings: &Settings, filter: &str) -> Vec<String> {
+fn arguments(settings: &Settings, filter: &str, sound: Option<AudioCoding>) -> Vec<String> {
     let mut arguments = vec!["-filter_complex".to_string(), filter.to_string()];
     let mut add = |more: &[&str]| arguments.extend(more.iter().map(ToString::to_string));
-    add(&["-map", "[v]", "-map", "0:a?", "-c:a", "copy", "-c:v", "libx264", "-preset", settings.preset]);
+    add(&["-map", "[v]", "-map", "0:a?", "-c:v", "libx264", "-preset", settings.preset]);
+    add(match sound {
+        // What goes out is FLV, which not every ffmpeg can put Opus into.
+        Some(AudioCoding::Opus) => &["-c:a", "aac", "-b:a", "160k"],
+        _ => &["-c:a", "copy"],
+    });
     let (bitrate, buffer) =
         (format!("{}k", settings.bitrate_kbps), format!("{}k", u64::from(settings.bitrate_kbps) * 2));
     add(&["-b:v", &bitrate, "-maxrate", &bitrate, "-bufsize", &buffer, "-fps_mode", "passthrough"]);
@@ -250,9 +256,7 @@ impl Source {
                     Err(_) => self.queue.close(),
                 },
                 () = sleep(wait) => {
-                    if self.line.due_ms().is_none() {
-                        return None;
-                    }
+                    self.line.due_ms()?;
                 }
             }
             let early = self.line.early();
@@ -413,8 +417,8 @@ impl Taker<'_> {
                 self.state.send_replace(State::Running { since: clock::now() });
             }
         }
-        let cts = frame.cts_ms.saturating_mul(90);
-        let sample = Sample { kind: frame.kind, dts, cts, key: frame.key, data: frame.data };
+        let Frame { kind, cts, key, leading, data, .. } = frame;
+        let sample = Sample { kind, dts, cts, key, leading, data };
         (self.sink)(&Passed { tracks: Arc::clone(tracks), sample });
     }
 }

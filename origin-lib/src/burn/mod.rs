@@ -1,7 +1,7 @@
 //! The score burnt into the picture: for what is pushed to platforms that show nothing but a picture, and for clips.
 //!
 //! The media of channels is never touched. A push with `burn_in` gets its samples through a supervised ffmpeg, which lays a
-//! [`board`] over each frame: the one that was so at the frame's media time, whenever it was drawn. [`line`] chooses, and
+//! board over each frame: the one that was so at the frame's media time, whenever it was drawn. `line` chooses, and
 //! holds samples back for that until the score of their moment has come. Boards are drawn anew only when they say something
 //! else.
 

@@ -35,7 +35,8 @@ pub(super) fn document(match_id: &str, begins_ms: u64, points_ms: &[u64]) -> Doc
 }
 
 fn passed(kind: Kind, ms: u64) -> Passed {
-    let sample = Sample { kind, dts: at(ms), cts: 0, key: true, data: Bytes::from_static(b"frame") };
+    let sample =
+        Sample { kind, dts: at(ms), cts: 0, key: true, leading: false, data: Bytes::from_static(b"frame") };
     Passed { tracks: Arc::new(Tracks::default()), sample }
 }
 

@@ -69,6 +69,7 @@ pub async fn run(config: &Config, options: &Options, now: UtcMs) -> anyhow::Resu
     let span = span(config, options, now)?;
     let (recording, journal) =
         super::recording(&config.data_dir, &options.channel, options.recording.as_ref(), span)?;
+    super::is_recorded(&journal, &recording, span)?;
     let exported = match theme(options)? {
         theme if options.exact || theme.is_some() => {
             let (channel, out) = (&options.channel, &options.out);
@@ -79,10 +80,6 @@ pub async fn run(config: &Config, options: &Options, now: UtcMs) -> anyhow::Resu
         }
         _ => export::command::save(config, &journal, &recording, Some(span.from), span.to, &options.out)?,
     };
-    let wanted = span.to.filter(|to| *to > exported.to && journal.reel.ended().is_none());
-    if let Some(to) = wanted {
-        eprintln!("{recording} is still being made: cut again for what comes until {}", to.iso8601());
-    }
     for edge in edges(config, options) {
         println!("{}", link(edge, &options.channel, &recording, span, &exported));
     }

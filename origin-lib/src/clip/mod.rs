@@ -125,6 +125,29 @@ pub enum RecordingError {
     },
 }
 
+/// A clip would end early.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AheadError {
+    /// Its end is not recorded yet.
+    #[error(
+        "{recording} is still being made and has come to {come}: cut again when it has come to {to}, or less of it (--to, --lead-out)",
+        come = .come.iso8601(), to = .to.iso8601()
+    )]
+    Recording {
+        /// The recording.
+        recording: RecordingId,
+        /// Where its last segment ends.
+        come: MediaTime,
+        /// Where the clip does.
+        to: MediaTime,
+    },
+    /// Nobody knows its end yet.
+    #[error(
+        "this is still being played: cut again when it is over, or up to an event (--from-event, --to-event)"
+    )]
+    Played,
+}
+
 impl RecordingError {
     fn which(recording: &Option<RecordingId>) -> String {
         recording.as_ref().map_or("its recordings on this disk".into(), |of| format!("recording {of}"))
@@ -195,6 +218,16 @@ pub fn of_match(
     let unknown = || MatchError::Unknown { channel: channel.clone(), match_id: match_id.clone() };
     let span = part.span(&document.ok_or_else(unknown)?);
     span.map_err(|error| MatchError::Part { match_id: match_id.clone(), error })
+}
+
+/// Whether all of a clip is there: of a recording that has ended, whatever there is of it.
+pub fn is_recorded(journal: &Journal, recording: &RecordingId, span: Span) -> Result<(), AheadError> {
+    if journal.reel.ended().is_some() {
+        return Ok(());
+    }
+    let to = span.to.ok_or(AheadError::Played)?;
+    let come = journal.reel.end().unwrap_or_default();
+    if to <= come { Ok(()) } else { Err(AheadError::Recording { recording: recording.clone(), come, to }) }
 }
 
 /// The recording of which something lies in `span`: the one that is named, or the newest one.

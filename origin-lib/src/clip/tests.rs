@@ -170,6 +170,18 @@ async fn a_clip_has_exactly_the_frames_of_the_segments_that_overlap_it() {
 
     let again = command::run(&config, &options, NOW).await.unwrap_err().to_string();
     assert!(again.contains("exists"), "{again}");
+    // What is not recorded yet is no clip: nothing is written.
+    let come = reel.end().unwrap();
+    options.out = dir.path().join("early.mp4");
+    options.to = Some((come + MediaSpan::from_ms(1)).iso8601());
+    let early = command::run(&config, &options, NOW).await.unwrap_err().to_string();
+    assert!(early.contains("is still being made and has come to") && !options.out.exists(), "{early}");
+    assert!(early.contains(&format!("{}: cut again", come.iso8601())), "{early}");
+    options.to = Some(come.iso8601());
+    command::run(&config, &options, NOW).await.unwrap();
+    let journal = journal::read(&journal::path(&config.data_dir, &table(), &recording)).unwrap();
+    let open = Span { from: at(3000), to: None };
+    assert_eq!(super::is_recorded(&journal, &recording, open), Err(AheadError::Played));
     for named in [None, Some(&recording)] {
         let nothing = super::recording(&config.data_dir, &table(), named, span(60_000, 61_000));
         let said = nothing.unwrap_err().to_string();

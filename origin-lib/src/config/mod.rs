@@ -23,9 +23,9 @@ use std::time::Duration;
 use railbird_core::id::{ChannelId, EventId, NodeId, OriginId, PushId, TargetId};
 use railbird_core::rtmp::Url;
 use railbird_core::score::Offsets;
+use railbird_core::score::foreign::Mapping;
 
 use crate::burn;
-use crate::systems::Mapping;
 pub use railbird_core::media::Role;
 
 pub use read::Problem;
@@ -61,6 +61,8 @@ pub struct Config {
     pub ffmpeg: PathBuf,
     /// Where encoders publish by RTMP.
     pub rtmp: SocketAddr,
+    /// Where encoders publish by RTMP over TLS, if anywhere.
+    pub rtmps: Option<Rtmps>,
     /// Where encoders publish by HTTP, if anywhere.
     pub http_ingest: Option<SocketAddr>,
     /// Where the origin's API, health and metrics are.
@@ -93,6 +95,17 @@ pub struct Config {
     pub evidence: Evidence,
     /// Every secret that was resolved, so that no text that leaves the house has one in it.
     pub known_secrets: Vec<Secret>,
+}
+
+/// `[rtmps]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rtmps {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The file of the certificate and those that lead from it to an authority, in PEM.
+    pub certificate: PathBuf,
+    /// The file of its key, in PEM.
+    pub key: PathBuf,
 }
 
 /// `[event]`.

@@ -2,7 +2,8 @@
 
 use super::System;
 use super::read::{Reader, Table};
-use crate::systems::{Mapping, Pointer};
+use railbird_core::score::foreign::{Mapping, Pointer};
+use railbird_core::score::{Discipline, Unit};
 
 /// The sides of a list of two.
 const TWO: usize = 2;
@@ -15,7 +16,7 @@ pub(super) fn read(reader: &Reader<'_>, table: &Table<'_, '_>) -> Option<System>
     let discipline = table.text_needed("discipline", "the game, for example \"three-cushion\"");
     let discipline = discipline.and_then(|at| {
         table.parsed(at, |text| {
-            serde_json::from_value(serde_json::Value::String(text.into()))
+            serde_json::from_value::<Discipline>(serde_json::Value::String(text.into()))
                 .map_err(|_| "is no discipline: infra/SCORE.md has them all")
         })
     });
@@ -24,8 +25,11 @@ pub(super) fn read(reader: &Reader<'_>, table: &Table<'_, '_>) -> Option<System>
         let at = table.text_needed(name, "a JSON Pointer into their state, for example \"/match/id\"");
         at.and_then(|at| table.parsed(at, str::parse::<Pointer>))
     };
-    let two = |name| {
+    let pair = |name, is_needed: bool| {
         let texts = table.texts(name, TWO);
+        if texts.is_empty() && !is_needed {
+            return None;
+        }
         let pointers: Vec<_> =
             texts.into_iter().filter_map(|at| table.parsed(at, str::parse::<Pointer>)).collect();
         let pointers = <[_; TWO]>::try_from(pointers.into_iter().map(|at| at.value).collect::<Vec<_>>());
@@ -34,10 +38,24 @@ pub(super) fn read(reader: &Reader<'_>, table: &Table<'_, '_>) -> Option<System>
         }
         pointers.ok()
     };
-    let (r#match, names, points) = (needed("match"), two("names"), two("points"));
+    let rules = discipline.as_ref().map(|at| at.value.rules());
+    let has_points = rules.is_none_or(|rules| rules.points);
+    let has_units = rules.is_some_and(|rules| rules.unit != Unit::Match);
+    let (r#match, names, countries) = (needed("match"), pair("names", true), pair("countries", false));
+    let (points, units) = (pair("points", has_points), pair("units", has_units));
+    let shootout = pair("shootout", false);
     let value = |at: Option<super::read::At<Pointer>>| at.map(|at| at.value);
     let (inning, at_table) = (value(one("inning")), value(one("at_table")));
     let (target, finished) = (value(one("target")), value(one("finished")));
+    let (best_of, race_to) = (value(one("best_of")), value(one("race_to")));
+    if rules.is_some() && !has_units && (units.is_some() || best_of.is_some() || race_to.is_some()) {
+        table.problem(
+            "has units, best_of or race_to, and the discipline is one match: three-cushion-sets has sets",
+        );
+    }
+    if best_of.is_some() && race_to.is_some() {
+        table.problem("has best_of and race_to: one of them says how long the match is");
+    }
     let texts: Vec<_> = table.texts("at_table_is", TWO).into_iter().map(|at| at.value).collect();
     let at_table_is = match <[String; TWO]>::try_from(texts) {
         Ok(texts) => texts,
@@ -58,7 +76,12 @@ pub(super) fn read(reader: &Reader<'_>, table: &Table<'_, '_>) -> Option<System>
             discipline: discipline?.value,
             r#match: r#match?.value,
             names: names?,
-            points: points?,
+            countries,
+            points: if has_points { Some(points?) } else { points },
+            units: if has_units { Some(units?) } else { None },
+            best_of,
+            race_to,
+            shootout,
             inning,
             at_table,
             at_table_is,

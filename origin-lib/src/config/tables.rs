@@ -18,7 +18,7 @@ use crate::evidence::KEEP_DAYS;
 
 use super::read::{At, Lookup, Problem, Reader, Table};
 use super::{
-    CHANNELS_MAX, Channel, Config, EDGES_MAX, EmbeddedEdge, Event, Evidence, Feed, Recording, Role,
+    CHANNELS_MAX, Channel, Config, EDGES_MAX, EmbeddedEdge, Event, Evidence, Feed, Recording, Role, Rtmps,
     SCORERS_MAX, Secrets, Spool, target,
 };
 
@@ -118,6 +118,7 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
 
     let mut listeners = Unique::default();
     let rtmp = listener(reader, &root, "rtmp", "127.0.0.1:1935", &mut listeners);
+    let rtmps = rtmps(reader, root.table("rtmps"), &mut listeners);
     let http_ingest = http_ingest(reader, &root, &mut listeners);
     let api = listener(reader, &root, "api", "127.0.0.1:8080", &mut listeners);
     let embedded_edge = embedded_edge(reader, root.table("embedded_edge"), &mut listeners);
@@ -181,6 +182,7 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
         data_dir: reader.path(&data_dir?.value),
         ffmpeg,
         rtmp: rtmp?,
+        rtmps,
         http_ingest,
         api: api?,
         event: event?,
@@ -249,6 +251,22 @@ fn http_ingest(reader: &Reader<'_>, root: &Table<'_, '_>, listeners: &mut Unique
     let there = table.is_there().then(|| listen(reader, &table, "127.0.0.1:8082", listeners));
     table.end();
     there?
+}
+
+fn rtmps(reader: &Reader<'_>, table: Table<'_, '_>, listeners: &mut Unique) -> Option<Rtmps> {
+    if !table.is_there() {
+        table.end();
+        return None;
+    }
+    let listen = listen(reader, &table, "127.0.0.1:1936", listeners);
+    let certificate = table.text_needed("certificate", "the file of the certificate chain, in PEM");
+    let key = table.text_needed("key", "the file of the certificate's key, in PEM");
+    table.end();
+    Some(Rtmps {
+        listen: listen?,
+        certificate: reader.path(&certificate?.value),
+        key: reader.path(&key?.value),
+    })
 }
 
 fn title(table: &Table<'_, '_>) -> Option<String> {

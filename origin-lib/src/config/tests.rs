@@ -92,6 +92,7 @@ fn the_example_is_valid_and_has_every_key() {
     for header in [
         "[origin]",
         "[rtmp]",
+        "[rtmps]",
         "[http_ingest]",
         "[[channel]]",
         "[[channel.feed]]",
@@ -169,6 +170,7 @@ fn what_is_left_out_has_defaults() {
     let config = parse(SMALL).unwrap();
     assert_eq!(config.data_dir, Path::new("/etc/data"));
     assert_eq!(config.rtmp.to_string(), "127.0.0.1:1935");
+    assert_eq!(config.rtmps, None);
     assert_eq!(config.http_ingest, None);
     assert_eq!(config.api.to_string(), "127.0.0.1:8080");
     let channel = &config.channels[0];
@@ -404,6 +406,11 @@ fn every_problem_names_its_key_and_its_place() {
         ),
         (
             "[[edge]]",
+            "[rtmps]\nlisten = \"127.0.0.1:1935\"\nkey = \"k\"\n[[edge]]",
+            "20:1: rtmps.certificate: is missing: the file of the certificate chain, in PEM",
+        ),
+        (
+            "[[edge]]",
             "[embedded_edge]\ncomponent = \"e.wasm\"\nassets = \"a\"\n[[edge]]",
             "25:1: secrets.session: is missing",
         ),
@@ -614,8 +621,23 @@ fn a_channel_names_the_scoring_system_that_knows_its_score() {
         ("\"/a/name\", ", "", "channel[0].system: needs names: two JSON Pointers"),
         ("three-cushion", "chess", "channel[0].system.discipline: is no discipline"),
         ("https://", "ftp://", "channel[0].system.url: is no address"),
+        ("three-cushion", "three-cushion-sets", "channel[0].system: needs units: two JSON Pointers"),
+        (
+            "url =",
+            "best_of = \"/n\"\nurl =",
+            "channel[0].system: has units, best_of or race_to, and the discipline",
+        ),
+        ("url =", "countries = [\"/a\"]\nurl =", "channel[0].system: needs countries: two JSON Pointers"),
+        ("url =", "best_of = \"/n\"\nrace_to = \"/n\"\nurl =", "channel[0].system: has best_of and race_to"),
     ] {
         let problems = parse(&text.replacen(from, to, 1)).unwrap_err();
         assert!(problems.iter().any(|problem| problem.contains(said)), "{said}: {problems:?}");
     }
+    // Racks have no points.
+    let racks = SYSTEM
+        .replace("three-cushion", "nine-ball")
+        .replace("points = [\"/a/points\", \"/b/points\"]", "units = [\"/a\", \"/b\"]");
+    let config = small(dir, &[key, ("[[target]]\nid = \"a\"", &racks)]);
+    let mapping = &config.channels[0].system.as_ref().unwrap().mapping;
+    assert_eq!((mapping.points.is_some(), mapping.units.is_some()), (false, true));
 }

@@ -132,7 +132,14 @@ impl House {
 
     async fn init(&self) {
         let (name, codecs) = ("table-1/source/init-0.mp4".to_string(), "avc1.64001f".to_string());
-        let init = Init { name: name.clone(), codecs, width: 16, height: 16, frame_rate_milli: 0 };
+        let init = Init {
+            name: name.clone(),
+            codecs,
+            width: 16,
+            height: 16,
+            frame_rate_milli: 0,
+            range: Default::default(),
+        };
         self.make(Kind::Init(init), name).await;
     }
 

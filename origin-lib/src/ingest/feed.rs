@@ -7,10 +7,12 @@ use bytes::Bytes;
 use railbird_core::flv::{self, Demux, TagKind};
 use railbird_core::media::{self, FeedEvent, Frame};
 use railbird_core::programme::{End, Publish};
+use railbird_core::time::{MediaSpan, UtcMs};
 use railbird_core::ts;
 use tokio_util::sync::CancellationToken;
 
 use super::{Channel, Lease};
+use crate::clock;
 use crate::telemetry::FeedMetrics;
 
 /// One publish of a feed.
@@ -57,8 +59,15 @@ impl Feed {
         if let Err(error) = self.demux.handle(kind, timestamp_ms, payload) {
             self.no_use(error)?;
         }
+        if let Some(of_day_ms) = self.demux.take_captured() {
+            self.metrics.captured(captured_ago(of_day_ms, clock::now()));
+        }
         while let Some(event) = self.demux.poll() {
             self.event(event);
+        }
+        while let Some(track) = self.demux.poll_other() {
+            let (channel, feed) = (&self.lease.channel, self.lease.role.as_str());
+            tracing::warn!(%channel, feed, track, "a further track of the feed is left out: of each kind, the first one is taken");
         }
         Ok(())
     }
@@ -157,5 +166,35 @@ impl Feed {
             jumps = counts.jumps,
             "feed ended"
         );
+    }
+}
+
+/// All time zones are whole quarters of an hour apart.
+const ZONES_MS: i64 = 15 * 60 * 1000;
+
+/// How long ago an encoder captured what arrives `now`, by its own time of day in a time zone that nobody knows: within seven
+/// minutes and a half of now.
+fn captured_ago(of_day_ms: u32, now: UtcMs) -> MediaSpan {
+    let ago = (now.0 as i64).saturating_sub(i64::from(of_day_ms)).rem_euclid(ZONES_MS);
+    MediaSpan::from_ms(if ago > ZONES_MS / 2 { ago - ZONES_MS } else { ago })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_encoders_time_of_day_counts_in_any_time_zone() {
+        // 2026-11-20T10:52:00.040Z
+        let now = UtcMs(1_795_171_920_040);
+        let of_day = |hours: u32, minutes: u32, ms: u32| (hours * 60 + minutes) * 60_000 + ms;
+        for (clock, ms) in [
+            (of_day(10, 51, 58_040), 2_000),
+            (of_day(16, 36, 58_040), 2_000), // Kathmandu
+            (of_day(0, 21, 58_040), 2_000),  // Hawaii, and a half
+            (of_day(10, 52, 1_040), -1_000), // it is ahead
+        ] {
+            assert_eq!(captured_ago(clock, now), MediaSpan::from_ms(ms), "{clock}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! RTMP publishers: one task a connection, around the sans-IO [`railbird_core::rtmp::Server`].
+//! RTMP publishers, over TLS or not: one task a connection, around the sans-IO [`railbird_core::rtmp::Server`].
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,15 +9,19 @@ use std::time::Duration;
 use anyhow::Context;
 use railbird_core::programme::End;
 use railbird_core::rtmp::{Error, Output, Server};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Refusal;
+use super::certificate::Certificate;
 use super::door::{Door, Slot};
 use super::feed::Feed;
 use crate::clock;
+use crate::config::Rtmps;
 
 /// How many feeds may be published at once.
 pub const FEEDS_MAX: usize = 256;
@@ -35,6 +39,12 @@ const WRITE_DEADLINE: Duration = Duration::from_secs(5);
 /// How long a publisher may take to close after we did: an earlier reset could lose the reason of a refusal.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(1);
 
+/// How long TLS may take to be there.
+const TLS_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long a publisher that was asked to reconnect may go on before its connection is closed.
+const RECONNECT_DEADLINE: Duration = Duration::from_secs(2);
+
 /// What the log says of a feed's end whose refusal has its own line.
 const REFUSED: &str = "it was refused";
 
@@ -46,22 +56,42 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 pub struct Listener {
     /// Where it listens.
     pub addr: SocketAddr,
+    /// Where it listens for TLS, if it does.
+    pub tls_addr: Option<SocketAddr>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// What the connections of all sockets share.
+#[derive(Clone)]
+struct Around {
+    door: Door,
+    strangers: Strangers,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl Listener {
-    /// Listens at `addr` for those whom `door` lets in.
-    pub async fn start(addr: SocketAddr, door: Door) -> anyhow::Result<Listener> {
-        let socket =
-            TcpListener::bind(addr).await.with_context(|| format!("rtmp.listen: can't listen at {addr}"))?;
-        let addr = socket.local_addr()?;
+    /// Listens at `addr`, and over TLS where `rtmps` says, for those whom `door` lets in.
+    pub async fn start(addr: SocketAddr, rtmps: Option<&Rtmps>, door: Door) -> anyhow::Result<Listener> {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        tasks.spawn(accept(socket, door, stop.clone(), tasks.clone()));
-        Ok(Listener { addr, stop, tasks })
+        let strangers = Strangers::default();
+        let around = Around { door, strangers, stop: stop.clone(), tasks: tasks.clone() };
+        let socket = bind(addr, "rtmp").await?;
+        let addr = socket.local_addr()?;
+        let mut tls_addr = None;
+        if let Some(rtmps) = rtmps {
+            let certificate = Certificate::read(&rtmps.certificate, &rtmps.key)?;
+            let socket = bind(rtmps.listen, "rtmps").await?;
+            tls_addr = Some(socket.local_addr()?);
+            tasks.spawn(accept(socket, Some(certificate), around.clone()));
+        }
+        tasks.spawn(accept(socket, None, around));
+        Ok(Listener { addr, tls_addr, stop, tasks })
     }
 
-    /// Ends every feed in order, its last segment included, and stops listening.
+    /// Ends every feed in order, its last segment included, and stops listening. Publishers that know what that is are asked to
+    /// reconnect.
     pub async fn stop(&self) {
         self.stop.cancel();
         self.tasks.close();
@@ -69,13 +99,16 @@ impl Listener {
     }
 }
 
-async fn accept(socket: TcpListener, door: Door, stop: CancellationToken, tasks: TaskTracker) {
-    let strangers = Strangers::default();
+async fn bind(addr: SocketAddr, table: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(addr).await.with_context(|| format!("{table}.listen: can't listen at {addr}"))
+}
+
+async fn accept(socket: TcpListener, certificate: Option<Certificate>, around: Around) {
     let mut starved = false;
     loop {
         let accepted = tokio::select! {
             accepted = socket.accept() => accepted,
-            () = stop.cancelled() => return,
+            () = around.stop.cancelled() => return,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -84,25 +117,24 @@ async fn accept(socket: TcpListener, door: Door, stop: CancellationToken, tasks:
                 if !std::mem::replace(&mut starved, true) {
                     tracing::error!(%error, "no RTMP connection can be taken: raise the limit of open files");
                 }
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
         if std::mem::take(&mut starved) {
             tracing::info!("RTMP connections can be taken again");
         }
-        let leave = strangers.enter();
         let connection = Connection {
             server: Server::new(entropy()),
-            door: door.clone(),
             peer: peer.to_string(),
             feed: None,
             refused: false,
-            stop: stop.clone(),
-            stranger: Some(leave),
+            stranger: Some(around.strangers.enter()),
             slot: Slot::default(),
+            asked: None,
+            around: around.clone(),
         };
-        tasks.spawn(connection.run(stream));
+        around.tasks.spawn(connection.run(stream, certificate.clone()));
     }
 }
 
@@ -115,14 +147,15 @@ fn entropy() -> [u8; 32] {
 
 struct Connection {
     server: Server,
-    door: Door,
+    around: Around,
     peer: String,
     feed: Option<Feed>,
     refused: bool,
-    stop: CancellationToken,
     /// Set as long as it publishes nothing.
     stranger: Option<Stranger>,
     slot: Slot,
+    /// It was asked to reconnect, and has this long.
+    asked: Option<Instant>,
 }
 
 /// The connections that publish nothing yet, by age.
@@ -167,9 +200,16 @@ enum Next {
 }
 
 impl Connection {
-    async fn run(mut self, mut stream: TcpStream) {
+    async fn run(mut self, mut stream: TcpStream, certificate: Option<Certificate>) {
         let _ = stream.set_nodelay(true);
-        let reason = self.serve(&mut stream).await.unwrap_or_else(|error| error.to_string());
+        let served = match certificate {
+            None => self.serve(&mut stream).await,
+            Some(certificate) => match self.secure(stream, &certificate).await {
+                Ok(mut stream) => self.serve(&mut stream).await,
+                Err(error) => Err(error),
+            },
+        };
+        let reason = served.unwrap_or_else(|error| error.to_string());
         match self.feed.take() {
             // Whatever broke it off, its encoder did not end it.
             Some(feed) => feed.end(End::Lost, if self.refused { REFUSED } else { &reason }),
@@ -179,20 +219,47 @@ impl Connection {
         }
     }
 
-    async fn serve(&mut self, stream: &mut TcpStream) -> io::Result<String> {
+    /// The handshake of TLS, as long as there is room for it.
+    async fn secure(
+        &self,
+        stream: TcpStream,
+        certificate: &Certificate,
+    ) -> io::Result<tokio_rustls::server::TlsStream<TcpStream>> {
+        let leave = self.stranger.as_ref().map(|stranger| stranger.leave.clone()).unwrap_or_default();
+        let acceptor = TlsAcceptor::from(certificate.current().await);
+        let shaken = tokio::select! {
+            shaken = timeout(TLS_DEADLINE, acceptor.accept(stream)) => shaken,
+            () = leave.cancelled() => return Err(io::Error::other("it made room for newer connections")),
+            () = self.around.stop.cancelled() => return Err(io::Error::other("the origin is stopping")),
+        };
+        let shaken = shaken.map_err(|_| io::Error::other("TLS was not there within 10 s"))?;
+        shaken.map_err(|error| {
+            io::Error::other(format!("no TLS ({error}): the encoder's URL must begin with rtmps://"))
+        })
+    }
+
+    async fn serve(&mut self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<String> {
         let mut buffer = vec![0; READ_LEN];
         self.server.handle(&[], clock::now());
         loop {
             if let Next::End(reason) = self.drain(stream).await? {
                 return Ok(reason);
             }
-            let ended = self.feed.as_ref().map_or_else(|| self.stop.clone(), Feed::ended);
+            let stop = self.around.stop.clone();
+            let ended = self.feed.as_ref().map_or_else(|| stop.clone(), Feed::ended);
             let leave = self.stranger.as_ref().map(|stranger| stranger.leave.clone()).unwrap_or_default();
             let read = tokio::select! {
                 biased;
-                // Not a refusal: an encoder comes back by itself.
-                () = self.stop.cancelled() => return Ok("the origin is stopping".to_string()),
-                () = ended.cancelled() => {
+                () = stop.cancelled(), if self.asked.is_none() => {
+                    if self.server.ask_to_reconnect("the origin stops, and is back at once: connect again") {
+                        self.asked = Some(Instant::now() + RECONNECT_DEADLINE);
+                        continue;
+                    }
+                    // Not a refusal: an encoder comes back by itself.
+                    return Ok("the origin is stopping".to_string());
+                }
+                () = sleep_until(self.asked) => return Ok("the origin is stopping".to_string()),
+                () = ended.cancelled(), if self.asked.is_none() => {
                     self.server.refuse("the feed was taken over by a newer connection with the same stream key");
                     continue;
                 }
@@ -211,7 +278,7 @@ impl Connection {
     }
 
     /// Does all that the server wants.
-    async fn drain(&mut self, stream: &mut TcpStream) -> io::Result<Next> {
+    async fn drain(&mut self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<Next> {
         while let Some(output) = self.server.poll() {
             match output {
                 Output::Send(bytes) => write(stream, &bytes).await?,
@@ -251,7 +318,7 @@ impl Connection {
     }
 
     fn let_in(&mut self, stream_key: &str) -> Result<Feed, Refusal> {
-        let feed = self.door.let_in(&mut self.slot, stream_key, &self.peer)?;
+        let feed = self.around.door.let_in(&mut self.slot, stream_key, &self.peer)?;
         self.stranger = None;
         Ok(feed)
     }
@@ -262,24 +329,36 @@ impl Connection {
     }
 }
 
-async fn write(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
-    match tokio::time::timeout(WRITE_DEADLINE, stream.write_all(bytes)).await {
+async fn write(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+    let written = async {
+        stream.write_all(bytes).await?;
+        // TLS keeps what the socket did not take.
+        stream.flush().await
+    };
+    match timeout(WRITE_DEADLINE, written).await {
         Ok(written) => written,
         Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the encoder does not read what we answer")),
     }
 }
 
 /// Lets the peer read what was written before the connection goes.
-async fn close(stream: &mut TcpStream) {
-    let _ = stream.shutdown().await;
+async fn close(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
+    let _ = timeout(CLOSE_DEADLINE, stream.shutdown()).await;
     let mut rest = [0; 4096];
     let drain = async { while stream.read(&mut rest).await.is_ok_and(|read| read > 0) {} };
-    let _ = tokio::time::timeout(CLOSE_DEADLINE, drain).await;
+    let _ = timeout(CLOSE_DEADLINE, drain).await;
 }
 
 async fn wait_until(deadline: Option<railbird_core::time::UtcMs>) {
     match deadline {
-        Some(at) => tokio::time::sleep(Duration::from_millis(at.ms_since(clock::now()).max(1))).await,
+        Some(at) => sleep(Duration::from_millis(at.ms_since(clock::now()).max(1))).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
     }
 }

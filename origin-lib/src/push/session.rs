@@ -150,7 +150,7 @@ impl Session<'_> {
             }
             self.told = Some(passed.tracks.clone());
         }
-        let (kind, body) = flv::body(&passed.sample);
+        let (kind, body) = flv::body(&passed.sample, &passed.tracks);
         self.client.send(kind, timestamp_ms, &body)?;
         self.bytes.inc_by(body.len() as u64);
         self.flush().await

@@ -2,7 +2,9 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 use railbird_core::flv::{Demux, TagKind};
-use railbird_core::media::{AudioConfig, FeedEvent, Kind, Sample, Tracks, VideoConfig};
+use railbird_core::media::{
+    AudioCoding, AudioConfig, FeedEvent, Kind, Sample, Tracks, VideoCoding, VideoConfig,
+};
 use railbird_core::programme::Passed;
 use railbird_core::rtmp::{Output, Server, Url};
 use railbird_core::time::MediaTime;
@@ -22,14 +24,17 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 fn tracks() -> Arc<Tracks> {
     let video = VideoConfig {
-        avcc: railbird_core::hex::decode(AVCC).unwrap().into(),
+        coding: VideoCoding::Avc,
+        record: railbird_core::hex::decode(AVCC).unwrap().into(),
         codec: "avc1.64000c".into(),
         width: 320,
         height: 180,
         frame_rate_milli: None,
+        colour: None,
     };
     let audio = AudioConfig {
-        asc: Bytes::from_static(b"\x11\x90"),
+        coding: AudioCoding::Aac,
+        record: Bytes::from_static(b"\x11\x90"),
         codec: "mp4a.40.2".into(),
         sample_rate: 48_000,
         channels: 2,
@@ -48,7 +53,7 @@ fn frame(tracks: &Arc<Tracks>, n: u64, len: usize) -> Passed {
     let dts = MediaTime(BASE + n * 3600);
     Passed {
         tracks: tracks.clone(),
-        sample: Sample { kind: Kind::Video, dts, cts: 0, key, data: data.into() },
+        sample: Sample { kind: Kind::Video, dts, cts: 0, key, leading: false, data: data.into() },
     }
 }
 
@@ -343,7 +348,7 @@ fn timestamps_wrap_around_and_never_go_back() {
     let mut timestamps = session::Timestamps::default();
     let of = |ms: i64| {
         let dts = MediaTime(BASE.saturating_add_signed(ms * 90));
-        Sample { kind: Kind::Audio, dts, cts: 0, key: true, data: Bytes::new() }
+        Sample { kind: Kind::Audio, dts, cts: 0, key: true, leading: false, data: Bytes::new() }
     };
     for (ms, timestamp) in
         [(0, Some(0)), (-1, None), (40, Some(40)), ((1 << 32) - 1, Some(u32::MAX)), (1 << 32, Some(0))]

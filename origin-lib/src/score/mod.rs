@@ -66,6 +66,8 @@ struct Shared {
 
 struct Channel {
     timing: Mutex<timing::Timing>,
+    /// Held while what was told of the delay is stored.
+    telling: Mutex<()>,
     slots: Mutex<HashMap<MatchId, Slot>>,
     document: watch::Sender<Option<Arc<Document>>>,
     /// Told with every batch that the disk has, whichever match it is of.
@@ -230,6 +232,7 @@ impl Scores {
             let document = newest(&slots).and_then(|(match_id, slot)| timing.document(&id, match_id, slot));
             let channel = Channel {
                 timing: Mutex::new(timing),
+                telling: Mutex::default(),
                 slots: Mutex::new(slots),
                 document: watch::Sender::new(document),
                 changed: watch::Sender::new(()),

@@ -63,6 +63,15 @@ impl Channel {
         state.is_some_and(|state| state.phase != Phase::Finished)
     }
 
+    /// The epoch of whoever scores: of the last event, or of a scorer who took over and was heard of late.
+    fn epoch(&self, match_id: &MatchId, now: UtcMs) -> u64 {
+        let last = self.loaded(match_id).and_then(|log| log.last()).map_or(0, |last| last.epoch);
+        let scorers = self.scorers();
+        let heard = scorers.iter().find(|heard| heard.match_id == *match_id);
+        let claimed = heard.filter(|heard| now.ms_since(heard.at) < SILENT_MS_MAX);
+        last.max(claimed.map_or(0, |heard| heard.said.epoch))
+    }
+
     /// Keeps the last word of a match's scorer, in place of the one that was silent for longest.
     fn keep(&self, heard: Heard) {
         let mut scorers = self.scorers();
@@ -75,16 +84,25 @@ impl Channel {
 }
 
 impl Scores {
-    /// A match's scorer is there. One of an earlier epoch than the log's last is not the match's scorer any more: it changes
-    /// nothing.
-    pub fn hear(&self, channel: &ChannelId, match_id: &MatchId, said: Heartbeat, now: UtcMs) {
-        let Some(served) = self.0.shared.channels.get(channel) else { return };
-        let last = served.loaded(match_id).and_then(|log| log.last());
-        if last.is_some_and(|last| last.epoch > said.epoch) {
-            return;
+    /// A match's scorer is there. Gives the epoch of whoever scores the match: a higher one than said is somebody's who has
+    /// taken over, be it without an event yet. What one of an earlier epoch says of itself changes nothing.
+    pub fn hear(&self, channel: &ChannelId, match_id: &MatchId, said: Heartbeat, now: UtcMs) -> u64 {
+        let Some(served) = self.0.shared.channels.get(channel) else { return said.epoch };
+        let before = served.epoch(match_id, now);
+        if before > said.epoch {
+            return before;
         }
         served.keep(Heard { match_id: match_id.clone(), said, at: now });
         self.0.shared.metrics.heard(channel, said.pending, now);
+        if before != 0 && said.epoch > before {
+            served.changed.send_replace(());
+        }
+        said.epoch
+    }
+
+    /// The epoch of whoever scores a match, as the last event or a heartbeat said it; 0 where nobody has.
+    pub fn epoch(&self, channel: &ChannelId, match_id: &MatchId, now: UtcMs) -> u64 {
+        self.0.shared.channels.get(channel).map_or(0, |served| served.epoch(match_id, now))
     }
 
     /// An event of a match came from this epoch's scorer: it is there, whatever else it says.
@@ -92,7 +110,9 @@ impl Scores {
         let Some(served) = self.0.shared.channels.get(channel) else { return };
         // Only a scorer who says that he is there can fall silent.
         let known = served.scorers().iter().find(|heard| heard.match_id == *match_id).cloned();
-        let Some(Heard { match_id, said, .. }) = known else { return };
+        let Some(Heard { match_id, said, .. }) = known.filter(|heard| heard.said.epoch <= epoch) else {
+            return;
+        };
         served.keep(Heard { match_id, said: Heartbeat { epoch, ..said }, at: now });
     }
 

@@ -191,7 +191,7 @@ async fn damage_in_the_middle_is_an_error_that_says_where() {
 }
 
 /// What the disk does with its next write; without a plan it writes.
-enum Plan {
+pub(super) enum Plan {
     /// Writes so many bytes of it and fails, and leaves them there.
     Fail(usize),
     /// Says that a write has begun, and goes on when told to.
@@ -200,13 +200,13 @@ enum Plan {
 
 /// Real files, with plans.
 #[derive(Clone, Default)]
-struct Planned {
+pub(super) struct Planned {
     plans: Arc<Mutex<std::collections::VecDeque<Plan>>>,
     writes: Arc<Mutex<Vec<usize>>>,
 }
 
 impl Planned {
-    fn plan(&self, plan: Plan) {
+    pub(super) fn plan(&self, plan: Plan) {
         self.plans.lock().unwrap().push_back(plan);
     }
 }

@@ -203,9 +203,15 @@ impl Told {
 }
 
 impl Channel {
-    /// Held while a document is made and given out, so that none with other times follows it.
+    /// Held while a document is made and given out, so that none with other times follows it; never while a disk is waited
+    /// for.
     pub(super) fn timing(&self) -> MutexGuard<'_, Timing> {
         self.timing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When the last event of any match was taken.
+    fn accepted(&self) -> u64 {
+        super::newest(&self.slots()).map_or(0, |(_, slot)| slot.accepted)
     }
 }
 
@@ -234,14 +240,17 @@ impl Scores {
     fn take_delay(&self, id: &ChannelId, told: &Told, now: UtcMs) -> Result<TableDelay, TellError> {
         let shared = &self.0.shared;
         let channel = shared.channels.get(id).ok_or(TellError::NoChannel)?;
-        let mut timing = channel.timing();
-        let mut kept = timing.kept.clone();
-        let newest = super::newest(&channel.slots()).map(|(match_id, slot)| (match_id.clone(), slot.clone()));
-        let accepted = newest.as_ref().map_or(0, |(_, slot)| slot.accepted);
-        kept.take(told, UtcMs(now.0.max(accepted.saturating_add(1))));
+        // One word after another. Nobody who scores waits for this disk: documents are made meanwhile with what was told before.
+        let _told = channel.telling.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = channel.timing().kept.clone();
+        kept.take(told, UtcMs(now.0.max(channel.accepted().saturating_add(1))));
         write(&shared.dir, id, &kept).map_err(|error| TellError::NotStored(error.to_string()))?;
+        let mut timing = channel.timing();
+        // No document that was made meanwhile is newer.
+        kept.changed = kept.changed.max(UtcMs(channel.accepted().saturating_add(1)));
         timing.kept = kept;
         timing.apply();
+        let newest = super::newest(&channel.slots()).map(|(match_id, slot)| (match_id.clone(), slot.clone()));
         if let (Some((match_id, slot)), true) = (newest, told.set.is_some()) {
             timing.outdated = slot.log.as_ref().map(|log| (match_id.clone(), entries(log)));
             let document = timing.document(id, &match_id, &slot);

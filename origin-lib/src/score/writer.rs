@@ -166,8 +166,11 @@ impl<D: Disk> Writer<D> {
         if any {
             self.note(failed.as_deref(), began.elapsed());
         }
+        // In the order in which they were taken.
+        works.sort_by_key(|(_, work, _)| work.accepted);
+        let shared = Arc::clone(&self.shared);
         for ((channel, match_id), work, result) in works {
-            let Some(served) = self.shared.channels.get(&channel) else { continue };
+            let Some(served) = shared.channels.get(&channel) else { continue };
             let answers = match result {
                 Ok(()) => self.publish(served, &channel, match_id, work),
                 Err(error) => work
@@ -185,11 +188,23 @@ impl<D: Disk> Writer<D> {
     }
 
     /// The disk has it: let the copy take the log's place.
-    fn publish(&self, served: &Channel, channel: &ChannelId, match_id: MatchId, work: Work) -> Vec<Reply> {
+    fn publish(
+        &mut self,
+        served: &Channel,
+        channel: &ChannelId,
+        match_id: MatchId,
+        work: Work,
+    ) -> Vec<Reply> {
         if !work.lines.is_empty() {
             let len = work.len + work.lines.len() as u64;
-            let slot = Slot::new(work.log, len, work.accepted);
             let mut timing = served.timing();
+            let newest = self.newest.entry(channel.clone()).or_default();
+            // A delay that was told since it was taken has made documents that lack it: this one is newer.
+            let is_newer = work.accepted > timing.changed();
+            let after_all = (*newest).max(timing.changed()).saturating_add(1);
+            let accepted = if is_newer { work.accepted } else { after_all };
+            *newest = (*newest).max(accepted);
+            let slot = Slot::new(work.log, len, accepted);
             let document = timing.document(channel, &match_id, &slot);
             let mut slots = served.slots();
             slots.insert(match_id, slot.clone());

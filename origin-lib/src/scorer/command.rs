@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use railbird_core::id::ChannelId;
-use railbird_core::score::{Discipline, Log, PerSide, Phase, Player, Side, Start};
+use railbird_core::score::{Action, Discipline, Event, Log, PerSide, Phase, Player, Side, Start, is_code};
+use railbird_core::time::UtcMs;
 use tokio::sync::mpsc;
 
 use super::desk::{Desk, Mode};
@@ -15,7 +16,8 @@ use super::import;
 use super::origin::{Key, Origin, OriginError};
 use super::outbox::Outbox;
 use super::seat::Seat;
-use super::{show, words};
+use super::show;
+use super::terms::{self, Terms};
 
 /// The longest line that is read, in bytes.
 const LINE_LEN_MAX: usize = 1_000;
@@ -56,27 +58,28 @@ pub struct Options {
     /// What viewers call the match; otherwise the two names.
     #[arg(long, value_name = "TEXT")]
     pub title: Option<String>,
-    /// The game: three-cushion, straight-rail, nine-ball … (infra/SCORE.md has them all).
-    #[arg(long, value_name = "NAME")]
-    pub discipline: Option<String>,
+    /// The game: three-cushion, three-cushion-sets, straight-rail, balkline, one-cushion, artistique, five-pins, straight-pool,
+    /// eight-ball, nine-ball, ten-ball, snooker, points.
+    #[arg(long, value_name = "NAME", value_parser = terms::discipline)]
+    pub discipline: Option<Discipline>,
     /// Who plays, twice: `--player "Nelin:SE" --player "Cho:KR"`, a country behind the colon where there is one.
     #[arg(long, value_name = "NAME[:COUNTRY]")]
     pub player: Vec<String>,
-    /// Points to reach: `40`, or `40,30` with a handicap; without it, as the discipline has it.
-    #[arg(long, value_name = "POINTS")]
-    pub target: Option<String>,
-    /// Whether there is an equalising inning; without it, as the discipline has it.
-    #[arg(long, value_name = "true|false")]
-    pub equalising_inning: Option<bool>,
     /// Who breaks: a or b.
-    #[arg(long, value_name = "SIDE")]
-    pub breaks: Option<String>,
+    #[arg(long, value_name = "SIDE", value_parser = terms::side)]
+    pub breaks: Option<Side>,
+    /// Who scores, by the name that `[score] offsets_ms` of the origin has: every event is signed with it.
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub scorer: Option<String>,
     /// Where what was entered is kept until the origin has it [default: $XDG_STATE_HOME/railbird, or ~/.local/state/railbird].
     #[arg(long, value_name = "DIR")]
     pub outbox: Option<PathBuf>,
     /// How long to go on sending once the input has ended, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(0..=86_400))]
     pub linger: u64,
+    /// The rules of the match.
+    #[command(flatten)]
+    pub terms: Terms,
     /// What else there is.
     #[command(subcommand)]
     pub what: Option<What>,
@@ -156,6 +159,7 @@ pub async fn score(
     let at = options.table.origin.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
     let (outbox, records) = Outbox::open(&dir, &format!("{channel}-{}", at.collect::<String>()))?;
     let desk = Desk::restore(records).map_err(|why| anyhow::anyhow!("the outbox can't be used: {why}"))?;
+    let desk = desk.signed(options.scorer.clone());
     let mut seat = Seat::new(desk, outbox, origin, out, start(options)?);
     if seat.start.is_none() && options.new {
         seat.start = Some(ask(&mut seat, options, lines).await?);
@@ -188,10 +192,10 @@ async fn adopt(
 ) -> anyhow::Result<bool> {
     let found = async {
         let Some(newest) = seat.origin.newest().await? else { return Ok(None) };
-        let events = seat.origin.events(&newest).await?;
-        Ok::<_, OriginError>(Some((newest, events)))
+        let held = seat.origin.held(&newest).await?;
+        Ok::<_, OriginError>(Some((newest, held)))
     };
-    let (newest, events) = match found.await {
+    let (newest, held) = match found.await {
         Ok(None) => return Ok(false),
         Ok(Some(found)) => found,
         Err(OriginError::Denied(refusal)) => return Err(refusal.into()),
@@ -200,7 +204,8 @@ async fn adopt(
             return Ok(false);
         }
     };
-    let log = Log::new().with(events.iter().cloned()).map_err(|why| anyhow::anyhow!("{newest}: {why}"))?;
+    let log =
+        Log::new().with(held.events.iter().cloned()).map_err(|why| anyhow::anyhow!("{newest}: {why}"))?;
     if log.state().is_none_or(|state| state.phase == Phase::Finished) {
         return Ok(false);
     }
@@ -211,7 +216,7 @@ async fn adopt(
             return Ok(false);
         }
     }
-    seat.take_over(newest, events)?;
+    seat.take_over(newest, held)?;
     Ok(true)
 }
 
@@ -235,28 +240,31 @@ fn start(options: &Options) -> anyhow::Result<Option<Start>> {
 
 fn described(options: &Options, sides: [Player; 2], told: Option<Told>) -> anyhow::Result<Start> {
     let told = told.unwrap_or_default();
-    let word =
-        told.discipline.or_else(|| options.discipline.clone()).unwrap_or_else(|| "three-cushion".into());
-    let discipline: Discipline = serde_json::from_value(serde_json::Value::String(word.clone()))
-        .map_err(|_| anyhow::anyhow!("`{word}` is no discipline: infra/SCORE.md has them all"))?;
-    let breaks = told.breaks.or_else(|| options.breaks.clone()).unwrap_or_else(|| "a".into());
-    let breaks = words::side(&breaks).with_context(|| format!("`{breaks}` is no side: a or b breaks"))?;
+    let discipline = told.discipline.or(options.discipline).unwrap_or(Discipline::ThreeCushion);
+    let breaks = told.breaks.or(options.breaks).unwrap_or(Side::First);
     let title = match &options.title {
         Some(title) => title.clone(),
         None => sides.each_ref().map(|player| player.name.chars().take(45).collect::<String>()).join(" - "),
     };
-    let target = told.target.or_else(|| options.target.clone());
-    let target = target.map(|text| per_side(&text)).transpose()?;
-    let equalising_inning = options.equalising_inning;
-    Ok(Start { target, equalising_inning, ..Start::new(title, discipline, sides, breaks) })
+    let terms = Terms { target: told.target.or(options.terms.target), ..options.terms.clone() };
+    let start = terms.of(Start::new(title, discipline, sides, breaks));
+    let event = Event {
+        occurred: UtcMs(0),
+        entered: None,
+        scorer: None,
+        action: Action::Start(start.clone()),
+        state: None,
+    };
+    event.check().context("the match can't begin")?;
+    Ok(start)
 }
 
 /// What was asked for.
 #[derive(Default)]
 struct Told {
-    discipline: Option<String>,
-    target: Option<String>,
-    breaks: Option<String>,
+    discipline: Option<Discipline>,
+    target: Option<PerSide>,
+    breaks: Option<Side>,
 }
 
 async fn ask(
@@ -264,21 +272,21 @@ async fn ask(
     options: &Options,
     lines: &mut mpsc::Receiver<String>,
 ) -> anyhow::Result<Start> {
-    let some = |text: String| Some(text).filter(|text| !text.is_empty());
     let mut told = Told::default();
     if options.discipline.is_none() {
-        told.discipline = some(asked(seat, "discipline? [three-cushion]", lines).await?);
+        told.discipline = read(&asked(seat, "discipline? [three-cushion]", lines).await?, terms::discipline)?;
     }
     let mut sides = Vec::new();
     for side in Side::BOTH {
         let name = if side == Side::First { "a" } else { "b" };
         sides.push(player(&asked(seat, &format!("who is {name}? NAME or NAME:COUNTRY"), lines).await?));
     }
-    if options.target.is_none() {
-        told.target = some(asked(seat, "target? [as the discipline has it]", lines).await?);
+    if options.terms.target.is_none() {
+        told.target =
+            read(&asked(seat, "target? [as the discipline has it]", lines).await?, terms::per_side)?;
     }
     if options.breaks.is_none() {
-        told.breaks = some(asked(seat, "who breaks? [a]", lines).await?);
+        told.breaks = read(&asked(seat, "who breaks? [a]", lines).await?, terms::side)?;
     }
     let sides = <[Player; 2]>::try_from(sides).map_err(|_| anyhow::anyhow!("two sides play"))?;
     described(options, sides, Some(told))
@@ -292,13 +300,14 @@ fn player(text: &str) -> Player {
     Player { name: name.trim().to_owned(), country }
 }
 
-fn per_side(text: &str) -> anyhow::Result<PerSide> {
-    let number =
-        |text: &str| text.trim().parse().with_context(|| format!("`{text}` is no target: 40, or 40,30"));
-    Ok(match text.split_once(',') {
-        None => PerSide::Both(number(text)?),
-        Some((first, second)) => PerSide::Each([number(first)?, number(second)?]),
-    })
+/// What was typed; nothing where it was an empty line.
+fn read<T>(text: &str, parse: impl Fn(&str) -> Result<T, String>) -> anyhow::Result<Option<T>> {
+    let parsed = || parse(text).map_err(|why| anyhow::anyhow!("`{text}`: {why}"));
+    if text.is_empty() { Ok(None) } else { parsed().map(Some) }
+}
+
+fn name(text: &str) -> Result<String, String> {
+    if is_code(text) { Ok(text.into()) } else { Err("1 to 32 printable ASCII characters, no space".into()) }
 }
 
 fn state_dir() -> anyhow::Result<PathBuf> {

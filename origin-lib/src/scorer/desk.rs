@@ -9,6 +9,8 @@ use railbird_core::score::{Action, Event, Item, Log, Position, Requeued, Start};
 use railbird_core::time::UtcMs;
 use serde::{Deserialize, Serialize};
 
+use super::origin::Held;
+
 /// Whether the scorer scores.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -111,6 +113,8 @@ pub struct Desk {
     acknowledged: Vec<Item>,
     waiting: Vec<Waiting>,
     log: Log,
+    /// Who scores, where that is said.
+    scorer: Option<String>,
 }
 
 impl Desk {
@@ -134,6 +138,11 @@ impl Desk {
         }
         desk.log = desk.logged()?;
         Ok(desk)
+    }
+
+    /// The same, whose events say who entered them.
+    pub fn signed(self, scorer: Option<String>) -> Desk {
+        Desk { scorer, ..self }
     }
 
     /// The match, once there is one.
@@ -168,22 +177,33 @@ impl Desk {
 
     /// Begins another match.
     pub fn begin(&self, r#match: MatchId, start: Start, now: UtcMs) -> Result<Next, String> {
-        let (log, item) = Log::new().entered(1, fresh(now, Action::Start(start)))?;
+        let (log, item) = Log::new().entered(1, self.fresh(now, Action::Start(start)))?;
         let mut waiting = if self.mode == Mode::Scoring { self.waiting.clone() } else { Vec::new() };
         waiting.push(Waiting { r#match: r#match.clone(), item });
-        let desk =
-            Desk { r#match: Some(r#match), epoch: 1, mode: Mode::Scoring, log, waiting, ..Desk::default() };
+        let desk = Desk {
+            r#match: Some(r#match),
+            epoch: 1,
+            mode: Mode::Scoring,
+            log,
+            waiting,
+            scorer: self.scorer.clone(),
+            ..Desk::default()
+        };
         Ok(desk.replacing())
     }
 
     /// Enters an action, or says why it can't be.
     pub fn enter(&self, action: Action, now: UtcMs) -> Result<Next, String> {
         let r#match = self.scoring()?.clone();
-        let (log, item) = self.log.entered(self.epoch, fresh(now, action))?;
+        let (log, item) = self.log.entered(self.epoch, self.fresh(now, action))?;
         let entered = Waiting { r#match, item };
         let mut desk = Desk { log, ..self.clone() };
         desk.waiting.push(entered.clone());
         Ok((desk, Change::Append(vec![Record::Entered(entered)])))
+    }
+
+    fn fresh(&self, now: UtcMs, action: Action) -> Event {
+        Event { occurred: now, entered: None, scorer: self.scorer.clone(), action, state: None }
     }
 
     fn scoring(&self) -> Result<&MatchId, String> {
@@ -238,13 +258,13 @@ impl Desk {
         }
     }
 
-    /// Becomes the scorer of a match, of which the origin has these events, with what waits of it here. Gives what of that has
-    /// no place any more, and why.
-    pub fn take_over(&self, r#match: MatchId, events: Vec<Item>) -> Result<Moved, String> {
+    /// Becomes the scorer of a match, of which the origin has these events and which is scored with this epoch, with what waits
+    /// of it here. Gives what of that has no place any more, and why.
+    pub fn take_over(&self, r#match: MatchId, Held { events, epoch }: Held) -> Result<Moved, String> {
         let known = self.current() == Some(&r#match);
         let own: Vec<_> = self.own().filter(|item| known && !events.contains(item)).cloned().collect();
         let before = if known { self.epoch } else { 0 };
-        let epoch = before.max(events.last().map_or(0, |last| last.epoch)) + 1;
+        let epoch = before.max(epoch) + 1;
         let desk = Desk { r#match: Some(r#match), mode: Mode::Scoring, ..self.clone() };
         desk.behind(epoch, events, own, &[])
     }
@@ -310,10 +330,6 @@ impl Desk {
         let records = self.kept().into_iter().chain(had).chain(entered).collect();
         (self, Change::Replace(records))
     }
-}
-
-fn fresh(now: UtcMs, action: Action) -> Event {
-    Event { occurred: now, entered: None, scorer: None, action, state: None }
 }
 
 #[cfg(test)]

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 use railbird_core::id::{ChannelId, MatchId};
+use railbird_core::score::table;
 
 use super::desk::Waiting;
 use super::origin::{Key, Origin};
-use super::table;
 
 /// What to import, and where to.
 #[derive(Args, Clone, Debug)]

@@ -8,8 +8,8 @@
 //! | `outbox` | the file that keeps what was entered |
 //! | `origin` | requests to the score API |
 //! | `seat` | all of these at work |
-//! | `table` | a CSV or JSON file as events; no I/O |
-//! | `import` | a file's events, brought to the origin |
+//! | `terms` | the rules of a match, as flags |
+//! | `import` | a CSV or JSON file's events (`railbird_core::score::table`), brought to the origin |
 //! | `command` | the command line |
 
 pub mod command;
@@ -19,7 +19,7 @@ pub mod origin;
 pub mod outbox;
 mod seat;
 pub mod show;
-pub mod table;
+pub mod terms;
 pub mod words;
 
 #[cfg(test)]

@@ -85,11 +85,33 @@ struct Page {
     more: bool,
 }
 
+#[derive(Deserialize)]
+struct Shown {
+    scorer: Option<Scoring>,
+}
+
+#[derive(Deserialize)]
+struct Scoring {
+    epoch: u64,
+}
+
+/// What the origin has of a match.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// Its events.
+    pub events: Vec<Item>,
+    /// The epoch of whoever scores it, be it without an event yet.
+    pub epoch: u64,
+}
+
 /// The answer to a heartbeat.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct Beat {
     /// The origin's clock.
     pub now: UtcMs,
+    /// The epoch of whoever scores the match; an origin of before says none.
+    #[serde(default)]
+    pub epoch: u64,
     /// What the match's log ends with.
     pub last: Option<Position>,
 }
@@ -150,6 +172,17 @@ impl Origin {
             }
         }
         Ok(items)
+    }
+
+    /// All of a match, and who scores it.
+    pub async fn held(&self, r#match: &MatchId) -> Result<Held, OriginError> {
+        let events = self.events(r#match).await?;
+        let scorer = match self.ask(&format!("/{match}"), None).await {
+            Err(OriginError::Denied(refusal)) if refusal.code == "no-such-match" => None,
+            shown => shown.map(|Shown { scorer }| scorer)?,
+        };
+        let last = events.last().map_or(0, |last| last.epoch);
+        Ok(Held { epoch: last.max(scorer.map_or(0, |scorer| scorer.epoch)), events })
     }
 
     /// Sends an event as it is. Says whether the origin's score is the one that it claims.

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::desk::{Change, Denied, Desk, Mode, Problem, Waiting};
-use super::origin::{Beat, Origin, OriginError};
+use super::origin::{Beat, Held, Origin, OriginError};
 use super::outbox::Outbox;
 use super::show;
 use super::words::{self, Word};
@@ -30,7 +30,7 @@ const CLOCK_MS_MAX: u64 = 2_000;
 /// What came back from the origin.
 enum Answer {
     Put(Box<Waiting>, Result<bool, OriginError>),
-    Events(Want, MatchId, Result<Vec<Item>, OriginError>),
+    Held(Want, MatchId, Result<Held, OriginError>),
     Beat(MatchId, UtcMs, Result<Beat, OriginError>),
 }
 
@@ -243,8 +243,8 @@ impl<W: Write> Seat<W> {
     fn fetch(&mut self, want: Want, r#match: MatchId) {
         let origin = self.origin.clone();
         self.asked.spawn(async move {
-            let events = origin.events(&r#match).await;
-            Answer::Events(want, r#match, events)
+            let held = origin.held(&r#match).await;
+            Answer::Held(want, r#match, held)
         });
     }
 
@@ -290,7 +290,7 @@ impl<W: Write> Seat<W> {
                     }
                 }
             }
-            Answer::Events(want, r#match, events) => self.have(want, r#match, events)?,
+            Answer::Held(want, r#match, held) => self.have(want, r#match, held)?,
             Answer::Beat(r#match, asked, Ok(beat)) => {
                 let answered = clock::now();
                 let took = answered.ms_since(asked);
@@ -299,7 +299,8 @@ impl<W: Write> Seat<W> {
                     self.offset_ms = beat.now.0.cast_signed().saturating_sub(middle.0.cast_signed());
                 }
                 let ours = self.desk.current() == Some(&r#match) && self.desk.mode() == Mode::Scoring;
-                if ours && beat.last.is_some_and(|last| last.epoch > self.desk.epoch()) {
+                let last = beat.last.map_or(0, |last| last.epoch);
+                if ours && last.max(beat.epoch) > self.desk.epoch() {
                     self.lose(self.desk.lost())?;
                 }
                 if self.away {
@@ -335,17 +336,12 @@ impl<W: Write> Seat<W> {
         Ok(())
     }
 
-    fn have(
-        &mut self,
-        want: Want,
-        r#match: MatchId,
-        events: Result<Vec<Item>, OriginError>,
-    ) -> anyhow::Result<()> {
+    fn have(&mut self, want: Want, r#match: MatchId, held: Result<Held, OriginError>) -> anyhow::Result<()> {
         if want == Want::Resync {
             self.sending = false;
         }
-        let events = match events {
-            Ok(events) => events,
+        let held = match held {
+            Ok(held) => held,
             Err(error) => {
                 self.rest();
                 return self.say(&error.to_string());
@@ -353,7 +349,7 @@ impl<W: Write> Seat<W> {
         };
         match want {
             Want::Resync if self.desk.current() != Some(&r#match) || self.desk.mode() == Mode::Lost => Ok(()),
-            Want::Resync => match self.desk.resync(events) {
+            Want::Resync => match self.desk.resync(held.events) {
                 Ok(next) if next.0.mode() == Mode::Lost => self.lose(next),
                 Ok(next) => {
                     self.keep(next)?;
@@ -362,13 +358,13 @@ impl<W: Write> Seat<W> {
                 }
                 Err(problem) => self.stop(problem),
             },
-            Want::TakeOver => self.take_over(r#match, events),
+            Want::TakeOver => self.take_over(r#match, held),
         }
     }
 
     /// Takes a match over, at once where nothing of what waits here is lost by it.
-    pub(super) fn take_over(&mut self, r#match: MatchId, events: Vec<Item>) -> anyhow::Result<()> {
-        match self.desk.take_over(r#match, events) {
+    pub(super) fn take_over(&mut self, r#match: MatchId, held: Held) -> anyhow::Result<()> {
+        match self.desk.take_over(r#match, held) {
             Ok((desk, change, lost)) if lost.is_empty() => {
                 self.resume((desk, change))?;
                 self.say(&format!("you score now, with epoch {}", self.desk.epoch()))?;

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
 use railbird_core::id::{ChannelId, MatchId};
-use railbird_core::score::Log;
+use railbird_core::score::{Discipline, Log};
 use tempfile::TempDir;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
@@ -218,6 +218,89 @@ fn an_import_needs_nothing_that_only_a_terminal_does() {
     let Some(command::What::Import(import)) = options.what else { panic!("it is an import") };
     assert_eq!((import.channel, options.table.key_file.as_deref()), (channel(), Some(Path::new("k"))));
     assert!(Cli::try_parse_from(["score"]).is_err(), "a terminal scores a channel");
+}
+
+#[tokio::test]
+async fn the_rules_of_a_match_are_flags_and_its_events_are_signed() {
+    let venue = Venue::open().await;
+    let flags = [
+        ["--discipline", "three-cushion"],
+        ["--target", "15,12"],
+        ["--best-of", "3"],
+        ["--last-target", "11"],
+        ["--equalising-inning", "false"],
+        ["--begins", "loser"],
+        ["--level", "draw"],
+        ["--innings-max", "30"],
+        ["--tie", "extension:2"],
+        ["--head-start", "0,5"],
+        ["--white", "b"],
+        ["--swap-balls", "half"],
+        ["--shot-clock", "40"],
+        ["--extensions", "2"],
+        ["--time-outs", "1"],
+        ["--variant", "club"],
+        ["--breaks", "b"],
+        ["--scorer", "ann"],
+    ];
+    let players = ["--new", "--break-at-half", "--player", "Nelin:se", "--player", "Cho"];
+    let flags: Vec<_> = players.into_iter().chain(flags.into_iter().flatten()).collect();
+    let mut terminal = Terminal::open(&venue, "mine", &flags);
+    terminal.types(&["2"]).await;
+    terminal.sees("7* (2) Cho").await;
+    terminal.ends().await.unwrap();
+    let (_, log) = venue.log().await;
+    let start = serde_json::to_value(log.start()).unwrap();
+    let own = serde_json::json!({"unit":"set","length":{"best_of":3},"begins":"loser","level":"draw","last_target":11,
+        "innings_max":30,"tie":{"extension":{"innings":2}},"head_start":[0,5],"swap_balls":"half","break_at_half":true,
+        "shot_clock":{"seconds":40,"extensions":2,"extension_seconds":40,"per":"unit"},
+        "time_outs":{"count":1,"seconds":120,"per":"unit"}});
+    assert_eq!(
+        start,
+        serde_json::json!({"title":"Nelin - Cho","discipline":"three-cushion","variant":"club","target":[15,12],
+            "equalising_inning":false,"sides":[{"name":"Nelin","country":"SE"},{"name":"Cho"}],"breaks":1,"white":1,"rules":own})
+    );
+    assert!(log.events().iter().all(|(_, event)| event.scorer.as_deref() == Some("ann")));
+}
+
+#[tokio::test]
+async fn rules_that_can_t_be_played_are_refused_before_anything_is_kept() {
+    let venue = Venue::open().await;
+    let refused = async |flags: &[&str]| {
+        let flags: Vec<_> = PLAYERS.iter().chain(flags).copied().collect();
+        format!("{:#}", Terminal::open(&venue, "mine", &flags).ends().await.unwrap_err())
+    };
+    let error = refused(&["--last-target", "11"]).await;
+    assert!(
+        error.contains("the match can't begin: these rules can't be played: last_target needs"),
+        "{error}"
+    );
+    let error = refused(&["--figure", "A01:4", "--figure", "A01:5"]).await;
+    assert!(error.contains("figures are at most 100, each with its own code"), "{error}");
+    for (flag, value, said) in [
+        ("--white", "c", "a side is a or b"),
+        ("--tie", "extension:few", "five innings"),
+        ("--tie", "toss", "unknown variant"),
+        ("--discipline", "chess", "unknown variant"),
+        ("--figure", "A01", "a code and its points"),
+        ("--race-to", "7,x", "one for each side"),
+        ("--scorer", "an n", "printable ASCII"),
+        ("--extensions", "2", "--shot-clock"),
+    ] {
+        let error = Cli::try_parse_from(["score", "--channel", "t", flag, value]).err().unwrap().to_string();
+        assert!(error.contains(said), "{flag}: {error}");
+    }
+}
+
+#[test]
+fn the_help_names_every_discipline_and_says_what_is_a_rule() {
+    let help = Cli::command().render_long_help().to_string();
+    for discipline in Discipline::ALL {
+        let name = serde_json::to_value(discipline).unwrap();
+        assert!(help.contains(name.as_str().unwrap()), "{name}");
+    }
+    let (before, rules) = help.split_once("Rules of the match").unwrap();
+    assert!(before.contains("--scorer <NAME>") && rules.contains("--shot-clock <SECONDS>"), "{help}");
 }
 
 fn file(path: &Path, text: &str) -> import::Options {

@@ -67,6 +67,8 @@ pub struct Running {
     pub api: SocketAddr,
     /// Where RTMP listens.
     pub rtmp: SocketAddr,
+    /// Where RTMP over TLS listens, if it does.
+    pub rtmps: Option<SocketAddr>,
     /// Where feeds over HTTP are listened for, if they are.
     pub http_ingest: Option<SocketAddr>,
     /// What the crew may change.
@@ -92,8 +94,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let edge = config.embedded_edge.as_ref().map_or("none here".to_string(), |edge| edge.public_url.clone());
     raise_open_files();
     let running = start(config, |_| Router::new()).await?;
-    let http_ingest = running.http_ingest.map_or("none".to_string(), |addr| addr.to_string());
-    tracing::info!(rtmp = %running.rtmp, http_ingest, api = %running.api, edge, "the origin runs");
+    let none_or = |addr: Option<SocketAddr>| addr.map_or("none".to_string(), |addr| addr.to_string());
+    let (rtmps, http_ingest) = (none_or(running.rtmps), none_or(running.http_ingest));
+    tracing::info!(rtmp = %running.rtmp, rtmps, http_ingest, api = %running.api, edge, "the origin runs");
     tokio::pin!(stopped);
     let mut reloads = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
     loop {
@@ -226,7 +229,7 @@ pub async fn start(
         channel.score_emsg.then(|| scores.subscribe(&channel.id))?
     });
     let door = Door::new(Registry::new(&config.channels), feeds.clone());
-    let listener = Listener::start(config.rtmp, door.clone()).await?;
+    let listener = Listener::start(config.rtmp, config.rtmps.as_ref(), door.clone()).await?;
     let http_listener = match config.http_ingest {
         Some(addr) => Some(HttpListener::start(addr, door).await?),
         None => None,
@@ -261,11 +264,12 @@ pub async fn start(
     let http = Api::start(config.api, router).await;
     let http = http.with_context(|| format!("api.listen: can't listen at {}", config.api))?;
 
-    let (rtmp, api) = (listener.addr, http.addr());
+    let (rtmp, rtmps, api) = (listener.addr, listener.tls_addr, http.addr());
     Ok(Running {
         edge,
         api,
         rtmp,
+        rtmps,
         http_ingest: http_listener.as_ref().map(|listener| listener.addr),
         crew,
         feeds,

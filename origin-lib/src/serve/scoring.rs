@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use railbird_core::id::{ChannelId, MatchId};
 use railbird_core::score::{Document, Range};
-use railbird_core::state::{ChannelState, MATCHES_MAX, RANGES_MAX, ReplayList, Shown};
+use railbird_core::state::{ChannelState, MATCHES_MAX, Match, RANGES_MAX, ReplayList, Shown};
 use railbird_core::time::MediaTime;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -145,11 +145,9 @@ fn name_matches(list: &mut ReplayList, played: &[Played]) -> BTreeSet<MatchId> {
     for replay in &mut list.replays {
         let end = if replay.ended { replay.start + replay.duration } else { MediaTime(u64::MAX) };
         let within = |played: &&Played| played.from < end && played.to >= replay.start;
-        let matches: Vec<MatchId> =
-            played.iter().filter(within).map(|played| played.match_id.clone()).collect();
-        let older = matches.len().saturating_sub(MATCHES_MAX);
-        replay.matches = matches.into_iter().skip(older).collect();
-        all.extend(replay.matches.iter().cloned());
+        let listed = |played: &Played| Match { id: played.match_id.clone(), from: played.from };
+        replay.matches = played.iter().filter(within).map(listed).take(MATCHES_MAX).collect();
+        all.extend(replay.matches.iter().map(|listed| listed.id.clone()));
     }
     all
 }

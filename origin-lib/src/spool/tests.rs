@@ -13,6 +13,7 @@ fn init(name: &str) -> Made {
         width: 16,
         height: 16,
         frame_rate_milli: 0,
+        range: Default::default(),
     };
     let object =
         Object { name: name.to_string(), bytes: Bytes::from_static(b"init"), kind: Kind::Init(init) };

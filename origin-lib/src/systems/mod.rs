@@ -1,13 +1,6 @@
-//! Other scoring systems: their state comes in, by a webhook or asked for, and what has changed in it goes into the log.
-//!
-//! | room | decides |
-//! | --- | --- |
-//! | `mapping` | where their JSON has what we ask of it |
-//! | `difference` | which events lead from our score to theirs |
-//! | `pull` | when their address is asked |
+//! Other scoring systems: their state comes in, by a webhook or asked for, and what has changed in it goes into the log. What it
+//! says and which events lead to it, [`railbird_core::score::foreign`] decides; `pull` does when their address is asked.
 
-mod difference;
-mod mapping;
 pub mod pull;
 
 use std::collections::HashMap;
@@ -15,12 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use railbird_core::id::{ChannelId, MatchId};
+use railbird_core::score::foreign::{self, EPOCH, Mapping, Unreached, Unread};
 use railbird_core::score::{Event, Item, Log, Position, State};
 use railbird_core::time::UtcMs;
 use tokio::sync::Mutex;
 
-pub use self::difference::{EPOCH, Unreached};
-pub use self::mapping::{LEN_MAX, Mapping, NoPointer, Pointer, Seen, Unread};
 use crate::score::{Put, PutError, ReadError, Scores};
 
 /// How long the disk may take for one event.
@@ -87,7 +79,7 @@ impl Systems {
         let seen = mapping.read(body)?;
         let log = self.scores.log(channel, &seen.r#match).await?;
         let empty = Log::new();
-        let events = difference::events(&mapping, log.as_deref().unwrap_or(&empty), &seen, now)?;
+        let events = foreign::events(&mapping, log.as_deref().unwrap_or(&empty), &seen, now)?;
         let mut taken = Taken {
             r#match: seen.r#match,
             events: events.len(),

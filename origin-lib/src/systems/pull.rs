@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use railbird_core::id::ChannelId;
+use railbird_core::score::foreign::LEN_MAX;
 use reqwest::header::{ETAG, HeaderValue, IF_NONE_MATCH};
 use reqwest::{Client, StatusCode};
 
-use super::{LEN_MAX, Systems};
+use super::Systems;
 use crate::{clock, web};
 
 /// How long an answer may take.

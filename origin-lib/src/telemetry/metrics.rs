@@ -42,6 +42,7 @@ struct Families {
     feed_used: Gauges,
     feed_key_interval: Seconds,
     feed_behind: Seconds,
+    feed_captured: Seconds,
     target_up: Gauges,
     target_queue: Gauges,
     target_refused: Gauges,
@@ -73,6 +74,7 @@ impl Metrics {
             feed_used: Family::default(),
             feed_key_interval: Family::default(),
             feed_behind: Family::default(),
+            feed_captured: Family::default(),
             target_up: Family::default(),
             target_queue: Family::default(),
             target_refused: Family::default(),
@@ -101,6 +103,11 @@ impl Metrics {
             "feed_behind_seconds",
             "By how much a feed's last random access point lies behind its arrival on media time: where it is another than at a calibration, the picture's delay is another, too",
             f.feed_behind,
+        );
+        r.register(
+            "feed_captured_seconds",
+            "How long before its arrival the encoder says that it captured what it sends (onFI), if both clocks are right",
+            f.feed_captured,
         );
         r.register("target_up", "1 while the target takes objects", f.target_up);
         r.register("target_queue", "Objects that wait for a target", f.target_queue);
@@ -165,6 +172,7 @@ impl Metrics {
             used: f.feed_used.get_or_create_owned(&labels),
             key_interval: f.feed_key_interval.get_or_create_owned(&labels),
             behind: f.feed_behind.get_or_create_owned(&labels),
+            captured: (f.feed_captured.clone(), labels),
         }
     }
 
@@ -215,9 +223,17 @@ pub struct FeedMetrics {
     used: Gauge,
     key_interval: Gauge<f64, AtomicU64>,
     behind: Gauge<f64, AtomicU64>,
+    /// Made when there is something to say: most encoders say nothing.
+    captured: (Seconds, Labels),
 }
 
 impl FeedMetrics {
+    /// The encoder says that it captured this long ago what has just arrived.
+    pub fn captured(&self, ago: MediaSpan) {
+        let (family, labels) = &self.captured;
+        family.get_or_create_owned(labels).set(ago.ms() as f64 / 1000.0);
+    }
+
     /// An access unit of this size came in.
     pub fn frame(&self, kind: media::Kind, len: usize) {
         self.bytes.inc_by(len as u64);

@@ -3,6 +3,7 @@
 use std::str;
 
 use railbird_core::id::{ChannelId, LEN_MAX, NodeId};
+use railbird_core::lint::{self, FINDINGS_MAX, Follower, Place, delta, presentation, transition};
 use railbird_core::state::{ChannelState, EventState};
 use railbird_core::time::UtcMs;
 use railbird_core::{hex, playlist, sign};
@@ -72,6 +73,33 @@ pub(super) fn channel_state(input: &[u8]) {
             let sound =
                 |line: &str| line.starts_with("#EXT") || !(line.is_empty() || line.contains([' ', '"']));
             assert!(text.lines().all(|line| sound(line) && !line.contains(char::is_control)), "{text}");
+        }
+    }
+}
+
+/// Any two loads of what may be a playlist are read; whatever is found is said in a line. A playlist is no step from itself.
+pub(super) fn lint(input: &[u8]) {
+    let (before, after) = halves(input);
+    let place = Place { query: "a=b", imports: None };
+    let mut follower = Follower::default();
+    for text in [before, after] {
+        let findings = follower.load(text, &place);
+        assert!(findings.len() <= 3 * FINDINGS_MAX);
+        assert!(findings.iter().all(|finding| !finding.to_string().contains(char::is_control)));
+    }
+    let media = |text| lint::read(text, &place).playlist.and_then(lint::Playlist::media);
+    if let (Some(before), Some(after)) = (media(before), media(after)) {
+        let _ = delta::apply(&before, &after).map(|whole| delta::compare(&whole, &after));
+        let member = |uri, media| presentation::Member {
+            uri,
+            pathway: ".",
+            is_subtitles: false,
+            is_frames: false,
+            media,
+        };
+        let _ = presentation::check(None, &[member("a/b.m3u8", &before), member("c.m3u8", &after)], true);
+        if before.skip.is_none() {
+            assert_eq!(transition::check(&before, &before), []);
         }
     }
 }

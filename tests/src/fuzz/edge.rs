@@ -29,7 +29,7 @@ const SCORE: &str = include_str!("../../fuzz-seeds/score-document/two-entries");
 const PASS: &str = r#"{"email":"demo@railbird.test","password_hash":"$argon2id$v=19$m=8,t=1,p=1$YSBzYWx0IGZvciBmdXp6aW5n$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","channels":["*"],"valid_from":0,"valid_until":4102444800000}"#;
 
 /// What was recorded of the channel: what is on the air, and one that is over.
-const REPLAYS: &str = r#"{"channel":"table-1","origin":"north","revision":3,"replays":[{"recording":"20261120t105200z","title":"Table 1","start":161565472800000,"duration":450000,"chapters":1,"ended":false},{"recording":"final-1","title":"Final","start":161565472800000,"duration":450000,"chapters":1,"ended":true,"matches":["final"]}]}"#;
+const REPLAYS: &str = r#"{"channel":"table-1","origin":"north","revision":3,"replays":[{"recording":"20261120t105200z","title":"Table 1","start":161565472800000,"duration":450000,"chapters":1,"ended":false},{"recording":"final-1","title":"Final","start":161565472800000,"duration":450000,"chapters":1,"ended":true,"matches":[{"id":"final","from":161565472800000}]}]}"#;
 
 /// A secret of this name, for this target only.
 fn secret(name: &str) -> String {

@@ -1,9 +1,8 @@
-//! What comes from a venue encoder, or from a server that we publish to: RTMP, AMF0, FLV, codec parameters.
+//! What comes from a venue encoder, or from a server that we publish to: RTMP, AMF0, FLV.
 
 use std::str;
 
 use bytes::Bytes;
-use railbird_core::codec::{aac, avc};
 use railbird_core::flv::{Demux, File, TagKind};
 use railbird_core::media::{FeedEvent, Kind};
 use railbird_core::rtmp::{Client, ClientOutput, Error, Output, Server, Url, amf0};
@@ -186,24 +185,5 @@ pub(super) fn file(input: &[u8]) {
             Ok(tag) => demux_one(&mut demux, tag.kind, tag.timestamp_ms, tag.payload, &mut drop),
             Err(_) => failed = true,
         }
-    }
-}
-
-/// `AVCDecoderConfigurationRecord`, and the same bytes as an access unit.
-pub(super) fn avc(input: &[u8]) {
-    if let Ok(config) = avc::config(&Bytes::copy_from_slice(input)) {
-        assert!(config.width > 0 && config.height > 0 && config.codec.len() == "avc1.640028".len());
-        assert!(avc::length_size(input).is_some());
-    }
-    for length_size in [1, 2, 4] {
-        let _ = avc::is_idr(input, length_size);
-    }
-}
-
-/// `AudioSpecificConfig`.
-pub(super) fn aac(input: &[u8]) {
-    if let Ok(config) = aac::config(&Bytes::copy_from_slice(input)) {
-        assert!((aac::SAMPLE_RATE_MIN..=aac::SAMPLE_RATE_MAX).contains(&config.sample_rate));
-        assert!(config.channels > 0 && config.frame_len > 0);
     }
 }

@@ -1,7 +1,12 @@
 //! What comes from a scorekeeper.
 
+use std::str;
+
 use railbird_core::id::{ChannelId, MatchId};
-use railbird_core::score::{self, Claim, Document, ENTRIES_MAX, Event, Log, Offer, Offsets, Position};
+use railbird_core::score::foreign::{self, Mapping, Pointer};
+use railbird_core::score::{
+    self, Claim, Discipline, Document, ENTRIES_MAX, Event, Log, Offer, Offsets, Position,
+};
 use railbird_core::time::{MediaSpan, UtcMs};
 
 /// An accepted event survives a trip through JSON.
@@ -70,5 +75,70 @@ pub(super) fn document(input: &[u8]) {
             "{text}"
         );
         assert!(cues.iter().all(|cue| (3..=4).contains(&cue.lines().count())), "{text}");
+    }
+}
+
+/// A file that is taken is a match, and the same one as JSON.
+pub(super) fn table(input: &[u8]) {
+    let Ok(items) = score::table::read(input) else { return };
+    assert!(Log::new().with(items.iter().cloned()).is_ok(), "its events are no match");
+    let events: Vec<_> = items.iter().map(|item| &item.event).collect();
+    let again = serde_json::to_vec(&events).ok().and_then(|json| score::table::read(&json).ok());
+    assert_eq!(again, Some(items));
+}
+
+/// Where the fuzzed documents have things, where the first line says nothing else.
+const PLACES: [&str; 17] = [
+    "/id", "/a/n", "/b/n", "/a/c", "/b/c", "/a/p", "/b/p", "/a/u", "/b/u", "/a/s", "/b/s", "/best", "/race",
+    "/i", "/at", "/t", "/f",
+];
+
+/// The most states of one input: each may be two hundred events, and every event copies the log.
+const STATES_MAX: usize = 6;
+
+/// Another system's states, one in each line: what is read of each leads to events that the log takes. The first line has the
+/// discipline's number and, between spaces, the pointers.
+pub(super) fn foreign(input: &[u8]) {
+    let mut lines = input.split(|byte| *byte == b'\n');
+    let head = str::from_utf8(lines.next().unwrap_or_default()).unwrap_or_default();
+    let mut words = head.split(' ');
+    let discipline = words.next().and_then(|number| number.parse().ok()).unwrap_or(0);
+    let Some(discipline) = Discipline::ALL.get::<usize>(discipline).copied() else { return };
+    let mut places = PLACES.into_iter();
+    let mut next = || -> Option<Pointer> {
+        let place = places.next()?;
+        words.next().unwrap_or(place).parse().or_else(|_| place.parse()).ok()
+    };
+    let (Some(id), Some(first), Some(second)) = (next(), next(), next()) else { return };
+    let mut pair = || Some([next()?, next()?]);
+    let has_units = discipline.rules().unit != score::Unit::Match;
+    let (countries, points, units, shootout) = (pair(), pair(), pair(), pair());
+    let mapping = Mapping {
+        discipline,
+        r#match: id,
+        names: [first, second],
+        countries,
+        points,
+        units: units.filter(|_| has_units),
+        best_of: None,
+        race_to: next().and_then(|_| next()).filter(|_| has_units),
+        shootout,
+        inning: next(),
+        at_table: next(),
+        at_table_is: ["a", "b"].map(String::from),
+        target: next(),
+        finished: next(),
+    };
+    let mut log = Log::new();
+    for line in lines.take(STATES_MAX) {
+        let Ok(seen) = mapping.read(line) else { continue };
+        // Told twice: what it came to is where the second one begins.
+        for _ in 0..2 {
+            let Ok(found) = foreign::events(&mapping, &log, &seen, UtcMs(1)) else { break };
+            assert!(found.len() <= foreign::EVENTS_MAX);
+            let with = log.with(found);
+            assert!(with.is_ok(), "{with:?}");
+            log = with.unwrap_or_default();
+        }
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn demux(input: &[u8]) {
         match event {
             FeedEvent::Frame(frame) => {
                 assert!(frame.key || frame.kind == Kind::Video, "audio is always a random access point");
-                assert!(frame.cts_ms >= 0, "shown before it is decoded");
+                assert!(frame.cts >= 0, "shown before it is decoded");
                 data += frame.data.len();
             }
             FeedEvent::Video(config) => assert!(config.width > 0 && config.height > 0),

@@ -1,6 +1,6 @@
 //! The score burnt into a push, by a real ffmpeg, to a server that is not ours.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ use tokio::time::timeout;
 
 use crate::demo::{PATIENCE, finish, workspace};
 use crate::play::ffmpeg;
-use crate::push::passed;
+use crate::push::{Server, passed};
 use crate::score_clock::{PICTURE_MS, SIZE, picture};
 
 /// By which the processes of this test are told from others'.
@@ -61,21 +61,14 @@ struct Bench {
     state: watch::Receiver<State>,
     burn_in: watch::Receiver<burn::State>,
     _dir: tempfile::TempDir,
-    taken: PathBuf,
-    server: tokio::task::JoinHandle<anyhow::Result<String>>,
+    server: Server,
 }
 
 impl Bench {
     /// A push to a server that is there already.
     async fn start(scores: watch::Receiver<Option<Arc<Document>>>, program: &str) -> anyhow::Result<Bench> {
         let dir = tempfile::tempdir()?;
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let taken = dir.path().join("taken.flv");
-        let mut server = ffmpeg();
-        server
-            .args(["-listen", "1", "-i", &format!("rtmp://127.0.0.1:{port}/live/key"), "-c", "copy"])
-            .arg(&taken);
-        let server = tokio::spawn(finish(server));
+        let server = Server::start(dir.path())?;
         let light = std::fs::read_to_string(workspace().join("origin-lib/themes/light.toml"))?;
         std::fs::write(dir.path().join("narrow.toml"), light.replace("width = 780", "width = 430"))?;
         let settings = burn::Settings {
@@ -85,7 +78,7 @@ impl Bench {
             preset: "ultrafast",
             ffmpeg: program.into(),
         };
-        let url = Url::with_key(&format!("rtmp://127.0.0.1:{port}/live"), "key".into())?;
+        let url = Url::with_key(&format!("rtmp://127.0.0.1:{}/live", server.port), "key".into())?;
         let (id, channel) = ("p".parse()?, "t".parse()?);
         let config = config::Push { id, channel, url, optional: false, burn_in: Some(settings) };
         let (evidence, metrics) = (Evidence::start(&dir.path().join("evidence"))?, Metrics::new());
@@ -99,7 +92,7 @@ impl Bench {
         let tap = pushes.taps(&config.channel).pop().context("no tap")?;
         let state = pushes.state(&config.id).context("no state")?;
         let burn_in = pushes.burn_in(&config.id).context("no burn-in")?;
-        Ok(Bench { pushes, tap, state, burn_in, _dir: dir, taken, server })
+        Ok(Bench { pushes, tap, state, burn_in, _dir: dir, server })
     }
 
     /// Waits until the destination takes what comes out.
@@ -240,9 +233,9 @@ async fn each_frame_has_the_score_of_its_own_moment_also_after_ffmpeg_was_killed
     let state = bench.state.borrow().clone();
     ensure!(matches!(state, State::Pushing { since: still } if still == since), "it was cut off: {state:?}");
     bench.pushes.stop().await;
-    timeout(PATIENCE, bench.server).await???;
+    timeout(PATIENCE, bench.server.end).await???;
 
-    let shown = shown(&bench.taken).await?;
+    let shown = shown(&bench.server.taken).await?;
     let changes = shown.windows(2).filter(|pair| difference(&pair[0].1, &pair[1].1) > 0.5);
     let changed: Vec<u32> = changes.map(|pair| pair[1].0).collect();
     // The first frame that is not before the score, by its place among the filmed.
@@ -270,7 +263,7 @@ async fn without_ffmpeg_it_is_said_what_to_do() -> anyhow::Result<()> {
     let burn::State::Failing { reason, .. } = state else { anyhow::bail!("{state:?}") };
     let said = "no-such-ffmpeg can't be run: No such file or directory (os error 2). Install ffmpeg, or say where it is";
     ensure!(reason.starts_with(said), "{reason}");
-    bench.server.abort();
+    bench.server.end.abort();
     bench.pushes.stop().await;
     Ok(())
 }

@@ -2,9 +2,13 @@
 //! and all of them together are the segment.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use railbird_core::lint::ours;
 use railbird_core::{fmp4, hex, keys};
+use railbird_origin::lint;
+use reqwest::header::HeaderMap;
 
 use crate::demo::{client, finish};
 use crate::gate::Gate;
@@ -17,6 +21,9 @@ const FOLLOWED: u64 = 6;
 
 /// How long each of them is.
 const SEGMENT_S: f64 = 2.0;
+
+/// How long the channel is linted, beside what else goes on.
+const LINTED: Duration = Duration::from_secs(3);
 
 /// What a media playlist lists, in order.
 #[derive(Default)]
@@ -125,6 +132,13 @@ async fn parts_come_before_their_segment_and_are_what_it_holds() -> anyhow::Resu
         parts.extend(listed.parts.clone());
     }
     gate.open();
+    // While the encoder goes on, all of it is as RFC 8216bis wants it: playlists, steps between them, and what they name.
+    let settings = lint::Settings {
+        url: format!("{live}/main.m3u8").parse()?,
+        duration: LINTED,
+        headers: HeaderMap::new(),
+    };
+    let linted = tokio::spawn(async move { lint::run(&settings).await });
     let key: [u8; 16] = get(&format!("{live}/a/{}", listed.key)).await?.try_into().ok().context("a key")?;
     let iv: [u8; 16] = hex::decode(&listed.iv).context("an IV")?.try_into().ok().context("an IV")?;
     let tracks = fmp4::read::init(&get(&listed.init).await?)?;
@@ -141,6 +155,10 @@ async fn parts_come_before_their_segment_and_are_what_it_holds() -> anyhow::Resu
         let segment = samples(get(url).await?, &key, &iv, &tracks)?;
         ensure!(segment == joined && (5..=7).contains(&own.len()), "{url}: {} parts", own.len());
     }
+
+    let report = linted.await??;
+    let left = ours::unexpected(report.findings().cloned().collect());
+    ensure!(left.is_empty() && report.segments > 0, "{report}");
 
     // What does not know of parts plays segments: every frame, once.
     encoder.await??;

@@ -11,6 +11,8 @@ mod browser_pad;
 mod burn_in;
 mod change;
 #[cfg(test)]
+mod codecs;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod crash;

@@ -378,7 +378,7 @@ pub(crate) struct Source {
     pub(crate) file: PathBuf,
     pub(crate) frames: Vec<String>,
     pub(crate) packets: [Vec<String>; 2],
-    _dir: TempDir,
+    _dir: Option<TempDir>,
 }
 
 impl Source {
@@ -387,9 +387,16 @@ impl Source {
         let dir = tempfile::tempdir()?;
         let file = dir.path().join("source.flv");
         crate::play::source_of(&file, seconds, "320x180").await?;
+        let source = Source { _dir: Some(dir), ..Source::of(file).await? };
+        let count = source.frames.len();
+        ensure!(count == seconds as usize * 25, "the source has {count} frames");
+        Ok(source)
+    }
+
+    /// What is in a file that is there already.
+    pub(crate) async fn of(file: PathBuf) -> anyhow::Result<Source> {
         let (frames, packets) = (frames(&file).await?, packets(&file).await?);
-        ensure!(frames.len() == seconds as usize * 25, "the source has {} frames", frames.len());
-        Ok(Source { file, frames, packets, _dir: dir })
+        Ok(Source { file, frames, packets, _dir: None })
     }
 
     /// That a file has the same: each compressed packet of both tracks in its place, and each decoded picture.
@@ -420,7 +427,7 @@ pub(crate) async fn frames(file: &Path) -> anyhow::Result<Vec<String>> {
     Ok(hashes(&finish(decode).await?))
 }
 
-async fn packets(file: &Path) -> anyhow::Result<[Vec<String>; 2]> {
+pub(crate) async fn packets(file: &Path) -> anyhow::Result<[Vec<String>; 2]> {
     let mut tracks = [Vec::new(), Vec::new()];
     for (stream, packets) in ["0:v:0", "0:a:0"].into_iter().zip(&mut tracks) {
         let mut copy = ffmpeg();

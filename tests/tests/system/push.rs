@@ -18,6 +18,7 @@ use railbird_origin::ingest::Tap;
 use railbird_origin::push::{self, Pushes, State};
 use railbird_origin::telemetry::Metrics;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::demo::{PATIENCE, finish, workspace};
@@ -105,17 +106,28 @@ async fn decoded(file: &Path) -> anyhow::Result<Vec<String>> {
     Ok(hashes(&finish(decode).await?))
 }
 
+/// A server that is not ours, which writes down the first stream that it is sent.
+pub(crate) struct Server {
+    pub(crate) port: u16,
+    pub(crate) taken: PathBuf,
+    pub(crate) end: JoinHandle<anyhow::Result<String>>,
+}
+
+impl Server {
+    pub(crate) fn start(dir: &Path) -> anyhow::Result<Server> {
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let taken = dir.join("taken.flv");
+        let mut server = ffmpeg();
+        let url = format!("rtmp://127.0.0.1:{port}/live/key");
+        server.args(["-listen", "1", "-i", &url, "-c", "copy"]).arg(&taken);
+        Ok(Server { port, taken, end: tokio::spawn(finish(server)) })
+    }
+}
+
 #[tokio::test]
 async fn ffmpeg_takes_a_push_and_decodes_every_frame() -> anyhow::Result<()> {
     let dir = tempfile::tempdir()?;
-    let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    let taken = dir.path().join("taken.flv");
-    let mut server = ffmpeg();
-    server
-        .args(["-listen", "1", "-i", &format!("rtmp://127.0.0.1:{port}/live/key"), "-c", "copy"])
-        .arg(&taken);
-    let server = tokio::spawn(finish(server));
-
+    let Server { port, taken, end } = Server::start(dir.path())?;
     let (mut pushes, tap, mut state) = start(dir.path(), port)?;
     let samples = passed(&clip())?;
     let first = samples.first().context("nothing is passed on")?;
@@ -130,7 +142,7 @@ async fn ffmpeg_takes_a_push_and_decodes_every_frame() -> anyhow::Result<()> {
     timeout(PATIENCE, pushing).await??;
     samples.iter().for_each(|passed| tap(passed));
     pushes.stop().await;
-    server.await??;
+    end.await??;
 
     let (expected, got) = (decoded(&clip()).await?, decoded(&taken).await?);
     ensure!(got.len() == 240 && got == expected, "{} frames of {}", got.len(), expected.len());

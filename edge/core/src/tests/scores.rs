@@ -31,6 +31,16 @@ fn document(match_id: &str, seconds: u64, entries_max: usize) -> Document {
     log.document(ids.0, ids.1, revision, NOW, entries_max, &Offsets::default()).unwrap()
 }
 
+/// The same so many seconds later.
+fn later(mut document: Document, seconds: u64) -> Document {
+    for entry in &mut document.entries {
+        entry.at = MediaTime(entry.at.0 + seconds * 90_000);
+        entry.pdt = entry.at.iso8601();
+    }
+    document.highlights.clear();
+    document
+}
+
 /// A match that has just begun.
 pub(super) fn some_match(match_id: &str) -> Value {
     json_of(&document(match_id, 3, 500))
@@ -152,6 +162,11 @@ fn a_wait_for_nothing_ends_with_a_comment() {
     assert!(read(&edge.get(&format!("{EVENTS}?after=5"))).unwrap_err().starts_with("retry: 2000\n"));
 }
 
+/// A match as a list has it.
+fn listed(document: &Document) -> Value {
+    json!({"id": document.match_id, "from": document.entries[0].at})
+}
+
 /// A recording of a minute with these matches, which goes on where it has not `ended`.
 fn recorded<'a>(probe: &'a Probe, matches: &[&Document], ended: bool) -> Fixture<'a> {
     let edge = Fixture::new(probe);
@@ -160,7 +175,7 @@ fn recorded<'a>(probe: &'a Probe, matches: &[&Document], ended: bool) -> Fixture
     assert_eq!(edge.push("/origin/v1/channels/table-1/state", &live).status, 204);
     let mut list = replays(1, 1);
     list["replays"][0]["ended"] = json!(ended);
-    list["replays"][0]["matches"] = matches.iter().map(|document| json!(document.match_id)).collect();
+    list["replays"][0]["matches"] = matches.iter().map(|document| listed(document)).collect();
     assert_eq!(edge.push(LIST, &list).status, 204);
     assert_eq!(edge.push(&format!("{LIST}/r-1/0"), &chapter(0, 30)).status, 204);
     for document in matches {
@@ -192,12 +207,7 @@ fn until(second: u64) -> String {
 #[test]
 fn a_match_is_known_as_far_as_somebody_has_come() {
     let probe = Probe::default();
-    let (first, mut second) = (document("final", 20, 500), document("later", 20, 500));
-    for entry in &mut second.entries {
-        entry.at = MediaTime(entry.at.0 + 40 * 90_000);
-        entry.pdt = entry.at.iso8601();
-    }
-    second.highlights.clear();
+    let (first, second) = (document("final", 20, 500), later(document("later", 20, 500), 40));
     let edge = recorded(&probe, &[&first, &second], true);
     assert_eq!(edge.matches(""), [first.clone(), second.clone()]);
     assert_eq!(edge.matches(&until(60)).len(), 2);
@@ -243,12 +253,8 @@ fn what_is_played_stands_in_for_its_match_where_it_is_newer() {
 fn subtitles_of_a_recording_are_of_the_match_that_was_on() {
     let probe = Probe::default();
     let first = document("final", 20, 500);
-    let mut second = document("later", 3, 500);
+    let mut second = later(document("later", 3, 500), 40);
     second.sides[0].name = "Merckx".into();
-    for entry in &mut second.entries {
-        entry.at = MediaTime(entry.at.0 + 40 * 90_000);
-        entry.pdt = entry.at.iso8601();
-    }
     let edge = recorded(&probe, &[&first, &second], true);
     let cues = |second: u64, query: &str| {
         let start = NOW.plus_ms(1000 * second).media().0;
@@ -302,6 +308,129 @@ fn a_live_channel_has_subtitles_and_ranges_where_it_has_a_scorer() {
     assert_eq!(edge.text("/live/table-1/a/source.m3u8").matches("#EXT-X-DATERANGE:").count(), 1);
 }
 
+/// Matches that begin a thousand seconds after one another, and the recording of them.
+fn day<'a>(probe: &'a Probe, count: u64, ended: bool) -> (Fixture<'a>, Vec<Document>) {
+    let of = |n| later(document(&format!("m-{n}"), 20, 500), n * 1_000);
+    let matches: Vec<Document> = (0..count).map(of).collect();
+    let edge = recorded(probe, &matches.iter().collect::<Vec<_>>(), ended);
+    probe.cells.borrow_mut().clear();
+    (edge, matches)
+}
+
+impl Probe {
+    /// The documents of matches that were read since this was asked before, and what else there is of matches.
+    fn reads(&self, matches: &[Document]) -> (Vec<String>, usize) {
+        let cells = self.cells.take();
+        let of = |document: &&Document| {
+            cells.contains(&crate::cells::match_cell(&document.channel, &document.match_id))
+        };
+        let documents =
+            matches.iter().filter(of).map(|document| document.match_id.to_string()).collect::<Vec<_>>();
+        let all = cells.iter().filter(|cell| cell.table == Table::Match).count();
+        let others = all - documents.len();
+        (documents, others)
+    }
+}
+
+#[test]
+fn a_window_reads_the_matches_that_may_be_shown_in_it() {
+    let probe = Probe::default();
+    let (edge, matches) = day(&probe, 20, true);
+    for (second, query, expected) in [
+        (10, "", &["m-0"][..]),
+        (3_010, "", &["m-2", "m-3"]),
+        (3_700, "", &["m-3"]),
+        (3_990, "", &["m-3", "m-4"]),
+        (50_000, "", &["m-19"]),
+        (50_000, "?until=1795172520040", &["m-0"]),
+    ] {
+        let start = NOW.plus_ms(1000 * second).media().0;
+        let text = edge.text(&format!("/replay/table-1/r-1/score/{start}-900000.json{query}"));
+        let (read, others) = probe.reads(&matches);
+        assert_eq!(
+            (read, others),
+            (expected.iter().map(ToString::to_string).collect(), 0),
+            "{second}{query}"
+        );
+        let said: Value = serde_json::from_str(&text).unwrap();
+        let mut shown = said["matches"].as_array().unwrap().iter().map(|shown| &shown["match"]);
+        let on = second / 1_000;
+        assert_eq!(
+            shown.next_back(),
+            Some(&json!(format!("m-{}", if query.is_empty() { on.min(19) } else { 0 })))
+        );
+    }
+    // As far as somebody has come.
+    assert_eq!(edge.matches(&until(1_100)).len(), 2);
+    assert_eq!(probe.reads(&matches).0, ["m-0", "m-1"]);
+}
+
+#[test]
+fn a_playlist_reads_no_document_of_a_match_but_what_is_said_of_it() {
+    let probe = Probe::default();
+    let (edge, matches) = day(&probe, 20, false);
+    let ids = |query: &str| -> Vec<String> {
+        let text = edge.text(&format!("/replay/table-1/r-1/a/source.m3u8{query}"));
+        let tags = text.lines().filter_map(|line| line.strip_prefix("#EXT-X-DATERANGE:ID=\""));
+        tags.filter_map(|tag| tag.split_once('"')).map(|(id, _)| id.to_string()).collect()
+    };
+    let listed = ids("");
+    assert_eq!(listed, [matches[0].ranges()[0].id.clone()]);
+    assert_eq!(probe.reads(&matches), (vec![], 20));
+    // No more of them than a clip, or who has come so far, may be told of.
+    assert_eq!(ids(&until(30)), listed);
+    assert_eq!(probe.reads(&matches), (vec![], 1));
+    assert_eq!(ids(&format!("?from={}&to={}", NOW.0 + 4_000, NOW.0 + 9_000)), listed);
+    assert_eq!(probe.reads(&matches), (vec![], 1));
+    // Of a match that another version of the edge took, the document says the same.
+    let of = |document: &Document| crate::cells::outline_cell(&document.channel, &document.match_id);
+    ready(probe.inner.put(&of(&matches[0]), Vec::new(), Some(NOW))).unwrap();
+    probe.inner.expire(NOW);
+    assert_eq!(ids(""), listed);
+    assert_eq!(probe.reads(&matches), (vec!["m-0".to_string()], 20));
+    // Sent again, it is kept anew.
+    let path = format!("/origin/v1/channels/table-1/matches/{}", matches[0].match_id);
+    assert_eq!(edge.push(&path, &json_of(&matches[0])).status, 200);
+    assert!(ready(probe.inner.get(&of(&matches[0]))).unwrap().is_some());
+}
+
+#[test]
+fn what_is_played_is_told_in_a_growing_playlist_before_its_match_is_kept() {
+    let probe = Probe::default();
+    let (kept, live) = (document("final", 2, 500), document("final", 20, 3));
+    let edge = recorded(&probe, &[&kept], false);
+    let tag = |edge: &Fixture<'_>| -> String {
+        let text = edge.text("/replay/table-1/r-1/a/source.m3u8");
+        text.lines().find(|line| line.starts_with("#EXT-X-DATERANGE")).unwrap_or_default().into()
+    };
+    let open = tag(&edge);
+    assert!(!open.contains("END-DATE"), "{open}");
+    assert_eq!(edge.push(SCORE, &json_of(&live)).status, 204);
+    let id = |tag: &str| tag.split('"').nth(1).unwrap().to_string();
+    assert!(tag(&edge).contains("END-DATE") && id(&tag(&edge)) == id(&open), "{}", tag(&edge));
+    let next = Document { revision: NOW.0 + 60, ..later(document("next", 3, 500), 30) };
+    assert_eq!(edge.push(SCORE, &json_of(&next)).status, 204);
+    assert_eq!(edge.text("/replay/table-1/r-1/a/source.m3u8").matches("#EXT-X-DATERANGE").count(), 2);
+}
+
+#[test]
+fn a_match_is_forgotten_when_no_list_names_it() {
+    let probe = Probe::default();
+    let (first, second) = (document("first", 3, 500), document("second", 3, 500));
+    let edge = recorded(&probe, &[&first, &second], false);
+    let kept = |document: &Document| {
+        probe.inner.expire(NOW);
+        let cells = crate::cells::of_match(&document.channel, &document.match_id);
+        cells.map(|cell| ready(probe.inner.get(&cell)).unwrap().is_some())
+    };
+    assert_eq!([kept(&first), kept(&second)], [[true; 2]; 2]);
+    // The recording stays, and one of its matches does not.
+    let mut list = replays(2, 1);
+    list["replays"][0]["matches"] = json!([listed(&second)]);
+    assert_eq!(edge.push(LIST, &list).status, 204);
+    assert_eq!([kept(&first), kept(&second)], [[false; 2], [true; 2]]);
+}
+
 #[test]
 fn a_match_is_forgotten_with_the_last_recording_of_it() {
     let probe = Probe::default();
@@ -309,12 +438,13 @@ fn a_match_is_forgotten_with_the_last_recording_of_it() {
     let edge = recorded(&probe, &[&only, &shared], true);
     let kept = |document: &Document| {
         probe.inner.expire(NOW);
-        let cell = crate::cells::match_cell(&document.channel, &document.match_id);
-        ready(probe.inner.get(&cell)).unwrap().is_some()
+        let cells = crate::cells::of_match(&document.channel, &document.match_id);
+        cells.iter().all(|cell| ready(probe.inner.get(cell)).unwrap().is_some())
     };
     let mut theirs = replays(1, 1);
     theirs["origin"] = json!("south");
-    (theirs["replays"][0]["recording"], theirs["replays"][0]["matches"]) = (json!("r-2"), json!(["shared"]));
+    (theirs["replays"][0]["recording"], theirs["replays"][0]["matches"]) =
+        (json!("r-2"), json!([listed(&shared)]));
     assert_eq!(edge.push(LIST, &theirs).status, 204);
     let none = |origin: &str| {
         let mut none = replays(2, 0);
@@ -338,7 +468,7 @@ fn a_match_is_taken_at_its_own_address_only() {
         assert_eq!((refused.status, &*code(&refused)), (400, "bad-request"), "{path}");
     }
     let mut list = replays(1, 1);
-    list["replays"][0]["matches"] = (0..65).map(|n| json!(format!("m-{n}"))).collect();
+    list["replays"][0]["matches"] = (0..257).map(|n| json!({"id": format!("m-{n}"), "from": 0})).collect();
     assert_eq!(code(&edge.push(LIST, &list)), "bad-request");
 }
 
@@ -355,6 +485,31 @@ fn a_list_without_spoilers_does_not_say_how_long_a_recording_is() {
     assert_eq!(list("?spoilers=yes")["duration"], 60);
     let without = list("?spoilers=no");
     assert_eq!(without, json!({"id": "r-1", "title": "Final", "start": NOW.iso8601(), "live": false}));
+}
+
+#[test]
+fn a_clip_waits_for_what_is_not_recorded_yet() {
+    let (probe, over) = (Probe::default(), Probe::default());
+    let (grows, ended) = (recorded(&probe, &[], false), recorded(&over, &[], true));
+    let get = |edge: &Fixture<'_>, file: &str, from: u64, to: u64| {
+        let (from, to) = (NOW.plus_ms(1000 * from).0, NOW.plus_ms(1000 * to).0);
+        edge.get(&format!("/replay/table-1/r-1/{file}?from={from}&to={to}"))
+    };
+    let ends = |edge: &Fixture<'_>, from, to| {
+        let answer = get(edge, "a/source.m3u8", from, to);
+        String::from_utf8(answer.body).unwrap().ends_with("#EXT-X-ENDLIST\n")
+    };
+    // A minute is recorded.
+    assert_eq!([(50, 60), (50, 61), (59, 90)].map(|(from, to)| ends(&grows, from, to)), [true, false, false]);
+    assert!(ends(&ended, 50, 61));
+    for file in ["main.m3u8", "a/source.m3u8", "score.m3u8"] {
+        let ahead = get(&grows, file, 60, 90);
+        assert_eq!((ahead.status, &*code(&ahead)), (404, "not-recorded"), "{file}");
+        assert!(ahead.headers.contains(&("retry-after".into(), "2".into())));
+        assert_eq!(code(&get(&ended, file, 60, 90)), "no-such-stretch");
+        let before = grows.get(&format!("/replay/table-1/r-1/{file}?from=1&to=2"));
+        assert_eq!(code(&before), "no-such-stretch");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::bits::Bits;
 use super::{CONFIG_LEN_MAX, ConfigError};
-use crate::media::AudioConfig;
+use crate::media::{AudioCoding, AudioConfig};
 
 /// The lowest and the highest sample rate that is taken, in Hz.
 pub const SAMPLE_RATE_MIN: u32 = 4_000;
@@ -48,7 +48,8 @@ pub fn config(asc: &Bytes) -> Result<AudioConfig, ConfigError> {
         return Err(ConfigError::Malformed("the AAC sequence header's SBR rate is not twice the core's"));
     }
     Ok(AudioConfig {
-        asc: asc.clone(),
+        coding: AudioCoding::Aac,
+        record: asc.clone(),
         codec: format!("mp4a.40.{}", parsed.kind),
         sample_rate: rate,
         channels: if parsed.kind == PS && parsed.channels == 1 { 2 } else { parsed.channels },

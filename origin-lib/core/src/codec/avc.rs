@@ -2,23 +2,16 @@
 //! (ITU-T H.264, 7.3.2.1 and annex E).
 
 use alloc::format;
-use alloc::vec::Vec;
 
 use bytes::Bytes;
 
 use super::bits::Bits;
-use super::{CONFIG_LEN_MAX, ConfigError};
-use crate::media::VideoConfig;
+use super::{CONFIG_LEN_MAX, ConfigError, nal};
+use crate::media::{Colour, VideoCoding, VideoConfig};
 
 mod record;
 
 pub use record::{begins_picture, record, set_number};
-
-/// The largest width and height that is taken, in pixels.
-pub const SIDE_MAX: u32 = 16_384;
-
-/// The highest frame rate that is believed, in frames a second × 1000.
-pub const FRAME_RATE_MILLI_MAX: u64 = 1_000_000;
 
 /// Profiles that no browser decodes (ISO/IEC 14496-10, annex A, `profile_idc`).
 const UNPLAYABLE: [(u8, &str); 4] =
@@ -35,17 +28,18 @@ pub fn config(avcc: &Bytes) -> Result<VideoConfig, ConfigError> {
     let sps = first_sps(avcc)?;
     let parsed =
         sps_of(sps).ok_or(ConfigError::Malformed("the H.264 sequence parameter set makes no sense"))?;
-    let side = |pixels: u32| u16::try_from(pixels).ok().filter(|_| (1..=SIDE_MAX).contains(&pixels));
-    let (Some(width), Some(height)) = (side(parsed.width), side(parsed.height)) else {
+    let Some((width, height)) = super::size(parsed.width, parsed.height) else {
         return Err(ConfigError::Malformed("the H.264 picture is not 1 to 16384 pixels wide and high"));
     };
     let [profile, constraints, level] = parsed.profile;
     Ok(VideoConfig {
-        avcc: avcc.clone(),
+        coding: VideoCoding::Avc,
+        record: avcc.clone(),
         codec: format!("avc1.{profile:02x}{constraints:02x}{level:02x}"),
         width,
         height,
         frame_rate_milli: parsed.frame_rate_milli,
+        colour: parsed.colour,
     })
 }
 
@@ -65,14 +59,10 @@ pub fn length_size(avcc: &[u8]) -> Option<usize> {
 /// Whether an access unit of length-prefixed NAL units contains a slice of an IDR picture.
 ///
 /// `None` where the lengths do not add up to the unit's own length.
-pub fn is_idr(mut unit: &[u8], length_size: usize) -> Option<bool> {
+pub fn is_idr(unit: &[u8], length_size: usize) -> Option<bool> {
     let mut idr = false;
-    while !unit.is_empty() {
-        let (length, rest) = unit.split_at_checked(length_size)?;
-        let length = length.iter().fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte));
-        let (nal, rest) = rest.split_at_checked(length)?;
-        idr |= nal.first().is_some_and(|header| header & 0x1f == NAL_IDR);
-        unit = rest;
+    for nal in nal::units(unit, length_size) {
+        idr |= nal?.first().is_some_and(|header| header & 0x1f == NAL_IDR);
     }
     Some(idr)
 }
@@ -84,15 +74,9 @@ fn first_sps(avcc: &[u8]) -> Result<&[u8], ConfigError> {
     if head.first() != Some(&1) || length_size(avcc).is_none() {
         return Err(ConfigError::Malformed("the H.264 sequence header is not an avcC record of version 1"));
     }
-    let mut take = || {
-        let (length, after) = rest.split_first_chunk::<2>()?;
-        let (set, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
-        rest = after;
-        Some(set)
-    };
     let mut first = None;
     for _ in 0..head.last().map_or(0, |count| count & 0x1f) {
-        let sps = take().ok_or(SHORT)?;
+        let sps = nal::set(&mut rest).ok_or(SHORT)?;
         first = first.or(Some(sps));
     }
     let Some(first) = first else {
@@ -100,13 +84,8 @@ fn first_sps(avcc: &[u8]) -> Result<&[u8], ConfigError> {
     };
     let (pictures, after) = rest.split_first().ok_or(SHORT)?;
     rest = after;
-    let mut take = || {
-        let (length, after) = rest.split_first_chunk::<2>()?;
-        rest = after.get(usize::from(u16::from_be_bytes(*length))..)?;
-        Some(())
-    };
     for _ in 0..*pictures {
-        take().ok_or(SHORT)?;
+        nal::set(&mut rest).ok_or(SHORT)?;
     }
     if *pictures == 0 {
         return Err(ConfigError::Malformed("the H.264 sequence header has no picture parameter set"));
@@ -121,21 +100,7 @@ struct Sps {
     width: u32,
     height: u32,
     frame_rate_milli: Option<u32>,
-}
-
-/// The NAL unit's payload without the bytes that keep start codes out of it (7.4.1.1).
-fn without_emulation_prevention(nal: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(nal.len());
-    let mut zeros = 0;
-    for &byte in nal {
-        if zeros >= 2 && byte == 3 {
-            zeros = 0;
-            continue;
-        }
-        zeros = if byte == 0 { zeros + 1 } else { 0 };
-        out.push(byte);
-    }
-    out
+    colour: Option<Colour>,
 }
 
 fn sps_of(nal: &[u8]) -> Option<Sps> {
@@ -143,7 +108,7 @@ fn sps_of(nal: &[u8]) -> Option<Sps> {
     if header & 0x1f != NAL_SPS {
         return None;
     }
-    let payload = without_emulation_prevention(payload);
+    let payload = nal::without_emulation_prevention(payload);
     let (profile, rest) = payload.split_first_chunk::<3>()?;
     let mut bits = Bits::new(rest);
     bits.ue()?; // seq_parameter_set_id
@@ -205,9 +170,12 @@ fn sps_of(nal: &[u8]) -> Option<Sps> {
         width = width.checked_sub(left.checked_add(right)?.checked_mul(unit_x)?)?;
         height = height.checked_sub(top.checked_add(bottom)?.checked_mul(unit_y * fields)?)?;
     }
-    // A VUI that is cut off costs only the frame rate.
-    let frame_rate_milli = bits.flag().filter(|present| *present).and_then(|_| frame_rate(&mut bits));
-    Some(Sps { profile: *profile, width, height, frame_rate_milli })
+    // A VUI that is cut off costs only what it says.
+    let vui = bits.flag() == Some(true);
+    let colour = if vui { nal::colour(&mut bits) } else { None };
+    // A tick is a field's time: two make a frame.
+    let frame_rate_milli = colour.and_then(|_| nal::frame_rate(&mut bits, 2));
+    Some(Sps { profile: *profile, width, height, frame_rate_milli, colour: colour.flatten() })
 }
 
 fn skip_scaling_list(bits: &mut Bits<'_>, size: u32) -> Option<()> {
@@ -219,32 +187,4 @@ fn skip_scaling_list(bits: &mut Bits<'_>, size: u32) -> Option<()> {
         last = if next == 0 { last } else { next };
     }
     Some(())
-}
-
-/// Reads the VUI up to its timing (E.1.1): frames a second × 1000.
-fn frame_rate(bits: &mut Bits<'_>) -> Option<u32> {
-    const EXTENDED_SAR: u32 = 255;
-    if bits.flag()? && bits.read(8)? == EXTENDED_SAR {
-        bits.skip(32)?; // sar_width, sar_height
-    }
-    if bits.flag()? {
-        bits.skip(1)?; // overscan_appropriate_flag
-    }
-    if bits.flag()? {
-        bits.skip(4)?; // video_format, video_full_range_flag
-        if bits.flag()? {
-            bits.skip(24)?; // colour_primaries, transfer_characteristics, matrix_coefficients
-        }
-    }
-    if bits.flag()? {
-        bits.ue()?; // chroma_sample_loc_type_top_field
-        bits.ue()?; // chroma_sample_loc_type_bottom_field
-    }
-    if !bits.flag()? {
-        return None;
-    }
-    // A tick is a field's time: two make a frame.
-    let (ticks, scale) = (u64::from(bits.read(32)?), u64::from(bits.read(32)?));
-    let milli = (scale * 1000 + ticks).checked_div(ticks * 2)?;
-    u32::try_from(milli).ok().filter(|_| (1..=FRAME_RATE_MILLI_MAX).contains(&milli))
 }

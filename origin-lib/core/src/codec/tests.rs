@@ -5,6 +5,11 @@ use proptest::prelude::*;
 
 use super::{ConfigError, aac, avc};
 use crate::hex;
+use crate::media::Colour;
+
+mod av1;
+mod hevc;
+mod opus;
 
 /// Writes the bit fields that the parsers read.
 #[derive(Default)]
@@ -91,10 +96,10 @@ const X264: [(&str, &str, u16, u16, u32); 5] = [
 fn h264_parameters_of_real_encoders() {
     for (record, codec, width, height, frame_rate_milli) in X264 {
         let config = avc::config(&bytes(record)).unwrap();
-        assert_eq!(config.avcc, bytes(record));
+        assert_eq!(config.record, bytes(record));
         assert_eq!((config.codec.as_str(), config.width, config.height), (codec, width, height));
         assert_eq!(config.frame_rate_milli, Some(frame_rate_milli), "{codec}");
-        assert_eq!(avc::length_size(&config.avcc), Some(4));
+        assert_eq!(avc::length_size(&config.record), Some(4));
     }
 }
 
@@ -147,10 +152,28 @@ fn rarer_h264_fields_are_passed_over() {
     sps = sps.ue(4).put(1, 0).ue(44).ue(16).put(1, 0).put(1, 1).put(1, 1);
     sps = sps.put(1, 1).ue(1).ue(2).ue(0).ue(1); // crops 3 × 2 samples of width, 1 × 2 lines of height
     sps = sps.put(1, 1).put(1, 1).put(8, 255).put(32, 0x0040_0021).put(1, 1).put(1, 0);
-    sps = sps.put(1, 1).put(4, 0b1011).put(24, 0x01_01_01).put(1, 1).ue(0).ue(1).put(1, 0).put(1, 1);
+    sps = sps.put(1, 1).put(3, 5).put(2, 0b11).put(24, 0x01_01_01).put(1, 1).ue(0).ue(1).put(1, 0).put(1, 1);
     let config = avc::config(&avcc(&sps.bytes())).unwrap();
     assert_eq!((config.width, config.height, config.frame_rate_milli), (45 * 16 - 6, 17 * 32 - 2, None));
     assert_eq!(config.codec, "avc1.7a001e");
+    assert_eq!(config.colour, Some(Colour { primaries: 1, transfer: 1, matrix: 1, full_range: true }));
+}
+
+#[test]
+fn h264_says_what_its_numbers_mean() {
+    for (record, colour) in [
+        (
+            "0164000cffe1001c6764000cacd941419f9f016a020202800000030080000019078a14cb01000668ebe3cb22c0fdf8f800",
+            Colour { primaries: 1, transfer: 1, matrix: 1, full_range: false },
+        ),
+        (
+            "0164000cffe1001c6764000cacd941419f9f016e122412800000030080000019078a14cb01000668ebe3cb22c0fdf8f800",
+            Colour { primaries: 9, transfer: 18, matrix: 9, full_range: true },
+        ),
+    ] {
+        let config = avc::config(&bytes(record)).unwrap();
+        assert_eq!((config.colour, config.frame_rate_milli), (Some(colour), Some(25_000)));
+    }
 }
 
 #[test]
@@ -218,7 +241,7 @@ fn aac_parameters() {
         (program_sbr.bytes().into(), "mp4a.40.5", 96_000, 6, 2048),
     ] {
         let config = aac::config(&asc).unwrap();
-        assert_eq!(config.asc, asc);
+        assert_eq!(config.record, asc);
         assert_eq!(
             (config.codec.as_str(), config.sample_rate, config.channels, config.frame_len),
             (codec, sample_rate, channels, frame_len),

@@ -2,33 +2,52 @@
 
 use alloc::collections::VecDeque;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::{Error, TagKind};
-use crate::codec::{aac, avc};
-use crate::media::{AudioConfig, FeedEvent, Frame, Kind, VideoConfig};
+use super::enhanced::{self, Packet};
+use super::{Error, TagKind, capture, names};
+use crate::codec::{ConfigError, Picture, aac, av1, avc, hevc, opus};
+use crate::media::{AudioCoding, AudioConfig, Colour, FeedEvent, Frame, Kind, VideoCoding, VideoConfig};
+use crate::rtmp::amf0;
 
-const SET_H264: &str = "H.264";
-const SET_AAC: &str = "AAC-LC";
+const SET_VIDEO: &str = "H.264, HEVC or AV1";
+const SET_AUDIO: &str = "AAC-LC or Opus";
+
+/// How many tracks beside the first ones are told of.
+const OTHERS_MAX: usize = 16;
 
 /// Turns the audio and video messages of one RTMP stream (or one FLV file) into frames and parameters.
 ///
 /// `handle` each message, then `poll` until `None`. A malformed message gives [`Error::Skip`] and changes nothing; a
 /// codec that can't be used gives [`Error::Refuse`], but only until its track has begun: after that a message that claims
-/// another codec is malformed, because an encoder can't change it without a new connection.
+/// another codec is malformed, because an encoder can't change to it without a new connection.
+///
+/// Of several tracks of a kind, the first one (number 0) is taken; [`Demux::poll_other`] tells of the others.
 #[derive(Debug, Default)]
 pub struct Demux {
     clock: Clock,
     video: Option<VideoTrack>,
     audio: Option<AudioConfig>,
+    /// The parameters of the sound wait for the first of it, which says how long its frames are.
+    audio_untold: bool,
+    /// What the encoder says beside the stream that its numbers mean.
+    colour: Option<Colour>,
     events: VecDeque<FeedEvent>,
+    others: Vec<(TagKind, u8)>,
+    untold_others: VecDeque<String>,
+    captured: Option<u32>,
 }
 
 #[derive(Debug)]
 struct VideoTrack {
+    /// As it was told.
     config: VideoConfig,
+    /// What the stream itself says that its numbers mean.
+    colour: Option<Colour>,
+    /// How many bytes the length before a NAL unit has.
     length_size: usize,
 }
 
@@ -40,13 +59,17 @@ impl Demux {
 
     /// Takes a message: its kind, its 32-bit timestamp in milliseconds (which may wrap around) and its body.
     pub fn handle(&mut self, kind: TagKind, timestamp_ms: u32, payload: Bytes) -> Result<(), Error> {
-        let event = match kind {
-            TagKind::Video => self.video(timestamp_ms, &payload)?,
-            TagKind::Audio => self.audio(timestamp_ms, &payload)?,
-            TagKind::Data => None,
-        };
-        self.events.extend(event);
-        Ok(())
+        match (kind, payload.first()) {
+            // An empty message tells of silence.
+            (_, None) => Ok(()),
+            (TagKind::Data, _) => {
+                self.captured = capture::time_of_day_ms(&payload).or(self.captured);
+                Ok(())
+            }
+            (TagKind::Video, Some(first)) if first & 0x80 == 0 => self.video(timestamp_ms, *first, &payload),
+            (TagKind::Audio, Some(first)) if first >> 4 != 9 => self.audio(timestamp_ms, *first, &payload),
+            (_, Some(first)) => self.enhanced(kind, timestamp_ms, *first, &payload),
+        }
     }
 
     /// The next event.
@@ -54,110 +77,324 @@ impl Demux {
         self.events.pop_front()
     }
 
+    /// The next track that the encoder sends and that is left out, by name, each once: "audio track 1 (Opus)".
+    pub fn poll_other(&mut self) -> Option<String> {
+        self.untold_others.pop_front()
+    }
+
+    /// When what came last was captured, where the encoder says so (`onFI`): milliseconds since midnight of its own clock and time
+    /// zone. Each is given once.
+    pub fn take_captured(&mut self) -> Option<u32> {
+        self.captured.take()
+    }
+
     /// `VideoTagHeader` (E.4.3.1).
-    fn video(&mut self, timestamp_ms: u32, payload: &Bytes) -> Result<Option<FeedEvent>, Error> {
-        const INFO: u8 = 5; // a command to a player: no picture
+    fn video(&mut self, timestamp_ms: u32, first: u8, payload: &Bytes) -> Result<(), Error> {
         const H264: u8 = 7;
+        // Hardware encoders sent H.265 so before there was Enhanced RTMP.
+        const H265: u8 = 12;
         const SEQUENCE_HEADER: u8 = 0;
         const NAL_UNITS: u8 = 1;
         const END_OF_SEQUENCE: u8 = 2;
 
-        let Some(&first) = payload.first() else { return Ok(None) };
-        if first & 0x80 != 0 || first & 0x0f != H264 {
-            if first & 0x80 == 0 && first >> 4 == INFO {
-                return Ok(None);
-            }
-            return Err(match video_codec(first, payload) {
-                Some(sent) if self.video.is_none() => Error::Refuse { sent, set: SET_H264 },
-                _ => Error::Skip("a video message of an unknown codec"),
-            });
+        if first >> 4 == COMMAND {
+            return Ok(());
         }
-        if first >> 4 == INFO {
-            return Ok(None);
-        }
-        let Some((&[_, packet, high, middle, low], _)) = payload.split_first_chunk::<5>() else {
+        let coding = match first & 0x0f {
+            H264 => VideoCoding::Avc,
+            H265 => VideoCoding::Hevc,
+            _ => return Err(self.refuse(TagKind::Video, Some(names::legacy(TagKind::Video, first)))),
+        };
+        let Some((&[_, packet, c2, c1, c0], _)) = payload.split_first_chunk::<5>() else {
             return Err(Error::Skip("a video message that is cut off"));
         };
         let data = payload.slice(5..);
         match packet {
-            SEQUENCE_HEADER => self.video_config(&data),
-            NAL_UNITS if data.is_empty() => Ok(None),
-            NAL_UNITS => {
-                let Some(track) = &self.video else {
-                    return Err(Error::Skip("a picture before the H.264 sequence header"));
-                };
-                let key = avc::is_idr(&data, track.length_size).ok_or(Error::Skip(
-                    "a picture whose NAL unit lengths do not add up: the encoder must send avcC format, not Annex B",
-                ))?;
-                // A signed 24-bit number: sign-extended by way of the upper bytes of 32.
-                let cts_ms = i32::from_be_bytes([high, middle, low, 0]) >> 8;
-                let dts_ms = self.clock.unwrap(timestamp_ms);
-                Ok(Some(FeedEvent::Frame(Frame { kind: Kind::Video, dts_ms, cts_ms, key, data })))
-            }
-            END_OF_SEQUENCE => Ok(None),
+            SEQUENCE_HEADER => self.video_config(coding, &data),
+            NAL_UNITS => self.picture(timestamp_ms, coding, composition([c2, c1, c0]), data),
+            END_OF_SEQUENCE => Ok(()),
             _ => Err(Error::Skip("a video message of an unknown packet type")),
         }
     }
 
-    fn video_config(&mut self, avcc: &Bytes) -> Result<Option<FeedEvent>, Error> {
-        if avcc.is_empty() || self.video.as_ref().is_some_and(|track| track.config.avcc == *avcc) {
-            return Ok(None);
-        }
-        // A copy: the record outlives by hours the message that it came in.
-        let avcc = Bytes::copy_from_slice(avcc);
-        let config = avc::config(&avcc)?;
-        let Some(length_size) = avc::length_size(&avcc) else {
-            return Err(Error::Skip("the H.264 sequence header is cut off"));
-        };
-        if let Some(error) = avc::unplayable(&avcc) {
-            return Err(error.into());
-        }
-        self.video = Some(VideoTrack { config: config.clone(), length_size });
-        Ok(Some(FeedEvent::Video(config)))
-    }
-
     /// `AudioTagHeader` (E.4.2.1).
-    fn audio(&mut self, timestamp_ms: u32, payload: &Bytes) -> Result<Option<FeedEvent>, Error> {
+    fn audio(&mut self, timestamp_ms: u32, first: u8, payload: &Bytes) -> Result<(), Error> {
         const AAC: u8 = 10;
         const SEQUENCE_HEADER: u8 = 0;
         const RAW: u8 = 1;
 
-        let Some(&first) = payload.first() else { return Ok(None) };
         if first >> 4 != AAC {
-            return Err(match audio_codec(first, payload) {
-                Some(sent) if self.audio.is_none() => Error::Refuse { sent, set: SET_AAC },
-                _ => Error::Skip("an audio message of an unknown codec"),
-            });
+            return Err(self.refuse(TagKind::Audio, Some(names::legacy(TagKind::Audio, first))));
         }
         let Some(&packet) = payload.get(1) else {
             return Err(Error::Skip("an audio message that is cut off"));
         };
         let data = payload.slice(2..);
         match packet {
-            _ if data.is_empty() => Ok(None),
-            SEQUENCE_HEADER => self.audio_config(&data),
-            RAW if self.audio.is_none() => Err(Error::Skip("sound before the AAC sequence header")),
-            RAW => {
-                let dts_ms = self.clock.unwrap(timestamp_ms);
-                Ok(Some(FeedEvent::Frame(Frame { kind: Kind::Audio, dts_ms, cts_ms: 0, key: true, data })))
-            }
+            SEQUENCE_HEADER => self.audio_config(AudioCoding::Aac, &data),
+            RAW => self.sound(timestamp_ms, AudioCoding::Aac, data),
             _ => Err(Error::Skip("an audio message of an unknown packet type")),
         }
     }
 
-    fn audio_config(&mut self, asc: &Bytes) -> Result<Option<FeedEvent>, Error> {
-        if self.audio.as_ref().is_some_and(|config| config.asc == *asc) {
-            return Ok(None);
+    /// `ExVideoTagHeader` and `ExAudioTagHeader`. All tracks are looked at, also where one of them is no use.
+    fn enhanced(
+        &mut self,
+        kind: TagKind,
+        timestamp_ms: u32,
+        first: u8,
+        payload: &Bytes,
+    ) -> Result<(), Error> {
+        if kind == TagKind::Video && first >> 4 & 7 == COMMAND && first & 0x0f != enhanced::METADATA {
+            return Ok(());
         }
-        let config = aac::config(&Bytes::copy_from_slice(asc)).map_err(|error| match Error::from(error) {
-            Error::Refuse { .. } if self.audio.is_some() => {
-                Error::Skip("an AAC sequence header of an object type that viewers can't play")
+        let mut result = Ok(());
+        for packet in enhanced::packets(kind, payload)? {
+            let done = match (packet.track, kind) {
+                (1.., _) => {
+                    self.other(kind, &packet);
+                    continue;
+                }
+                (0, TagKind::Audio) => self.enhanced_audio(timestamp_ms, packet),
+                (0, _) => self.enhanced_video(timestamp_ms, packet),
+            };
+            result = result.and(done);
+        }
+        result
+    }
+
+    fn enhanced_video(&mut self, timestamp_ms: u32, packet: Packet) -> Result<(), Error> {
+        let Packet { kind, four_cc, nano, mut body, .. } = packet;
+        if kind == enhanced::METADATA {
+            return self.metadata(&body);
+        }
+        let coding = match &four_cc {
+            b"avc1" => VideoCoding::Avc,
+            b"hvc1" => VideoCoding::Hevc,
+            b"av01" => VideoCoding::Av1,
+            _ => return Err(self.refuse(TagKind::Video, names::four_cc(four_cc))),
+        };
+        let later = i64::from(nano) * 90 / 1_000_000;
+        match kind {
+            enhanced::SEQUENCE_START => self.video_config(coding, &body),
+            enhanced::CODED_FRAMES if body.is_empty() => Ok(()),
+            enhanced::CODED_FRAMES if coding != VideoCoding::Av1 => {
+                let Some((cts, _)) = body.split_first_chunk::<3>() else {
+                    return Err(Error::Skip("a video message that is cut off"));
+                };
+                let cts = composition(*cts);
+                self.picture(timestamp_ms, coding, cts + later as i32, body.split_off(3))
+            }
+            enhanced::CODED_FRAMES | enhanced::CODED_FRAMES_X => {
+                self.picture(timestamp_ms, coding, later as i32, body)
+            }
+            enhanced::MPEG2TS_SEQUENCE_START if self.video.is_none() => {
+                let sent = format!(
+                    "{} with a header for MPEG-2 TS (MPEG2TSSequenceStart)",
+                    names::four_cc(four_cc).unwrap_or_default()
+                );
+                Err(Error::Refuse { sent, set: "an encoder that sends SequenceStart" })
+            }
+            // SequenceEnd; and what a later version may bring.
+            _ => Ok(()),
+        }
+    }
+
+    fn enhanced_audio(&mut self, timestamp_ms: u32, packet: Packet) -> Result<(), Error> {
+        let Packet { kind, four_cc, body, .. } = packet;
+        let coding = match &four_cc {
+            b"mp4a" => AudioCoding::Aac,
+            b"Opus" => AudioCoding::Opus,
+            _ => return Err(self.refuse(TagKind::Audio, names::four_cc(four_cc))),
+        };
+        match kind {
+            enhanced::SEQUENCE_START => self.audio_config(coding, &body),
+            enhanced::CODED_FRAMES => self.sound(timestamp_ms, coding, body),
+            // SequenceEnd; MultichannelConfig, which says nothing that the parameters do not say.
+            _ => Ok(()),
+        }
+    }
+
+    /// What to answer to a codec that can't be used; `None` where the bytes mean nothing.
+    fn refuse(&self, kind: TagKind, sent: Option<String>) -> Error {
+        match (kind, sent) {
+            (TagKind::Audio, Some(sent)) if self.audio.is_none() => Error::Refuse { sent, set: SET_AUDIO },
+            (TagKind::Audio, _) => Error::Skip("an audio message of an unknown codec"),
+            (_, Some(sent)) if self.video.is_none() => Error::Refuse { sent, set: SET_VIDEO },
+            _ => Error::Skip("a video message of an unknown codec"),
+        }
+    }
+
+    /// Notes that there is a track that is left out.
+    fn other(&mut self, kind: TagKind, packet: &Packet) {
+        let track = (kind, packet.track);
+        if self.others.len() < OTHERS_MAX && !self.others.contains(&track) {
+            self.others.push(track);
+            let of = if kind == TagKind::Audio { "audio" } else { "video" };
+            let codec = names::four_cc(packet.four_cc).unwrap_or_default();
+            self.untold_others.push_back(format!("{of} track {} ({codec})", packet.track));
+        }
+    }
+
+    fn picture(
+        &mut self,
+        timestamp_ms: u32,
+        coding: VideoCoding,
+        cts: i32,
+        data: Bytes,
+    ) -> Result<(), Error> {
+        if data.is_empty() {
+            return Ok(());
+        }
+        let Some(track) = self.video.as_ref().filter(|track| track.config.coding == coding) else {
+            return Err(Error::Skip("a picture before its codec's sequence header"));
+        };
+        const NAL: Error = Error::Skip(
+            "a picture whose NAL unit lengths do not add up: the encoder must send avcC or hvcC format, not Annex B",
+        );
+        let (data, Picture { key, leading }) = match coding {
+            VideoCoding::Avc => {
+                let key = avc::is_idr(&data, track.length_size).ok_or(NAL)?;
+                (data, Picture { key, leading: false })
+            }
+            VideoCoding::Hevc => {
+                let picture = hevc::picture(&data, track.length_size).ok_or(NAL)?;
+                (data, picture)
+            }
+            VideoCoding::Av1 => {
+                av1::picture(&data).ok_or(Error::Skip("a picture whose OBU lengths do not add up"))?
+            }
+        };
+        let dts_ms = self.clock.unwrap(timestamp_ms);
+        self.events.push_back(FeedEvent::Frame(Frame { kind: Kind::Video, dts_ms, cts, key, leading, data }));
+        Ok(())
+    }
+
+    fn video_config(&mut self, coding: VideoCoding, record: &Bytes) -> Result<(), Error> {
+        let known = |track: &VideoTrack| track.config.coding == coding && track.config.record == *record;
+        if record.is_empty() || self.video.as_ref().is_some_and(known) {
+            return Ok(());
+        }
+        // A copy: the record outlives by hours the message that it came in.
+        let record = Bytes::copy_from_slice(record);
+        let parsed = match coding {
+            VideoCoding::Avc => avc::config(&record),
+            VideoCoding::Hevc => hevc::config(&record),
+            VideoCoding::Av1 => av1::config(&record),
+        };
+        let mut config = parsed.and_then(playable).map_err(|error| match Error::from(error) {
+            Error::Refuse { .. } if self.video.is_some() => {
+                Error::Skip("a sequence header of pictures that viewers can't play")
             }
             error => error,
         })?;
-        self.audio = Some(config.clone());
-        Ok(Some(FeedEvent::Audio(config)))
+        let length_size = match coding {
+            VideoCoding::Avc => avc::length_size(&record),
+            VideoCoding::Hevc => hevc::length_size(&record),
+            VideoCoding::Av1 => Some(0),
+        };
+        let length_size = length_size.ok_or(Error::Skip("a sequence header that is cut off"))?;
+        let colour = config.colour;
+        config.colour = colour.or(self.colour);
+        self.video = Some(VideoTrack { config: config.clone(), colour, length_size });
+        self.events.push_back(FeedEvent::Video(config));
+        Ok(())
     }
+
+    /// `VideoPacketType.Metadata`: `colorInfo` says what the numbers mean. Where the stream says it itself, that counts.
+    fn metadata(&mut self, body: &[u8]) -> Result<(), Error> {
+        let values = amf0::decode(body).map_err(|_| Error::Skip("metadata of the video that is no AMF0"))?;
+        let [name, info, ..] = &values[..] else { return Ok(()) };
+        if name.as_str() != Some("colorInfo") {
+            return Ok(());
+        }
+        let code = |name: &str| {
+            let number = info.get("colorConfig")?.get(name)?.as_number()?;
+            (0.0..=255.0).contains(&number).then_some(number as u8)
+        };
+        const UNSPECIFIED: u8 = 2;
+        let codes = ["colorPrimaries", "transferCharacteristics", "matrixCoefficients"].map(code);
+        let [primaries, transfer, matrix] = codes.map(|code| code.unwrap_or(UNSPECIFIED));
+        let said = codes.iter().flatten().any(|code| *code != UNSPECIFIED);
+        self.colour = said.then_some(Colour { primaries, transfer, matrix, full_range: false });
+        if let Some(track) = &mut self.video
+            && track.colour.is_none()
+            && track.config.colour != self.colour
+        {
+            track.config.colour = self.colour;
+            self.events.push_back(FeedEvent::Video(track.config.clone()));
+        }
+        Ok(())
+    }
+
+    fn audio_config(&mut self, coding: AudioCoding, header: &Bytes) -> Result<(), Error> {
+        if header.is_empty() {
+            return Ok(());
+        }
+        let parsed = match coding {
+            AudioCoding::Aac => aac::config(&Bytes::copy_from_slice(header)),
+            AudioCoding::Opus => opus::config(header),
+        };
+        let config = parsed.map_err(|error| match Error::from(error) {
+            Error::Refuse { .. } if self.audio.is_some() => {
+                Error::Skip("a header of sound that viewers can't play")
+            }
+            error => error,
+        })?;
+        let known = |known: &AudioConfig| known.coding == coding && known.record == config.record;
+        if self.audio.as_ref().is_some_and(known) {
+            return Ok(());
+        }
+        self.audio = Some(config.clone());
+        self.audio_untold = coding == AudioCoding::Opus;
+        if !self.audio_untold {
+            self.events.push_back(FeedEvent::Audio(config));
+        }
+        Ok(())
+    }
+
+    fn sound(&mut self, timestamp_ms: u32, coding: AudioCoding, data: Bytes) -> Result<(), Error> {
+        if data.is_empty() {
+            return Ok(());
+        }
+        let Some(config) = self.audio.as_mut().filter(|config| config.coding == coding) else {
+            return Err(Error::Skip("sound before its codec's header"));
+        };
+        if coding == AudioCoding::Opus {
+            let len = opus::packet_len(&data).ok_or(Error::Skip("sound that is no packet of Opus"))?;
+            if core::mem::take(&mut self.audio_untold) {
+                config.frame_len = len;
+                self.events.push_back(FeedEvent::Audio(config.clone()));
+            }
+        }
+        let dts_ms = self.clock.unwrap(timestamp_ms);
+        self.events.push_back(FeedEvent::Frame(Frame {
+            kind: Kind::Audio,
+            dts_ms,
+            cts: 0,
+            key: true,
+            leading: false,
+            data,
+        }));
+        Ok(())
+    }
+}
+
+/// Not H.264 of a profile that browsers do not decode. The other codecs' parameters look after that themselves.
+fn playable(config: VideoConfig) -> Result<VideoConfig, ConfigError> {
+    match avc::unplayable(&config.record).filter(|_| config.coding == VideoCoding::Avc) {
+        Some(error) => Err(error),
+        None => Ok(config),
+    }
+}
+
+/// `FrameType` of a command to a player: no picture.
+const COMMAND: u8 = 5;
+
+/// A composition time: signed 24 bits of milliseconds, in 1/90000 s.
+fn composition([high, middle, low]: [u8; 3]) -> i32 {
+    // Sign-extended by way of the upper bytes of 32.
+    (i32::from_be_bytes([high, middle, low, 0]) >> 8) * 90
 }
 
 /// Undoes the wrap of 32-bit milliseconds after 49.7 days: each time is the one nearest to the time before.
@@ -178,57 +415,4 @@ impl Clock {
         self.last = Some(time);
         time
     }
-}
-
-/// What a video message that is not legacy H.264 carries; `None` where the bytes mean nothing.
-fn video_codec(first: u8, payload: &[u8]) -> Option<String> {
-    if first & 0x80 != 0 {
-        // Enhanced RTMP: a FourCC follows the first byte.
-        let name = match payload.get(1..5)? {
-            b"hvc1" | b"hev1" => "HEVC",
-            b"av01" => "AV1",
-            b"vp09" => "VP9",
-            b"vp08" => "VP8",
-            b"vvc1" => "VVC",
-            b"avc1" => return Some("H.264 in Enhanced RTMP's form".to_string()),
-            _ => return None,
-        };
-        return Some(name.to_string());
-    }
-    let name = match first & 0x0f {
-        1 => "JPEG",
-        2 => "Sorenson H.263",
-        3 | 6 => "Screen Video",
-        4 | 5 => "VP6",
-        8 => "H.263",
-        9 => "MPEG-4 Part 2",
-        12 => "HEVC",
-        13 => "AV1",
-        number => return Some(format!("video of FLV codec number {number}")),
-    };
-    Some(name.to_string())
-}
-
-/// What an audio message that is not AAC carries; `None` where the bytes mean nothing.
-fn audio_codec(first: u8, payload: &[u8]) -> Option<String> {
-    let name = match first >> 4 {
-        0 | 3 => "PCM",
-        1 => "ADPCM",
-        2 | 14 => "MP3",
-        4..=6 => "Nellymoser",
-        7 | 8 => "G.711",
-        // Enhanced RTMP: a FourCC follows the first byte.
-        9 => match payload.get(1..5)? {
-            b"Opus" => "Opus",
-            b"ac-3" => "AC-3",
-            b"ec-3" => "E-AC-3",
-            b".mp3" => "MP3",
-            b"fLaC" => "FLAC",
-            b"mp4a" => "AAC in Enhanced RTMP's form",
-            _ => return None,
-        },
-        11 => "Speex",
-        number => return Some(format!("audio of FLV codec number {number}")),
-    };
-    Some(name.to_string())
 }

@@ -71,8 +71,8 @@ impl File {
         Ok(File { rest, len })
     }
 
-    /// Tags alone, with no header before them.
-    pub(super) fn of_tags(rest: Bytes) -> File {
+    /// Tags alone, with no header before them: those of a stream, or of an RTMP aggregate message.
+    pub(crate) fn of_tags(rest: Bytes) -> File {
         File { len: rest.len(), rest }
     }
 

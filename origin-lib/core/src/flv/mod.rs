@@ -1,15 +1,21 @@
-//! FLV tags (Adobe FLV 10.1, annex E): what RTMP's audio, video and data messages carry, and files of them.
+//! FLV tags (Adobe FLV 10.1, annex E; Veovera, Enhanced RTMP v2): what RTMP's audio, video and data messages carry, and files of
+//! them.
 //!
 //! [`Demux`] turns message bodies into [`FeedEvent`](crate::media::FeedEvent)s; [`File`] reads a file's tags, and
 //! [`Stream`] those of one that is still written; [`body`] goes the other way.
 
 use alloc::string::String;
 
+use bytes::Bytes;
+
 use crate::codec::ConfigError;
 
+mod capture;
 mod demux;
+mod enhanced;
 mod file;
 mod mux;
+mod names;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -39,6 +45,39 @@ impl TagKind {
             18 => Some(TagKind::Data),
             _ => None,
         }
+    }
+}
+
+/// What a message brings, as far as its header tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Access units.
+    Frames,
+    /// The end of its track.
+    End,
+    /// Parameters, metadata, commands; or nothing that is known.
+    Other,
+}
+
+/// What an audio or video message brings; of several tracks, each the same.
+pub fn part(kind: TagKind, payload: &Bytes) -> Part {
+    const FRAMES: u8 = 1;
+    const END: u8 = 2;
+    let packet = match (kind, payload.first()) {
+        (TagKind::Data, _) | (_, None) => return Part::Other,
+        (TagKind::Video, Some(first)) if first & 0x80 == 0 => payload.get(1).copied(),
+        (TagKind::Audio, Some(first)) if first >> 4 != 9 => payload.get(1).copied(),
+        _ => match enhanced::packets(kind, payload) {
+            Ok(packets) => packets.first().map(|packet| packet.kind),
+            Err(_) => None,
+        },
+    };
+    let enhanced_video = kind == TagKind::Video && payload.first().is_some_and(|first| first & 0x80 != 0);
+    match packet {
+        Some(FRAMES) => Part::Frames,
+        Some(enhanced::CODED_FRAMES_X) if enhanced_video => Part::Frames,
+        Some(END) => Part::End,
+        _ => Part::Other,
     }
 }
 

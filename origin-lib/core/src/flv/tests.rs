@@ -5,7 +5,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::hex;
-use crate::media::{FeedEvent, Frame, Kind};
+use crate::media::{FeedEvent, Frame, Kind, Sample, Tracks};
+
+mod enhanced;
 
 /// x264's sequence header for 320x180, and a smaller one for 176x144.
 const AVCC: &str =
@@ -48,7 +50,7 @@ fn frames_keep_time_and_data() {
         let mut demux = begun();
         demux.handle(kind, 1234, bytes(message)).unwrap();
         let kind = if kind == TagKind::Video { Kind::Video } else { Kind::Audio };
-        let frame = Frame { kind, dts_ms: 1234, cts_ms, key, data: bytes(data) };
+        let frame = Frame { kind, dts_ms: 1234, cts: cts_ms * 90, key, leading: false, data: bytes(data) };
         assert_eq!(demux.poll(), Some(FeedEvent::Frame(frame)), "{message}");
         assert_eq!(demux.poll(), None);
     }
@@ -56,7 +58,7 @@ fn frames_keep_time_and_data() {
 
 #[test]
 fn what_is_muxed_is_what_was_demuxed() {
-    let (mut demux, mut again) = (Demux::new(), Demux::new());
+    let (mut demux, mut again, mut tracks) = (Demux::new(), Demux::new(), Tracks::default());
     let messages = [
         (TagKind::Video, video_header(AVCC)),
         (TagKind::Audio, bytes("af001190")),
@@ -68,11 +70,20 @@ fn what_is_muxed_is_what_was_demuxed() {
         demux.handle(kind, 1234, message.clone()).unwrap();
         let event = demux.poll().unwrap();
         let (muxed_kind, muxed) = match &event {
-            FeedEvent::Video(video) => (TagKind::Video, super::video_header(video)),
-            FeedEvent::Audio(audio) => (TagKind::Audio, super::audio_header(audio)),
-            FeedEvent::Frame(Frame { kind, cts_ms, key, data, .. }) => {
+            FeedEvent::Video(video) => {
+                tracks.video = Some(video.clone());
+                (TagKind::Video, super::video_header(video))
+            }
+            FeedEvent::Audio(audio) => {
+                tracks.audio = Some(audio.clone());
+                (TagKind::Audio, super::audio_header(audio))
+            }
+            FeedEvent::Frame(Frame { kind, cts, key, data, .. }) => {
                 let (dts, data) = (Default::default(), data.clone());
-                super::body(&crate::media::Sample { kind: *kind, dts, cts: cts_ms * 90, key: *key, data })
+                {
+                    let sample = Sample { kind: *kind, dts, cts: *cts, key: *key, leading: false, data };
+                    super::body(&sample, &tracks)
+                }
             }
         };
         assert_eq!((muxed_kind, &muxed[..]), (kind, &message[..]));
@@ -99,6 +110,37 @@ fn messages_without_an_event() {
         let mut demux = begun();
         assert_eq!(demux.handle(kind, 0, bytes(message)), Ok(()), "{message}");
         assert_eq!(demux.poll(), None, "{message}");
+    }
+}
+
+#[test]
+fn an_encoder_may_say_when_it_captured() {
+    let message = |name: &str, property: &str, time: &str| {
+        use crate::rtmp::amf0::Value;
+        let mut body = Vec::new();
+        let properties = [("sd", "27-11-2026"), (property, time)];
+        let object = properties.map(|(name, text)| (std::string::String::from(name), Value::from(text)));
+        [Value::from(name), Value::Object(object.into())].iter().for_each(|value| value.encode(&mut body));
+        Bytes::from(body)
+    };
+    for (name, property, time, expected) in [
+        ("onFI", "st", "21:04:05.678", Some(75_845_678)),
+        ("onFI", "st", "00:00:00.5", Some(500)),
+        ("onTextData", "st", "23:59:60", Some(86_400_000)),
+        ("onFI", "tc", "21:04:05.678", None),
+        ("onMetaData", "st", "21:04:05.678", None),
+        ("onFI", "st", "24:00:00", None),
+        ("onFI", "st", "1:2", None),
+        ("onFI", "st", "1:2:3:4", None),
+        ("onFI", "st", "+1:00:00", None),
+        ("onFI", "st", "01:00:00.1234", None),
+        ("onFI", "st", "01:00:00.", None),
+        ("onFI", "st", "", None),
+    ] {
+        let mut demux = begun();
+        demux.handle(TagKind::Data, 0, message(name, property, time)).unwrap();
+        assert_eq!(demux.take_captured(), expected, "{name} {property} {time}");
+        assert_eq!((demux.take_captured(), demux.poll()), (None, None));
     }
 }
 
@@ -149,23 +191,33 @@ fn a_malformed_message_is_skipped_and_nothing_else() {
 #[test]
 fn an_unsupported_codec_is_named() {
     for (kind, message, text) in [
-        (TagKind::Video, "1c00000000", "the encoder sends HEVC: set H.264"),
-        (TagKind::Video, "9068766331", "the encoder sends HEVC: set H.264"),
-        (TagKind::Video, "9061763031", "the encoder sends AV1: set H.264"),
-        (TagKind::Video, "9076703039", "the encoder sends VP9: set H.264"),
-        (TagKind::Video, "9061766331", "the encoder sends H.264 in Enhanced RTMP's form: set H.264"),
+        (TagKind::Video, "9076703039", "the encoder sends VP9: set H.264, HEVC or AV1"),
+        (TagKind::Video, "9076766331", "the encoder sends VVC: set H.264, HEVC or AV1"),
+        (TagKind::Video, "9071776572", "the encoder sends \"qwer\": set H.264, HEVC or AV1"),
+        (
+            TagKind::Video,
+            "1d00000000",
+            "the encoder sends AV1 in a form before Enhanced RTMP: set H.264, HEVC or AV1",
+        ),
+        (
+            TagKind::Video,
+            "9561763031 800000",
+            "the encoder sends AV1 with a header for MPEG-2 TS (MPEG2TSSequenceStart): \
+             set an encoder that sends SequenceStart",
+        ),
         (
             TagKind::Video,
             "170000000001f4001effe1001a67f4001e919b281485fc2111808800001f480007530078b16cb001000668ebe3c44844fff8f800",
             "the encoder sends H.264 High 4:4:4, which browsers do not play: \
              set H.264 High, Main or Baseline (8-bit 4:2:0: yuv420p)",
         ),
-        (TagKind::Video, "1200", "the encoder sends Sorenson H.263: set H.264"),
-        (TagKind::Video, "1f00", "the encoder sends video of FLV codec number 15: set H.264"),
-        (TagKind::Audio, "2fff", "the encoder sends MP3: set AAC-LC"),
-        (TagKind::Audio, "b2ff", "the encoder sends Speex: set AAC-LC"),
-        (TagKind::Audio, "904f707573", "the encoder sends Opus: set AAC-LC"),
-        (TagKind::Audio, "cf", "the encoder sends audio of FLV codec number 12: set AAC-LC"),
+        (TagKind::Video, "1200", "the encoder sends Sorenson H.263: set H.264, HEVC or AV1"),
+        (TagKind::Video, "1f00", "the encoder sends video of FLV codec number 15: set H.264, HEVC or AV1"),
+        (TagKind::Audio, "2fff", "the encoder sends MP3: set AAC-LC or Opus"),
+        (TagKind::Audio, "b2ff", "the encoder sends Speex: set AAC-LC or Opus"),
+        (TagKind::Audio, "90664c6143", "the encoder sends FLAC: set AAC-LC or Opus"),
+        (TagKind::Audio, "9061632d33", "the encoder sends AC-3: set AAC-LC or Opus"),
+        (TagKind::Audio, "cf", "the encoder sends audio of FLV codec number 12: set AAC-LC or Opus"),
         (TagKind::Audio, "af000990", "the encoder sends AAC Main: set AAC-LC"),
     ] {
         let result = Demux::new().handle(kind, 0, bytes(message));

@@ -16,6 +16,9 @@ pub(super) const KEY: u32 = 0x0200_0000;
 /// Sample flags: depends on others, and is not a sync sample.
 pub(super) const NOT_KEY: u32 = 0x0101_0000;
 
+/// Sample flags: depends on others that are before the key frame that it leads.
+pub(super) const LEADING: u32 = NOT_KEY | 0x0400_0000;
+
 /// One sample of a track run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
@@ -40,7 +43,11 @@ impl Run {
         let entries = samples.iter().zip(nexts).map(|(sample, next)| Entry {
             duration: span(sample.dts.0, next.0),
             size: size(sample),
-            flags: if sample.key { KEY } else { NOT_KEY },
+            flags: match sample {
+                Sample { key: true, .. } => KEY,
+                Sample { leading: true, .. } => LEADING,
+                _ => NOT_KEY,
+            },
             cts: sample.cts,
         });
         Some(Run { start: samples.first()?.dts.0, entries: entries.collect() })

@@ -6,6 +6,7 @@
 //! 1970, in 64 bits.
 
 mod boxes;
+mod entry;
 mod event;
 mod layout;
 pub mod movie;
@@ -17,10 +18,10 @@ use alloc::vec::Vec;
 
 pub use event::Event;
 
-use boxes::{Boxes, descriptor_len};
+use boxes::Boxes;
 use layout::{KEY, NOT_KEY, Run};
 
-use crate::media::{AudioConfig, Cut, Tracks, VideoConfig};
+use crate::media::{AudioCoding, AudioConfig, Cut, Tracks, VideoConfig};
 use crate::object;
 use crate::time::{MEDIA_HZ, MediaTime};
 
@@ -97,10 +98,11 @@ pub fn segment(cut: &Cut, sequence: u32, out: &mut Vec<u8>) {
 
 /// The same with events before the `moof`.
 pub fn segment_with(cut: &Cut, sequence: u32, events: &[Event], out: &mut Vec<u8>) {
-    let video = Run::video(&cut.video, cut.video_end).map(|run| Fragment::new(VIDEO_TRACK, run, None));
+    let video = Run::video(&cut.video, cut.video_end).map(|run| Fragment::new(VIDEO_TRACK, run, None, false));
     let audio = cut.tracks.audio.as_ref().and_then(|config| {
         let run = Run::audio(&cut.audio, cut.audio_end, config)?;
-        Some(Fragment::new(AUDIO_TRACK, run, Some(config.frame_len)))
+        let rolling = config.coding == AudioCoding::Opus;
+        Some(Fragment::new(AUDIO_TRACK, run, Some(config.frame_len), rolling))
     });
     let fragments = [video, audio];
     let fragments = || fragments.iter().flatten();
@@ -150,11 +152,13 @@ struct Fragment {
     offsets: bool,
     /// The first sample is a sync sample and the others are not.
     first_key: bool,
+    /// Each sample needs others before it.
+    rolling: bool,
 }
 
 impl Fragment {
     /// `usual` is the duration that `trex` names.
-    fn new(track: u32, run: Run, usual: Option<u32>) -> Fragment {
+    fn new(track: u32, run: Run, usual: Option<u32>, rolling: bool) -> Fragment {
         let duration = run.same(|entry| entry.duration);
         let size = run.same(|entry| entry.size);
         let trex_flags = if track == VIDEO_TRACK { NOT_KEY } else { KEY };
@@ -170,6 +174,7 @@ impl Fragment {
             flags: !as_trex && !first_key,
             offsets: run.same(|entry| entry.cts.cast_unsigned()) != Some(0),
             first_key,
+            rolling,
             run,
         }
     }
@@ -181,7 +186,7 @@ impl Fragment {
         let row =
             optional(self.durations) + optional(self.sizes) + optional(self.flags) + optional(self.offsets);
         let trun = 20 + optional(self.first_key) + row * self.run.entries.len();
-        8 + tfhd + 20 + trun
+        8 + tfhd + 20 + trun + if self.rolling { entry::ROLLING_LEN } else { 0 }
     }
 
     /// `traf` (ISO/IEC 14496-12, 8.8.6); `offset` is that of the track's media from the start of the `moof`.
@@ -220,6 +225,9 @@ impl Fragment {
                     }
                 }
             });
+            if self.rolling {
+                entry::rolling(b, u32::try_from(self.run.entries.len()).unwrap_or(u32::MAX));
+            }
         });
     }
 }
@@ -246,29 +254,7 @@ fn video_track(b: &mut Boxes<'_>, config: &VideoConfig) {
         width: config.width,
         height: config.height,
     };
-    trak(
-        b,
-        &track,
-        |b| b.full(b"vmhd", 0, 1, |b| b.zeros(8)),
-        // ISO/IEC 14496-15, 5.4.2; the parameter sets are in avcC.
-        |b| {
-            b.boxed(b"avc1", |b| {
-                b.zeros(6);
-                b.u16(1); // data_reference_index
-                b.zeros(16);
-                b.u16(config.width);
-                b.u16(config.height);
-                b.u32(0x48_0000); // 72 dpi, both ways
-                b.u32(0x48_0000);
-                b.zeros(4);
-                b.u16(1); // frames in a sample
-                b.zeros(32); // compressorname
-                b.u16(0x18); // depth
-                b.u16(0xffff); // pre_defined
-                b.boxed(b"avcC", |b| b.bytes(&config.avcc));
-            });
-        },
-    );
+    trak(b, &track, |b| b.full(b"vmhd", 0, 1, |b| b.zeros(8)), |b| entry::video(b, config), |_| {});
 }
 
 fn audio_track(b: &mut Boxes<'_>, config: &AudioConfig) {
@@ -285,36 +271,13 @@ fn audio_track(b: &mut Boxes<'_>, config: &AudioConfig) {
         b,
         &track,
         |b| b.full(b"smhd", 0, 0, |b| b.zeros(4)),
+        |b| entry::audio(b, config),
         |b| {
-            b.boxed(b"mp4a", |b| {
-                b.zeros(6);
-                b.u16(1); // data_reference_index
-                b.zeros(8);
-                b.u16(u16::from(config.channels));
-                b.u16(16); // samplesize
-                b.zeros(4);
-                b.u16(u16::try_from(config.sample_rate).unwrap_or(0)); // 16.16; 0 above what fits
-                b.u16(0);
-                b.full(b"esds", 0, 0, |b| esds(b, &config.asc));
-            });
+            if config.coding == AudioCoding::Opus {
+                entry::roll(b, config.frame_len);
+            }
         },
     );
-}
-
-/// The descriptors of an AAC track (ISO/IEC 14496-14, 5.6; 14496-1, 7.2.6.5).
-fn esds(b: &mut Boxes<'_>, asc: &[u8]) {
-    let decoder_config = 13 + descriptor_len(asc.len());
-    b.descriptor(3, 3 + descriptor_len(decoder_config) + descriptor_len(1));
-    b.u16(0); // ES_ID: by the track
-    b.u8(0);
-    b.descriptor(4, decoder_config);
-    b.u8(0x40); // MPEG-4 audio
-    b.u8(0x15); // audio stream
-    b.zeros(11); // buffer size and bit rates: not known ahead
-    b.descriptor(5, asc.len());
-    b.bytes(asc);
-    b.descriptor(6, 1);
-    b.u8(2); // as MP4 files have it
 }
 
 fn trak(
@@ -322,6 +285,7 @@ fn trak(
     track: &Track<'_>,
     media_header: impl FnOnce(&mut Boxes<'_>),
     sample_entry: impl FnOnce(&mut Boxes<'_>),
+    groups: impl FnOnce(&mut Boxes<'_>),
 ) {
     b.boxed(b"trak", |b| {
         // enabled, in movie, in preview
@@ -358,6 +322,7 @@ fn trak(
                     b.full(b"stsc", 0, 0, |b| b.u32(0));
                     b.full(b"stsz", 0, 0, |b| b.zeros(8));
                     b.full(b"stco", 0, 0, |b| b.u32(0));
+                    groups(b);
                 });
             });
         });

@@ -11,7 +11,8 @@ use alloc::vec::Vec;
 
 use super::boxes::Boxes;
 use super::read::{Fragment, Track};
-use super::{MATRIX, UNDETERMINED, data_here, handler};
+use super::{MATRIX, UNDETERMINED, data_here, entry, handler};
+use crate::codec::opus;
 use crate::media::Kind;
 use crate::time::MEDIA_HZ;
 
@@ -372,6 +373,10 @@ impl Lane {
             b.u32(self.sizes.len() as u32);
             self.sizes.iter().for_each(|size| b.u32(*size));
         });
+        if self.entries.iter().any(|entry| entry.get(4..8) == Some(b"Opus")) {
+            entry::roll(b, durations.0.first().map_or(opus::FRAME_LEN, |(_, len)| *len));
+            entry::rolling(b, self.sizes.len() as u32);
+        }
         b.full(if large { b"co64" } else { b"stco" }, 0, 0, |b| {
             b.u32(self.chunks.len() as u32);
             for (offset, _, _) in &self.chunks {

@@ -30,7 +30,7 @@ pub struct Track {
     pub timescale: u32,
     /// Width and height of `tkhd`, in 16.16 fixed point.
     pub size: (u32, u32),
-    /// The sample entry with its box header: `avc1` or `mp4a`.
+    /// The sample entry with its box header: `avc1`, `hvc1`, `av01`, `mp4a` or `Opus`.
     pub entry: Vec<u8>,
     defaults: Defaults,
 }

@@ -1,6 +1,7 @@
 //! Golden bytes lie in `tests/golden`, each with a dump that a person can read. After a wanted change, write them anew
 //! with `UPDATE_GOLDEN=1 cargo test -p railbird-core fmp4`, and read the difference.
 
+mod entries;
 mod movie;
 mod outline;
 
@@ -17,7 +18,7 @@ use mp4_atom::{Any, Codec, Decode, Moof, Moov, TrunSamples};
 use proptest::prelude::*;
 
 use super::*;
-use crate::media::{Kind, Sample};
+use crate::media::{AudioCoding, Kind, Sample, VideoCoding};
 use crate::time::{MediaSpan, UtcMs};
 
 const START: UtcMs = UtcMs(1_795_171_920_040);
@@ -25,7 +26,8 @@ const START: UtcMs = UtcMs(1_795_171_920_040);
 fn tracks() -> Tracks {
     Tracks {
         video: Some(VideoConfig {
-            avcc: Bytes::from_static(&[
+            coding: VideoCoding::Avc,
+            record: Bytes::from_static(&[
                 1, 0x64, 0, 0x1f, 0xff, 0xe1, 0, 4, 0x67, 0x64, 0, 0x1f, 1, 0, 4, 0x68, 0xee, 0x3c, 0xb0,
                 0xfd, 0xf8, 0xf8, 0,
             ]),
@@ -33,9 +35,11 @@ fn tracks() -> Tracks {
             width: 1280,
             height: 720,
             frame_rate_milli: Some(25_000),
+            colour: None,
         }),
         audio: Some(AudioConfig {
-            asc: Bytes::from_static(&[0x11, 0x90]),
+            coding: AudioCoding::Aac,
+            record: Bytes::from_static(&[0x11, 0x90]),
             codec: "mp4a.40.2".into(),
             sample_rate: 48_000,
             channels: 2,
@@ -45,7 +49,14 @@ fn tracks() -> Tracks {
 }
 
 fn sample(kind: Kind, ms: u64, cts_ms: i32, key: bool, data: &[u8]) -> Sample {
-    Sample { kind, dts: START.plus_ms(ms).media(), cts: cts_ms * 90, key, data: Bytes::copy_from_slice(data) }
+    Sample {
+        kind,
+        dts: START.plus_ms(ms).media(),
+        cts: cts_ms * 90,
+        key,
+        leading: false,
+        data: Bytes::copy_from_slice(data),
+    }
 }
 
 /// Four video frames with a reordered one, and audio on RTMP's grid of milliseconds.
@@ -95,8 +106,8 @@ fn dump(bytes: &[u8]) -> String {
             let own = match name {
                 "moov" | "trak" | "mdia" | "minf" | "dinf" | "stbl" | "mvex" | "moof" | "traf" | "edts" => 0,
                 "stsd" | "dref" => 8,
-                "avc1" => 78,
-                "mp4a" => 28,
+                "avc1" | "hvc1" | "av01" => 78,
+                "mp4a" | "Opus" => 28,
                 _ => body.len(),
             };
             for line in body[..own].chunks(24) {
@@ -204,7 +215,7 @@ fn init_segments_of_one_track_and_of_odd_parameters() {
     assert_eq!(moov(&Tracks { video: video.clone(), audio: None }).trak.len(), 1);
     let mut config = audio.clone().unwrap();
     // Descriptor lengths of more than one byte, and a rate that 16.16 can't say.
-    config.asc = vec![0x11; 300].into();
+    config.record = vec![0x11; 300].into();
     config.sample_rate = 96_000;
     let moov = moov(&Tracks { video: None, audio: Some(config) });
     let [Codec::Mp4a(mp4a)] = &moov.trak[0].mdia.minf.stbl.stsd.codecs[..] else { panic!("mp4a") };

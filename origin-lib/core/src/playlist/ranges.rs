@@ -28,18 +28,14 @@ pub(super) fn write<'a>(
     until: Option<MediaTime>,
 ) -> fmt::Result {
     let horizon = until.map_or(to, |until| until.min(to));
-    for range in ranges {
-        let end = range.end.filter(|end| *end <= horizon);
-        let is_told = end.is_some() || matches!(range.class, Class::Match | Class::Unit);
-        let is_near = range.start < to && range.start <= horizon && range.end.is_none_or(|end| end > from);
-        if is_told && is_near {
-            write_one(text, range, end)?;
-        }
+    let is_near = |range: &&Range| range.start < to && range.end.is_none_or(|end| end > from);
+    for range in ranges.into_iter().filter(is_near).filter_map(|range| range.before(horizon)) {
+        write_one(text, &range)?;
     }
     Ok(())
 }
 
-fn write_one(text: &mut String, range: &Range, end: Option<MediaTime>) -> fmt::Result {
+fn write_one(text: &mut String, range: &Range) -> fmt::Result {
     let class = match range.class {
         Class::Match => "match",
         Class::Unit => "unit",
@@ -49,7 +45,7 @@ fn write_one(text: &mut String, range: &Range, end: Option<MediaTime>) -> fmt::R
     text.push_str("#EXT-X-DATERANGE:ID=\"");
     quote(text, &range.id, ID_CHARS_MAX);
     write!(text, "\",CLASS=\"{CLASS}.{class}\",START-DATE=\"{}\"", range.start)?;
-    if let Some(end) = end {
+    if let Some(end) = range.end {
         write!(text, ",END-DATE=\"{end}\"")?;
     }
     write!(text, ",{OWN}-TITLE=\"")?;

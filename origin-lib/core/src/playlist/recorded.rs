@@ -16,7 +16,7 @@ use crate::time::{MediaSpan, MediaTime, UtcMs};
 pub struct Stretch {
     /// Nothing that starts at this moment or later. Where more follows, the playlist goes on, as if it were being made.
     pub until: Option<UtcMs>,
-    /// A clip: only what lies, at least in part, between the one moment and the other.
+    /// A clip: only what lies, at least in part, between the one moment and the other. It ends once all of that is recorded.
     pub clip: Option<(UtcMs, UtcMs)>,
 }
 
@@ -119,14 +119,17 @@ impl<'a> Recorded<'a> {
             runs.extend(Some(tail).filter(|tail| !tail.segments.is_empty()));
         }
         let mut until_more = false;
+        let mut known_to = MediaTime(0);
         let (mut last, mut stretches): (Option<&Segment>, Vec<(Run<'a>, bool)>) = (None, Vec::new());
         for mut run in runs {
             let all = run.segments;
             let hole = last.zip(all.first()).is_some_and(|(last, first)| !joins(last, first));
             last = all.last();
             run.segments = if until_more { &[] } else { self.stretch.cut(all) };
-            let is_beyond = |until: UtcMs| all.iter().any(|segment| segment.start >= until.media());
-            until_more |= self.stretch.until.is_some_and(is_beyond);
+            let is_beyond =
+                |segment: &&Segment| self.stretch.until.is_some_and(|until| segment.start >= until.media());
+            known_to = all.iter().rev().find(|segment| !is_beyond(segment)).map_or(known_to, Segment::end);
+            until_more |= all.iter().any(|segment| is_beyond(&segment));
             if !run.segments.is_empty() {
                 stretches.push((run, hole));
             }
@@ -134,7 +137,8 @@ impl<'a> Recorded<'a> {
         let from = stretches.first()?.0.segments.first()?.start;
         let to = stretches.last()?.0.segments.last()?.end();
         let segments = stretches.iter().map(|(run, _)| run.segments.len()).sum();
-        let ended = self.stretch.clip.is_some() || (self.ended && !until_more);
+        let is_whole = self.stretch.clip.is_some_and(|(_, to)| known_to >= to.media());
+        let ended = is_whole || (self.ended && !until_more);
         Some(Listed { runs: stretches, segments, target_s, from, to, ended })
     }
 }

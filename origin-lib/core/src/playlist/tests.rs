@@ -1,4 +1,5 @@
 use super::*;
+use crate::media::VideoRange;
 use crate::state::Node;
 use crate::time::{MediaSpan, UtcMs};
 use alloc::vec;
@@ -6,6 +7,7 @@ use alloc::vec::Vec;
 use std::string::ToString;
 
 mod delta;
+pub(crate) mod linted;
 mod low_latency;
 mod ranges;
 mod stretches;
@@ -53,6 +55,7 @@ fn state() -> ChannelState {
             width: 1280,
             height: 720,
             frame_rate_milli: 29_970,
+            range: Default::default(),
             target_duration_s: 2,
             first_msn: 897_585_960,
             discontinuity_sequence: 3,
@@ -64,7 +67,7 @@ fn state() -> ChannelState {
 }
 
 fn media_text(state: &ChannelState, order: &[&str]) -> String {
-    media(state, &"source".parse().unwrap(), &ids(order), Wanted::default()).unwrap()
+    linted::sound(media(state, &"source".parse().unwrap(), &ids(order), Wanted::default()).unwrap())
 }
 
 /// A delta update.
@@ -78,7 +81,7 @@ fn uris(text: &str) -> Vec<String> {
 
 #[test]
 fn multivariant_golden() {
-    let text = multivariant(&state(), &ids(&["b", "a"]));
+    let text = linted::sound(multivariant(&state(), &ids(&["b", "a"])));
     assert_eq!(
         text,
         "#EXTM3U\n\
@@ -97,6 +100,23 @@ fn multivariant_golden() {
 }
 
 #[test]
+fn a_range_of_light_beyond_the_standard_one_is_told() {
+    let mut state = state();
+    for (range, told) in
+        [(VideoRange::Sdr, ""), (VideoRange::Hlg, ",VIDEO-RANGE=HLG"), (VideoRange::Pq, ",VIDEO-RANGE=PQ")]
+    {
+        state.renditions[0].range = range;
+        let text = multivariant(&state, &ids(&["a"]));
+        let line = std::format!("FRAME-RATE=29.970{told},PATHWAY-ID=\"a\"");
+        assert!(text.contains(&line), "{text}");
+        // An edge of before learns nothing new of a state that has nothing new.
+        let json = serde_json::to_string(&state).unwrap();
+        assert_eq!(json.contains("range"), range != VideoRange::Sdr);
+        assert_eq!(serde_json::from_str::<ChannelState>(&json).unwrap(), state);
+    }
+}
+
+#[test]
 fn media_golden() {
     let text = media_text(&state(), &["a", "b"]);
     assert_eq!(
@@ -106,10 +126,9 @@ fn media_golden() {
          #EXT-X-TARGETDURATION:2\n\
          #EXT-X-MEDIA-SEQUENCE:897585960\n\
          #EXT-X-DISCONTINUITY-SEQUENCE:3\n\
-         #EXT-X-INDEPENDENT-SEGMENTS\n\
          #EXT-X-SERVER-CONTROL:CAN-SKIP-UNTIL=12.0\n\
          #EXT-X-MAP:URI=\"https://b.example/media/table-1/source/init-00.mp4\"\n\
-         #EXT-X-KEY:METHOD=AES-128,URI=\"../../../key/table-1/498658\",IV=0x7462b46359038c455c5e2bfb4540ba2a\n\
+         #EXT-X-KEY:METHOD=AES-128,URI=\"../../../key/table-1/498658\",IV=0x7462B46359038C455C5E2BFB4540BA2A\n\
          #EXT-X-PROGRAM-DATE-TIME:2026-11-20T10:52:00.040Z\n\
          #EXTINF:2.00000,\n\
          https://a.example/media/table-1/source/897585960-40.m4s\n\
@@ -154,7 +173,7 @@ fn a_new_init_segment_stands_outside_the_key() {
     let tags: Vec<&str> = text
         .lines()
         .filter(|line| !line.starts_with("#EXTINF"))
-        .skip(6)
+        .skip(5)
         .map(|line| line.split_once(':').map_or(line, |(tag, _)| tag))
         .collect();
     assert_eq!(

@@ -258,6 +258,8 @@ pub struct Programme {
     passed: [Option<MediaTime>; 2],
     /// The latest presentation time that was used.
     shown: Option<MediaTime>,
+    /// The newest key frame is the one at which the feed in use was begun in the place of another.
+    begun: bool,
     /// What the newest frame is taken to last.
     step: u64,
     tail: Option<Tail>,
@@ -309,6 +311,7 @@ impl Programme {
             tips: [None; 2],
             passed: [None; 2],
             shown: None,
+            begun: false,
             step: STEP,
             tail: None,
             short: None,

@@ -347,9 +347,16 @@ impl Programme {
             self.collect();
             self.outputs.push_back(Output::Note(Note::Switched { from, to, reason, seamless }));
         }
-        for sample in held.samples {
+        let mut samples = held.samples.into_iter();
+        for sample in samples.by_ref() {
+            let key = sample.key && sample.kind == Kind::Video;
             self.emit(sample);
+            if key {
+                break;
+            }
         }
+        self.begun = !resumes;
+        samples.for_each(|sample| self.emit(sample));
     }
 
     /// The feed in use has these parameters from now on.
@@ -368,6 +375,13 @@ impl Programme {
         let tip = &mut self.tips[track(sample.kind)];
         if tip.is_some_and(|tip| sample.dts <= tip) {
             return;
+        }
+        if sample.kind == Kind::Video {
+            // It was made of pictures of its own feed, and those of another one were used.
+            if sample.leading && self.begun {
+                return;
+            }
+            self.begun &= !sample.key;
         }
         let last = tip.replace(sample.dts);
         if sample.kind == Kind::Video || self.tracks.video.is_none() {

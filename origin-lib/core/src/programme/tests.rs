@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::keys::MasterSecret;
-use crate::media::{AudioConfig, Frame, VideoConfig};
+use crate::media::{AudioCoding, AudioConfig, Frame, VideoCoding, VideoConfig};
 use crate::package::Kind as Made;
 
 const START: Moment = Moment { utc: UtcMs(1_795_171_920_000), up_ms: 50_000 };
@@ -31,17 +31,20 @@ fn settings() -> Settings {
 
 fn video(width: u16) -> FeedEvent {
     FeedEvent::Video(VideoConfig {
-        avcc: Bytes::copy_from_slice(&[1, 0x64, 0, 0x1f, 0xff, width as u8]),
+        coding: VideoCoding::Avc,
+        record: Bytes::copy_from_slice(&[1, 0x64, 0, 0x1f, 0xff, width as u8]),
         codec: "avc1.64001f".into(),
         width,
         height: 720,
         frame_rate_milli: Some(25_000),
+        colour: None,
     })
 }
 
 fn audio() -> FeedEvent {
     FeedEvent::Audio(AudioConfig {
-        asc: Bytes::from_static(b"\x11\x90"),
+        coding: AudioCoding::Aac,
+        record: Bytes::from_static(b"\x11\x90"),
         codec: "mp4a.40.2".into(),
         sample_rate: 48_000,
         channels: 2,
@@ -60,11 +63,13 @@ struct Encoder {
     width: u16,
     /// Pictures are sent in another order than they are shown, as most encoders do.
     reorders: bool,
+    /// Its groups of pictures are open: two pictures lead each key frame.
+    open: bool,
 }
 
 impl Encoder {
     fn new(role: Role) -> Encoder {
-        Encoder { role, clock_ms: 0, phase_ms: 0, lag_ms: 0, width: 1280, reorders: false }
+        Encoder { role, clock_ms: 0, phase_ms: 0, lag_ms: 0, width: 1280, reorders: false, open: false }
     }
 
     /// The frames that arrive in the millisecond `at_ms` after `START`, of those sent from `from_ms` on.
@@ -75,7 +80,16 @@ impl Encoder {
         let frame = |kind, key| {
             let data = format!("{name} {kind:?} {sent} {key}").into_bytes().into();
             let cts_ms = if kind == Kind::Video && self.reorders { reordered(shifted) } else { 0 };
-            FeedEvent::Frame(Frame { kind, dts_ms: self.clock_ms + sent, cts_ms, key, data })
+            FeedEvent::Frame(Frame {
+                kind,
+                dts_ms: self.clock_ms + sent,
+                cts: cts_ms * 90,
+                key,
+                leading: self.open
+                    && kind == Kind::Video
+                    && (1..=2).contains(&(shifted.rem_euclid(GOP_MS) / FRAME_MS)),
+                data,
+            })
         };
         if shifted.rem_euclid(FRAME_MS) == 0 {
             frames.push(frame(Kind::Video, shifted.rem_euclid(GOP_MS) == 0));
@@ -295,6 +309,26 @@ fn the_backup_takes_over_and_the_primary_comes_back_without_a_seam() {
     assert_eq!(bench.largest_step(), 1_040);
     assert_eq!(bench.samples(Kind::Video).len(), 1000 - 25);
     assert_eq!(bench.segments.iter().filter(|segment| segment.3).count(), 2);
+}
+
+#[test]
+fn pictures_that_lead_the_key_frame_of_a_switch_are_left_out() {
+    let encoder = |role, phase_ms| Encoder { phase_ms, open: true, ..Encoder::new(role) };
+    let lost = |at| (10_000..20_000).contains(&at);
+    let bench = two(encoder(Role::Primary, 0), encoder(Role::Backup, 400), 60_000, lost);
+    bench.check();
+    assert!(bench.switches().len() >= 2, "{:?}", bench.switches());
+    let (mut last, mut keys, mut led) = (None, 0, 0);
+    for (_, passed) in bench.passed.iter().filter(|(_, passed)| passed.sample.kind == Kind::Video) {
+        let role = role_of(passed);
+        if last.replace(role).is_some_and(|last| last != role) {
+            keys = 0;
+        }
+        keys += usize::from(passed.sample.key);
+        assert!(!passed.sample.leading || keys >= 2 || led < 2, "after a switch: {passed:?}");
+        led += usize::from(passed.sample.leading);
+    }
+    assert!(led > 20, "{led} were used: nothing was tried");
 }
 
 #[test]
@@ -930,7 +964,7 @@ fn nobody_waits_for_an_anchor_for_long() {
     let publish = bench.begin(&encoder);
     for n in 0..20 {
         let data = Bytes::from(std::vec![0; 1 << 20]);
-        let frame = Frame { kind: Kind::Video, dts_ms: n, cts_ms: 0, key: true, data };
+        let frame = Frame { kind: Kind::Video, dts_ms: n, cts: 0, key: true, leading: false, data };
         bench.programme.handle(publish, FeedEvent::Frame(frame), bench.moment());
         assert_eq!(bench.programme.poll().is_some(), n == 0 || n >= 15, "{n}");
     }

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use std::string::ToString;
 use std::vec;
 
+mod linted;
 mod parts;
 
 const NOW: UtcMs = UtcMs(1_795_171_920_000);
@@ -34,6 +35,7 @@ fn init(name: &str) -> Init {
         width: 16,
         height: 16,
         frame_rate_milli: 0,
+        range: Default::default(),
     }
 }
 
@@ -243,6 +245,7 @@ proptest! {
         book.ack_init(1, "init-1", NOW);
         let (mut made, mut now, mut acked) = (0, NOW, std::collections::BTreeSet::new());
         let mut last_end = 0;
+        let mut player = linted::Loads::default();
         for (what, n, node) in steps {
             match what {
                 0 => { make(&mut book, made); made += 1; now = now.plus_ms(2000) }
@@ -252,6 +255,7 @@ proptest! {
             let state = book.snapshot(now);
             prop_assert!(state.check().is_ok());
             let Some(rendition) = state.renditions.first() else { continue };
+            player.load(&state);
             let listed = listed(&book);
             for pair in listed.windows(2) {
                 prop_assert_eq!(pair[1].0, pair[0].0 + 1);

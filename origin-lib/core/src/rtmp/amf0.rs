@@ -1,4 +1,4 @@
-//! AMF0 (Adobe, 2007): the values in command and data messages.
+//! AMF0 (Adobe, 2007): the values in command and data messages. A value may be in AMF3.
 //!
 //! The decoder is tolerant where encoders err: a text that is not UTF-8 is repaired, an object that the body's end cuts
 //! off is taken as far as it goes, an array's stated length is ignored. It is strict where a stranger could hurt: depth
@@ -6,6 +6,8 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+
+use super::amf3;
 
 /// How deep objects and arrays may nest.
 pub const DEPTH_MAX: usize = 16;
@@ -43,7 +45,7 @@ pub enum AmfError {
     #[error("an AMF0 value is cut off")]
     CutOff,
     /// A value's type is unknown.
-    #[error("0x{0:02x} is no AMF0 type")]
+    #[error("0x{0:02x} is no AMF type")]
     Type(u8),
     /// More than [`DEPTH_MAX`] or [`VALUES_MAX`].
     #[error("an AMF0 body has more than 16 levels or 4096 values")]
@@ -65,6 +67,7 @@ const LONG_STRING: u8 = 12;
 const UNSUPPORTED: u8 = 13;
 const XML: u8 = 15;
 const TYPED_OBJECT: u8 = 16;
+const AMF3: u8 = 17;
 
 impl Value {
     /// The number, where it is one.
@@ -237,6 +240,7 @@ impl<'a> Values<'a> {
             }
             NULL => Value::Null,
             UNDEFINED | UNSUPPORTED => Value::Undefined,
+            AMF3 => amf3::Reader::new(&mut self.rest, &mut self.left).value(depth + 1)?,
             REFERENCE => {
                 self.take::<2>()?;
                 Value::Undefined

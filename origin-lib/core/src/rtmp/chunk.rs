@@ -29,6 +29,7 @@ pub(super) mod kind {
     pub(crate) const COMMAND_AMF3: u8 = 17;
     pub(crate) const DATA: u8 = 18;
     pub(crate) const COMMAND: u8 = 20;
+    pub(crate) const AGGREGATE: u8 = 22;
 }
 
 /// A whole message.

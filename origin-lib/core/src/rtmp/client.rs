@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use super::amf0::Value;
 use super::chunk::{Message, Reader, Writer, kind};
 use super::command::{self, Command, Window};
+use super::enhanced;
 use super::handshake::Handshake;
 use super::{COMMAND_LEN_MAX, Error, HANDSHAKE_MS_MAX, MESSAGE_LEN_MAX, SETUP_MS_MAX, Url, shown};
 use crate::flv::TagKind;
@@ -198,13 +199,14 @@ impl Client {
     }
 
     fn connect(&mut self) {
-        let object = command::object(&[
-            ("app", &self.url.app),
-            ("type", "nonprivate"),
-            ("flashVer", "FMLE/3.0 (compatible; railbird)"),
-            ("tcUrl", &self.url.without_key()),
-        ]);
-        self.command(0, "connect", CONNECT, &[object]);
+        let object = [
+            ("app".into(), Value::from(self.url.app.as_str())),
+            ("type".into(), "nonprivate".into()),
+            ("flashVer".into(), "FMLE/3.0 (compatible; railbird)".into()),
+            ("tcUrl".into(), self.url.without_key().as_str().into()),
+            ("fourCcList".into(), enhanced::four_cc_list()),
+        ];
+        self.command(0, "connect", CONNECT, &[Value::Object(object.into())]);
     }
 
     fn message(&mut self, message: &Message, now: UtcMs) -> Result<(), Error> {

@@ -40,9 +40,14 @@ impl Command {
         self.values.get(1 + place)?.as_str()
     }
 
+    /// What the first object that has a property of this name has there.
+    pub(super) fn value(&self, name: &str) -> Option<&Value> {
+        self.values.iter().find_map(|value| value.get(name))
+    }
+
     /// A text of the first object that has a property of this name.
     pub(super) fn property(&self, name: &str) -> Option<&str> {
-        self.values.iter().find_map(|value| value.get(name))?.as_str()
+        self.value(name)?.as_str()
     }
 }
 

@@ -1,4 +1,5 @@
-//! RTMP 1.0 (Adobe, 2012), sans-IO: handshake, chunk streams, AMF0, and the publish sequence of both sides.
+//! RTMP 1.0 (Adobe, 2012) with what Enhanced RTMP v2 (Veovera) adds to connections, sans-IO: handshake, chunk streams, AMF0, and
+//! the publish sequence of both sides.
 //!
 //! [`Server`] takes one publisher's connection, [`Client`] is one. Both are driven in one shape: bytes and the time go
 //! into `handle`, then `poll` until it returns `None`. `deadline` says when to call `handle(&[], now)` even if nothing
@@ -40,9 +41,11 @@ use core::fmt;
 use subtle::ConstantTimeEq;
 
 pub mod amf0;
+mod amf3;
 mod chunk;
 mod client;
 mod command;
+mod enhanced;
 mod handshake;
 mod server;
 #[cfg(test)]

@@ -9,12 +9,13 @@ use bytes::Bytes;
 use super::amf0::Value;
 use super::chunk::{Message, Reader, Writer, kind};
 use super::command::{self, Command, Window};
+use super::enhanced;
 use super::handshake::Handshake;
 use super::{
     COMMAND_LEN_MAX, Error, HANDSHAKE_MS_MAX, HELD_LEN_MAX, IDLE_MS_MAX, MESSAGE_LEN_MAX, NAME_LEN_MAX,
     SETUP_MS_MAX, StreamKey, shown,
 };
-use crate::flv::TagKind;
+use crate::flv::{self, TagKind};
 use crate::time::UtcMs;
 
 /// What a server wants of its driver.
@@ -59,6 +60,8 @@ pub struct Server {
     window: Window,
     outputs: VecDeque<Output>,
     app: Option<String>,
+    /// The publisher said that it may be asked to reconnect.
+    reconnects: bool,
     /// How many message streams were created: their ids are 1 to this.
     streams: u32,
     /// The message stream that publishes, or asks to.
@@ -93,6 +96,7 @@ impl Server {
             window: Window::default(),
             outputs: VecDeque::new(),
             app: None,
+            reconnects: false,
             streams: 0,
             publishing: 0,
             held: Vec::new(),
@@ -169,6 +173,16 @@ impl Server {
         self.close(Error::Refused(reason.to_string()));
     }
 
+    /// Asks a publisher whose feed was taken to reconnect, where it said that it knows what that is: it goes on up to its next key
+    /// frame and then comes again by itself, so keep listening to it. Says whether it was asked.
+    pub fn ask_to_reconnect(&mut self, description: &str) -> bool {
+        let asks = self.reconnects && self.phase == Phase::Live;
+        if asks {
+            self.send(|writer, out| enhanced::write_reconnect_request(writer, out, description));
+        }
+        asks
+    }
+
     fn close(&mut self, reason: Error) {
         self.phase = Phase::Closed;
         self.held = Vec::new();
@@ -238,6 +252,7 @@ impl Server {
             kind::DATA | kind::DATA_AMF3 => {
                 self.media(TagKind::Data, message.timestamp, command::data_body(&message))
             }
+            kind::AGGREGATE => self.aggregate(&message),
             kind::COMMAND | kind::COMMAND_AMF3 => match Command::parse(&message) {
                 Some(command) => self.command(&command, message.stream, now),
                 None => Err(Error::Broken("a command that is not AMF0")),
@@ -261,6 +276,18 @@ impl Server {
             return Ok(());
         }
         self.outputs.push_back(Output::Media { kind, timestamp_ms, payload });
+        Ok(())
+    }
+
+    /// Several messages in one, in the form of a file's tags (7.1.6): the message has the time of the first one. What is no tag,
+    /// and all behind it, is left out.
+    fn aggregate(&mut self, message: &Message) -> Result<(), Error> {
+        let mut first = None;
+        for tag in flv::File::of_tags(message.payload.clone()).map_while(Result::ok) {
+            let first = *first.get_or_insert(tag.timestamp_ms);
+            let later = tag.timestamp_ms.wrapping_sub(first);
+            self.media(tag.kind, message.timestamp.wrapping_add(later), tag.payload)?;
+        }
         Ok(())
     }
 
@@ -330,9 +357,13 @@ impl Server {
         self.writer.write(&mut out, 2, kind::PEER_BANDWIDTH, 0, 0, &bandwidth);
         self.writer.set_chunk_len(&mut out, command::CHUNK_LEN);
         self.send(|_, sent| sent.extend_from_slice(&out));
-        let server = Value::Object(
-            [("fmsVer".into(), "FMS/3,0,1,123".into()), ("capabilities".into(), 31.0.into())].into(),
-        );
+        let mut server =
+            Vec::from([("fmsVer".into(), "FMS/3,0,1,123".into()), ("capabilities".into(), 31.0.into())]);
+        self.reconnects = enhanced::reconnects(command);
+        if enhanced::is_known(command) {
+            server.extend(enhanced::capabilities());
+        }
+        let server = Value::Object(server);
         let information = Value::Object(
             [
                 ("level".into(), "status".into()),

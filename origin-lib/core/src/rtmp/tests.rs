@@ -21,6 +21,7 @@ macro_rules! assert_matches {
 
 mod chunks;
 mod connections;
+mod enhanced;
 
 fn bytes(text: &str) -> Vec<u8> {
     hex::decode(&text.replace([' ', '\n'], "")).unwrap()
@@ -151,7 +152,7 @@ fn amf0_values_of_known_bytes() {
         (bytes("00 3ff8"), AmfError::CutOff),
         (bytes("02 0003 6161"), AmfError::CutOff),
         (bytes("0a ffffffff 05"), AmfError::CutOff),
-        (bytes("11 00"), AmfError::Type(0x11)),
+        (bytes("12 00"), AmfError::Type(0x12)),
         (deep(amf0::DEPTH_MAX + 1), AmfError::TooMuch),
         (deep(100_000), AmfError::TooMuch),
         (many(amf0::VALUES_MAX + 1), AmfError::TooMuch),

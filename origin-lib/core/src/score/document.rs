@@ -58,6 +58,13 @@ pub struct Document {
     /// The last event that changed scores before it: whoever has entries up to a lower number asks for all of them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub rewritten: u64,
+    /// Media time of the last undo or correction, in 1/90000 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrected: Option<MediaTime>,
+    /// Stands for the offsets that all times here follow ([`Offsets::number`]): what has another number does not go together
+    /// with it. 0 where that is nobody's to know.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub timing: u32,
     /// The scores, in the order of their times: the first, and the newest.
     pub entries: Vec<Entry>,
     /// The sets, racks and frames that are over, in order; at most [`UNITS_MAX`].
@@ -83,8 +90,8 @@ fn is_true(flag: &bool) -> bool {
     *flag
 }
 
-fn is_zero(number: &u64) -> bool {
-    *number == 0
+fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
+    *number == T::default()
 }
 
 /// From `at` on, the score is `state`.
@@ -131,7 +138,7 @@ impl Log {
         let (start, rules) = (self.start()?, self.rules()?);
         let (mut entries, mut units) = (Vec::new(), Vec::new());
         let mut sheet = Sheet::new(start.discipline, rules);
-        let (mut now, mut at, mut rewritten) = (UtcMs(0), MediaTime(0), 0);
+        let (mut now, mut at, mut rewritten, mut corrected) = (UtcMs(0), MediaTime(0), 0, None);
         let played = self.replay(None, |index, occurred, action, game| {
             let Some(game) = game else { return };
             // A scorer's clock may step back; what is shown never does.
@@ -140,7 +147,7 @@ impl Log {
             let seq = u64::try_from(index).unwrap_or(u64::MAX).saturating_add(1);
             let state = game.state_at(now);
             if matches!(action, Action::Undo { .. } | Action::Correct { .. }) {
-                rewritten = seq;
+                (rewritten, corrected) = (seq, Some(at));
             } else {
                 units.extend(game.over().map(|result| PastUnit { at, result }));
                 sheet.event(seq, at, &state);
@@ -169,6 +176,8 @@ impl Log {
             average: rules.average,
             sides: start.sides.clone(),
             rewritten,
+            corrected,
+            timing: offsets.number(),
             entries: entries.into_iter().map(entry).collect(),
             units,
             turns,
@@ -230,6 +239,8 @@ impl Document {
         known.revision = now.seq;
         known.updated = now.at.utc();
         known.rewritten = 0;
+        known.corrected = known.corrected.filter(|corrected| *corrected <= until);
+        known.timing = 0;
         Some(known)
     }
 }

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::model::{Action, Event, OCCURRED_AHEAD_MS_MAX, Start, State};
+use super::model::{Action, Event, OCCURRED_AHEAD_MS_MAX, Side, Start, State};
 use super::reducer::{self, Invalid, Match};
 use super::rules::Rules;
 use crate::time::UtcMs;
@@ -152,6 +152,12 @@ impl Log {
     /// How the match was started.
     pub fn start(&self) -> Option<&Start> {
         self.present.as_ref().map(|game| &game.start)
+    }
+
+    /// The points that end the set, frame or match for `side`, which a deciding set may have of its own; `None` where there
+    /// are none.
+    pub(super) fn target(&self, side: Side) -> Option<u32> {
+        self.present.as_ref()?.target(side)
     }
 
     /// The rules that the match is played by.

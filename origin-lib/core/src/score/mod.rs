@@ -15,6 +15,8 @@
 //! | `offsets` | where an event's time lies on media time |
 //! | `next` | what a scorer's next event is, and where events go that have lost their place |
 //! | `document` | which score is shown from which media time on |
+//! | `foreign` | what another system's state says, and which events lead to it |
+//! | `table` | a match as a CSV or JSON file |
 //! | `sheet` | which turns there were, and what is worth seeing again |
 //! | `id3` | the score as a tag inside of segments |
 //! | `ranges` | what playlists say of a match |
@@ -36,6 +38,7 @@
 
 mod clock;
 mod document;
+pub mod foreign;
 mod id3;
 mod log;
 mod model;
@@ -45,6 +48,7 @@ mod ranges;
 mod reducer;
 mod rules;
 mod sheet;
+pub mod table;
 mod vtt;
 mod words;
 

@@ -9,6 +9,8 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use sha2::{Digest, Sha256};
+
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 
 /// The most delays of a channel that are kept: those of the last hundred calibrations.
@@ -28,6 +30,25 @@ impl Offsets {
     /// of milliseconds: each of `scorers` by name, and any other `others_ms`.
     pub fn new(delay_ms: i64, others_ms: i64, scorers: BTreeMap<String, i64>) -> Offsets {
         Offsets { delays: Vec::from([(UtcMs(0), delay_ms)]), others_ms, scorers }
+    }
+
+    /// Stands for all that is known here: offsets with another number may give other times.
+    pub fn number(&self) -> u32 {
+        let mut hash = Sha256::new();
+        for (from, delay_ms) in &self.delays {
+            hash.update(from.0.to_be_bytes());
+            hash.update(delay_ms.to_be_bytes());
+        }
+        hash.update(self.others_ms.to_be_bytes());
+        for (name, ms) in &self.scorers {
+            hash.update((name.len() as u64).to_be_bytes());
+            hash.update(name);
+            hash.update(ms.to_be_bytes());
+        }
+        let digest: [u8; 32] = hash.finalize().into();
+        let first = digest.first_chunk().copied().unwrap_or_default();
+        // 0 stands for none.
+        u32::from_be_bytes(first).max(1)
     }
 
     /// From this instant on, the picture is so much later. What was known of the time from there on is forgotten.
@@ -101,6 +122,30 @@ mod tests {
         // A calibration of the same recording takes the place of the one before.
         offsets.delay_from(at(0), 900);
         assert_eq!([-1, 0, 10_000].map(|ms| offsets.delay_ms(at(ms))), [500, 900, 900]);
+    }
+
+    #[test]
+    fn offsets_with_one_number_give_the_same_times() {
+        let of = |delays: &[(u64, i64)], others_ms, scorers: &[(&str, i64)]| {
+            let scorers = scorers.iter().map(|(name, ms)| ((*name).into(), *ms)).collect();
+            let mut offsets = Offsets::new(0, others_ms, scorers);
+            delays.iter().for_each(|(from, delay_ms)| offsets.delay_from(UtcMs(*from), *delay_ms));
+            offsets
+        };
+        let different = [
+            of(&[], 0, &[]),
+            of(&[(0, 1)], 0, &[]),
+            of(&[(1, 1)], 0, &[]),
+            of(&[(1, 1), (2, 1)], 0, &[]),
+            of(&[], 1, &[]),
+            of(&[], 0, &[("ann", 1)]),
+            of(&[], 0, &[("ann", 2)]),
+            of(&[], 0, &[("ann", 1), ("bob", 1)]),
+        ];
+        for (n, offsets) in different.iter().enumerate() {
+            let same = different.iter().position(|other| other.number() == offsets.number());
+            assert_eq!((same, offsets.clone().number()), (Some(n), offsets.number()));
+        }
     }
 
     #[test]

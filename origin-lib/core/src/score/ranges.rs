@@ -1,8 +1,10 @@
 //! What playlists say of a match: from when to when it was played, its sets, its innings and its long runs.
 //!
 //! Players keep a date range by its ID, and an ID must keep what it says (RFC 8216bis, 4.4.5.1); only its end may become
-//! known later. So an ID is made of everything else that the range says, and a correction gives it another one.
+//! known later. So an ID is made of everything else that the range says, and a correction gives it another one, as do other
+//! offsets between the score and its picture.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -12,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::document::{Document, Entry};
 use super::model::{Phase, Side};
 use super::rules::Unit;
-use super::sheet::{Kind, Turn};
+use super::sheet::Turn;
 use crate::hex;
 use crate::time::MediaTime;
 
@@ -25,9 +27,15 @@ pub struct Range {
     pub class: Class,
     /// Media time at which it begins, in 1/90000 s.
     pub start: MediaTime,
+    /// From when on it is known to have begun, where that is later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<MediaTime>,
     /// Where it ends; none as long as it goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<MediaTime>,
+    /// When the match was corrected last: what had ended may have gone on, so that from then on it has another name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<MediaTime>,
     /// What viewers call it: the match's title, or the player's name.
     pub title: String,
     /// Which set, rack, frame or inning; the first is 1.
@@ -65,7 +73,9 @@ impl Range {
             id: String::new(),
             class,
             start,
+            known: None,
             end,
+            again: None,
             title,
             number: None,
             unit: None,
@@ -76,14 +86,27 @@ impl Range {
 
     /// With its name, of what it says and of `beside`.
     fn named(mut self, beside: &[&[u8]]) -> Range {
-        let end = self.end.take();
+        let (known, end, again) = (self.known.take(), self.end.take(), self.again.take());
         let mut hash = Sha256::new();
         hash.update(serde_json::to_vec(&self).unwrap_or_default());
         beside.iter().for_each(|part| hash.update(part));
         let digest: [u8; 32] = hash.finalize().into();
         self.id = hex::encode(digest.get(..10).unwrap_or_default());
-        self.end = end;
-        self
+        Range { known, end, again, ..self }
+    }
+
+    /// What is to be told of it to who has come as far as `horizon`: its end only where that lies before it, and nothing of what
+    /// is told with its end, as an inning is with its points. `None` where that is nothing.
+    pub fn before(&self, horizon: MediaTime) -> Option<Range> {
+        let end = self.end.filter(|end| *end <= horizon);
+        let is_told = end.is_some() || matches!(self.class, Class::Match | Class::Unit);
+        let is_known = self.start.max(self.known.unwrap_or_default()) <= horizon;
+        if !is_told || !is_known {
+            return None;
+        }
+        let again = self.again.filter(|again| *again <= horizon);
+        let id = again.map_or_else(|| self.id.clone(), |again| format!("{}{:x}", self.id, again.0));
+        Some(Range { id, known: None, end, again: None, ..self.clone() })
     }
 
     /// Whether any of it lies in this stretch.
@@ -98,13 +121,15 @@ impl Document {
         let Some(first) = self.entries.first() else { return Vec::new() };
         let is_over = |entry: &&Entry| entry.state.phase == Phase::Finished;
         let over = self.entries.iter().find(is_over).map(|entry| entry.at);
-        // What is open may end, and go on after all where the end is taken back: then it has another name.
-        let taken_back = self.rewritten.to_be_bytes();
-        let of_match = [self.match_id.as_str().as_bytes(), &taken_back];
+        // What is open may end, and go on after all where the end is taken back.
+        let timing = self.timing.to_be_bytes();
+        let open = |range: Range| {
+            Range { again: self.corrected, ..range }.named(&[self.match_id.as_str().as_bytes(), &timing])
+        };
         let mut ranges = Vec::new();
-        ranges.push(Range::new(self, Class::Match, first.at, over).named(&of_match));
+        ranges.push(open(Range::new(self, Class::Match, first.at, over)));
         if self.unit != Unit::Match {
-            ranges.extend(self.unit_ranges(first.at, over).map(|range| range.named(&of_match)));
+            ranges.extend(self.unit_ranges(first.at, over).map(open));
         }
         let closed = self.turns.iter().filter_map(|turn| Some((turn, turn.end?)));
         let named = |range: Range, turn: &Turn| {
@@ -122,8 +147,8 @@ impl Document {
             if turn.phase == Phase::Playing {
                 ranges.push(named(of_side(Class::Inning, Some(turn.inning)), turn));
             }
-            let is_run = |kind, seq| kind == Kind::Run && seq == turn.last;
-            if self.highlights.iter().any(|highlight| is_run(highlight.kind, highlight.seq)) {
+            let is_long = |run: u32| i64::from(turn.points) >= i64::from(run);
+            if turn.phase != Phase::Shootout && self.discipline.notable_run().is_some_and(is_long) {
                 ranges.push(named(of_side(Class::Run, None), turn));
             }
         }
@@ -131,21 +156,21 @@ impl Document {
         ranges
     }
 
-    /// The sets, racks or frames: those that are over, and the one that is played.
+    /// The sets, racks or frames: those that are over, and the one that is, or with the match was last, played.
     fn unit_ranges(&self, begin: MediaTime, over: Option<MediaTime>) -> impl Iterator<Item = Range> {
         let ended = self.units.iter().map(|unit| unit.at);
-        let is_played = self.entries.last().is_some_and(|entry| {
-            let begun = entry.state.unit.is_some_and(|unit| unit as usize > self.units.len());
-            begun && over.is_none()
-        });
-        let ends: Vec<Option<MediaTime>> = ended.map(Some).chain(is_played.then_some(None)).collect();
+        let has_begun = |entry: &Entry| entry.state.unit.is_some_and(|unit| unit as usize > self.units.len());
+        let last = self.entries.last().is_some_and(has_begun).then_some(over);
+        let ends: Vec<Option<MediaTime>> = ended.map(Some).chain(last).collect();
         (1..).zip(ends).scan(begin, |before, (number, end)| {
             let first = self.turns.iter().find(|turn| turn.unit == Some(number)).map(|turn| turn.at);
             // Without turns, it began when the last one was over, as far as anybody knows.
             let start = first.unwrap_or(*before).min(end.unwrap_or(MediaTime(u64::MAX)));
             *before = end.unwrap_or(*before);
+            let is_of_it = |entry: &&Entry| entry.state.unit.is_some_and(|unit| unit >= number);
+            let known = self.entries.iter().find(is_of_it).map(|entry| entry.at).filter(|at| *at > start);
             let unit = Some(self.unit);
-            Some(Range { number: Some(number), unit, ..Range::new(self, Class::Unit, start, end) })
+            Some(Range { number: Some(number), unit, known, ..Range::new(self, Class::Unit, start, end) })
         })
     }
 }

@@ -313,7 +313,7 @@ impl Match {
     }
 
     /// The points that `side` is to make.
-    fn target(&self, side: Side) -> Option<u32> {
+    pub(super) fn target(&self, side: Side) -> Option<u32> {
         let last = self.rules.last_target.filter(|_| self.is_last);
         last.or(self.rules.target.map(|target| target.of(side)))
     }

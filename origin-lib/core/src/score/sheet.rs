@@ -12,7 +12,7 @@ use super::model::{Phase, Side, State};
 use super::rules::{Discipline, Rules, Turns};
 use crate::time::MediaTime;
 
-/// The most turns of a sheet: the newest ones.
+/// The most turns of a sheet: the first ones, since innings that a playlist listed stay in one that grows.
 pub const TURNS_MAX: usize = 2_000;
 
 /// The most highlights: the newest ones.
@@ -353,7 +353,7 @@ impl Sheet {
 
     /// What has been written.
     pub(super) fn done(mut self) -> (Vec<Turn>, Vec<Highlight>) {
-        self.turns.drain(..self.turns.len().saturating_sub(TURNS_MAX));
+        self.turns.truncate(TURNS_MAX);
         self.highlights.drain(..self.highlights.len().saturating_sub(HIGHLIGHTS_MAX));
         (self.turns, self.highlights)
     }

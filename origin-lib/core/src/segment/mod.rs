@@ -12,18 +12,25 @@
 //! Audio that is later still goes into the oldest open segment rather than being lost.
 //!
 //! ```
-//! use railbird_core::media::{AudioConfig, Kind, Sample};
+//! use railbird_core::media::{AudioCoding, AudioConfig, Kind, Sample};
 //! use railbird_core::segment::{Event, Input, Segmenter};
 //! use railbird_core::time::MediaTime;
 //!
 //! let aac = AudioConfig {
-//!     asc: b"\x11\x90"[..].into(), codec: "mp4a.40.2".into(), sample_rate: 48_000, channels: 2, frame_len: 1024,
+//!     coding: AudioCoding::Aac,
+//!     record: b"\x11\x90"[..].into(),
+//!     codec: "mp4a.40.2".into(),
+//!     sample_rate: 48_000,
+//!     channels: 2,
+//!     frame_len: 1024,
 //! };
 //! let mut segmenter = Segmenter::new(2000);
 //! segmenter.handle(Input::Audio(aac));
 //! for n in 0..100 {
 //!     let dts = MediaTime(180_000_000 + n * 1920);
-//!     segmenter.handle(Input::Sample(Sample { kind: Kind::Audio, dts, cts: 0, key: true, data: Default::default() }));
+//!     let data = Default::default();
+//!     let sample = Sample { kind: Kind::Audio, dts, cts: 0, key: true, leading: false, data };
+//!     segmenter.handle(Input::Sample(sample));
 //!     while let Some(event) = segmenter.poll() {
 //!         if let Event::Cut(cut) = event {
 //!             assert_eq!((cut.start.0, cut.audio.len()), (180_000_000, 94));
@@ -150,6 +157,8 @@ pub struct Segmenter {
     floor: MediaTime,
     /// Where the present run starts.
     run: MediaTime,
+    /// The newest key frame is the one that the run began with.
+    leads_run: bool,
     /// The next segment does not continue the one before.
     broken: bool,
     /// Whether a segment of the present run has come out.
@@ -178,6 +187,7 @@ impl Segmenter {
             open_samples: 0,
             floor,
             run: MediaTime::default(),
+            leads_run: false,
             broken: true,
             cut_in_run: false,
             video_last: None,
@@ -330,6 +340,12 @@ impl Segmenter {
             Some(back) if sample.key && self.index(start) > self.index(back.start) => self.begin(start),
             Some(_) => {}
         }
+        // What leads a key frame refers to what was before it: where a run begins with that, nobody has it.
+        if sample.leading && self.leads_run {
+            self.counts.leading += 1;
+            return;
+        }
+        self.leads_run &= !sample.key || self.video_last.is_none();
         if let Some(last) = self.video_last {
             self.video_step = sample.dts.0 - last.0;
         }
@@ -394,7 +410,7 @@ impl Segmenter {
     }
 
     fn begin_run(&mut self, start: MediaTime) {
-        self.run = start;
+        (self.run, self.leads_run) = (start, true);
         self.begin(start);
     }
 

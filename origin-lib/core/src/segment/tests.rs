@@ -6,6 +6,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
+use crate::media::{AudioCoding, VideoCoding};
 
 mod parts;
 
@@ -14,17 +15,20 @@ const BASE: u64 = 1_795_171_920_000;
 
 fn avc(n: u8) -> VideoConfig {
     VideoConfig {
-        avcc: vec![1, n].into(),
+        coding: VideoCoding::Avc,
+        record: vec![1, n].into(),
         codec: "avc1.64001f".into(),
         width: 1280,
         height: 720,
         frame_rate_milli: Some(25_000),
+        colour: None,
     }
 }
 
 fn aac(n: u8) -> AudioConfig {
     AudioConfig {
-        asc: vec![0x11, n].into(),
+        coding: AudioCoding::Aac,
+        record: vec![0x11, n].into(),
         codec: "mp4a.40.2".into(),
         sample_rate: 48_000,
         channels: 2,
@@ -35,7 +39,8 @@ fn aac(n: u8) -> AudioConfig {
 /// A sample at milliseconds after `BASE`, with its time as its data.
 fn sample(kind: Kind, ms: i64, key: bool) -> Input {
     let dts = MediaTime(((BASE as i64 + ms) * 90) as u64);
-    Input::Sample(Sample { kind, dts, cts: 0, key, data: Bytes::copy_from_slice(&ms.to_be_bytes()) })
+    let data = Bytes::copy_from_slice(&ms.to_be_bytes());
+    Input::Sample(Sample { kind, dts, cts: 0, key, leading: false, data })
 }
 
 fn key(ms: i64) -> Input {
@@ -162,6 +167,35 @@ fn what_leads_is_left_out_and_counted() {
     assert_eq!(shorts(&drain(&mut segmenter)), [(40, 33, vec![40], vec![60], true)]);
     let counts = segmenter.counts();
     assert_eq!((counts.leading, counts.unusable), (4, 3));
+}
+
+/// A picture that is shown before the key frame behind which it is sent.
+fn leading(ms: i64) -> Input {
+    match video(ms) {
+        Input::Sample(sample) => Input::Sample(Sample { leading: true, cts: -3600, ..sample }),
+        other => other,
+    }
+}
+
+#[test]
+fn pictures_that_lead_are_left_out_where_a_run_begins_and_nowhere_else() {
+    let mut segmenter = Segmenter::new(2000);
+    let run_of = |from: i64| {
+        let pictures = (0..100).map(move |n| match from + n * 40 {
+            at if n % 50 == 0 => key(at),
+            at if n % 50 <= 2 => leading(at),
+            at => video(at),
+        });
+        pictures.chain([Input::Discontinuity])
+    };
+    let parameters = [Input::Video(avc(1))];
+    let cuts = run(&mut segmenter, parameters.into_iter().chain(run_of(0)).chain(run_of(4000)));
+    let numbers: Vec<usize> = cuts.iter().map(|cut| cut.video.len()).collect();
+    assert_eq!(numbers, [48, 50, 48, 50]);
+    assert!(cuts.iter().all(|cut| cut.video[0].key));
+    assert_eq!(segmenter.counts().leading, 4);
+    // What was left out lies between two samples of which the first one lasts until the second one.
+    assert_eq!(cuts[0].video[1].dts.0 - cuts[0].video[0].dts.0, 3 * 3600);
 }
 
 #[test]

@@ -428,7 +428,7 @@ fn extend(kept: &mut Rendition, said: &Rendition, bits: &[u32], closed: bool, wi
     if newest(said) >= newest(kept) {
         kept.codecs.clone_from(&said.codecs);
         (kept.width, kept.height) = (said.width, said.height);
-        kept.frame_rate_milli = said.frame_rate_milli;
+        (kept.frame_rate_milli, kept.range) = (said.frame_rate_milli, said.range);
     }
 }
 

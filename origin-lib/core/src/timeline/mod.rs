@@ -14,7 +14,7 @@
 //! use railbird_core::timeline::{Anchor, Event, Timeline};
 //!
 //! let now = UtcMs(1_795_171_920_000);
-//! let frame = Frame { kind: Kind::Audio, dts_ms: 5000, cts_ms: 0, key: true, data: Default::default() };
+//! let frame = Frame { kind: Kind::Audio, dts_ms: 5000, cts: 0, key: true, leading: false, data: Default::default() };
 //! let mut timeline = Timeline::new(Anchor::from_arrival(&frame, now), MediaTime::default());
 //! timeline.handle(frame, now);
 //! while let Some(event) = timeline.poll() {
@@ -199,7 +199,7 @@ impl Timeline {
             self.counts.early += 1;
             return;
         }
-        let cts = frame.cts_ms.clamp(-CTS_MS_MAX, CTS_MS_MAX) * 90;
+        let cts = frame.cts.clamp(-CTS_MS_MAX * 90, CTS_MS_MAX * 90);
         let (dts, cts) = self.nudge(frame.kind, dts, cts);
         *self.tip(frame.kind) = Some(Tip { feed_ms: frame.dts_ms, dts });
         self.events.push_back(Event::Sample(Sample {
@@ -207,6 +207,7 @@ impl Timeline {
             dts,
             cts,
             key: frame.key,
+            leading: frame.leading,
             data: frame.data,
         }));
     }

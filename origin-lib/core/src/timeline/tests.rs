@@ -8,7 +8,14 @@ use super::*;
 const NOW: UtcMs = UtcMs(1_795_171_920_000);
 
 fn frame(kind: Kind, dts_ms: i64, cts_ms: i32) -> Frame {
-    Frame { kind, dts_ms, cts_ms, key: true, data: Default::default() }
+    Frame {
+        kind,
+        dts_ms,
+        cts: cts_ms.saturating_mul(90),
+        key: true,
+        leading: false,
+        data: Default::default(),
+    }
 }
 
 fn video(dts_ms: i64) -> Frame {

@@ -6,7 +6,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::pes::Pes;
 use super::{Error, Unit};
-use crate::codec::aac;
+use crate::codec::{Picture, aac};
 use crate::media::AudioConfig;
 use crate::ts::pes::Times;
 
@@ -15,6 +15,9 @@ const HEAD_LEN: usize = 7;
 
 /// The longest frame: its length has 13 bits. What waits between two PES packets is less.
 const FRAME_LEN_MAX: usize = (1 << 13) - 1;
+
+/// Each frame of sound can be begun with.
+const SOUND: Picture = Picture { key: true, leading: false };
 
 /// Reads the PES packets of an ADTS stream. Frames may begin in one and end in the next.
 #[derive(Debug, Default)]
@@ -98,7 +101,7 @@ impl Audio {
 
     fn frame(&mut self, head: &Head, frame: Bytes) -> Result<(Option<AudioConfig>, Unit), Error> {
         let asc = head.asc();
-        let changed = self.config.as_ref().filter(|config| config.asc[..] == asc[..]).is_none();
+        let changed = self.config.as_ref().filter(|config| config.record[..] == asc[..]).is_none();
         if head.blocks > 1 {
             return Err(super::refuse(self.has_begun(), "several AAC blocks an ADTS frame", "one a frame"));
         }
@@ -125,7 +128,7 @@ impl Audio {
         let pts = since.wrapping_add(*samples * 90_000 / u64::from(known.sample_rate.max(1)));
         *samples += u64::from(known.frame_len);
         let times = Times { pts, dts: pts };
-        Ok((config, Unit { times, key: true, data: frame.slice(head.len..) }))
+        Ok((config, Unit { times, picture: SOUND, data: frame.slice(head.len..) }))
     }
 }
 

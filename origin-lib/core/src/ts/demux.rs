@@ -10,6 +10,7 @@ use super::streams::Carried;
 use super::tables::{PROGRAMMES_MAX, Sections, Stream, Table};
 use super::video::Video;
 use super::{Error, Unit};
+use crate::codec::Picture;
 use crate::media::{FeedEvent, Frame, Kind};
 
 /// So many packets may come before the tables have told what is in the stream: 3.7 MB.
@@ -467,14 +468,19 @@ impl Demux {
         }
     }
 
-    /// A frame whose time is whole milliseconds, not later than it is said to be. None is shown before it is decoded.
+    /// A frame that is decoded at a whole millisecond, not later than is said, and shown exactly when it is said. None is shown
+    /// before it is decoded.
     fn frame(&mut self, kind: Kind, unit: Unit) {
-        let ms = |ticks: i64| ticks.div_euclid(90);
         let dts = self.clock.unwrap(unit.times.dts);
+        let (dts_ms, since) = (dts.div_euclid(90), dts.rem_euclid(90));
         let later = pes::distance(unit.times.dts, unit.times.pts).max(0);
-        let dts_ms = ms(dts);
-        let cts_ms = i32::try_from(ms(dts.saturating_add(later)).saturating_sub(dts_ms)).unwrap_or(i32::MAX);
-        let frame = Frame { kind, dts_ms, cts_ms, key: unit.key, data: unit.data };
+        // A time has 33 bits, half of which are in the past.
+        let cts = match kind {
+            Kind::Video => i32::try_from(since.saturating_add(later)).unwrap_or(i32::MAX),
+            Kind::Audio => 0,
+        };
+        let Unit { picture: Picture { key, leading }, data, .. } = unit;
+        let frame = Frame { kind, dts_ms, cts, key, leading, data };
         self.outputs.push_back(Ok(FeedEvent::Frame(frame)));
     }
 }

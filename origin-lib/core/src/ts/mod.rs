@@ -19,6 +19,8 @@ use alloc::string::ToString;
 
 use bytes::Bytes;
 
+use crate::codec::Picture;
+
 pub use demux::{Counts, Demux, WITHOUT_TABLES_MAX};
 pub use packets::{NOISE_LEN_MAX, PACKET_LEN};
 pub use pes::PES_LEN_MAX;
@@ -31,7 +33,7 @@ pub use crate::flv::Error;
 #[derive(Debug)]
 struct Unit {
     times: pes::Times,
-    key: bool,
+    picture: Picture,
     data: Bytes,
 }
 

@@ -7,7 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::pes::{PES_LEN_MAX, Pes, Times};
 use super::{Error, Unit};
-use crate::codec::avc;
+use crate::codec::{Picture, avc};
 use crate::media::VideoConfig;
 
 /// `nal_unit_type` (table 7-1).
@@ -78,7 +78,8 @@ impl Video {
     /// Nothing more belongs to the access unit that is open.
     pub(super) fn end(&mut self) -> Result<Read, Error> {
         let Some((times, data)) = self.open.take() else { return Ok(Read::default()) };
-        let (mut out, mut key, mut pictures) = (BytesMut::with_capacity(data.len() + 64), false, 0);
+        let (mut out, mut picture, mut pictures) =
+            (BytesMut::with_capacity(data.len() + 64), Picture::default(), 0);
         let mut sets = Vec::new();
         for nal in nal_units(&data) {
             let Some(kind) = nal.first().map(|header| header & 0x1f) else { continue };
@@ -89,7 +90,7 @@ impl Video {
             if EMPTY.contains(&kind) {
                 continue;
             }
-            key |= kind == IDR;
+            picture.key |= kind == IDR;
             if SLICES.contains(&kind) && avc::begins_picture(nal) {
                 pictures += 1;
             }
@@ -108,7 +109,7 @@ impl Video {
             return Err(Error::Skip("a picture before the first parameter sets"));
         }
         self.begun = true;
-        Ok(Read { config, unit: Some(Unit { times, key, data: out.freeze() }) })
+        Ok(Read { config, unit: Some(Unit { times, picture, data: out.freeze() }) })
     }
 
     /// Takes parameter sets. Those that come with a sequence parameter set replace all that there were.

@@ -68,6 +68,8 @@ struct Following {
     known: Option<(u64, Arc<Log>)>,
     /// The score behind `after` has been told.
     told: bool,
+    /// The epoch of whoever took over, as it was told last.
+    scorer: u64,
     changed: watch::Receiver<()>,
     closing: Closing,
     /// When the next heartbeat is due.
@@ -84,8 +86,18 @@ pub(super) fn follow(
     let place = followers.join(&channel)?;
     let changed = scores.changes(&channel).ok_or_else(Refusal::no_channel)?;
     let beat_at = Instant::now() + HEARTBEAT;
-    let following =
-        Following { scores, channel, match_id, after, known: None, told: false, changed, closing, beat_at };
+    let following = Following {
+        scores,
+        channel,
+        match_id,
+        after,
+        known: None,
+        told: false,
+        scorer: 0,
+        changed,
+        closing,
+        beat_at,
+    };
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(following.run(sender, place));
     let chunks = stream::unfold(receiver, async |mut receiver: mpsc::Receiver<String>| {
@@ -150,6 +162,13 @@ impl Following {
                     write(&mut text, "state", None, &json!({"last": log.last(), "state": log.state()}));
                 }
                 self.beat_at = Instant::now() + HEARTBEAT;
+                return Some(text);
+            }
+            let scorer = self.scores.epoch(&self.channel, &self.match_id, clock::now());
+            if scorer > self.scorer.max(log.last().map_or(0, |last| last.epoch)) {
+                self.scorer = scorer;
+                let mut text = String::new();
+                write(&mut text, "scorer", None, &json!({"epoch": scorer}));
                 return Some(text);
             }
             tokio::select! {

@@ -6,12 +6,13 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Json;
 use axum::routing::post;
+use railbird_core::score::foreign::LEN_MAX;
 use serde_json::{Value, json};
 
 use super::{Api, Followers, Keys, Refusal, SYSTEM, read};
 use crate::clock;
 use crate::score::Scores;
-use crate::systems::{LEN_MAX, Systems, TakeError, Taken};
+use crate::systems::{Systems, TakeError, Taken};
 
 /// The route of the webhook.
 pub fn router(systems: Systems, scores: Scores, keys: Keys) -> Router {
@@ -53,6 +54,7 @@ impl From<TakeError> for Refusal {
 mod tests {
     use axum::routing::get;
     use railbird_core::id::ChannelId;
+    use railbird_core::score::foreign::Mapping;
     use reqwest::Client;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
@@ -61,7 +63,6 @@ mod tests {
 
     use super::*;
     use crate::api::score::tests::described;
-    use crate::systems::Mapping;
     use crate::systems::pull::Pull;
 
     const KEY: &str = "a-score-key-of-table-1";
@@ -76,7 +77,12 @@ mod tests {
             discipline: railbird_core::score::Discipline::ThreeCushion,
             r#match: pointer("/id"),
             names: ["/a/name", "/b/name"].map(pointer),
-            points: ["/a/points", "/b/points"].map(pointer),
+            countries: None,
+            points: Some(["/a/points", "/b/points"].map(pointer)),
+            units: None,
+            best_of: None,
+            race_to: None,
+            shootout: Some(["/a/extra", "/b/extra"].map(pointer)),
             inning: Some(pointer("/inning")),
             at_table: Some(pointer("/plays")),
             at_table_is: ["a", "b"].map(String::from),

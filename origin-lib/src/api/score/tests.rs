@@ -419,7 +419,7 @@ async fn a_scorer_who_falls_silent_in_a_match_is_told_of() {
     assert_eq!((status, &body["last"]), (200, &Value::Null));
     server.put(&format!("{EVENTS}/1/1"), &start()).await;
     let (status, body) = server.put(SCORER, &beat(2, 3)).await;
-    assert_eq!((status, &body["last"]), (200, &json!({"epoch":1,"seq":1})));
+    assert_eq!((status, &body["last"], &body["epoch"]), (200, &json!({"epoch":1,"seq":1}), &json!(2)));
     let now = UtcMs(body["now"].as_u64().unwrap());
     // Another match's tablet, or one that prepares the next match, hides nothing.
     assert_eq!(server.put("table-1/matches/next/scorer", &beat(1, 0)).await.0, 200);
@@ -447,6 +447,35 @@ async fn a_scorer_who_falls_silent_in_a_match_is_told_of() {
     {
         assert_eq!(code(&server.put(SCORER, &bad).await), (400, "invalid"), "{bad}");
     }
+}
+
+#[tokio::test]
+async fn a_take_over_is_told_before_the_first_event_of_it() {
+    let server = serve().await;
+    const SCORER: &str = "table-1/matches/final/scorer";
+    let beat = async |epoch: u64| server.put(SCORER, &json!({"epoch":epoch,"pending":0})).await.1;
+    server.put(&format!("{EVENTS}/1/1"), &start()).await;
+    let mut first =
+        Reader::open(server.request(Method::GET, &format!("{STREAM}?after_epoch=1&after_seq=1"))).await;
+    assert_eq!(first.news().await.unwrap().0, "state");
+    assert_eq!(beat(1).await["epoch"], 1);
+    assert_eq!(beat(2).await["epoch"], 2);
+    let (event, id, data) = first.news().await.unwrap();
+    assert_eq!((&*event, &*id, data), ("scorer", "", json!({"epoch":2})));
+    // Whoever was replaced hears it as well, and takes nothing back by being there. What it has sent meanwhile counts.
+    assert_eq!(beat(1).await["epoch"], 2);
+    assert_eq!(server.put(&format!("{EVENTS}/1/2"), &point(2000)).await.0, 200);
+    assert_eq!(first.news().await.unwrap().1, "1/2");
+    assert_eq!(server.get("table-1/matches/final").await.1["scorer"]["epoch"], 2);
+    // Who comes later is told; an event of the new scorer says it by itself.
+    let mut second =
+        Reader::open(server.request(Method::GET, &format!("{STREAM}?after_epoch=1&after_seq=2"))).await;
+    assert_eq!(second.news().await.unwrap().0, "state");
+    assert_eq!(second.news().await.unwrap().2, json!({"epoch":2}));
+    assert_eq!(server.put(&format!("{EVENTS}/2/1"), &point(3000)).await.0, 200);
+    assert_eq!(second.news().await.unwrap().1, "2/1");
+    let state = second.news().await.unwrap();
+    assert_eq!((&*state.0, &state.2["last"]["epoch"]), ("state", &json!(2)));
 }
 
 #[tokio::test]

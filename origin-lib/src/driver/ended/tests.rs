@@ -37,7 +37,14 @@ fn reel(day: u64) -> Reel {
     let mut reel = Reel::new(head);
     let sha256 = Hash::of(b"");
     let (width, height, frame_rate_milli) = (1920, 1080, 25_000);
-    let init = Init { name: "i".into(), codecs: "avc1".into(), width, height, frame_rate_milli };
+    let init = Init {
+        name: "i".into(),
+        codecs: "avc1".into(),
+        width,
+        height,
+        frame_rate_milli,
+        range: Default::default(),
+    };
     reel.apply(Record::Init { n: 0, init, len: 1, sha256 }).unwrap();
     for n in 1..=SEGMENTS {
         let start = begin + MediaSpan::from_ms(i64::from(n) * 1000);

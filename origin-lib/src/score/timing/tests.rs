@@ -3,6 +3,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::super::Put;
+use super::super::tests::{Plan, Planned};
 use super::*;
 
 const NOW: UtcMs = UtcMs(1_795_171_920_000);
@@ -14,6 +15,12 @@ fn table() -> ChannelId {
 fn open(dir: &TempDir) -> Scores {
     let scorers = [("ann".to_string(), -1200)].into();
     Scores::open(dir.path(), [(table(), Offsets::new(500, -1000, scorers))]).unwrap()
+}
+
+/// The same on a disk that is told what to do.
+fn open_planned(dir: &TempDir) -> (Scores, Planned) {
+    let disk = Planned::default();
+    (Scores::open_on(dir.path(), [(table(), 0)], disk.clone()).unwrap(), disk)
 }
 
 fn event(seq: u64, scorer: Option<&str>) -> Event {
@@ -79,6 +86,74 @@ async fn a_new_delay_repairs_what_is_shown_and_outlives_a_restart() {
     let (last, _, late) = shown(&scores);
     assert_eq!(late, [-200, -400, -200, -100]);
     assert!(last > next, "{last} after {next}");
+}
+
+/// The revision of the match, as those who make replays of it know it.
+fn revision(scores: &Scores) -> u64 {
+    scores.played(&table()).first().unwrap().revision
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_is_taken_while_a_delay_is_told_makes_a_newer_document() {
+    let dir = tempfile::tempdir().unwrap();
+    let (scores, disk) = open_planned(&dir);
+    put(&scores, 1, None).await;
+    let ((begun, has_begun), (go, may_go)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+    disk.plan(Plan::Wait(begun, may_go));
+    let late = scores.clone();
+    let second = tokio::spawn(async move { put(&late, 2, None).await });
+    tokio::task::spawn_blocking(move || has_begun.recv().unwrap()).await.unwrap();
+    // It waits for the disk.
+    scores.tell_delay(&table(), set(NOW, 800), NOW.plus_ms(3_600_000)).await.unwrap();
+    let told = revision(&scores);
+    go.send(()).unwrap();
+    second.await.unwrap();
+    assert!(revision(&scores) > told, "{} after {told}", revision(&scores));
+    // And so does the next one.
+    let before = revision(&scores);
+    put(&scores, 3, None).await;
+    assert!(revision(&scores) > before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_who_scores_waits_until_a_delay_is_stored() {
+    let dir = tempfile::tempdir().unwrap();
+    let scores = open(&dir);
+    put(&scores, 1, None).await;
+    // A disk that does not go on: whoever opens this waits for a reader.
+    let part = dir.path().join("table-1.delay.part");
+    nix::unistd::mkfifo(&part, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let (telling, at) = (scores.clone(), NOW.plus_ms(3500));
+    let told = tokio::spawn(async move { telling.tell_delay(&table(), set(NOW, 800), at).await });
+    let channel = scores.0.shared.channel(&table()).unwrap();
+    while channel.telling.try_lock().is_ok() {
+        tokio::task::yield_now().await;
+    }
+    put(&scores, 2, None).await;
+    assert_eq!(shown(&scores).2, [-500, -500], "with what was told before");
+    assert!(!told.is_finished());
+    let read = tokio::task::spawn_blocking(move || fs::read(part).unwrap());
+    assert!(!read.await.unwrap().is_empty());
+    // What was no file is not kept.
+    assert!(matches!(told.await.unwrap(), Err(TellError::NotStored(_))));
+    assert_eq!(shown(&scores).2, [-500, -500]);
+}
+
+#[tokio::test]
+async fn what_replays_and_live_viewers_get_goes_together_after_a_calibration() {
+    let dir = tempfile::tempdir().unwrap();
+    let scores = open(&dir);
+    put(&scores, 1, None).await;
+    put(&scores, 2, None).await;
+    scores.tell_delay(&table(), set(NOW, 800), NOW.plus_ms(2500)).await.unwrap();
+    put(&scores, 3, None).await;
+    let live = scores.subscribe(&table()).unwrap().borrow().clone().unwrap();
+    let whole = scores.whole(&table(), &"final".parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!((live.ranges(), live.timing), (whole.ranges(), whole.timing));
+    assert_ne!(live.rewritten, whole.rewritten, "who has entries already gets all of them");
+    drop(scores);
+    let again = open(&dir).whole(&table(), &"final".parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(again.ranges(), whole.ranges());
 }
 
 #[tokio::test]

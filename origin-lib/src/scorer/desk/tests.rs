@@ -85,11 +85,15 @@ fn a_scorer_who_lost_the_match_sends_nothing_and_takes_it_back_with_what_waits()
     assert_eq!((kept.0.mode(), kept.0.pending()), (Mode::Lost, 1));
     assert!(kept.0.enter(points(Side::First, 1), UtcMs(3)).unwrap_err().contains("`take`"));
     let theirs = Log::new().with([begun.clone()]).unwrap();
-    let (_, theirs) = theirs.entered(2, fresh(UtcMs(3), points(Side::First, 1))).unwrap();
-    let (desk, change, lost) = kept.0.take_over(id("final"), vec![begun, theirs]).unwrap();
+    let (_, theirs) = theirs.entered(2, Desk::default().fresh(UtcMs(3), points(Side::First, 1))).unwrap();
+    let (desk, change, lost) =
+        kept.0.take_over(id("final"), Held { events: vec![begun, theirs], epoch: 2 }).unwrap();
     assert!(lost.is_empty());
     kept.keep((desk, change));
     assert_eq!((kept.0.epoch(), kept.waiting(), kept.score()), (3, vec![(3, 1)], [4, 0]));
+    // Somebody else took over since, and has entered nothing yet.
+    let held = Held { events: kept.0.acknowledged.clone(), epoch: 4 };
+    assert_eq!(kept.0.take_over(id("final"), held).unwrap().0.epoch(), 5);
 }
 
 #[test]
@@ -98,8 +102,9 @@ fn taking_over_tells_what_has_no_place_any_more() {
     let begun = kept.send();
     kept.enter(points(Side::First, 3));
     let theirs = Log::new().with([begun.clone()]).unwrap();
-    let (_, theirs) = theirs.entered(2, fresh(UtcMs(3), Action::EndInning { side: Side::First })).unwrap();
-    let (_, _, lost) = kept.0.take_over(id("final"), vec![begun, theirs]).unwrap();
+    let (_, theirs) =
+        theirs.entered(2, Desk::default().fresh(UtcMs(3), Action::EndInning { side: Side::First })).unwrap();
+    let (_, _, lost) = kept.0.take_over(id("final"), Held { events: vec![begun, theirs], epoch: 2 }).unwrap();
     assert_eq!(lost.len(), 1);
     assert!(lost[0].1.contains("not at the table"), "{lost:?}");
 }

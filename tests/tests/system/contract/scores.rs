@@ -169,7 +169,7 @@ pub(crate) async fn of_a_recording<D: Door>(edge: &Edge<'_, D>, session: &Sessio
     edge.push(PUSH, &json_of(&whole)).await.status(204);
     assert_eq!(edge.push(PUSH, &json_of(&early)).await.status(200).json(), json!({"kept": whole.revision}));
     let mut replay = fixture::replay("r-1", first, 1, true);
-    replay["matches"] = json!(["m-0", "m-1"]);
+    replay["matches"] = json!([{"id": "m-0", "from": early.entries[0].at}, listed(&early)]);
     edge.push(LIST, &fixture::replays("table-12", "north", 1, &[replay])).await.status(204);
     edge.push(&format!("{LIST}/r-1/0"), &fixture::chapter("table-12", "r-1", 1, first..first + 10))
         .await
@@ -194,6 +194,11 @@ pub(crate) async fn of_a_recording<D: Door>(edge: &Edge<'_, D>, session: &Sessio
     assert!(uris(&main).iter().all(|uri| uri.ends_with(&clip)), "{main}");
     edge.get("/replay/table-12/r-1/a/source.m3u8?from=1&to=2", session).await.error(404, "no-such-stretch");
     edge.get("/replay/table-12/r-1/a/source.m3u8?from=2&to=1", session).await.error(400, "bad-request");
+}
+
+/// A match as a list has it.
+fn listed(document: &Document) -> Value {
+    json!({"id": document.match_id, "from": document.entries[0].at})
 }
 
 /// Everything that the edge tells a viewer who has come so far in the recording: each text by its address.
@@ -243,7 +248,7 @@ pub(crate) async fn without_spoilers<D: Door>(edge: &Edge<'_, D>, session: &Sess
         if more {
             matches.push(played("table-13", "m-2", begin.plus_ms(60_000), &[1, 2]));
         }
-        let ids: Vec<_> = matches.iter().map(|document| document.match_id.clone()).collect();
+        let ids: Vec<_> = matches.iter().map(listed).collect();
         let mut replay = fixture::replay("r-1", first, chapters, true);
         replay["matches"] = json!(ids);
         edge.push(LIST, &fixture::replays("table-13", "north", revision, &[replay])).await.status(204);

@@ -1,7 +1,9 @@
 //! A venue encoder: frames on a clock of its own, to each origin.
 
 use bytes::Bytes;
-use railbird_core::media::{AudioConfig, FeedEvent, Frame, Kind, Role, VideoConfig};
+use railbird_core::media::{
+    AudioCoding, AudioConfig, FeedEvent, Frame, Kind, Role, VideoCoding, VideoConfig,
+};
 use railbird_core::programme::Publish;
 
 use super::rng::Rng;
@@ -60,14 +62,17 @@ impl Encoder {
     /// What it sends first.
     pub(super) fn parameters(&self) -> [FeedEvent; 2] {
         let video = VideoConfig {
-            avcc: Bytes::copy_from_slice(&[1, 0x64, 0, 0x1f, 0xff, (self.width >> 4) as u8]),
+            coding: VideoCoding::Avc,
+            record: Bytes::copy_from_slice(&[1, 0x64, 0, 0x1f, 0xff, (self.width >> 4) as u8]),
             codec: "avc1.64001f".into(),
             width: self.width,
             height: 720,
             frame_rate_milli: Some(5_000),
+            colour: None,
         };
         let audio = AudioConfig {
-            asc: Bytes::from_static(b"\x11\x90"),
+            coding: AudioCoding::Aac,
+            record: Bytes::from_static(b"\x11\x90"),
             codec: "mp4a.40.2".into(),
             sample_rate: 48_000,
             channels: 2,
@@ -89,7 +94,7 @@ impl Encoder {
             let mut length = Rng::new(number ^ u64::from(self.width) << 32 ^ (self.role as u64) << 48);
             data.resize(data.len() + length.pick(16), b'.');
             let dts_ms = (number * FRAME_MS) as i64 + self.clock_ms;
-            FeedEvent::Frame(Frame { kind, dts_ms, cts_ms, key, data: data.into() })
+            FeedEvent::Frame(Frame { kind, dts_ms, cts: cts_ms * 90, key, leading: false, data: data.into() })
         };
         let key = number % self.gop == self.phase;
         let now = [frame(Kind::Video, key, self.cts_ms), frame(Kind::Audio, true, 0)];

@@ -4,8 +4,8 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::without_emulation_prevention;
 use crate::codec::bits::Bits;
+use crate::codec::nal::without_emulation_prevention;
 
 /// Profiles whose record says how the picture is sampled (ISO/IEC 14496-15, 5.3.3.1.2).
 const SAMPLED: [u8; 4] = [100, 110, 122, 144];

@@ -19,7 +19,7 @@ pub(super) fn chapters() -> Vec<ChannelState> {
 }
 
 fn text(recorded: &Recorded<'_>) -> String {
-    recorded.media(&"source".parse().unwrap(), &ids(&["a"]), false).unwrap()
+    linted::sound(recorded.media(&"source".parse().unwrap(), &ids(&["a"]), false).unwrap())
 }
 
 fn until(ms: u64) -> Stretch {
@@ -76,7 +76,7 @@ fn a_clip_is_what_lies_in_it_and_no_more() {
         (3_000, 5_000, 1, 2),
         (4_000, 6_000, 2, 1),
         (18_000, 22_000, 9, 2),
-        (58_000, 999_000, 29, 1),
+        (58_000, 60_000, 29, 1),
     ] {
         let text = of(clip(from, to));
         let names = uris(&text);
@@ -91,6 +91,31 @@ fn a_clip_is_what_lies_in_it_and_no_more() {
     // And of a clip no more than somebody has come to.
     let both = Stretch { until: Some(START.plus_ms(5_000)), ..clip(3_000, 20_000) };
     assert_eq!(uris(&of(both)).len(), 2);
+}
+
+#[test]
+fn a_clip_goes_on_until_its_end_is_recorded() {
+    let chapters = chapters();
+    let of = |count: usize, ended| {
+        let recorded = recorded(&chapters[..count], ended);
+        text(&Recorded { stretch: clip(15_000, 30_000), ..recorded })
+    };
+    let grows = of(1, false);
+    assert!(grows.contains("#EXT-X-PLAYLIST-TYPE:EVENT\n") && !grows.contains("ENDLIST"), "{grows}");
+    let whole = of(2, false);
+    assert!(whole.contains("#EXT-X-PLAYLIST-TYPE:VOD\n") && whole.ends_with("#EXT-X-ENDLIST\n"), "{whole}");
+    assert!(text_of_segments(&whole).starts_with(&text_of_segments(&grows)));
+    assert_eq!((uris(&grows).len(), uris(&whole).len()), (3, 8));
+    assert_eq!(of(3, false), whole);
+    // Nothing will follow.
+    assert!(of(1, true).ends_with("#EXT-X-ENDLIST\n"));
+    // Who has not come so far is told neither that there is more nor that there is not.
+    let until = |count, ended| {
+        let stretch = Stretch { until: Some(START.plus_ms(18_000)), ..clip(15_000, 30_000) };
+        text(&Recorded { stretch, ..recorded(&chapters[..count], ended) })
+    };
+    assert!(until(3, true).contains("#EXT-X-PLAYLIST-TYPE:EVENT\n"));
+    assert_eq!(until(3, true), until(1, false));
 }
 
 #[test]
@@ -119,7 +144,7 @@ fn a_multivariant_playlist_hands_its_stretch_on() {
             std::format!("?from={}&to={}&until={}", START.0, START.0 + 40, START.0 + 20),
         ),
     ] {
-        let text = Recorded::multivariant(&state, &order, true, &stretch);
+        let text = linted::sound(Recorded::multivariant(&state, &order, true, &stretch));
         let lines: Vec<&str> = text.lines().skip(3).collect();
         assert_eq!(
             lines,
@@ -134,7 +159,7 @@ fn a_multivariant_playlist_hands_its_stretch_on() {
                 &*std::format!("b/source.m3u8{query}"),
             ]
         );
-        let without = Recorded::multivariant(&state, &order, false, &stretch);
+        let without = linted::sound(Recorded::multivariant(&state, &order, false, &stretch));
         assert!(!without.contains("SUBTITLES") && without.ends_with(&std::format!("b/source.m3u8{query}\n")));
     }
 }

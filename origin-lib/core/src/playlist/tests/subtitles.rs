@@ -17,13 +17,12 @@ fn live_golden() {
     state.renditions[0].segments[1].discontinuity = true;
     state.renditions[0].segments[2].gap = true;
     assert_eq!(
-        subtitles(&state, false).unwrap(),
+        linted::sound(subtitles(&state, false).unwrap()),
         "#EXTM3U\n\
          #EXT-X-VERSION:7\n\
          #EXT-X-TARGETDURATION:2\n\
          #EXT-X-MEDIA-SEQUENCE:897585960\n\
          #EXT-X-DISCONTINUITY-SEQUENCE:3\n\
-         #EXT-X-INDEPENDENT-SEGMENTS\n\
          #EXT-X-SERVER-CONTROL:CAN-SKIP-UNTIL=12.0\n\
          #EXT-X-PROGRAM-DATE-TIME:2026-11-20T10:52:00.040Z\n\
          #EXTINF:2.00000,\n\
@@ -63,7 +62,7 @@ fn its_boundaries_are_those_of_the_media() {
     for (phase, delta) in [(Phase::Live, false), (Phase::Live, true), (Phase::Ended, true)] {
         state.phase = phase;
         let media = media(&state, &source, &ids(&["a"]), Wanted { delta, ..Wanted::default() }).unwrap();
-        let subtitles = subtitles(&state, delta).unwrap();
+        let subtitles = linted::sound(subtitles(&state, delta).unwrap());
         assert_eq!(boundaries(&subtitles), boundaries(&media));
         assert_eq!(subtitles.contains("#EXT-X-SKIP:SKIPPED-SEGMENTS=14\n"), media.contains("SKIP:"));
     }
@@ -76,7 +75,7 @@ fn its_boundaries_are_those_of_the_media() {
     ] {
         for ended in [false, true] {
             let recorded = Recorded { stretch, ..recorded(&chapters, ended) };
-            let subtitles = recorded.subtitles(true).unwrap();
+            let subtitles = linted::sound(recorded.subtitles(true).unwrap());
             let media = recorded.media(&source, &ids(&["a"]), true).unwrap();
             assert_eq!(boundaries(&subtitles), boundaries(&media), "{stretch:?}");
             assert!(

@@ -65,6 +65,12 @@ fn messages_from_known_chunks() {
             Vec::from([message(8, 1, 17, "a1a2a3"), video(16, "0102030405")]),
         ),
         (
+            "a chunk length that changes in the middle of a message",
+            "02 000000 000004 01 00000000 00000002
+             06 000010 000005 09 01000000 0102  02 000000 000004 01 00000000 0000 c2 0003  c6 030405",
+            Vec::from([video(16, "0102030405")]),
+        ),
+        (
             "an extended timestamp, repeated",
             "02 000000 000004 01 00000000 00000002
              06 ffffff 000005 09 01000000 01000000 0102  c6 01000000 0304  c6 01000000 05  06 000001 000000 09 01000000",

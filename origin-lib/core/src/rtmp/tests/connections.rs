@@ -2,10 +2,10 @@
 
 use super::*;
 
-const START: UtcMs = UtcMs(1_000_000);
+pub(super) const START: UtcMs = UtcMs(1_000_000);
 
 /// C0 and C1 of the plain form, then C2.
-fn handshake() -> Vec<u8> {
+pub(super) fn handshake() -> Vec<u8> {
     let mut sent = Vec::from([3]);
     sent.extend_from_slice(&[0; 8]);
     sent.extend((8..1536).map(|n| n as u8));
@@ -34,7 +34,7 @@ const FFMPEG_END: &str = "
     43 000000 00001e 14 02000b4643556e7075626c697368 004018000000000000 05 0200036b6579
     43 000000 000022 14 02000c64656c65746553747265616d 00401c000000000000 05 003ff0000000000000";
 
-fn command(name: &str, transaction: f64, stream: u32, values: &[Value]) -> Vec<u8> {
+pub(super) fn command(name: &str, transaction: f64, stream: u32, values: &[Value]) -> Vec<u8> {
     let mut body = Vec::new();
     [name.into(), transaction.into()].iter().chain(values).for_each(|value: &Value| value.encode(&mut body));
     let mut out = Vec::new();
@@ -48,7 +48,7 @@ fn connect() -> Vec<u8> {
     command("connect", 1.0, 0, &[Value::Object([("app".to_string(), "live".into())].into())])
 }
 
-fn publish(key: &str) -> Vec<u8> {
+pub(super) fn publish(key: &str) -> Vec<u8> {
     command("publish", 0.0, 1, &[Value::Null, key.into()])
 }
 
@@ -59,7 +59,7 @@ fn serve(input: &[u8], piece: usize, answer: Result<(), &str>) -> (Vec<u8>, Vec<
     serve_on(&mut server, input, piece, answer)
 }
 
-fn serve_on(
+pub(super) fn serve_on(
     server: &mut Server,
     input: &[u8],
     piece: usize,
@@ -94,7 +94,7 @@ fn messages(sent: &[u8]) -> Vec<Message> {
 }
 
 /// The commands among them: message stream, name, transaction, the rest.
-fn commands(sent: &[u8]) -> Vec<(u32, String, f64, Vec<Value>)> {
+pub(super) fn commands(sent: &[u8]) -> Vec<(u32, String, f64, Vec<Value>)> {
     let commands = messages(sent).into_iter().filter(|message| message.kind == 20);
     commands
         .map(|message| {
@@ -107,16 +107,16 @@ fn commands(sent: &[u8]) -> Vec<(u32, String, f64, Vec<Value>)> {
         .collect()
 }
 
-fn status(command: &(u32, String, f64, Vec<Value>)) -> [&str; 4] {
+pub(super) fn status(command: &(u32, String, f64, Vec<Value>)) -> [&str; 4] {
     let text = |name| command.3[1].get(name).and_then(Value::as_str).unwrap();
     [&command.1, text("level"), text("code"), text("description")]
 }
 
-fn asked() -> Output {
+pub(super) fn asked() -> Output {
     Output::Publish { app: "live".into(), key: "key".into() }
 }
 
-fn media(kind: TagKind, timestamp_ms: u32, payload: &str) -> Output {
+pub(super) fn media(kind: TagKind, timestamp_ms: u32, payload: &str) -> Output {
     Output::Media { kind, timestamp_ms, payload: super::bytes(payload).into() }
 }
 

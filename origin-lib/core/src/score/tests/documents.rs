@@ -14,7 +14,7 @@ fn the_document_has_the_agreed_shape() {
     let json = json!({
         "channel":"table-1", "match":"final", "revision":7, "updated":T0, "title":"World Cup final",
         "discipline":"three-cushion", "target":40,
-        "sides":[{"name":"Torbjörn Blomdahl","country":"SE"},{"name":"Dick Jaspers","country":"NL"}],
+        "timing":Offsets::from(-1000).number(), "sides":[{"name":"Torbjörn Blomdahl","country":"SE"},{"name":"Dick Jaspers","country":"NL"}],
         "entries":[
             {"seq":1, "at":T0 * 90, "pdt":"2026-11-20T10:52:00.000Z", "state":state(first(0))},
             {"seq":2, "at":(T0 + 1000) * 90, "pdt":"2026-11-20T10:52:01.000Z", "state":state(first(3))},

@@ -278,9 +278,15 @@ fn check_sheet(log: &Log) -> Result<(), TestCaseError> {
         let at = then.entries.last().unwrap().at;
         let known = whole.before(at).unwrap();
         prop_assert_eq!(known.check(), Ok(()));
+        // What playlists say is the same, by name.
+        let told = |document: &Document| -> Vec<Range> {
+            document.ranges().iter().filter_map(|range| range.before(at)).collect()
+        };
+        let (said, was_said) = (told(&whole), told(&then));
         if whole.entries.iter().filter(|entry| entry.at == at).count() > 1 {
             continue;
         }
+        prop_assert_eq!(said, was_said);
         // A turn is called by the event before it, and begins with the first one of a set: which is not known before.
         let shown =
             |turns: &[Turn]| turns.iter().map(|turn| Turn { given: 0, last: 0, ..*turn }).collect::<Vec<_>>();

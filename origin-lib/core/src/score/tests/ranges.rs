@@ -65,15 +65,90 @@ fn a_name_keeps_what_it_says() {
         points(Side::Second, 1),
         end_inning(Side::Second),
     ];
-    let mut said: BTreeMap<String, Range> = BTreeMap::new();
+    let mut said = Said::default();
     for action in actions {
         scorer.take(action);
-        for range in document(&scorer.0).ranges() {
-            assert!(range.id.len() == 20 && range.id.bytes().all(|b| b.is_ascii_hexdigit()));
-            let before = said.insert(range.id.clone(), range.clone()).unwrap_or_else(|| range.clone());
+        said.hear(&document(&scorer.0));
+    }
+    assert!(said.0.len() > 8, "{}", said.0.len());
+}
+
+/// What each name said.
+#[derive(Default)]
+struct Said(BTreeMap<String, Range>);
+
+impl Said {
+    /// A document as it was when the last of its entries was shown.
+    #[track_caller]
+    fn hear(&mut self, document: &Document) {
+        let now = document.entries.last().unwrap().at;
+        for range in document.ranges().iter().filter_map(|range| range.before(now)) {
+            assert!((20..=40).contains(&range.id.len()) && range.id.bytes().all(|b| b.is_ascii_hexdigit()));
+            let before = self.0.insert(range.id.clone(), range.clone()).unwrap_or_else(|| range.clone());
             assert!(before.end.is_none() || before.end == range.end, "{before:?} {range:?}");
             assert_eq!(Range { end: None, ..before }, Range { end: None, ..range });
         }
     }
-    assert!(said.len() > 8, "{}", said.len());
+}
+
+#[test]
+fn a_calibration_gives_other_names_to_what_it_moves_and_once() {
+    let mut scorer = Scorer::of(json!({"discipline":"three-cushion-sets","target":3}));
+    scorer.take_at(10_000, points(Side::First, 3));
+    scorer.take_at(20_000, end_inning(Side::Second));
+    let of = |log: &Log, offsets: &Offsets| {
+        let ids = ("table-1".parse().unwrap(), "final".parse().unwrap());
+        log.document(ids.0, ids.1, 7, UtcMs(T0), ENTRIES_MAX, offsets).unwrap()
+    };
+    let names = |document: &Document| document.ranges().into_iter().map(|range| range.id).collect::<Vec<_>>();
+    let mut said = Said::default();
+    let mut offsets = Offsets::from(-1000);
+    said.hear(&of(&scorer.0, &offsets));
+    // From a moment within the first set on: where the set and the match begin stays, and where the set ended does not.
+    offsets.delay_from(UtcMs(T0 + 5_000), 700);
+    let calibrated = of(&scorer.0, &offsets);
+    said.hear(&calibrated);
+    // Who has entries already is to get them anew with the next event: that changes no name.
+    let again = Document { rewritten: 3, ..calibrated.clone() };
+    assert_eq!(names(&again), names(&calibrated));
+    scorer.take_at(30_000, points(Side::First, 1));
+    let next = of(&scorer.0, &offsets);
+    said.hear(&next);
+    assert!(names(&calibrated).iter().all(|name| names(&next).contains(name)));
+}
+
+#[test]
+fn however_long_a_match_gets_no_name_is_lost() {
+    let mut scorer = Scorer::of(json!({"discipline":"three-cushion","target":40}));
+    let mut names: Vec<String> = Vec::new();
+    for n in 1..=TURNS_MAX as u64 + 20 {
+        scorer.take_at(1_000 * n, end_inning(if n % 2 == 1 { Side::First } else { Side::Second }));
+        if ![TURNS_MAX as u64 - 1, TURNS_MAX as u64, TURNS_MAX as u64 + 20].contains(&n) {
+            continue;
+        }
+        let now = document(&scorer.0).ranges().into_iter().map(|range| range.id).collect::<Vec<_>>();
+        assert!(now.len() <= TURNS_MAX + 1 && names.iter().all(|name| now.contains(name)), "{n}");
+        names = now;
+    }
+    assert_eq!(names.len(), TURNS_MAX + 1);
+}
+
+#[test]
+fn a_set_is_known_when_it_has_begun() {
+    let mut scorer = Scorer::of(json!({"discipline":"nine-ball","rules":{"length":{"race_to":2}}}));
+    scorer.take_at(10_000, end_unit(Some(Side::First)));
+    scorer.take_at(20_000, end_unit(Some(Side::Second)));
+    let document = document(&scorer.0);
+    let units = |ms: u64| {
+        let horizon = UtcMs(T0 + ms - 1000).media();
+        let told =
+            document.ranges().into_iter().filter_map(|range| range.before(horizon)).collect::<Vec<_>>();
+        told.iter()
+            .filter(|range| range.class == Class::Unit)
+            .map(|range| range.end.is_some())
+            .collect::<Vec<_>>()
+    };
+    // Nobody who has seen the first rack only is told that there was another one.
+    assert_eq!([9_999, 10_000, 19_999].map(units), [vec![false], vec![true], vec![true]]);
+    assert_eq!(units(20_000), [true, true]);
 }

@@ -52,6 +52,7 @@ fn said(origin: &str, revision: u64, nodes: &[&str], numbers: core::ops::Range<u
             width: 16,
             height: 16,
             frame_rate_milli: 0,
+            range: Default::default(),
             target_duration_s: 2,
             first_msn: 1000 + numbers.start,
             discontinuity_sequence: 0,
@@ -400,6 +401,7 @@ impl Origin {
             width: 16,
             height: 16,
             frame_rate_milli: 0,
+            range: Default::default(),
         };
         self.book.init(init.clone());
         self.book.segment(start, duration, discontinuity, 1000, now);

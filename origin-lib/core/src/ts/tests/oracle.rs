@@ -34,7 +34,7 @@ fn another_library_finds_the_same_pictures_and_the_same_sound_at_the_same_times(
         assert_eq!(ours.len(), video.len());
         for (ours, (pts, dts, data)) in ours.iter().zip(&video) {
             assert_eq!(ours.dts_ms, (dts / 90) as i64);
-            assert_eq!(ours.dts_ms + i64::from(ours.cts_ms), (pts / 90) as i64);
+            assert_eq!(ours.dts_ms * 90 + i64::from(ours.cts), *pts as i64);
             // Each slice is in there as it is.
             for nal in nal_units(&ours.data) {
                 assert!(data.windows(nal.len()).any(|window| window == nal));

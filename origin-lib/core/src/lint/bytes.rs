@@ -1,0 +1,131 @@
+//! What is fetched, beside what a media playlist says of it (RFC 8216bis, 3.1.2 and 4.4.4).
+
+use alloc::format;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use super::attributes::Nanos;
+use super::media::Segment;
+use super::rule::{Finding, Findings};
+use super::rules;
+use crate::fmp4::read::{self, Fragment, Track};
+use crate::media::Kind;
+
+/// What rounding leaves of a time, beside a frame.
+const ROUNDING: Nanos = Nanos::ms(2);
+
+/// Where the media of a segment ended, on its own clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    track: u32,
+    at: Nanos,
+}
+
+/// What is known of the segment that is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// As the playlist lists it.
+    pub segment: &'a Segment,
+    /// The tracks of its media initialization section.
+    pub tracks: &'a [Track],
+    /// EXT-X-INDEPENDENT-SEGMENTS is in force.
+    pub independent: bool,
+    /// Where the segment before it ended, if that was looked at.
+    pub before: Option<End>,
+    /// BANDWIDTH of its variant, in bits a second.
+    pub bandwidth: Option<u64>,
+    /// How many bytes were fetched.
+    pub len: usize,
+}
+
+/// The tracks of a media initialization section.
+///
+/// # Errors
+///
+/// It has none that can be read.
+pub fn init(bytes: &[u8]) -> Result<Vec<Track>, Finding> {
+    let seen = match read::init(bytes) {
+        Ok(tracks) if !tracks.is_empty() => return Ok(tracks),
+        Ok(_) => "it has no track".to_string(),
+        Err(error) => error.to_string(),
+    };
+    Err(unreadable(&rules::INIT_UNREADABLE, 0, seen))
+}
+
+/// The finding that a segment can't be read, or not be decrypted.
+pub fn unreadable(rule: &'static super::Rule, line: u32, seen: impl Into<alloc::string::String>) -> Finding {
+    Finding { rule, section: rule.section, line, seen: seen.into() }
+}
+
+/// What is wrong with a decrypted fMP4 segment, and where its media ends.
+pub fn segment(bytes: &[u8], known: &Known<'_>) -> (Option<End>, Vec<Finding>) {
+    let mut found = Findings::default();
+    let line = known.segment.line;
+    rates(known, &mut found);
+    let fragments = match read::segment(bytes, known.tracks) {
+        Ok(fragments) if !fragments.is_empty() => fragments,
+        Ok(_) => {
+            found.add(&rules::MEDIA_UNREADABLE, line, "it has no movie fragment with samples");
+            return (None, found.0);
+        }
+        Err(error) => {
+            found.add(&rules::MEDIA_UNREADABLE, line, error.to_string());
+            return (None, found.0);
+        }
+    };
+    let of_kind = |kind: Kind| known.tracks.iter().find(|track| track.kind == kind);
+    let has = |track: &&Track| fragments.iter().any(|fragment| fragment.id == track.id);
+    let Some(track) = of_kind(Kind::Video).filter(has).or_else(|| of_kind(Kind::Audio).filter(has)) else {
+        found.add(&rules::MEDIA_UNREADABLE, line, "it has no sample of a track that EXT-X-MAP has");
+        return (None, found.0);
+    };
+    let own: Vec<&Fragment> = fragments.iter().filter(|fragment| fragment.id == track.id).collect();
+    let end = times(track, &own, known, &mut found);
+    let key = own.first().and_then(|fragment| fragment.samples.first()).is_some_and(|sample| sample.key);
+    if known.independent && track.kind == Kind::Video && !key {
+        found.add(&rules::MEDIA_DEPENDENT, line, "its first frame is no key frame");
+    }
+    (end, found.0)
+}
+
+fn rates(known: &Known<'_>, found: &mut Findings) {
+    let Some(duration) = known.segment.duration.filter(|duration| duration.0 > 0) else { return };
+    let bits = u128::from(known.len as u64) * 8;
+    let rate = bits * 1_000_000_000 / u128::from(duration.0);
+    let line = known.segment.line;
+    let said = known.segment.bitrate.map(|said| u128::from(said) * 1000);
+    if let Some(said) = said.filter(|said| said * 10 < rate * 9 || said * 10 > rate * 11) {
+        found.add(&rules::BITRATE_OFF, line, format!("it has {rate} bits a second, and {said} are said"));
+    }
+    if let Some(bandwidth) = known.bandwidth.filter(|bandwidth| rate > u128::from(*bandwidth)) {
+        found.add(
+            &rules::OVER_BANDWIDTH,
+            line,
+            format!("it has {rate} bits a second, and BANDWIDTH is {bandwidth}"),
+        );
+    }
+}
+
+/// Where the media of one track ends, having looked where it starts and how long it is.
+fn times(track: &Track, own: &[&Fragment], known: &Known<'_>, found: &mut Findings) -> Option<End> {
+    let nanos = |ticks: u128| {
+        let nanos = ticks * 1_000_000_000 / u128::from(track.timescale.max(1));
+        Nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    };
+    let samples = || own.iter().flat_map(|fragment| &fragment.samples);
+    let length = nanos(samples().map(|sample| u128::from(sample.duration)).sum());
+    let frame = nanos(samples().map(|sample| u128::from(sample.duration)).max().unwrap_or_default());
+    let start = nanos(u128::from(own.first()?.start));
+    let slack = frame.plus(ROUNDING);
+    let line = known.segment.line;
+    if let Some(said) = known.segment.duration.filter(|said| said.0.abs_diff(length.0) > slack.0) {
+        found.add(&rules::MEDIA_DURATION, line, format!("EXTINF is {said}, and the media is {length} long"));
+    }
+    let before =
+        known.before.filter(|before| before.track == track.id && !known.segment.applied.discontinuity);
+    if let Some(before) = before.filter(|before| before.at.0.abs_diff(start.0) > slack.0) {
+        let seen = format!("its media begins at {start}, and the one before ends at {}", before.at);
+        found.add(&rules::MEDIA_START, line, seen);
+    }
+    Some(End { track: track.id, at: start.plus(length) })
+}
