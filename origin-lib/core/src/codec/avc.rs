@@ -11,7 +11,7 @@ use crate::media::{Colour, VideoCoding, VideoConfig};
 
 mod record;
 
-pub use record::{begins_picture, record, set_number};
+pub use record::{record, role, set_number};
 
 /// Profiles that no browser decodes (ISO/IEC 14496-10, annex A, `profile_idc`).
 const UNPLAYABLE: [(u8, &str); 4] =

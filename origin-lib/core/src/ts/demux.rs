@@ -21,7 +21,7 @@ const PAT: u8 = 0;
 const PMT: u8 = 2;
 const NULL_PID: u16 = 0x1fff;
 
-const SET_VIDEO: &str = "H.264";
+const SET_VIDEO: &str = "H.264 or HEVC";
 const SET_AUDIO: &str = "AAC-LC in ADTS frames";
 
 /// What was left out.
@@ -197,7 +197,7 @@ impl Demux {
                 self.error(super::refuse(
                     false,
                     sent,
-                    "a programme with H.264 and AAC, and tables twice a second",
+                    "a programme with H.264 or HEVC and AAC, and tables twice a second",
                 ));
                 return;
             }
@@ -322,28 +322,31 @@ impl Demux {
     fn tune(&mut self, video: Option<Stream>, audio: Option<Stream>) {
         let (video_begun, audio_begun) = (self.video.reader.has_begun(), self.audio.reader.has_begun());
         let video = self.usable(video, video_begun, SET_VIDEO);
-        if self.video.pid != video {
+        let coding = match &video {
+            Some(Stream { carried: Carried::Video(coding), .. }) => *coding,
+            _ => self.video.reader.coding(),
+        };
+        let video = video.map(|stream| stream.pid);
+        if self.video.pid != video || self.video.reader.coding() != coding {
             self.end_video();
+            self.video.reader.turn_to(coding);
             (self.video.pid, self.video.continuity) = (video, Continuity::default());
         }
-        let audio = self.usable(audio, audio_begun, SET_AUDIO);
+        let audio = self.usable(audio, audio_begun, SET_AUDIO).map(|stream| stream.pid);
         if self.audio.pid != audio {
             self.end_audio();
             (self.audio.pid, self.audio.continuity) = (audio, Continuity::default());
         }
     }
 
-    /// The PID of a stream that can be used. A codec that becomes known is told apart here.
-    fn usable(&mut self, stream: Option<Stream>, begun: bool, set: &'static str) -> Option<u16> {
-        match stream? {
-            Stream { pid, carried: Carried::Avc | Carried::Adts } => return Some(pid),
-            Stream { carried: Carried::Loas, .. } => {
-                self.error(super::refuse(begun, "AAC in LATM elements", set))
-            }
-            Stream { carried: Carried::Unsupported(_, name), .. } => {
-                self.error(super::refuse(begun, &name, set))
-            }
-            Stream { carried: Carried::Other, .. } => {}
+    /// A stream, where it can be used. A codec that becomes known is told apart here.
+    fn usable(&mut self, stream: Option<Stream>, begun: bool, set: &'static str) -> Option<Stream> {
+        let stream = stream?;
+        match &stream.carried {
+            Carried::Video(_) | Carried::Adts => return Some(stream),
+            Carried::Loas => self.error(super::refuse(begun, "AAC in LATM elements", set)),
+            Carried::Unsupported(_, name) => self.error(super::refuse(begun, name, set)),
+            Carried::Other => {}
         }
         None
     }

@@ -5,6 +5,7 @@
 
 use alloc::string::{String, ToString};
 
+use super::video::Coding;
 use crate::media::Kind;
 
 /// The descriptor that says by four letters whose private data it is.
@@ -13,8 +14,8 @@ const REGISTRATION: u8 = 0x05;
 /// What an elementary stream carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Carried {
-    /// H.264, in the byte stream format.
-    Avc,
+    /// Video in the byte stream format.
+    Video(Coding),
     /// AAC in ADTS frames.
     Adts,
     /// AAC in LOAS frames of LATM elements.
@@ -29,7 +30,7 @@ impl Carried {
     /// Which track it may be.
     pub(super) fn kind(&self) -> Option<Kind> {
         match self {
-            Carried::Avc => Some(Kind::Video),
+            Carried::Video(_) => Some(Kind::Video),
             Carried::Adts | Carried::Loas => Some(Kind::Audio),
             Carried::Unsupported(kind, _) => Some(*kind),
             Carried::Other => None,
@@ -48,10 +49,11 @@ pub(super) fn carried(stream_type: u8, about: &[u8], programme: &[u8]) -> Carrie
     let video = |name: &str| Carried::Unsupported(Kind::Video, name.to_string());
     let audio = |name: &str| Carried::Unsupported(Kind::Audio, name.to_string());
     match stream_type {
-        0x1b => Carried::Avc,
+        0x1b => Carried::Video(Coding::Avc),
         0x0f => Carried::Adts,
         0x11 => Carried::Loas,
-        0x24 | 0x25 => video("HEVC"),
+        0x24 => Carried::Video(Coding::Hevc),
+        0x25 => video("HEVC whose temporal layers are streams of their own"),
         0x01 => video("MPEG-1 video"),
         0x02 => video("MPEG-2 video"),
         0x10 => video("MPEG-4 Part 2"),
@@ -78,8 +80,10 @@ pub(super) fn carried(stream_type: u8, about: &[u8], programme: &[u8]) -> Carrie
 fn private(about: &[u8]) -> Carried {
     let found = descriptors(about).find_map(|(tag, content)| {
         let content = if tag == REGISTRATION { content.get(..4)? } else { content };
-        Some(match (tag, content) {
-            (REGISTRATION, b"HEVC") => (Kind::Video, "HEVC"),
+        if (tag, content) == (REGISTRATION, b"HEVC") {
+            return Some(Carried::Video(Coding::Hevc));
+        }
+        let (kind, name) = match (tag, content) {
             (REGISTRATION, b"AV01") => (Kind::Video, "AV1"),
             (REGISTRATION, b"VVC ") => (Kind::Video, "VVC"),
             (REGISTRATION, b"VC-1") => (Kind::Video, "VC-1"),
@@ -92,9 +96,10 @@ fn private(about: &[u8]) -> Carried {
             (REGISTRATION, b"DTS1" | b"DTS2" | b"DTS3") | (0x7b, _) => (Kind::Audio, "DTS"),
             (0x7c, _) => (Kind::Audio, "AAC in private data"),
             _ => return None,
-        })
+        };
+        Some(Carried::Unsupported(kind, name.to_string()))
     });
-    found.map_or(Carried::Other, |(kind, name)| Carried::Unsupported(kind, name.to_string()))
+    found.unwrap_or(Carried::Other)
 }
 
 fn registered(about: &[u8], format: &[u8; 4]) -> bool {

@@ -9,6 +9,7 @@ use crate::flv::{self, File};
 use crate::media::{FeedEvent, Frame, Kind};
 
 mod damage;
+mod hevc;
 mod oracle;
 mod write;
 
@@ -261,6 +262,12 @@ fn what_cannot_be_used_is_named() {
     let mut high = Writer::begun();
     let sps = "67f4001e919b281485fc2111808800001f480007530078b16cb0";
     high.pes(VIDEO_PID, &[0], true, &annex_b(&[sps, "68ebe3c448", "65888040"]));
+    let mut hevc_4_2_2 = Writer::default();
+    hevc_4_2_2.pat(0, &[(1, PMT_PID)]);
+    hevc_4_2_2.pmt(PMT_PID, 1, 0, &[(0x24, VIDEO_PID, "")]);
+    let vps = "40010c01ffff0408000003009d0800000300003c959409";
+    let sps = "4201010408000003009d0800000300003cb00a080c1f1ad965654a4c2f016808000003000800000300c840";
+    hevc_4_2_2.pes(VIDEO_PID, &[0], true, &annex_b(&[vps, sps, "4401c073c189", "2601af0840"]));
     let mut many = Writer::begun();
     many.pes(VIDEO_PID, &[0], true, &annex_b(&[write::SPS, write::PPS, "6588", "419a", "419a", "419a"]));
     let mut scrambled = Writer::begun();
@@ -272,8 +279,15 @@ fn what_cannot_be_used_is_named() {
     aac_main.pes(AUDIO_PID, &[0], true, &main);
     let packets = |len| std::format!("an MPEG transport stream in packets of {len}");
     for (stream, text) in [
-        (one(0x24, VIDEO_PID, ""), "the encoder sends HEVC: set H.264"),
-        (one(0x06, VIDEO_PID, "0504 48455643"), "the encoder sends HEVC: set H.264"),
+        (
+            one(0x25, VIDEO_PID, ""),
+            "the encoder sends HEVC whose temporal layers are streams of their own: set H.264",
+        ),
+        (one(0x06, VIDEO_PID, "0504 41563031"), "the encoder sends AV1: set H.264 or HEVC"),
+        (
+            hevc_4_2_2.bytes,
+            "the encoder sends HEVC range extensions 4:2:2 of 10 bits, which browsers do not play: set HEVC Main",
+        ),
         (one(0x02, VIDEO_PID, ""), "the encoder sends MPEG-2 video: set H.264"),
         (one(0x03, AUDIO_PID, ""), "the encoder sends MPEG audio (MP2 or MP3): set AAC-LC in ADTS frames"),
         (one(0x11, AUDIO_PID, ""), "the encoder sends AAC in LATM elements: set AAC-LC in ADTS frames"),

@@ -5,7 +5,9 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use crate::codec::bits::Bits;
-use crate::codec::nal::without_emulation_prevention;
+use crate::codec::nal::{Role, Set, without_emulation_prevention};
+
+const NAL_PPS: u8 = 8;
 
 /// Profiles whose record says how the picture is sampled (ISO/IEC 14496-15, 5.3.3.1.2).
 const SAMPLED: [u8; 4] = [100, 110, 122, 144];
@@ -65,7 +67,14 @@ pub fn set_number(nal: &[u8]) -> Option<u8> {
     u8::try_from(Bits::new(rest.get(before..)?).ue()?).ok()
 }
 
-/// Whether a slice begins its picture: its first macroblock is the picture's first.
-pub fn begins_picture(slice: &[u8]) -> bool {
-    slice.get(1).is_some_and(|first| first & 0x80 != 0)
+/// What a NAL unit is to a byte stream (table 7-1). A slice whose first macroblock is its picture's first begins it.
+pub fn role(nal: &[u8]) -> Role {
+    match nal.first().map(|header| header & 0x1f) {
+        Some(1..=5) => Role::Slice { begins: nal.get(1).is_some_and(|first| first & 0x80 != 0) },
+        Some(super::NAL_SPS) => Role::Set(Set::Sequence),
+        Some(NAL_PPS) => Role::Set(Set::Picture),
+        // Delimiters, ends of sequence and stream, filling.
+        None | Some(9..=12) => Role::Empty,
+        Some(_) => Role::Other,
+    }
 }
