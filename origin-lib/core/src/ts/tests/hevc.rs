@@ -5,7 +5,7 @@ use crate::media::VideoCoding;
 
 /// Two seconds of x265 and AAC in ffmpeg's hands: 128x72, 25 frames a second, a key frame a second, two B-frames, of which those
 /// around the second key frame lead it.
-const HEVC: &[u8] = include_bytes!("../../../tests/golden/hevc.ts");
+pub(super) const HEVC: &[u8] = include_bytes!("../../../tests/golden/hevc.ts");
 
 const VPS: &str = "40010c01ffff01600000030090000003000003003c959809";
 const SPS: &str = "42010101600000030090000003000003003ca00a080b9f796566924caf016808000003000800000300c840";

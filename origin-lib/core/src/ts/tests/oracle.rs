@@ -26,7 +26,7 @@ fn found(stream: &[u8]) -> (Found, Found) {
 
 #[test]
 fn another_library_finds_the_same_pictures_and_the_same_sound_at_the_same_times() {
-    for stream in [SMALL, CONSTANT] {
+    for stream in [SMALL, CONSTANT, hevc::HEVC] {
         let (told, counts) = told(stream, 1 << 16);
         assert_eq!((counts.gaps, counts.damaged, counts.lost_bytes), (0, 0, 0));
         let (video, audio) = found(stream);
