@@ -21,6 +21,10 @@ use super::{KEY_EVERY_S, matroska};
 /// The pipe by which ffmpeg gets boards.
 const BOARDS_FD: i32 = 3;
 
+/// The most boards that wait for ffmpeg. It looks at seconds of media before it looks at the first board, and would wait for
+/// ever for media that waits for boards. Most of them share their pixels.
+pub(super) const BOARDS_MAX: usize = 1024;
+
 /// How much of what ffmpeg says is repeated, in bytes: its last words say why.
 const SAID_MAX: usize = 2000;
 

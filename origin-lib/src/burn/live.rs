@@ -41,9 +41,6 @@ const STUCK: Duration = Duration::from_secs(20);
 /// What is written to ffmpeg and not taken yet, in messages. The rest waits in the queue.
 const WRITING_MAX: usize = 64;
 
-/// Boards are large.
-const BOARDS_MAX: usize = 8;
-
 /// Waits between starts of an ffmpeg that fails: doubled each time.
 const PAUSE_MS: (u64, u64) = (250, 10_000);
 
@@ -176,7 +173,7 @@ impl Burner {
             tracks: Tracks::default(),
         };
         let (media, media_of) = mpsc::channel(WRITING_MAX);
-        let (boards, boards_of) = mpsc::channel(BOARDS_MAX);
+        let (boards, boards_of) = mpsc::channel(ffmpeg::BOARDS_MAX);
         let drawn = self.source.figures.drawn.clone();
         let feeder = Feeder { began, painter, media, boards, told_ms: None, drawn };
         let write = writers.write(media_of, boards_of, (frame.width, frame.height));

@@ -62,7 +62,7 @@ pub(crate) async fn cut(
     let running = Running::start(order.ffmpeg, painter.is_some(), arguments(&order, &first, frame))?;
     let (mut child, mut output, writers, said) = running.split();
     let (media, media_of) = mpsc::channel(1);
-    let (boards, boards_of) = mpsc::channel(8);
+    let (boards, boards_of) = mpsc::channel(ffmpeg::BOARDS_MAX);
     let size = frame.map_or((0, 0), |frame| (frame.width, frame.height));
     let write = writers.write(media_of, boards_of, size);
     let init = first.init.clone();

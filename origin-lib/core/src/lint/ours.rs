@@ -27,6 +27,10 @@ pub static OURS: &[(&Rule, &str)] = &[
         &rules::PART_REMOVED,
         "Where a segment overtakes a part of its own, all of its parts go, and where no part comes for half a minute, all of them: who has not played the segment takes it whole.",
     ),
+    (
+        &rules::OVER_BANDWIDTH,
+        "BANDWIDTH is the most that was measured until somebody asked: an encoder may send more afterwards.",
+    ),
     (&rules::FRAME_RATE_MISSING, "A frame rate that the encoder's parameters do not tell is not made up."),
     (
         &rules::RENDITION_CONTROL,

@@ -13,9 +13,6 @@ use super::ask::{Edge, Session, now, session, session_of};
 use super::fixture;
 use super::live::playlist;
 
-/// The channel whose target is too short for its segments.
-pub(super) const CHANNEL: &str = "/table-6/";
-
 const STATE: &str = "/origin/v1/channels/table-6/state";
 const MEDIA: &str = "/live/table-6/a/source.m3u8";
 
