@@ -3,13 +3,14 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
-use hyper::service::Service;
+use hyper::service::{Service, service_fn};
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
@@ -30,7 +31,7 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(5);
 /// After a failed accept (too many open files), how long to let others close theirs.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `stop` becomes true, then lets requests in flight end. Dropping the future closes the socket and every
+/// Serves until `stop` becomes true, each request with its peer's [`SocketAddr`] as an extension, then lets requests in flight end. Dropping the future closes the socket and every
 /// connection at once.
 pub(crate) async fn serve<S, B>(listener: TcpListener, service: S, mut stop: watch::Receiver<bool>)
 where
@@ -46,9 +47,9 @@ where
             () = stopped(&mut stop) => break,
             _ = connections.join_next(), if connections.len() >= CONNECTIONS_MAX => {}
             accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     starved = false;
-                    connections.spawn(connection(stream, service.clone(), stop.clone()));
+                    connections.spawn(connection(stream, peer, service.clone(), stop.clone()));
                 }
                 Err(error) => {
                     // Said once, not ten times a second.
@@ -72,17 +73,21 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-async fn connection<S, B>(stream: TcpStream, service: S, mut stop: watch::Receiver<bool>)
+async fn connection<S, B>(stream: TcpStream, peer: SocketAddr, service: S, mut stop: watch::Receiver<bool>)
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send + 'static,
     S::Future: Send,
     B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
     let _ = stream.set_nodelay(true);
+    let with_peer = move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        service.call(request)
+    };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_DEADLINE)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), service_fn(with_peer));
     let mut connection = pin!(connection);
     let ended: Option<Result<(), hyper::Error>> = {
         let stop = pin!(stopped(&mut stop));

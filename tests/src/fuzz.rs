@@ -12,6 +12,7 @@ mod rtmp;
 mod score;
 #[cfg(test)]
 mod tests;
+mod ts;
 
 /// One entry of the table that `cargo xtask fuzz` walks through.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +40,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "rtmp-amf0", len_max: 4096, run: rtmp::amf0 },
     Target { name: "flv-demux", len_max: 4096, run: rtmp::demux },
     Target { name: "flv-file", len_max: 16384, run: rtmp::file },
+    Target { name: "ts-demux", len_max: 8192, run: ts::demux },
     Target { name: "codec-avc", len_max: 1024, run: codec::avc },
     Target { name: "codec-hevc", len_max: 1024, run: codec::hevc },
     Target { name: "codec-av1", len_max: 512, run: codec::av1 },

@@ -7,7 +7,7 @@
 //!
 //! | room | decides |
 //! | --- | --- |
-//! | [`rtmp`], [`flv`] | how a venue encoder's bytes become frames |
+//! | [`rtmp`], [`flv`], [`ts`] | how a venue encoder's bytes become frames |
 //! | [`codec`] | what the codec parameters say |
 //! | [`captions`] | which closed captions come with the pictures |
 //! | [`timeline`] | where a feed's timestamps lie in epoch media time |
@@ -60,4 +60,5 @@ pub mod sign;
 pub mod state;
 pub mod time;
 pub mod timeline;
+pub mod ts;
 pub mod web;

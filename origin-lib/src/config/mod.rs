@@ -63,6 +63,8 @@ pub struct Config {
     pub rtmp: SocketAddr,
     /// Where encoders publish by RTMP over TLS, if anywhere.
     pub rtmps: Option<Rtmps>,
+    /// Where encoders publish by HTTP, if anywhere.
+    pub http_ingest: Option<SocketAddr>,
     /// Where the origin's API, health and metrics are.
     pub api: SocketAddr,
     /// The event.

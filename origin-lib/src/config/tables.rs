@@ -119,6 +119,7 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
     let mut listeners = Unique::default();
     let rtmp = listener(reader, &root, "rtmp", "127.0.0.1:1935", &mut listeners);
     let rtmps = rtmps(reader, root.table("rtmps"), &mut listeners);
+    let http_ingest = http_ingest(reader, &root, &mut listeners);
     let api = listener(reader, &root, "api", "127.0.0.1:8080", &mut listeners);
     let embedded_edge = embedded_edge(reader, root.table("embedded_edge"), &mut listeners);
     let event = event(root.table("event"));
@@ -182,6 +183,7 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
         ffmpeg,
         rtmp: rtmp?,
         rtmps,
+        http_ingest,
         api: api?,
         event: event?,
         channels,
@@ -242,6 +244,13 @@ fn listener(
     let address = listen(reader, &table, default, listeners);
     table.end();
     address
+}
+
+fn http_ingest(reader: &Reader<'_>, root: &Table<'_, '_>, listeners: &mut Unique) -> Option<SocketAddr> {
+    let table = root.table("http_ingest");
+    let there = table.is_there().then(|| listen(reader, &table, "127.0.0.1:8082", listeners));
+    table.end();
+    there?
 }
 
 fn rtmps(reader: &Reader<'_>, table: Table<'_, '_>, listeners: &mut Unique) -> Option<Rtmps> {

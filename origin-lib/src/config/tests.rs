@@ -72,6 +72,7 @@ fn the_example_is_valid_and_has_every_key() {
     let roles: Vec<Role> = config.channels[0].feeds.iter().map(|feed| feed.role).collect();
     assert_eq!(roles, Role::ALL);
     assert_eq!(config.anchors_at, Some(config.targets[0].id.clone()));
+    assert_eq!(config.http_ingest.map(|addr| addr.port()), Some(8082));
     let push = &config.pushes[0];
     assert_eq!((push.url.without_key().as_str(), push.optional), ("rtmps://live.example.com:443/app", true));
     assert_eq!(push.url.key.reveal(), "secret-of-RAILBIRD_PUSH_SOCIAL_KEY-0123456789");
@@ -92,6 +93,7 @@ fn the_example_is_valid_and_has_every_key() {
         "[origin]",
         "[rtmp]",
         "[rtmps]",
+        "[http_ingest]",
         "[[channel]]",
         "[[channel.feed]]",
         "[[target]]",
@@ -177,6 +179,7 @@ fn what_is_left_out_has_defaults() {
     assert_eq!(config.data_dir, Path::new("/etc/data"));
     assert_eq!(config.rtmp.to_string(), "127.0.0.1:1935");
     assert_eq!(config.rtmps, None);
+    assert_eq!(config.http_ingest, None);
     assert_eq!(config.api.to_string(), "127.0.0.1:8080");
     let channel = &config.channels[0];
     assert_eq!((channel.segment_ms, channel.key_period_s, channel.dvr_s), (2000, 3600, 120));

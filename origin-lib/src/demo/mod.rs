@@ -291,6 +291,7 @@ fn configuration(
         data_dir,
         rtmp: options.address(options.rtmp, 2, 1935)?,
         rtmps: None,
+        http_ingest: None,
         api: options.address(options.api, 1, 8080)?,
         event: Event { id: "demo".parse()?, title: "Railbird Open".to_string() },
         channels: channels.into_iter().collect::<Result<_, _>>()?,

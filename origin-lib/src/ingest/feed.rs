@@ -8,6 +8,7 @@ use railbird_core::flv::{self, Demux, TagKind};
 use railbird_core::media::{self, FeedEvent, Frame};
 use railbird_core::programme::{End, Publish};
 use railbird_core::time::{MediaSpan, UtcMs};
+use railbird_core::ts;
 use tokio_util::sync::CancellationToken;
 
 use super::{Channel, Lease};
@@ -18,7 +19,10 @@ use crate::telemetry::FeedMetrics;
 pub struct Feed {
     lease: Lease,
     peer: String,
+    /// What its messages go through, where it comes by RTMP.
     demux: Demux,
+    /// What its bytes go through, where it comes as an MPEG transport stream.
+    stream: ts::Demux,
     channel: Arc<Channel>,
     publish: Publish,
     metrics: FeedMetrics,
@@ -36,6 +40,7 @@ impl Feed {
             lease,
             peer: peer.to_string(),
             demux: Demux::new(),
+            stream: ts::Demux::new(),
             channel,
             publish,
             metrics,
@@ -51,18 +56,8 @@ impl Feed {
 
     /// Takes one message. An error is a reason to refuse the feed.
     pub fn media(&mut self, kind: TagKind, timestamp_ms: u32, payload: Bytes) -> Result<(), flv::Error> {
-        match self.demux.handle(kind, timestamp_ms, payload) {
-            Ok(()) => {}
-            Err(error @ flv::Error::Skip(_)) => {
-                self.skipped += 1;
-                if self.skipped == 1 {
-                    tracing::warn!(channel = %self.lease.channel, %error, "a message of the feed is no use; further ones are counted");
-                }
-            }
-            Err(refusal) => {
-                tracing::warn!(channel = %self.lease.channel, peer = self.peer, reason = %refusal, "feed refused");
-                return Err(refusal);
-            }
+        if let Err(error) = self.demux.handle(kind, timestamp_ms, payload) {
+            self.no_use(error)?;
         }
         if let Some(of_day_ms) = self.demux.take_captured() {
             self.metrics.captured(captured_ago(of_day_ms, clock::now()));
@@ -75,6 +70,50 @@ impl Feed {
             tracing::warn!(%channel, feed, track, "a further track of the feed is left out: of each kind, the first one is taken");
         }
         Ok(())
+    }
+
+    /// Takes the next bytes of an MPEG transport stream. An error is a reason to refuse the feed.
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), ts::Error> {
+        self.stream.handle(bytes);
+        self.told()
+    }
+
+    /// The encoder ended its transport stream: what is open of it is whole.
+    pub fn whole(&mut self) -> Result<(), ts::Error> {
+        self.stream.end();
+        self.told()
+    }
+
+    /// Whether the bytes were a transport stream so far.
+    pub fn is_transport_stream(&self) -> bool {
+        self.stream.has_packets()
+    }
+
+    fn told(&mut self) -> Result<(), ts::Error> {
+        while let Some(told) = self.stream.poll() {
+            match told {
+                Ok(event) => self.event(event),
+                Err(error) => self.no_use(error)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// What is no use is counted; what makes the whole feed useless is an error.
+    fn no_use(&mut self, error: flv::Error) -> Result<(), flv::Error> {
+        match error {
+            flv::Error::Skip(_) => {
+                self.skipped += 1;
+                if self.skipped == 1 {
+                    tracing::warn!(channel = %self.lease.channel, %error, "a piece of the feed is no use; further ones are counted");
+                }
+                Ok(())
+            }
+            refusal => {
+                tracing::warn!(channel = %self.lease.channel, peer = self.peer, reason = %refusal, "feed refused");
+                Err(refusal)
+            }
+        }
     }
 
     fn event(&mut self, event: FeedEvent) {

@@ -5,11 +5,15 @@
 pub mod anchor;
 pub mod certificate;
 mod channel;
+mod door;
 mod feed;
+mod http;
 mod registry;
 mod rtmp;
 
 pub use channel::{Anchored, Channel, Channels, Output, Tap};
+pub use door::Door;
 pub use feed::Feed;
+pub use http::HttpListener;
 pub use registry::{Lease, Refusal, Registry};
 pub use rtmp::{FEEDS_MAX, Listener};

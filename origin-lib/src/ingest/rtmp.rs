@@ -11,15 +11,15 @@ use railbird_core::programme::End;
 use railbird_core::rtmp::{Error, Output, Server};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::Refusal;
 use super::certificate::Certificate;
+use super::door::{Door, Slot};
 use super::feed::Feed;
-use super::{Channels, Refusal, Registry};
 use crate::clock;
 use crate::config::Rtmps;
 
@@ -65,27 +65,18 @@ pub struct Listener {
 /// What the connections of all sockets share.
 #[derive(Clone)]
 struct Around {
-    registry: Registry,
-    channels: Channels,
-    slots: Arc<Semaphore>,
+    door: Door,
     strangers: Strangers,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl Listener {
-    /// Listens at `addr`, and over TLS where `rtmps` says, for the feeds of `channels`.
-    pub async fn start(
-        addr: SocketAddr,
-        rtmps: Option<&Rtmps>,
-        registry: Registry,
-        channels: Channels,
-    ) -> anyhow::Result<Listener> {
+    /// Listens at `addr`, and over TLS where `rtmps` says, for those whom `door` lets in.
+    pub async fn start(addr: SocketAddr, rtmps: Option<&Rtmps>, door: Door) -> anyhow::Result<Listener> {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let slots = Arc::new(Semaphore::new(FEEDS_MAX));
         let strangers = Strangers::default();
-        let around =
-            Around { registry, channels, slots, strangers, stop: stop.clone(), tasks: tasks.clone() };
+        let around = Around { door, strangers, stop: stop.clone(), tasks: tasks.clone() };
         let socket = bind(addr, "rtmp").await?;
         let addr = socket.local_addr()?;
         let mut tls_addr = None;
@@ -139,7 +130,7 @@ async fn accept(socket: TcpListener, certificate: Option<Certificate>, around: A
             feed: None,
             refused: false,
             stranger: Some(around.strangers.enter()),
-            slot: None,
+            slot: Slot::default(),
             asked: None,
             around: around.clone(),
         };
@@ -162,7 +153,7 @@ struct Connection {
     refused: bool,
     /// Set as long as it publishes nothing.
     stranger: Option<Stranger>,
-    slot: Option<OwnedSemaphorePermit>,
+    slot: Slot,
     /// It was asked to reconnect, and has this long.
     asked: Option<Instant>,
 }
@@ -327,16 +318,9 @@ impl Connection {
     }
 
     fn let_in(&mut self, stream_key: &str) -> Result<Feed, Refusal> {
-        if self.slot.is_none() {
-            self.slot = self.around.slots.clone().try_acquire_owned().ok();
-        }
-        if self.slot.is_none() {
-            return Err(Refusal::Full);
-        }
-        let begin = |id: &_, role| self.around.channels.get(id).map(|channel| (channel.begin(role), channel));
-        let (lease, (publish, channel)) = self.around.registry.publish(stream_key, begin)?;
+        let feed = self.around.door.let_in(&mut self.slot, stream_key, &self.peer)?;
         self.stranger = None;
-        Ok(Feed::begin(lease, &self.peer, channel, publish))
+        Ok(feed)
     }
 
     fn refuse(&mut self, reason: &str) {

@@ -29,7 +29,7 @@ use crate::edge_host::{self, EdgeHost, EdgeHostConfig};
 use crate::edge_push::{self, EdgePush};
 use crate::evidence::Evidence;
 use crate::ingest::anchor::Pair;
-use crate::ingest::{self, Listener, Registry};
+use crate::ingest::{self, Door, HttpListener, Listener, Registry};
 use crate::journal;
 use crate::other::Other;
 use crate::push::{self as pushed, Pushes};
@@ -69,10 +69,13 @@ pub struct Running {
     pub rtmp: SocketAddr,
     /// Where RTMP over TLS listens, if it does.
     pub rtmps: Option<SocketAddr>,
+    /// Where feeds over HTTP are listened for, if they are.
+    pub http_ingest: Option<SocketAddr>,
     /// What the crew may change.
     pub crew: Crew,
     feeds: ingest::Channels,
     listener: Listener,
+    http_listener: Option<HttpListener>,
     spool: Spool,
     desk: Sender,
     targets: Targets,
@@ -91,8 +94,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let edge = config.embedded_edge.as_ref().map_or("none here".to_string(), |edge| edge.public_url.clone());
     raise_open_files();
     let running = start(config, |_| Router::new()).await?;
-    let rtmps = running.rtmps.map_or("none".to_string(), |addr| addr.to_string());
-    tracing::info!(rtmp = %running.rtmp, rtmps, api = %running.api, edge, "the origin runs");
+    let none_or = |addr: Option<SocketAddr>| addr.map_or("none".to_string(), |addr| addr.to_string());
+    let (rtmps, http_ingest) = (none_or(running.rtmps), none_or(running.http_ingest));
+    tracing::info!(rtmp = %running.rtmp, rtmps, http_ingest, api = %running.api, edge, "the origin runs");
     tokio::pin!(stopped);
     let mut reloads = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
     loop {
@@ -224,8 +228,12 @@ pub async fn start(
     let feeds = ingest::Channels::new(&config.channels, &objects, resume, taps, |channel| {
         channel.score_emsg.then(|| scores.subscribe(&channel.id))?
     });
-    let registry = Registry::new(&config.channels);
-    let listener = Listener::start(config.rtmp, config.rtmps.as_ref(), registry, feeds.clone()).await?;
+    let door = Door::new(Registry::new(&config.channels), feeds.clone());
+    let listener = Listener::start(config.rtmp, config.rtmps.as_ref(), door.clone()).await?;
+    let http_listener = match config.http_ingest {
+        Some(addr) => Some(HttpListener::start(addr, door).await?),
+        None => None,
+    };
 
     metrics.register(|registry| scores.metrics().register(registry));
     let scorers = scores.clone();
@@ -262,9 +270,11 @@ pub async fn start(
         api,
         rtmp,
         rtmps,
+        http_ingest: http_listener.as_ref().map(|listener| listener.addr),
         crew,
         feeds,
         listener,
+        http_listener,
         spool,
         desk,
         targets,
@@ -287,6 +297,9 @@ impl Running {
         );
         self.feeds.stop();
         self.listener.stop().await;
+        if let Some(listener) = &mut self.http_listener {
+            listener.stop().await;
+        }
         self.feeds.give_up_waiting();
         if tokio::time::timeout(PUSHES_DEADLINE, self.pushes.stop()).await.is_err() {
             tracing::warn!("not every push could be ended in order");

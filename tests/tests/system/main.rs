@@ -26,6 +26,7 @@ mod entry;
 mod gate;
 #[cfg(test)]
 mod hosts;
+mod http_ingest;
 #[cfg(test)]
 mod letters;
 #[cfg(test)]

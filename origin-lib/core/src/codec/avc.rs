@@ -9,6 +9,14 @@ use super::bits::Bits;
 use super::{CONFIG_LEN_MAX, ConfigError, nal};
 use crate::media::{Colour, VideoCoding, VideoConfig};
 
+mod record;
+
+pub use record::{record, role, set_number};
+
+/// Profiles that no browser decodes (ISO/IEC 14496-10, annex A, `profile_idc`).
+const UNPLAYABLE: [(u8, &str); 4] =
+    [(44, "H.264 CAVLC 4:4:4"), (110, "H.264 High 10"), (122, "H.264 High 4:2:2"), (244, "H.264 High 4:4:4")];
+
 const NAL_SPS: u8 = 7;
 const NAL_IDR: u8 = 5;
 const NAL_SEI: u8 = 6;
@@ -34,6 +42,13 @@ pub fn config(avcc: &Bytes) -> Result<VideoConfig, ConfigError> {
         frame_rate_milli: parsed.frame_rate_milli,
         colour: parsed.colour,
     })
+}
+
+/// Why a feed with this configuration record can't be used, where no browser decodes its profile.
+pub fn unplayable(avcc: &[u8]) -> Option<ConfigError> {
+    let (_, sent) = UNPLAYABLE.iter().find(|(profile, _)| avcc.get(1) == Some(profile))?;
+    let sent = format!("{sent}, which browsers do not play");
+    Some(ConfigError::Unsupported { sent, set: "H.264 High, Main or Baseline (8-bit 4:2:0: yuv420p)" })
 }
 
 /// How many bytes the length before each NAL unit has: 1, 2 or 4. `None` where `avcc` is no configuration record.

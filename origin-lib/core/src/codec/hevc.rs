@@ -11,7 +11,10 @@ use super::bits::Bits;
 use super::{CONFIG_LEN_MAX, ConfigError, Picture, nal};
 use crate::media::{VideoCoding, VideoConfig};
 
+mod record;
 mod sps;
+
+pub use record::{record, role, set_number};
 
 const VPS: u8 = 32;
 const SPS: u8 = 33;
@@ -158,13 +161,21 @@ impl Profile {
 }
 
 impl sps::Sps {
+    /// The larger one of luma's and chroma's.
+    fn bit_depth(&self) -> u32 {
+        let [luma, chroma] = self.bits_above_8;
+        8 + u32::from(luma.max(chroma))
+    }
+
     /// What no browser decodes, by name.
     fn unplayable(&self) -> Option<String> {
         const MAIN: u32 = 1;
         const MAIN_10: u32 = 2;
         let chroma = match self.chroma_format {
             0 => "monochrome",
-            1 if self.bit_depth <= 10 && (self.profile.is(MAIN) || self.profile.is(MAIN_10)) => return None,
+            1 if self.bit_depth() <= 10 && (self.profile.is(MAIN) || self.profile.is(MAIN_10)) => {
+                return None;
+            }
             1 => "4:2:0",
             2 => "4:2:2",
             _ => "4:4:4",
@@ -175,6 +186,6 @@ impl sps::Sps {
             9 | 11 => "HEVC screen content",
             other => return Some(format!("HEVC of profile {other}")),
         };
-        Some(format!("{profile} {chroma} of {} bits", self.bit_depth).to_string())
+        Some(format!("{profile} {chroma} of {} bits", self.bit_depth()).to_string())
     }
 }

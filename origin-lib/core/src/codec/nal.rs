@@ -5,6 +5,33 @@ use alloc::vec::Vec;
 use super::bits::Bits;
 use crate::media::Colour;
 
+/// What a NAL unit is to a byte stream of video.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A parameter set.
+    Set(Set),
+    /// A piece of a picture; whether it is the first one.
+    Slice {
+        /// The picture begins with it.
+        begins: bool,
+    },
+    /// What only says where something begins or ends, fills, or belongs to another layer: boxes do without it.
+    Empty,
+    /// Anything else that belongs to an access unit.
+    Other,
+}
+
+/// Which kind of parameter set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Set {
+    /// Of the whole stream; H.264 has none.
+    Video,
+    /// Of a sequence of pictures.
+    Sequence,
+    /// Of pictures.
+    Picture,
+}
+
 /// The NAL units of an access unit whose lengths have `length_size` bytes; `None`, and nothing more, where the lengths do not
 /// add up to the access unit's own.
 pub fn units(mut unit: &[u8], length_size: usize) -> impl Iterator<Item = Option<&[u8]>> {

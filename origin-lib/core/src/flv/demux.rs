@@ -16,10 +16,6 @@ use crate::rtmp::amf0;
 const SET_VIDEO: &str = "H.264, HEVC or AV1";
 const SET_AUDIO: &str = "AAC-LC or Opus";
 
-/// H.264 profiles that no browser decodes (ISO/IEC 14496-10, annex A, `profile_idc`).
-const UNPLAYABLE: [(u8, &str); 4] =
-    [(44, "H.264 CAVLC 4:4:4"), (110, "H.264 High 10"), (122, "H.264 High 4:2:2"), (244, "H.264 High 4:4:4")];
-
 /// How many tracks beside the first ones are told of.
 const OTHERS_MAX: usize = 16;
 
@@ -386,14 +382,9 @@ impl Demux {
 
 /// Not H.264 of a profile that browsers do not decode. The other codecs' parameters look after that themselves.
 fn playable(config: VideoConfig) -> Result<VideoConfig, ConfigError> {
-    let profile = UNPLAYABLE.iter().find(|(profile, _)| config.record.get(1) == Some(profile));
-    match (config.coding, profile) {
-        (VideoCoding::Avc, Some((_, sent))) => {
-            let sent = format!("{sent}, which browsers do not play");
-            let set = "H.264 High, Main or Baseline (8-bit 4:2:0: yuv420p)";
-            Err(ConfigError::Unsupported { sent, set })
-        }
-        _ => Ok(config),
+    match avc::unplayable(&config.record).filter(|_| config.coding == VideoCoding::Avc) {
+        Some(error) => Err(error),
+        None => Ok(config),
     }
 }
 

@@ -15,8 +15,8 @@ pub(super) struct Sps {
     pub(super) profile: Profile,
     /// `chroma_format_idc`.
     pub(super) chroma_format: u32,
-    /// The larger one of luma's and chroma's.
-    pub(super) bit_depth: u32,
+    /// By how much the bit depths of luma and chroma are more than eight.
+    pub(super) bits_above_8: [u8; 2],
     pub(super) width: u32,
     pub(super) height: u32,
     pub(super) frame_rate_milli: Option<u32>,
@@ -30,12 +30,7 @@ pub(super) fn parse(nal: &[u8]) -> Option<Sps> {
     }
     let payload = nal::without_emulation_prevention(payload);
     let mut bits = Bits::new(&payload);
-    bits.skip(4)?; // sps_video_parameter_set_id
-    let sub_layers = bits.read(3)?;
-    bits.skip(1)?; // sps_temporal_id_nesting_flag
-    let profile = Profile::read(&mut bits)?;
-    skip_sub_layers(&mut bits, sub_layers)?;
-    bits.ue()?; // sps_seq_parameter_set_id
+    let (profile, sub_layers, _) = beginning(&mut bits)?;
     let chroma_format = bits.ue().filter(|format| *format <= 3)?;
     if chroma_format == 3 {
         bits.skip(1)?; // separate_colour_plane_flag: each plane is as large as the picture either way
@@ -52,11 +47,22 @@ pub(super) fn parse(nal: &[u8]) -> Option<Sps> {
         width = width.checked_sub(left.checked_add(right)?.checked_mul(unit_x)?)?;
         height = height.checked_sub(top.checked_add(bottom)?.checked_mul(unit_y)?)?;
     }
-    let (luma, chroma) = (bits.ue()?, bits.ue()?);
-    let bit_depth = 8 + Some(luma.max(chroma)).filter(|more| *more <= 8)?;
+    let mut above_8 = || bits.ue().filter(|more| *more <= 8).map(|more| more as u8);
+    let bits_above_8 = [above_8()?, above_8()?];
     // What is wrong from here on costs only what the VUI says.
     let (colour, frame_rate_milli) = vui(&mut bits, sub_layers).unwrap_or_default();
-    Some(Sps { profile, chroma_format, bit_depth, width, height, frame_rate_milli, colour })
+    Some(Sps { profile, chroma_format, bits_above_8, width, height, frame_rate_milli, colour })
+}
+
+/// Reads what lies before the picture's format: its profile, how many sub-layers there are above the first one, and the set's
+/// number.
+pub(super) fn beginning(bits: &mut Bits<'_>) -> Option<(Profile, u32, u32)> {
+    bits.skip(4)?; // sps_video_parameter_set_id
+    let sub_layers = bits.read(3)?;
+    bits.skip(1)?; // sps_temporal_id_nesting_flag
+    let profile = Profile::read(bits)?;
+    skip_sub_layers(bits, sub_layers)?;
+    Some((profile, sub_layers, bits.ue()?))
 }
 
 /// The rest of `profile_tier_level` (7.3.3).

@@ -56,6 +56,31 @@ fn parameters_of_real_encoders() {
 }
 
 #[test]
+fn parameter_sets_on_their_own_make_the_record_that_ffmpeg_makes_of_them() {
+    const ARRAYS_AT: usize = 22;
+    for Sent { record, .. } in X265 {
+        let record = bytes(record);
+        let mut rest = record.slice(ARRAYS_AT + 1..);
+        let sets = [0xa0, 0xa1, 0xa2].map(|kind| {
+            assert_eq!(rest[..3], [kind, 0, 1]);
+            let len = usize::from(u16::from_be_bytes([rest[3], rest[4]]));
+            let set = rest.slice(5..5 + len);
+            rest = rest.slice(5 + len..);
+            set
+        });
+        assert_eq!(sets.each_ref().map(|set| hevc::set_number(set)), [Some(0); 3]);
+        let [video, sequence, pictures] = sets.each_ref().map(|set| [&set[..]]);
+        let ours = hevc::record([&video, &sequence, &pictures]).unwrap();
+        // Without the supplemental information that follows the sets.
+        let len = record.len() - rest.len();
+        assert_eq!(ours[..], [&record[..ARRAYS_AT], &[3], &record[ARRAYS_AT + 1..len]].concat());
+        assert_eq!(hevc::config(&ours).unwrap().codec, hevc::config(&record).unwrap().codec);
+        assert_eq!(hevc::record([&[], &sequence, &pictures]), None);
+        assert_eq!(hevc::record([&video, &pictures, &sequence]), None);
+    }
+}
+
+#[test]
 fn a_cut_off_record_is_refused() {
     for Sent { record, .. } in X265 {
         let record = bytes(record);

@@ -1,0 +1,489 @@
+//! From bytes to frames.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use super::audio::Audio;
+use super::packets::{Continuity, Follows, Packet, Packets, Piece};
+use super::pes::{self, Assembly, Clock, Pes};
+use super::streams::Carried;
+use super::tables::{PROGRAMMES_MAX, Sections, Stream, Table};
+use super::video::Video;
+use super::{Error, Unit};
+use crate::codec::Picture;
+use crate::media::{FeedEvent, Frame, Kind};
+
+/// So many packets may come before the tables have told what is in the stream: 3.7 MB.
+pub const WITHOUT_TABLES_MAX: u64 = 20_000;
+
+const PAT_PID: u16 = 0;
+const PAT: u8 = 0;
+const PMT: u8 = 2;
+const NULL_PID: u16 = 0x1fff;
+
+const SET_VIDEO: &str = "H.264 or HEVC";
+const SET_AUDIO: &str = "AAC-LC in ADTS frames";
+
+/// What was left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Bytes that were in no packet.
+    pub lost_bytes: u64,
+    /// Places where packets were missing from a stream or table that is used.
+    pub gaps: u64,
+    /// Packets, sections and access units that were damaged, or cut short by a gap.
+    pub damaged: u64,
+    /// Packets that came a second time.
+    pub twice: u64,
+    /// Packets of streams that are not used: splice information, teletext, other programmes.
+    pub ignored: u64,
+}
+
+/// Turns the bytes of an MPEG transport stream into frames and parameters.
+///
+/// `handle` what has come, then `poll` until `None`; `end` where the encoder ended the stream, and `poll` again. An
+/// [`Error::Skip`] says that something was no use, and nothing else is lost. A codec that can't be used, or bytes that are no
+/// transport stream, give [`Error::Refuse`]; nothing comes after it.
+///
+/// What is put together is bounded by [`PES_LEN_MAX`](super::PES_LEN_MAX) a track and
+/// [`SECTION_LEN_MAX`](super::SECTION_LEN_MAX) a table.
+#[derive(Debug, Default)]
+pub struct Demux {
+    packets: Packets,
+    clock: Clock,
+    tables: Vec<TablePid>,
+    pat_version: Option<u8>,
+    programmes: Vec<Programme>,
+    /// The number of the one that is used.
+    chosen: Option<u16>,
+    video: Track<Video>,
+    audio: Track<Audio>,
+    outputs: VecDeque<Result<FeedEvent, Error>>,
+    refused: bool,
+    /// Packets before the first programme was chosen.
+    before_tables: u64,
+    counts: Counts,
+}
+
+/// A PID that brings tables.
+#[derive(Debug)]
+struct TablePid {
+    pid: u16,
+    continuity: Continuity,
+    sections: Sections,
+}
+
+#[derive(Debug)]
+struct Programme {
+    number: u16,
+    pid: u16,
+    version: Option<u8>,
+    streams: Vec<Stream>,
+    /// How often its table came, up to [`ROUNDS`].
+    rounds: u8,
+}
+
+/// A programme is used once its table came so often, even if that of one before it did not.
+const ROUNDS: u8 = 3;
+
+#[derive(Debug, Default)]
+struct Track<R> {
+    pid: Option<u16>,
+    continuity: Continuity,
+    assembly: Assembly,
+    reader: R,
+}
+
+impl Demux {
+    /// A demultiplexer at the start of a stream.
+    pub fn new() -> Demux {
+        Demux::default()
+    }
+
+    /// Takes the next bytes.
+    pub fn handle(&mut self, bytes: &[u8]) {
+        if !self.refused {
+            self.packets.handle(bytes);
+        }
+    }
+
+    /// The encoder ended the stream: what is open is whole.
+    pub fn end(&mut self) {
+        self.packets.end();
+        self.drain();
+        if self.refused {
+            return;
+        }
+        self.end_video();
+        self.end_audio();
+    }
+
+    /// What is open is whole.
+    fn end_video(&mut self) {
+        let pes = self.video.assembly.end();
+        self.video_pes(pes);
+        let last = self.video.reader.end();
+        self.picture(last);
+    }
+
+    fn end_audio(&mut self) {
+        let pes = self.audio.assembly.end();
+        self.audio_pes(pes);
+    }
+
+    /// The next event, or why there is none.
+    pub fn poll(&mut self) -> Option<Result<FeedEvent, Error>> {
+        if self.outputs.is_empty() {
+            self.drain();
+        }
+        self.outputs.pop_front()
+    }
+
+    /// Whether the bytes were a transport stream so far.
+    pub fn has_packets(&self) -> bool {
+        self.packets.have_begun()
+    }
+
+    /// What was left out so far.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Goes on until something comes of it.
+    fn drain(&mut self) {
+        while !self.refused
+            && let Some(piece) = self.packets.poll()
+        {
+            match piece {
+                Piece::Packet(bytes) => match Packet::read(&bytes) {
+                    Some(packet) => self.packet(&packet),
+                    None => self.damaged("a packet that is marked as damaged"),
+                },
+                Piece::Lost(len) => self.lost(len),
+                Piece::Foreign(sent) => self.error(super::refuse(
+                    false,
+                    sent,
+                    "an MPEG transport stream in packets of 188 bytes (as ffmpeg -f mpegts sends it)",
+                )),
+            }
+        }
+    }
+
+    fn error(&mut self, error: Error) {
+        match &error {
+            Error::Skip(_) => self.counts.damaged += 1,
+            Error::Refuse { .. } => self.refused = true,
+        }
+        self.outputs.push_back(Err(error));
+    }
+
+    fn damaged(&mut self, what: &'static str) {
+        self.error(Error::Skip(what));
+    }
+
+    fn lost(&mut self, len: usize) {
+        self.counts.lost_bytes += len as u64;
+        self.tables.iter_mut().for_each(|table| table.sections.drop_open());
+        self.video_gap();
+        self.audio_gap();
+        self.outputs.push_back(Err(Error::Skip("bytes between packets: some were lost or damaged")));
+    }
+
+    fn packet(&mut self, packet: &Packet<'_>) {
+        if self.chosen.is_none() {
+            self.before_tables += 1;
+            if self.before_tables > WITHOUT_TABLES_MAX {
+                let sent = "an MPEG transport stream whose tables (PAT, PMT) name no video and no sound";
+                self.error(super::refuse(
+                    false,
+                    sent,
+                    "a programme with H.264 or HEVC and AAC, and tables twice a second",
+                ));
+                return;
+            }
+        }
+        let pid = Some(packet.pid);
+        if packet.pid == PAT_PID || self.programmes.iter().any(|programme| Some(programme.pid) == pid) {
+            self.table(packet);
+        } else if self.video.pid == pid {
+            self.video_packet(packet);
+        } else if self.audio.pid == pid {
+            self.audio_packet(packet);
+        } else if packet.pid != NULL_PID {
+            self.counts.ignored += 1;
+        }
+    }
+
+    fn table(&mut self, packet: &Packet<'_>) {
+        let at = match self.tables.iter().position(|table| table.pid == packet.pid) {
+            Some(at) => at,
+            None => {
+                let (continuity, sections) = Default::default();
+                self.tables.push(TablePid { pid: packet.pid, continuity, sections });
+                self.tables.len() - 1
+            }
+        };
+        let (Some(payload), Some(table)) = (packet.payload, self.tables.get_mut(at)) else { return };
+        match table.continuity.next(packet) {
+            Follows::On => {}
+            Follows::Gap => {
+                self.counts.gaps += 1;
+                table.sections.drop_open();
+            }
+            Follows::Twice => {
+                self.counts.twice += 1;
+                return;
+            }
+        }
+        let mut sections: Vec<Vec<u8>> = Vec::new();
+        let whole = table.sections.handle(payload, packet.starts, |section| sections.push(section.into()));
+        if !whole {
+            self.damaged("a table that is damaged");
+        }
+        for section in sections {
+            match packet.pid {
+                PAT_PID => self.pat(&section),
+                pid => self.pmt(pid, &section),
+            }
+        }
+    }
+
+    fn pat(&mut self, section: &[u8]) {
+        let Some(table) = Table::read(section, PAT) else { return };
+        let changed = self.pat_version.replace(table.version) != Some(table.version);
+        let mut before = Vec::new();
+        if changed && table.section == 0 {
+            before = core::mem::take(&mut self.programmes);
+        }
+        for (number, pid) in table.programmes() {
+            let known = self.programmes.iter().any(|programme| programme.number == number);
+            if known || self.programmes.len() == PROGRAMMES_MAX {
+                continue;
+            }
+            // What is known of a programme that stays is still so.
+            let kept = before.iter().position(|old| (old.number, old.pid) == (number, pid));
+            self.programmes.push(match kept {
+                Some(at) => before.swap_remove(at),
+                None => Programme { number, pid, version: None, streams: Vec::new(), rounds: 0 },
+            });
+        }
+        let pids: Vec<u16> = self.programmes.iter().map(|programme| programme.pid).collect();
+        self.tables.retain(|table| table.pid == PAT_PID || pids.contains(&table.pid));
+        if changed {
+            self.choose();
+        }
+    }
+
+    fn pmt(&mut self, pid: u16, section: &[u8]) {
+        let Some(table) = Table::read(section, PMT) else { return };
+        let known = |programme: &&mut Programme| (programme.number, programme.pid) == (table.number, pid);
+        let Some(programme) = self.programmes.iter_mut().find(known) else { return };
+        programme.rounds = (programme.rounds + 1).min(ROUNDS);
+        let changed = programme.version != Some(table.version);
+        if changed {
+            let Some(streams) = table.streams() else {
+                self.damaged("a programme map whose lengths do not add up");
+                return;
+            };
+            (programme.version, programme.streams) = (Some(table.version), streams);
+        }
+        if changed || self.chosen.is_none() {
+            self.choose();
+        }
+    }
+
+    /// Which programme is used: of those in the order of the PAT, the first one with video; where none has any, the first one
+    /// with sound. One that is used stays it.
+    fn choose(&mut self) {
+        let has = |programme: &Programme, kind| {
+            programme.streams.iter().any(|stream| stream.carried.kind() == Some(kind))
+        };
+        let used = |programme: &Programme| has(programme, Kind::Video) || has(programme, Kind::Audio);
+        let stays = self.programmes.iter().find(|one| Some(one.number) == self.chosen && used(one));
+        let all_known = self.programmes.iter().all(|programme| programme.version.is_some());
+        let first = self.programmes.iter().enumerate().find(|(at, programme)| {
+            let before = self.programmes.iter().take(*at);
+            let ready = programme.rounds == ROUNDS || before.clone().all(|one| one.version.is_some());
+            ready && has(programme, Kind::Video)
+        });
+        let sound =
+            self.programmes.iter().find(|one| (all_known || one.rounds == ROUNDS) && has(one, Kind::Audio));
+        let Some(programme) = stays.or(first.map(|(_, programme)| programme)).or(sound) else { return };
+        self.chosen = Some(programme.number);
+        let of = |kind| {
+            let streams =
+                || programme.streams.iter().filter(move |stream| stream.carried.kind() == Some(kind));
+            streams().find(|stream| stream.carried.is_supported()).or(streams().next()).cloned()
+        };
+        let (video, audio) = (of(Kind::Video), of(Kind::Audio));
+        self.tune(video, audio);
+    }
+
+    fn tune(&mut self, video: Option<Stream>, audio: Option<Stream>) {
+        let (video_begun, audio_begun) = (self.video.reader.has_begun(), self.audio.reader.has_begun());
+        let video = self.usable(video, video_begun, SET_VIDEO);
+        let coding = match &video {
+            Some(Stream { carried: Carried::Video(coding), .. }) => *coding,
+            _ => self.video.reader.coding(),
+        };
+        let video = video.map(|stream| stream.pid);
+        if self.video.pid != video || self.video.reader.coding() != coding {
+            self.end_video();
+            self.video.reader.turn_to(coding);
+            (self.video.pid, self.video.continuity) = (video, Continuity::default());
+        }
+        let audio = self.usable(audio, audio_begun, SET_AUDIO).map(|stream| stream.pid);
+        if self.audio.pid != audio {
+            self.end_audio();
+            (self.audio.pid, self.audio.continuity) = (audio, Continuity::default());
+        }
+    }
+
+    /// A stream, where it can be used. A codec that becomes known is told apart here.
+    fn usable(&mut self, stream: Option<Stream>, begun: bool, set: &'static str) -> Option<Stream> {
+        let stream = stream?;
+        match &stream.carried {
+            Carried::Video(_) | Carried::Adts => return Some(stream),
+            Carried::Loas => self.error(super::refuse(begun, "AAC in LATM elements", set)),
+            Carried::Unsupported(_, name) => self.error(super::refuse(begun, name, set)),
+            Carried::Other => {}
+        }
+        None
+    }
+
+    /// Whether a packet of a track is to be read.
+    fn follows(&mut self, follows: Follows) -> bool {
+        match follows {
+            Follows::Twice => self.counts.twice += 1,
+            Follows::Gap => self.counts.gaps += 1,
+            Follows::On => {}
+        }
+        follows != Follows::Twice
+    }
+
+    fn video_packet(&mut self, packet: &Packet<'_>) {
+        let follows = self.video.continuity.next(packet);
+        if !self.follows(follows) {
+            return;
+        }
+        if follows == Follows::Gap {
+            self.video_gap();
+        }
+        let Some(payload) = self.readable(packet, self.video.reader.has_begun()) else { return };
+        if packet.starts {
+            let pes = self.video.assembly.start();
+            self.video_pes(pes);
+            if pes::begins_something(payload) {
+                let whole = self.video.reader.end();
+                self.picture(whole);
+            }
+        }
+        let pes = self.video.assembly.handle(payload);
+        self.video_pes(pes);
+    }
+
+    fn audio_packet(&mut self, packet: &Packet<'_>) {
+        let follows = self.audio.continuity.next(packet);
+        if !self.follows(follows) {
+            return;
+        }
+        if follows == Follows::Gap {
+            self.audio_gap();
+        }
+        let Some(payload) = self.readable(packet, self.audio.reader.has_begun()) else { return };
+        if packet.starts {
+            let pes = self.audio.assembly.start();
+            self.audio_pes(pes);
+        }
+        let pes = self.audio.assembly.handle(payload);
+        self.audio_pes(pes);
+    }
+
+    fn readable<'a>(&mut self, packet: &Packet<'a>, begun: bool) -> Option<&'a [u8]> {
+        if packet.scrambled {
+            self.error(super::refuse(
+                begun,
+                "a scrambled transport stream",
+                "no scrambling (conditional access)",
+            ));
+            return None;
+        }
+        packet.payload
+    }
+
+    fn video_gap(&mut self) {
+        let open = self.video.assembly.drop_open() | self.video.reader.drop_open();
+        if open {
+            self.damaged("an access unit of video of which packets are missing");
+        }
+    }
+
+    fn audio_gap(&mut self) {
+        let open = self.audio.assembly.drop_open() | self.audio.reader.drop_open();
+        if open {
+            self.damaged("a PES packet of sound of which packets are missing");
+        }
+    }
+
+    fn video_pes(&mut self, pes: Result<Option<Pes>, &'static str>) {
+        match pes {
+            Ok(None) => {}
+            Ok(Some(pes)) => {
+                let read = self.video.reader.handle(pes);
+                self.picture(read);
+            }
+            Err(what) => {
+                self.video.reader.drop_open();
+                self.damaged(what);
+            }
+        }
+    }
+
+    fn picture(&mut self, read: Result<super::video::Read, Error>) {
+        match read {
+            Ok(read) => {
+                self.outputs.extend(read.config.map(|config| Ok(FeedEvent::Video(config))));
+                if let Some(unit) = read.unit {
+                    self.frame(Kind::Video, unit);
+                }
+            }
+            Err(error) => self.error(super::only_at_first(error, self.video.reader.has_begun())),
+        }
+    }
+
+    fn audio_pes(&mut self, pes: Result<Option<Pes>, &'static str>) {
+        match pes {
+            Ok(None) => {}
+            Ok(Some(pes)) => {
+                let read = self.audio.reader.handle(pes);
+                for (config, unit) in read.units {
+                    self.outputs.extend(config.map(|config| Ok(FeedEvent::Audio(config))));
+                    self.frame(Kind::Audio, unit);
+                }
+                if let Some(error) = read.error {
+                    self.error(error);
+                }
+            }
+            Err(what) => {
+                self.audio.reader.drop_open();
+                self.damaged(what);
+            }
+        }
+    }
+
+    /// A frame that is decoded at a whole millisecond, not later than is said, and shown exactly when it is said. None is shown
+    /// before it is decoded.
+    fn frame(&mut self, kind: Kind, unit: Unit) {
+        let dts = self.clock.unwrap(unit.times.dts);
+        let (dts_ms, since) = (dts.div_euclid(90), dts.rem_euclid(90));
+        let later = pes::distance(unit.times.dts, unit.times.pts).max(0);
+        // A time has 33 bits, half of which are in the past.
+        let cts = match kind {
+            Kind::Video => i32::try_from(since.saturating_add(later)).unwrap_or(i32::MAX),
+            Kind::Audio => 0,
+        };
+        let Unit { picture: Picture { key, leading }, data, .. } = unit;
+        let frame = Frame { kind, dts_ms, cts, key, leading, data };
+        self.outputs.push_back(Ok(FeedEvent::Frame(frame)));
+    }
+}

@@ -1,0 +1,40 @@
+//! How a publisher is let in, whichever way its feed comes.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::feed::Feed;
+use super::{Channels, FEEDS_MAX, Refusal, Registry};
+
+/// Lets publishers in, no more than [`FEEDS_MAX`] at once. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Door {
+    registry: Registry,
+    channels: Channels,
+    slots: Arc<Semaphore>,
+}
+
+/// A connection's place among those that publish; given back when dropped.
+#[derive(Debug, Default)]
+pub struct Slot(Option<OwnedSemaphorePermit>);
+
+impl Door {
+    /// For the feeds of these channels.
+    pub fn new(registry: Registry, channels: Channels) -> Door {
+        Door { registry, channels, slots: Arc::new(Semaphore::new(FEEDS_MAX)) }
+    }
+
+    /// Begins the feed that this stream key opens. A connection that publishes already keeps its slot.
+    pub fn let_in(&self, slot: &mut Slot, stream_key: &str, peer: &str) -> Result<Feed, Refusal> {
+        if slot.0.is_none() {
+            slot.0 = self.slots.clone().try_acquire_owned().ok();
+        }
+        if slot.0.is_none() {
+            return Err(Refusal::Full);
+        }
+        let begin = |id: &_, role| self.channels.get(id).map(|channel| (channel.begin(role), channel));
+        let (lease, (publish, channel)) = self.registry.publish(stream_key, begin)?;
+        Ok(Feed::begin(lease, peer, channel, publish))
+    }
+}
