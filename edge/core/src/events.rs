@@ -73,7 +73,7 @@ pub(crate) async fn follow<S: Watch>(
 /// The event for whoever has heard everything up to `after` of this match, or of whichever; `None` where there is nothing more.
 fn news(kept: Option<&[u8]>, after: Option<u64>, of: Option<&str>) -> Option<String> {
     let mut document: Document = change::read(kept)?;
-    let last = score::last(&document);
+    let last = document.last();
     let is_this = of.map(|of| of == document.match_id.as_str());
     // What was read may be a copy that is older than what the viewer has heard.
     if is_this == Some(true) && after.is_some_and(|after| after >= last) {

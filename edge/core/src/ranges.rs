@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use futures::future;
-use railbird_core::id::ChannelId;
+use railbird_core::id::{ChannelId, MatchId};
 use railbird_core::playlist::Stretch;
 use railbird_core::score::{Class, Document, Range};
 use railbird_core::state::Match;
@@ -54,10 +54,11 @@ pub(crate) async fn of<S: Store>(
     let matches = Matches::of(call, channel, found).await?;
     let (from, to) = stretch.clip.map_or((UtcMs(0), UtcMs(u64::MAX)), |clip| clip);
     let to = stretch.until.map_or(to, |until| until.min(to));
-    let mut outlines: Vec<Outline> = Vec::new();
+    let mut outlines: Vec<(&MatchId, Outline)> = Vec::new();
     for some in matches.between(from.media(), to.media()).chunks(cells::TOGETHER_MAX) {
         let read = future::try_join_all(some.iter().map(|of| outline(call, channel, &matches, of))).await?;
-        outlines.extend(read.into_iter().flatten().filter(|outline| outline.last >= matches.start));
+        let known = some.iter().zip(read).filter_map(|(of, outline)| Some((&of.id, outline?)));
+        outlines.extend(known.filter(|(_, outline)| outline.last >= matches.start));
     }
     Ok(joined(outlines))
 }
@@ -84,18 +85,17 @@ async fn outline<S: Store>(
 }
 
 /// What is said of all of them, in a playlist's order.
-fn joined(mut outlines: Vec<Outline>) -> Vec<Range> {
-    outlines.sort_by_key(|outline| outline.from);
+fn joined(mut outlines: Vec<(&MatchId, Outline)>) -> Vec<Range> {
+    outlines.sort_by_key(|(_, outline)| outline.from);
     // Whoever begins the next match has left the one before, finished or not.
-    let next: Vec<Option<MediaTime>> =
-        outlines.iter().skip(1).map(|next| Some(next.from)).chain([None]).collect();
-    let ranges = outlines.into_iter().zip(next).flat_map(|(outline, next)| {
-        let left = move |range: Range| {
-            let next = next.map(|next| next.max(range.start));
-            Range { end: range.end.into_iter().chain(next).min(), ..range }
+    let next: Vec<Option<(&MatchId, MediaTime)>> =
+        outlines.iter().skip(1).map(|(id, next)| Some((*id, next.from))).chain([None]).collect();
+    let ranges = outlines.into_iter().zip(next).flat_map(|((_, outline), next)| {
+        let left = move |range: Range| match next {
+            Some((id, begins)) => range.left(id, begins),
+            None => range,
         };
-        let is_open = |range: &Range| matches!(range.class, Class::Match | Class::Unit);
-        outline.ranges.into_iter().map(move |range| if is_open(&range) { left(range) } else { range })
+        outline.ranges.into_iter().map(left)
     });
     let (mut units, mut details) = (0, 0);
     let fits = |range: &Range| {
@@ -126,6 +126,7 @@ mod tests {
             known: None,
             end,
             again: None,
+            left_for: None,
             title: String::new(),
             number: None,
             unit: None,
@@ -150,7 +151,11 @@ mod tests {
 
     #[test]
     fn nothing_that_is_listed_leaves_with_further_matches_and_every_match_is_listed() {
-        let ids = |matches| joined((0..matches).map(long).collect()).into_iter().map(|range| range.id);
+        let some: MatchId = "some".parse().unwrap();
+        let ids = |matches| {
+            let outlines = (0..matches).map(|n| (&some, long(n)));
+            joined(outlines.collect()).into_iter().map(|range| range.id)
+        };
         let mut before: Vec<String> = Vec::new();
         for matches in 0..64 {
             let now: Vec<String> = ids(matches).collect();
@@ -163,15 +168,27 @@ mod tests {
 
     #[test]
     fn a_match_that_is_left_ends_with_the_next_one_whatever_comes_of_it() {
-        let ends = |end| {
+        let ids: [MatchId; 2] = ["a", "b"].map(|id| id.parse().unwrap());
+        let told = |end, next: Option<u64>| {
             let first = range(Class::Match, "first".into(), 0, end);
-            let second = range(Class::Match, "second".into(), 500, None);
-            let joined = joined([outline(500, [second].into()), outline(0, [first].into())].into());
-            joined.into_iter().map(|range| range.end.map(|end| end.0)).collect::<Vec<_>>()
+            let second = next.map(|begins| range(Class::Match, "second".into(), begins, None));
+            let second = second.map(|second| (&ids[1], outline(second.start.0, [second].into())));
+            let outlines = second.into_iter().chain([(&ids[0], outline(0, [first].into()))]);
+            let ranges = joined(outlines.collect()).into_iter();
+            let mut told: Vec<_> = ranges.filter_map(|range| range.before(MediaTime(u64::MAX))).collect();
+            assert_eq!(told.len(), 1 + usize::from(next.is_some()));
+            assert!(told.iter().skip(1).all(|range| (&*range.id, range.end) == ("second", None)));
+            let first = told.swap_remove(0);
+            (first.id, first.end.map(|end| end.0))
         };
-        assert_eq!(ends(Some(400)), [Some(400), None]);
-        assert_eq!(ends(None), [Some(500), None]);
+        assert_eq!(told(None, None), ("first".into(), None));
+        assert_eq!(told(Some(400), Some(500)), ("first".into(), Some(400)));
+        let (left, end) = told(None, Some(500));
+        // Its own end may come later, and lie earlier; the next start be undone, and another one follow.
+        assert!(left != "first" && end == Some(500), "{left} {end:?}");
+        let (later, end) = told(None, Some(600));
+        assert!(later != left && later != "first" && end == Some(600), "{later} {end:?}");
         // It is taken up again.
-        assert_eq!(ends(Some(700)), [Some(500), None]);
+        assert_eq!(told(Some(700), Some(500)), (left, Some(500)));
     }
 }

@@ -29,11 +29,6 @@ pub(crate) fn after(text: Option<&str>) -> Result<Option<u64>, Problem> {
     text.map(|text| router::number(text).ok_or_else(wrong)).transpose()
 }
 
-/// The number of the last event of a document.
-pub(crate) fn last(document: &Document) -> u64 {
-    document.entries.last().map_or(0, |entry| entry.seq)
-}
-
 /// `GET /live/{channel}/score.json[?after=SEQ]`: with `after`, only what happened after that event, unless earlier ones
 /// have changed since.
 pub(crate) async fn document<S: Store>(call: &Call<'_, S>, channel: &ChannelId) -> Result<Response, Problem> {

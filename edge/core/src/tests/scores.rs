@@ -136,6 +136,41 @@ fn news_is_waited_for_and_told_when_it_comes() {
     assert_eq!(probe.paused.borrow().as_slice(), [500; 2]);
 }
 
+/// What takes a match away whose start was undone.
+fn withdrawn(match_id: &str) -> Document {
+    let mut document = document(match_id, 0, 500);
+    document.entries.clear();
+    Document { revision: NOW.0 + 100, rewritten: 2, turns: Vec::new(), highlights: Vec::new(), ..document }
+}
+
+#[test]
+fn an_undone_start_is_told_and_leaves_nothing() {
+    let probe = Probe::default();
+    let edge = scored(&probe, 0);
+    assert_eq!(edge.push(SCORE, &json_of(&withdrawn("final"))).status, 204);
+    let (id, nothing) = read(&edge.get(&format!("{EVENTS}?after=1"))).unwrap();
+    assert_eq!((id, &nothing), (2, &withdrawn("final")));
+    let asked = edge.get("/live/table-1/score.json?after=1");
+    assert_eq!(serde_json::from_value::<Document>(body(&asked)).unwrap(), nothing);
+    // Who has heard that is told no more of it.
+    let cookie = format!("__Host-railbird={}", session(NOW.seconds() + 3600));
+    let headers = [("cookie", &*cookie), ("last-event-id", "2-final")];
+    assert!(read(&edge.ask("GET", EVENTS, &headers, b"")).unwrap_err().contains(": nothing new"));
+    let start = NOW.media().0;
+    let cues = edge.text(&format!("/live/table-1/score/{start}-180000.vtt"));
+    assert!(!cues.contains("Nelin"), "{cues}");
+    // Nor does a running recording get it.
+    let probe = Probe::default();
+    let kept = document("final", 14, 500);
+    let edge = recorded(&probe, &[&kept], false);
+    let mistaken = Document { revision: NOW.0 + 90, ..later(document("mistaken", 0, 500), 30) };
+    for (document, count) in [(mistaken, 2), (withdrawn("mistaken"), 1)] {
+        assert_eq!(edge.push(SCORE, &json_of(&document)).status, 204);
+        assert_eq!(edge.matches("").len(), count);
+    }
+    assert_eq!(edge.text("/replay/table-1/r-1/a/source.m3u8").matches("#EXT-X-DATERANGE").count(), 1);
+}
+
 #[test]
 fn a_wait_for_the_first_score_ends_with_it() {
     let probe = Probe::default();

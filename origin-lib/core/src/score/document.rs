@@ -65,7 +65,8 @@ pub struct Document {
     /// with it. 0 where that is nobody's to know.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub timing: u32,
-    /// The scores, in the order of their times: the first, and the newest.
+    /// The scores, in the order of their times: the first, and the newest. None where the match's start was undone, and
+    /// nothing was played before.
     pub entries: Vec<Entry>,
     /// The sets, racks and frames that are over, in order; at most [`UNITS_MAX`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -140,14 +141,18 @@ impl Log {
         let mut sheet = Sheet::new(start.discipline, rules);
         let (mut now, mut at, mut rewritten, mut corrected) = (UtcMs(0), MediaTime(0), 0, None);
         let played = self.replay(None, |index, occurred, action, game| {
+            let seq = u64::try_from(index).unwrap_or(u64::MAX).saturating_add(1);
+            let is_change = matches!(action, Action::Undo { .. } | Action::Correct { .. });
+            if is_change {
+                rewritten = seq;
+            }
             let Some(game) = game else { return };
             // A scorer's clock may step back; what is shown never does.
             now = now.max(occurred);
             at = at.max(offsets.media(occurred, self.scorer(index)));
-            let seq = u64::try_from(index).unwrap_or(u64::MAX).saturating_add(1);
             let state = game.state_at(now);
-            if matches!(action, Action::Undo { .. } | Action::Correct { .. }) {
-                (rewritten, corrected) = (seq, Some(at));
+            if is_change {
+                corrected = Some(at);
             } else {
                 units.extend(game.over().map(|result| PastUnit { at, result }));
                 sheet.event(seq, at, &state);
@@ -184,9 +189,56 @@ impl Log {
             highlights,
         })
     }
+
+    /// What takes a match away from whoever was shown it, where its start was undone: a document without entries. `None`
+    /// where nobody has ever started it.
+    pub fn withdrawn(
+        &self,
+        channel: ChannelId,
+        match_id: MatchId,
+        revision: u64,
+        updated: UtcMs,
+        offsets: &Offsets,
+    ) -> Option<Document> {
+        let start = self.events().iter().find_map(|(_, event)| match &event.action {
+            Action::Start(start) => Some(start),
+            _ => None,
+        })?;
+        Some(Document {
+            channel,
+            match_id,
+            revision,
+            updated,
+            title: start.title.clone(),
+            discipline: start.discipline,
+            variant: start.variant.clone(),
+            target: None,
+            unit: Unit::Match,
+            length: None,
+            average: true,
+            sides: start.sides.clone(),
+            rewritten: u64::try_from(self.events().len()).unwrap_or(u64::MAX),
+            corrected: None,
+            timing: offsets.number(),
+            entries: Vec::new(),
+            units: Vec::new(),
+            turns: Vec::new(),
+            highlights: Vec::new(),
+        })
+    }
 }
 
 impl Document {
+    /// Media time at which the match begins, in 1/90000 s; `None` of one whose start was undone.
+    pub fn begins(&self) -> Option<MediaTime> {
+        self.entries.first().map(|entry| entry.at)
+    }
+
+    /// The number of its last event, as far as viewers are told of it.
+    pub fn last(&self) -> u64 {
+        self.entries.last().map_or(0, |entry| entry.seq).max(self.rewritten)
+    }
+
     /// Leaves out what whoever has everything up to the event `seq` has already, unless that has changed since.
     pub fn keep_after(&mut self, seq: u64) {
         if seq >= self.rewritten {
@@ -259,8 +311,10 @@ pub enum DocumentError {
     /// A length out of bounds, or too many sets, racks and frames.
     #[error("a match has 1 to {UNITS_MAX} sets, racks or frames")]
     Units,
-    /// Too many entries, or none.
-    #[error("a score document has 1 to {WHOLE_ENTRIES_MAX} entries")]
+    /// Too many entries, or none without a word that they were taken back.
+    #[error(
+        "a score document has 1 to {WHOLE_ENTRIES_MAX} entries, or nothing at all where `rewritten` says that its start was undone"
+    )]
     Entries,
     /// Too many turns or highlights.
     #[error("a score document has at most {TURNS_MAX} turns and {HIGHLIGHTS_MAX} highlights")]
@@ -286,7 +340,9 @@ impl Document {
         if self.length.is_some_and(is_long) || self.units.len() > UNITS_MAX as usize {
             return Err(DocumentError::Units);
         }
-        if !(1..=WHOLE_ENTRIES_MAX).contains(&self.entries.len()) {
+        let is_empty = self.units.is_empty() && self.turns.is_empty() && self.highlights.is_empty();
+        let is_withdrawn = self.entries.is_empty() && is_empty && self.rewritten > 0;
+        if !is_withdrawn && !(1..=WHOLE_ENTRIES_MAX).contains(&self.entries.len()) {
             return Err(DocumentError::Entries);
         }
         if self.turns.len() > TURNS_MAX || self.highlights.len() > HIGHLIGHTS_MAX {

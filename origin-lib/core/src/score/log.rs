@@ -193,6 +193,14 @@ impl Log {
         times().min().zip(times().max())
     }
 
+    /// When the start that stands occurred. `None` without one.
+    pub fn begun(&self) -> Option<UtcMs> {
+        self.present.as_ref()?;
+        let mut events = self.events.iter().zip(self.standing());
+        let start = events.find(|(_, stands)| matches!(stands, Some(Action::Start(_))));
+        start.map(|((_, event), _)| event.occurred)
+    }
+
     /// What each event comes to, in the log's order: its own action or what corrects it, `None` where it is undone.
     pub fn standing(&self) -> Vec<Option<&Action>> {
         self.standing_after(None)

@@ -2,7 +2,8 @@
 //!
 //! Players keep a date range by its ID, and an ID must keep what it says (RFC 8216bis, 4.4.5.1); only its end may become
 //! known later. So an ID is made of everything else that the range says, and a correction gives it another one, as do other
-//! offsets between the score and its picture.
+//! offsets between the score and its picture. What the next match's beginning ended is another one, too: its own end may come
+//! later, and that beginning be taken back.
 
 use alloc::format;
 use alloc::string::String;
@@ -16,6 +17,7 @@ use super::model::{Phase, Side};
 use super::rules::Unit;
 use super::sheet::Turn;
 use crate::hex;
+use crate::id::MatchId;
 use crate::time::MediaTime;
 
 /// Something that lasted a while.
@@ -36,6 +38,10 @@ pub struct Range {
     /// When the match was corrected last: what had ended may have gone on, so that from then on it has another name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<MediaTime>,
+    /// Which match took the table over before this had ended. Where that is its end, it has another name once the end is told:
+    /// the match may yet end by itself, or the next one's start be undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_for: Option<MatchId>,
     /// What viewers call it: the match's title, or the player's name.
     pub title: String,
     /// Which set, rack, frame or inning; the first is 1.
@@ -76,6 +82,7 @@ impl Range {
             known: None,
             end,
             again: None,
+            left_for: None,
             title,
             number: None,
             unit: None,
@@ -95,6 +102,16 @@ impl Range {
         Range { known, end, again, ..self }
     }
 
+    /// The same, of a match that is left where `next` begins, finished or not.
+    pub fn left(self, next: &MatchId, begins: MediaTime) -> Range {
+        let end = begins.max(self.start);
+        let is_open = matches!(self.class, Class::Match | Class::Unit);
+        if !is_open || self.end.is_some_and(|own| own <= end) {
+            return self;
+        }
+        Range { end: Some(end), left_for: Some(next.clone()), ..self }
+    }
+
     /// What is to be told of it to who has come as far as `horizon`: its end only where that lies before it, and nothing of what
     /// is told with its end, as an inning is with its points. `None` where that is nothing.
     pub fn before(&self, horizon: MediaTime) -> Option<Range> {
@@ -105,8 +122,12 @@ impl Range {
             return None;
         }
         let again = self.again.filter(|again| *again <= horizon);
-        let id = again.map_or_else(|| self.id.clone(), |again| format!("{}{:x}", self.id, again.0));
-        Some(Range { id, known: None, end, again: None, ..self.clone() })
+        let mut id = again.map_or_else(|| self.id.clone(), |again| format!("{}{:x}", self.id, again.0));
+        if let Some((next, end)) = self.left_for.as_ref().zip(end) {
+            let digest = Sha256::digest([next.as_str().as_bytes(), &end.0.to_be_bytes()].concat());
+            id.push_str(&hex::encode(digest.get(..4).unwrap_or_default()));
+        }
+        Some(Range { id, known: None, end, again: None, left_for: None, ..self.clone() })
     }
 
     /// Whether any of it lies in this stretch.

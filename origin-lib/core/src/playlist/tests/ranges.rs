@@ -18,6 +18,7 @@ fn range(id: &str, class: Class, from_ms: u64, to_ms: Option<u64>) -> Range {
         start: START.plus_ms(from_ms).media(),
         known: None,
         again: None,
+        left_for: None,
         end: to_ms.map(|ms| START.plus_ms(ms).media()),
         title: if is_side { "Blomdahl" } else { "World Cup final" }.into(),
         number: matches!(class, Class::Inning | Class::Unit).then_some(3),

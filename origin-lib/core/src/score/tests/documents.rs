@@ -105,6 +105,33 @@ fn of_two_scorers_each_is_late_in_its_own_way() {
 }
 
 #[test]
+fn a_start_that_is_undone_is_taken_away_from_whoever_was_shown_it() {
+    let mut scorer = Scorer::new(40, true);
+    let withdrawn = |log: &Log| {
+        let ids = ("table-1".parse().unwrap(), "final".parse().unwrap());
+        log.withdrawn(ids.0, ids.1, 7, UtcMs(T0), &Offsets::default())
+    };
+    assert_eq!(withdrawn(&Log::new()), None);
+    scorer.take(points(Side::First, 3));
+    scorer.take(undo(2));
+    assert_eq!(scorer.offer(undo(1)), Offer::Accept);
+    assert_eq!((scorer.0.begun(), scorer.0.state()), (None, None));
+    let mut nothing = withdrawn(&scorer.0).unwrap();
+    assert_eq!((nothing.check(), nothing.begins(), nothing.last()), (Ok(()), None, 4));
+    assert_eq!(nothing.ranges(), []);
+    assert_eq!(nothing.within(MediaTime(0), MediaTime(u64::MAX)), None);
+    // Whoever has heard of both events, of a score that is no more, gets the word that it is not.
+    nothing.keep_after(3);
+    assert_eq!((nothing.rewritten, nothing.entries.len()), (4, 0));
+    // What is started anew does not go together with what was there before.
+    let again = event(5, start_of(30, true, Side::Second));
+    assert_eq!(scorer.offer_event(again.clone()), Offer::Accept);
+    let anew = document(&scorer.0);
+    assert_eq!((anew.rewritten, anew.entries.len(), anew.check()), (4, 1, Ok(())));
+    assert_eq!(scorer.0.begun(), Some(again.occurred));
+}
+
+#[test]
 fn a_receiver_refuses_documents_out_of_bounds() {
     let mut scorer = Scorer::new(40, true);
     scorer.take(points(Side::First, 3));
@@ -114,7 +141,7 @@ fn a_receiver_refuses_documents_out_of_bounds() {
         PastUnit { at: MediaTime(at), result }
     }
     type Edit = fn(&mut Document);
-    let edits: [(Edit, DocumentError); 15] = [
+    let edits: [(Edit, DocumentError); 16] = [
         (|d| d.title = "a\tb".into(), DocumentError::Text),
         (|d| d.sides[1].name = "x".repeat(101), DocumentError::Text),
         (|d| d.sides[0].country = Some("<b>".into()), DocumentError::Text),
@@ -124,6 +151,14 @@ fn a_receiver_refuses_documents_out_of_bounds() {
         (|d| d.units = vec![unit(1); 100], DocumentError::Units),
         (|d| d.units = vec![unit(2), unit(1)], DocumentError::Order),
         (|d| d.entries.clear(), DocumentError::Entries),
+        (
+            |d| {
+                d.rewritten = 3;
+                d.units = vec![unit(1)];
+                d.entries.clear();
+            },
+            DocumentError::Entries,
+        ),
         (|d| d.entries = vec![d.entries[0].clone(); 5_001], DocumentError::Entries),
         (|d| d.entries.reverse(), DocumentError::Order),
         (|d| d.entries[1].seq = 1, DocumentError::Order),

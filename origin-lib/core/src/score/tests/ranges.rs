@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::id::MatchId;
 
 fn shown(document: &Document) -> Vec<(Class, Option<u32>, Option<i32>, bool)> {
     let ranges = document.ranges();
@@ -89,6 +90,52 @@ impl Said {
             assert_eq!(Range { end: None, ..before }, Range { end: None, ..range });
         }
     }
+}
+
+#[test]
+fn what_the_next_match_ends_has_another_name_from_there_on() {
+    let mut scorer = Scorer::of(json!({"discipline":"three-cushion-sets","target":3}));
+    scorer.take_at(10_000, points(Side::First, 3));
+    scorer.take_at(20_000, end_inning(Side::Second));
+    scorer.take_at(30_000, points(Side::First, 1));
+    scorer.take(undo(4));
+    let at = |ms: u64| UtcMs(T0 + ms - 1000).media();
+    let next = |name: &str| name.parse::<MatchId>().unwrap();
+    let open = document(&scorer.0).ranges();
+    scorer.take_at(45_000, end(Some(Side::First)));
+    let over = document(&scorer.0).ranges();
+    let left = |ranges: &[Range], name: &str, ms| -> Vec<Range> {
+        ranges.iter().map(|range| range.clone().left(&next(name), at(ms))).collect()
+    };
+    let mut told: BTreeMap<String, Option<MediaTime>> = BTreeMap::new();
+    // The next match begins, its start is undone, another one begins at the same moment, and later; then the first one's own end
+    // comes, and a next one that began before it.
+    let all = [
+        open.clone(),
+        left(&open, "second", 40_000),
+        open.clone(),
+        left(&open, "third", 40_000),
+        left(&open, "third", 42_000),
+        over.clone(),
+        left(&over, "third", 42_000),
+        left(&over, "fourth", 50_000),
+    ];
+    for ranges in &all {
+        for horizon in [35_000, 60_000] {
+            for range in ranges.iter().filter_map(|range| range.before(at(horizon))) {
+                assert!((20..=40).contains(&range.id.len()), "{}", range.id);
+                let kept = told.entry(range.id.clone()).or_default();
+                assert!(kept.is_none_or(|kept| horizon == 35_000 || Some(kept) == range.end), "{range:?}");
+                *kept = kept.or(range.end);
+            }
+        }
+    }
+    let names = |ranges: &[Range], ms| -> Vec<String> {
+        ranges.iter().filter_map(|range| range.before(at(ms))).map(|range| range.id).collect()
+    };
+    assert_eq!(names(&all[0], 39_999), names(&all[1], 39_999), "nothing is told of it before");
+    assert_eq!(names(&all[5], 60_000), names(&all[7], 60_000), "who is over was not left");
+    assert_eq!(all[1].iter().filter(|range| range.left_for.is_some()).count(), 2, "the match and its set");
 }
 
 #[test]
