@@ -396,6 +396,53 @@ async function work(chromium) {
   const played = (await api(`/${(await api("")).matches[0].match}/events`)).events.slice(1).map(({ event }) => [event.action.code, event.action.points]);
   same("the figures", played, [["A01", 4], ["B07", 8], ["B07", 0]]);
 
+  // An entry of an earlier match is refused, since somebody else took that over: the others go, and of it what was seen to.
+  const put = async (path, action) => {
+    const event = { occurred: (await api("")).matches[0].accepted, action };
+    const answer = await fetch(`${origin}/v1/channels/${channel}/matches/${path}`, {
+      method: "PUT",
+      headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+      body: JSON.stringify(event),
+    });
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+  };
+  const titled = (title) => () => e.at("match-title").fill(title);
+  await begin(another, "three-cushion", "", titled("One"));
+  await e.pending(0);
+  const one = (await api("")).matches[0].match;
+  network.cut();
+  await e.press("plus-1");
+  await e.shows(1, 0);
+  await e.press("miss");
+  await e.plays("B");
+  await put(`${one}/events/2/1`, { type: "points", side: 0, points: 5 });
+  await begin(another, "three-cushion", "", titled("Two"));
+  await e.press("plus-2");
+  await e.shows(2, 0);
+  await begin(another, "three-cushion", "", titled("Three"));
+  await e.press("plus-3");
+  await e.shows(3, 0);
+  await e.pending(6);
+  network.mend();
+  await e.page.clock.fastForward(10_000);
+  await e.says("epoch 2");
+  await e.press("drop");
+  await e.at("dialog").getByText("Miss").waitFor();
+  await e.press("cancel");
+  await e.pending(6);
+  await e.press("drop", "accept");
+  await e.pending(0);
+  const had = [];
+  for (const { match } of (await api("")).matches.slice(0, 3)) {
+    const { start, last, state } = await api(`/${match}`);
+    had.push([start.title, last, state.sides[0].points]);
+  }
+  same("the matches around the one that was taken over", had.sort(), [
+    ["One", { epoch: 2, seq: 1 }, 5],
+    ["Three", { epoch: 1, seq: 2 }, 3],
+    ["Two", { epoch: 1, seq: 2 }, 2],
+  ]);
+
   // The tablet has no room left: its scorer is told, and goes on. Once there is room, everything is kept.
   await e.page.evaluate(() => {
     const put = IDBObjectStore.prototype.put;

@@ -162,12 +162,12 @@ class Page {
     let said = "";
     const take = () => void this.#takeOver();
     if (problem?.kind === "taken") {
-      const n = scorer.pending;
+      const n = scorer.held;
       said = n > 0 ? text("taken_with", { n }) : text("taken");
       acts.push(button(n > 0 ? text("again_with", { n }) : text("again"), take, { class: "strong", "data-testid": "take-over" }));
       acts.push(button(n > 0 ? text("watch_drop", { n }) : text("watch"), () => void scorer.watch(), { "data-testid": "watch" }));
     } else if (problem?.kind === "invalid") {
-      const what = problem.item === undefined ? "" : words(problem.item.event.action, scorer.view);
+      const what = problem.item === undefined ? "" : words(problem.item.event.action, scorer.about(problem.item.match));
       said = text("refused", { why: `${what}: ${problem.text}` });
       acts.push(button(text("drop"), () => void scorer.drop((lost) => this.#confirmLost(lost)), { class: "strong", "data-testid": "drop" }));
     } else if (problem?.kind === "key") {
@@ -323,7 +323,7 @@ class Page {
     const scorer = this.#scorer;
     const { state } = scorer.view;
     const running = state !== null && state.phase !== "finished";
-    const unsent = scorer.problem?.kind === "taken" ? scorer.pending : 0;
+    const unsent = scorer.mode === "lost" ? scorer.held : 0;
     if (unsent > 0 && !(await sure(text("taken_with", { n: unsent }), text("watch_drop", { n: unsent })))) return;
     if (running && !(await sure(text("new_match_sure"), text("new_match")))) return;
     const fresh = await Rules.load();
@@ -337,10 +337,10 @@ class Page {
     this.#tell(await this.#scorer.takeOver((lost) => this.#confirmLost(lost)));
   }
 
-  /** @param {(import("./types.js").Item & { why: string })[]} lost */
+  /** @param {import("./types.js").Lost[]} lost */
   #confirmLost(lost) {
-    const { view } = this.#scorer;
-    return sure(text("lost_entries"), text("accept"), lost.map(({ event, why }) => `${words(event.action, view)}: ${why}`));
+    const line = (/** @type {import("./types.js").Lost} */ { match, event, why }) => `${words(event.action, this.#scorer.about(match))}: ${why}`;
+    return sure(text("lost_entries"), text("accept"), lost.map(line));
   }
 
   async #key() {

@@ -11,6 +11,7 @@ import { Overtaken } from "./store.js";
 /** @typedef {import("./types.js").Action} Action */
 /** @typedef {import("./types.js").Item} Item */
 /** @typedef {import("./types.js").Kept} Kept */
+/** @typedef {import("./types.js").Lost} Lost */
 /** @typedef {import("./types.js").Place} Place */
 /** @typedef {import("./types.js").View} View */
 /** @typedef {import("./types.js").Waiting} Waiting */
@@ -93,6 +94,11 @@ export class Scorer {
     return this.#waiting.length;
   }
 
+  /** How many of these are of the match itself. */
+  get held() {
+    return this.#own().length;
+  }
+
   /** Why the browser keeps nothing; null where it does. */
   get unkept() {
     return this.#keeper.refusal;
@@ -112,7 +118,7 @@ export class Scorer {
     this.#waiting = rows.filter(({ acknowledged }) => !acknowledged).map(({ item }) => item);
     this.#acknowledged = rows.filter(({ acknowledged, item }) => acknowledged && item.match === this.match).map(({ item }) => item);
     this.#reload();
-    if (this.mode === "lost") this.problem = { kind: "taken", text: "" };
+    this.#mended();
     addEventListener("online", () => this.#patience.end());
     void this.#beat();
     void this.#watch();
@@ -142,6 +148,23 @@ export class Scorer {
   /** What waits of the match itself. */
   #own() {
     return this.#waiting.filter(({ match }) => match === this.match);
+  }
+
+  /** What waits of other matches. */
+  #others() {
+    return this.#waiting.filter(({ match }) => match !== this.match);
+  }
+
+  /** Whether it is of the match that is scored here. @param {Waiting} item */
+  #scores(item) {
+    return this.mode === "scoring" && item.match === this.match;
+  }
+
+  /** Who plays a match, as far as that is known here. @param {string | null} match @returns {View} */
+  about(match) {
+    if (match === this.match) return this.view;
+    const start = this.#waiting.map((item) => (item.match === match ? item.event.action : null)).find((action) => action?.type === "start");
+    return start?.type === "start" ? { ...NOTHING, start } : NOTHING;
   }
 
   #reload() {
@@ -193,10 +216,12 @@ export class Scorer {
     return scorer === undefined ? items : items.map((item) => ({ ...item, event: { ...item.event, scorer } }));
   }
 
-  /** Takes back the newest that stands. */
-  async undo() {
-    const { undo } = this.view;
-    return undo === null ? null : this.enter({ type: "undo", epoch: undo.epoch, seq: undo.seq });
+  /** Takes back the newest that stands when what was begun before is done. @returns {Promise<string | null>} */
+  undo() {
+    return this.#after(async () => {
+      const { undo } = this.view;
+      return undo === null ? null : this.#enter({ type: "undo", epoch: undo.epoch, seq: undo.seq });
+    });
   }
 
   /** Begins another match. @param {Action} start @returns {Promise<string | null>} */
@@ -205,7 +230,7 @@ export class Scorer {
       const stamp = new Date(this.now()).toISOString().replace(/[-:]|\..*$/g, "").toLowerCase();
       const tail = crypto.getRandomValues(new Uint32Array(1))[0]?.toString(36) ?? "0";
       const [match, epoch] = [`${stamp}z-${tail}`, 1];
-      const earlier = this.mode === "scoring" ? this.#waiting : [];
+      const earlier = this.mode === "lost" ? this.#others() : this.#waiting;
       try {
         this.#rules.load([]);
         const { entered, view } = this.#rules.enter(epoch, this.now(), start);
@@ -228,7 +253,7 @@ export class Scorer {
   /**
    * Becomes the match's scorer, with what waits here. `confirm` is asked where some of that has no place any more. Returns why
    * not, or null.
-   * @param {(lost: (Item & { why: string })[]) => Promise<boolean>} confirm
+   * @param {(lost: Lost[]) => Promise<boolean>} confirm
    */
   async takeOver(confirm) {
     const match = this.match;
@@ -250,12 +275,11 @@ export class Scorer {
         const epoch = Math.max(this.epoch, events.at(-1)?.epoch ?? 0, other) + 1;
         this.#rules.load(events);
         const { entered, refused, view } = this.#rules.requeue(epoch, own);
-        if (refused.length > 0 && !(await confirm(refused))) {
+        if (refused.length > 0 && !(await confirm(refused.map((item) => ({ ...item, match }))))) {
           this.#reload();
           return "";
         }
-        const others = this.#waiting.filter((item) => item.match !== match);
-        await this.#replace({ match, epoch, mode: "scoring" }, events, [...others, ...entered.map((item) => ({ ...item, match }))]);
+        await this.#replace({ match, epoch, mode: "scoring" }, events, [...this.#others(), ...entered.map((item) => ({ ...item, match }))]);
         this.view = view;
         this.problem = null;
       } catch (error) {
@@ -270,36 +294,40 @@ export class Scorer {
     });
   }
 
-  /** Only looks on from now on; what waits is given up. */
+  /** Only looks on from now on; what waits of the match is given up. */
   watch() {
     return this.#after(async () => {
-      await this.#replace({ ...this.#kept, mode: "watching" }, this.#acknowledged, []);
+      await this.#replace({ ...this.#kept, mode: "watching" }, this.#acknowledged, this.#others());
       this.problem = null;
       this.#reload();
       this.#changed();
+      void this.#send();
     });
   }
 
-  /** Gives up the event that the origin refuses, with what rests on it. @param {(lost: (Item & { why: string })[]) => Promise<boolean>} confirm */
+  /** Gives up the event that the origin refuses, with what rests on it. @param {(lost: Lost[]) => Promise<boolean>} confirm */
   drop(confirm) {
     return this.#after(async () => {
-      const item = this.problem?.item;
+      const { item, text } = this.problem ?? {};
       if (item === undefined) return;
       const others = this.#waiting.filter(({ match }) => match !== item.match);
-      if (item.match !== this.match) {
-        // Of an earlier match: what follows it there can't be sent either.
-        await this.#replace({ ...this.#kept }, this.#acknowledged, this.#own());
-      } else {
+      /** @type {Waiting[]} */
+      let rest = [];
+      /** @type {Lost[]} */
+      let lost;
+      if (this.#scores(item)) {
         this.#rules.load(this.#acknowledged);
         const { entered, refused } = this.#rules.requeue(this.epoch, this.#own(), [item]);
-        if (refused.length > 0 && !(await confirm(refused))) {
-          this.#reload();
-          return;
-        }
-        const own = entered.map((entry) => ({ ...entry, match: item.match }));
-        await this.#replace({ ...this.#kept }, this.#acknowledged, [...others, ...own]);
+        rest = entered.map((entry) => ({ ...entry, match: item.match }));
+        lost = refused.map((entry) => ({ ...entry, match: item.match }));
+      } else {
+        // Of an earlier match: what follows it there can't be sent either.
+        const same = this.#waiting.filter((entry) => entry.match === item.match && entry !== item);
+        lost = same.map((entry) => ({ ...entry, why: text ?? "" }));
       }
-      this.problem = null;
+      if (lost.length > 0 && !(await confirm(lost))) return this.#reload();
+      await this.#replace({ ...this.#kept }, this.#acknowledged, [...others, ...rest]);
+      this.#mended();
       this.#reload();
       this.#changed();
       void this.#send();
@@ -312,7 +340,7 @@ export class Scorer {
     if (scorer !== undefined) this.#kept.scorer = scorer;
     this.#origin.useKey(key);
     await this.#after(() => this.#keep(() => this.#store.note(this.#kept)));
-    if (this.problem?.kind === "key") this.problem = null;
+    if (this.problem?.kind === "key") this.#mended();
     this.#changed();
     this.#patience.end();
     this.#pulse.end();
@@ -338,14 +366,26 @@ export class Scorer {
     this.#changed();
   }
 
+  /** What is left where a problem is no more: that another scorer has taken over. */
+  #mended() {
+    this.problem = this.mode === "lost" ? { kind: "taken", text: "" } : null;
+  }
+
   // Sending
+
+  /** What is sent next. Of a match that somebody else scores, nothing is. */
+  #next() {
+    const [first] = this.#waiting;
+    const stopped = this.problem !== null && this.problem.kind !== "taken";
+    return stopped || (this.mode === "lost" && first?.match === this.match) ? undefined : first;
+  }
 
   async #send() {
     if (this.#sending) return;
     this.#sending = true;
     let wait = AGAIN_MS[0] ?? 0;
-    while (this.mode === "scoring" && this.problem === null) {
-      const item = this.#waiting[0];
+    for (;;) {
+      const item = this.#next();
       if (item === undefined) break;
       try {
         const agrees = await this.#offer(item);
@@ -389,10 +429,11 @@ export class Scorer {
 
   /** Returns whether the origin's log is ours. @param {Waiting} item @param {Denied} denied */
   async #denied(item, denied) {
-    if (this.#waiting[0] !== item) return true;
+    // Meanwhile it is not to be sent any more.
+    if (this.#next() !== item) return true;
     const { expected } = denied;
     if (denied.status === 401) this.problem = { kind: "key", text: denied.message };
-    else if (item.match === this.match && denied.status === 409) {
+    else if (this.#scores(item) && denied.status === 409) {
       // Missing events of ours: the origin was restored from a copy that is older than what it acknowledged.
       if (denied.code === "gap" && expected !== null && expected.epoch <= item.epoch) return false;
       await this.#lost();
@@ -403,8 +444,9 @@ export class Scorer {
 
   async #lost() {
     await this.#replace({ ...this.#kept, mode: "lost" }, this.#acknowledged, this.#waiting);
-    this.problem = { kind: "taken", text: "" };
+    this.#mended();
     this.#changed();
+    void this.#send();
   }
 
   /** Makes the origin's log ours, with what it does not have behind it. @param {string} match */
@@ -423,8 +465,7 @@ export class Scorer {
         this.problem = { kind: "invalid", text: first.why, item: { ...first, match } };
         this.#reload();
       } else {
-        const others = this.#waiting.filter((item) => item.match !== match);
-        await this.#replace({ ...this.#kept }, events, [...others, ...entered.map((item) => ({ ...item, match }))]);
+        await this.#replace({ ...this.#kept }, events, [...this.#others(), ...entered.map((item) => ({ ...item, match }))]);
         this.#reload();
       }
       this.#changed();

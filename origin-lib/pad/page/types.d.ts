@@ -84,6 +84,11 @@ export interface Waiting extends Item {
   match: string;
 }
 
+/** An event that would be given up, and why. */
+export interface Lost extends Waiting {
+  why: string;
+}
+
 export interface SideState {
   points: number;
   run: number;
