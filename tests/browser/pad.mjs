@@ -78,6 +78,7 @@ async function scorer(chromium, viewport, base = origin) {
   return {
     context,
     page,
+    asked,
     at,
     press,
     come: (withKey = key) => page.goto(`${base}/score/${channel}#key=${withKey}`),
@@ -284,7 +285,9 @@ async function work(chromium) {
 
   // Who has the wrong key is told, and gives the right one.
   const c = await scorer(chromium, TABLET);
-  await c.come("a-wrong-key");
+  const given = c.page.waitForRequest((request) => request.headers().authorization === "Bearer a+wrong+key");
+  await c.come("a+wrong+key");
+  await given;
   await c.says("key is missing or wrong");
   await c.press("give-key");
   await c.at("key").fill(key);
@@ -334,7 +337,15 @@ async function work(chromium) {
   await e.press("confirm");
   await e.shot("finished");
   same("after the shootout", await result(), ["finished", 0, [[1, 2, null], [1, 1, null]]]);
-  await begin(["new-match"], "eight-ball", "");
+  const rulesAsked = () => e.asked.filter((url) => url.endsWith("pad.wasm")).length;
+  const asked = rulesAsked();
+  await begin(["new-match"], "eight-ball", "", async () => {
+    for (const side of [0, 1]) await e.at(`name-${side}`).fill("Billard ".repeat(9));
+  });
+  same("how often the rules were asked for, for another match", rulesAsked() - asked, 0);
+  await e.pending(0);
+  const { title } = (await api(`/${(await api("")).matches[0].match}`)).start;
+  same("the title of two long names", title.length, 100);
   await e.shot("racks");
   await e.press("wins-1");
   await e.shows(0, 1);
@@ -442,6 +453,36 @@ async function work(chromium) {
     ["Three", { epoch: 1, seq: 2 }, 3],
     ["Two", { epoch: 1, seq: 2 }, 2],
   ]);
+
+  // A press lasts longer than what is drawn meanwhile, here an acknowledgement.
+  network.cut();
+  await e.press("plus-1");
+  await e.pending(1);
+  await e.at("plus-1").hover();
+  await e.page.mouse.down();
+  network.mend();
+  await e.page.clock.fastForward(10_000);
+  await e.pending(0);
+  await e.page.mouse.up();
+  await e.shows(5, 0);
+  await e.pending(0);
+  // Two at once are two.
+  await e.at("undo").evaluate((undo) => {
+    undo.click();
+    undo.click();
+  });
+  await e.shows(3, 0);
+  // A key that is held is one, and what has the focus has Enter.
+  for (const key of ["m", "m", "1", "1"]) await e.page.keyboard.down(key);
+  await e.at("dialog").getByTestId("number").filter({ hasText: /^1$/ }).waitFor();
+  await e.at("cancel").focus();
+  await e.page.keyboard.press("Enter");
+  await e.at("dialog").waitFor({ state: "hidden" });
+  await e.page.keyboard.press("2");
+  await e.press("key-4");
+  await e.page.keyboard.press("Enter");
+  await e.shows(3, 24);
+  await e.plays("B");
 
   // The tablet has no room left: its scorer is told, and goes on. Once there is room, everything is kept.
   await e.page.evaluate(() => {
