@@ -535,6 +535,25 @@ async function work(chromium) {
   await f.plays("A");
   await f.pending(0);
   same("what is scored by who keeps nothing", (await api(`/${(await api("")).matches[0].match}/events`)).last.epoch, 2);
+
+  // A tablet whose clock is minutes slow, and which begins before the origin could tell: what it entered is put right.
+  const g = await scorer(chromium, TABLET);
+  await g.page.route("**/v1/**", (route) => route.abort());
+  await g.come();
+  await g.press("new-match");
+  await g.at("name-0").fill("A");
+  await g.at("name-1").fill("B");
+  await g.at("shot-clock").fill("40");
+  await g.press("accept", "plus-1");
+  await g.shows(1, 0);
+  await g.press("clock-start");
+  await g.pending(3);
+  await g.page.unroute("**/v1/**");
+  await g.page.clock.fastForward(10_000);
+  await g.pending(0);
+  const slow = (await api("")).matches[0];
+  const late = (await api(`/${slow.match}/events`)).events.map(({ event }) => Math.round((slow.accepted - event.occurred) / 60_000));
+  same("how many minutes late it is", late, [0, 0, 0]);
 }
 
 const chromium = await browser();

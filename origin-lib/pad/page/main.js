@@ -374,7 +374,7 @@ async function main() {
   const keeper = new Keeper();
   const { kept: before, rows } = await store.read();
   /** @type {Kept} */
-  const kept = before ?? { revision: 0, key: "", offset: 0, match: null, epoch: 0, mode: "watching" };
+  const kept = before ?? { revision: 0, key: "", offset: null, match: null, epoch: 0, mode: "watching" };
   if (given.key !== null) {
     Object.assign(kept, given);
     const note = () => store.note(kept);

@@ -1,18 +1,20 @@
 // The scorer's side of the protocol. What is entered is kept by the browser first, shown then, and sent in order, one at a time,
 // each as it is until the origin has it.
 
+import { moved, timed } from "./clock.js";
 import { Follower } from "./follow.js";
 import { is } from "./items.js";
 import { Away, Denied } from "./origin.js";
 import { Pause } from "./pause.js";
 import { Refused } from "./rules.js";
+import { Sender } from "./sender.js";
 import { Overtaken } from "./store.js";
 
 /** @typedef {import("./types.js").Action} Action */
 /** @typedef {import("./types.js").Item} Item */
 /** @typedef {import("./types.js").Kept} Kept */
 /** @typedef {import("./types.js").Lost} Lost */
-/** @typedef {import("./types.js").Place} Place */
+/** @typedef {import("./types.js").Problem} Problem */
 /** @typedef {import("./types.js").View} View */
 /** @typedef {import("./types.js").Waiting} Waiting */
 
@@ -21,22 +23,6 @@ const HEARTBEAT_MS = 10_000;
 
 /** How often the match of another scorer is asked for, in milliseconds. */
 const WATCH_MS = 2_000;
-
-/** How long to wait before an event is sent again, in milliseconds: at first, and at most. */
-const AGAIN_MS = [500, 8_000];
-
-/** An answer that took longer says too little about the origin's clock, in milliseconds. */
-const CLOCK_MS_MAX = 2_000;
-
-/**
- * Why nothing is sent, until the scorer decides:
- * - `key`: the origin does not know the key
- * - `invalid`: it refuses an event, which is the first that waits
- * - `taken`: another scorer has taken over
- * - `tab`: another page of this browser scores
- * - `broken`: the page itself has failed
- * @typedef {{ kind: "key" | "invalid" | "taken" | "tab" | "broken", text: string, item?: Waiting }} Problem
- */
 
 /** @type {View} */
 const NOTHING = { last: null, start: null, rules: null, state: null, undo: null, history: [] };
@@ -54,9 +40,7 @@ export class Scorer {
   #acknowledged = [];
   /** What waits, of earlier matches as well. @type {Waiting[]} */
   #waiting = [];
-  #sending = false;
-  /** Before the next try. */
-  #patience = new Pause();
+  #sender = new Sender(() => this.#next(), (item) => this.#offer(item), (error) => this.#failed(error));
   /** Before the next heartbeat. */
   #pulse = new Pause();
   /** What changes the log is done one after another. @type {Promise<unknown>} */
@@ -110,7 +94,7 @@ export class Scorer {
 
   /** The origin's time, as far as this device knows it, in UTC milliseconds. */
   now() {
-    return Math.max(0, Math.round(Date.now() + this.#kept.offset));
+    return Math.max(0, Math.round(Date.now() + (this.#kept.offset ?? 0)));
   }
 
   /** Shows what the browser has kept, and begins to talk with the origin. @param {{ acknowledged: boolean, item: Waiting }[]} rows */
@@ -119,11 +103,11 @@ export class Scorer {
     this.#acknowledged = rows.filter(({ acknowledged, item }) => acknowledged && item.match === this.match).map(({ item }) => item);
     this.#reload();
     this.#mended();
-    addEventListener("online", () => this.#patience.end());
+    addEventListener("online", () => this.#sender.hurry());
     void this.#beat();
     void this.#watch();
     void this.#follower.run();
-    void this.#send();
+    void this.#sender.send();
     this.#changed();
   }
 
@@ -206,7 +190,7 @@ export class Scorer {
       return this.problem?.text ?? null;
     }
     this.#changed();
-    void this.#send();
+    void this.#sender.send();
     return null;
   }
 
@@ -245,7 +229,8 @@ export class Scorer {
       }
       this.problem = null;
       this.#changed();
-      void this.#send();
+      void this.#sender.send();
+      this.#pulse.end();
       return null;
     });
   }
@@ -288,7 +273,7 @@ export class Scorer {
         return this.problem?.text ?? null;
       }
       this.#changed();
-      void this.#send();
+      void this.#sender.send();
       this.#pulse.end();
       return null;
     });
@@ -301,7 +286,7 @@ export class Scorer {
       this.problem = null;
       this.#reload();
       this.#changed();
-      void this.#send();
+      void this.#sender.send();
     });
   }
 
@@ -330,7 +315,7 @@ export class Scorer {
       this.#mended();
       this.#reload();
       this.#changed();
-      void this.#send();
+      void this.#sender.send();
     });
   }
 
@@ -342,15 +327,15 @@ export class Scorer {
     await this.#after(() => this.#keep(() => this.#store.note(this.#kept)));
     if (this.problem?.kind === "key") this.#mended();
     this.#changed();
-    this.#patience.end();
+    this.#sender.hurry();
     this.#pulse.end();
-    void this.#send();
+    void this.#sender.send();
   }
 
-  /** @param {Pick<Kept, "match" | "epoch" | "mode">} now @param {Item[]} acknowledged @param {Waiting[]} waiting */
+  /** @param {Partial<Kept>} now @param {Item[]} acknowledged @param {Waiting[]} waiting */
   async #replace(now, acknowledged, waiting) {
-    const { match, epoch, mode } = now;
-    const kept = { ...this.#kept, match, epoch, mode };
+    const kept = { ...this.#kept, ...now };
+    const { match } = kept;
     const all = () => this.#store.replace(kept, match === null ? [] : acknowledged.map((item) => ({ ...item, match })), waiting);
     await this.#keeper.keep(all, all);
     this.#kept = kept;
@@ -380,31 +365,23 @@ export class Scorer {
     return stopped || (this.mode === "lost" && first?.match === this.match) ? undefined : first;
   }
 
-  async #send() {
-    if (this.#sending) return;
-    this.#sending = true;
-    let wait = AGAIN_MS[0] ?? 0;
-    for (;;) {
-      const item = this.#next();
-      if (item === undefined) break;
-      try {
-        const agrees = await this.#offer(item);
-        this.#reached(true);
-        if (!agrees && item.match === this.match) await this.#resync(item.match);
-        wait = AGAIN_MS[0] ?? 0;
-      } catch (error) {
-        if (error instanceof Away || error instanceof Denied) {
-          this.#reached(false);
-          await this.#patience.rest(wait * (0.75 + Math.random() / 2));
-          wait = Math.min(2 * wait, AGAIN_MS[1] ?? wait);
-        } else this.#stop(error);
-      }
-    }
-    this.#sending = false;
+  /** @param {unknown} error */
+  #failed(error) {
+    if (error instanceof Away || error instanceof Denied) this.#reached(false);
+    else this.#stop(error);
   }
 
-  /** Sends an event. Returns whether the origin's log is ours, as far as its answer says. @param {Waiting} item @returns {Promise<boolean>} */
+  /** Sends an event. @param {Waiting} item */
   async #offer(item) {
+    // Not before it is known when it occurred by the origin's clock: then it is another one.
+    if (this.#kept.offset === null) return this.#timed(() => this.#origin.newest());
+    const agrees = await this.#put(item);
+    this.#reached(true);
+    if (!agrees && item.match === this.match) await this.#resync(item.match);
+  }
+
+  /** Returns whether the origin's log is ours, as far as its answer says. @param {Waiting} item @returns {Promise<boolean>} */
+  async #put(item) {
     try {
       const { diverged } = await this.#origin.put(item);
       await this.#after(() => this.#taken(item));
@@ -446,7 +423,7 @@ export class Scorer {
     await this.#replace({ ...this.#kept, mode: "lost" }, this.#acknowledged, this.#waiting);
     this.#mended();
     this.#changed();
-    void this.#send();
+    void this.#sender.send();
   }
 
   /** Makes the origin's log ours, with what it does not have behind it. @param {string} match */
@@ -479,6 +456,35 @@ export class Scorer {
     this.#changed();
   }
 
+  // The origin's clock
+
+  /** Asks something whose answer has the origin's time. @template {{ now?: number }} T @param {() => Promise<T>} ask @returns {Promise<T>} */
+  async #timed(ask) {
+    const known = this.#kept.offset;
+    const { answer, offset } = await timed(ask, known);
+    if (known === null) await this.#after(() => this.#retime(offset));
+    else this.#kept.offset = offset;
+    return answer;
+  }
+
+  /** Knows the origin's clock from now on. What was entered before, and so not sent, is put right. @param {number} offset */
+  async #retime(offset) {
+    if (this.#kept.offset !== null) return;
+    if (this.#waiting.length === 0) {
+      this.#kept.offset = offset;
+      return;
+    }
+    const waiting = this.#waiting.map((item) => moved(item, offset));
+    const [others, own] = [waiting.filter(({ match }) => match !== this.match), waiting.filter(({ match }) => match === this.match)];
+    this.#rules.load(this.#acknowledged);
+    const { entered, refused } = this.#rules.requeue(this.epoch, own);
+    // Each has its place as before; were it otherwise, they would stay as they are.
+    const placed = refused.length > 0 ? own : entered.map((item, index) => ({ ...item, match: own[index]?.match ?? "" }));
+    await this.#replace({ ...this.#kept, offset }, this.#acknowledged, [...others, ...placed]);
+    this.#reload();
+    this.#changed();
+  }
+
   // The heartbeat, and the match of somebody else
 
   async #beat() {
@@ -492,19 +498,14 @@ export class Scorer {
     const match = this.match;
     if (this.mode !== "scoring" || match === null || this.problem?.kind === "tab") return;
     const epoch = this.epoch;
-    const from = Date.now();
     try {
-      const { now, epoch: other, last } = await this.#origin.scorer(match, { epoch, pending: this.pending });
-      const until = Date.now();
-      if (until >= from && until - from <= CLOCK_MS_MAX) {
-        this.#kept.offset = now - (from + until) / 2;
-        await this.#after(() => this.#keep(() => this.#store.note(this.#kept)));
-      }
+      const { epoch: other, last } = await this.#timed(() => this.#origin.scorer(match, { epoch, pending: this.pending }));
+      await this.#after(() => this.#keep(() => this.#store.note(this.#kept)));
       const shown = this.view.last;
       if (Math.max(other ?? 0, last?.epoch ?? 0) > epoch) await this.#overtaken({ match, epoch });
       // The origin has more of ours than this page: what it could not keep before it was loaded again.
       else if (last?.epoch === epoch && shown?.epoch === epoch && last.seq > shown.seq) await this.#resync(match);
-      if (this.reachable === false) this.#patience.end();
+      if (this.reachable === false) this.#sender.hurry();
       this.#reached(true);
     } catch (error) {
       if (error instanceof Away) this.#reached(false);
@@ -525,7 +526,7 @@ export class Scorer {
   /** Shows the channel's newest match as far as the origin has it. */
   async #look() {
     try {
-      const match = await this.#origin.newest();
+      const { match } = await this.#timed(() => this.#origin.newest());
       const before = match === this.match ? (this.#acknowledged.at(-1) ?? null) : null;
       const events = match === null ? [] : await this.#origin.events(match, before);
       this.#reached(true);
@@ -540,8 +541,7 @@ export class Scorer {
       if (error instanceof Denied && error.status === 401) {
         this.problem = { kind: "key", text: error.message };
         this.#changed();
-      } else if (error instanceof Away || error instanceof Denied) this.#reached(false);
-      else this.#stop(error);
+      } else this.#failed(error);
     }
   }
 }
