@@ -78,6 +78,7 @@ async function scorer(chromium, viewport, base = origin) {
   return {
     context,
     page,
+    asked,
     at,
     press,
     come: (withKey = key) => page.goto(`${base}/score/${channel}#key=${withKey}`),
@@ -284,7 +285,9 @@ async function work(chromium) {
 
   // Who has the wrong key is told, and gives the right one.
   const c = await scorer(chromium, TABLET);
-  await c.come("a-wrong-key");
+  const given = c.page.waitForRequest((request) => request.headers().authorization === "Bearer a+wrong+key");
+  await c.come("a+wrong+key");
+  await given;
   await c.says("key is missing or wrong");
   await c.press("give-key");
   await c.at("key").fill(key);
@@ -334,7 +337,15 @@ async function work(chromium) {
   await e.press("confirm");
   await e.shot("finished");
   same("after the shootout", await result(), ["finished", 0, [[1, 2, null], [1, 1, null]]]);
-  await begin(["new-match"], "eight-ball", "");
+  const rulesAsked = () => e.asked.filter((url) => url.endsWith("pad.wasm")).length;
+  const asked = rulesAsked();
+  await begin(["new-match"], "eight-ball", "", async () => {
+    for (const side of [0, 1]) await e.at(`name-${side}`).fill("Billard ".repeat(9));
+  });
+  same("how often the rules were asked for, for another match", rulesAsked() - asked, 0);
+  await e.pending(0);
+  const { title } = (await api(`/${(await api("")).matches[0].match}`)).start;
+  same("the title of two long names", title.length, 100);
   await e.shot("racks");
   await e.press("wins-1");
   await e.shows(0, 1);
@@ -396,6 +407,83 @@ async function work(chromium) {
   const played = (await api(`/${(await api("")).matches[0].match}/events`)).events.slice(1).map(({ event }) => [event.action.code, event.action.points]);
   same("the figures", played, [["A01", 4], ["B07", 8], ["B07", 0]]);
 
+  // An entry of an earlier match is refused, since somebody else took that over: the others go, and of it what was seen to.
+  const put = async (path, action) => {
+    const event = { occurred: (await api("")).matches[0].accepted, action };
+    const answer = await fetch(`${origin}/v1/channels/${channel}/matches/${path}`, {
+      method: "PUT",
+      headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+      body: JSON.stringify(event),
+    });
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+  };
+  const titled = (title) => () => e.at("match-title").fill(title);
+  await begin(another, "three-cushion", "", titled("One"));
+  await e.pending(0);
+  const one = (await api("")).matches[0].match;
+  network.cut();
+  await e.press("plus-1");
+  await e.shows(1, 0);
+  await e.press("miss");
+  await e.plays("B");
+  await put(`${one}/events/2/1`, { type: "points", side: 0, points: 5 });
+  await begin(another, "three-cushion", "", titled("Two"));
+  await e.press("plus-2");
+  await e.shows(2, 0);
+  await begin(another, "three-cushion", "", titled("Three"));
+  await e.press("plus-3");
+  await e.shows(3, 0);
+  await e.pending(6);
+  network.mend();
+  await e.page.clock.fastForward(10_000);
+  await e.says("epoch 2");
+  await e.press("drop");
+  await e.at("dialog").getByText("Miss").waitFor();
+  await e.press("cancel");
+  await e.pending(6);
+  await e.press("drop", "accept");
+  await e.pending(0);
+  const had = [];
+  for (const { match } of (await api("")).matches.slice(0, 3)) {
+    const { start, last, state } = await api(`/${match}`);
+    had.push([start.title, last, state.sides[0].points]);
+  }
+  same("the matches around the one that was taken over", had.sort(), [
+    ["One", { epoch: 2, seq: 1 }, 5],
+    ["Three", { epoch: 1, seq: 2 }, 3],
+    ["Two", { epoch: 1, seq: 2 }, 2],
+  ]);
+
+  // A press lasts longer than what is drawn meanwhile, here an acknowledgement.
+  network.cut();
+  await e.press("plus-1");
+  await e.pending(1);
+  await e.at("plus-1").hover();
+  await e.page.mouse.down();
+  network.mend();
+  await e.page.clock.fastForward(10_000);
+  await e.pending(0);
+  await e.page.mouse.up();
+  await e.shows(5, 0);
+  await e.pending(0);
+  // Two at once are two.
+  await e.at("undo").evaluate((undo) => {
+    undo.click();
+    undo.click();
+  });
+  await e.shows(3, 0);
+  // A key that is held is one, and what has the focus has Enter.
+  for (const key of ["m", "m", "1", "1"]) await e.page.keyboard.down(key);
+  await e.at("dialog").getByTestId("number").filter({ hasText: /^1$/ }).waitFor();
+  await e.at("cancel").focus();
+  await e.page.keyboard.press("Enter");
+  await e.at("dialog").waitFor({ state: "hidden" });
+  await e.page.keyboard.press("2");
+  await e.press("key-4");
+  await e.page.keyboard.press("Enter");
+  await e.shows(3, 24);
+  await e.plays("B");
+
   // The tablet has no room left: its scorer is told, and goes on. Once there is room, everything is kept.
   await e.page.evaluate(() => {
     const put = IDBObjectStore.prototype.put;
@@ -447,6 +535,25 @@ async function work(chromium) {
   await f.plays("A");
   await f.pending(0);
   same("what is scored by who keeps nothing", (await api(`/${(await api("")).matches[0].match}/events`)).last.epoch, 2);
+
+  // A tablet whose clock is minutes slow, and which begins before the origin could tell: what it entered is put right.
+  const g = await scorer(chromium, TABLET);
+  await g.page.route("**/v1/**", (route) => route.abort());
+  await g.come();
+  await g.press("new-match");
+  await g.at("name-0").fill("A");
+  await g.at("name-1").fill("B");
+  await g.at("shot-clock").fill("40");
+  await g.press("accept", "plus-1");
+  await g.shows(1, 0);
+  await g.press("clock-start");
+  await g.pending(3);
+  await g.page.unroute("**/v1/**");
+  await g.page.clock.fastForward(10_000);
+  await g.pending(0);
+  const slow = (await api("")).matches[0];
+  const late = (await api(`/${slow.match}/events`)).events.map(({ event }) => Math.round((slow.accepted - event.occurred) / 60_000));
+  same("how many minutes late it is", late, [0, 0, 0]);
 }
 
 const chromium = await browser();

@@ -66,7 +66,8 @@ export async function choose(question, choices) {
 /** A number, with keys for fingers. @param {string} title @param {{ first?: string, signed?: boolean }} [more] @returns {Promise<number | null>} */
 export function number(title, { first = "", signed = false } = {}) {
   let digits = first;
-  const shown = make("output", { class: "number", "data-testid": "number", "aria-live": "polite" });
+  // It has the focus, so that Enter accepts; from where the keyboard goes to a button, Enter is that button's.
+  const shown = make("output", { class: "number", "data-testid": "number", "aria-live": "polite", tabIndex: -1, autofocus: true });
   const show = () => shown.replaceChildren(digits === "" ? "–" : digits.replace("-", "−"));
   /** @param {string} key */
   const press = (key) => {
@@ -79,16 +80,17 @@ export function number(title, { first = "", signed = false } = {}) {
   const keys = ["1", "2", "3", "4", "5", "6", "7", "8", "9", signed ? "±" : "", "0", "⌫"];
   const pad = make(
     "div",
-    { class: "keys" },
+    { class: "keys", onmousedown: (/** @type {MouseEvent} */ event) => event.preventDefault() },
     ...keys.map((key) => (key === "" ? make("span") : button(key, () => press(key), { "data-testid": `key-${key}`, ...(key === "⌫" ? { "aria-label": text("back") } : {}) }))),
   );
   /** @param {KeyboardEvent} event */
   const typed = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (/^\d$/.test(event.key)) press(event.key);
-    else if (event.key === "Backspace") press("⌫");
+    if (event.key === "Backspace") press("⌫");
+    else if (event.repeat) return;
+    else if (/^\d$/.test(event.key)) press(event.key);
     else if (event.key === "-" && signed) press("±");
-    else if (event.key === "Enter") form.requestSubmit();
+    else if (event.key === "Enter" && !(event.target instanceof HTMLButtonElement)) form.requestSubmit();
     else return;
     event.preventDefault();
   };

@@ -29,14 +29,48 @@ export function button(label, act, more = {}) {
   return make("button", { type: "button", onclick: act, ...more }, label);
 }
 
+/** @param {Node} node */
+function name(node) {
+  return node instanceof HTMLElement ? node.dataset["testid"] : undefined;
+}
+
+/** Makes `old` what `fresh` is. @param {Node} old @param {Node} fresh */
+function become(old, fresh) {
+  if (!(old instanceof HTMLElement && fresh instanceof HTMLElement)) {
+    if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
+    return;
+  }
+  for (const name of old.getAttributeNames()) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  old.onclick = fresh.onclick;
+  replace(old, [...fresh.childNodes]);
+}
+
 /**
- * Puts `next` in the place of what is in `parent`, and keeps the focus on what has the same `data-testid`.
+ * Makes what is in `parent` what `next` is. An element that has the same `data-testid` stays, with the focus, and with the finger
+ * on it: a button that goes while it is pressed is not clicked.
  * @param {HTMLElement} parent @param {Node[]} next
  */
 export function replace(parent, next) {
-  const focused = document.activeElement instanceof HTMLElement && parent.contains(document.activeElement) ? document.activeElement.dataset["testid"] : undefined;
-  parent.replaceChildren(...next);
-  if (focused === undefined) return;
-  const again = parent.querySelector(`[data-testid="${CSS.escape(focused)}"]`);
-  if (again instanceof HTMLElement) again.focus({ preventScroll: true });
+  let at = parent.firstChild;
+  for (const fresh of next) {
+    let old = at;
+    while (old !== null && (old.nodeName !== fresh.nodeName || name(old) !== name(fresh))) old = old.nextSibling;
+    if (old === null) {
+      parent.insertBefore(fresh, at);
+      continue;
+    }
+    while (at !== null && at !== old) {
+      const gone = at;
+      at = at.nextSibling;
+      gone.remove();
+    }
+    become(old, fresh);
+    at = old.nextSibling;
+  }
+  while (at !== null) {
+    const gone = at;
+    at = at.nextSibling;
+    gone.remove();
+  }
 }

@@ -28,9 +28,9 @@ const SCORER = /^[!-~]{1,32}$/;
 
 const channel = decodeURIComponent(location.pathname.split("/").at(-1) ?? "");
 
-/** The key in the address, and the scorer's name where it has one. */
+/** The key in the address, and the scorer's name where it has one. A `+` is one, and no space. */
 function keyGiven() {
-  const given = new URLSearchParams(location.hash.slice(1));
+  const given = new URLSearchParams(location.hash.slice(1).replaceAll("+", "%2B"));
   const [key, scorer] = [given.get("key"), given.get("scorer")];
   // What the origin would refuse is nobody's name.
   return { key, ...(scorer !== null && SCORER.test(scorer) ? { scorer } : {}) };
@@ -144,13 +144,13 @@ class Page {
     });
     const undoWhat = make("span", { class: "what" }, view.undo === null ? "" : words(view.undo.action, view));
     undo.append(undoWhat);
-    const clockRow = make("div", { class: "clock" }, ...buttons(clock, refusals.slice(main.length), pressed));
+    const clockRow = make("div", { class: "clock", "data-testid": "clock-presses" }, ...buttons(clock, refusals.slice(main.length), pressed));
     if (view.rules?.shot_clock !== null) clockRow.prepend(make("output", { id: "clock", "data-testid": "clock", "aria-label": text("clock") }));
     const whose = view.state?.at_table ?? null;
     const sides = view.rules?.turns === "free" || whose === null ? "both" : `of-${whose}`;
     const shown = buttons(main, refusals.slice(0, main.length), pressed);
     if (view.state?.phase === "finished") shown.push(button(text("new_match"), () => void this.#newMatch(), { class: "strong", "data-testid": "new-match" }));
-    return [...(clock.length > 0 ? [clockRow] : []), make("div", { class: `presses ${sides}` }, ...shown, undo)];
+    return [...(clock.length > 0 ? [clockRow] : []), make("div", { class: `presses ${sides}`, "data-testid": "presses" }, ...shown, undo)];
   }
 
   #drawProblem() {
@@ -162,12 +162,12 @@ class Page {
     let said = "";
     const take = () => void this.#takeOver();
     if (problem?.kind === "taken") {
-      const n = scorer.pending;
+      const n = scorer.held;
       said = n > 0 ? text("taken_with", { n }) : text("taken");
       acts.push(button(n > 0 ? text("again_with", { n }) : text("again"), take, { class: "strong", "data-testid": "take-over" }));
       acts.push(button(n > 0 ? text("watch_drop", { n }) : text("watch"), () => void scorer.watch(), { "data-testid": "watch" }));
     } else if (problem?.kind === "invalid") {
-      const what = problem.item === undefined ? "" : words(problem.item.event.action, scorer.view);
+      const what = problem.item === undefined ? "" : words(problem.item.event.action, scorer.about(problem.item.match));
       said = text("refused", { why: `${what}: ${problem.text}` });
       acts.push(button(text("drop"), () => void scorer.drop((lost) => this.#confirmLost(lost)), { class: "strong", "data-testid": "drop" }));
     } else if (problem?.kind === "key") {
@@ -199,6 +199,11 @@ class Page {
 
   /** @param {KeyboardEvent} event */
   #typed(event) {
+    if (event.repeat) {
+      // A key that is held is pressed once, also on a button.
+      if (event.key === "Enter" && event.target instanceof HTMLButtonElement) event.preventDefault();
+      return;
+    }
     if (isOpen() || event.ctrlKey || event.metaKey || event.altKey || this.#scorer.mode !== "scoring") return;
     const { state, rules } = this.#scorer.view;
     if (state === null) return;
@@ -323,10 +328,10 @@ class Page {
     const scorer = this.#scorer;
     const { state } = scorer.view;
     const running = state !== null && state.phase !== "finished";
-    const unsent = scorer.problem?.kind === "taken" ? scorer.pending : 0;
+    const unsent = scorer.mode === "lost" ? scorer.held : 0;
     if (unsent > 0 && !(await sure(text("taken_with", { n: unsent }), text("watch_drop", { n: unsent })))) return;
     if (running && !(await sure(text("new_match_sure"), text("new_match")))) return;
-    const fresh = await Rules.load();
+    const fresh = await this.#rules.another();
     const check = (/** @type {Action} */ start) => fresh.refusals(1, scorer.now(), [start])[0] ?? null;
     const start = await setUp(this.#rules.disciplines(), { like: again(scorer.view.start) }, check, text("new_match"));
     if (start !== null) this.#tell(await scorer.newMatch(start));
@@ -337,10 +342,10 @@ class Page {
     this.#tell(await this.#scorer.takeOver((lost) => this.#confirmLost(lost)));
   }
 
-  /** @param {(import("./types.js").Item & { why: string })[]} lost */
+  /** @param {import("./types.js").Lost[]} lost */
   #confirmLost(lost) {
-    const { view } = this.#scorer;
-    return sure(text("lost_entries"), text("accept"), lost.map(({ event, why }) => `${words(event.action, view)}: ${why}`));
+    const line = (/** @type {import("./types.js").Lost} */ { match, event, why }) => `${words(event.action, this.#scorer.about(match))}: ${why}`;
+    return sure(text("lost_entries"), text("accept"), lost.map(line));
   }
 
   async #key() {
@@ -369,7 +374,7 @@ async function main() {
   const keeper = new Keeper();
   const { kept: before, rows } = await store.read();
   /** @type {Kept} */
-  const kept = before ?? { revision: 0, key: "", offset: 0, match: null, epoch: 0, mode: "watching" };
+  const kept = before ?? { revision: 0, key: "", offset: null, match: null, epoch: 0, mode: "watching" };
   if (given.key !== null) {
     Object.assign(kept, given);
     const note = () => store.note(kept);

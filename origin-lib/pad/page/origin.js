@@ -63,9 +63,10 @@ export class Origin {
     throw new Denied(answer.status, said.error);
   }
 
-  /** The newest match of the channel, if there is one. @returns {Promise<string | null>} */
+  /** The newest match of the channel, if there is one, and the origin's time. @returns {Promise<{ match: string | null, now?: number }>} */
   async newest() {
-    return (await this.#ask("")).matches[0]?.match ?? null;
+    const { matches, now } = await this.#ask("");
+    return { match: matches[0]?.match ?? null, now };
   }
 
   /** All events of a match behind this place; none where there is no such match. @param {string} match @param {Place | null} after @returns {Promise<Item[]>} */

@@ -16,17 +16,25 @@ export class Rules {
   /** @type {{ memory: WebAssembly.Memory, pad_alloc: (len: number) => number, pad_free: (at: number, len: number) => void, pad_answer: (at: number, len: number) => bigint }} */
   #wasm;
 
-  /** @param {WebAssembly.Instance} instance */
-  constructor(instance) {
+  #module;
+
+  /** @param {WebAssembly.Module} module @param {WebAssembly.Instance} instance */
+  constructor(module, instance) {
+    this.#module = module;
     this.#wasm = /** @type {any} */ (instance.exports);
+  }
+
+  /** The same rules with a match of their own; without a network. */
+  async another() {
+    return new Rules(this.#module, await WebAssembly.instantiate(this.#module, {}));
   }
 
   /** Fetches the module beside this script. */
   static async load() {
     const answer = await fetch(new URL("pad.wasm", import.meta.url));
     if (!answer.ok) throw new Error(`pad.wasm: ${answer.status}`);
-    const { instance } = await WebAssembly.instantiate(await answer.arrayBuffer(), {});
-    return new Rules(instance);
+    const { module, instance } = await WebAssembly.instantiate(await answer.arrayBuffer(), {});
+    return new Rules(module, instance);
   }
 
   /** @param {object} question @returns {any} */

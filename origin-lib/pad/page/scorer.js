@@ -1,17 +1,20 @@
 // The scorer's side of the protocol. What is entered is kept by the browser first, shown then, and sent in order, one at a time,
 // each as it is until the origin has it.
 
+import { moved, timed } from "./clock.js";
 import { Follower } from "./follow.js";
 import { is } from "./items.js";
 import { Away, Denied } from "./origin.js";
 import { Pause } from "./pause.js";
 import { Refused } from "./rules.js";
+import { Sender } from "./sender.js";
 import { Overtaken } from "./store.js";
 
 /** @typedef {import("./types.js").Action} Action */
 /** @typedef {import("./types.js").Item} Item */
 /** @typedef {import("./types.js").Kept} Kept */
-/** @typedef {import("./types.js").Place} Place */
+/** @typedef {import("./types.js").Lost} Lost */
+/** @typedef {import("./types.js").Problem} Problem */
 /** @typedef {import("./types.js").View} View */
 /** @typedef {import("./types.js").Waiting} Waiting */
 
@@ -20,22 +23,6 @@ const HEARTBEAT_MS = 10_000;
 
 /** How often the match of another scorer is asked for, in milliseconds. */
 const WATCH_MS = 2_000;
-
-/** How long to wait before an event is sent again, in milliseconds: at first, and at most. */
-const AGAIN_MS = [500, 8_000];
-
-/** An answer that took longer says too little about the origin's clock, in milliseconds. */
-const CLOCK_MS_MAX = 2_000;
-
-/**
- * Why nothing is sent, until the scorer decides:
- * - `key`: the origin does not know the key
- * - `invalid`: it refuses an event, which is the first that waits
- * - `taken`: another scorer has taken over
- * - `tab`: another page of this browser scores
- * - `broken`: the page itself has failed
- * @typedef {{ kind: "key" | "invalid" | "taken" | "tab" | "broken", text: string, item?: Waiting }} Problem
- */
 
 /** @type {View} */
 const NOTHING = { last: null, start: null, rules: null, state: null, undo: null, history: [] };
@@ -53,9 +40,7 @@ export class Scorer {
   #acknowledged = [];
   /** What waits, of earlier matches as well. @type {Waiting[]} */
   #waiting = [];
-  #sending = false;
-  /** Before the next try. */
-  #patience = new Pause();
+  #sender = new Sender(() => this.#next(), (item) => this.#offer(item), (error) => this.#failed(error));
   /** Before the next heartbeat. */
   #pulse = new Pause();
   /** What changes the log is done one after another. @type {Promise<unknown>} */
@@ -93,6 +78,11 @@ export class Scorer {
     return this.#waiting.length;
   }
 
+  /** How many of these are of the match itself. */
+  get held() {
+    return this.#own().length;
+  }
+
   /** Why the browser keeps nothing; null where it does. */
   get unkept() {
     return this.#keeper.refusal;
@@ -104,7 +94,7 @@ export class Scorer {
 
   /** The origin's time, as far as this device knows it, in UTC milliseconds. */
   now() {
-    return Math.max(0, Math.round(Date.now() + this.#kept.offset));
+    return Math.max(0, Math.round(Date.now() + (this.#kept.offset ?? 0)));
   }
 
   /** Shows what the browser has kept, and begins to talk with the origin. @param {{ acknowledged: boolean, item: Waiting }[]} rows */
@@ -112,12 +102,12 @@ export class Scorer {
     this.#waiting = rows.filter(({ acknowledged }) => !acknowledged).map(({ item }) => item);
     this.#acknowledged = rows.filter(({ acknowledged, item }) => acknowledged && item.match === this.match).map(({ item }) => item);
     this.#reload();
-    if (this.mode === "lost") this.problem = { kind: "taken", text: "" };
-    addEventListener("online", () => this.#patience.end());
+    this.#mended();
+    addEventListener("online", () => this.#sender.hurry());
     void this.#beat();
     void this.#watch();
     void this.#follower.run();
-    void this.#send();
+    void this.#sender.send();
     this.#changed();
   }
 
@@ -142,6 +132,23 @@ export class Scorer {
   /** What waits of the match itself. */
   #own() {
     return this.#waiting.filter(({ match }) => match === this.match);
+  }
+
+  /** What waits of other matches. */
+  #others() {
+    return this.#waiting.filter(({ match }) => match !== this.match);
+  }
+
+  /** Whether it is of the match that is scored here. @param {Waiting} item */
+  #scores(item) {
+    return this.mode === "scoring" && item.match === this.match;
+  }
+
+  /** Who plays a match, as far as that is known here. @param {string | null} match @returns {View} */
+  about(match) {
+    if (match === this.match) return this.view;
+    const start = this.#waiting.map((item) => (item.match === match ? item.event.action : null)).find((action) => action?.type === "start");
+    return start?.type === "start" ? { ...NOTHING, start } : NOTHING;
   }
 
   #reload() {
@@ -183,7 +190,7 @@ export class Scorer {
       return this.problem?.text ?? null;
     }
     this.#changed();
-    void this.#send();
+    void this.#sender.send();
     return null;
   }
 
@@ -193,10 +200,12 @@ export class Scorer {
     return scorer === undefined ? items : items.map((item) => ({ ...item, event: { ...item.event, scorer } }));
   }
 
-  /** Takes back the newest that stands. */
-  async undo() {
-    const { undo } = this.view;
-    return undo === null ? null : this.enter({ type: "undo", epoch: undo.epoch, seq: undo.seq });
+  /** Takes back the newest that stands when what was begun before is done. @returns {Promise<string | null>} */
+  undo() {
+    return this.#after(async () => {
+      const { undo } = this.view;
+      return undo === null ? null : this.#enter({ type: "undo", epoch: undo.epoch, seq: undo.seq });
+    });
   }
 
   /** Begins another match. @param {Action} start @returns {Promise<string | null>} */
@@ -205,7 +214,7 @@ export class Scorer {
       const stamp = new Date(this.now()).toISOString().replace(/[-:]|\..*$/g, "").toLowerCase();
       const tail = crypto.getRandomValues(new Uint32Array(1))[0]?.toString(36) ?? "0";
       const [match, epoch] = [`${stamp}z-${tail}`, 1];
-      const earlier = this.mode === "scoring" ? this.#waiting : [];
+      const earlier = this.mode === "lost" ? this.#others() : this.#waiting;
       try {
         this.#rules.load([]);
         const { entered, view } = this.#rules.enter(epoch, this.now(), start);
@@ -220,7 +229,8 @@ export class Scorer {
       }
       this.problem = null;
       this.#changed();
-      void this.#send();
+      void this.#sender.send();
+      this.#pulse.end();
       return null;
     });
   }
@@ -228,7 +238,7 @@ export class Scorer {
   /**
    * Becomes the match's scorer, with what waits here. `confirm` is asked where some of that has no place any more. Returns why
    * not, or null.
-   * @param {(lost: (Item & { why: string })[]) => Promise<boolean>} confirm
+   * @param {(lost: Lost[]) => Promise<boolean>} confirm
    */
   async takeOver(confirm) {
     const match = this.match;
@@ -250,12 +260,11 @@ export class Scorer {
         const epoch = Math.max(this.epoch, events.at(-1)?.epoch ?? 0, other) + 1;
         this.#rules.load(events);
         const { entered, refused, view } = this.#rules.requeue(epoch, own);
-        if (refused.length > 0 && !(await confirm(refused))) {
+        if (refused.length > 0 && !(await confirm(refused.map((item) => ({ ...item, match }))))) {
           this.#reload();
           return "";
         }
-        const others = this.#waiting.filter((item) => item.match !== match);
-        await this.#replace({ match, epoch, mode: "scoring" }, events, [...others, ...entered.map((item) => ({ ...item, match }))]);
+        await this.#replace({ match, epoch, mode: "scoring" }, events, [...this.#others(), ...entered.map((item) => ({ ...item, match }))]);
         this.view = view;
         this.problem = null;
       } catch (error) {
@@ -264,45 +273,49 @@ export class Scorer {
         return this.problem?.text ?? null;
       }
       this.#changed();
-      void this.#send();
+      void this.#sender.send();
       this.#pulse.end();
       return null;
     });
   }
 
-  /** Only looks on from now on; what waits is given up. */
+  /** Only looks on from now on; what waits of the match is given up. */
   watch() {
     return this.#after(async () => {
-      await this.#replace({ ...this.#kept, mode: "watching" }, this.#acknowledged, []);
+      await this.#replace({ ...this.#kept, mode: "watching" }, this.#acknowledged, this.#others());
       this.problem = null;
       this.#reload();
       this.#changed();
+      void this.#sender.send();
     });
   }
 
-  /** Gives up the event that the origin refuses, with what rests on it. @param {(lost: (Item & { why: string })[]) => Promise<boolean>} confirm */
+  /** Gives up the event that the origin refuses, with what rests on it. @param {(lost: Lost[]) => Promise<boolean>} confirm */
   drop(confirm) {
     return this.#after(async () => {
-      const item = this.problem?.item;
+      const { item, text } = this.problem ?? {};
       if (item === undefined) return;
       const others = this.#waiting.filter(({ match }) => match !== item.match);
-      if (item.match !== this.match) {
-        // Of an earlier match: what follows it there can't be sent either.
-        await this.#replace({ ...this.#kept }, this.#acknowledged, this.#own());
-      } else {
+      /** @type {Waiting[]} */
+      let rest = [];
+      /** @type {Lost[]} */
+      let lost;
+      if (this.#scores(item)) {
         this.#rules.load(this.#acknowledged);
         const { entered, refused } = this.#rules.requeue(this.epoch, this.#own(), [item]);
-        if (refused.length > 0 && !(await confirm(refused))) {
-          this.#reload();
-          return;
-        }
-        const own = entered.map((entry) => ({ ...entry, match: item.match }));
-        await this.#replace({ ...this.#kept }, this.#acknowledged, [...others, ...own]);
+        rest = entered.map((entry) => ({ ...entry, match: item.match }));
+        lost = refused.map((entry) => ({ ...entry, match: item.match }));
+      } else {
+        // Of an earlier match: what follows it there can't be sent either.
+        const same = this.#waiting.filter((entry) => entry.match === item.match && entry !== item);
+        lost = same.map((entry) => ({ ...entry, why: text ?? "" }));
       }
-      this.problem = null;
+      if (lost.length > 0 && !(await confirm(lost))) return this.#reload();
+      await this.#replace({ ...this.#kept }, this.#acknowledged, [...others, ...rest]);
+      this.#mended();
       this.#reload();
       this.#changed();
-      void this.#send();
+      void this.#sender.send();
     });
   }
 
@@ -312,17 +325,17 @@ export class Scorer {
     if (scorer !== undefined) this.#kept.scorer = scorer;
     this.#origin.useKey(key);
     await this.#after(() => this.#keep(() => this.#store.note(this.#kept)));
-    if (this.problem?.kind === "key") this.problem = null;
+    if (this.problem?.kind === "key") this.#mended();
     this.#changed();
-    this.#patience.end();
+    this.#sender.hurry();
     this.#pulse.end();
-    void this.#send();
+    void this.#sender.send();
   }
 
-  /** @param {Pick<Kept, "match" | "epoch" | "mode">} now @param {Item[]} acknowledged @param {Waiting[]} waiting */
+  /** @param {Partial<Kept>} now @param {Item[]} acknowledged @param {Waiting[]} waiting */
   async #replace(now, acknowledged, waiting) {
-    const { match, epoch, mode } = now;
-    const kept = { ...this.#kept, match, epoch, mode };
+    const kept = { ...this.#kept, ...now };
+    const { match } = kept;
     const all = () => this.#store.replace(kept, match === null ? [] : acknowledged.map((item) => ({ ...item, match })), waiting);
     await this.#keeper.keep(all, all);
     this.#kept = kept;
@@ -338,33 +351,37 @@ export class Scorer {
     this.#changed();
   }
 
-  // Sending
-
-  async #send() {
-    if (this.#sending) return;
-    this.#sending = true;
-    let wait = AGAIN_MS[0] ?? 0;
-    while (this.mode === "scoring" && this.problem === null) {
-      const item = this.#waiting[0];
-      if (item === undefined) break;
-      try {
-        const agrees = await this.#offer(item);
-        this.#reached(true);
-        if (!agrees && item.match === this.match) await this.#resync(item.match);
-        wait = AGAIN_MS[0] ?? 0;
-      } catch (error) {
-        if (error instanceof Away || error instanceof Denied) {
-          this.#reached(false);
-          await this.#patience.rest(wait * (0.75 + Math.random() / 2));
-          wait = Math.min(2 * wait, AGAIN_MS[1] ?? wait);
-        } else this.#stop(error);
-      }
-    }
-    this.#sending = false;
+  /** What is left where a problem is no more: that another scorer has taken over. */
+  #mended() {
+    this.problem = this.mode === "lost" ? { kind: "taken", text: "" } : null;
   }
 
-  /** Sends an event. Returns whether the origin's log is ours, as far as its answer says. @param {Waiting} item @returns {Promise<boolean>} */
+  // Sending
+
+  /** What is sent next. Of a match that somebody else scores, nothing is. */
+  #next() {
+    const [first] = this.#waiting;
+    const stopped = this.problem !== null && this.problem.kind !== "taken";
+    return stopped || (this.mode === "lost" && first?.match === this.match) ? undefined : first;
+  }
+
+  /** @param {unknown} error */
+  #failed(error) {
+    if (error instanceof Away || error instanceof Denied) this.#reached(false);
+    else this.#stop(error);
+  }
+
+  /** Sends an event. @param {Waiting} item */
   async #offer(item) {
+    // Not before it is known when it occurred by the origin's clock: then it is another one.
+    if (this.#kept.offset === null) return this.#timed(() => this.#origin.newest());
+    const agrees = await this.#put(item);
+    this.#reached(true);
+    if (!agrees && item.match === this.match) await this.#resync(item.match);
+  }
+
+  /** Returns whether the origin's log is ours, as far as its answer says. @param {Waiting} item @returns {Promise<boolean>} */
+  async #put(item) {
     try {
       const { diverged } = await this.#origin.put(item);
       await this.#after(() => this.#taken(item));
@@ -389,10 +406,11 @@ export class Scorer {
 
   /** Returns whether the origin's log is ours. @param {Waiting} item @param {Denied} denied */
   async #denied(item, denied) {
-    if (this.#waiting[0] !== item) return true;
+    // Meanwhile it is not to be sent any more.
+    if (this.#next() !== item) return true;
     const { expected } = denied;
     if (denied.status === 401) this.problem = { kind: "key", text: denied.message };
-    else if (item.match === this.match && denied.status === 409) {
+    else if (this.#scores(item) && denied.status === 409) {
       // Missing events of ours: the origin was restored from a copy that is older than what it acknowledged.
       if (denied.code === "gap" && expected !== null && expected.epoch <= item.epoch) return false;
       await this.#lost();
@@ -403,8 +421,9 @@ export class Scorer {
 
   async #lost() {
     await this.#replace({ ...this.#kept, mode: "lost" }, this.#acknowledged, this.#waiting);
-    this.problem = { kind: "taken", text: "" };
+    this.#mended();
     this.#changed();
+    void this.#sender.send();
   }
 
   /** Makes the origin's log ours, with what it does not have behind it. @param {string} match */
@@ -423,8 +442,7 @@ export class Scorer {
         this.problem = { kind: "invalid", text: first.why, item: { ...first, match } };
         this.#reload();
       } else {
-        const others = this.#waiting.filter((item) => item.match !== match);
-        await this.#replace({ ...this.#kept }, events, [...others, ...entered.map((item) => ({ ...item, match }))]);
+        await this.#replace({ ...this.#kept }, events, [...this.#others(), ...entered.map((item) => ({ ...item, match }))]);
         this.#reload();
       }
       this.#changed();
@@ -435,6 +453,35 @@ export class Scorer {
   #reached(now) {
     if (this.reachable === now) return;
     this.reachable = now;
+    this.#changed();
+  }
+
+  // The origin's clock
+
+  /** Asks something whose answer has the origin's time. @template {{ now?: number }} T @param {() => Promise<T>} ask @returns {Promise<T>} */
+  async #timed(ask) {
+    const known = this.#kept.offset;
+    const { answer, offset } = await timed(ask, known);
+    if (known === null) await this.#after(() => this.#retime(offset));
+    else this.#kept.offset = offset;
+    return answer;
+  }
+
+  /** Knows the origin's clock from now on. What was entered before, and so not sent, is put right. @param {number} offset */
+  async #retime(offset) {
+    if (this.#kept.offset !== null) return;
+    if (this.#waiting.length === 0) {
+      this.#kept.offset = offset;
+      return;
+    }
+    const waiting = this.#waiting.map((item) => moved(item, offset));
+    const [others, own] = [waiting.filter(({ match }) => match !== this.match), waiting.filter(({ match }) => match === this.match)];
+    this.#rules.load(this.#acknowledged);
+    const { entered, refused } = this.#rules.requeue(this.epoch, own);
+    // Each has its place as before; were it otherwise, they would stay as they are.
+    const placed = refused.length > 0 ? own : entered.map((item, index) => ({ ...item, match: own[index]?.match ?? "" }));
+    await this.#replace({ ...this.#kept, offset }, this.#acknowledged, [...others, ...placed]);
+    this.#reload();
     this.#changed();
   }
 
@@ -451,19 +498,14 @@ export class Scorer {
     const match = this.match;
     if (this.mode !== "scoring" || match === null || this.problem?.kind === "tab") return;
     const epoch = this.epoch;
-    const from = Date.now();
     try {
-      const { now, epoch: other, last } = await this.#origin.scorer(match, { epoch, pending: this.pending });
-      const until = Date.now();
-      if (until >= from && until - from <= CLOCK_MS_MAX) {
-        this.#kept.offset = now - (from + until) / 2;
-        await this.#after(() => this.#keep(() => this.#store.note(this.#kept)));
-      }
+      const { epoch: other, last } = await this.#timed(() => this.#origin.scorer(match, { epoch, pending: this.pending }));
+      await this.#after(() => this.#keep(() => this.#store.note(this.#kept)));
       const shown = this.view.last;
       if (Math.max(other ?? 0, last?.epoch ?? 0) > epoch) await this.#overtaken({ match, epoch });
       // The origin has more of ours than this page: what it could not keep before it was loaded again.
       else if (last?.epoch === epoch && shown?.epoch === epoch && last.seq > shown.seq) await this.#resync(match);
-      if (this.reachable === false) this.#patience.end();
+      if (this.reachable === false) this.#sender.hurry();
       this.#reached(true);
     } catch (error) {
       if (error instanceof Away) this.#reached(false);
@@ -484,7 +526,7 @@ export class Scorer {
   /** Shows the channel's newest match as far as the origin has it. */
   async #look() {
     try {
-      const match = await this.#origin.newest();
+      const { match } = await this.#timed(() => this.#origin.newest());
       const before = match === this.match ? (this.#acknowledged.at(-1) ?? null) : null;
       const events = match === null ? [] : await this.#origin.events(match, before);
       this.#reached(true);
@@ -499,8 +541,7 @@ export class Scorer {
       if (error instanceof Denied && error.status === 401) {
         this.problem = { kind: "key", text: error.message };
         this.#changed();
-      } else if (error instanceof Away || error instanceof Denied) this.#reached(false);
-      else this.#stop(error);
+      } else this.#failed(error);
     }
   }
 }

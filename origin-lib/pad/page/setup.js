@@ -63,6 +63,9 @@ const LABELS = [
 /** The fields that are seen at once; the others are behind "more rules". @type {Set<Term>} */
 const FIRST = new Set(["target", "length", "breaks", "variant", "shot-clock", "equalising", "figures"]);
 
+/** The longest title, in characters. */
+const TITLE_LEN_MAX = 100;
+
 /** What a choice is called. @param {Term} term @param {string} choice */
 function called(term, choice) {
   if (term === "breaks") return String(Number(choice) + 1);
@@ -192,7 +195,7 @@ export function setUp(disciplines, { like = null, corrected = null }, check, tit
     /** @type {Start} */
     const start = {
       type: "start",
-      title: heading.value.trim() || `${player(0).name} – ${player(1).name}`,
+      title: heading.value.trim() || [...`${player(0).name} – ${player(1).name}`].slice(0, TITLE_LEN_MAX).join("").trim(),
       discipline: discipline.value,
       sides: [player(0), player(1)],
       ...agreed(chosen() ?? first, form.given(), kept()),

@@ -84,6 +84,25 @@ export interface Waiting extends Item {
   match: string;
 }
 
+/** An event that would be given up, and why. */
+export interface Lost extends Waiting {
+  why: string;
+}
+
+/**
+ * Why nothing is sent, until the scorer decides:
+ * - `key`: the origin does not know the key
+ * - `invalid`: it refuses an event, which is the first that waits
+ * - `taken`: another scorer has taken over; events of other matches are sent
+ * - `tab`: another page of this browser scores
+ * - `broken`: the page itself has failed
+ */
+export interface Problem {
+  kind: "key" | "invalid" | "taken" | "tab" | "broken";
+  text: string;
+  item?: Waiting;
+}
+
 export interface SideState {
   points: number;
   run: number;
@@ -165,8 +184,8 @@ export interface Kept {
   key: string;
   /** Who scores here, by the name under which the origin knows their offset; absent where nobody said so. */
   scorer?: string;
-  /** What is added to this device's clock to get the origin's, in milliseconds. */
-  offset: number;
+  /** What is added to this device's clock to get the origin's, in milliseconds; null as long as the origin never told it. */
+  offset: number | null;
   match: string | null;
   epoch: number;
   mode: "scoring" | "lost" | "watching";

@@ -1,7 +1,7 @@
 // Keeps the pad's files, so that the page opens while the network is away. It keeps nothing of the score: that is the page's.
 
 /** The pad's own files, by name. */
-const FILES = ["pad.css", "pad.wasm", "main.js", "board.js", "dialogs.js", "dom.js", "follow.js", "items.js", "keeper.js", "origin.js", "pause.js", "rules.js", "scorer.js", "setup.js", "store.js", "terms.js", "texts.js", ...["es", "fr", "ko", "nl", "tr", "vi"].map((language) => `texts.${language}.js`)];
+const FILES = ["pad.css", "pad.wasm", "main.js", "board.js", "clock.js", "dialogs.js", "dom.js", "follow.js", "items.js", "keeper.js", "origin.js", "pause.js", "rules.js", "scorer.js", "sender.js", "setup.js", "store.js", "terms.js", "texts.js", ...["es", "fr", "ko", "nl", "tr", "vi"].map((language) => `texts.${language}.js`)];
 
 const CACHE = "railbird-pad";
 
