@@ -63,9 +63,11 @@ impl Line {
         }
     }
 
-    /// Takes the score as it stands.
+    /// Takes the score of the match that began last, as it stands. What is known of a later one was taken back: its start was
+    /// undone.
     pub(super) fn score(&mut self, document: Arc<Document>) {
-        self.matches.retain(|known| known.match_id != document.match_id);
+        let begins = document.begins();
+        self.matches.retain(|known| known.match_id != document.match_id && known.begins() <= begins);
         self.matches.insert(0, document);
         self.matches.truncate(MATCHES_MAX);
     }

@@ -96,6 +96,24 @@ fn a_score_that_comes_late_shows_at_once_and_a_correction_from_the_next_frame_on
 }
 
 #[test]
+fn a_match_whose_start_was_undone_leaves_the_board() {
+    let mut line = Line::new(0, Words::ENGLISH);
+    let frame = |line: &mut Line, ms| {
+        line.sample(passed(Kind::Video, ms), ms);
+        line.run(ms);
+    };
+    line.score(Arc::new(document("first", 0, &[10, 20])));
+    line.score(Arc::new(document("mistaken", 300, &[])));
+    frame(&mut line, 400);
+    line.score(Arc::new(document("first", 0, &[10, 20])));
+    frame(&mut line, 440);
+    let nothing = Document { entries: Vec::new(), ..document("first", 0, &[]) };
+    line.score(Arc::new(nothing));
+    frame(&mut line, 480);
+    assert_eq!(steps(&mut line), "400=0 400 440=2 440 480=- 480");
+}
+
+#[test]
 fn viewers_see_the_match_before_until_the_next_one_begins() {
     let mut line = Line::new(0, Words::ENGLISH);
     line.score(Arc::new(document("first", 0, &[10, 20])));

@@ -83,6 +83,8 @@ struct Slot {
     log: Option<Arc<Log>>,
     /// From when to when it was played, by the scorer's clock; `None` where it was not started.
     played: Option<(UtcMs, UtcMs)>,
+    /// When the start that stands occurred, by the scorer's clock; `None` where it was undone.
+    begun: Option<UtcMs>,
     /// It is over.
     finished: bool,
     /// Bytes of its file.
@@ -94,7 +96,7 @@ struct Slot {
 impl Slot {
     fn new(log: Arc<Log>, len: u64, accepted: u64) -> Slot {
         let finished = log.state().is_some_and(|state| state.phase == Phase::Finished);
-        Slot { played: log.played(), finished, log: Some(log), len, accepted }
+        Slot { played: log.played(), begun: log.begun(), finished, log: Some(log), len, accepted }
     }
 }
 
@@ -229,7 +231,8 @@ impl Scores {
         for (id, offsets) in offsets {
             let slots = read_channel(dir, &id)?;
             let mut timing = timing::Timing::read(dir, &id, offsets.into())?;
-            let document = newest(&slots).and_then(|(match_id, slot)| timing.document(&id, match_id, slot));
+            timing.go_on_from(newest(&slots));
+            let document = shown(&slots).and_then(|(match_id, slot)| timing.document(&id, match_id, slot));
             let channel = Channel {
                 timing: Mutex::new(timing),
                 telling: Mutex::default(),
@@ -357,8 +360,8 @@ impl Scores {
         self.0.shared.channels.keys()
     }
 
-    /// The channel's score document, now and whenever it changes: of the match that took the last event. `None` in it
-    /// until a match has started.
+    /// The channel's score document, now and whenever it changes: of the match that began last, whichever took the last event;
+    /// where its start is undone, of the one before; where there is none, without entries. `None` until a match has started.
     pub fn subscribe(&self, channel: &ChannelId) -> Option<watch::Receiver<Option<Arc<Document>>>> {
         self.0.shared.channels.get(channel).map(|channel| channel.document.subscribe())
     }
@@ -402,16 +405,26 @@ impl Channel {
     }
 }
 
-fn newest(slots: &HashMap<MatchId, Slot>) -> Option<(&MatchId, &Slot)> {
-    slots.iter().max_by_key(|(_, slot)| slot.accepted)
+/// When the newest event of any of these was taken.
+fn newest(slots: &HashMap<MatchId, Slot>) -> u64 {
+    slots.values().map(|slot| slot.accepted).max().unwrap_or(0)
 }
 
-/// Keeps the [`LOADED_MAX`] matches in memory that were written last.
+/// The match that viewers of what is live are shown: the one that began last. Late events and corrections of an earlier one do
+/// not bring it back.
+fn shown(slots: &HashMap<MatchId, Slot>) -> Option<(&MatchId, &Slot)> {
+    slots.iter().max_by_key(|(_, slot)| (slot.begun, slot.accepted))
+}
+
+/// Keeps [`LOADED_MAX`] matches in memory: the one that is shown, and those that were written last.
 fn unload(slots: &mut HashMap<MatchId, Slot>) {
-    let mut loaded: Vec<_> = slots.values_mut().filter(|slot| slot.log.is_some()).collect();
+    let first = shown(slots).map(|(match_id, _)| match_id.clone());
+    let mut loaded: Vec<_> = slots.iter_mut().filter(|(_, slot)| slot.log.is_some()).collect();
     if loaded.len() > LOADED_MAX {
-        loaded.sort_unstable_by_key(|slot| std::cmp::Reverse(slot.accepted));
-        for slot in loaded.split_off(LOADED_MAX) {
+        let is_first = |match_id: &MatchId| Some(match_id) == first.as_ref();
+        loaded
+            .sort_unstable_by_key(|(match_id, slot)| std::cmp::Reverse((is_first(match_id), slot.accepted)));
+        for (_, slot) in loaded.split_off(LOADED_MAX) {
             slot.log = None;
         }
     }

@@ -2,7 +2,7 @@ use std::fs;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use railbird_core::score::ENTRIES_MAX;
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::disk::{Disk, Files};
@@ -439,6 +439,78 @@ async fn matches_that_rest_are_read_from_the_disk() {
     assert_eq!(loaded(&scores), LOADED_MAX);
     let shown = scores.subscribe(&table()).unwrap().borrow().clone().unwrap();
     assert_eq!(shown.match_id.as_str(), name(1));
+}
+
+/// An action that occurs so many milliseconds after [`NOW`].
+fn happened(ms: u64, action: Value) -> Event {
+    Event::from_json(json!({"occurred": NOW.0 + ms, "action": action}).to_string().as_bytes()).unwrap()
+}
+
+fn start_at(ms: u64) -> Event {
+    Event { occurred: UtcMs(NOW.0 + ms), ..event(1) }
+}
+
+#[tokio::test]
+async fn viewers_see_the_match_that_began_last_whichever_takes_an_event() {
+    let dir = TempDir::new().unwrap();
+    let scores = open(&dir);
+    let mut documents = scores.subscribe(&table()).unwrap();
+    let offer = async |match_id: &str, seq, event: Event| {
+        let later = NOW.plus_ms(50_000);
+        let put = scores.put(&table(), &id(match_id), at(seq), event, later).await;
+        assert!(matches!(put, Ok(Put::Accepted(_))), "{match_id} {seq}: {put:?}");
+    };
+    offer("first", 1, start_at(0)).await;
+    offer("first", 2, happened(10, json!({"type": "points", "side": 0, "points": 2}))).await;
+    offer("second", 1, start_at(20_000)).await;
+    documents.mark_unchanged();
+    // Its last points come late, and a correction.
+    offer("first", 3, happened(15_000, json!({"type": "points", "side": 0, "points": 1}))).await;
+    let action = json!({"type": "points", "side": 0, "points": 4});
+    offer("first", 4, happened(40_000, json!({"type": "correct", "epoch": 1, "seq": 2, "action": action})))
+        .await;
+    assert!(!documents.has_changed().unwrap());
+    offer("second", 2, happened(21_000, json!({"type": "points", "side": 0, "points": 1}))).await;
+    let shown = |documents: &mut tokio::sync::watch::Receiver<Option<Arc<Document>>>| {
+        let document = documents.borrow_and_update().clone().unwrap();
+        assert_eq!(document.check(), Ok(()));
+        (document.match_id.to_string(), document.entries.len(), document.revision)
+    };
+    let second = shown(&mut documents);
+    assert_eq!((&*second.0, second.1), ("second", 2));
+    // One that was started by mistake, by which the one before is shown again; and it, too, has rested since.
+    offer("mistaken", 1, start_at(30_000)).await;
+    for n in 0..LOADED_MAX as u64 {
+        offer(&format!("older-{n}"), 1, start_at(1 + n)).await;
+    }
+    let mistaken = shown(&mut documents);
+    assert_eq!((&*mistaken.0, mistaken.1), ("mistaken", 1));
+    offer("mistaken", 2, happened(31_000, json!({"type": "undo", "seq": 1}))).await;
+    let again = shown(&mut documents);
+    assert_eq!((&*again.0, again.1), ("second", 2));
+    assert!(again.2 > mistaken.2 && mistaken.2 > second.2);
+    drop(scores);
+    // So it is after a restart.
+    let scores = open(&dir);
+    assert_eq!(shown(&mut scores.subscribe(&table()).unwrap()), again);
+}
+
+#[tokio::test]
+async fn a_start_that_is_undone_leaves_nothing_to_see() {
+    let dir = TempDir::new().unwrap();
+    let scores = open(&dir);
+    taken(&put(&scores, "mistaken", 1).await, 1);
+    let mut documents = scores.subscribe(&table()).unwrap();
+    let before = documents.borrow_and_update().clone().unwrap();
+    let undo = happened(100, json!({"type": "undo", "seq": 1}));
+    let put = scores.put(&table(), &id("mistaken"), at(2), undo, NOW).await;
+    assert!(matches!(put, Ok(Put::Accepted(_))), "{put:?}");
+    let nothing = documents.borrow_and_update().clone().unwrap();
+    assert_eq!((nothing.entries.len(), nothing.check()), (0, Ok(())));
+    assert!(nothing.revision > before.revision && nothing.last() > before.last());
+    drop(scores);
+    let scores = open(&dir);
+    assert_eq!(*scores.subscribe(&table()).unwrap().borrow(), Some(nothing));
 }
 
 #[tokio::test]

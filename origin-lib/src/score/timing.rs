@@ -133,6 +133,11 @@ impl Timing {
         self.kept.changed.0
     }
 
+    /// Later documents are not older than `revision`.
+    pub(super) fn go_on_from(&mut self, revision: u64) {
+        self.revision = self.revision.max(revision.saturating_sub(1));
+    }
+
     /// What viewers get of a match.
     pub(super) fn document(
         &mut self,
@@ -143,8 +148,10 @@ impl Timing {
         let log = slot.log.as_ref()?;
         let revision = slot.accepted.max(self.changed()).max(self.revision.saturating_add(1));
         let (of, accepted) = (channel.clone(), UtcMs(slot.accepted));
+        let offsets = &self.offsets;
+        let played = log.document(of.clone(), match_id.clone(), revision, accepted, ENTRIES_MAX, offsets);
         let mut document =
-            log.document(of, match_id.clone(), revision, accepted, ENTRIES_MAX, &self.offsets)?;
+            played.or_else(|| log.withdrawn(of, match_id.clone(), revision, accepted, offsets))?;
         let outdated =
             self.outdated.as_ref().filter(|(outdated, had)| outdated == match_id && *had < entries(log));
         if let Some((_, had)) = outdated {
@@ -211,7 +218,7 @@ impl Channel {
 
     /// When the last event of any match was taken.
     fn accepted(&self) -> u64 {
-        super::newest(&self.slots()).map_or(0, |(_, slot)| slot.accepted)
+        super::newest(&self.slots())
     }
 }
 
@@ -250,7 +257,7 @@ impl Scores {
         kept.changed = kept.changed.max(UtcMs(channel.accepted().saturating_add(1)));
         timing.kept = kept;
         timing.apply();
-        let newest = super::newest(&channel.slots()).map(|(match_id, slot)| (match_id.clone(), slot.clone()));
+        let newest = super::shown(&channel.slots()).map(|(match_id, slot)| (match_id.clone(), slot.clone()));
         if let (Some((match_id, slot)), true) = (newest, told.set.is_some()) {
             timing.outdated = slot.log.as_ref().map(|log| (match_id.clone(), entries(log)));
             let document = timing.document(id, &match_id, &slot);

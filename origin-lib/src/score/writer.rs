@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::disk::{self, Disk};
 use super::line::Record;
-use super::{Channel, MATCHES_MAX, Put, PutError, Request, Shared, Slot, Standing};
+use super::{Channel, MATCHES_MAX, Put, PutError, ReadError, Request, Shared, Slot, Standing};
 
 /// The most events of a batch.
 const BATCH_MAX: usize = 256;
@@ -51,7 +51,7 @@ type Batch = BTreeMap<(ChannelId, MatchId), Work>;
 
 impl<D: Disk> Writer<D> {
     pub(super) fn new(shared: Arc<Shared>, disk: D) -> Writer<D> {
-        let newest = |channel: &Channel| super::newest(&channel.slots()).map_or(0, |(_, slot)| slot.accepted);
+        let newest = |channel: &Channel| super::newest(&channel.slots());
         let newest = shared.channels.iter().map(|(id, channel)| (id.clone(), newest(channel))).collect();
         Writer { shared, disk, newest, failing: false }
     }
@@ -204,21 +204,46 @@ impl<D: Disk> Writer<D> {
             let after_all = (*newest).max(timing.changed()).saturating_add(1);
             let accepted = if is_newer { work.accepted } else { after_all };
             *newest = (*newest).max(accepted);
-            let slot = Slot::new(work.log, len, accepted);
-            let document = timing.document(channel, &match_id, &slot);
+            timing.go_on_from(accepted);
             let mut slots = served.slots();
-            slots.insert(match_id, slot.clone());
+            slots.insert(match_id.clone(), Slot::new(work.log, len, accepted));
             super::unload(&mut slots);
-            // Of two matches in a batch the one with the later event is shown.
-            let is_newest = super::newest(&slots).is_some_and(|(_, newest)| newest.accepted == slot.accepted);
-            drop(slots);
-            if is_newest {
-                served.document.send_replace(document);
-            }
-            drop(timing);
+            drop((slots, timing));
+            self.show(served, channel, &match_id);
             served.changed.send_replace(());
         }
         work.answers.into_iter().map(|answer| (answer.reply, Ok(answer.put))).collect()
+    }
+
+    /// Gives out what viewers are shown, where that is the match that has changed, or another one than before.
+    fn show(&self, served: &Channel, channel: &ChannelId, changed: &MatchId) {
+        let Some(of) = super::shown(&served.slots()).map(|(match_id, _)| match_id.clone()) else { return };
+        let before = served.document.borrow().as_ref().map(|document| document.match_id.clone());
+        if of != *changed && before.as_ref() == Some(&of) {
+            return;
+        }
+        // The one before a start that was undone may have rested.
+        if let Err(error) = self.load(served, channel, &of) {
+            tracing::error!(%channel, %error, "viewers go on with the score that they have");
+            return;
+        }
+        let mut timing = served.timing();
+        let Some(slot) = served.slots().get(&of).cloned() else { return };
+        let document = timing.document(channel, &of, &slot);
+        served.document.send_replace(document);
+    }
+
+    /// Has a match's log in memory. Nobody else takes one out meanwhile, or puts one in.
+    fn load(&self, served: &Channel, channel: &ChannelId, match_id: &MatchId) -> Result<(), ReadError> {
+        let rests = served.slots().get(match_id).filter(|slot| slot.log.is_none()).map(|slot| slot.len);
+        let Some(len) = rests else { return Ok(()) };
+        let kept = super::read_log(&disk::path(&self.shared.dir, channel, match_id), Some(len))?;
+        let mut slots = served.slots();
+        if let Some(slot) = slots.get_mut(match_id) {
+            slot.log = Some(kept.log);
+        }
+        super::unload(&mut slots);
+        Ok(())
     }
 
     fn note(&mut self, failed: Option<&str>, took: Duration) {

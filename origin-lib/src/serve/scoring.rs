@@ -85,9 +85,18 @@ struct Channel {
 #[derive(Default)]
 struct Said {
     document: Option<(MatchId, u64)>,
+    /// Where its match begins.
+    begins: Option<MediaTime>,
     ranges: Vec<Range>,
     /// Of matches before, as long as they lie in the window.
-    past: Vec<Range>,
+    past: Vec<Past>,
+}
+
+/// What is said of a match that was left.
+struct Past {
+    match_id: MatchId,
+    begins: Option<MediaTime>,
+    ranges: Vec<Range>,
 }
 
 impl Scoring {
@@ -187,25 +196,30 @@ impl Channel {
 impl Said {
     fn shown(&mut self, document: Option<&Document>, window: Option<(MediaTime, MediaTime)>) -> Shown {
         let Some(document) = document else { return Shown::default() };
-        let known = self.document.as_ref().map(|(match_id, revision)| (match_id, *revision));
-        if known != Some((&document.match_id, document.revision)) {
-            if known.is_some_and(|(match_id, _)| *match_id != document.match_id) {
+        let now = (document.match_id.clone(), document.revision);
+        if self.document.as_ref() != Some(&now) {
+            let begins = document.begins();
+            if let Some((match_id, _)) = self.document.take().filter(|(match_id, _)| *match_id != now.0) {
                 // Whoever begins the next match has left the one before, finished or not.
-                let begun = document.entries.first().map(|entry| entry.at);
-                let left = |range: Range| Range { end: range.end.or(begun.max(Some(range.start))), ..range };
-                self.past.extend(self.ranges.drain(..).map(left));
-                // Of a match that is taken up again, what is said of it now counts.
-                let now = document.ranges();
-                self.past.retain(|past| now.iter().all(|range| range.id != past.id));
+                let left = |range: Range| match begins {
+                    Some(begins) => range.left(&document.match_id, begins),
+                    None => range,
+                };
+                let ranges = self.ranges.drain(..).map(left).collect();
+                self.past.push(Past { match_id, begins: self.begins, ranges });
             }
-            self.ranges = document.ranges();
-            self.document = Some((document.match_id.clone(), document.revision));
+            // The start of what began later was undone.
+            self.past.retain(|past| past.match_id != now.0 && past.begins <= begins);
+            (self.ranges, self.begins, self.document) = (document.ranges(), begins, Some(now));
         }
         let revision = document.revision;
         let Some((from, to)) = window else { return Shown { revision, ranges: Vec::new() } };
-        self.past.retain(|range| range.overlaps(from, to));
-        let mut ranges: Vec<Range> =
-            self.past.iter().chain(&self.ranges).filter(|range| range.overlaps(from, to)).cloned().collect();
+        for past in &mut self.past {
+            past.ranges.retain(|range| range.overlaps(from, to));
+        }
+        self.past.retain(|past| !past.ranges.is_empty());
+        let all = self.past.iter().flat_map(|past| &past.ranges).chain(&self.ranges);
+        let mut ranges: Vec<Range> = all.filter(|range| range.overlaps(from, to)).cloned().collect();
         ranges.sort_by_key(|range| range.start);
         ranges.drain(..ranges.len().saturating_sub(RANGES_MAX));
         Shown { revision, ranges }
@@ -340,7 +354,22 @@ mod tests {
         assert_eq!(told(said.shown(Some(&first), None)), []);
         let both = said.shown(Some(&second), Some((at(0), at(200))));
         assert_eq!(both.revision, second.revision);
-        assert_eq!(told(both), [whole[0], whole[1], (Class::Match, 100), (Class::Inning, 100)]);
+        assert_eq!(told(both.clone()), [whole[0], whole[1], (Class::Match, 100), (Class::Inning, 100)]);
+        // The second one's start is undone: the first one goes on under the name that it had, and nothing is said of the other.
+        let again = Document { revision: second.revision + 1, ..first.clone() };
+        let alone = said.shown(Some(&again), Some((at(0), at(200))));
+        assert_eq!(told(alone.clone()), whole);
+        let names = |shown: &Shown, until| -> Vec<String> {
+            shown.ranges.iter().filter_map(|range| range.before(until)).map(|range| range.id).collect()
+        };
+        assert_eq!(names(&alone, at(200)), names(&both, at(99))[..2]);
+        assert!(!names(&both, at(200)).contains(&names(&alone, at(200))[0]), "it was told with an end");
+        let nothing = Document { entries: Vec::new(), turns: Vec::new(), ..again.clone() };
+        let nothing = Document { match_id: second.match_id.clone(), revision: again.revision + 1, ..nothing };
+        assert_eq!(told(said.shown(Some(&nothing), Some((at(0), at(200))))), []);
+        let third = Document { revision: nothing.revision + 1, ..second.clone() };
+        assert_eq!(told(said.shown(Some(&third), Some((at(0), at(200))))), told(both)[2..]);
+        let second = third;
         // What has left the window does not come back with it.
         assert_eq!(told(said.shown(Some(&second), Some((at(300), at(400))))), [(Class::Match, 100)]);
     }

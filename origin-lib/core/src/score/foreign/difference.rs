@@ -59,6 +59,7 @@ impl Path {
         if self.log.start().is_none() {
             self.take(Action::Start(mapping.start(seen)))?;
         }
+        self.is_this_match(seen)?;
         self.take_back(seen)?;
         self.end_units(seen)?;
         self.go_on(seen)?;
@@ -87,6 +88,23 @@ impl Path {
 
     fn has(&self, is: impl Fn(&Rules) -> bool) -> bool {
         self.log.rules().is_some_and(is)
+    }
+
+    /// Whether it is the same match: a system may begin the next one before it says so, and that takes nothing from this one.
+    fn is_this_match(&self, seen: &Seen) -> Result<(), String> {
+        let players = self.log.start().map(|start| start.sides.each_ref().map(|player| &player.name));
+        if let Some([a, b]) =
+            players.filter(|names| *names != seen.players.each_ref().map(|player| &player.name))
+        {
+            return Err(format!("this is the match of {a} and {b}: another match needs another id"));
+        }
+        let state = self.state()?;
+        let has_score = points(&state) != [0, 0] || Side::BOTH.into_iter().any(|side| won(&state, side) > 0);
+        let is_nothing = seen.points == [0, 0] && seen.units.is_none_or(|units| units == [0, 0]);
+        if state.phase == Phase::Finished && has_score && is_nothing {
+            return Err("the match is over, and keeps its score: another match needs another id".into());
+        }
+        Ok(())
     }
 
     /// Takes back what they do not have: from the newest event on as long as it is one of those, then the points before it.
@@ -261,7 +279,7 @@ impl Path {
                 }
                 continue;
             }
-            if is_there(&state, seen) {
+            if self.is_there(&state, seen) {
                 break;
             }
             if self.is_ahead(&state, seen) {
@@ -274,7 +292,7 @@ impl Path {
         if points != seen.points {
             return Err(format!("by the rules nothing more is played at {} to {}", points[0], points[1]));
         }
-        if state.phase == Phase::Playing && !is_there(&state, seen) {
+        if state.phase == Phase::Playing && !self.is_there(&state, seen) {
             return Err(format!("we are in inning {} already", state.inning));
         }
         Ok(())
@@ -302,6 +320,25 @@ impl Path {
             let action = Box::new(Action::Shootout { side, points: points.saturating_add(more) });
             self.take(Action::Correct { epoch: Some(at.epoch), seq: at.seq, action })?;
         }
+    }
+
+    /// Whether score and turn are theirs. A side that has reached its target may be at the table as long as nothing else is
+    /// played: by the rules its turn is over, and the opponent's begins in the same inning.
+    fn is_there(&self, state: &State, seen: &Seen) -> bool {
+        points(state) == seen.points
+            && seen.inning.is_none_or(|inning| state.inning == inning)
+            && seen
+                .at_table
+                .is_none_or(|side| state.at_table == Some(side) || self.has_just_got_there(state, side))
+    }
+
+    fn has_just_got_there(&self, state: &State, side: Side) -> bool {
+        let is_at_target = self
+            .log
+            .target(side)
+            .is_some_and(|target| i64::from(side.of(&state.sides).points) >= i64::from(target));
+        let last = self.newest(|_| true);
+        is_at_target && matches!(last, Some((_, Action::Points { side: of, .. })) if of == side)
     }
 
     /// Whether our turn is a later one than theirs.
@@ -357,12 +394,6 @@ fn has_units_of(state: &State, seen: &Seen) -> bool {
         ours.iter().sum::<u32>() == theirs.iter().sum::<u32>() + 1 && has_more_units_than(state, seen);
     ours == theirs
         || (is_one_more && is_between(state, seen) && points(state) == seen.points && seen.points != [0, 0])
-}
-
-fn is_there(state: &State, seen: &Seen) -> bool {
-    points(state) == seen.points
-        && seen.inning.is_none_or(|inning| state.inning == inning)
-        && seen.at_table.is_none_or(|side| state.at_table == Some(side))
 }
 
 /// Who has won a match that they call finished: by sets, else by points, else by the shootout.

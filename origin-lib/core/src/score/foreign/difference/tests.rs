@@ -105,6 +105,67 @@ fn an_end_that_was_none_is_taken_back() {
 }
 
 #[test]
+fn who_has_reached_the_target_may_be_at_the_table_until_the_opponent_plays() {
+    let mapping = Mapping { target: Some("/target".parse().unwrap()), ..mapping(Discipline::ThreeCushion) };
+    let to_ten = |points, turn, finished| Seen { target: Some(10), finished, ..seen(points, turn) };
+    // The equalising inning is the opponent's.
+    for with_innings in [true, false] {
+        let mut log = Log::new();
+        for (points, turn, finished) in [
+            ([7, 4], (2, Side::First), false),
+            ([10, 4], (2, Side::First), false),
+            ([10, 4], (2, Side::Second), false),
+            ([10, 6], (2, Side::Second), false),
+            ([10, 6], (2, Side::Second), true),
+        ] {
+            let mut seen = to_ten(points, Some(turn), finished);
+            seen.inning = seen.inning.filter(|_| with_innings);
+            log = after(&mapping, &log, &seen);
+            let state = log.state().unwrap();
+            let is_over = if finished { Phase::Finished } else { Phase::Playing };
+            assert_eq!((super::points(&state), state.phase), (points, is_over), "{seen:?}");
+        }
+    }
+    // There is none of it where the one who began second gets there, and the match ends.
+    let mut log = after(&mapping, &Log::new(), &to_ten([7, 4], Some((2, Side::Second)), false));
+    log = after(&mapping, &log, &to_ten([7, 10], Some((2, Side::Second)), false));
+    assert_eq!(log.state().unwrap().winner, Some(Side::Second));
+    after(&mapping, &log, &to_ten([7, 10], Some((2, Side::Second)), true));
+    // Once the opponent has had his turn, it is not theirs any more.
+    let played = after(&mapping, &Log::new(), &to_ten([10, 6], Some((2, Side::Second)), false));
+    assert!(events(&mapping, &played, &to_ten([10, 6], Some((2, Side::First)), false), UtcMs(1)).is_err());
+}
+
+#[test]
+fn the_next_match_takes_nothing_from_the_one_before_under_its_id() {
+    let mapping = mapping(Discipline::Points);
+    let over = Seen { finished: true, ..seen([10, 6], None) };
+    let log = after(&mapping, &after(&mapping, &Log::new(), &seen([10, 6], None)), &over);
+    let refused = |log: &Log, seen: &Seen| {
+        let refused = events(&mapping, log, seen, UtcMs(1)).unwrap_err().to_string();
+        assert!(refused.contains("another match needs another id"), "{refused}");
+    };
+    refused(&log, &seen([0, 0], None));
+    refused(&log, &Seen { finished: true, ..seen([0, 0], None) });
+    let mut others = over.clone();
+    others.players[1].name = "C".into();
+    refused(&log, &others);
+    // An end that was none is still taken back.
+    after(&mapping, &log, &seen([9, 6], None));
+    // So with sets.
+    let sets = Mapping {
+        units: Some(["/sa", "/sb"].map(|p| p.parse().unwrap())),
+        ..self::mapping(Discipline::ThreeCushionSets)
+    };
+    let mut log = Log::new();
+    for seen in [in_units([15, 3], [1, 0]), Seen { finished: true, ..in_units([15, 9], [2, 0]) }] {
+        log = after(&sets, &log, &seen);
+    }
+    assert_eq!(log.state().unwrap().phase, Phase::Finished);
+    assert!(events(&sets, &log, &in_units([0, 0], [0, 0]), UtcMs(1)).is_err());
+}
+
+#[test]
 fn what_no_events_lead_to_and_what_a_person_took_over_is_refused() {
     let mapping = mapping(Discipline::ThreeCushion);
     let log = follow(Discipline::ThreeCushion, &[seen([3, 0], None), seen([3, 2], None)]);
