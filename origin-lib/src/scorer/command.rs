@@ -18,6 +18,7 @@ use super::outbox::Outbox;
 use super::seat::Seat;
 use super::show;
 use super::terms::{self, Terms};
+use crate::clock;
 
 /// The longest line that is read, in bytes.
 const LINE_LEN_MAX: usize = 1_000;
@@ -190,14 +191,17 @@ async fn adopt(
     without_asking: bool,
     lines: &mut mpsc::Receiver<String>,
 ) -> anyhow::Result<bool> {
-    let found = async {
-        let Some(newest) = seat.origin.newest().await? else { return Ok(None) };
-        let held = seat.origin.held(&newest).await?;
-        Ok::<_, OriginError>(Some((newest, held)))
+    let before = clock::now();
+    let found = match seat.origin.newest().await {
+        Ok((newest, now)) => {
+            seat.time(before, now)?;
+            let Some(newest) = newest else { return Ok(false) };
+            seat.origin.held(&newest).await.map(|held| (newest, held))
+        }
+        Err(error) => Err(error),
     };
-    let (newest, held) = match found.await {
-        Ok(None) => return Ok(false),
-        Ok(Some(found)) => found,
+    let (newest, held) = match found {
+        Ok(found) => found,
         Err(OriginError::Denied(refusal)) => return Err(refusal.into()),
         Err(error) => {
             seat.say(&format!("{error}; whether a match is played there is not known"))?;

@@ -51,6 +51,9 @@ pub struct Waiting {
     pub r#match: MatchId,
     /// The event.
     pub item: Item,
+    /// Whether it occurred by this machine's clock, before the origin's was known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untimed: bool,
 }
 
 /// What has to be on the disk.
@@ -115,6 +118,8 @@ pub struct Desk {
     log: Log,
     /// Who scores, where that is said.
     scorer: Option<String>,
+    /// Whether what is entered occurred by the origin's clock.
+    timed: bool,
 }
 
 impl Desk {
@@ -165,9 +170,19 @@ impl Desk {
         self.waiting.len()
     }
 
+    /// How many of these are of the match itself.
+    pub fn held(&self) -> usize {
+        self.own().count()
+    }
+
     /// The first event that waits.
     pub fn first(&self) -> Option<&Waiting> {
         self.waiting.first()
+    }
+
+    /// The event that is sent next. Of a match that another scorer has taken over, nothing is; those of others wait before it.
+    pub fn due(&self) -> Option<&Waiting> {
+        self.first().filter(|first| self.mode == Mode::Scoring || Some(&first.r#match) != self.current())
     }
 
     /// The match with what waits.
@@ -175,11 +190,14 @@ impl Desk {
         &self.log
     }
 
-    /// Begins another match.
+    /// Begins another match. What waits of one that another scorer has taken over is given up.
     pub fn begin(&self, r#match: MatchId, start: Start, now: UtcMs) -> Result<Next, String> {
         let (log, item) = Log::new().entered(1, self.fresh(now, Action::Start(start)))?;
-        let mut waiting = if self.mode == Mode::Scoring { self.waiting.clone() } else { Vec::new() };
-        waiting.push(Waiting { r#match: r#match.clone(), item });
+        let mut waiting = self.waiting.clone();
+        if self.mode == Mode::Lost {
+            waiting.retain(|waiting| Some(&waiting.r#match) != self.current());
+        }
+        waiting.push(Waiting { r#match: r#match.clone(), item, untimed: !self.timed });
         let desk = Desk {
             r#match: Some(r#match),
             epoch: 1,
@@ -187,6 +205,7 @@ impl Desk {
             log,
             waiting,
             scorer: self.scorer.clone(),
+            timed: self.timed,
             ..Desk::default()
         };
         Ok(desk.replacing())
@@ -196,10 +215,40 @@ impl Desk {
     pub fn enter(&self, action: Action, now: UtcMs) -> Result<Next, String> {
         let r#match = self.scoring()?.clone();
         let (log, item) = self.log.entered(self.epoch, self.fresh(now, action))?;
-        let entered = Waiting { r#match, item };
+        let entered = Waiting { r#match, item, untimed: !self.timed };
         let mut desk = Desk { log, ..self.clone() };
         desk.waiting.push(entered.clone());
         Ok((desk, Change::Append(vec![Record::Entered(entered)])))
+    }
+
+    /// Whether the origin's clock is known.
+    pub fn is_timed(&self) -> bool {
+        self.timed
+    }
+
+    /// The origin's clock is known: it is ahead of this machine's by so many milliseconds. What was entered before, and so not
+    /// sent, is put right.
+    pub fn timed(&self, ahead_ms: i64) -> Result<Next, String> {
+        let mut desk = Desk { timed: true, ..self.clone() };
+        if !desk.waiting.iter().any(|waiting| waiting.untimed) {
+            return Ok((desk, Change::Append(Vec::new())));
+        }
+        for waiting in desk.waiting.iter_mut().filter(|waiting| waiting.untimed) {
+            waiting.untimed = false;
+            let event = &mut waiting.item.event;
+            event.occurred = UtcMs(event.occurred.0.saturating_add_signed(ahead_ms));
+            // What it claimed had a shot clock by the other time.
+            event.state = None;
+        }
+        if desk.current().is_none() {
+            return Ok(desk.replacing());
+        }
+        let own = desk.own().cloned().collect();
+        let (desk, change, refused) = desk.behind(desk.epoch, desk.acknowledged.clone(), own, &[])?;
+        match refused.into_iter().next() {
+            Some((item, why)) => Err(format!("event {}: {why}", item.position())),
+            None => Ok((desk, change)),
+        }
     }
 
     fn fresh(&self, now: UtcMs, action: Action) -> Event {
@@ -252,7 +301,8 @@ impl Desk {
         let (desk, change, refused) = self.behind(self.epoch, events, missing, &[]).map_err(Problem::Log)?;
         match (refused.into_iter().next(), self.current()) {
             (Some((item, why)), Some(r#match)) => {
-                Err(Problem::Invalid(Box::new(Waiting { r#match: r#match.clone(), item }), why))
+                let waiting = Waiting { r#match: r#match.clone(), item, untimed: false };
+                Err(Problem::Invalid(Box::new(waiting), why))
             }
             _ => Ok((desk, change)),
         }
@@ -274,9 +324,12 @@ impl Desk {
         if Some(&refused.r#match) != self.current() {
             // Of an earlier match: what follows it there can't be sent either.
             let mut desk = self.clone();
-            desk.waiting.retain(|waiting| waiting.r#match != refused.r#match);
+            let gone = desk.waiting.extract_if(.., |waiting| waiting.r#match == refused.r#match);
+            let rest = gone.map(|waiting| waiting.item).filter(|item| *item != refused.item);
+            let why = format!("it follows {} of its match", refused.item.position());
+            let lost = rest.map(|item| (item, why.clone())).collect();
             let (desk, change) = desk.replacing();
-            return Ok((desk, change, Vec::new()));
+            return Ok((desk, change, lost));
         }
         let own = self.own().cloned().collect();
         self.behind(self.epoch, self.acknowledged.clone(), own, &[refused.item.position()])
@@ -294,7 +347,8 @@ impl Desk {
         let log = Log::new().with(events.iter().cloned())?;
         let Requeued { log, entered, refused } = log.requeue(epoch, ours, without);
         let others = self.waiting.iter().filter(|waiting| waiting.r#match != *r#match).cloned();
-        let own = entered.into_iter().map(|item| Waiting { r#match: r#match.clone(), item });
+        let timed = |item| Waiting { r#match: r#match.clone(), item, untimed: false };
+        let own = entered.into_iter().map(timed);
         let waiting = others.chain(own).collect();
         let desk = Desk { epoch, acknowledged: events, waiting, log, ..self.clone() };
         let (desk, change) = desk.replacing();
@@ -307,7 +361,7 @@ impl Desk {
     }
 
     fn shift(&mut self) {
-        let Waiting { r#match, item } = self.waiting.remove(0);
+        let Waiting { r#match, item, .. } = self.waiting.remove(0);
         if Some(&r#match) == self.current() {
             self.acknowledged.push(item);
         }

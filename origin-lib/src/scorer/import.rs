@@ -44,7 +44,7 @@ pub async fn run(options: &Options, url: &str, key: Key) -> anyhow::Result<()> {
     }
     let missing = items.get(there.len()..).unwrap_or_default();
     for item in missing {
-        let waiting = Waiting { r#match: r#match.clone(), item: item.clone() };
+        let waiting = Waiting { r#match: r#match.clone(), item: item.clone(), untimed: false };
         let sent = origin.put(&waiting).await;
         sent.with_context(|| format!("event {}: run the same command again to go on", item.position()))?;
     }

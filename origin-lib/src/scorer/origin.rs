@@ -72,6 +72,8 @@ struct Taken {
 #[derive(Deserialize)]
 struct Matches {
     matches: Vec<Named>,
+    /// An origin of before says none.
+    now: Option<UtcMs>,
 }
 
 #[derive(Deserialize)]
@@ -150,10 +152,10 @@ impl Origin {
         }
     }
 
-    /// The newest match of the channel, if there is one.
-    pub async fn newest(&self) -> Result<Option<MatchId>, OriginError> {
+    /// The newest match of the channel, if there is one, and the origin's clock, where it tells that.
+    pub async fn newest(&self) -> Result<(Option<MatchId>, Option<UtcMs>), OriginError> {
         let matches: Matches = self.ask("", None).await?;
-        Ok(matches.matches.into_iter().next().map(|named| named.r#match))
+        Ok((matches.matches.into_iter().next().map(|named| named.r#match), matches.now))
     }
 
     /// All events of a match; none where there is no such match.
@@ -187,7 +189,7 @@ impl Origin {
 
     /// Sends an event as it is. Says whether the origin's score is the one that it claims.
     pub async fn put(&self, waiting: &Waiting) -> Result<bool, OriginError> {
-        let Waiting { r#match, item } = waiting;
+        let Waiting { r#match, item, .. } = waiting;
         let path = format!("/{match}/events/{}/{}", item.epoch, item.seq);
         let taken: Taken = self.ask(&path, Some(&json!(item.event))).await?;
         Ok(!taken.diverged)

@@ -32,6 +32,8 @@ enum Answer {
     Put(Box<Waiting>, Result<bool, OriginError>),
     Held(Want, MatchId, Result<Held, OriginError>),
     Beat(MatchId, UtcMs, Result<Beat, OriginError>),
+    /// The origin's clock, asked for at that time of this machine's.
+    Clock(UtcMs, Result<Option<UtcMs>, OriginError>),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,9 +97,7 @@ impl<W: Write> Seat<W> {
         let mut until: Option<Instant> = None;
         loop {
             self.send();
-            if until.is_some()
-                && (self.desk.pending() == 0 || self.problem.is_some() || self.desk.mode() == Mode::Lost)
-            {
+            if until.is_some() && (self.problem.is_some() || self.desk.due().is_none()) {
                 break;
             }
             let far = Instant::now() + HEARTBEAT;
@@ -229,11 +229,16 @@ impl<W: Write> Seat<W> {
 
     fn send(&mut self) {
         let stopped = self.sending || self.again_at.is_some() || self.problem.is_some();
-        let Some(first) = self.desk.first().filter(|_| !stopped && self.desk.mode() == Mode::Scoring) else {
-            return;
-        };
+        let Some(first) = self.desk.due().filter(|_| !stopped) else { return };
         let (origin, first) = (self.origin.clone(), first.clone());
         self.sending = true;
+        if !self.desk.is_timed() {
+            self.asked.spawn(async move {
+                let asked = clock::now();
+                Answer::Clock(asked, origin.newest().await.map(|(_, now)| now))
+            });
+            return;
+        }
         self.asked.spawn(async move {
             let answer = origin.put(&first).await;
             Answer::Put(Box::new(first), answer)
@@ -291,13 +296,21 @@ impl<W: Write> Seat<W> {
                 }
             }
             Answer::Held(want, r#match, held) => self.have(want, r#match, held)?,
-            Answer::Beat(r#match, asked, Ok(beat)) => {
-                let answered = clock::now();
-                let took = answered.ms_since(asked);
-                if answered >= asked && took <= CLOCK_MS_MAX {
-                    let middle = asked.plus_ms(took / 2);
-                    self.offset_ms = beat.now.0.cast_signed().saturating_sub(middle.0.cast_signed());
+            Answer::Clock(asked, now) => {
+                self.sending = false;
+                match now {
+                    Ok(now) => self.time(asked, now)?,
+                    Err(OriginError::Denied(refusal)) if refusal.status == 401 => {
+                        self.stop(Problem::Key(refusal.message))?;
+                    }
+                    Err(error) => {
+                        self.reached(false, &error.to_string())?;
+                        self.rest();
+                    }
                 }
+            }
+            Answer::Beat(r#match, asked, Ok(beat)) => {
+                self.time(asked, Some(beat.now))?;
                 let ours = self.desk.current() == Some(&r#match) && self.desk.mode() == Mode::Scoring;
                 let last = beat.last.map_or(0, |last| last.epoch);
                 if ours && last.max(beat.epoch) > self.desk.epoch() {
@@ -317,6 +330,25 @@ impl<W: Write> Seat<W> {
             Answer::Beat(_, _, Err(error)) => self.reached(false, &error.to_string())?,
         }
         Ok(())
+    }
+
+    /// The origin answers, with its clock where it tells that, what was asked at that time of this machine's.
+    pub(super) fn time(&mut self, asked: UtcMs, now: Option<UtcMs>) -> anyhow::Result<()> {
+        let answered = clock::now();
+        let took = answered.ms_since(asked);
+        // The first one is better than none.
+        let says_enough = answered >= asked && (took <= CLOCK_MS_MAX || !self.desk.is_timed());
+        if let Some(now) = now.filter(|_| says_enough) {
+            let middle = asked.plus_ms(took / 2);
+            self.offset_ms = now.0.cast_signed().saturating_sub(middle.0.cast_signed());
+        }
+        if self.desk.is_timed() {
+            return Ok(());
+        }
+        match self.desk.timed(self.offset_ms) {
+            Ok(next) => self.keep(next),
+            Err(why) => self.stop(Problem::Log(why)),
+        }
     }
 
     fn refused(&mut self, sent: &Waiting, refusal: &super::desk::Refusal) -> anyhow::Result<()> {
@@ -377,9 +409,9 @@ impl<W: Write> Seat<W> {
 
     fn lose(&mut self, next: (Desk, Change)) -> anyhow::Result<()> {
         self.keep(next)?;
-        let pending = self.desk.pending();
+        let held = self.desk.held();
         self.say(&format!(
-            "another scorer has taken over; {pending} event(s) of yours wait: `take` takes the match back with them, `new` begins another without"
+            "another scorer has taken over; {held} event(s) of yours wait: `take` takes the match back with them, `new` begins another without"
         ))
     }
 

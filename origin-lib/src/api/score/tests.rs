@@ -481,7 +481,11 @@ async fn a_take_over_is_told_before_the_first_event_of_it() {
 #[tokio::test]
 async fn the_newest_match_of_a_channel_is_named_first() {
     let server = serve().await;
-    assert_eq!(server.get("table-1/matches").await, (200, json!({"matches":[],"more":false})));
+    let before = clock::now();
+    let (status, mut body) = server.get("table-1/matches").await;
+    let now = UtcMs(body["now"].take().as_u64().unwrap());
+    assert!(before <= now && now <= clock::now(), "its clock is told where there is no match yet");
+    assert_eq!((status, body), (200, json!({"matches":[],"more":false,"now":null})));
     for n in 0..=MATCHES_PAGE_MAX {
         let path = format!("table-1/matches/m{n}/events/1/1");
         assert_eq!(server.put(&path, &start()).await.0, 200);

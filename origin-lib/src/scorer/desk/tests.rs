@@ -149,3 +149,48 @@ fn the_next_match_begins_while_the_last_one_still_waits() {
     }
     assert_eq!((kept.0.current(), kept.0.log().events().len()), (Some(&id("next")), 1));
 }
+
+#[test]
+fn what_is_given_up_of_one_match_leaves_the_others() {
+    let mut kept = Kept::begun();
+    kept.enter(points(Side::First, 3));
+    kept.enter(Action::EndInning { side: Side::First });
+    kept.keep(kept.0.begin(id("second"), start(), UtcMs(8)).unwrap());
+    kept.keep(kept.0.begin(id("third"), start(), UtcMs(9)).unwrap());
+    kept.send();
+    let Some(Denied::Stop(Problem::Invalid(refused, _))) = kept.0.denied(&gap(2, 1)) else {
+        panic!("of an earlier match it is the scorer's to drop")
+    };
+    let (desk, change, lost) = kept.0.without(&refused).unwrap();
+    let lost: Vec<_> = lost.into_iter().map(|(item, why)| (item.seq, why)).collect();
+    assert_eq!(lost, [(3, "it follows 1/2 of its match".to_owned())]);
+    kept.keep((desk, change));
+    let matches = |kept: &Kept| kept.0.waiting.iter().map(|w| w.r#match.to_string()).collect::<Vec<_>>();
+    assert_eq!(matches(&kept), ["second", "third"]);
+    // Where somebody else scores the third one, the second one goes, and is not given up with it.
+    kept.keep(kept.0.lost());
+    assert_eq!((kept.0.held(), kept.0.due().map(|due| &due.r#match)), (1, Some(&id("second"))));
+    kept.keep(kept.0.begin(id("fourth"), start(), UtcMs(10)).unwrap());
+    assert_eq!(matches(&kept), ["second", "fourth"]);
+    kept.send();
+    kept.keep(kept.0.lost());
+    assert_eq!((kept.0.pending(), kept.0.due()), (1, None));
+}
+
+#[test]
+fn what_was_entered_before_the_origin_s_clock_was_known_is_put_right() {
+    let mut kept = Kept::begun();
+    kept.enter(points(Side::First, 3));
+    kept.keep(kept.0.begin(id("next"), start(), UtcMs(9)).unwrap());
+    kept.enter(points(Side::First, 1));
+    let (desk, change) = kept.0.timed(1_000).unwrap();
+    let occurred = |desk: &Desk| desk.waiting.iter().map(|w| w.item.event.occurred.0).collect::<Vec<_>>();
+    assert_eq!(occurred(&desk), [1_001, 1_002, 1_009, 1_002]);
+    let claims: Vec<_> = desk.waiting.iter().map(|waiting| waiting.item.event.state.is_some()).collect();
+    assert_eq!(claims, [false, false, true, true], "what can be claimed anew is");
+    let Change::Replace(records) = change else { panic!("it is kept") };
+    assert_eq!(Desk::restore(records).unwrap().waiting, desk.waiting);
+    // What comes later is right already, and what is kept of it stays as it is.
+    let (desk, _) = desk.enter(points(Side::First, 1), UtcMs(1_010)).unwrap();
+    assert_eq!(occurred(&desk.timed(7_000).unwrap().0), [1_001, 1_002, 1_009, 1_002, 1_010]);
+}
