@@ -7,7 +7,7 @@
 //!
 //! | room | decides |
 //! | --- | --- |
-//! | [`rtmp`], [`flv`], [`ts`] | how a venue encoder's bytes become frames |
+//! | [`rtmp`], [`flv`], [`srt`], [`ts`] | how a venue encoder's bytes become frames |
 //! | [`codec`] | what the codec parameters say |
 //! | [`timeline`] | where a feed's timestamps lie in epoch media time |
 //! | [`programme`] | which of a channel's feeds is used |
@@ -55,6 +55,7 @@ pub mod score;
 pub mod segment;
 pub mod session;
 pub mod sign;
+pub mod srt;
 pub mod state;
 pub mod time;
 pub mod timeline;
