@@ -78,6 +78,7 @@ const STAGES: &[Stage] = &[
                 Need::Chromium,
                 Need::Garage,
                 Need::FakeTime,
+                Need::SrtTools,
             ],
         ],
         run: Test::tests,
