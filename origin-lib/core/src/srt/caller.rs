@@ -1,5 +1,6 @@
 //! The caller's side of a handshake (draft-sharabayko-srt-01, 4.3.1), for an encoder that listens.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -19,7 +20,7 @@ use super::{End, LATENCY_MS_MAX, Micros, Output, Statistics};
 const REPEAT_MS: u64 = 250;
 
 /// How long it may take altogether, in milliseconds.
-const HANDSHAKE_MS_MAX: u64 = 5_000;
+const HANDSHAKE_MS_MAX: u64 = 3_000;
 
 /// So many random bytes a caller needs.
 pub const ENTROPY_LEN: usize = 8 + mem::size_of::<Seed>();
@@ -60,7 +61,7 @@ enum Stage {
         at: Micros,
         concluding: bool,
     },
-    Open(Connection),
+    Open(Box<Connection>),
     Ended,
 }
 
@@ -160,7 +161,7 @@ impl Caller {
             INDUCTION if concluding => {}
             INDUCTION if answer.version == 5 && answer.field == MAGIC => self.conclude(answer.cookie, now),
             CONCLUSION if concluding => match self.agreed(&answer, timestamp) {
-                Ok(agreed) => self.stage = Stage::Open(Connection::new(agreed, None, now)),
+                Ok(agreed) => self.stage = Stage::Open(Box::new(Connection::new(agreed, None, now))),
                 Err(end) => self.end(end),
             },
             REFUSALS..REFUSALS_END => self.end(End::Refused(answer.kind)),

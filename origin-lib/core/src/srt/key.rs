@@ -5,6 +5,7 @@
 //! let in, not from damaging what they can send packets into.
 
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -62,8 +63,7 @@ impl Passphrase {
 
     /// What keys are wrapped with.
     fn derive(&self, salt: &[u8; SALT_LEN], bits: KeyBits) -> Vec<u8> {
-        let mut key = Vec::new();
-        key.resize(bits.len(), 0);
+        let mut key = vec![0; bits.len()];
         let (_, salt) = salt.split_at(SALT_LEN / 2);
         pbkdf2::pbkdf2_hmac::<sha1::Sha1>(self.0.as_bytes(), salt, ROUNDS, &mut key);
         key
@@ -233,8 +233,7 @@ impl<'a> Message<'a> {
 }
 
 fn wrap(wrapping: &[u8], keys: &[u8]) -> Option<Vec<u8>> {
-    let mut wrapped = Vec::new();
-    wrapped.resize(keys.len() + WRAP_LEN, 0);
+    let mut wrapped = vec![0; keys.len() + WRAP_LEN];
     match KeyBits::of_len(wrapping.len())? {
         KeyBits::B128 => KwAes128::new_from_slice(wrapping).ok()?.wrap_key(keys, &mut wrapped).ok()?,
         KeyBits::B192 => KwAes192::new_from_slice(wrapping).ok()?.wrap_key(keys, &mut wrapped).ok()?,
@@ -244,8 +243,7 @@ fn wrap(wrapping: &[u8], keys: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn unwrap(wrapping: &[u8], wrapped: &[u8]) -> Option<Vec<u8>> {
-    let mut keys = Vec::new();
-    keys.resize(wrapped.len().checked_sub(WRAP_LEN)?, 0);
+    let mut keys = vec![0; wrapped.len().checked_sub(WRAP_LEN)?];
     match KeyBits::of_len(wrapping.len())? {
         KeyBits::B128 => KwAes128::new_from_slice(wrapping).ok()?.unwrap_key(wrapped, &mut keys).ok()?,
         KeyBits::B192 => KwAes192::new_from_slice(wrapping).ok()?.unwrap_key(wrapped, &mut keys).ok()?,

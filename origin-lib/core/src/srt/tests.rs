@@ -179,7 +179,7 @@ fn a_caller_is_told_what_is_wrong_with_its_passphrase_or_that_nobody_is_there() 
             None => caller.handle(&[], caller.deadline()),
         }
     };
-    assert_eq!((asked, end), (20, End::NoAnswer));
+    assert_eq!((asked, end), (12, End::NoAnswer));
 }
 
 #[test]

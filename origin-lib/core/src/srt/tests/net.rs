@@ -1,5 +1,6 @@
 //! A sender, and a way to it on which packets are late, lost and overtaken, in virtual time.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use std::format;
@@ -127,8 +128,8 @@ impl Sender {
 }
 
 enum Receiver {
-    Called(Connection),
-    Calls(Caller, Listener),
+    Called(Box<Connection>),
+    Calls(Box<Caller>, Listener),
 }
 
 /// What is under way.
@@ -154,7 +155,7 @@ impl Net {
         let (_, keys) = Sender::accepted(path.passphrase.clone(), path.first, Micros(0));
         let (latency_ms, timestamp) = (path.latency_ms, path.clock);
         let agreed = Agreed { to: 1, first: path.first, timestamp, latency_ms, keys: keys.clone() };
-        let receiver = Receiver::Called(Connection::new(agreed, None, Micros(0)));
+        let receiver = Receiver::Called(Box::new(Connection::new(agreed, None, Micros(0))));
         Net::between(path, receiver, keys)
     }
 
@@ -168,7 +169,7 @@ impl Net {
             latency_ms: 120,
         };
         let caller = Caller::new(plan, &[5; ENTROPY_LEN], Micros(0));
-        Net::between(Path::default(), Receiver::Calls(caller, listener), None)
+        Net::between(Path::default(), Receiver::Calls(Box::new(caller), listener), None)
     }
 
     fn between(path: Path, receiver: Receiver, keys: Option<Keys>) -> Net {
