@@ -65,6 +65,7 @@ fn state(segments: u64) -> ChannelState {
             height: 1080,
             frame_rate_milli: 30_000,
             range: Default::default(),
+            captions: Default::default(),
             target_duration_s: 2,
             first_msn: 1000,
             discontinuity_sequence: 0,

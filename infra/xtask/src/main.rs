@@ -1,5 +1,6 @@
 //! Railbird's developer commands. `cargo xtask help` lists them.
 
+mod ahead;
 mod bench;
 mod demo;
 mod edge;

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -100,6 +100,13 @@ impl Run {
         self.command.stdin(Stdio::null()).stdout(streams).stderr(log);
         let status = self.command.status().with_context(|| self.cannot())?;
         self.check(status)
+    }
+
+    /// Starts it in a process group of its own, with both outputs going to a file.
+    pub(crate) fn beside(mut self, log: File) -> Result<Child> {
+        let streams = log.try_clone()?;
+        self.command.stdin(Stdio::null()).stdout(streams).stderr(log).process_group(0);
+        self.command.spawn().with_context(|| self.cannot())
     }
 
     /// Runs it silently and returns its standard output; on failure, the error has both outputs.

@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use anyhow::{Context, Result, bail};
 
+use crate::ahead::Ahead;
 use crate::place::Place;
 use crate::run::Run;
 use crate::setup::{self, Need};
@@ -115,6 +116,8 @@ struct Test {
     /// For cargo nextest: which tests, where not all.
     nextest: Vec<String>,
     edges_built: Cell<bool>,
+    /// The build of both edges, where it began before its stage.
+    edges_ahead: Cell<Option<Ahead>>,
     player_built: Cell<bool>,
     pad_built: Cell<bool>,
     /// nextest's last line of counts.
@@ -135,6 +138,7 @@ pub(crate) fn run(place: &Place, args: &[&str]) -> Result<()> {
         place: place.clone(),
         nextest: nextest.iter().map(ToString::to_string).collect(),
         edges_built: Cell::new(false),
+        edges_ahead: Cell::new(None),
         player_built: Cell::new(false),
         pad_built: Cell::new(false),
         summary: Cell::new(None),
@@ -142,9 +146,16 @@ pub(crate) fn run(place: &Place, args: &[&str]) -> Result<()> {
     let mut stages = Stages::default();
     let needs: Vec<Need> = chosen.iter().flat_map(|stage| stage.needs.concat()).collect();
     stages.stage("setup", || setup::needs(place, &needs));
+    let edge_follows = chosen.iter().any(|stage| stage.name == "edge");
     for stage in chosen {
-        stages.stage(stage.name, || (stage.run)(&test));
+        stages.stage(stage.name, || {
+            if stage.name == "clippy" && edge_follows {
+                test.edges_ahead.set(Some(Ahead::start(&test.place, "build-edge")?));
+            }
+            (stage.run)(&test)
+        });
     }
+    drop(test.edges_ahead.take());
 
     eprintln!("\n{}", stages.table());
     if let Some((name, error)) = stages.failure() {
@@ -224,6 +235,10 @@ impl Test {
 
     /// Builds both edges, once a run.
     fn edges(&self) -> Result<()> {
+        if let Some(ahead) = self.edges_ahead.take() {
+            ahead.join()?;
+            self.edges_built.set(true);
+        }
         if !self.edges_built.replace(true) {
             edge::build_spin_and_faults(&self.place)?;
             edge::build_worker(&self.place)?;

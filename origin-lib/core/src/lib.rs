@@ -9,6 +9,7 @@
 //! | --- | --- |
 //! | [`rtmp`], [`flv`], [`srt`], [`ts`] | how a venue encoder's bytes become frames |
 //! | [`codec`] | what the codec parameters say |
+//! | [`captions`] | which closed captions come with the pictures |
 //! | [`timeline`] | where a feed's timestamps lie in epoch media time |
 //! | [`programme`] | which of a channel's feeds is used |
 //! | [`segment`] | where to cut |
@@ -34,6 +35,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod calibration;
+pub mod captions;
 pub mod codec;
 pub mod flv;
 pub mod fmp4;

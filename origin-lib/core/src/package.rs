@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use crate::captions::Captions;
 use crate::id::{ChannelId, RenditionId};
 use crate::keys::{self, MasterSecret};
 use crate::media::{self, Cut, Tracks};
@@ -59,6 +60,8 @@ pub enum Kind {
         duration: MediaSpan,
         /// The timeline or the parameters do not go on from the segment before.
         discontinuity: bool,
+        /// Which closed captions it has.
+        captions: Captions,
     },
     /// A part of a segment that follows; a message of its own, encrypted with the segment's key and IV.
     Part(Part),
@@ -214,6 +217,7 @@ impl Packager {
             start: cut.start,
             duration: MediaSpan(i64::from(cut.duration)),
             discontinuity: cut.discontinuity,
+            captions: Captions::of(cut),
         };
         self.outputs.push_back(Output::Object(Object { name, bytes, kind }));
     }

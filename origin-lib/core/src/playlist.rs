@@ -7,6 +7,7 @@
 //! The init segment is not encrypted (it holds codec parameters, no media), so `EXT-X-MAP` always stands where no key
 //! is in force.
 
+mod captions;
 mod delta;
 mod low_latency;
 mod ranges;
@@ -69,6 +70,8 @@ fn write_multivariant(
     if let Some(query) = score {
         subtitles::write_media(text, query)?;
     }
+    let captions = captions::Told::of(state);
+    captions.write_media(text)?;
     for node in order {
         for rendition in &state.renditions {
             write!(text, "#EXT-X-STREAM-INF:BANDWIDTH={}", rendition.bandwidth)?;
@@ -87,6 +90,7 @@ fn write_multivariant(
             if score.is_some() {
                 write!(text, ",SUBTITLES=\"{}\"", subtitles::GROUP)?;
             }
+            captions.write_of(text, rendition)?;
             writeln!(text, ",PATHWAY-ID=\"{node}\"\n{node}/{}.m3u8{query}", rendition.id)?;
         }
     }

@@ -14,6 +14,7 @@ use alloc::vec::Vec;
 use parts::Parts;
 use serde::{Deserialize, Serialize};
 
+use crate::captions::Captions;
 use crate::id::{ChannelId, OriginId, RecordingId, RenditionId};
 use crate::media::VideoRange;
 use crate::object;
@@ -110,6 +111,7 @@ pub struct Book {
     discontinuity_sequence: u64,
     /// Fixed when the first segment is listed: it must never change within a playlist's life (RFC 8216bis, 6.2.1).
     target_duration_s: Option<u32>,
+    captions: Captions,
     bandwidth_max: u32,
     sum_bits: u64,
     sum_ticks: u64,
@@ -158,6 +160,7 @@ impl Book {
             part_listed: None,
             discontinuity_sequence: 0,
             target_duration_s: None,
+            captions: Captions::default(),
             bandwidth_max: 0,
             sum_bits: 0,
             sum_ticks: 0,
@@ -167,6 +170,7 @@ impl Book {
     /// Goes on where the journal of the channel's open recording ends: everything that was listed before is listed again, with
     /// the same numbers, however the origin came to its end. For an empty book whose slots are the reel's bits.
     pub fn restore(&mut self, reel: &Reel, now: UtcMs) {
+        self.captions(reel.captions());
         for object in reel.objects() {
             let slots = (0..NODES_MAX).filter(|slot| (object.on >> slot) & 1 == 1);
             match &object.kind {
@@ -226,6 +230,11 @@ impl Book {
             self.list_first(true);
         }
         self.advance(now);
+    }
+
+    /// These closed captions were seen in a segment's pictures.
+    pub fn captions(&mut self, seen: Captions) {
+        self.changed |= self.captions.add(seen);
     }
 
     /// A part was made, before its segment; it waits for its acknowledgement.
@@ -506,6 +515,7 @@ impl Book {
             height: init.height,
             frame_rate_milli: init.frame_rate_milli,
             range: init.range,
+            captions: self.captions,
             target_duration_s: self.target_duration_s.unwrap_or(1),
             first_msn: self.first_msn,
             discontinuity_sequence: self.discontinuity_sequence,

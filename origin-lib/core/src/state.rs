@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::captions::Captions;
 use crate::id::{ChannelId, EventId, MatchId, NodeId, OriginId, RecordingId, RenditionId};
 use crate::media::VideoRange;
 use crate::score::{NAME_CHARS_MAX, Range};
@@ -303,6 +304,9 @@ pub struct Rendition {
     /// The range of light of its pictures: `VIDEO-RANGE`.
     #[serde(default, skip_serializing_if = "VideoRange::is_sdr")]
     pub range: VideoRange,
+    /// The closed captions that were seen in its pictures so far.
+    #[serde(default, skip_serializing_if = "Captions::is_none")]
+    pub captions: Captions,
     /// `EXT-X-TARGETDURATION`, in seconds.
     pub target_duration_s: u32,
     /// `EXT-X-MEDIA-SEQUENCE` of the first segment.

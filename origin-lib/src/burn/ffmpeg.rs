@@ -12,7 +12,7 @@ use command_fds::{CommandFdExt, FdMapping, FdMappingCollision};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use super::board::Frame;
@@ -24,6 +24,13 @@ const BOARDS_FD: i32 = 3;
 /// The most boards that wait for ffmpeg. It looks at seconds of media before it looks at the first board, and would wait for
 /// ever for media that waits for boards. Most of them share their pixels.
 pub(super) const BOARDS_MAX: usize = 1024;
+
+/// The most media that waits for ffmpeg, in KiB: while it looks at boards it takes none, and boards would wait for ever behind
+/// media that it does not take.
+const WAITING_KIB_MAX: u32 = 64 << 10;
+
+/// The same in messages.
+const WAITING_MAX: usize = 4096;
 
 /// How much of what ffmpeg says is repeated, in bytes: its last words say why.
 const SAID_MAX: usize = 2000;
@@ -43,6 +50,23 @@ pub(crate) enum Failure {
     /// It gives nothing.
     #[error("ffmpeg gave nothing for {0} s: is this machine fast enough to encode? Try a quicker preset")]
     Stuck(u64),
+    /// There is nothing to burn it into.
+    #[error(
+        "the channel has no picture, and nothing is pushed: take burn_in out of [[push]] to push its sound"
+    )]
+    NoPicture,
+    /// The picture is too large.
+    #[error(
+        "the picture has {width} by {height} pixels, and a board is for up to {most} a side: send a smaller one"
+    )]
+    Large {
+        /// In pixels.
+        width: u16,
+        /// In pixels.
+        height: u16,
+        /// The most of each.
+        most: u16,
+    },
     /// What it gives can't be read.
     #[error("what ffmpeg gives can't be read: {0}")]
     Output(String),
@@ -59,6 +83,30 @@ pub(super) struct Shown {
     /// When, in milliseconds of the media's own time.
     pub(super) at_ms: u64,
     pub(super) pixels: Arc<Vec<u8>>,
+}
+
+/// Media for ffmpeg.
+pub(super) struct MediaSender {
+    sender: mpsc::Sender<(Bytes, OwnedSemaphorePermit)>,
+    room: Arc<Semaphore>,
+}
+
+/// Where the writer takes it.
+pub(super) type MediaReceiver = mpsc::Receiver<(Bytes, OwnedSemaphorePermit)>;
+
+/// A bounded way for media.
+pub(super) fn media() -> (MediaSender, MediaReceiver) {
+    let (sender, receiver) = mpsc::channel(WAITING_MAX);
+    (MediaSender { sender, room: Arc::new(Semaphore::new(WAITING_KIB_MAX as usize)) }, receiver)
+}
+
+impl MediaSender {
+    /// Waits until there is room. `None`: no more is taken.
+    pub(super) async fn send(&self, bytes: Bytes) -> Option<()> {
+        let kib = u32::try_from(bytes.len().div_ceil(1024)).unwrap_or(u32::MAX).min(WAITING_KIB_MAX);
+        let permit = Arc::clone(&self.room).acquire_many_owned(kib).await.ok()?;
+        self.sender.send((bytes, permit)).await.ok()
+    }
 }
 
 /// A running ffmpeg. Dropped, it is killed.
@@ -89,9 +137,14 @@ fn inputs(command: &mut Command, with_boards: bool) {
     }
 }
 
-/// The filter that lays boards over pictures, which comes before others.
-pub(super) fn overlay(Frame { left, top, .. }: Frame) -> String {
-    format!("[0:v][1:v]overlay=x={left}:y={top}:eof_action=repeat:format=auto,format=yuv420p")
+/// The filter that lays boards over pictures of that size, which comes before others.
+pub(super) fn overlay(Frame { left, top, .. }: Frame, picture: (u32, u32)) -> String {
+    format!("[0:v][1:v]overlay=x={left}:y={top}:eof_action=repeat:format=yuv420{}", even(picture))
+}
+
+/// The filter for pictures that x264 would refuse, as the colours of two by two pixels are one: a line is added.
+pub(super) fn even((width, height): (u32, u32)) -> &'static str {
+    if width % 2 == 0 && height % 2 == 0 { "" } else { ",pad=ceil(iw/2)*2:ceil(ih/2)*2" }
 }
 
 impl Running {
@@ -149,22 +202,20 @@ impl Writers {
     /// Writes what comes until nothing more does, or ffmpeg takes no more: then its end says why.
     pub(super) async fn write(
         self,
-        mut media: mpsc::Receiver<Bytes>,
+        mut media: MediaReceiver,
         mut boards: mpsc::Receiver<Shown>,
         size: (u32, u32),
     ) {
         let Writers { media: mut media_pipe, boards: boards_pipe } = self;
-        let write_media = async {
-            while let Some(bytes) = media.recv().await {
+        // Whoever still sends to one that has ended is told, and what waits in it is no longer in the way.
+        let write_media = async move {
+            while let Some((bytes, _room)) = media.recv().await {
                 if media_pipe.write_all(&bytes).await.is_err() {
                     break;
                 }
             }
-            drop(media_pipe);
-            // Whoever still sends is told.
-            media.close();
         };
-        let write_boards = async {
+        let write_boards = async move {
             let Some(mut boards_pipe) = boards_pipe else { return };
             let mut good = boards_pipe.write_all(&matroska::head(size)).await.is_ok();
             while let Some(Shown { at_ms, pixels }) = boards.recv().await {
@@ -176,8 +227,6 @@ impl Writers {
                     break;
                 }
             }
-            drop(boards_pipe);
-            boards.close();
         };
         tokio::join!(write_media, write_boards);
     }

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
 use super::board::View;
-use super::ffmpeg::{self, Failure, Running, Shown};
+use super::ffmpeg::{self, Failure, MediaSender, Running, Shown};
 use super::line::{Line, Step};
 use super::{Figures, Labels, Metrics, Painter, Settings, State};
 use crate::clock;
@@ -38,14 +38,17 @@ const IDLE: Duration = Duration::from_secs(10);
 /// While frames go in, some come out within this time.
 const STUCK: Duration = Duration::from_secs(20);
 
-/// What is written to ffmpeg and not taken yet, in messages. The rest waits in the queue.
-const WRITING_MAX: usize = 64;
-
 /// Waits between starts of an ffmpeg that fails: doubled each time.
 const PAUSE_MS: (u64, u64) = (250, 10_000);
 
 /// An ffmpeg that ran for so long makes the next pause the first one again.
 const GOOD_MS: u64 = 30_000;
+
+/// Where the tracks change again within this time, there is a pause too.
+const SHORT_MS: u64 = 2_000;
+
+/// The largest picture, in pixels: width and height.
+const PICTURE_MAX: u16 = 8192;
 
 /// Where scores come from.
 pub type Scores = watch::Receiver<Option<Arc<Document>>>;
@@ -71,6 +74,16 @@ pub(crate) struct Burner {
     sink: Sink,
     /// Decoding times of what was given out: what comes after lies behind them.
     last: [Option<MediaTime>; 2],
+}
+
+/// What a burn-in begins with.
+enum First {
+    /// A key frame of the picture.
+    Key(Passed),
+    /// Something that has no picture with it.
+    NoPicture,
+    /// Nothing comes any more, or for a while.
+    None,
 }
 
 /// Why no more samples come.
@@ -109,18 +122,26 @@ impl Burner {
         let mut pause_ms = PAUSE_MS.0;
         loop {
             // Only from a key frame on can anything be made of it.
-            let Some(first) = self.source.key().await else {
-                if self.source.queue.is_closed() {
-                    return;
+            let first = match self.source.first().await {
+                First::Key(first) => first,
+                First::NoPicture => {
+                    self.failed(&Failure::NoPicture);
+                    continue;
                 }
-                self.state.send_replace(State::Idle);
-                continue;
+                First::None if self.source.queue.is_closed() => return,
+                First::None => {
+                    self.state.send_replace(State::Idle);
+                    continue;
+                }
             };
             let began = clock::moment();
             let ended = self.session(first).await;
             self.source.figures.up.set(0);
+            let ran_ms = clock::moment().ms_since(began.up_ms);
             match ended {
                 Ok(Over::Closed) => return,
+                // An encoder that changes its mind all the time is not followed each time.
+                Ok(Over::Changed) if ran_ms < SHORT_MS => {}
                 Ok(over) => {
                     if over == Over::Idle {
                         self.state.send_replace(State::Idle);
@@ -130,7 +151,7 @@ impl Burner {
                 }
                 Err(failure) => self.failed(&failure),
             }
-            if clock::moment().ms_since(began.up_ms) >= GOOD_MS {
+            if ran_ms >= GOOD_MS {
                 pause_ms = PAUSE_MS.0;
             }
             tokio::select! {
@@ -143,6 +164,10 @@ impl Burner {
 
     fn failed(&self, failure: &Failure) {
         let reason = failure.to_string();
+        if matches!((&*self.state.borrow(), failure), (State::Failing { reason: told, .. }, Failure::NoPicture) if *told == reason)
+        {
+            return;
+        }
         tracing::warn!(reason, "the score can't be burnt in; it is tried again by itself");
         let since = match &*self.state.borrow() {
             State::Failing { since, .. } => *since,
@@ -154,12 +179,15 @@ impl Burner {
     /// One ffmpeg, from a key frame on.
     async fn session(&mut self, first: Passed) -> Result<Over, Failure> {
         let Some(video) = first.tracks.video.clone() else { return Ok(Over::Changed) };
+        if video.width.max(video.height) > PICTURE_MAX {
+            return Err(Failure::Large { width: video.width, height: video.height, most: PICTURE_MAX });
+        }
         let (theme, picture) = (self.settings.theme.clone(), (video.width.into(), video.height.into()));
         let painter = tokio::task::spawn_blocking(move || Painter::new(&theme, picture)).await;
         let painter = painter.map_err(|error| Failure::Output(error.to_string()))?;
         let frame = painter.board.frame();
         let sound = first.tracks.audio.as_ref().map(|audio| audio.coding);
-        let arguments = arguments(&self.settings, &format!("{}[v]", ffmpeg::overlay(frame)), sound);
+        let arguments = arguments(&self.settings, &format!("{}[v]", ffmpeg::overlay(frame, picture)), sound);
         let running = Running::start(&self.settings.ffmpeg, true, arguments)?;
         self.source.figures.starts.inc();
         let (mut child, output, writers, said) = running.split();
@@ -172,10 +200,11 @@ impl Burner {
             last: &mut self.last,
             tracks: Tracks::default(),
         };
-        let (media, media_of) = mpsc::channel(WRITING_MAX);
+        let (media, media_of) = ffmpeg::media();
         let (boards, boards_of) = mpsc::channel(ffmpeg::BOARDS_MAX);
         let drawn = self.source.figures.drawn.clone();
-        let feeder = Feeder { began, painter, media, boards, told_ms: None, drawn };
+        let tracks = Arc::clone(&first.tracks);
+        let feeder = Feeder { began, painter: Some(painter), tracks, media, boards, told_ms: None, drawn };
         let write = writers.write(media_of, boards_of, (frame.width, frame.height));
         let feed = async { tokio::join!(self.source.feed(first, feeder), write).0 };
         let take = taker.take(output);
@@ -262,22 +291,23 @@ impl Source {
     }
 
     /// The next key frame of the picture.
-    async fn key(&mut self) -> Option<Passed> {
+    async fn first(&mut self) -> First {
         loop {
-            match self.next().await? {
-                Step::Sample(passed) if passed.sample.kind == Kind::Video && passed.sample.key => {
-                    return Some(passed);
+            match self.next().await {
+                Some(Step::Sample(passed)) if passed.sample.kind == Kind::Video && passed.sample.key => {
+                    return First::Key(passed);
                 }
-                _ => {}
+                Some(Step::Sample(passed)) if passed.tracks.video.is_none() => return First::NoPicture,
+                Some(_) => {}
+                None => return First::None,
             }
         }
     }
 
     /// Gives what is next to ffmpeg, from `first` on, until nothing more comes.
     async fn feed(&mut self, first: Passed, mut feeder: Feeder) -> Over {
-        let tracks = Arc::clone(&first.tracks);
         // The board that is there before the first frame.
-        let fed = feeder.head(&tracks).await.and(feeder.board(feeder.began, self.line.view()).await);
+        let fed = feeder.head().await.and(feeder.board(feeder.began, self.line.view()).await);
         if fed.is_none() {
             return Over::Refused;
         }
@@ -288,7 +318,7 @@ impl Source {
                 None => return Over::Idle,
                 Some(Step::Board(at, view)) => feeder.board(at, view).await,
                 Some(Step::Sample(passed)) => {
-                    if *passed.tracks != *tracks || feeder.at_ms(passed.sample.dts) > END_MS {
+                    if *passed.tracks != *feeder.tracks || feeder.at_ms(passed.sample.dts) > END_MS {
                         self.back = Some(Step::Sample(passed));
                         return Over::Changed;
                     }
@@ -307,8 +337,10 @@ impl Source {
 struct Feeder {
     /// Where its clock begins.
     began: MediaTime,
-    painter: Painter,
-    media: mpsc::Sender<Bytes>,
+    /// None: it could not draw.
+    painter: Option<Painter>,
+    tracks: Arc<Tracks>,
+    media: MediaSender,
     boards: mpsc::Sender<Shown>,
     /// From when on the last board is shown.
     told_ms: Option<u64>,
@@ -320,13 +352,12 @@ impl Feeder {
         at.0.saturating_sub(self.began.0) / 90
     }
 
-    async fn head(&mut self, tracks: &Tracks) -> Option<()> {
-        self.media.send(fmp4::init(tracks).into()).await.ok()
+    async fn head(&mut self) -> Option<()> {
+        self.media.send(fmp4::init(&self.tracks).into()).await
     }
 
     async fn board(&mut self, at: MediaTime, view: Option<Arc<View>>) -> Option<()> {
-        let (pixels, drawn) = self.painter.pixels(view);
-        self.drawn.inc_by(drawn.into());
+        let pixels = self.pixels(view).await?;
         let at_ms = self.at_ms(at);
         // Two changes within a millisecond are one.
         if self.told_ms.is_some_and(|told| told >= at_ms) {
@@ -336,18 +367,31 @@ impl Feeder {
         self.boards.send(Shown { at_ms, pixels }).await.ok()
     }
 
+    /// Drawing takes its time, and is done where it holds nobody up.
+    async fn pixels(&mut self, view: Option<Arc<View>>) -> Option<Arc<Vec<u8>>> {
+        let mut painter = self.painter.take()?;
+        if !painter.is_shown(view.as_ref()) {
+            self.drawn.inc();
+            painter = tokio::task::spawn_blocking(move || painter.shows(view)).await.ok()?;
+        }
+        let pixels = painter.pixels();
+        self.painter = Some(painter);
+        Some(pixels)
+    }
+
     async fn sample(&mut self, sample: &Sample) -> Option<()> {
         // What is from before the beginning is left out.
-        let Some(fragment) = fragment(sample, self.began) else { return Some(()) };
-        self.media.send(fragment).await.ok()
+        let Some(fragment) = fragment(sample, &self.tracks, self.began) else { return Some(()) };
+        self.media.send(fragment).await
     }
 }
 
 /// A sample as a fragment on ffmpeg's clock; `None` for one from before its beginning.
-fn fragment(sample: &Sample, began: MediaTime) -> Option<Bytes> {
+fn fragment(sample: &Sample, tracks: &Tracks, began: MediaTime) -> Option<Bytes> {
     let sample = Sample { dts: MediaTime(sample.dts.0.checked_sub(began.0)?), ..sample.clone() };
     let (start, end) = (sample.pts(), sample.dts + NOMINAL);
-    let mut cut = Cut { start, duration: 1, video_end: end, audio_end: end, ..Cut::default() };
+    let tracks = tracks.clone();
+    let mut cut = Cut { start, duration: 1, tracks, video_end: end, audio_end: end, ..Cut::default() };
     match sample.kind {
         Kind::Video => cut.video.push(sample),
         Kind::Audio => cut.audio.push(sample),

@@ -140,13 +140,22 @@ impl Painter {
         Painter { board, words: theme.words().clone(), shown: None, pixels }
     }
 
-    /// The pixels of what is to be said, and whether they were drawn for that.
-    fn pixels(&mut self, view: Option<Arc<board::View>>) -> (Arc<Vec<u8>>, bool) {
-        let new = view != self.shown;
-        if new {
+    /// Whether its pixels say that.
+    fn is_shown(&self, view: Option<&Arc<board::View>>) -> bool {
+        self.shown.as_ref() == view
+    }
+
+    /// Draws what is to be said.
+    fn shows(mut self, view: Option<Arc<board::View>>) -> Painter {
+        if !self.is_shown(view.as_ref()) {
             self.pixels = Arc::new(self.board.pixels(view.as_deref()));
             self.shown = view;
         }
-        (Arc::clone(&self.pixels), new)
+        self
+    }
+
+    /// The pixels of what was to be said last.
+    fn pixels(&self) -> Arc<Vec<u8>> {
+        Arc::clone(&self.pixels)
     }
 }

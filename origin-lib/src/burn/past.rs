@@ -61,14 +61,14 @@ pub(crate) async fn cut(
     let frame = painter.as_ref().map(|painter| painter.board.frame());
     let running = Running::start(order.ffmpeg, painter.is_some(), arguments(&order, &first, frame))?;
     let (mut child, mut output, writers, said) = running.split();
-    let (media, media_of) = mpsc::channel(1);
+    let (media, media_of) = ffmpeg::media();
     let (boards, boards_of) = mpsc::channel(ffmpeg::BOARDS_MAX);
     let size = frame.map_or((0, 0), |frame| (frame.width, frame.height));
     let write = writers.write(media_of, boards_of, size);
     let init = first.init.clone();
     let feed = async {
         let mut feeder = Feeder { painter, boards, matches: order.score.map_or(&[], |(_, matches)| matches) };
-        if media.send(init.clone().into()).await.is_err() {
+        if media.send(init.clone().into()).await.is_none() {
             return Ok(0);
         }
         let mut used = 0;
@@ -78,7 +78,7 @@ pub(crate) async fn cut(
             }
             // Each is read when it is needed; whichever is not read on has ended, and its end says why.
             let sent = tokio::join!(media.send(clear.segment.into()), feeder.boards(&clear.pictures));
-            if sent.0.is_err() || sent.1.is_none() {
+            if sent.0.is_none() || sent.1.is_none() {
                 break;
             }
             used += 1;
@@ -106,13 +106,14 @@ struct Feeder<'a> {
 impl Feeder<'_> {
     /// `None`: no more are taken.
     async fn boards(&mut self, pictures: &[MediaTime]) -> Option<()> {
-        let Some(painter) = &mut self.painter else { return Some(()) };
+        let Some(mut painter) = self.painter.take() else { return Some(()) };
         let words = painter.words.clone();
         for at in pictures {
             let view = self.matches.iter().find_map(|document| View::of(document, *at, &words));
-            let (pixels, _) = painter.pixels(view.map(Arc::new));
-            self.boards.send(Shown { at_ms: at.0 / 90, pixels }).await.ok()?;
+            painter = painter.shows(view.map(Arc::new));
+            self.boards.send(Shown { at_ms: at.0 / 90, pixels: painter.pixels() }).await.ok()?;
         }
+        self.painter = Some(painter);
         Some(())
     }
 }
@@ -121,7 +122,11 @@ impl Feeder<'_> {
 fn arguments(order: &Cut<'_>, first: &Clear, frame: Option<super::board::Frame>) -> Vec<OsString> {
     let seconds = |at: MediaTime| MediaSpan(i64::try_from(at.0).unwrap_or(i64::MAX)).decimal_seconds(6);
     let (from, to) = (seconds(order.from), seconds(order.to));
-    let laid = frame.map_or("[0:v]format=yuv420p".into(), ffmpeg::overlay);
+    let picture = first.size.unwrap_or((2, 2));
+    let laid = match frame {
+        Some(frame) => ffmpeg::overlay(frame, picture),
+        None => format!("[0:v]format=yuv420p{}", ffmpeg::even(picture)),
+    };
     let mut filter = format!("{laid},trim=start={from}:end={to},setpts=PTS-{from}/TB[v]");
     let mut maps = vec!["-map", "[v]"];
     if first.has_audio {

@@ -120,11 +120,16 @@ fn what_is_held_has_a_bound_and_the_end_lets_everything_go() {
 
 #[test]
 fn equal_boards_are_drawn_once() {
-    let mut painter = Painter::new(&Theme::load("dark", std::path::Path::new("")).unwrap(), (320, 180));
+    let mut painter = Some(Painter::new(&Theme::load("dark", std::path::Path::new("")).unwrap(), (320, 180)));
     let view = |points: &[u64]| {
         board::View::of(&document("final", 0, points), at(5_000), &Words::ENGLISH).map(Arc::new)
     };
-    let drawn = [view(&[]), view(&[]), view(&[1_000]), None, None].map(|view| painter.pixels(view));
+    let drawn = [view(&[]), view(&[]), view(&[1_000]), None, None].map(|view| {
+        let before = painter.take().unwrap();
+        let shown = before.pixels();
+        let after = painter.insert(before.shows(view));
+        (after.pixels(), !Arc::ptr_eq(&shown, &after.pixels()))
+    });
     assert_eq!(drawn.each_ref().map(|(_, drawn)| *drawn), [true, false, true, true, false]);
     assert!(drawn[0].0 == drawn[1].0 && drawn[1].0 != drawn[2].0);
     assert!(drawn[3].0.iter().all(|byte| *byte == 0));
@@ -166,4 +171,13 @@ fn a_shot_clock_runs_on_media_time() {
             Some((0, true))
         ]
     );
+}
+
+#[test]
+fn pictures_of_odd_sizes_are_made_even() {
+    let frame = board::Frame { left: 2, top: 4, width: 8, height: 8 };
+    assert!(ffmpeg::overlay(frame, (640, 360)).ends_with(":format=yuv420"));
+    for odd in [(641, 360), (640, 361)] {
+        assert!(ffmpeg::overlay(frame, odd).ends_with(",pad=ceil(iw/2)*2:ceil(ih/2)*2"), "{odd:?}");
+    }
 }

@@ -53,6 +53,11 @@ fn push(
     };
     let burning = table.table("burn_in");
     let wanted = burning.is_there();
+    let scored =
+        |id: &ChannelId| channels.iter().any(|channel| channel.id == *id && channel.score_key.is_some());
+    if wanted && channel.as_ref().is_some_and(|id| !scored(&id.value)) {
+        burning.problem("has a channel without score_key: without a scorer there is nothing to burn in");
+    }
     let burn_in = burn_in(reader, burning, ffmpeg);
     table.end();
     let burn_in = if wanted { Some(burn_in?) } else { None };

@@ -154,12 +154,20 @@ fn a_call_and_a_listener_for_srt_say_what_is_wrong_with_them() {
 
 #[test]
 fn a_burn_in_has_its_defaults_and_says_what_is_wrong_with_it() {
+    let push = "id = \"p\"\nchannel = \"table-1\"\nurl = \"rtmp://h/a\"\nstream_key = { env = \"STREAM_B\" }";
     let with = |burn_in: &str| {
-        let push =
-            "id = \"p\"\nchannel = \"table-1\"\nurl = \"rtmp://h/a\"\nstream_key = { env = \"STREAM_B\" }";
         parse(&SMALL.replacen("[[edge]]", &format!("[[push]]\n{push}\n{burn_in}\n[[edge]]"), 1))
     };
     assert_eq!(with("").unwrap().pushes[0].burn_in, None);
+    let unscored = with("[push.burn_in]").unwrap_err();
+    let said =
+        "push[0].burn_in: has a channel without score_key: without a scorer there is nothing to burn in";
+    assert!(unscored.len() == 1 && unscored[0].ends_with(said), "{unscored:?}");
+    let with = |burn_in: &str| {
+        let scored =
+            SMALL.replacen("title = \"Table 1\"", "title = \"T\"\nscore_key = { env = \"SCORE\" }", 1);
+        parse(&scored.replacen("[[edge]]", &format!("[[push]]\n{push}\n{burn_in}\n[[edge]]"), 1))
+    };
     let config = with("[push.burn_in]").unwrap();
     let burn_in = config.pushes[0].burn_in.as_ref().unwrap();
     assert_eq!(burn_in.theme, Theme::load("light", Path::new("")).unwrap());

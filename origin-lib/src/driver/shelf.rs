@@ -120,9 +120,23 @@ impl Shelf {
                 self.reel.apply(Record::Init { n, init: init.clone(), len, sha256 })?;
                 self.book.init(init.clone());
             }
-            package::Kind::Segment { start, duration, discontinuity } => {
+            package::Kind::Segment { start, duration, discontinuity, captions } => {
                 let (start, duration, discontinuity) = (*start, *duration, *discontinuity);
-                self.reel.apply(Record::Segment { n, start, duration, discontinuity, len, sha256 })?;
+                let (captions, known) = (*captions, self.reel.captions());
+                self.reel.apply(Record::Segment {
+                    n,
+                    start,
+                    duration,
+                    discontinuity,
+                    captions,
+                    len,
+                    sha256,
+                })?;
+                self.book.captions(captions);
+                // What a replay has is read in its first chapter.
+                if self.reel.captions() != known && self.chapters > 0 {
+                    self.changed.insert(0);
+                }
                 self.warn_if_long(duration);
                 let len = usize::try_from(len).unwrap_or(usize::MAX);
                 self.book.segment(start, duration, discontinuity, len, now);

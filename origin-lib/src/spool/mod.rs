@@ -102,7 +102,9 @@ pub struct Cut {
 impl Cut {
     fn of(kind: &Kind) -> Option<Cut> {
         match *kind {
-            Kind::Segment { start, duration, discontinuity } => Some(Cut { start, duration, discontinuity }),
+            Kind::Segment { start, duration, discontinuity, .. } => {
+                Some(Cut { start, duration, discontinuity })
+            }
             Kind::Init(_) | Kind::Part(_) => None,
         }
     }

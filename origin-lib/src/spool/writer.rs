@@ -266,10 +266,19 @@ impl<T: FnMut(Told)> Writer<T> {
                 recording.has_init = false;
                 return named;
             }
-            (Kind::Segment { start, duration, discontinuity }, Ok(())) if recording.has_init => {
+            (Kind::Segment { start, duration, discontinuity, captions }, Ok(())) if recording.has_init => {
                 let len = object.bytes.len() as u64;
                 let (start, duration, discontinuity) = (*start, *duration, *discontinuity);
-                recording.owed.push(Record::Segment { n, start, duration, discontinuity, len, sha256 });
+                let captions = *captions;
+                recording.owed.push(Record::Segment {
+                    n,
+                    start,
+                    duration,
+                    discontinuity,
+                    captions,
+                    len,
+                    sha256,
+                });
             }
             (kind, _) => {
                 if let Some(cut) = Cut::of(kind) {

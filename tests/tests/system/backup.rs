@@ -34,6 +34,9 @@ const SEAM_MS: f64 = 100.0;
 /// Where a feed is cut off, a picture that was sent before those that are shown before it may be its last: so many of them.
 const REORDERED: usize = 2;
 
+/// The most that a switch loses: up to a key frame, and the pictures that were to be shown before the last one that came.
+const LOST_MS: f64 = INTERVAL_MS + REORDERED as f64 * FRAME_MS;
+
 /// Media time is told in milliseconds by RTMP and in microseconds by ffprobe.
 const ROUNDED_MS: f64 = 1.5;
 
@@ -105,7 +108,7 @@ async fn goes_on(sink: &Sink, seconds: i64) -> anyhow::Result<i64> {
 }
 
 /// When each frame is shown, in milliseconds, in order.
-async fn times(file: &Path, stream: &str) -> anyhow::Result<Vec<f64>> {
+pub(crate) async fn times(file: &Path, stream: &str) -> anyhow::Result<Vec<f64>> {
     let mut probe = Command::new("ffprobe");
     probe.args(["-v", "error", "-select_streams", stream, "-show_entries", "packet=pts_time"]);
     let text = finish({
@@ -129,7 +132,7 @@ fn follows(segments: &[Segment], discontinuities: usize) -> anyhow::Result<()> {
         let hole = after.start - (before.start + before.duration);
         if after.discontinuity {
             found += 1;
-            ensure!(hole.ms() as f64 <= INTERVAL_MS, "{before:?} {after:?}");
+            ensure!(hole.ms() as f64 <= LOST_MS, "{before:?} {after:?}");
         } else {
             ensure!(hole.0.abs() <= MediaSpan::from_ms(SEAM_MS as i64).0, "{before:?} {after:?}");
         }
@@ -249,16 +252,14 @@ async fn recorded(source: &Source, export: &Path, switches: &[Switch]) -> anyhow
     println!("holes between the feeds, in ms: {holes:?}");
     ensure!(holes.len() == switches.len(), "{holes:?} {switches:#?}");
     for (nth, (hole, switch)) in holes.iter().zip(switches).enumerate() {
-        // The first picture of a feed is shown some frames after it is decoded.
-        let most = if switch.seamless { SEAM_MS } else { INTERVAL_MS + REORDERED as f64 * FRAME_MS };
+        let most = if switch.seamless { SEAM_MS } else { LOST_MS };
         ensure!((-FRAME_MS..=most + ROUNDED_MS).contains(hole), "switch {nth}: {holes:?}");
     }
     // Sound is heard on, but where feeds are switched.
     let heard = times(export, "a:0").await?;
     let silences: Vec<f64> = heard.windows(2).map(|pair| pair[1] - pair[0] - SOUND_MS).collect();
     let silences: Vec<f64> = silences.into_iter().filter(|silence| *silence > ROUNDED_MS).collect();
-    let most = INTERVAL_MS + REORDERED as f64 * FRAME_MS;
-    let short = silences.len() < uses.len() && silences.iter().all(|silence| *silence <= most);
+    let short = silences.len() < uses.len() && silences.iter().all(|silence| *silence <= LOST_MS);
     ensure!(short, "silences: {silences:?}");
     Ok(frames)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use railbird_core::calibration::{Picture, code, find};
-use railbird_core::media::Kind;
+use railbird_core::media::{Kind, Tracks};
 use railbird_core::programme::Passed;
 use railbird_core::rtmp::Url;
 use railbird_core::score::{
@@ -24,6 +24,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::backup::times;
 use crate::demo::{PATIENCE, finish, workspace};
 use crate::play::ffmpeg;
 use crate::push::{Server, passed};
@@ -116,7 +117,10 @@ impl Bench {
     }
 }
 
-/// What a channel brings of a camera that films the time, over and over on one line of media time: what goes on.
+/// When the film's first picture is shown.
+const BEGIN: UtcMs = UtcMs(1_795_171_920_000);
+
+/// What a channel brings of a camera that films the time, with sound, over and over on one line of media time: what goes on.
 async fn film(dir: &Path) -> anyhow::Result<impl Iterator<Item = Passed> + use<>> {
     let file = dir.join("film.flv");
     let size = format!("{}x{}", SIZE[0], SIZE[1]);
@@ -133,9 +137,9 @@ async fn film(dir: &Path) -> anyhow::Result<impl Iterator<Item = Passed> + use<>
         "-i",
         "pipe:0",
     ]);
-    encode
-        .args(["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "25", "-bf", "0"])
-        .arg(&file);
+    encode.args(["-f", "lavfi", "-i", "sine=frequency=330:sample_rate=44100", "-shortest"]);
+    encode.args(["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", "25", "-bf", "2"]);
+    encode.args(["-c:a", "aac"]).arg(&file);
     let mut encoder = encode.stdin(Stdio::piped()).kill_on_drop(true).spawn()?;
     let mut input = encoder.stdin.take().context("stdin")?;
     for n in 0..FILMED {
@@ -143,12 +147,23 @@ async fn film(dir: &Path) -> anyhow::Result<impl Iterator<Item = Passed> + use<>
     }
     drop(input);
     ensure!(timeout(PATIENCE, encoder.wait()).await??.success());
-    let filmed = passed(&file)?;
-    ensure!(filmed.len() as u64 == FILMED && filmed.iter().all(|passed| passed.sample.kind == Kind::Video));
-    let rounds = (0..).map(|round| round * FILMED * PICTURE_MS * 90);
-    Ok(rounds.flat_map(move |later| {
+    let mut filmed = passed(&file)?;
+    let of = |kind| move |passed: &&Passed| passed.sample.kind == kind;
+    ensure!(filmed.iter().filter(of(Kind::Video)).count() as u64 == FILMED);
+    ensure!(
+        filmed.iter().filter(of(Kind::Video)).any(|passed| passed.sample.cts > 0),
+        "no picture is reordered"
+    );
+    let first =
+        filmed.iter().filter(of(Kind::Video)).map(|passed| passed.sample.pts()).min().context("none")?;
+    let round = FILMED * PICTURE_MS * 90;
+    // The sound ends before its next round begins.
+    let begin = BEGIN.media();
+    let end = first.0 + round - 4_000;
+    filmed.retain(|passed| passed.sample.kind == Kind::Video || passed.sample.dts.0 < end);
+    Ok((0..).map(move |n| n * round).flat_map(move |later| {
         filmed.clone().into_iter().map(move |mut passed| {
-            passed.sample.dts = MediaTime(passed.sample.dts.0 + later);
+            passed.sample.dts = MediaTime(passed.sample.dts.0 + begin.0 + later - first.0);
             passed
         })
     }))
@@ -172,6 +187,19 @@ async fn shown(taken: &Path) -> anyhow::Result<Vec<(u32, Vec<u8>)>> {
         shown.push((tick, lines.flat_map(|line| &line[left..left + width]).copied().collect()));
     }
     Ok(shown)
+}
+
+/// Sound goes with the picture all along, but where ffmpeg was killed.
+async fn heard(taken: &Path) -> anyhow::Result<()> {
+    let (sound, picture) = (times(taken, "a:0").await?, times(taken, "v:0").await?);
+    let holes = sound.windows(2).filter(|pair| pair[1] - pair[0] > 2.0 * PICTURE_MS as f64).count();
+    let [Some(begin), Some(end)] = [sound.first().zip(picture.first()), sound.last().zip(picture.last())]
+    else {
+        anyhow::bail!("no sound, or no picture")
+    };
+    let apart = [begin, end].map(|(sound, picture)| (sound - picture).abs());
+    ensure!(holes <= 1 && apart.iter().all(|ms| *ms < 500.0), "{holes} holes; apart by {apart:?} ms");
+    Ok(())
 }
 
 /// How much two boards differ, as a mean of levels.
@@ -235,12 +263,13 @@ async fn each_frame_has_the_score_of_its_own_moment_also_after_ffmpeg_was_killed
     bench.pushes.stop().await;
     timeout(PATIENCE, bench.server.end).await???;
 
+    heard(&bench.server.taken).await?;
     let shown = shown(&bench.server.taken).await?;
     let changes = shown.windows(2).filter(|pair| difference(&pair[0].1, &pair[1].1) > 0.5);
     let changed: Vec<u32> = changes.map(|pair| pair[1].0).collect();
     // The first frame that is not before the score, by its place among the filmed.
     let first_frame = |at: MediaTime| {
-        let frame = at.0.saturating_sub(UtcMs(1_795_171_920_000).media().0).div_ceil(PICTURE_MS * 90);
+        let frame = at.0.saturating_sub(BEGIN.media().0).div_ceil(PICTURE_MS * 90);
         code::tick(UtcMs(frame % FILMED * PICTURE_MS))
     };
     let expected = [begins, one, two].map(first_frame);
@@ -258,11 +287,30 @@ async fn without_ffmpeg_it_is_said_what_to_do() -> anyhow::Result<()> {
     let mut film = film(dir.path()).await?;
     let (_scores, of_channel) = watch::channel(None);
     let mut bench = Bench::start(of_channel, "no-such-ffmpeg").await?;
-    (bench.tap)(&film.next().context("no picture")?);
+    let picture = film.find(|passed| passed.sample.kind == Kind::Video);
+    (bench.tap)(&picture.context("no picture")?);
     let state = bench.burn_in(|state| matches!(state, burn::State::Failing { .. })).await?;
     let burn::State::Failing { reason, .. } = state else { anyhow::bail!("{state:?}") };
     let said = "no-such-ffmpeg can't be run: No such file or directory (os error 2). Install ffmpeg, or say where it is";
     ensure!(reason.starts_with(said), "{reason}");
+    bench.server.end.abort();
+    bench.pushes.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_picture_it_is_said_what_to_do() -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let mut film = film(dir.path()).await?;
+    let (_scores, of_channel) = watch::channel(None);
+    let mut bench = Bench::start(of_channel, "ffmpeg").await?;
+    let mut sound = film.find(|passed| passed.sample.kind == Kind::Audio).context("no sound")?;
+    let audio = sound.tracks.audio.clone();
+    sound.tracks = Arc::new(Tracks { video: None, audio });
+    (bench.tap)(&sound);
+    let state = bench.burn_in(|state| matches!(state, burn::State::Failing { .. })).await?;
+    let burn::State::Failing { reason, .. } = state else { anyhow::bail!("{state:?}") };
+    ensure!(reason.contains("has no picture") && reason.contains("take burn_in out of [[push]]"), "{reason}");
     bench.server.end.abort();
     bench.pushes.stop().await;
     Ok(())

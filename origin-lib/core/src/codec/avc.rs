@@ -19,6 +19,7 @@ const UNPLAYABLE: [(u8, &str); 4] =
 
 const NAL_SPS: u8 = 7;
 const NAL_IDR: u8 = 5;
+const NAL_SEI: u8 = 6;
 
 /// The parameters in an `AVCDecoderConfigurationRecord`. Where it has several parameter sets, the first one decides.
 pub fn config(avcc: &Bytes) -> Result<VideoConfig, ConfigError> {
@@ -65,6 +66,13 @@ pub fn is_idr(unit: &[u8], length_size: usize) -> Option<bool> {
         idr |= nal?.first().is_some_and(|header| header & 0x1f == NAL_IDR);
     }
     Some(idr)
+}
+
+/// The messages of a NAL unit of supplemental enhancement information (7.3.2.3), emulation prevention included; `None` for any
+/// other.
+pub fn sei(nal: &[u8]) -> Option<&[u8]> {
+    let (header, messages) = nal.split_first()?;
+    (header & 0x1f == NAL_SEI).then_some(messages)
 }
 
 /// Walks the whole record, so that a cut-off one is refused, and returns its first SPS.

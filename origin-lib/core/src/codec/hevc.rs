@@ -19,6 +19,8 @@ pub use record::{record, role, set_number};
 const VPS: u8 = 32;
 const SPS: u8 = 33;
 const PPS: u8 = 34;
+const PREFIX_SEI: u8 = 39;
+const SUFFIX_SEI: u8 = 40;
 
 /// Where a record's arrays of parameter sets begin.
 const ARRAYS_AT: usize = 22;
@@ -71,6 +73,13 @@ pub fn picture(unit: &[u8], length_size: usize) -> Option<Picture> {
         picture.leading |= RASL.contains(&kind);
     }
     Some(picture)
+}
+
+/// The messages of a NAL unit of supplemental enhancement information (7.3.2.4), emulation prevention included; `None` for any
+/// other.
+pub fn sei(nal: &[u8]) -> Option<&[u8]> {
+    let (&[header, _], messages) = nal.split_first_chunk::<2>()?;
+    [PREFIX_SEI, SUFFIX_SEI].contains(&kind(header)).then_some(messages)
 }
 
 /// `nal_unit_type`, from the first byte of a NAL unit.

@@ -59,7 +59,7 @@ pub(super) fn set<'a>(record: &mut &'a [u8]) -> Option<&'a [u8]> {
 }
 
 /// The NAL unit's payload without the bytes that keep start codes out of it (H.264, 7.4.1.1).
-pub(super) fn without_emulation_prevention(nal: &[u8]) -> Vec<u8> {
+pub(crate) fn without_emulation_prevention(nal: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(nal.len());
     let mut zeros = 0;
     for &byte in nal {

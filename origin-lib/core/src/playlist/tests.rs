@@ -24,7 +24,7 @@ fn ids(ids: &[&str]) -> Vec<NodeId> {
 }
 
 /// Four segments of 2 s on both nodes, then two that only `b` has.
-fn state() -> ChannelState {
+pub(crate) fn state() -> ChannelState {
     let segment = |n: u64, on| Segment {
         start: START.plus_ms(2000 * n).media(),
         duration: MediaSpan::from_ms(2000),
@@ -56,6 +56,7 @@ fn state() -> ChannelState {
             height: 720,
             frame_rate_milli: 29_970,
             range: Default::default(),
+            captions: Default::default(),
             target_duration_s: 2,
             first_msn: 897_585_960,
             discontinuity_sequence: 3,
@@ -89,10 +90,10 @@ fn multivariant_golden() {
          #EXT-X-INDEPENDENT-SEGMENTS\n\
          #EXT-X-CONTENT-STEERING:SERVER-URI=\"../../steer/table-1\",PATHWAY-ID=\"b\"\n\
          #EXT-X-STREAM-INF:BANDWIDTH=1200000,AVERAGE-BANDWIDTH=1000000,CODECS=\"avc1.64001f,mp4a.40.2\",\
-         RESOLUTION=1280x720,FRAME-RATE=29.970,PATHWAY-ID=\"b\"\n\
+         RESOLUTION=1280x720,FRAME-RATE=29.970,CLOSED-CAPTIONS=NONE,PATHWAY-ID=\"b\"\n\
          b/source.m3u8\n\
          #EXT-X-STREAM-INF:BANDWIDTH=1200000,AVERAGE-BANDWIDTH=1000000,CODECS=\"avc1.64001f,mp4a.40.2\",\
-         RESOLUTION=1280x720,FRAME-RATE=29.970,PATHWAY-ID=\"a\"\n\
+         RESOLUTION=1280x720,FRAME-RATE=29.970,CLOSED-CAPTIONS=NONE,PATHWAY-ID=\"a\"\n\
          a/source.m3u8\n"
     );
     let (_, parsed) = m3u8_rs::parse_master_playlist(text.as_bytes()).unwrap();
@@ -107,7 +108,7 @@ fn a_range_of_light_beyond_the_standard_one_is_told() {
     {
         state.renditions[0].range = range;
         let text = multivariant(&state, &ids(&["a"]));
-        let line = std::format!("FRAME-RATE=29.970{told},PATHWAY-ID=\"a\"");
+        let line = std::format!("FRAME-RATE=29.970{told},CLOSED-CAPTIONS=NONE,PATHWAY-ID=\"a\"");
         assert!(text.contains(&line), "{text}");
         // An edge of before learns nothing new of a state that has nothing new.
         let json = serde_json::to_string(&state).unwrap();

@@ -204,7 +204,7 @@ impl Bench {
                 Output::Anchored { role, anchor, from } => self.anchored.push((role, anchor, from)),
                 Output::Ask { publish, feed_ms, arrived, .. } => self.asked.push((publish, feed_ms, arrived)),
                 Output::Object(object) => {
-                    if let Made::Segment { start, duration, discontinuity } = object.kind {
+                    if let Made::Segment { start, duration, discontinuity, .. } = object.kind {
                         self.out.insert(object.name.clone(), self.now);
                         self.segments.push((object.name, start, duration.ms(), discontinuity));
                     }

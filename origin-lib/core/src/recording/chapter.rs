@@ -108,6 +108,7 @@ impl Reel {
             height: init.height,
             frame_rate_milli: init.frame_rate_milli,
             range: init.range,
+            captions: self.captions(),
             target_duration_s: rounded_s(longest).max(head.segment_ms.div_ceil(1000)).max(1),
             first_msn: first_msn + from as u64,
             discontinuity_sequence: discontinuities.count() as u64,

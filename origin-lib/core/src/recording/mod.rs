@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use chapter::{CHAPTER_SEGMENTS, Slots, View};
 pub(crate) use chapter::{compact, rate, rounded_s};
 
+use crate::captions::Captions;
 use crate::hash::Hash;
 use crate::id::{ChannelId, RecordingId, RenditionId, TargetId};
 use crate::object;
@@ -76,6 +77,9 @@ pub enum Record {
         /// It does not continue the one before.
         #[serde(default, skip_serializing_if = "core::ops::Not::not")]
         discontinuity: bool,
+        /// Which closed captions it has.
+        #[serde(default, skip_serializing_if = "Captions::is_none")]
+        captions: Captions,
         /// Its size in bytes.
         len: u64,
         /// Its hash.
@@ -183,6 +187,7 @@ pub struct Reel {
     init: Option<u32>,
     targets: [Option<TargetId>; NODES_MAX],
     anchors: Vec<(String, Anchor)>,
+    captions: Captions,
     ended: Option<UtcMs>,
     next_msn: u64,
     evicted: bool,
@@ -218,6 +223,7 @@ impl Reel {
             init: None,
             targets: [const { None }; NODES_MAX],
             anchors: Vec::new(),
+            captions: Captions::default(),
             ended: None,
             next_msn: 0,
             evicted: false,
@@ -232,8 +238,9 @@ impl Reel {
                 self.push(n, Object { kind: Kind::Init(init), len, sha256: Some(sha256), on: 0, less: 0 })?;
                 self.init = Some(n);
             }
-            Record::Segment { n, start, duration, discontinuity, len, sha256 } => {
+            Record::Segment { n, start, duration, discontinuity, captions, len, sha256 } => {
                 self.push_segment(n, start, duration, discontinuity, Some((len, sha256)))?;
+                self.captions.add(captions);
             }
             Record::Lost { n, start, duration, discontinuity } => {
                 self.push_segment(n, start, duration, discontinuity, None)?;
@@ -389,6 +396,11 @@ impl Reel {
     /// The anchors of the feeds, oldest first.
     pub fn anchors(&self) -> &[(String, Anchor)] {
         &self.anchors
+    }
+
+    /// The closed captions of all segments so far.
+    pub fn captions(&self) -> Captions {
+        self.captions
     }
 
     /// When the channel ended; `None` as long as the recording is being made.

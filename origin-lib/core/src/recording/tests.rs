@@ -41,6 +41,7 @@ fn segment(n: u32, at: u64) -> Record {
         start: start(at),
         duration,
         discontinuity: at.is_multiple_of(10),
+        captions: Default::default(),
         len: 500_000,
         sha256,
     }

@@ -19,6 +19,7 @@ use super::{
     ChannelState, NODES_MAX, Node, OUTAGE_FORGIVEN_MS, Outage, PARTS_HEARD_MS, Phase, Rendition,
     SEGMENTS_MAX, Segment, Shown,
 };
+use crate::captions::Captions;
 use crate::id::{OriginId, RecordingId, RenditionId};
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 
@@ -420,6 +421,7 @@ fn extend(kept: &mut Rendition, said: &Rendition, bits: &[u32], closed: bool, wi
     if closed {
         return;
     }
+    kept.captions.add(said.captions);
     append(kept, said, bits);
     trim(kept, said, widest);
     kept.bandwidth = kept.bandwidth.max(said.bandwidth);
@@ -440,6 +442,7 @@ fn go_on(kept: &mut Rendition, said: &Rendition) {
     kept.first_msn = kept.first_msn.max(said.first_msn);
     kept.discontinuity_sequence = (kept.discontinuity_sequence + 1).max(said.discontinuity_sequence);
     kept.target_duration_s = said.target_duration_s;
+    kept.captions = Captions::default();
     kept.bandwidth = 0;
     kept.average_bandwidth = 0;
 }

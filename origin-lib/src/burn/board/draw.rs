@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use resvg::tiny_skia::{Pixmap, Transform};
-use resvg::usvg::{self, Node, Options, Tree, fontdb};
+use resvg::usvg::{Node, Options, Tree, fontdb};
 
 use super::theme::Theme;
 
@@ -67,9 +67,4 @@ pub(super) fn has_family(theme: &Theme) -> bool {
         fonts.load_system_fonts();
         has(&fonts)
     }
-}
-
-/// Whether it is a picture in SVG.
-pub(super) fn is_svg(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_ok_and(|text| usvg::roxmltree::Document::parse(text).is_ok())
 }

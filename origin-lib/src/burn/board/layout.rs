@@ -132,10 +132,9 @@ impl Sheet<'_> {
             let side = height * 0.76;
             write!(
                 self.svg,
-                r#"<image x="{left}" y="{}" width="{side}" height="{side}" href="data:{};base64,{}"/>"#,
+                r#"<image x="{left}" y="{}" width="{side}" height="{side}" href="data:image/png;base64,{}"/>"#,
                 height * 0.12,
-                logo.mime,
-                STANDARD.encode(&*logo.bytes)
+                STANDARD.encode(logo.png())
             )?;
             left += side + space;
         }

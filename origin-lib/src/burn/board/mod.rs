@@ -2,6 +2,7 @@
 
 mod draw;
 mod layout;
+mod logo;
 #[cfg(test)]
 mod tests;
 mod theme;

@@ -3,6 +3,7 @@ use std::path::Path;
 
 use railbird_core::score::Words;
 
+use super::logo::Logo;
 use super::*;
 use crate::burn::tests::{at, document};
 
@@ -103,5 +104,28 @@ fn whatever_somebody_is_called_there_is_a_board() {
         document.sides[0].name = name.into();
         let view = View::of(&document, at(2_000), &Words::ENGLISH);
         assert!(board.pixels(view.as_ref()) != blank, "{name}");
+    }
+}
+
+#[test]
+fn a_logo_is_drawn_once_and_what_would_cost_much_or_show_nothing_is_refused() {
+    let svg = |content: &str| {
+        format!(r#"<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8">{content}</svg>"#)
+    };
+    let plain = Logo::draw(svg(r#"<circle cx="4" cy="4" r="4"/>"#).as_bytes()).unwrap();
+    // What was drawn is a logo itself.
+    assert_eq!(Logo::draw(plain.png()).unwrap(), plain);
+    // The header of a bitmap says how much it would be.
+    let mut large = plain.png().to_vec();
+    large[16..20].copy_from_slice(&20_000_u32.to_be_bytes());
+    let noise = r#"<filter id="f"><feTurbulence baseFrequency="0.1"/></filter><rect width="8" height="8" filter="url(#f)"/>"#;
+    for (file, said) in [
+        (large, "has more than 4096 pixels a side: save it smaller"),
+        (svg(noise).into(), "has filters: save it as PNG"),
+        (svg("").into(), "shows nothing: look at it in a browser, and save it as PNG"),
+        (b"\x89PNG\r\n".to_vec(), "shows nothing: look at it in a browser, and save it as PNG"),
+        (b"<html/>".to_vec(), "is no picture: a logo is an SVG, PNG or JPEG file"),
+    ] {
+        assert_eq!(Logo::draw(&file).unwrap_err(), said);
     }
 }

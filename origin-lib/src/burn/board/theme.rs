@@ -8,6 +8,8 @@ use std::sync::Arc;
 use railbird_core::score::Words;
 use serde::Deserialize;
 
+use super::logo::Logo;
+
 /// The longest theme, in bytes.
 const THEME_LEN_MAX: u64 = 64 << 10;
 
@@ -48,9 +50,14 @@ pub enum ThemeError {
         /// What is wrong, and where.
         text: String,
     },
-    /// Neither SVG nor PNG nor JPEG.
-    #[error("{path} is no picture: a logo is an SVG, PNG or JPEG file", path = .0.display())]
-    Logo(PathBuf),
+    /// A file that shows nothing.
+    #[error("{path} {text}", path = path.display())]
+    Logo {
+        /// Which one.
+        path: PathBuf,
+        /// What is wrong with it, and what can be done.
+        text: &'static str,
+    },
     /// A file without a font.
     #[error("{path} has no font: name .ttf or .otf files", path = .0.display())]
     Font(PathBuf),
@@ -192,13 +199,6 @@ struct LogoFile {
     file: PathBuf,
 }
 
-/// A picture, and what it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Logo {
-    pub(super) mime: &'static str,
-    pub(super) bytes: Arc<Vec<u8>>,
-}
-
 impl Theme {
     /// The theme of that name (`light`, `dark`), or that of a file, whose path is relative to `dir`.
     pub fn load(name: &str, dir: &Path) -> Result<Theme, ThemeError> {
@@ -242,7 +242,11 @@ impl Theme {
         let dir = path.parent().unwrap_or(Path::new(""));
         let font = |file: &PathBuf| read(&dir.join(file), FONT_LEN_MAX).map(Arc::new);
         let fonts = kept.fonts.files.iter().map(font).collect::<Result<Vec<_>, _>>()?;
-        let logo = kept.logo.map(|logo| Logo::read(&dir.join(logo.file))).transpose()?;
+        let logo = kept.logo.map(|logo| {
+            let path = dir.join(logo.file);
+            Logo::draw(&read(&path, LOGO_LEN_MAX)?).map_err(|text| ThemeError::Logo { path, text })
+        });
+        let logo = logo.transpose()?;
         let theme = Theme {
             layout,
             colours: kept.colours,
@@ -264,19 +268,6 @@ impl Theme {
             }
         }
         if super::draw::has_family(self) { Ok(()) } else { Err(ThemeError::Family(self.family.clone())) }
-    }
-}
-
-impl Logo {
-    fn read(path: &Path) -> Result<Logo, ThemeError> {
-        let bytes = read(path, LOGO_LEN_MAX)?;
-        let mime = match &bytes[..] {
-            [0x89, b'P', b'N', b'G', ..] => "image/png",
-            [0xff, 0xd8, 0xff, ..] => "image/jpeg",
-            bytes if super::draw::is_svg(bytes) => "image/svg+xml",
-            _ => return Err(ThemeError::Logo(path.into())),
-        };
-        Ok(Logo { mime, bytes: Arc::new(bytes) })
     }
 }
 

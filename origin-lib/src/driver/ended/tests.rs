@@ -49,7 +49,16 @@ fn reel(day: u64) -> Reel {
     for n in 1..=SEGMENTS {
         let start = begin + MediaSpan::from_ms(i64::from(n) * 1000);
         let duration = MediaSpan::from_ms(1000);
-        reel.apply(Record::Segment { n, start, duration, discontinuity: false, len: 1, sha256 }).unwrap();
+        reel.apply(Record::Segment {
+            n,
+            start,
+            duration,
+            discontinuity: false,
+            captions: Default::default(),
+            len: 1,
+            sha256,
+        })
+        .unwrap();
     }
     reel.apply(Record::End { at: UtcMs(0), next_msn: 0 }).unwrap();
     reel

@@ -77,7 +77,15 @@ impl Bench {
             let duration = MediaSpan::from_ms(2000);
             let (len, sha256) = (LEN, Hash::of(b"segment"));
             journal
-                .append(&[Record::Segment { n, start, duration, discontinuity: false, len, sha256 }])
+                .append(&[Record::Segment {
+                    n,
+                    start,
+                    duration,
+                    discontinuity: false,
+                    captions: Default::default(),
+                    len,
+                    sha256,
+                }])
                 .unwrap();
             if has {
                 journal.append(&[Record::Ack { n, target: target(), less }]).unwrap();

@@ -64,7 +64,15 @@ async fn what_is_too_old_is_deleted_at_every_target_that_has_it_and_lets_us() {
             Kind::Segment(segment) => {
                 let (start, duration, discontinuity) =
                     (segment.start, segment.duration, segment.discontinuity);
-                Record::Segment { n, start, duration, discontinuity, len: 1, sha256: object.sha256.unwrap() }
+                Record::Segment {
+                    n,
+                    start,
+                    duration,
+                    discontinuity,
+                    captions: Default::default(),
+                    len: 1,
+                    sha256: object.sha256.unwrap(),
+                }
             }
         });
         for store in &stores {

@@ -145,9 +145,18 @@ impl Disk {
                 self.has_init = false;
                 return;
             }
-            Kind::Segment { start, duration, discontinuity } if taken && self.has_init => {
+            Kind::Segment { start, duration, discontinuity, captions } if taken && self.has_init => {
                 let (start, duration, discontinuity) = (*start, *duration, *discontinuity);
-                self.journal.push(Record::Segment { n, start, duration, discontinuity, len, sha256 });
+                let captions = *captions;
+                self.journal.push(Record::Segment {
+                    n,
+                    start,
+                    duration,
+                    discontinuity,
+                    captions,
+                    len,
+                    sha256,
+                });
             }
             kind => {
                 if let Some(cut) = cut(kind) {
@@ -198,7 +207,7 @@ impl Disk {
 
 fn cut(kind: &Kind) -> Option<Cut> {
     match *kind {
-        Kind::Segment { start, duration, discontinuity } => Some(Cut { start, duration, discontinuity }),
+        Kind::Segment { start, duration, discontinuity, .. } => Some(Cut { start, duration, discontinuity }),
         Kind::Init(_) | Kind::Part(_) => None,
     }
 }

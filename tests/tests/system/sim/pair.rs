@@ -18,7 +18,7 @@ const AROUND: MediaSpan = MediaSpan::from_ms(900);
 pub(super) fn same(one: &Origin, other: &Origin) -> Result<usize, String> {
     let mut same = 0;
     for (name, made) in &one.made {
-        let (Some(twin), Kind::Segment { start, duration, discontinuity }) =
+        let (Some(twin), Kind::Segment { start, duration, discontinuity, .. }) =
             (other.made.get(name), &made.kind)
         else {
             continue;

@@ -53,6 +53,7 @@ fn said(origin: &str, revision: u64, nodes: &[&str], numbers: core::ops::Range<u
             height: 16,
             frame_rate_milli: 0,
             range: Default::default(),
+            captions: Default::default(),
             target_duration_s: 2,
             first_msn: 1000 + numbers.start,
             discontinuity_sequence: 0,
