@@ -10,11 +10,14 @@ use tokio::process::Command;
 use tokio::task::JoinHandle;
 
 use crate::demo::{client, finish, outcome};
-use crate::origin::{Origin, Plan, Source, Store, configuration};
+use crate::origin::{Origin, Plan, Source, Store, configuration, until};
 use crate::play::ffmpeg;
 use crate::sink::Sink;
 
 const PASSPHRASE: &str = "a-passphrase-of-the-venue";
+
+/// What srt-live-transmit sends at once.
+const CHUNK_LEN: u64 = 1316;
 
 /// What a packet of a transport stream is that says nothing.
 const NULL_PACKET: [u8; 188] = {
@@ -163,12 +166,22 @@ async fn what_srt_live_transmit_encrypts_is_recorded_and_whoever_has_no_right_is
     let mut transmit = transmit.stdin(Stdio::piped()).kill_on_drop(true).spawn()?;
     let mut stream = encode.stdout.take().context("no output")?;
     let mut input = transmit.stdin.take().context("no input")?;
-    tokio::io::copy(&mut stream, &mut input).await?;
+    let len = tokio::io::copy(&mut stream, &mut input).await?;
     // It only sends whole chunks: the last one is filled up.
     for _ in 0..14 {
         input.write_all(&NULL_PACKET).await?;
     }
-    drop(input);
+    input.flush().await?;
+    // It does not always end with its input: it is ended once all of the stream is there.
+    let packets = (len / CHUNK_LEN + 1) as f64;
+    until("the whole stream is there", async || {
+        let came = figure(&origin, "railbird_srt_packets_total").await?;
+        let useless = figure(&origin, "railbird_srt_useless_total").await?;
+        Ok((came - useless >= packets).then_some(()))
+    })
+    .await?;
+    let id = transmit.id().context("it ended before its input did")?;
+    ensure!(Command::new("kill").args(["-TERM", &id.to_string()]).status().await?.success());
     recorded(&origin, &source).await?;
     ensure!(figure(&origin, "railbird_srt_unreadable_total").await? == 0.0);
     ensure!(!origin.log().contains(PASSPHRASE), "a passphrase in the log:\n{}", origin.log());
