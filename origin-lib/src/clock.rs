@@ -9,6 +9,7 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{LazyLock, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use railbird_core::srt::Micros;
 use railbird_core::time::{Moment, UtcMs};
 
 /// The wall clock. A clock before 1970 reads as 1970.
@@ -83,6 +84,12 @@ pub fn moment() -> Moment {
     static START: OnceLock<Instant> = OnceLock::new();
     let up = START.get_or_init(Instant::now).elapsed();
     Moment { utc: now(), up_ms: u64::try_from(up.as_millis()).unwrap_or(u64::MAX) }
+}
+
+/// Microseconds since this was first asked: for what measures links.
+pub fn micros() -> Micros {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    Micros(u64::try_from(START.elapsed().as_micros()).unwrap_or(u64::MAX))
 }
 
 /// A clock that differs by less than this from what it was taken for is as it was, in milliseconds: answers are under way

@@ -31,8 +31,8 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(5);
 /// After a failed accept (too many open files), how long to let others close theirs.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `stop` becomes true, each request with its peer's [`SocketAddr`] as an extension, then lets requests in flight end. Dropping the future closes the socket and every
-/// connection at once.
+/// Serves until `stop` becomes true, each request with its peer's [`SocketAddr`] as an extension, then lets requests in flight
+/// end. Dropping the future closes the socket and every connection at once.
 pub(crate) async fn serve<S, B>(listener: TcpListener, service: S, mut stop: watch::Receiver<bool>)
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,

@@ -10,6 +10,7 @@ mod edge;
 mod media;
 mod rtmp;
 mod score;
+mod srt;
 #[cfg(test)]
 mod tests;
 mod ts;
@@ -40,6 +41,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "rtmp-amf0", len_max: 4096, run: rtmp::amf0 },
     Target { name: "flv-demux", len_max: 4096, run: rtmp::demux },
     Target { name: "flv-file", len_max: 16384, run: rtmp::file },
+    Target { name: "srt-packet", len_max: 4096, run: srt::packet },
     Target { name: "ts-demux", len_max: 8192, run: ts::demux },
     Target { name: "codec-avc", len_max: 1024, run: codec::avc },
     Target { name: "codec-hevc", len_max: 1024, run: codec::hevc },

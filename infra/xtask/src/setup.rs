@@ -46,6 +46,8 @@ pub(crate) enum Need {
     Chromium,
     /// Garage, an S3 server that is not ours.
     Garage,
+    /// srt-live-transmit, which sends and takes SRT.
+    SrtTools,
     /// libfaketime, which sets a process's clock.
     FakeTime,
 }
@@ -103,6 +105,7 @@ fn get(place: &Place, need: Need, apt: &mut Apt) -> Result<()> {
         Need::Ffmpeg => apt.tool(&["ffmpeg"], "ffmpeg").and_then(|()| apt.tool(&["ffprobe"], "ffmpeg")),
         Need::Chromium => apt.tool(&CHROMIUM, "chromium"),
         Need::Garage => garage(place).map(drop),
+        Need::SrtTools => apt.tool(&["srt-live-transmit"], "srt-tools"),
         Need::FakeTime => apt.package(|| fake_time().is_ok(), "libfaketime.so.1", "libfaketime"),
     }
 }

@@ -79,6 +79,7 @@ const STAGES: &[Stage] = &[
                 Need::Chromium,
                 Need::Garage,
                 Need::FakeTime,
+                Need::SrtTools,
             ],
         ],
         run: Test::tests,

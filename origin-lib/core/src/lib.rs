@@ -7,7 +7,7 @@
 //!
 //! | room | decides |
 //! | --- | --- |
-//! | [`rtmp`], [`flv`], [`ts`] | how a venue encoder's bytes become frames |
+//! | [`rtmp`], [`flv`], [`srt`], [`ts`] | how a venue encoder's bytes become frames |
 //! | [`codec`] | what the codec parameters say |
 //! | [`captions`] | which closed captions come with the pictures |
 //! | [`timeline`] | where a feed's timestamps lie in epoch media time |
@@ -57,6 +57,7 @@ pub mod score;
 pub mod segment;
 pub mod session;
 pub mod sign;
+pub mod srt;
 pub mod state;
 pub mod time;
 pub mod timeline;

@@ -7,6 +7,7 @@
 mod push;
 mod read;
 mod secret;
+mod srt;
 mod system;
 mod tables;
 mod target;
@@ -30,6 +31,7 @@ pub use railbird_core::media::Role;
 
 pub use read::Problem;
 pub use secret::Secret;
+pub use srt::{Srt, SrtCall};
 pub(crate) use tables::{base_url, part_ms_default};
 pub(crate) use target::basic;
 
@@ -65,6 +67,8 @@ pub struct Config {
     pub rtmps: Option<Rtmps>,
     /// Where encoders publish by HTTP, if anywhere.
     pub http_ingest: Option<SocketAddr>,
+    /// Where encoders publish by SRT, if anywhere.
+    pub srt: Option<Srt>,
     /// Where the origin's API, health and metrics are.
     pub api: SocketAddr,
     /// The event.
@@ -171,6 +175,8 @@ pub struct Feed {
     pub stream_key: Secret,
     /// Which of the channel's feeds.
     pub role: Role,
+    /// The encoder that is called for it, where it does not call by itself.
+    pub call: Option<SrtCall>,
 }
 
 /// `[[target]]`.

@@ -13,7 +13,7 @@ use railbird_core::state::{NODES_MAX, PART_MS, SEGMENTS_MAX};
 use railbird_core::web;
 use toml::de::DeTable;
 
-use super::{push, system};
+use super::{push, srt, system};
 use crate::evidence::KEEP_DAYS;
 
 use super::read::{At, Lookup, Problem, Reader, Table};
@@ -120,6 +120,7 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
     let rtmp = listener(reader, &root, "rtmp", "127.0.0.1:1935", &mut listeners);
     let rtmps = rtmps(reader, root.table("rtmps"), &mut listeners);
     let http_ingest = http_ingest(reader, &root, &mut listeners);
+    let srt = srt::listener(reader, root.table("srt"), &mut listeners);
     let api = listener(reader, &root, "api", "127.0.0.1:8080", &mut listeners);
     let embedded_edge = embedded_edge(reader, root.table("embedded_edge"), &mut listeners);
     let event = event(root.table("event"));
@@ -184,6 +185,7 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
         rtmp: rtmp?,
         rtmps,
         http_ingest,
+        srt,
         api: api?,
         event: event?,
         channels,
@@ -218,7 +220,7 @@ fn address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| "must be an address and a port, such as \"127.0.0.1:8080\" or \"[::]:8080\"")
 }
 
-fn listen(
+pub(super) fn listen(
     reader: &Reader<'_>,
     table: &Table<'_, '_>,
     default: &str,
@@ -431,8 +433,9 @@ fn feed(reader: &Reader<'_>, table: Table<'_, '_>, keys: &mut Unique, roles: &mu
     if let Some(at) = &role {
         roles.insert(reader, at.value.as_str().into(), &at.key, at.span.clone(), "this role");
     }
+    let call = srt::call(reader, table.table("call"));
     table.end();
-    Some(Feed { stream_key: stream_key?.value, role: role?.value })
+    Some(Feed { stream_key: stream_key?.value, role: role?.value, call })
 }
 
 /// An `http(s)` URL without user, query, fragment and trailing slash, in the ASCII that playlists take.

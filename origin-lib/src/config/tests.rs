@@ -1,3 +1,5 @@
+use railbird_core::srt::KeyBits;
+
 use super::*;
 use crate::burn::Theme;
 
@@ -73,6 +75,11 @@ fn the_example_is_valid_and_has_every_key() {
     assert_eq!(roles, Role::ALL);
     assert_eq!(config.anchors_at, Some(config.targets[0].id.clone()));
     assert_eq!(config.http_ingest.map(|addr| addr.port()), Some(8082));
+    let srt = config.srt.unwrap();
+    assert_eq!((srt.listen.port(), srt.latency_ms, srt.passphrase.is_some()), (8890, 120, true));
+    let call = config.channels[0].feeds[1].call.as_ref().unwrap();
+    assert_eq!((call.address.as_str(), call.stream_id.as_str()), ("encoder.venue.example:9000", "table-1"));
+    assert_eq!((call.key_bits, call.latency_ms), (KeyBits::B128, 120));
     let push = &config.pushes[0];
     assert_eq!((push.url.without_key().as_str(), push.optional), ("rtmps://live.example.com:443/app", true));
     assert_eq!(push.url.key.reveal(), "secret-of-RAILBIRD_PUSH_SOCIAL_KEY-0123456789");
@@ -94,6 +101,8 @@ fn the_example_is_valid_and_has_every_key() {
         "[rtmp]",
         "[rtmps]",
         "[http_ingest]",
+        "[srt]",
+        "[channel.feed.call]",
         "[[channel]]",
         "[[channel.feed]]",
         "[[target]]",
@@ -112,9 +121,34 @@ fn the_example_is_valid_and_has_every_key() {
         let problems = parse(&broken).unwrap_err();
         let problem = problems.iter().find(|text| text.contains("strange: is not a key here")).unwrap();
         let known = problem.split("one of ").nth(1).unwrap();
-        for key in known.split(", ").filter(|key| !["feed", "system", "burn_in"].contains(key)) {
+        for key in known.split(", ").filter(|key| !["feed", "system", "burn_in", "call"].contains(key)) {
             assert!(EXAMPLE.contains(&format!("{key} = ")), "{header} {key}");
         }
+    }
+}
+
+#[test]
+fn a_call_and_a_listener_for_srt_say_what_is_wrong_with_them() {
+    let with = |call: &str, srt: &str| {
+        let small = SMALL.replacen("[[target]]", &format!("{call}\n[[target]]"), 1);
+        parse(&small.replacen("[[edge]]", &format!("{srt}\n[[edge]]"), 1))
+    };
+    let config =
+        with("[channel.feed.call]\naddress = \"[2001:db8::1]:9000\"\nkey_bits = 256", "[srt]").unwrap();
+    let call = config.channels[0].feeds[0].call.as_ref().unwrap();
+    assert_eq!((call.key_bits, call.passphrase.as_ref()), (KeyBits::B256, None));
+    assert_eq!(config.srt.map(|srt| (srt.latency_ms, srt.passphrase)), Some((120, None)));
+    for (call, srt, text) in [
+        ("[channel.feed.call]", "", "call.address: is missing"),
+        ("[channel.feed.call]\naddress = \"srt://h:1\"", "", "must be a host and a port"),
+        ("[channel.feed.call]\naddress = \"2001:db8::1:9000\"", "", "must be a host and a port"),
+        ("[channel.feed.call]\naddress = \"h:0\"", "", "must be a host and a port"),
+        ("[channel.feed.call]\naddress = \"h:1\"\nkey_bits = 160", "", "must be 128, 192 or 256"),
+        ("", "[srt]\nlatency_ms = 8001", "8001 milliseconds is out of range: use 20 to 8000"),
+        ("", "[srt]\npassphrase = \"in clear, in the file\"", "a secret must not stand in this file"),
+    ] {
+        let problems = with(call, srt).unwrap_err();
+        assert!(problems.iter().any(|problem| problem.contains(text)), "{call}{srt}: {problems:?}");
     }
 }
 

@@ -278,7 +278,11 @@ fn configuration(
             score_key: Some(random_secret()?),
             score_emsg: false,
             system: None,
-            feeds: vec![Feed { stream_key: Secret::new(&format!("demo-{id}")), role: Role::Primary }],
+            feeds: vec![Feed {
+                stream_key: Secret::new(&format!("demo-{id}")),
+                role: Role::Primary,
+                call: None,
+            }],
             stall_ms: 1000,
             steady_ms: 10_000,
         })
@@ -292,6 +296,7 @@ fn configuration(
         rtmp: options.address(options.rtmp, 2, 1935)?,
         rtmps: None,
         http_ingest: None,
+        srt: None,
         api: options.address(options.api, 1, 8080)?,
         event: Event { id: "demo".parse()?, title: "Railbird Open".to_string() },
         channels: channels.into_iter().collect::<Result<_, _>>()?,

@@ -25,6 +25,11 @@ impl Door {
         Door { registry, channels, slots: Arc::new(Semaphore::new(FEEDS_MAX)) }
     }
 
+    /// Whether this stream key opens anything; nothing happens yet.
+    pub fn knows(&self, stream_key: &str) -> Result<(), Refusal> {
+        self.registry.knows(stream_key)
+    }
+
     /// Begins the feed that this stream key opens. A connection that publishes already keeps its slot.
     pub fn let_in(&self, slot: &mut Slot, stream_key: &str, peer: &str) -> Result<Feed, Refusal> {
         if slot.0.is_none() {

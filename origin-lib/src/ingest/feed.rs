@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Channel, Lease};
 use crate::clock;
-use crate::telemetry::FeedMetrics;
+use crate::telemetry::{FeedMetrics, LinkMetrics};
 
 /// One publish of a feed.
 pub struct Feed {
@@ -76,6 +76,11 @@ impl Feed {
     pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), ts::Error> {
         self.stream.handle(bytes);
         self.told()
+    }
+
+    /// Where the figures of the link by which it comes go.
+    pub fn link_metrics(&self) -> LinkMetrics {
+        self.metrics.link()
     }
 
     /// The encoder ended its transport stream: what is open of it is whole.

@@ -10,6 +10,7 @@ mod feed;
 mod http;
 mod registry;
 mod rtmp;
+mod srt;
 
 pub use channel::{Anchored, Channel, Channels, Output, Tap};
 pub use door::Door;
@@ -17,3 +18,5 @@ pub use feed::Feed;
 pub use http::HttpListener;
 pub use registry::{Lease, Refusal, Registry};
 pub use rtmp::{FEEDS_MAX, Listener};
+pub use srt::SrtListener;
+pub use srt::call::Calls;

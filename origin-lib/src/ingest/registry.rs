@@ -74,6 +74,12 @@ impl Registry {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Whether a feed has this stream key.
+    pub fn knows(&self, stream_key: &str) -> Result<(), Refusal> {
+        let known = self.with(|inner| inner.keys.contains_key(&hash(stream_key)));
+        if known { Ok(()) } else { Err(Refusal::UnknownKey) }
+    }
+
     /// Lets a publisher in. One that comes back with the key that is being published takes over from its old connection,
     /// which may be dead without knowing it. `begin` is called for one at a time, in the order in which they are let in.
     pub fn publish<T>(
@@ -134,7 +140,11 @@ mod tests {
             score_emsg: false,
             system: None,
             feeds: Role::ALL
-                .map(|role| Feed { stream_key: Secret::new(&format!("{} key of {id}", role.as_str())), role })
+                .map(|role| Feed {
+                    stream_key: Secret::new(&format!("{} key of {id}", role.as_str())),
+                    role,
+                    call: None,
+                })
                 .into(),
             stall_ms: 1000,
             steady_ms: 10_000,
@@ -158,6 +168,8 @@ mod tests {
             assert_eq!((lease.channel.as_str(), lease.role), (channel, role));
         }
         assert_eq!(publish(&registry, "primary key of c").unwrap_err(), Refusal::UnknownKey);
+        assert_eq!(registry.knows("primary key of c"), Err(Refusal::UnknownKey));
+        assert_eq!(registry.knows("primary key of b"), Ok(()));
         let nothing = registry.publish("primary key of a", |_, _| None::<()>);
         assert_eq!(nothing.unwrap_err(), Refusal::UnknownKey);
     }

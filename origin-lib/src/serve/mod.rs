@@ -29,7 +29,7 @@ use crate::edge_host::{self, EdgeHost, EdgeHostConfig};
 use crate::edge_push::{self, EdgePush};
 use crate::evidence::Evidence;
 use crate::ingest::anchor::Pair;
-use crate::ingest::{self, Door, HttpListener, Listener, Registry};
+use crate::ingest::{self, Calls, Door, HttpListener, Listener, Registry, SrtListener};
 use crate::journal;
 use crate::other::Other;
 use crate::push::{self as pushed, Pushes};
@@ -71,11 +71,15 @@ pub struct Running {
     pub rtmps: Option<SocketAddr>,
     /// Where feeds over HTTP are listened for, if they are.
     pub http_ingest: Option<SocketAddr>,
+    /// Where SRT is listened for, if it is.
+    pub srt: Option<SocketAddr>,
     /// What the crew may change.
     pub crew: Crew,
     feeds: ingest::Channels,
     listener: Listener,
     http_listener: Option<HttpListener>,
+    srt_listener: Option<SrtListener>,
+    calls: Calls,
     spool: Spool,
     desk: Sender,
     targets: Targets,
@@ -95,8 +99,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     raise_open_files();
     let running = start(config, |_| Router::new()).await?;
     let none_or = |addr: Option<SocketAddr>| addr.map_or("none".to_string(), |addr| addr.to_string());
-    let (rtmps, http_ingest) = (none_or(running.rtmps), none_or(running.http_ingest));
-    tracing::info!(rtmp = %running.rtmp, rtmps, http_ingest, api = %running.api, edge, "the origin runs");
+    let [rtmps, http_ingest, srt] = [running.rtmps, running.http_ingest, running.srt].map(none_or);
+    tracing::info!(rtmp = %running.rtmp, rtmps, http_ingest, srt, api = %running.api, edge, "the origin runs");
     tokio::pin!(stopped);
     let mut reloads = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
     loop {
@@ -231,9 +235,19 @@ pub async fn start(
     let door = Door::new(Registry::new(&config.channels), feeds.clone());
     let listener = Listener::start(config.rtmp, config.rtmps.as_ref(), door.clone()).await?;
     let http_listener = match config.http_ingest {
-        Some(addr) => Some(HttpListener::start(addr, door).await?),
+        Some(addr) => Some(HttpListener::start(addr, door.clone()).await?),
         None => None,
     };
+    let srt_listener = match &config.srt {
+        Some(settings) => Some(SrtListener::start(settings, door.clone()).await?),
+        None => None,
+    };
+    let calls = Calls::default();
+    for feed in config.channels.iter().flat_map(|channel| &channel.feeds) {
+        if let Some(call) = feed.call.clone() {
+            calls.start(call, feed.stream_key.clone(), door.clone());
+        }
+    }
 
     metrics.register(|registry| scores.metrics().register(registry));
     let scorers = scores.clone();
@@ -271,10 +285,13 @@ pub async fn start(
         rtmp,
         rtmps,
         http_ingest: http_listener.as_ref().map(|listener| listener.addr),
+        srt: srt_listener.as_ref().map(|listener| listener.addr),
         crew,
         feeds,
         listener,
         http_listener,
+        srt_listener,
+        calls,
         spool,
         desk,
         targets,
@@ -300,6 +317,10 @@ impl Running {
         if let Some(listener) = &mut self.http_listener {
             listener.stop().await;
         }
+        if let Some(listener) = &self.srt_listener {
+            listener.stop().await;
+        }
+        self.calls.stop().await;
         self.feeds.give_up_waiting();
         if tokio::time::timeout(PUSHES_DEADLINE, self.pushes.stop()).await.is_err() {
             tracing::warn!("not every push could be ended in order");

@@ -14,6 +14,7 @@ use railbird_core::id::{ChannelId, NodeId, TargetId};
 use railbird_core::media;
 use railbird_core::time::MediaSpan;
 
+use super::links::{LinkMetrics, Links};
 use crate::config::Role;
 use crate::edge_host;
 
@@ -43,6 +44,7 @@ struct Families {
     feed_key_interval: Seconds,
     feed_behind: Seconds,
     feed_captured: Seconds,
+    links: Links,
     target_up: Gauges,
     target_queue: Gauges,
     target_refused: Gauges,
@@ -75,6 +77,7 @@ impl Metrics {
             feed_key_interval: Family::default(),
             feed_behind: Family::default(),
             feed_captured: Family::default(),
+            links: Links::default(),
             target_up: Family::default(),
             target_queue: Family::default(),
             target_refused: Family::default(),
@@ -109,6 +112,7 @@ impl Metrics {
             "How long before its arrival the encoder says that it captured what it sends (onFI), if both clocks are right",
             f.feed_captured,
         );
+        f.links.register(&mut r);
         r.register("target_up", "1 while the target takes objects", f.target_up);
         r.register("target_queue", "Objects that wait for a target", f.target_queue);
         r.register("target_refused", "Objects among them that the target has refused", f.target_refused);
@@ -173,6 +177,7 @@ impl Metrics {
             key_interval: f.feed_key_interval.get_or_create_owned(&labels),
             behind: f.feed_behind.get_or_create_owned(&labels),
             captured: (f.feed_captured.clone(), labels),
+            links: f.links.clone(),
         }
     }
 
@@ -225,6 +230,7 @@ pub struct FeedMetrics {
     behind: Gauge<f64, AtomicU64>,
     /// Made when there is something to say: most encoders say nothing.
     captured: (Seconds, Labels),
+    links: Links,
 }
 
 impl FeedMetrics {
@@ -232,6 +238,12 @@ impl FeedMetrics {
     pub fn captured(&self, ago: MediaSpan) {
         let (family, labels) = &self.captured;
         family.get_or_create_owned(labels).set(ago.ms() as f64 / 1000.0);
+    }
+
+    /// The figures of the link by which it comes, all there from now on.
+    pub fn link(&self) -> LinkMetrics {
+        let (_, labels) = &self.captured;
+        self.links.of(labels)
     }
 
     /// An access unit of this size came in.

@@ -1,6 +1,7 @@
 //! What a person sees of a running origin: logs to read, figures to plot.
 
 mod lines;
+mod links;
 mod metrics;
 
 use std::io::IsTerminal;
@@ -10,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 use lines::Lines;
 
 pub use lines::{FLUSH_DEADLINE, WAITING_LEN_MAX, last_words};
+pub use links::LinkMetrics;
 pub use metrics::{EdgeMetrics, FeedMetrics, Metrics, PushResult, PutResult, TargetMetrics};
 
 /// What is logged where `RUST_LOG` says nothing: our own words, and of libraries only what went wrong.

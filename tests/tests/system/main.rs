@@ -57,6 +57,7 @@ mod score_clock;
 mod sim;
 #[cfg(test)]
 mod sink;
+mod srt;
 mod subtitles;
 #[cfg(test)]
 mod threats;

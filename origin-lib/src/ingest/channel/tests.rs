@@ -22,7 +22,7 @@ fn channel(dir: &std::path::Path, desk: Sender) -> Arc<Channel> {
         score_key: None,
         score_emsg: false,
         system: None,
-        feeds: vec![config::Feed { stream_key: config::Secret::new("key"), role: Role::Primary }],
+        feeds: vec![config::Feed { stream_key: config::Secret::new("key"), role: Role::Primary, call: None }],
         stall_ms: 1000,
         steady_ms: 10_000,
     };
