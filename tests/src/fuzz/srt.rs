@@ -31,10 +31,11 @@ pub(super) fn packet(input: &[u8]) {
                 assert_eq!(stream_key(call.stream_id()), Ok("key"));
                 connection = call.unlock().ok().map(|unlocked| call.accept(unlocked, 1, now));
             }
-            other => panic!("{other:?}"),
+            Answer::Nothing | Answer::Refused(..) => {}
         }
     }
-    let mut connection = connection.unwrap();
+    assert!(connection.is_some(), "a caller and a listener of ours do not find together");
+    let Some(mut connection) = connection else { return };
     let mut rest = input;
     while let Some((&[high, low], after)) = rest.split_first_chunk::<2>() {
         let len = usize::from(u16::from_be_bytes([high & 0x07, low]));
