@@ -26,9 +26,6 @@ const DATA_LEN_MAX: usize = 31 * 3;
 /// Which captions were seen. It only ever grows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Captions {
-    /// There may be some that were not seen: room for them comes with the pictures, or nobody can look into these.
-    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
-    pub possible: bool,
     /// Of CEA-608: bit 0 for CC1, up to bit 3 for CC4.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub lines: u8,
@@ -60,7 +57,7 @@ impl fmt::Display for Instream {
 }
 
 impl Captions {
-    /// Whether none were seen and none are to be expected.
+    /// Whether none were seen.
     pub fn is_none(&self) -> bool {
         *self == Captions::default()
     }
@@ -68,7 +65,6 @@ impl Captions {
     /// These and those; says whether any of those is news.
     pub fn add(&mut self, other: Captions) -> bool {
         let before = *self;
-        self.possible |= other.possible;
         self.lines |= other.lines;
         self.services |= other.services;
         *self != before
@@ -86,7 +82,7 @@ impl Captions {
     pub fn of(cut: &Cut) -> Captions {
         let Some(video) = &cut.tracks.video else { return Captions::default() };
         if video.coding == VideoCoding::Av1 {
-            return Captions { possible: true, ..Captions::default() };
+            return Captions::default();
         }
         // They are meant in the order in which the pictures are shown (A/53 part 4, 6.2.3).
         let mut data: Vec<_> = cut.video.iter().flat_map(|sample| data_of(sample, video)).collect();
@@ -157,7 +153,6 @@ struct Decoder {
 impl Decoder {
     fn take(&mut self, construct: &[u8]) {
         let &[head, first, second] = construct else { return };
-        self.captions.possible = true;
         let is_valid = head & 4 != 0;
         match head & 3 {
             _ if !is_valid => {}

@@ -177,6 +177,7 @@ export function buttons(list, refusals, pressed) {
     return button(press.label, () => pressed(press, why), {
       class: press.kind ?? "",
       "data-testid": press.id,
+      "data-means": JSON.stringify(press.action ?? null),
       "aria-disabled": why !== null,
       title: why ?? "",
     });

@@ -16,7 +16,9 @@ export async function timed(ask, known) {
   const until = Date.now();
   const saysEnough = until >= from && until - from <= ANSWER_MS_MAX;
   if (answer.now === undefined || !(saysEnough || known === null)) return { answer, offset: known ?? 0 };
-  return { answer, offset: answer.now - (from + until) / 2 };
+  const ahead = answer.now - (from + until) / 2;
+  // What a slow answer can't tell from a right clock is taken for one.
+  return { answer, offset: saysEnough || Math.abs(ahead) > Math.abs(until - from) / 2 ? ahead : 0 };
 }
 
 /** An event as it is by a clock that is ahead by so much. What it claimed had a shot clock by the other one. @param {Waiting} item @param {number} ms @returns {Waiting} */

@@ -29,9 +29,9 @@ export function button(label, act, more = {}) {
   return make("button", { type: "button", onclick: act, ...more }, label);
 }
 
-/** @param {Node} node */
+/** What an element is, and what a press of it means where that changes. @param {Node} node */
 function name(node) {
-  return node instanceof HTMLElement ? node.dataset["testid"] : undefined;
+  return node instanceof HTMLElement ? `${node.dataset["testid"] ?? ""} ${node.dataset["means"] ?? ""}` : undefined;
 }
 
 /** Makes `old` what `fresh` is. @param {Node} old @param {Node} fresh */
@@ -47,7 +47,7 @@ function become(old, fresh) {
 }
 
 /**
- * Makes what is in `parent` what `next` is. An element that has the same `data-testid` stays, with the focus, and with the finger
+ * Makes what is in `parent` what `next` is. An element that has the same `data-testid` and `data-means` stays, with the focus, and with the finger
  * on it: a button that goes while it is pressed is not clicked.
  * @param {HTMLElement} parent @param {Node[]} next
  */

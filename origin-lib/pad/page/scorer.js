@@ -532,6 +532,8 @@ export class Scorer {
       this.#reached(true);
       await this.#after(async () => {
         if (this.mode !== "watching" || match === null || (before !== null && events.length === 0)) return;
+        // What is still on its way from here would be taken over from here.
+        if (this.#waiting.some((item) => item.match === match)) return;
         this.#acknowledged = before === null ? events : [...this.#acknowledged, ...events];
         this.#kept.match = match;
         this.view = this.#rules.load(this.#acknowledged);

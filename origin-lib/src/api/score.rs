@@ -3,7 +3,7 @@
 //! | request | answer |
 //! | --- | --- |
 //! | `PUT /v1/channels/{channel}/matches/{match}/events/{epoch}/{seq}` | 200 `{"last":{"epoch","seq"},"same":false,"diverged":false,"state":{…}}` once the event is on the disk |
-//! | `GET /v1/channels/{channel}/matches` | `{"matches":[{"match","accepted"},…],"more":false,"now"}`: the newest first, by the origin's clock at its last event; `now` is that clock |
+//! | `GET /v1/channels/{channel}/matches` | `{"matches":[{"match","accepted"},…],"more":false,"now"}`: the one that viewers are shown first, then the newest, by the origin's clock at its last event; `now` is that clock |
 //! | `GET /v1/channels/{channel}/matches/{match}` | `{"channel","match","last","start":{…},"state":{…},"scorer":{"match","epoch","pending","at"}}`; `scorer` is who was heard last, or null |
 //! | `GET …/events?after_epoch=1&after_seq=7` | `{"last","events":[{"epoch","seq","event":{…}},…],"more":false}` |
 //! | `GET …/stream?after_epoch=1&after_seq=7` | server-sent events from there on: `event` as above, with `id: 1/8`; `state` `{"last","state"}` behind them; `scorer` `{"epoch"}` where somebody takes over, before the first event; `heartbeat` `{"now","last"}` every five seconds. `Last-Event-ID` counts before the query |

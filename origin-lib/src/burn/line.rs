@@ -63,7 +63,7 @@ impl Line {
         }
     }
 
-    /// Takes the score of the match that began last, as it stands. What is known of a later one was taken back: its start was
+    /// Takes the score of the match that was played last, as it stands. What is known of a later one was taken back: its start was
     /// undone.
     pub(super) fn score(&mut self, document: Arc<Document>) {
         let begins = document.begins();

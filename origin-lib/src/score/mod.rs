@@ -83,8 +83,8 @@ struct Slot {
     log: Option<Arc<Log>>,
     /// From when to when it was played, by the scorer's clock; `None` where it was not started.
     played: Option<(UtcMs, UtcMs)>,
-    /// When the start that stands occurred, by the scorer's clock; `None` where it was undone.
-    begun: Option<UtcMs>,
+    /// When it was played last, by the scorer's clock; `None` where its start was undone.
+    last_played: Option<UtcMs>,
     /// It is over.
     finished: bool,
     /// Bytes of its file.
@@ -96,7 +96,7 @@ struct Slot {
 impl Slot {
     fn new(log: Arc<Log>, len: u64, accepted: u64) -> Slot {
         let finished = log.state().is_some_and(|state| state.phase == Phase::Finished);
-        Slot { played: log.played(), begun: log.begun(), finished, log: Some(log), len, accepted }
+        Slot { played: log.played(), last_played: log.last_played(), finished, log: Some(log), len, accepted }
     }
 }
 
@@ -300,12 +300,14 @@ impl Scores {
         Ok(Some(read.await.map_err(failed)??.log))
     }
 
-    /// The channel's matches, at most so many, each with when the origin took its last event: the newest first.
+    /// The channel's matches, at most so many, each with when the origin took its last event: the one that viewers are
+    /// shown, then the newest first.
     pub fn matches(&self, channel: &ChannelId, most: usize) -> Vec<(MatchId, UtcMs)> {
         let Some(channel) = self.0.shared.channels.get(channel) else { return Vec::new() };
         let slots = channel.slots();
+        let first = shown(&slots).map(|(id, _)| id);
         let mut matches: Vec<_> = slots.iter().map(|(id, slot)| (id, slot.accepted)).collect();
-        matches.sort_unstable_by_key(|(_, accepted)| std::cmp::Reverse(*accepted));
+        matches.sort_unstable_by_key(|(id, accepted)| std::cmp::Reverse((Some(*id) == first, *accepted)));
         matches.into_iter().take(most).map(|(id, accepted)| (id.clone(), UtcMs(accepted))).collect()
     }
 
@@ -360,7 +362,7 @@ impl Scores {
         self.0.shared.channels.keys()
     }
 
-    /// The channel's score document, now and whenever it changes: of the match that began last, whichever took the last event;
+    /// The channel's score document, now and whenever it changes: of the match that was played last;
     /// where its start is undone, of the one before; where there is none, without entries. `None` until a match has started.
     pub fn subscribe(&self, channel: &ChannelId) -> Option<watch::Receiver<Option<Arc<Document>>>> {
         self.0.shared.channels.get(channel).map(|channel| channel.document.subscribe())
@@ -410,10 +412,10 @@ fn newest(slots: &HashMap<MatchId, Slot>) -> u64 {
     slots.values().map(|slot| slot.accepted).max().unwrap_or(0)
 }
 
-/// The match that viewers of what is live are shown: the one that began last. Late events and corrections of an earlier one do
-/// not bring it back.
+/// The match that viewers of what is live are shown: the one that was played last. What comes late of an earlier one does not bring it
+/// back, and neither does what mends it; that it is played on does.
 fn shown(slots: &HashMap<MatchId, Slot>) -> Option<(&MatchId, &Slot)> {
-    slots.iter().max_by_key(|(_, slot)| (slot.begun, slot.accepted))
+    slots.iter().max_by_key(|(_, slot)| (slot.last_played, slot.accepted))
 }
 
 /// Keeps [`LOADED_MAX`] matches in memory: the one that is shown, and those that were written last.

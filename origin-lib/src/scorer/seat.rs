@@ -340,7 +340,11 @@ impl<W: Write> Seat<W> {
         let says_enough = answered >= asked && (took <= CLOCK_MS_MAX || !self.desk.is_timed());
         if let Some(now) = now.filter(|_| says_enough) {
             let middle = asked.plus_ms(took / 2);
-            self.offset_ms = now.0.cast_signed().saturating_sub(middle.0.cast_signed());
+            let ahead_ms = now.0.cast_signed().saturating_sub(middle.0.cast_signed());
+            // What a slow answer can't tell from a right clock is taken for one.
+            if took <= CLOCK_MS_MAX || ahead_ms.unsigned_abs() > took / 2 {
+                self.offset_ms = ahead_ms;
+            }
         }
         if self.desk.is_timed() {
             return Ok(());

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use crate::demo::workspace;
 
 /// Where the tests of each beginning of a name are: the file at its root, and the folder of its modules.
-const AREAS: [(&str, &str, &str); 2] = [
+const AREAS: [(&str, &str, &str); 3] = [
     ("core", "edge/core/src/lib.rs", "edge/core/src"),
+    ("media", "origin-lib/core/src/lib.rs", "origin-lib/core/src"),
     ("origin", "origin-lib/src/lib.rs", "origin-lib/src"),
 ];
 const SYSTEM: (&str, &str) = ("tests/tests/system/main.rs", "tests/tests/system");

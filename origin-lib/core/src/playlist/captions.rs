@@ -34,12 +34,9 @@ impl Told {
         Ok(())
     }
 
-    /// What a variant says. `NONE` keeps players from looking for any, and all variants say it or none does: not where some may
-    /// still come.
+    /// What a variant says. Never `NONE`: players read this once, and captions may still come; of an old recording nobody knows.
     pub(super) fn write_of(&self, text: &mut String, rendition: &Rendition) -> fmt::Result {
-        if self.all.is_none() {
-            write!(text, ",CLOSED-CAPTIONS=NONE")
-        } else if rendition.captions.seen().next().is_some() {
+        if rendition.captions.seen().next().is_some() {
             write!(text, ",CLOSED-CAPTIONS=\"{GROUP}\"")
         } else {
             Ok(())

@@ -193,12 +193,16 @@ impl Log {
         times().min().zip(times().max())
     }
 
-    /// When the start that stands occurred. `None` without one.
-    pub fn begun(&self) -> Option<UtcMs> {
+    /// When the newest event that stands occurred, of those that are played: neither what mends others nor the end. `None` without a
+    /// start.
+    pub fn last_played(&self) -> Option<UtcMs> {
         self.present.as_ref()?;
-        let mut events = self.events.iter().zip(self.standing());
-        let start = events.find(|(_, stands)| matches!(stands, Some(Action::Start(_))));
-        start.map(|((_, event), _)| event.occurred)
+        let is_played = |action: &Action| {
+            !matches!(action, Action::Undo { .. } | Action::Correct { .. } | Action::End { .. })
+        };
+        let events = self.events.iter().zip(self.standing());
+        let played = events.filter(|((_, event), stands)| stands.is_some() && is_played(&event.action));
+        played.map(|((_, event), _)| event.occurred).max()
     }
 
     /// What each event comes to, in the log's order: its own action or what corrects it, `None` where it is undone.

@@ -16,7 +16,9 @@ const MS: u64 = 1000;
 const ACK_US: u64 = 10 * MS;
 const ACK_PACKETS: u32 = 64;
 /// So many acknowledgements wait for their own one.
-const ACKS_MAX: usize = 64;
+const ACKS_MAX: usize = 1024;
+/// Less is never told to be free: a sender without a window stops, and only what comes is acknowledged. The buffer makes room.
+const FREE_MIN: usize = 1024;
 /// A peer that hears nothing for so long gets a sign of life.
 const KEEP_ALIVE_US: u64 = 1000 * MS;
 /// What its time is, a packet is not held longer than for the latency and this.
@@ -160,7 +162,7 @@ impl Connection {
     }
 
     fn data(&mut self, data: &Data<'_>, now: Micros) {
-        (self.heard, self.media) = (now, now);
+        self.heard = now;
         self.statistics.packets += 1;
         self.statistics.bytes += data.payload.len() as u64;
         self.statistics.again += u64::from(data.again);
@@ -179,6 +181,7 @@ impl Connection {
             self.statistics.unreadable += 1;
             return;
         }
+        self.media = now;
         let sent = self.clock.sent(data.timestamp);
         if !data.again {
             self.clock.arrived(sent, now);
@@ -273,7 +276,7 @@ impl Connection {
         let report = Report {
             rtt_us: clamped(self.rtt.us()),
             rtt_variance_us: clamped(self.rtt.variance_us()),
-            free_packets: clamped(self.buffer.free() as u64),
+            free_packets: clamped(self.buffer.free().max(FREE_MIN) as u64),
             packets_per_s: clamped(self.rate.packets_per_s()),
             capacity_packets_per_s: clamped(self.capacity.packets_per_s()),
             bytes_per_s: clamped(self.rate.bytes_per_s()),

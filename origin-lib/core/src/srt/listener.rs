@@ -68,6 +68,9 @@ pub enum Refusal {
     /// It has another passphrase.
     #[error("the encoder's passphrase is not the one of [srt]: set the same on both sides")]
     Passphrase,
+    /// A handshake that was let in before.
+    #[error("this handshake was let in before: another connection has another key")]
+    Again,
     /// Its keys are of a kind that is not spoken here.
     #[error(
         "the encoder's encryption is not AES in counter mode: set AES-128, AES-192 or AES-256 (cryptomode=1)"
@@ -92,7 +95,7 @@ impl Refusal {
         match self {
             Refusal::Malformed => 1004,
             Refusal::Version => 1008,
-            Refusal::Passphrase => 1010,
+            Refusal::Passphrase | Refusal::Again => 1010,
             Refusal::Unencrypted | Refusal::Encrypted => 1011,
             Refusal::FileMode => 1012,
             Refusal::Filter => 1014,
@@ -199,6 +202,11 @@ impl Call {
     /// What it says of itself: [`stream_key`](super::stream_key) reads it.
     pub fn stream_id(&self) -> &[u8] {
         self.handshake.extensions.stream_id.as_deref().unwrap_or_default()
+    }
+
+    /// Its key, wrapped: callers make a new one for each connection.
+    pub fn key(&self) -> Option<&[u8]> {
+        self.handshake.extensions.key.as_deref()
     }
 
     /// The caller's socket: it says the same whenever it repeats its handshake.

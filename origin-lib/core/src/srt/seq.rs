@@ -49,7 +49,7 @@ pub(super) struct SenderClock {
 
 const SECOND: u64 = 1_000_000;
 
-/// By how much a second's packets may move the clock, in microseconds: a thousand times what a bad clock is off.
+/// By how much a second's packets may move the clock at least, in microseconds: a thousand times what a bad clock is off.
 const STEP_MAX: i64 = 1000;
 
 impl SenderClock {
@@ -72,8 +72,10 @@ impl SenderClock {
         let way = now.signed().saturating_sub(sent);
         self.shortest = Some(self.shortest.map_or(way, |shortest| shortest.min(way)));
         if now.since(self.since) >= SECOND {
-            let moved = self.shortest.take().unwrap_or(0).clamp(-STEP_MAX, STEP_MAX);
-            self.zero = self.zero.saturating_add(moved);
+            let shortest = self.shortest.take().unwrap_or(0);
+            // A way that became much longer, or a clock that was set, is caught up with in half a minute.
+            let most = STEP_MAX.max(shortest.saturating_abs() / 8);
+            self.zero = self.zero.saturating_add(shortest.clamp(-most, most));
             self.since = now;
         }
     }
@@ -81,6 +83,8 @@ impl SenderClock {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     #[test]
@@ -101,6 +105,19 @@ mod tests {
         assert_eq!(clock.sent(u32::MAX), 1_009);
         assert_eq!(clock.sent(20), 1_030);
         assert_eq!(clock.sent(u32::MAX), 1_009, "one that was late");
+    }
+
+    #[test]
+    fn a_way_that_becomes_longer_is_soon_the_usual_one() {
+        let mut clock = SenderClock::new(0, Micros(1_000_000));
+        let mut late = Vec::new();
+        for second in 1..=40_u64 {
+            let now = Micros((second + 1) * SECOND + 150_000);
+            let sent = clock.sent((second * SECOND) as u32);
+            late.push(now.signed() - sent);
+            clock.arrived(sent, now);
+        }
+        assert!(late[0] == 150_000 && late[20] < 15_000 && late[39] < 2_000, "{late:?}");
     }
 
     #[test]

@@ -378,7 +378,7 @@ impl Demux {
                 self.picture(whole);
             }
         }
-        let pes = self.video.assembly.handle(payload);
+        let pes = self.video.assembly.handle(payload, pes::PES_LEN_MAX);
         self.video_pes(pes);
     }
 
@@ -395,7 +395,7 @@ impl Demux {
             let pes = self.audio.assembly.start();
             self.audio_pes(pes);
         }
-        let pes = self.audio.assembly.handle(payload);
+        let pes = self.audio.assembly.handle(payload, pes::SOUND_LEN_MAX);
         self.audio_pes(pes);
     }
 

@@ -5,6 +5,9 @@ use bytes::{Buf, Bytes, BytesMut};
 /// The longest PES packet, and the longest access unit, that is put together.
 pub const PES_LEN_MAX: usize = 8 << 20;
 
+/// The longest one of sound, whose length is always said (2.4.3.7), with the rest of its last packet.
+pub(super) const SOUND_LEN_MAX: usize = HEAD_LEN + 0xffff + 184;
+
 /// What a PES packet begins with, up to its length.
 const HEAD_LEN: usize = 6;
 
@@ -52,14 +55,14 @@ impl Assembly {
         before
     }
 
-    /// Takes what a packet carries. Gives the PES packet that is whole by that.
-    pub(super) fn handle(&mut self, payload: &[u8]) -> Result<Option<Pes>, &'static str> {
+    /// Takes what a packet carries. Gives the PES packet that is whole by that, which has at most so many bytes.
+    pub(super) fn handle(&mut self, payload: &[u8], len_max: usize) -> Result<Option<Pes>, &'static str> {
         if !self.open {
             return Ok(None);
         }
-        if self.waiting.len() + payload.len() > PES_LEN_MAX {
+        if self.waiting.len() + payload.len() > len_max {
             self.drop_open();
-            return Err("a PES packet of more than 8 MiB");
+            return Err("a PES packet of more than 8 MiB, or of sound of more than 64 KiB");
         }
         self.waiting.extend_from_slice(payload);
         match self.len() {

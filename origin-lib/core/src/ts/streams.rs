@@ -39,7 +39,7 @@ impl Carried {
 
     /// Whether it can be used.
     pub(super) fn is_supported(&self) -> bool {
-        !matches!(self, Carried::Unsupported(..) | Carried::Other)
+        matches!(self, Carried::Video(_) | Carried::Adts)
     }
 }
 

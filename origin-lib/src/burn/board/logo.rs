@@ -30,6 +30,7 @@ impl Logo {
         let mime = match file {
             [0x89, b'P', b'N', b'G', ..] => "image/png",
             [0xff, 0xd8, 0xff, ..] => "image/jpeg",
+            file if has_text(file) => return Err("has text: turn it into paths, or save it as PNG"),
             file if is_svg(file) => "image/svg+xml",
             _ => return Err(NO_PICTURE),
         };
@@ -63,6 +64,13 @@ impl Logo {
 fn is_svg(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
     roxmltree::Document::parse(text).is_ok_and(|xml| xml.root_element().tag_name().name() == "svg")
+}
+
+/// Whether it has text, which would need the fonts that it was made with.
+fn has_text(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let xml = roxmltree::Document::parse(text);
+    is_svg(bytes) && xml.is_ok_and(|xml| xml.descendants().any(|node| node.tag_name().name() == "text"))
 }
 
 /// Whether drawing it costs little: no filters, and no bitmaps of a size that nobody sees.

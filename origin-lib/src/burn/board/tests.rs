@@ -122,6 +122,10 @@ fn a_logo_is_drawn_once_and_what_would_cost_much_or_show_nothing_is_refused() {
     for (file, said) in [
         (large, "has more than 4096 pixels a side: save it smaller"),
         (svg(noise).into(), "has filters: save it as PNG"),
+        (
+            svg(r#"<circle r="4"/><text>Club</text>"#).into(),
+            "has text: turn it into paths, or save it as PNG",
+        ),
         (svg("").into(), "shows nothing: look at it in a browser, and save it as PNG"),
         (b"\x89PNG\r\n".to_vec(), "shows nothing: look at it in a browser, and save it as PNG"),
         (b"<html/>".to_vec(), "is no picture: a logo is an SVG, PNG or JPEG file"),

@@ -62,8 +62,8 @@ struct Went {
 impl Calling {
     async fn run(self) {
         let (mut pause, mut said) = (PAUSE, String::new());
-        loop {
-            let Some(went) = self.once().await else { return };
+        for nth in 0.. {
+            let Some(went) = self.once(nth).await else { return };
             if went.published {
                 pause = PAUSE;
             }
@@ -85,9 +85,9 @@ impl Calling {
     }
 
     /// One call, to its end. `None` where the origin stops.
-    async fn once(&self) -> Option<Went> {
+    async fn once(&self, nth: usize) -> Option<Went> {
         let failed = |reason: String| Some(Went { published: false, reason });
-        let mut link = match self.dial().await {
+        let mut link = match self.dial(nth).await {
             Ok(link) => link,
             Err(reason) => return failed(reason),
         };
@@ -116,17 +116,19 @@ impl Calling {
         (!self.stop.is_cancelled()).then_some(Went { published: true, reason })
     }
 
-    async fn dial(&self) -> Result<Link, String> {
+    /// Calls one of the addresses that its name has, in turn.
+    async fn dial(&self, nth: usize) -> Result<Link, String> {
         let address = &self.call.address;
         let lookup = tokio::time::timeout(LOOKUP_DEADLINE, tokio::net::lookup_host(address.as_str())).await;
         let found = match lookup {
-            Ok(Ok(mut found)) => found.next(),
+            Ok(Ok(found)) => found.collect::<Vec<_>>(),
             Ok(Err(error)) => return Err(format!("its address can't be looked up: {error}")),
             Err(_) => {
                 return Err("its address can't be looked up: the name servers do not answer".to_string());
             }
         };
-        let to = found.ok_or_else(|| "its name has no address".to_string())?;
+        let to = nth.checked_rem(found.len()).and_then(|nth| found.get(nth).copied());
+        let to = to.ok_or_else(|| "its name has no address".to_string())?;
         let any: IpAddr =
             if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
         let socket = bind(SocketAddr::new(any, 0)).await.map_err(|error| format!("no socket: {error}"))?;

@@ -157,25 +157,27 @@ impl Link {
                 Next::Ended(end) => break (programme::End::Lost, end.to_string()),
             }
         };
-        self.drain();
+        while let Some(output) = self.side.poll() {
+            match output {
+                Output::Send(bytes) => drop(self.socket.try_send_to(&bytes, self.peer)),
+                // What was acknowledged is not lost by an end from this side.
+                Output::Media(media) => drop(feed.bytes(&media)),
+                Output::Ended(_) => {}
+            }
+        }
         metrics.link(&self.side.statistics(), &mut told);
         feed.end(end, &reason);
         reason
     }
 
-    /// Sends what is left to send after the end.
-    fn drain(&mut self) {
+    /// Gives up whatever this is.
+    pub(super) fn close(mut self) {
+        self.side.close();
         while let Some(output) = self.side.poll() {
             if let Output::Send(bytes) = output {
                 let _ = self.socket.try_send_to(&bytes, self.peer);
             }
         }
-    }
-
-    /// Gives up whatever this is.
-    pub(super) fn close(mut self) {
-        self.side.close();
-        self.drain();
     }
 }
 
@@ -190,7 +192,10 @@ async fn datagram(inbox: &mut Inbox, socket: &UdpSocket, peer: SocketAddr, side:
         Inbox::Own(buffer) => match socket.recv_from(&mut buffer[..]).await {
             Ok((len, from)) if from == peer => side.handle(buffer.get(..len).unwrap_or_default()),
             // Others' datagrams, and the system's word that nobody is there: the connection's own time tells that.
-            Ok(_) | Err(_) => tokio::task::yield_now().await,
+            Ok(_) | Err(_) => {
+                side.handle(&[]);
+                tokio::task::yield_now().await;
+            }
         },
     }
 }

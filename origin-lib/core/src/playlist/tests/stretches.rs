@@ -155,7 +155,7 @@ fn a_multivariant_playlist_hands_its_stretch_on() {
                      AUTOSELECT=NO,FORCED=NO,URI=\"score.m3u8{query}\""
                 ),
                 "#EXT-X-STREAM-INF:BANDWIDTH=1200000,AVERAGE-BANDWIDTH=1000000,CODECS=\"avc1.64001f,mp4a.40.2\",\
-                 RESOLUTION=1280x720,FRAME-RATE=29.970,SUBTITLES=\"score\",CLOSED-CAPTIONS=NONE,PATHWAY-ID=\"b\"",
+                 RESOLUTION=1280x720,FRAME-RATE=29.970,SUBTITLES=\"score\",PATHWAY-ID=\"b\"",
                 &*std::format!("b/source.m3u8{query}"),
             ]
         );

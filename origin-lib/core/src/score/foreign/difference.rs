@@ -92,16 +92,23 @@ impl Path {
 
     /// Whether it is the same match: a system may begin the next one before it says so, and that takes nothing from this one.
     fn is_this_match(&self, seen: &Seen) -> Result<(), String> {
-        let players = self.log.start().map(|start| start.sides.each_ref().map(|player| &player.name));
-        if let Some([a, b]) =
-            players.filter(|names| *names != seen.players.each_ref().map(|player| &player.name))
-        {
-            return Err(format!("this is the match of {a} and {b}: another match needs another id"));
-        }
         let state = self.state()?;
         let has_score = points(&state) != [0, 0] || Side::BOTH.into_iter().any(|side| won(&state, side) > 0);
         let is_nothing = seen.points == [0, 0] && seen.units.is_none_or(|units| units == [0, 0]);
-        if state.phase == Phase::Finished && has_score && is_nothing {
+        let is_over = state.phase == Phase::Finished;
+        if !has_score {
+            return Ok(());
+        }
+        // A name that is put right is no other match.
+        let sides = self.log.start().map(|start| &start.sides);
+        let others = sides.map_or(0, |sides| {
+            Side::BOTH.iter().filter(|side| side.of(sides).name != side.of(&seen.players).name).count()
+        });
+        if let Some([a, b]) = sides.filter(|_| others == 2 || others == 1 && (is_over || is_nothing)) {
+            let (a, b) = (&a.name, &b.name);
+            return Err(format!("this is the match of {a} and {b}: another match needs another id"));
+        }
+        if is_over && is_nothing {
             return Err("the match is over, and keeps its score: another match needs another id".into());
         }
         Ok(())

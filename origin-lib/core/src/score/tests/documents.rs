@@ -115,7 +115,7 @@ fn a_start_that_is_undone_is_taken_away_from_whoever_was_shown_it() {
     scorer.take(points(Side::First, 3));
     scorer.take(undo(2));
     assert_eq!(scorer.offer(undo(1)), Offer::Accept);
-    assert_eq!((scorer.0.begun(), scorer.0.state()), (None, None));
+    assert_eq!((scorer.0.last_played(), scorer.0.state()), (None, None));
     let mut nothing = withdrawn(&scorer.0).unwrap();
     assert_eq!((nothing.check(), nothing.begins(), nothing.last()), (Ok(()), None, 4));
     assert_eq!(nothing.ranges(), []);
@@ -128,7 +128,7 @@ fn a_start_that_is_undone_is_taken_away_from_whoever_was_shown_it() {
     assert_eq!(scorer.offer_event(again.clone()), Offer::Accept);
     let anew = document(&scorer.0);
     assert_eq!((anew.rewritten, anew.entries.len(), anew.check()), (4, 1, Ok(())));
-    assert_eq!(scorer.0.begun(), Some(again.occurred));
+    assert_eq!(scorer.0.last_played(), Some(again.occurred));
 }
 
 #[test]

@@ -132,7 +132,9 @@ fn who_has_reached_the_target_may_be_at_the_table_until_the_opponent_plays() {
     assert_eq!(log.state().unwrap().winner, Some(Side::Second));
     after(&mapping, &log, &to_ten([7, 10], Some((2, Side::Second)), true));
     // Once the opponent has had his turn, it is not theirs any more.
-    let played = after(&mapping, &Log::new(), &to_ten([10, 6], Some((2, Side::Second)), false));
+    let played = after(&mapping, &Log::new(), &to_ten([7, 4], Some((2, Side::First)), false));
+    let played = after(&mapping, &played, &to_ten([10, 4], Some((2, Side::Second)), false));
+    let played = after(&mapping, &played, &to_ten([10, 6], Some((2, Side::Second)), false));
     assert!(events(&mapping, &played, &to_ten([10, 6], Some((2, Side::First)), false), UtcMs(1)).is_err());
 }
 
