@@ -33,7 +33,10 @@ await told(async ({ report, problem, person }) => {
   await page.getByText("E-mail or password is not right.").waitFor();
   await page.keyboard.type(demo.password);
   await page.keyboard.press("Enter");
-  await page.getByTestId("email").waitFor({ state: "detached" });
+  await page.getByTestId("email").waitFor({ state: "detached" }).catch(async (error) => {
+    const said = await page.getByTestId("message").textContent();
+    throw new Error(`${await page.getByTestId("email").inputValue()} was not let in: ${said} ${error.message}`);
+  });
   const back = await page.evaluate(facts);
   await page.waitForFunction((until) => window.railbird.stats.mediaTime >= until, back.media_s + WATCHED_S);
   const events = (await page.evaluate(() => window.seen)).slice(before.seen);

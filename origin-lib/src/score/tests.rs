@@ -101,7 +101,7 @@ async fn the_document_follows_the_match_that_is_played() {
     let mut documents = scores.subscribe(&table()).unwrap();
     let mut revision = 0;
     // The same clock for all: revisions go up all the same.
-    for (match_id, seq) in [("semi", 1), ("semi", 2), ("final", 1), ("semi", 3)] {
+    for (match_id, seq) in [("semi", 1), ("final", 1), ("semi", 2), ("semi", 3)] {
         taken(&put(&scores, match_id, seq).await, seq);
         let document = documents.borrow_and_update().clone().unwrap();
         assert_eq!((document.match_id.as_str(), document.entries.len() as u64), (match_id, seq));
