@@ -11,12 +11,20 @@ export function isOpen() {
   return dialog.open;
 }
 
+/** Gives what was given in the dialog that is open, or was: its closing is told later than it is done. @type {(() => void) | null} */
+let finish = null;
+
+dialog.addEventListener("close", () => {
+  if (!dialog.open) finish?.();
+});
+
 /**
  * @template T @param {string} title @param {Node[]} contents @param {() => T | null} given
  * @param {{ accept?: string, wide?: boolean }} [more] @returns {Promise<T | null>}
  */
 function ask(title, contents, given, { accept = text("accept"), wide = false } = {}) {
   if (dialog.open) return Promise.resolve(null);
+  finish?.();
   return new Promise((resolve) => {
     const heading = make("h2", { id: "dialog-title" }, title);
     const acts = make("div", { class: "acts" }, button(text("cancel"), () => dialog.close(), { "data-testid": "cancel" }));
@@ -31,7 +39,8 @@ function ask(title, contents, given, { accept = text("accept"), wide = false } =
       value = given();
       if (value !== null) dialog.close();
     };
-    dialog.onclose = () => {
+    finish = () => {
+      finish = null;
       form.replaceChildren();
       resolve(value);
     };
