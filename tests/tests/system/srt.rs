@@ -2,11 +2,12 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use tokio::io::AsyncWriteExt;
 use tokio::net::UdpSocket;
-use tokio::process::Command;
+use tokio::process::{ChildStdin, Command};
 use tokio::task::JoinHandle;
 
 use crate::demo::{client, finish, outcome};
@@ -141,6 +142,15 @@ async fn nothing_that_ffmpeg_sends_is_missing_where_one_datagram_of_twenty_is_lo
     Ok(())
 }
 
+/// Packets that carry nothing, without end.
+async fn nothing_follows(mut input: ChildStdin) {
+    let mut ticks = tokio::time::interval(Duration::from_millis(20));
+    let chunk = NULL_PACKET.repeat(7);
+    while input.write_all(&chunk).await.is_ok() && input.flush().await.is_ok() {
+        ticks.tick().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_srt_live_transmit_encrypts_is_recorded_and_whoever_has_no_right_is_told_why()
 -> anyhow::Result<()> {
@@ -172,11 +182,9 @@ async fn what_srt_live_transmit_encrypts_is_recorded_and_whoever_has_no_right_is
     let mut stream = encode.stdout.take().context("no output")?;
     let mut input = transmit.stdin.take().context("no input")?;
     let len = tokio::io::copy(&mut stream, &mut input).await?;
-    // It only sends whole chunks: the last one is filled up.
-    for _ in 0..14 {
-        input.write_all(&NULL_PACKET).await?;
-    }
-    input.flush().await?;
+    // It only sends whole chunks, and what it has read it may send only when something follows: something does, as in any stream
+    // that goes on.
+    let follows = tokio::spawn(nothing_follows(input));
     // It does not always end with its input: it is ended once all of the stream is there.
     let packets = (len / CHUNK_LEN + 1) as f64;
     until("the whole stream is there", async || {
@@ -185,6 +193,7 @@ async fn what_srt_live_transmit_encrypts_is_recorded_and_whoever_has_no_right_is
         Ok((came - useless >= packets).then_some(()))
     })
     .await?;
+    follows.abort();
     let id = transmit.id().context("it ended before its input did")?;
     ensure!(Command::new("kill").args(["-TERM", &id.to_string()]).status().await?.success());
     recorded(&origin, &source).await?;
