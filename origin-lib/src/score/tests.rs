@@ -122,7 +122,7 @@ async fn the_document_follows_the_match_that_is_played() {
     let mut documents = scores.subscribe(&table()).unwrap();
     assert_eq!(documents.borrow_and_update().as_ref().unwrap().revision, revision);
     let behind = UtcMs(NOW.0 - 50_000);
-    let put = scores.put(&table(), &id("final"), at(2), event(2), behind).await;
+    let put = scores.put(&table(), &id("final"), at(2), event(4), behind).await;
     taken(&put, 2);
     let document = documents.borrow_and_update().clone().unwrap();
     assert_eq!((document.match_id.as_str(), document.revision), ("final", revision + 1));
