@@ -46,11 +46,13 @@ impl Ahead {
 }
 
 impl Drop for Ahead {
-    /// What nobody waits for any more is ended, with all that it has started.
+    /// What nobody waits for any more is ended, with the build that it has started. It is in our process group: Ctrl-C ends both.
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
-            let group = format!("-{}", self.child.id());
-            let _ = Run::new("kill").args(["-TERM", "--", &group]).output();
+            let parent = self.child.id().to_string();
+            // Its children first: they are nobody's once it is gone.
+            let _ = Run::new("pkill").args(["-TERM", "-P", &parent]).output();
+            let _ = self.child.kill();
             let _ = self.child.wait();
         }
     }

@@ -102,10 +102,10 @@ impl Run {
         self.check(status)
     }
 
-    /// Starts it in a process group of its own, with both outputs going to a file.
+    /// Starts it, with both outputs going to a file.
     pub(crate) fn beside(mut self, log: File) -> Result<Child> {
         let streams = log.try_clone()?;
-        self.command.stdin(Stdio::null()).stdout(streams).stderr(log).process_group(0);
+        self.command.stdin(Stdio::null()).stdout(streams).stderr(log);
         self.command.spawn().with_context(|| self.cannot())
     }
 
