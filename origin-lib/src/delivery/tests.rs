@@ -21,13 +21,16 @@ fn object(start_ms: u64, kind: Kind) -> Arc<ObjectRef> {
     let name = match kind {
         Kind::Init => format!("t/s/init-{start_ms}.mp4"),
         Kind::Segment { .. } => format!("t/s/{start_ms}.m4s"),
+        Kind::Frame { .. } => format!("t/s/{start_ms}-frame.m4s"),
         Kind::Part { .. } => format!("_parts/t/s/{start_ms}.m4s"),
     };
     Arc::new(ObjectRef {
         channel: "t".parse().unwrap(),
         rendition: "s".parse().unwrap(),
         recording: "r".parse().unwrap(),
-        n: u32::try_from(start_ms).unwrap() * 2 + u32::from(kind != Kind::Init),
+        n: u32::try_from(start_ms).unwrap() * 3
+            + u32::from(kind != Kind::Init)
+            + u32::from(matches!(kind, Kind::Frame { .. })),
         sha256: Hash::of(b"body"),
         path: name.clone().into(),
         name,

@@ -27,6 +27,8 @@ mod gate;
 #[cfg(test)]
 mod hosts;
 #[cfg(test)]
+mod iframes;
+#[cfg(test)]
 mod letters;
 #[cfg(test)]
 mod load;

@@ -41,6 +41,7 @@ pub fn subtitles(state: &ChannelState, skip: bool) -> Option<String> {
         kind: "",
         first_msn: rendition.first_msn,
         discontinuity_sequence: rendition.discontinuity_sequence,
+        frames: false,
         part_ms: None,
         grows: !ended,
         left_out,

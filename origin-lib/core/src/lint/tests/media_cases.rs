@@ -81,6 +81,7 @@ const PLAIN_CASES: &[Case] = &[
         "#EXTINF:4.00000,\n",
     ),
     case(&BYTERANGE_BASE, "#EXT-X-BYTERANGE:1000@0", "#EXT-X-BYTERANGE:1000"),
+    case(&RANGE_OF_BLOCKS, "#EXTINF:4.00000,a title", "#EXT-X-BYTERANGE:1000@0\n#EXTINF:4.00000,a title"),
     case(&KEY_NONE, "METHOD=NONE", "METHOD=NONE,URI=\"key\""),
     case(&KEY_URI, "URI=\"key\",", ""),
     case(&KEY_IV, "0x0123456789ABCDEF0123456789ABCDEF", "0x01"),
