@@ -269,6 +269,22 @@ fn a_segment_waits_for_its_init_segment() {
 }
 
 #[test]
+fn a_key_frame_goes_behind_its_segment_and_waits_for_its_init_segment() {
+    let mut bench = Bench::up(4);
+    let frame = |init: &str| object(2000, Kind::Frame { init: init.into() });
+    for object in [segment(2000), frame("t/s/init-0.mp4"), init()] {
+        bench.queue.push(object, None);
+    }
+    let init = bench.put();
+    assert_eq!(init.object.kind, Kind::Init);
+    assert!(matches!(bench.queue.next(bench.now), Next::Wait(None)));
+    bench.done(init, Outcome::Acknowledged);
+    let segment = bench.put();
+    assert!(matches!(segment.object.kind, Kind::Segment { .. }), "{:?}", segment.object.kind);
+    assert!(matches!(bench.put().object.kind, Kind::Frame { .. }));
+}
+
+#[test]
 fn one_object_that_fails_holds_up_no_other() {
     let mut bench = Bench::up(1);
     bench.push([0, 2000]);

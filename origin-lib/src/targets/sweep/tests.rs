@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use railbird_core::recording::Record;
+use railbird_core::recording::{Kind, Record};
 
 use super::*;
 use crate::export::tests::Recorded;
