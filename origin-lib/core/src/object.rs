@@ -61,24 +61,9 @@ pub(crate) fn write_segment_name(
     write!(text, "{channel}/{rendition}/{number}-{offset}.m4s")
 }
 
-/// The name of the key frame of the segment that starts at `start`.
-pub fn frame_name(channel: &ChannelId, rendition: &RenditionId, start: MediaTime, segment_ms: u32) -> String {
-    let mut name = String::new();
-    // Writing to a String can't fail.
-    let _ = write_frame_name(&mut name, channel, rendition, start, segment_ms);
-    name
-}
-
-/// Appends [`frame_name`] to a text.
-pub(crate) fn write_frame_name(
-    text: &mut String,
-    channel: &ChannelId,
-    rendition: &RenditionId,
-    start: MediaTime,
-    segment_ms: u32,
-) -> fmt::Result {
-    let (number, offset) = index(start, segment_ms);
-    write!(text, "{channel}/{rendition}/{number}-{offset}-frame.m4s")
+/// The name of the key frame of the segment of this name.
+pub fn frame_name(segment: &str) -> String {
+    format!("{}-frame.m4s", segment.strip_suffix(".m4s").unwrap_or(segment))
 }
 
 /// The name of the init segment of the key frames of segments that need the init segment of this name.
@@ -210,7 +195,8 @@ mod tests {
         assert_eq!(segment_name(&channel, &rendition, start, 2000), "table-1/source/897585960-1040.m4s");
         let part = part_name(&channel, &rendition, start, start + MediaSpan::from_ms(334), 2000);
         assert_eq!(part, "_parts/table-1/source/897585960-1040-334.m4s");
-        assert_eq!(frame_name(&channel, &rendition, start, 2000), "table-1/source/897585960-1040-frame.m4s");
+        let segment = segment_name(&channel, &rendition, start, 2000);
+        assert_eq!(frame_name(&segment), "table-1/source/897585960-1040-frame.m4s");
         let init = init_name(&channel, &rendition, b"abc");
         assert_eq!(init, "table-1/source/init-ba7816bf8f01cfea.mp4");
         assert_eq!(frames_init_name(&init), "table-1/source/frames-ba7816bf8f01cfea.mp4");

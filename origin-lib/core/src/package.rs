@@ -234,7 +234,8 @@ impl Packager {
     fn package_frame(&mut self, cut: &Cut) {
         let Some(key) = cut.video.first().filter(|sample| self.settings.frames && sample.key) else { return };
         let Settings { channel, rendition, segment_ms, .. } = &self.settings;
-        let name = object::frame_name(channel, rendition, cut.start, *segment_ms);
+        let segment = object::segment_name(channel, rendition, cut.start, *segment_ms);
+        let name = object::frame_name(&segment);
         let usual = MediaSpan::from_ms(i64::from(*segment_ms));
         let frame = Cut {
             start: cut.start,

@@ -140,14 +140,8 @@ pub fn media(
     let lines = run.segments.len() + rendition.parts.len();
     let head = Head {
         version: if left_out > 0 || state.part_ms.is_some() { delta::VERSION } else { VERSION },
-        target_s,
-        kind: "",
-        first_msn: rendition.first_msn,
-        discontinuity_sequence: rendition.discontinuity_sequence,
-        frames: false,
         part_ms: state.part_ms,
-        grows: !ended,
-        left_out,
+        ..Head::live(rendition, ended, left_out)
     };
     let mut writer = head.writer(LIVE_ROOT, lines);
     if let Some(score) = &state.score {
@@ -185,6 +179,21 @@ struct Head {
 }
 
 impl Head {
+    /// That of a live rendition's segments.
+    fn live(rendition: &Rendition, ended: bool, left_out: usize) -> Head {
+        Head {
+            version: if left_out > 0 { delta::VERSION } else { VERSION },
+            target_s: rendition.target_duration_s,
+            kind: "",
+            frames: false,
+            first_msn: rendition.first_msn,
+            discontinuity_sequence: rendition.discontinuity_sequence,
+            part_ms: None,
+            grows: !ended,
+            left_out,
+        }
+    }
+
     /// What writes so many lines of segments and parts behind it.
     fn writer<'a>(&self, root: &'static str, lines: usize) -> Writer<'a> {
         let mut text = String::with_capacity(HEAD_LEN + lines * SEGMENT_LEN);
@@ -286,8 +295,12 @@ impl<'a> Writer<'a> {
             let url = url.or(state.nodes.first().map(|node| &*node.url)).unwrap_or_default();
             write!(self.text, "#EXTINF:{},\n{url}/", segment.duration.decimal_seconds(5))?;
             let (channel, segment_ms) = (&state.channel, state.segment_ms);
-            let write = if run.frames { object::write_frame_name } else { object::write_segment_name };
-            write(&mut self.text, channel, &rendition.id, segment.start, segment_ms)?;
+            let at = self.text.len();
+            object::write_segment_name(&mut self.text, channel, &rendition.id, segment.start, segment_ms)?;
+            if run.frames {
+                let name = self.text.split_off(at);
+                self.text.push_str(&object::frame_name(&name));
+            }
             self.text.push('\n');
         }
         Ok(())

@@ -313,8 +313,7 @@ fn each_segments_key_frame_is_a_message_of_its_own() {
         let [segment, frame] = pair else { panic!("a segment and its key frame") };
         let package::Kind::Segment { start, .. } = segment.kind else { panic!("{:?}", segment.kind) };
         assert_eq!(frame.kind, package::Kind::Frame(start));
-        let (channel, rendition) = ("t".parse().unwrap(), "source".parse().unwrap());
-        assert_eq!(frame.name, object::frame_name(&channel, &rendition, start, SEGMENT_MS));
+        assert_eq!(frame.name, object::frame_name(&segment.name));
         let ([video, _], [alone, silence]) =
             (media(segment, start, &tracks), media(frame, start, &only_video));
         assert_eq!((alone, silence.len()), (video[..1].to_vec(), 0));

@@ -7,7 +7,7 @@
 use alloc::string::String;
 use core::fmt::{self, Write as _};
 
-use super::{Head, LIVE_ROOT, Run, VERSION, delta};
+use super::{Head, LIVE_ROOT, Run, delta};
 use crate::id::{NodeId, RenditionId};
 use crate::state::{ChannelState, Phase, Rendition};
 use crate::time::MediaSpan;
@@ -52,17 +52,7 @@ pub fn frames(state: &ChannelState, rendition: &RenditionId, order: &[NodeId], s
         left_out = all.len() - delta::kept(all.iter().rev(), MediaSpan::default(), boundary);
     }
     run.segments = all.get(left_out..).unwrap_or_default();
-    let head = Head {
-        version: if left_out > 0 { delta::VERSION } else { VERSION },
-        target_s: rendition.target_duration_s,
-        kind: "",
-        first_msn: rendition.first_msn,
-        discontinuity_sequence: rendition.discontinuity_sequence,
-        frames: true,
-        part_ms: None,
-        grows: !ended,
-        left_out,
-    };
+    let head = Head { frames: true, ..Head::live(rendition, ended, left_out) };
     let mut writer = head.writer(LIVE_ROOT, run.segments.len());
     let _ = writer.run(&run, false);
     Some(writer.end(ended))

@@ -443,17 +443,16 @@ impl Reel {
     pub fn name(&self, object: &Object) -> String {
         match &object.kind {
             Kind::Init(init) => init.name.clone(),
-            Kind::Segment(segment) => {
-                let Head { channel, rendition, segment_ms, .. } = &self.head;
-                object::segment_name(channel, rendition, segment.start, *segment_ms)
-            }
-            Kind::Frame(start) => {
-                let Head { channel, rendition, segment_ms, .. } = &self.head;
-                object::frame_name(channel, rendition, *start, *segment_ms)
-            }
+            Kind::Segment(segment) => self.segment_name(segment.start),
+            Kind::Frame(start) => object::frame_name(&self.segment_name(*start)),
             // There is one: it was known when this was made.
             Kind::FramesInit(of) => object::frames_init_name(self.init(*of).map_or("", |init| &init.name)),
         }
+    }
+
+    fn segment_name(&self, start: MediaTime) -> String {
+        let Head { channel, rendition, segment_ms, .. } = &self.head;
+        object::segment_name(channel, rendition, start, *segment_ms)
     }
 
     /// Where the first segment starts.
