@@ -22,9 +22,9 @@ async fn a_playlist_of_i_frames_is_the_key_frame_of_each_segment_and_nothing_els
     encoder.arg("-i").arg(&source.file).args(["-c", "copy", "-f", "flv"]).arg(origin.primary());
     finish(encoder).await?;
     origin.logged("feed ended").await?;
-    origin.crew(&["channel", "end", "t"]).await?;
-
     let token = edge.token().await?;
+    edge.playlist(&token, "a", 8.9).await.with_context(|| origin.log())?;
+    origin.crew(&["channel", "end", "t"]).await?;
     let channels = until("the recording is listed", async || {
         let request = client()?.get(format!("{}/api/channels", edge.url));
         let request = request.header("cookie", format!("__Host-railbird={token}"));
