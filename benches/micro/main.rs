@@ -40,6 +40,7 @@ fn state(segments: u64) -> ChannelState {
         discontinuity: false,
         gap: false,
         on: 3,
+        frame: None,
     };
     let node = |id: &str| Node::new(id.parse().unwrap(), format!("https://{id}.cdn.example/railbird"), true);
     ChannelState {
@@ -66,6 +67,7 @@ fn state(segments: u64) -> ChannelState {
             frame_rate_milli: 30_000,
             range: Default::default(),
             captions: Default::default(),
+            frames_bandwidth: 0,
             target_duration_s: 2,
             first_msn: 1000,
             discontinuity_sequence: 0,

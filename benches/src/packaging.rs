@@ -173,6 +173,7 @@ fn encrypted(stream: &Path, dir: &Path) -> Result<()> {
         rendition: "source".parse()?,
         segment_ms: SEGMENT_MS,
         part_ms: None,
+        frames: false,
         key_period_s: 3600,
         secret: MasterSecret::new(b"0123456789abcdef")?,
     };

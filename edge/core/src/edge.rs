@@ -129,8 +129,8 @@ impl<S: Watch> Edge<S> {
                 let viewer = session.claims.id;
                 match view {
                     View::Multivariant => live::multivariant(&call, &channel, &viewer).await,
-                    View::Media { node, rendition } => {
-                        live::media(&call, &channel, &node, &rendition, &viewer).await
+                    View::Media { node, rendition, lists } => {
+                        live::media(&call, &channel, &node, &rendition, lists, &viewer).await
                     }
                     View::Part { node, rendition, start } => {
                         parts::part(&call, &channel, &node, &rendition, start, &viewer).await
@@ -138,8 +138,9 @@ impl<S: Watch> Edge<S> {
                     View::Replay { recording } => {
                         replay::multivariant(&call, &channel, &recording, &viewer).await
                     }
-                    View::ReplayMedia { recording, node, rendition } => {
-                        replay::media(&call, &channel, &recording, &node, &rendition, &viewer).await
+                    View::ReplayMedia { recording, node, rendition, lists } => {
+                        let listed = replay::Media { node: &node, rendition: &rendition, lists };
+                        replay::media(&call, &channel, &recording, listed, &viewer).await
                     }
                     View::Nodes => channels::nodes(&call, &channel, &viewer).await,
                     View::Beacons => health::beacons(&call, &channel, &session.claims.pass).await,

@@ -13,6 +13,7 @@ use crate::errors::Problem;
 use crate::health;
 use crate::http::Response;
 use crate::port::{Courier, Store, Watch};
+use crate::router::Lists;
 use crate::routing::{Choice, Viewer};
 use crate::{router, wait};
 
@@ -40,13 +41,14 @@ pub(crate) async fn multivariant<S: Store + Courier>(
     Ok(response(playlist::multivariant(&state, &order)))
 }
 
-/// `GET /live/{channel}/{node}/{rendition}.m3u8`, with the delivery directives of RFC 8216bis: delta updates of every
+/// `GET /live/{channel}/{node}/{rendition}.m3u8`, or `{rendition}.frames.m3u8` for its key frames, with the delivery directives of RFC 8216bis: delta updates of every
 /// channel, blocking reload of one of low latency. `parts=nodes` asks for parts by their places at nodes, and for no hints.
 pub(crate) async fn media<S: Watch>(
     call: &Call<'_, S>,
     channel: &ChannelId,
     node: &NodeId,
     rendition: &RenditionId,
+    lists: Lists,
     viewer: &Viewer,
 ) -> Result<Response, Problem> {
     let waited = wait::state(call, channel, rendition, viewer);
@@ -58,13 +60,15 @@ pub(crate) async fn media<S: Watch>(
     }
     let choice = Choice::new(&state.nodes, &region, call.moment.now);
     let order = choice.pathway(node, viewer).ok_or(NO_SUCH_PLAYLIST)?;
-    if !state.renditions.iter().any(|known| known.id == *rendition) {
+    if !state.renditions.iter().any(|known| known.id == *rendition && lists.has(known)) {
         return Err(NO_SUCH_PLAYLIST);
     }
-    let wanted = Wanted {
-        delta: takes_delta(call, &choice, &state.nodes),
-        parts_at_nodes: router::query(&call.request.query, "parts") == Some("nodes"),
-    };
+    let delta = takes_delta(call, &choice, &state.nodes);
+    if lists == Lists::Frames {
+        return playlist::frames(&state, rendition, &order, delta).map(response).ok_or(NOT_STARTED);
+    }
+    let wanted =
+        Wanted { delta, parts_at_nodes: router::query(&call.request.query, "parts") == Some("nodes") };
     playlist::media(&state, rendition, &order, wanted).map(response).ok_or(NOT_STARTED)
 }
 

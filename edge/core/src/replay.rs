@@ -19,6 +19,7 @@ use crate::health;
 use crate::http::Response;
 use crate::live::{self, NO_SUCH_PLAYLIST};
 use crate::port::Store;
+use crate::router::Lists;
 use crate::routing::{Choice, Viewer};
 use crate::{cells, ranges, stretch, wait};
 
@@ -217,13 +218,21 @@ fn nothing_listed(found: &Recording, stretch: &Stretch) -> Problem {
     found.lacks(stretch).unwrap_or(otherwise)
 }
 
-/// `GET /replay/{channel}/{recording}/{node}/{rendition}.m3u8`, of a [`stretch`]; while it is being made, delta updates too.
+/// Which media playlist is asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Media<'a> {
+    pub(crate) node: &'a NodeId,
+    pub(crate) rendition: &'a RenditionId,
+    pub(crate) lists: Lists,
+}
+
+/// `GET /replay/{channel}/{recording}/{node}/{rendition}.m3u8`, or `{rendition}.frames.m3u8` for its key frames, of a
+/// [`stretch`]; while it is being made, delta updates too.
 pub(crate) async fn media<S: Store>(
     call: &Call<'_, S>,
     channel: &ChannelId,
     recording: &RecordingId,
-    node: &NodeId,
-    rendition: &RenditionId,
+    Media { node, rendition, lists }: Media<'_>,
     viewer: &Viewer,
 ) -> Result<Response, Problem> {
     let stretch = stretch::read(&call.request.query)?;
@@ -241,13 +250,20 @@ pub(crate) async fn media<S: Store>(
     }
     let choice = Choice::new(&nodes, &region, call.moment.now);
     let order = choice.pathway(node, viewer).ok_or(NO_SUCH_PLAYLIST)?;
-    let has = |state: &ChannelState| state.renditions.iter().any(|known| known.id == *rendition);
+    let has = |state: &ChannelState| {
+        state.renditions.iter().any(|known| known.id == *rendition && lists.has(known))
+    };
     if !reel.states().any(has) {
         return Err(NO_SUCH_PLAYLIST);
     }
-    let ranges = ranges::of(call, channel, &found, &stretch).await?;
     let skip = live::takes_delta(call, &choice, &nodes);
-    let text = reel.recorded(&ranges, stretch).media(rendition, &order, skip);
+    let text = match lists {
+        Lists::Segments => {
+            let ranges = ranges::of(call, channel, &found, &stretch).await?;
+            reel.recorded(&ranges, stretch).media(rendition, &order, skip)
+        }
+        Lists::Frames => reel.recorded(&[], stretch).frames(rendition, &order, skip),
+    };
     text.map(live::response).ok_or_else(|| nothing_listed(&found, &stretch))
 }
 

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use railbird_core::id::{ChannelId, MatchId, NodeId, RecordingId, RenditionId};
 use railbird_core::object::{self, Window};
-use railbird_core::state::CHAPTERS_MAX;
+use railbird_core::state::{CHAPTERS_MAX, Rendition};
 use railbird_core::time::UtcMs;
 
 /// The longest path that is looked at, in bytes: a token and room for three identifiers.
@@ -70,6 +70,7 @@ pub(crate) enum View {
     Media {
         node: NodeId,
         rendition: RenditionId,
+        lists: Lists,
     },
     /// The part of a rendition that starts then.
     Part {
@@ -84,6 +85,7 @@ pub(crate) enum View {
         recording: RecordingId,
         node: NodeId,
         rendition: RenditionId,
+        lists: Lists,
     },
     Score,
     /// What becomes of the score, as it happens.
@@ -111,6 +113,21 @@ pub(crate) enum View {
         period: u64,
     },
     Steer,
+}
+
+/// What a media playlist lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lists {
+    Segments,
+    /// Their key frames.
+    Frames,
+}
+
+impl Lists {
+    /// Whether there is such a list of a rendition.
+    pub(crate) fn has(self, rendition: &Rendition) -> bool {
+        self == Lists::Segments || rendition.frames_bandwidth > 0
+    }
 }
 
 impl Route {
@@ -208,7 +225,8 @@ fn view(parts: &[&str]) -> Option<(ChannelId, View)> {
         ["live", channel, "nodes.json"] => (channel, View::Nodes),
         ["live", channel, "beacons"] => (channel, View::Beacons),
         ["live", channel, node, file] => {
-            (channel, View::Media { node: node.parse().ok()?, rendition: playlist_of(file)? })
+            let (rendition, lists) = playlist_of(file)?;
+            (channel, View::Media { node: node.parse().ok()?, rendition, lists })
         }
         ["live", channel, node, rendition, file] => {
             let (node, rendition) = (node.parse().ok()?, rendition.parse().ok()?);
@@ -229,7 +247,8 @@ fn view(parts: &[&str]) -> Option<(ChannelId, View)> {
         }
         ["replay", channel, recording, node, file] => {
             let (recording, node) = (recording.parse().ok()?, node.parse().ok()?);
-            (channel, View::ReplayMedia { recording, node, rendition: playlist_of(file)? })
+            let (rendition, lists) = playlist_of(file)?;
+            (channel, View::ReplayMedia { recording, node, rendition, lists })
         }
         ["key", channel, period] => (channel, View::Key { period: number(period)? }),
         ["steer", channel] => (channel, View::Steer),
@@ -238,8 +257,14 @@ fn view(parts: &[&str]) -> Option<(ChannelId, View)> {
     Some((channel.parse().ok()?, view))
 }
 
-fn playlist_of(file: &str) -> Option<RenditionId> {
-    file.strip_suffix(".m3u8")?.parse().ok()
+fn playlist_of(file: &str) -> Option<(RenditionId, Lists)> {
+    let name = file.strip_suffix(".m3u8")?;
+    // No rendition has a dot in its name.
+    let (name, lists) = match name.strip_suffix(".frames") {
+        Some(name) => (name, Lists::Frames),
+        None => (name, Lists::Segments),
+    };
+    Some((name.parse().ok()?, lists))
 }
 
 /// A decimal number in its only form: digits without a sign or leading zeros.

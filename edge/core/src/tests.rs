@@ -30,6 +30,7 @@ use crate::{
 
 mod channels;
 mod courier;
+mod frames;
 mod limits;
 mod line;
 mod origins;

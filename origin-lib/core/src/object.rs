@@ -10,7 +10,9 @@
 //! - `_parts/{channel}/{rendition}/{number}-{offset}-{part}.m4s`: a part of that segment, `part` milliseconds behind the
 //!   segment's start. Parts are short-lived: their prefix, which no channel can have, is for a bucket's own rule that
 //!   deletes what an origin left behind.
+//! - `{channel}/{rendition}/{number}-{offset}-frame.m4s`: that segment's key frame, alone, for a playlist of I-frames.
 //! - `{channel}/{rendition}/init-{hash}.mp4`: an init segment, by the first eight bytes of its SHA-256.
+//! - `{channel}/{rendition}/frames-{hash}.mp4`: the init segment of the key frames of segments that need the one of that hash.
 //!
 //! One name is no object's: `{rendition}/{start}.m4s`, beside a media playlist at the edge, stands for the part that starts so
 //! many milliseconds after 1970, at whichever node it is. It can be told before the part is made: when a part starts is
@@ -57,6 +59,19 @@ pub(crate) fn write_segment_name(
 ) -> fmt::Result {
     let (number, offset) = index(start, segment_ms);
     write!(text, "{channel}/{rendition}/{number}-{offset}.m4s")
+}
+
+/// The name of the key frame of the segment of this name.
+pub fn frame_name(segment: &str) -> String {
+    format!("{}-frame.m4s", segment.strip_suffix(".m4s").unwrap_or(segment))
+}
+
+/// The name of the init segment of the key frames of segments that need the init segment of this name.
+pub fn frames_init_name(init: &str) -> String {
+    match init.rsplit_once("/init-") {
+        Some((folder, file)) => format!("{folder}/frames-{file}"),
+        None => format!("{init}-frames"),
+    }
 }
 
 /// The prefix of all parts' names.
@@ -180,7 +195,11 @@ mod tests {
         assert_eq!(segment_name(&channel, &rendition, start, 2000), "table-1/source/897585960-1040.m4s");
         let part = part_name(&channel, &rendition, start, start + MediaSpan::from_ms(334), 2000);
         assert_eq!(part, "_parts/table-1/source/897585960-1040-334.m4s");
-        assert_eq!(init_name(&channel, &rendition, b"abc"), "table-1/source/init-ba7816bf8f01cfea.mp4");
+        let segment = segment_name(&channel, &rendition, start, 2000);
+        assert_eq!(frame_name(&segment), "table-1/source/897585960-1040-frame.m4s");
+        let init = init_name(&channel, &rendition, b"abc");
+        assert_eq!(init, "table-1/source/init-ba7816bf8f01cfea.mp4");
+        assert_eq!(frames_init_name(&init), "table-1/source/frames-ba7816bf8f01cfea.mp4");
         assert_eq!(index(MediaTime(u64::MAX), 0).0, u64::MAX / 90);
     }
 

@@ -30,6 +30,8 @@ pub struct Settings {
     pub segment_ms: u32,
     /// The longest part in milliseconds, where the channel is one of low latency.
     pub part_ms: Option<u32>,
+    /// Each segment's key frame is an object as well, for playlists of I-frames.
+    pub frames: bool,
     /// Key period in seconds.
     pub key_period_s: u32,
     /// Where content keys come from.
@@ -52,6 +54,8 @@ pub struct Object {
 pub enum Kind {
     /// An init segment; segments from here on need it.
     Init(Init),
+    /// The init segment of the key frames of the segments that need the one of this name, which came before it.
+    FramesInit(String),
     /// A segment.
     Segment {
         /// Where it starts.
@@ -63,6 +67,9 @@ pub enum Kind {
         /// Which closed captions it has.
         captions: Captions,
     },
+    /// The key frame with which the segment begins that starts here and came before it: a message of its own, encrypted with
+    /// the segment's key and IV. It is the same where the segment was cut short.
+    Frame(MediaTime),
     /// A part of a segment that follows; a message of its own, encrypted with the segment's key and IV.
     Part(Part),
 }
@@ -220,6 +227,29 @@ impl Packager {
             captions: Captions::of(cut),
         };
         self.outputs.push_back(Output::Object(Object { name, bytes, kind }));
+        self.package_frame(cut);
+    }
+
+    /// A segment's key frame, shown for as long as segments are meant to be: how long this one is, its playlist says.
+    fn package_frame(&mut self, cut: &Cut) {
+        let Some(key) = cut.video.first().filter(|sample| self.settings.frames && sample.key) else { return };
+        let Settings { channel, rendition, segment_ms, .. } = &self.settings;
+        let segment = object::segment_name(channel, rendition, cut.start, *segment_ms);
+        let name = object::frame_name(&segment);
+        let usual = MediaSpan::from_ms(i64::from(*segment_ms));
+        let frame = Cut {
+            start: cut.start,
+            duration: u32::try_from(usual.0).unwrap_or(u32::MAX),
+            tracks: only_video(&cut.tracks),
+            video: Vec::from([key.clone()]),
+            video_end: key.dts + usual,
+            ..Cut::default()
+        };
+        let mut bytes = Vec::with_capacity(room(&frame));
+        fmp4::segment(&frame, fmp4::sequence(cut.start, *segment_ms), &mut bytes);
+        let bytes = self.sealed(bytes, cut.start);
+        let kind = Kind::Frame(cut.start);
+        self.outputs.push_back(Output::Object(Object { name, bytes, kind }));
     }
 
     fn package_part(&mut self, part: &media::Part) {
@@ -253,16 +283,26 @@ impl Packager {
         self.init = Some((tracks.clone(), name.clone()));
         let object = Object { name: name.clone(), bytes: bytes.into(), kind: Kind::Init(init) };
         self.outputs.push_back(Output::Object(object));
+        if self.settings.frames && tracks.video.is_some() {
+            let bytes = fmp4::init(&only_video(tracks)).into();
+            let (of, kind) = (object::frames_init_name(&name), Kind::FramesInit(name.clone()));
+            self.outputs.push_back(Output::Object(Object { name: of, bytes, kind }));
+        }
         name
     }
 
     /// The boxes of a cut, encrypted as one message with what belongs to the segment that starts at `of`.
     fn encrypted(&mut self, cut: &Cut, sequence: u32, of: MediaTime) -> Bytes {
-        let Settings { channel, key_period_s, secret, .. } = &self.settings;
         let events = self.events(cut);
         let extra: usize = events.iter().map(|event| event.message.len() + 100).sum();
         let mut bytes = Vec::with_capacity(room(cut) + extra);
         fmp4::segment_with(cut, sequence, &events, &mut bytes);
+        self.sealed(bytes, of)
+    }
+
+    /// One message with what belongs to the segment that starts at `of`.
+    fn sealed(&mut self, mut bytes: Vec<u8>, of: MediaTime) -> Bytes {
+        let Settings { channel, key_period_s, secret, .. } = &self.settings;
         let period = keys::period(of, *key_period_s);
         let key = match self.key {
             Some((of, key)) if of == period => key,
@@ -272,6 +312,10 @@ impl Packager {
         keys::encrypt(&key, &keys::iv(channel, period), &mut bytes);
         bytes.into()
     }
+}
+
+fn only_video(tracks: &Tracks) -> Tracks {
+    Tracks { video: tracks.video.clone(), audio: None }
 }
 
 /// At least as many bytes as the encrypted segment takes: its media, 16 bytes a sample in the boxes, and what there is

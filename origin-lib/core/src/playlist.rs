@@ -9,6 +9,7 @@
 
 mod captions;
 mod delta;
+mod frames;
 mod low_latency;
 mod ranges;
 mod recorded;
@@ -18,6 +19,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write as _};
 
+pub use frames::frames;
 pub use low_latency::{Reach, part_url, reach, reach_of_part};
 pub use recorded::{Recorded, Stretch};
 pub use subtitles::subtitles;
@@ -94,6 +96,11 @@ fn write_multivariant(
             writeln!(text, ",PATHWAY-ID=\"{node}\"\n{node}/{}.m3u8{query}", rendition.id)?;
         }
     }
+    for node in order {
+        for rendition in &state.renditions {
+            frames::write_variant(text, rendition, node, query)?;
+        }
+    }
     Ok(())
 }
 
@@ -133,13 +140,8 @@ pub fn media(
     let lines = run.segments.len() + rendition.parts.len();
     let head = Head {
         version: if left_out > 0 || state.part_ms.is_some() { delta::VERSION } else { VERSION },
-        target_s,
-        kind: "",
-        first_msn: rendition.first_msn,
-        discontinuity_sequence: rendition.discontinuity_sequence,
         part_ms: state.part_ms,
-        grows: !ended,
-        left_out,
+        ..Head::live(rendition, ended, left_out)
     };
     let mut writer = head.writer(LIVE_ROOT, lines);
     if let Some(score) = &state.score {
@@ -165,6 +167,8 @@ struct Head {
     target_s: u32,
     /// `EXT-X-PLAYLIST-TYPE` as a line, or nothing.
     kind: &'static str,
+    /// It lists key frames.
+    frames: bool,
     first_msn: u64,
     discontinuity_sequence: u64,
     part_ms: Option<u32>,
@@ -175,6 +179,21 @@ struct Head {
 }
 
 impl Head {
+    /// That of a live rendition's segments.
+    fn live(rendition: &Rendition, ended: bool, left_out: usize) -> Head {
+        Head {
+            version: if left_out > 0 { delta::VERSION } else { VERSION },
+            target_s: rendition.target_duration_s,
+            kind: "",
+            frames: false,
+            first_msn: rendition.first_msn,
+            discontinuity_sequence: rendition.discontinuity_sequence,
+            part_ms: None,
+            grows: !ended,
+            left_out,
+        }
+    }
+
     /// What writes so many lines of segments and parts behind it.
     fn writer<'a>(&self, root: &'static str, lines: usize) -> Writer<'a> {
         let mut text = String::with_capacity(HEAD_LEN + lines * SEGMENT_LEN);
@@ -187,6 +206,7 @@ impl Head {
         writeln!(text, "#EXTM3U\n#EXT-X-VERSION:{}", self.version)?;
         writeln!(text, "#EXT-X-TARGETDURATION:{}", self.target_s)?;
         text.push_str(self.kind);
+        text.push_str(if self.frames { "#EXT-X-I-FRAMES-ONLY\n" } else { "" });
         writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", self.first_msn)?;
         writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", self.discontinuity_sequence)?;
         let skip_until = delta::boundary(self.target_s).decimal_seconds(1);
@@ -204,6 +224,8 @@ struct Run<'a> {
     state: &'a ChannelState,
     rendition: &'a Rendition,
     segments: &'a [Segment],
+    /// Of each of them the key frame is listed.
+    frames: bool,
     /// Positions in the state's nodes, in the order in which to look for an object.
     nodes: Vec<usize>,
 }
@@ -216,7 +238,7 @@ impl<'a> Run<'a> {
         let position = |id: &NodeId| state.nodes.iter().position(|node| node.id == *id);
         let mut nodes: Vec<usize> = order.iter().filter_map(position).collect();
         nodes.extend((0..state.nodes.len()).filter(|at| !order.contains(&state.nodes[*at].id)));
-        Some(Run { state, rendition, segments: &rendition.segments, nodes })
+        Some(Run { state, rendition, segments: &rendition.segments, frames: false, nodes })
     }
 
     /// The base URL of the node from which to read an object that the nodes of the mask `on` have.
@@ -226,11 +248,16 @@ impl<'a> Run<'a> {
         self.state.nodes.get(*node).map(|node| &*node.url)
     }
 
+    /// Which nodes have what is listed of a segment.
+    fn on(&self, segment: &Segment) -> u32 {
+        if self.frames { segment.frame.unwrap_or_default() } else { segment.on }
+    }
+
     /// Where to read the init segment of the segments from `at` on that need it: at the node of the newest of them, since
     /// that is where the viewer reads on.
     fn url_of_init(&self, at: usize, segment: &Segment) -> Option<&'a str> {
         let same = self.segments.iter().skip(at).take_while(|s| s.init == segment.init);
-        same.filter_map(|s| self.url_of(s.on)).last()
+        same.filter_map(|s| self.url_of(self.on(s))).last()
     }
 
     fn init(&self, segment: &Segment) -> &'a str {
@@ -258,17 +285,22 @@ impl<'a> Writer<'a> {
         for (at, segment) in run.segments.iter().enumerate() {
             let discontinuity = segment.discontinuity || (hole && at == 0);
             self.tags(run, segment, discontinuity, || run.url_of_init(at, segment))?;
-            if self.root == LIVE_ROOT {
+            if self.root == LIVE_ROOT && !run.frames {
                 self.parts(run, segment)?;
             }
-            let url = run.url_of(segment.on).filter(|_| !segment.gap);
+            let url = run.url_of(run.on(segment)).filter(|_| !segment.gap);
             if url.is_none() {
                 writeln!(self.text, "#EXT-X-GAP")?;
             }
             let url = url.or(state.nodes.first().map(|node| &*node.url)).unwrap_or_default();
             write!(self.text, "#EXTINF:{},\n{url}/", segment.duration.decimal_seconds(5))?;
             let (channel, segment_ms) = (&state.channel, state.segment_ms);
+            let at = self.text.len();
             object::write_segment_name(&mut self.text, channel, &rendition.id, segment.start, segment_ms)?;
+            if run.frames {
+                let name = self.text.split_off(at);
+                self.text.push_str(&object::frame_name(&name));
+            }
             self.text.push('\n');
         }
         Ok(())
@@ -291,7 +323,8 @@ impl<'a> Writer<'a> {
                 writeln!(self.text, "#EXT-X-KEY:METHOD=NONE")?;
             }
             let url = init_at().or(run.state.nodes.first().map(|node| &*node.url)).unwrap_or_default();
-            writeln!(self.text, "#EXT-X-MAP:URI=\"{url}/{init}\"")?;
+            let name = if run.frames { object::frames_init_name(init) } else { String::from(init) };
+            writeln!(self.text, "#EXT-X-MAP:URI=\"{url}/{name}\"")?;
             self.init = Some(init);
         }
         let period = keys::period(segment.start, run.state.key_period_s);

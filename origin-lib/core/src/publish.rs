@@ -5,12 +5,14 @@
 //! becomes a gap for good, since players may have seen it as one. One that has overtaken parts of its own, of which others
 //! are listed, is held back for them by its own duration at most.
 
+mod frames;
 mod parts;
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use frames::Frames;
 use parts::Parts;
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +24,7 @@ use crate::package;
 use crate::recording::{self, Reel, Slots, compact, rate, rounded_s};
 use crate::state::merge::REVISION_AHEAD_MS_MAX;
 use crate::state::{
-    ChannelState, NODES_MAX, Node, PART_SEGMENTS, PARTS_IDLE_MS, Part, Phase, Rendition, SEGMENTS_MAX,
+    self, ChannelState, NODES_MAX, Node, PART_SEGMENTS, PARTS_IDLE_MS, Part, Phase, Rendition, SEGMENTS_MAX,
     Segment,
 };
 use crate::time::{MediaSpan, MediaTime, UtcMs};
@@ -97,7 +99,8 @@ pub struct Book {
     /// The highest revision that a receiver is said to keep.
     bid: u64,
     changed: bool,
-    inits: Vec<(Init, u32)>,
+    /// Each with which slots have it, and which have the one of key frames that goes with it.
+    inits: Vec<(Init, u32, u32)>,
     listed: VecDeque<Segment>,
     /// Listed since the last [`Book::take_listed`].
     newly: Vec<Listed>,
@@ -112,6 +115,7 @@ pub struct Book {
     /// Fixed when the first segment is listed: it must never change within a playlist's life (RFC 8216bis, 6.2.1).
     target_duration_s: Option<u32>,
     captions: Captions,
+    frames: Frames,
     bandwidth_max: u32,
     sum_bits: u64,
     sum_ticks: u64,
@@ -161,6 +165,7 @@ impl Book {
             discontinuity_sequence: 0,
             target_duration_s: None,
             captions: Captions::default(),
+            frames: Frames::default(),
             bandwidth_max: 0,
             sum_bits: 0,
             sum_ticks: 0,
@@ -187,14 +192,22 @@ impl Book {
                     }
                     slots.for_each(|slot| self.ack(slot, start, now));
                 }
+                recording::Kind::FramesInit(of) => {
+                    let Some(name) = reel.init(*of).map(|init| init.name.clone()) else { continue };
+                    slots.for_each(|slot| self.ack_frames_init(slot, &name, now));
+                }
+                recording::Kind::Frame(start) => {
+                    self.frame(*start, usize::try_from(object.len).unwrap_or(usize::MAX), now);
+                    slots.for_each(|slot| self.ack_frame(slot, *start, now));
+                }
             }
         }
     }
 
     /// Segments from here on need this init segment.
     pub fn init(&mut self, init: Init) {
-        if self.inits.last().is_none_or(|(last, _)| *last != init) {
-            self.inits.push((init, 0));
+        if self.inits.last().is_none_or(|(last, ..)| *last != init) {
+            self.inits.push((init, 0, 0));
             self.changed = true;
         }
     }
@@ -221,7 +234,7 @@ impl Book {
         if ticks * 2 >= u64::from(self.channel.segment_ms) * 90 {
             self.bandwidth_max = self.bandwidth_max.max(rate(bits, ticks));
         }
-        let segment = Segment { start, duration, init, discontinuity, gap: false, on: 0 };
+        let segment = Segment { start, duration, init, discontinuity, gap: false, on: 0, frame: None };
         // One that the disk lost is told at once, and so before those that still wait for the disk.
         let at =
             self.waiting.iter().rposition(|waiting| waiting.segment.start <= start).map_or(0, |at| at + 1);
@@ -254,7 +267,7 @@ impl Book {
     pub fn ack_init(&mut self, slot: usize, name: &str, now: UtcMs) {
         let Some(bit) = bit(slot) else { return };
         // An encoder that goes back to earlier parameters makes the same init segment again.
-        for (_, on) in self.inits.iter_mut().filter(|(init, _)| init.name == name) {
+        for (_, on, _) in self.inits.iter_mut().filter(|(init, ..)| init.name == name) {
             *on |= bit;
             self.changed = true;
         }
@@ -293,8 +306,13 @@ impl Book {
         }
         if node.is_none() {
             let waiting = self.waiting.iter_mut().map(|waiting| &mut waiting.segment);
-            self.listed.iter_mut().chain(waiting).for_each(|segment| segment.on &= !bit);
-            self.inits.iter_mut().for_each(|(_, on)| *on &= !bit);
+            for segment in self.listed.iter_mut().chain(waiting) {
+                segment.on &= !bit;
+                segment.frame = segment.frame.map(|on| on & !bit);
+            }
+            self.inits
+                .iter_mut()
+                .for_each(|(_, on, frames_on)| (*on, *frames_on) = (*on & !bit, *frames_on & !bit));
             self.parts.forget(bit);
         }
         *place = node;
@@ -348,12 +366,13 @@ impl Book {
             self.list_first(gap);
             self.advance_parts(now);
         }
+        self.advance_frames(now);
     }
 
     /// Whether the first one that waits may be listed, and if so, whether as a gap.
     fn may_list(&self, first: &Waiting, now: UtcMs) -> Option<bool> {
         let segment_ms = u64::from(self.channel.segment_ms);
-        let init_on = self.inits.get(usize::from(first.segment.init)).map_or(0, |(_, on)| *on);
+        let init_on = self.inits.get(usize::from(first.segment.init)).map_or(0, |(_, on, _)| *on);
         if first.segment.gap {
             Some(true)
         } else if first.segment.on & init_on != 0 {
@@ -372,8 +391,8 @@ impl Book {
         }
         let newest = self.listed.back().map(|segment| segment.start);
         let init_on = |name: &str| {
-            let known = self.inits.iter().rev().find(|(init, _)| init.name == name);
-            known.map_or(0, |(_, on)| *on)
+            let known = self.inits.iter().rev().find(|(init, ..)| init.name == name);
+            known.map_or(0, |(_, on, _)| *on)
         };
         if self.parts.advance(newest, init_on) {
             (self.changed, self.part_listed) = (true, Some(now));
@@ -404,6 +423,7 @@ impl Book {
         // RFC 8216bis 6.2.2: never less than three target durations, however long ago that was.
         let least = MediaSpan::from_ms(i64::from(self.target_duration_s.unwrap_or(1)) * 3000);
         let end = segment.start + segment.duration;
+        let mut popped = false;
         let mut held: i64 = self.listed.iter().map(|segment| segment.duration.0).sum();
         while let [Some(first), Some(second)] = [self.listed.front(), self.listed.get(1)] {
             held -= first.duration.0;
@@ -412,10 +432,14 @@ impl Book {
                 break;
             }
             self.listed.pop_front();
+            popped = true;
             self.first_msn += 1;
             if self.listed.front().is_some_and(|first| first.discontinuity) {
                 self.discontinuity_sequence += 1;
             }
+        }
+        if popped && self.frames.bandwidth_max > 0 {
+            state::frames::give_up_front(self.listed.iter_mut(), self.target_duration_s.unwrap_or(1));
         }
         self.forget_inits();
     }
@@ -464,7 +488,7 @@ impl Book {
         let channel = &self.channel;
         let (nodes, mask) = compact(&self.slots);
         let renditions = match self.inits.last() {
-            Some((init, _)) if !self.listed.is_empty() => Vec::from([self.rendition_state(init, mask)]),
+            Some((init, ..)) if !self.listed.is_empty() => Vec::from([self.rendition_state(init, mask)]),
             _ => Vec::new(),
         };
         ChannelState {
@@ -489,14 +513,17 @@ impl Book {
         // Only the init segments that the window needs.
         let first_init = self.listed.front().map_or(0, |segment| segment.init);
         let inits = self.inits.iter().skip(usize::from(first_init));
-        let on = |init: u16| self.inits.get(usize::from(init)).map_or(0, |(_, on)| *on);
+        let at = |init: u16| self.inits.get(usize::from(init));
+        let on = |init: u16| at(init).map_or(0, |(_, on, _)| *on);
+        let frames_on = |init: u16| at(init).map_or(0, |(.., frames_on)| *frames_on);
         let segments = self.listed.iter().map(|segment| Segment {
             init: segment.init - first_init,
             on: mask(segment.on & on(segment.init)),
+            frame: segment.frame.map(|frame_on| mask(frame_on & frames_on(segment.init))),
             ..*segment
         });
         let place = |name: &str| {
-            let known = self.inits.iter().rposition(|(init, _)| init.name == name);
+            let known = self.inits.iter().rposition(|(init, ..)| init.name == name);
             known
                 .and_then(|at| u16::try_from(at).ok())
                 .and_then(|at| at.checked_sub(first_init).map(|to| (at, to)))
@@ -516,10 +543,11 @@ impl Book {
             frame_rate_milli: init.frame_rate_milli,
             range: init.range,
             captions: self.captions,
+            frames_bandwidth: self.frames.bandwidth_max,
             target_duration_s: self.target_duration_s.unwrap_or(1),
             first_msn: self.first_msn,
             discontinuity_sequence: self.discontinuity_sequence,
-            inits: inits.map(|(init, _)| init.name.clone()).collect(),
+            inits: inits.map(|(init, ..)| init.name.clone()).collect(),
             segments: segments.collect(),
             parts: parts.collect(),
         }

@@ -16,6 +16,7 @@ use crate::score::{NAME_CHARS_MAX, Range};
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 use crate::web;
 
+pub(crate) mod frames;
 pub mod merge;
 pub mod union;
 
@@ -307,6 +308,9 @@ pub struct Rendition {
     /// The closed captions that were seen in its pictures so far.
     #[serde(default, skip_serializing_if = "Captions::is_none")]
     pub captions: Captions,
+    /// Peak bits a second of the key frames of its segments, where these are objects; 0 where they are none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub frames_bandwidth: u32,
     /// `EXT-X-TARGETDURATION`, in seconds.
     pub target_duration_s: u32,
     /// `EXT-X-MEDIA-SEQUENCE` of the first segment.
@@ -365,6 +369,9 @@ pub struct Segment {
     /// Which nodes have it, and its init segment: bit n for `nodes[n]`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub on: u32,
+    /// Which nodes have its key frame, and that one's init segment. None as long as that may still come; 0: a gap for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame: Option<u32>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

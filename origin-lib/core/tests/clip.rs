@@ -133,6 +133,7 @@ fn objects_with(events: &[FeedEvent], part_ms: Option<u32>, carried: Vec<fmp4::E
         rendition: "source".parse().unwrap(),
         segment_ms: SEGMENT_MS,
         part_ms,
+        frames: true,
         key_period_s: 3600,
         secret: secret(),
     };
@@ -223,6 +224,7 @@ fn each_part_is_a_message_of_its_own_and_together_they_are_their_segment() {
                 parts.clear();
             }
             package::Kind::Init(_) => panic!("one init segment is enough"),
+            package::Kind::FramesInit(_) | package::Kind::Frame(_) => {}
         }
     }
     assert!(parts.is_empty());
@@ -236,7 +238,7 @@ fn an_origin_that_joins_later_writes_the_same_parts() {
     let joined: Vec<_> = params.chain(&events[500..]).cloned().collect();
     let (all, joined) = (objects(&events, Some(334)), objects(&joined, Some(334)));
     assert!(joined.len() > 20);
-    // Its first segment may lack audio from before it joined.
+    // Its first segment may lack audio from before it joined. Its key frame does not.
     let later =
         joined.iter().skip_while(|object| !matches!(object.kind, package::Kind::Segment { .. })).skip(1);
     for object in later {
@@ -293,4 +295,39 @@ fn a_segment_carries_what_is_in_force_at_its_start_and_what_comes_in_it() {
             assert_eq!(media(object, start, &tracks), media(other, start, &tracks));
         }
     }
+}
+
+#[test]
+fn each_segments_key_frame_is_a_message_of_its_own() {
+    let events = feed(2);
+    let all = objects(&events, None);
+    let [init, frames_init] = [&all[0], &all[1]];
+    assert_eq!(frames_init.kind, package::Kind::FramesInit(init.name.clone()));
+    assert_eq!(frames_init.name, object::frames_init_name(&init.name));
+    let (tracks, only_video) =
+        (fmp4::read::init(&init.bytes).unwrap(), fmp4::read::init(&frames_init.bytes).unwrap());
+    assert_eq!(only_video, tracks[..1]);
+    let pairs: Vec<&[Object]> = all[2..].chunks(2).collect();
+    assert_eq!(pairs.len(), 8);
+    for pair in pairs {
+        let [segment, frame] = pair else { panic!("a segment and its key frame") };
+        let package::Kind::Segment { start, .. } = segment.kind else { panic!("{:?}", segment.kind) };
+        assert_eq!(frame.kind, package::Kind::Frame(start));
+        assert_eq!(frame.name, object::frame_name(&segment.name));
+        let ([video, _], [alone, silence]) =
+            (media(segment, start, &tracks), media(frame, start, &only_video));
+        assert_eq!((alone, silence.len()), (video[..1].to_vec(), 0));
+    }
+    // Cut short, a segment has another end, and the same key frame.
+    let some = events.iter().filter(|event| matches!(event, FeedEvent::Frame(_))).count() - 100;
+    let mut left = some;
+    let is_early = |event: &&FeedEvent| {
+        left -= usize::from(matches!(event, FeedEvent::Frame(_)) && left > 0);
+        left > 0
+    };
+    let short = objects(&events.iter().take_while(is_early).cloned().collect::<Vec<_>>(), None);
+    let [.., cut, frame] = &*short else { panic!("a segment and its key frame") };
+    let whole = |of: &Object| all.iter().find(|object| object.name == of.name).unwrap();
+    assert_ne!(whole(cut).bytes, cut.bytes);
+    assert_eq!(whole(frame), frame);
 }

@@ -134,6 +134,8 @@ pub struct Channel {
     pub part_ms: Option<u32>,
     /// Whether its playlists hint at the next part; only where the channel is one of low latency.
     pub preload_hints: bool,
+    /// Each segment's key frame is an object as well, for playlists of I-frames.
+    pub iframes: bool,
     /// Length of a key period, in seconds.
     pub key_period_s: u32,
     /// How much of the past the live playlists list, in seconds.

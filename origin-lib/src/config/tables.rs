@@ -342,6 +342,7 @@ fn channel(
     }
     let part_ms = part_ms(reader, &table, segment_ms.value);
     let preload_hints = table.flag("preload_hints", false) && part_ms.is_some();
+    let iframes = table.flag("iframes", false);
     let far = railbird_core::calibration::DELAY_MS_MAX;
     let picture_delay_ms = table.number("picture_delay_ms", 0, -far..=far, "milliseconds").value;
     let score_offset_ms = table.number("score_offset_ms", 0, OFFSET_MS, "milliseconds").value;
@@ -370,6 +371,7 @@ fn channel(
         segment_ms: u32::try_from(segment_ms.value).ok()?,
         part_ms: part_ms.and_then(|part_ms| u32::try_from(part_ms).ok()),
         preload_hints,
+        iframes,
         key_period_s: u32::try_from(key_period_s.value).ok()?,
         dvr_s: u32::try_from(dvr_s.value).ok()?,
         picture_delay_ms: i32::try_from(picture_delay_ms).ok()?,

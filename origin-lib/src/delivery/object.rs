@@ -67,6 +67,11 @@ pub enum Kind {
         /// The name of the init segment that it needs.
         init: String,
     },
+    /// The key frame of a segment.
+    Frame {
+        /// The name of the init segment that it needs.
+        init: String,
+    },
     /// A part of a segment, in memory only.
     Part {
         /// The name of the init segment that it needs.

@@ -43,7 +43,8 @@ pub(super) async fn put(shared: Arc<Shared>, mut entry: Entry) -> Job {
             let took = began.elapsed();
             shared.metrics.acknowledged(object.len, took);
             shared.newest.send_if_modified(|newest| {
-                let newer = !object.is_part()
+                // A node is judged by what all viewers read.
+                let newer = !matches!(object.kind, Kind::Part { .. } | Kind::Frame { .. })
                     && newest.as_ref().is_none_or(|newest| newest.object.start <= object.start);
                 if newer {
                     *newest = Some(Written { object: object.clone(), at: Instant::now() });

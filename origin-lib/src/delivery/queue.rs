@@ -327,9 +327,11 @@ impl Queue {
                 let at = self.parts.partition_point(|part| part.object.start <= entry.object.start);
                 self.parts.insert(at, entry);
             }
-            Kind::Segment { .. } => {
+            Kind::Segment { .. } | Kind::Frame { .. } => {
                 // One that comes back keeps no place of its own: its start is its place.
-                self.segments.insert((entry.object.start, self.next_number), entry);
+                // Its key frame goes behind it.
+                let rank = u64::from(!matches!(entry.object.kind, Kind::Frame { .. })) << 63;
+                self.segments.insert((entry.object.start, rank | self.next_number), entry);
                 self.next_number += 1;
             }
         }
@@ -410,7 +412,11 @@ impl Queue {
         }
         let inits_open = &self.inits_open;
         let mut ready = |entry: &Entry| match &entry.object.kind {
-            Kind::Segment { init } | Kind::Part { init } if inits_open.contains_key(init) => false,
+            Kind::Segment { init } | Kind::Frame { init } | Kind::Part { init }
+                if inits_open.contains_key(init) =>
+            {
+                false
+            }
             _ => ready(entry),
         };
         if let Some(place) = self.parts.iter().position(&mut ready)

@@ -21,13 +21,16 @@ fn object(start_ms: u64, kind: Kind) -> Arc<ObjectRef> {
     let name = match kind {
         Kind::Init => format!("t/s/init-{start_ms}.mp4"),
         Kind::Segment { .. } => format!("t/s/{start_ms}.m4s"),
+        Kind::Frame { .. } => format!("t/s/{start_ms}-frame.m4s"),
         Kind::Part { .. } => format!("_parts/t/s/{start_ms}.m4s"),
     };
     Arc::new(ObjectRef {
         channel: "t".parse().unwrap(),
         rendition: "s".parse().unwrap(),
         recording: "r".parse().unwrap(),
-        n: u32::try_from(start_ms).unwrap() * 2 + u32::from(kind != Kind::Init),
+        n: u32::try_from(start_ms).unwrap() * 3
+            + u32::from(kind != Kind::Init)
+            + u32::from(matches!(kind, Kind::Frame { .. })),
         sha256: Hash::of(b"body"),
         path: name.clone().into(),
         name,
@@ -263,6 +266,22 @@ fn a_segment_waits_for_its_init_segment() {
     assert!(matches!(bench.queue.next(bench.now), Next::Wait(None)));
     bench.done(init, Outcome::Acknowledged);
     assert_eq!(bench.order(), [2000]);
+}
+
+#[test]
+fn a_key_frame_goes_behind_its_segment_and_waits_for_its_init_segment() {
+    let mut bench = Bench::up(4);
+    let frame = |init: &str| object(2000, Kind::Frame { init: init.into() });
+    for object in [segment(2000), frame("t/s/init-0.mp4"), init()] {
+        bench.queue.push(object, None);
+    }
+    let init = bench.put();
+    assert_eq!(init.object.kind, Kind::Init);
+    assert!(matches!(bench.queue.next(bench.now), Next::Wait(None)));
+    bench.done(init, Outcome::Acknowledged);
+    let segment = bench.put();
+    assert!(matches!(segment.object.kind, Kind::Segment { .. }), "{:?}", segment.object.kind);
+    assert!(matches!(bench.put().object.kind, Kind::Frame { .. }));
 }
 
 #[test]

@@ -271,6 +271,7 @@ fn configuration(
             segment_ms: options.segment_ms,
             part_ms: options.low_latency.then(|| config::part_ms_default(options.segment_ms)),
             preload_hints: false,
+            iframes: false,
             key_period_s: 600,
             dvr_s: 120,
             picture_delay_ms: 0,

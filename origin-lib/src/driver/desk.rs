@@ -32,7 +32,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How often it looks after what is not urgent: backlogs, chapters, ends.
 const ROUND_EVERY: Duration = Duration::from_millis(500);
 
-/// How many objects a recording gets before another one begins, well below [`OBJECTS_MAX`]: four days of 2 s segments.
+/// How many objects a recording gets before another one begins, well below [`OBJECTS_MAX`]: four days of 2 s segments, or
+/// two with their key frames.
 pub const ROTATE_AT: u32 = 175_000;
 
 /// How many numbers a new recording leaves out for what may still come to the one before it.

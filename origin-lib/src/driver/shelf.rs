@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use railbird_core::hash::Hash;
 use railbird_core::id::{OriginId, RecordingId, TargetId};
+use railbird_core::object;
 use railbird_core::package;
 use railbird_core::publish::{Book, Channel};
 use railbird_core::recording::{Head, Kind, Misfit, Record, Reel, View};
@@ -141,6 +142,11 @@ impl Shelf {
                 let len = usize::try_from(len).unwrap_or(usize::MAX);
                 self.book.segment(start, duration, discontinuity, len, now);
             }
+            package::Kind::FramesInit(_) => self.reel.apply(Record::FramesInit { n, len, sha256 })?,
+            package::Kind::Frame(start) => {
+                self.reel.apply(Record::Frame { n, start: *start, len, sha256 })?;
+                self.book.frame(*start, usize::try_from(len).unwrap_or(usize::MAX), now);
+            }
             // Parts don't come from the disk.
             package::Kind::Part(_) => return Err(Misfit::Unknown),
         }
@@ -199,6 +205,12 @@ impl Shelf {
         match self.reel.objects().get(n as usize).map(|object| &object.kind) {
             Some(Kind::Segment(segment)) => self.book.ack(slot, segment.start, now),
             Some(Kind::Init(init)) => self.book.ack_init(slot, &init.name.clone(), now),
+            Some(Kind::Frame(start)) => self.book.ack_frame(slot, *start, now),
+            Some(Kind::FramesInit(of)) => {
+                if let Some(init) = self.reel.init(*of) {
+                    self.book.ack_frames_init(slot, &init.name, now);
+                }
+            }
             None => {}
         }
         if let Some(chapter) = self.reel.chapter_of(n).filter(|chapter| *chapter < self.chapters) {
@@ -297,17 +309,22 @@ impl Shelf {
 pub fn object(reel: &Reel, n: u32, path: PathBuf) -> Option<Arc<ObjectRef>> {
     let object = reel.objects().get(n as usize)?;
     let (start, kind) = match &object.kind {
-        Kind::Init(_) => {
+        Kind::Init(_) | Kind::FramesInit(_) => {
             // It goes with the segment that needs it.
             let next = reel.objects().iter().skip(n as usize).find_map(|object| match &object.kind {
                 Kind::Segment(segment) => Some(segment.start),
-                Kind::Init(_) => None,
+                _ => None,
             });
             (next.or(reel.end()).unwrap_or_default(), delivery::Kind::Init)
         }
         Kind::Segment(segment) => {
             let init = reel.init(segment.init?)?.name.clone();
             (segment.start, delivery::Kind::Segment { init })
+        }
+        Kind::Frame(start) => {
+            let segment = reel.at(*start).and_then(|n| reel.segment(n))?;
+            let init = object::frames_init_name(&reel.init(segment.init?)?.name);
+            (*start, delivery::Kind::Frame { init })
         }
     };
     let head = reel.head();

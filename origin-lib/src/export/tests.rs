@@ -40,6 +40,7 @@ impl Recorded {
             rendition: "source".parse().unwrap(),
             segment_ms: 2000,
             part_ms: None,
+            frames: false,
             key_period_s: 7,
             secret: MasterSecret::new(b"0123456789abcdef").unwrap(),
         };
@@ -89,6 +90,8 @@ impl Recorded {
             Kind::Segment { start, duration, discontinuity, captions } => {
                 Record::Segment { n, start, duration, discontinuity, captions, len, sha256 }
             }
+            Kind::FramesInit(_) => Record::FramesInit { n, len, sha256 },
+            Kind::Frame(start) => Record::Frame { n, start, len, sha256 },
             Kind::Part(_) => return,
         };
         self.records.push(record.clone());

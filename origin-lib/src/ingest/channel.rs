@@ -194,6 +194,7 @@ impl Channel {
             rendition: output.rendition.clone(),
             segment_ms: channel.segment_ms,
             part_ms: channel.part_ms,
+            frames: channel.iframes,
             key_period_s: channel.key_period_s,
             secret: output.secret.clone(),
         };

@@ -218,21 +218,26 @@ impl Watch<'_> {
         let new = (first..media.next_msn()).filter_map(|msn| Some((msn, media.segment(msn)?.clone())));
         let new: Vec<(u64, Segment)> = new.collect();
         let independent = self.wanted.independent || media.independent;
+        let frames_only = media.frames_only;
         for (msn, segment) in new {
             self.next = msn + 1;
             if self.out.report.segments < SEGMENTS_MAX && !segment.gap {
-                self.segment(msn, &segment, independent).await;
+                self.segment(msn, &segment, independent, frames_only).await;
             }
         }
     }
 
-    async fn segment(&mut self, msn: u64, segment: &Segment, independent: bool) {
+    async fn segment(&mut self, msn: u64, segment: &Segment, independent: bool, frames_only: bool) {
         let Some(map) = segment.applied.map.clone() else {
             return self.out.report.skip(format!("segments of {}, which are not fMP4", self.wanted.uri));
         };
         let Some(tracks) = self.tracks(&map, segment).await else { return };
         let range = match segment.range {
             Some((_, None)) => return,
+            // It begins with boxes that tell of more than is in it, and needs what is around it to be decrypted (6.3.6).
+            Some(_) if frames_only => {
+                return self.out.report.skip(format!("the byte ranges of {}", self.wanted.uri));
+            }
             Some((len, Some(start))) => Some((start, len)),
             None => None,
         };
@@ -257,7 +262,8 @@ impl Watch<'_> {
         self.out.report.segments += 1;
         let before = self.end.filter(|(of, _)| of + 1 == msn).map(|(_, end)| end);
         let bandwidth = self.wanted.bandwidth;
-        let known = Known { segment, tracks: &tracks, independent, before, bandwidth, len };
+        let (tracks, frame) = (&*tracks, frames_only);
+        let known = Known { segment, tracks, independent, frame, before, bandwidth, len };
         let (end, findings) = bytes::segment(&media, &known);
         self.end = end.map(|end| (msn, end));
         self.add(findings);

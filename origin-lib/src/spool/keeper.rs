@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use railbird_core::id::{ChannelId, RecordingId};
-use railbird_core::recording::{Kind, Record};
+use railbird_core::recording::Record;
 use railbird_core::time::UtcMs;
 use tokio::sync::watch;
 
@@ -226,11 +226,11 @@ where
         (self.gone)(channel, recording, Gone::Forgotten);
     }
 
-    /// Deletes a recording's segments. Init segments stay: other recordings need the same ones, and they are small.
+    /// Deletes a recording's segments and key frames. Init segments stay: other recordings need the same ones, and they are small.
     fn delete_objects(&self, channel: &ChannelId, recording: &RecordingId) {
         let Ok(journal) = journal::read(&journal::path(&self.data_dir, channel, recording)) else { return };
         for object in journal.reel.objects() {
-            if matches!(object.kind, Kind::Segment(_)) {
+            if object.start().is_some() {
                 delete(&self.spool.path(&journal.reel.name(object)));
             }
         }

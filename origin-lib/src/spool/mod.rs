@@ -105,7 +105,7 @@ impl Cut {
             Kind::Segment { start, duration, discontinuity, .. } => {
                 Some(Cut { start, duration, discontinuity })
             }
-            Kind::Init(_) | Kind::Part(_) => None,
+            Kind::Init(_) | Kind::FramesInit(_) | Kind::Frame(_) | Kind::Part(_) => None,
         }
     }
 }
@@ -205,7 +205,7 @@ impl Spool {
         Ok(Spool { sender, waiting, disk, data_dir: data_dir.into() })
     }
 
-    /// Hands over an object; never waits. A segment that is refused becomes a gap.
+    /// Hands over an object; never waits. A segment or a key frame that is refused becomes a gap.
     pub fn write(&self, made: Made) -> Result<(), SpoolError> {
         let len = made.object.bytes.len();
         let Waiting { objects, bytes } = &*self.waiting;
@@ -214,6 +214,11 @@ impl Spool {
         // Init segments are small and rare, and every segment hangs on one.
         let (job, behind) = match Cut::of(&made.object.kind) {
             Some(cut) if full => (Job::Lost(made.channel.clone(), cut), true),
+            // Nothing hangs on it.
+            None if full && matches!(made.object.kind, Kind::Frame(_)) => {
+                self.waiting.done(len);
+                return Err(SpoolError::Behind);
+            }
             _ => (Job::Write(made), false),
         };
         let sent = self.send(job);

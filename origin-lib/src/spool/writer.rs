@@ -52,8 +52,9 @@ struct Current {
     open: Option<Recording>,
     /// Those that have ended and whose last lines the disk has not taken yet.
     closing: Vec<Recording>,
-    /// The feed's newest init segment: a new recording begins with it, and one that the disk refused is tried again.
-    init: Option<Object>,
+    /// The feed's newest init segment, and behind it that of its key frames: a new recording begins with them, and one that the
+    /// disk refused is tried again.
+    inits: Vec<Object>,
     /// What waits for its line: as many at most as there may be lines.
     held: Vec<Told>,
 }
@@ -108,7 +109,7 @@ impl<T: FnMut(Told)> Writer<T> {
             };
             current.insert(
                 channel,
-                Current { begins: line.head, open, closing: Vec::new(), init: None, held: Vec::new() },
+                Current { begins: line.head, open, closing: Vec::new(), inits: Vec::new(), held: Vec::new() },
             );
         }
         let (data_dir, lines) = (data_dir.to_path_buf(), current);
@@ -203,7 +204,7 @@ impl<T: FnMut(Told)> Writer<T> {
         }
     }
 
-    /// The files that this batch writes: the objects', and before a segment the init segment that its journal lacks.
+    /// The files that this batch writes: the objects', and before a segment the init segments that its journal lacks.
     fn parts(&mut self, jobs: &[Job]) -> Vec<Part> {
         let mut parts = Vec::new();
         let mut wanted: BTreeMap<&ChannelId, bool> = BTreeMap::new();
@@ -218,12 +219,19 @@ impl<T: FnMut(Told)> Writer<T> {
                 *lacks = true;
                 continue;
             };
-            let init = matches!(made.object.kind, Kind::Init(_));
-            if init {
-                current.init = Some(made.object.clone());
-            }
-            let again = current.init.clone().filter(|_| *lacks && !init);
-            let objects = again.map(|init| (init, false)).into_iter().chain([(made.object.clone(), true)]);
+            let again = match made.object.kind {
+                Kind::Init(_) => {
+                    current.inits = vec![made.object.clone()];
+                    Vec::new()
+                }
+                Kind::FramesInit(_) => {
+                    current.inits.push(made.object.clone());
+                    Vec::new()
+                }
+                _ if *lacks => current.inits.clone(),
+                _ => Vec::new(),
+            };
+            let objects = again.into_iter().map(|init| (init, false)).chain([(made.object.clone(), true)]);
             for (object, counted) in objects {
                 self.part += 1;
                 let part = self.parts.join(self.part.to_string());
@@ -279,6 +287,13 @@ impl<T: FnMut(Told)> Writer<T> {
                     len,
                     sha256,
                 });
+            }
+            (Kind::FramesInit(_), Ok(())) if recording.has_init => {
+                recording.owed.push(Record::FramesInit { n, len: object.bytes.len() as u64, sha256 });
+            }
+            (Kind::Frame(start), Ok(())) if recording.has_init => {
+                let (start, len) = (*start, object.bytes.len() as u64);
+                recording.owed.push(Record::Frame { n, start, len, sha256 });
             }
             (kind, _) => {
                 if let Some(cut) = Cut::of(kind) {

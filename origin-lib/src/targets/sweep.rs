@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use railbird_core::id::{ChannelId, RecordingId, TargetId};
-use railbird_core::recording::{Kind, Reel};
+use railbird_core::recording::Reel;
 use railbird_core::time::UtcMs;
 use tokio::task::{JoinSet, spawn_blocking};
 
@@ -112,7 +112,7 @@ impl Sweep {
             let some = reel.objects().iter().skip(*done).take(AT_A_TIME);
             let mut deletes = JoinSet::new();
             for object in some {
-                if matches!(object.kind, Kind::Segment(_)) && (object.on >> bit) & 1 == 1 {
+                if object.start().is_some() && (object.on >> bit) & 1 == 1 {
                     let (store, name) = (store.clone(), reel.name(object));
                     deletes.spawn(async move { store.delete(&name).await.result });
                 }

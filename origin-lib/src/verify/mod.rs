@@ -186,9 +186,10 @@ pub async fn verify(
 }
 
 fn wanted(reel: &Reel, object: &railbird_core::recording::Object) -> Option<Wanted> {
+    // What is read otherwise where another origin cut it.
     let start = match &object.kind {
         Kind::Segment(segment) => Some(segment.start),
-        Kind::Init(_) => None,
+        _ => None,
     };
     Some(Wanted { name: reel.name(object), len: object.len, sha256: object.sha256?, start })
 }

@@ -28,6 +28,8 @@ mod gate;
 mod hosts;
 mod http_ingest;
 #[cfg(test)]
+mod iframes;
+#[cfg(test)]
 mod letters;
 #[cfg(test)]
 mod load;

@@ -31,6 +31,7 @@ fn objects(clip: &Path, tap: Option<&Tap>) -> anyhow::Result<Vec<package::Object
         rendition: "source".parse()?,
         segment_ms: 2000,
         part_ms: None,
+        frames: false,
         key_period_s: 3600,
         secret: MasterSecret::new(b"0123456789abcdef")?,
     };

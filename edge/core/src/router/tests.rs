@@ -33,13 +33,15 @@ fn path(route: &Route) -> String {
             let prefix = token.as_ref().map(|token| format!("/t/{token}")).unwrap_or_default();
             let rest = match view {
                 View::Multivariant => format!("live/{channel}/main.m3u8"),
-                View::Media { node, rendition } => format!("live/{channel}/{node}/{rendition}.m3u8"),
+                View::Media { node, rendition, lists } => {
+                    format!("live/{channel}/{node}/{rendition}{}", suffix(*lists))
+                }
                 View::Part { node, rendition, start } => {
                     format!("live/{channel}/{node}/{rendition}/{}.m4s", start.0)
                 }
                 View::Replay { recording } => format!("replay/{channel}/{recording}/main.m3u8"),
-                View::ReplayMedia { recording, node, rendition } => {
-                    format!("replay/{channel}/{recording}/{node}/{rendition}.m3u8")
+                View::ReplayMedia { recording, node, rendition, lists } => {
+                    format!("replay/{channel}/{recording}/{node}/{rendition}{}", suffix(*lists))
                 }
                 View::Score => format!("live/{channel}/score.json"),
                 View::ScoreEvents => format!("live/{channel}/score.events"),
@@ -74,6 +76,13 @@ fn path(route: &Route) -> String {
     }
 }
 
+fn suffix(lists: Lists) -> &'static str {
+    match lists {
+        Lists::Segments => ".m3u8",
+        Lists::Frames => ".frames.m3u8",
+    }
+}
+
 #[test]
 fn every_route_has_one_path() {
     let view = |token: Option<&str>, view| Route::View {
@@ -81,7 +90,8 @@ fn every_route_has_one_path() {
         channel: "table-1".parse().unwrap(),
         view,
     };
-    let media = View::Media { node: "a".parse().unwrap(), rendition: "source".parse().unwrap() };
+    let of = |lists| View::Media { node: "a".parse().unwrap(), rendition: "source".parse().unwrap(), lists };
+    let (media, frames) = (of(Lists::Segments), of(Lists::Frames));
     let part = View::Part {
         node: "a".parse().unwrap(),
         rendition: "source".parse().unwrap(),
@@ -93,6 +103,7 @@ fn every_route_has_one_path() {
         recording: recording(),
         node: "a".parse().unwrap(),
         rendition: "source".parse().unwrap(),
+        lists: Lists::Segments,
     };
     for (text, route) in [
         ("/", Route::Page(Page::Home)),
@@ -108,6 +119,7 @@ fn every_route_has_one_path() {
         ("/api/screens/release", Route::ReleaseScreen),
         ("/api/channels", Route::Channels),
         ("/live/table-1/main.m3u8", view(None, View::Multivariant)),
+        ("/live/table-1/a/source.frames.m3u8", view(None, frames)),
         ("/live/table-1/score.json", view(None, View::Score)),
         ("/live/table-1/nodes.json", view(None, View::Nodes)),
         ("/live/table-1/score.events", view(None, View::ScoreEvents)),

@@ -193,6 +193,7 @@ fn a_feeds_captions_stay_in_its_media_and_are_announced_once_they_were_seen() {
             rendition: "source".parse().unwrap(),
             segment_ms: 2000,
             part_ms: None,
+            frames: false,
             key_period_s: 3600,
             secret: secret.clone(),
         };
@@ -236,7 +237,7 @@ fn a_feeds_captions_stay_in_its_media_and_are_announced_once_they_were_seen() {
                             });
                         told.push(lines.collect::<Vec<_>>().join("\n"));
                     }
-                    package::Kind::Part(_) => unreachable!(),
+                    _ => unreachable!(),
                 }
             }
         }

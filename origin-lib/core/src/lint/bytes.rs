@@ -30,6 +30,8 @@ pub struct Known<'a> {
     pub tracks: &'a [Track],
     /// EXT-X-INDEPENDENT-SEGMENTS is in force.
     pub independent: bool,
+    /// Its playlist is one of I-frames.
+    pub frame: bool,
     /// Where the segment before it ended, if that was looked at.
     pub before: Option<End>,
     /// BANDWIDTH of its variant, in bits a second.
@@ -81,9 +83,14 @@ pub fn segment(bytes: &[u8], known: &Known<'_>) -> (Option<End>, Vec<Finding>) {
     };
     let own: Vec<&Fragment> = fragments.iter().filter(|fragment| fragment.id == track.id).collect();
     let end = times(track, &own, known, &mut found);
+    let samples = fragments.iter().map(|fragment| fragment.samples.len()).sum::<usize>();
     let key = own.first().and_then(|fragment| fragment.samples.first()).is_some_and(|sample| sample.key);
     if known.independent && track.kind == Kind::Video && !key {
         found.add(&rules::MEDIA_DEPENDENT, line, "its first frame is no key frame");
+    }
+    if known.frame && (samples != 1 || track.kind != Kind::Video || !key) {
+        let what = if key { "the first of which is a key frame" } else { "and it begins with no key frame" };
+        found.add(&rules::FRAME_ALONE, line, format!("it has {samples} samples, {what}"));
     }
     (end, found.0)
 }

@@ -63,6 +63,7 @@ rules! {
     EXTINF_MISSING = "extinf-missing", Must, "4.4.4.1", "Every segment has an EXTINF.", "write its duration before its URI";
     SEGMENT_WITHOUT_URI = "segment-without-uri", Must, "4.4.4.1", "Every EXTINF is followed by the URI of its segment.", "write the URI behind it";
     BYTERANGE_BASE = "byterange-base", Must, "4.4.4.2", "A byte range without a start follows one of the same resource.", "give its start as @o";
+    RANGE_OF_BLOCKS = "byterange-not-of-blocks", Must, "4.4.4.4", "Outside playlists of I-frames, a byte range that is encrypted by AES-128 is a whole message: its length is a multiple of 16.", "encrypt what the range is by itself, or make it an object of its own";
     KEY_NONE = "key-none-attributes", Must, "4.4.4.4", "METHOD=NONE has no other attribute.", "leave the others out";
     KEY_URI = "key-uri-missing", Must, "4.4.4.4", "A key has a URI.", "say where the key is";
     KEY_IV = "key-iv", Must, "4.4.4.4", "IV has 128 bits, and is not there where the method forbids it.", "write 0x and 32 digits, or leave it out";
@@ -183,6 +184,7 @@ rules! {
     MEDIA_DURATION = "media-duration", Should, "4.4.4.1", "EXTINF is how long the media is, to a frame.", "write the media's duration";
     MEDIA_START = "media-start", Must, "4.4.4.3", "Where there is no discontinuity, a segment's media begins where the last one's ends, to a frame.", "mark the jump by EXT-X-DISCONTINUITY";
     MEDIA_DEPENDENT = "media-not-independent", Must, "4.4.2.1", "With EXT-X-INDEPENDENT-SEGMENTS, a segment's video begins with a key frame.", "cut at key frames, or leave the tag out";
+    FRAME_ALONE = "i-frame-not-alone", Must, "4.4.3.6", "A segment of a playlist of I-frames is one key frame.", "list key frames only, each by itself";
     BITRATE_OFF = "bitrate-off", Must, "4.4.4.8", "EXT-X-BITRATE is within a tenth of a segment's bit rate.", "measure it again";
     OVER_BANDWIDTH = "over-bandwidth", Should, "4.4.6.2", "A segment's bit rate is at most the variant's BANDWIDTH.", "raise BANDWIDTH, or bound the encoder";
 }

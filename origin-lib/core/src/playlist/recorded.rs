@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Head, REPLAY_ROOT, Run, VERSION, delta, ranges, subtitles, write_multivariant};
+use super::{Head, REPLAY_ROOT, Run, VERSION, delta, frames, ranges, subtitles, write_multivariant};
 use crate::id::{NodeId, RenditionId};
 use crate::score::Range;
 use crate::state::merge::joins;
@@ -81,8 +81,25 @@ impl<'a> Recorded<'a> {
     ///
     /// For a request to `/replay/{channel}/{recording}/{node}/{rendition}.m3u8`. `None` where there is no segment.
     pub fn media(&self, rendition: &RenditionId, order: &[NodeId], skip: bool) -> Option<String> {
-        let mut listed = self.listed(Some(rendition), order)?;
-        let head = listed.head(skip);
+        self.media_of(rendition, order, skip, false)
+    }
+
+    /// The playlist of the key frames of a rendition's segments, of the same stretch.
+    ///
+    /// For a request to `/replay/{channel}/{recording}/{node}/{rendition}.frames.m3u8`. `None` where there is none.
+    pub fn frames(&self, rendition: &RenditionId, order: &[NodeId], skip: bool) -> Option<String> {
+        self.media_of(rendition, order, skip, true)
+    }
+
+    fn media_of(
+        &self,
+        rendition: &RenditionId,
+        order: &[NodeId],
+        skip: bool,
+        frames: bool,
+    ) -> Option<String> {
+        let mut listed = self.listed(Some(rendition), order, frames)?;
+        let head = listed.head(skip, frames);
         let mut writer = head.writer(REPLAY_ROOT, listed.segments - head.left_out);
         let until = self.stretch.until.map(UtcMs::media);
         let _ = ranges::write(&mut writer.text, self.ranges, listed.from, listed.to, until);
@@ -94,15 +111,15 @@ impl<'a> Recorded<'a> {
     ///
     /// For a request to `/replay/{channel}/{recording}/score.m3u8`. `None` where there is no segment.
     pub fn subtitles(&self, skip: bool) -> Option<String> {
-        let mut listed = self.listed(None, &[])?;
-        let head = listed.head(skip);
+        let mut listed = self.listed(None, &[], false)?;
+        let head = listed.head(skip, false);
         let mut writer = subtitles::Writer::new(&head, listed.segments - head.left_out, self.stretch.query());
         listed.walk(head.left_out, |run, hole| _ = writer.run(run, hole));
         Some(writer.end(listed.ended))
     }
 
     /// What is listed of a rendition, or of the first one.
-    fn listed(&self, rendition: Option<&RenditionId>, order: &[NodeId]) -> Option<Listed<'a>> {
+    fn listed(&self, rendition: Option<&RenditionId>, order: &[NodeId], frames: bool) -> Option<Listed<'a>> {
         let of = |state: &'a ChannelState| {
             let rendition = rendition.or(state.renditions.first().map(|first| &first.id))?;
             Run::of(state, rendition, order)
@@ -118,6 +135,7 @@ impl<'a> Recorded<'a> {
             tail.segments = behind(last, tail.segments);
             runs.extend(Some(tail).filter(|tail| !tail.segments.is_empty()));
         }
+        let lacks_frames = frames && frames::keep(&mut runs);
         let mut until_more = false;
         let mut known_to = MediaTime(0);
         let (mut last, mut stretches): (Option<&Segment>, Vec<(Run<'a>, bool)>) = (None, Vec::new());
@@ -138,7 +156,7 @@ impl<'a> Recorded<'a> {
         let to = stretches.last()?.0.segments.last()?.end();
         let segments = stretches.iter().map(|(run, _)| run.segments.len()).sum();
         let is_whole = self.stretch.clip.is_some_and(|(_, to)| known_to >= to.media());
-        let ended = is_whole || (self.ended && !until_more);
+        let ended = !lacks_frames && (is_whole || (self.ended && !until_more));
         Some(Listed { runs: stretches, segments, target_s, from, to, ended })
     }
 }
@@ -156,7 +174,7 @@ struct Listed<'a> {
 }
 
 impl<'a> Listed<'a> {
-    fn head(&self, skip: bool) -> Head {
+    fn head(&self, skip: bool, frames: bool) -> Head {
         let mut left_out = 0;
         if skip && !self.ended {
             let newest_first = self.runs.iter().rev().flat_map(|(run, _)| run.segments.iter().rev());
@@ -169,6 +187,7 @@ impl<'a> Listed<'a> {
             kind: if self.ended { "#EXT-X-PLAYLIST-TYPE:VOD\n" } else { "#EXT-X-PLAYLIST-TYPE:EVENT\n" },
             first_msn: 0,
             discontinuity_sequence: 0,
+            frames,
             part_ms: None,
             grows: !self.ended,
             left_out,

@@ -6,7 +6,7 @@
 use alloc::string::String;
 use core::fmt::{self, Write as _};
 
-use super::{Head, Run, VERSION, delta};
+use super::{Head, Run, delta};
 use crate::object::{Form, Window};
 use crate::state::{ChannelState, Phase};
 use crate::time::MediaSpan;
@@ -35,16 +35,7 @@ pub fn subtitles(state: &ChannelState, skip: bool) -> Option<String> {
     let kept = delta::kept(all.iter().rev(), MediaSpan::default(), boundary);
     let left_out = if skip && !ended { all.len() - kept } else { 0 };
     run.segments = all.get(left_out..).unwrap_or_default();
-    let head = Head {
-        version: if left_out > 0 { delta::VERSION } else { VERSION },
-        target_s: rendition.target_duration_s,
-        kind: "",
-        first_msn: rendition.first_msn,
-        discontinuity_sequence: rendition.discontinuity_sequence,
-        part_ms: None,
-        grows: !ended,
-        left_out,
-    };
+    let head = Head::live(rendition, ended, left_out);
     let mut writer = Writer::new(&head, run.segments.len(), String::new());
     let _ = writer.run(&run, false);
     Some(writer.end(ended))

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use std::string::ToString;
 
 mod delta;
+mod frames;
 pub(crate) mod linted;
 mod low_latency;
 mod ranges;
@@ -32,6 +33,7 @@ pub(crate) fn state() -> ChannelState {
         discontinuity: false,
         gap: false,
         on,
+        frame: None,
     };
     ChannelState {
         channel: "table-1".parse().unwrap(),
@@ -57,6 +59,7 @@ pub(crate) fn state() -> ChannelState {
             frame_rate_milli: 29_970,
             range: Default::default(),
             captions: Default::default(),
+            frames_bandwidth: 0,
             target_duration_s: 2,
             first_msn: 897_585_960,
             discontinuity_sequence: 3,

@@ -17,8 +17,8 @@
 //! ```
 //! # use railbird_core::{keys::MasterSecret, media::Role, package, programme::*, time::{Moment, UtcMs}};
 //! let package = package::Settings {
-//!     channel: "table-1".parse()?, rendition: "source".parse()?, segment_ms: 2000, part_ms: None, key_period_s: 3600,
-//!     secret: MasterSecret::new(b"sixteen bytes or more")?,
+//!     channel: "table-1".parse()?, rendition: "source".parse()?, segment_ms: 2000, part_ms: None, frames: false,
+//!     key_period_s: 3600, secret: MasterSecret::new(b"sixteen bytes or more")?,
 //! };
 //! let mut programme = Programme::new(Settings::new(package), Resume::default());
 //! let now = Moment { utc: UtcMs(1_795_171_920_000), up_ms: 0 };

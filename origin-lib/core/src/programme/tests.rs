@@ -23,6 +23,7 @@ fn settings() -> Settings {
         rendition: "source".parse().unwrap(),
         segment_ms: 2000,
         part_ms: None,
+        frames: false,
         key_period_s: 3600,
         secret: MasterSecret::new(b"a secret of some length").unwrap(),
     };

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use std::string::ToString;
 use std::vec;
 
+mod frames;
 mod linted;
 mod parts;
 

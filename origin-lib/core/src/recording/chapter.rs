@@ -47,9 +47,9 @@ impl Reel {
         listed.min(self.order().len()).div_ceil(CHAPTER_SEGMENTS)
     }
 
-    /// The chapter of a segment's number, if it is one of the first `listed` segments.
+    /// The chapter of the segment that has this number, or whose key frame does; none of init segments.
     pub fn chapter_of(&self, n: u32) -> Option<usize> {
-        let start = self.segment(n)?.start;
+        let start = self.objects().get(n as usize)?.start()?;
         let place =
             self.order().partition_point(|other| self.segment(*other).is_some_and(|s| s.start < start));
         Some(place / CHAPTER_SEGMENTS)
@@ -67,7 +67,7 @@ impl Reel {
         let (nodes, mask) = compact(slots);
         let mut inits: Vec<u32> = Vec::new();
         let mut segments = Vec::new();
-        let (mut sum_bits, mut sum_ticks, mut peak) = (0_u64, 0_u64, 0_u32);
+        let (mut sum_bits, mut sum_ticks, mut peak, mut frames_peak) = (0_u64, 0_u64, 0_u32, 0_u32);
         for n in numbers {
             let Some(Object { kind: Kind::Segment(segment), len, on, .. }) = self.objects().get(*n as usize)
             else {
@@ -80,10 +80,13 @@ impl Reel {
             });
             let init_on = self.objects().get(init as usize).map_or(0, |object| object.on);
             let on = mask(*on & init_on);
+            let frame = self.frame(segment.start);
+            let frame_on = frame.zip(self.frames_init(init)).map_or(0, |(frame, init)| frame.on & init.on);
             let ticks = u64::try_from(segment.duration.0).unwrap_or(0).max(1);
             (sum_bits, sum_ticks) = (sum_bits + len * 8, sum_ticks + ticks);
             if ticks * 2 >= u64::from(head.segment_ms) * 90 {
                 peak = peak.max(rate(len * 8, ticks));
+                frames_peak = frames_peak.max(frame.map_or(0, |frame| rate(frame.len * 8, ticks)));
             }
             segments.push(Segment {
                 start: segment.start,
@@ -93,6 +96,7 @@ impl Reel {
                 discontinuity: segment.discontinuity,
                 gap: on == 0,
                 on,
+                frame: self.has_frames().then(|| mask(frame_on)),
             });
         }
         let newest = inits.last().and_then(|n| self.init(*n));
@@ -109,6 +113,7 @@ impl Reel {
             frame_rate_milli: init.frame_rate_milli,
             range: init.range,
             captions: self.captions(),
+            frames_bandwidth: frames_peak,
             target_duration_s: rounded_s(longest).max(head.segment_ms.div_ceil(1000)).max(1),
             first_msn: first_msn + from as u64,
             discontinuity_sequence: discontinuities.count() as u64,

@@ -8,6 +8,7 @@ mod chapter;
 #[cfg(test)]
 mod tests;
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -25,7 +26,7 @@ use crate::state::NODES_MAX;
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 use crate::timeline::Anchor;
 
-/// The most objects of a recording: five days of 2 s segments.
+/// The most objects of a recording: five days of 2 s segments, half of that with their key frames.
 pub const OBJECTS_MAX: usize = 220_000;
 
 /// The most anchors that are kept of a recording, the newest ones.
@@ -80,6 +81,26 @@ pub enum Record {
         /// Which closed captions it has.
         #[serde(default, skip_serializing_if = "Captions::is_none")]
         captions: Captions,
+        /// Its size in bytes.
+        len: u64,
+        /// Its hash.
+        sha256: Hash,
+    },
+    /// The init segment of key frames is on the disk, for the segments that need the newest init segment.
+    FramesInit {
+        /// The object's number.
+        n: u32,
+        /// Its size in bytes.
+        len: u64,
+        /// Its hash.
+        sha256: Hash,
+    },
+    /// The key frame of a segment is on the disk, encrypted.
+    Frame {
+        /// The object's number.
+        n: u32,
+        /// Where the segment starts.
+        start: MediaTime,
         /// Its size in bytes.
         len: u64,
         /// Its hash.
@@ -152,6 +173,17 @@ pub struct Object {
     pub less: u32,
 }
 
+impl Object {
+    /// Where the segment starts that it is, or of which it is the key frame; `None` for init segments.
+    pub fn start(&self) -> Option<MediaTime> {
+        match &self.kind {
+            Kind::Segment(segment) => Some(segment.start),
+            Kind::Frame(start) => Some(*start),
+            Kind::Init(_) | Kind::FramesInit(_) => None,
+        }
+    }
+}
+
 /// What an object is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -159,6 +191,10 @@ pub enum Kind {
     Init(Init),
     /// A segment.
     Segment(Segment),
+    /// The init segment of key frames, for the segments that need the init segment of this number.
+    FramesInit(u32),
+    /// The key frame of the segment that starts here.
+    Frame(MediaTime),
 }
 
 /// A segment of a recording.
@@ -185,6 +221,9 @@ pub struct Reel {
     order: Vec<u32>,
     /// The newest init segment's number.
     init: Option<u32>,
+    /// The key frames' numbers by start, and those of their init segments by the number of the segments' own.
+    frames: BTreeMap<MediaTime, u32>,
+    frames_inits: BTreeMap<u32, u32>,
     targets: [Option<TargetId>; NODES_MAX],
     anchors: Vec<(String, Anchor)>,
     captions: Captions,
@@ -221,6 +260,8 @@ impl Reel {
             objects: Vec::new(),
             order: Vec::new(),
             init: None,
+            frames: BTreeMap::new(),
+            frames_inits: BTreeMap::new(),
             targets: [const { None }; NODES_MAX],
             anchors: Vec::new(),
             captions: Captions::default(),
@@ -241,6 +282,18 @@ impl Reel {
             Record::Segment { n, start, duration, discontinuity, captions, len, sha256 } => {
                 self.push_segment(n, start, duration, discontinuity, Some((len, sha256)))?;
                 self.captions.add(captions);
+            }
+            Record::FramesInit { n, len, sha256 } => {
+                let of = self.init.ok_or(Misfit::Unknown)?;
+                self.push(
+                    n,
+                    Object { kind: Kind::FramesInit(of), len, sha256: Some(sha256), on: 0, less: 0 },
+                )?;
+                self.frames_inits.insert(of, n);
+            }
+            Record::Frame { n, start, len, sha256 } => {
+                self.push(n, Object { kind: Kind::Frame(start), len, sha256: Some(sha256), on: 0, less: 0 })?;
+                self.frames.insert(start, n);
             }
             Record::Lost { n, start, duration, discontinuity } => {
                 self.push_segment(n, start, duration, discontinuity, None)?;
@@ -348,7 +401,7 @@ impl Reel {
     pub fn segment(&self, n: u32) -> Option<&Segment> {
         match &self.objects.get(n as usize)?.kind {
             Kind::Segment(segment) => Some(segment),
-            Kind::Init(_) => None,
+            _ => None,
         }
     }
 
@@ -356,8 +409,23 @@ impl Reel {
     pub fn init(&self, n: u32) -> Option<&Init> {
         match &self.objects.get(n as usize)?.kind {
             Kind::Init(init) => Some(init),
-            Kind::Segment(_) => None,
+            _ => None,
         }
+    }
+
+    /// The key frame of the segment that starts here.
+    pub fn frame(&self, start: MediaTime) -> Option<&Object> {
+        self.objects.get(*self.frames.get(&start)? as usize)
+    }
+
+    /// The init segment of the key frames of segments that need the init segment of this number.
+    pub fn frames_init(&self, init: u32) -> Option<&Object> {
+        self.objects.get(*self.frames_inits.get(&init)? as usize)
+    }
+
+    /// Whether any key frame is an object.
+    pub fn has_frames(&self) -> bool {
+        !self.frames.is_empty()
     }
 
     /// The segments' numbers, by where they start.
@@ -375,11 +443,16 @@ impl Reel {
     pub fn name(&self, object: &Object) -> String {
         match &object.kind {
             Kind::Init(init) => init.name.clone(),
-            Kind::Segment(segment) => {
-                let Head { channel, rendition, segment_ms, .. } = &self.head;
-                object::segment_name(channel, rendition, segment.start, *segment_ms)
-            }
+            Kind::Segment(segment) => self.segment_name(segment.start),
+            Kind::Frame(start) => object::frame_name(&self.segment_name(*start)),
+            // There is one: it was known when this was made.
+            Kind::FramesInit(of) => object::frames_init_name(self.init(*of).map_or("", |init| &init.name)),
         }
+    }
+
+    fn segment_name(&self, start: MediaTime) -> String {
+        let Head { channel, rendition, segment_ms, .. } = &self.head;
+        object::segment_name(channel, rendition, start, *segment_ms)
     }
 
     /// Where the first segment starts.
@@ -429,7 +502,7 @@ impl Reel {
     /// start at `since` or later.
     pub fn complete_at(&self, target: &TargetId, since: MediaTime) -> bool {
         let mask = self.known_bit(target).map_or(0, |bit| 1_u32 << bit);
-        let older = |object: &Object| matches!(&object.kind, Kind::Segment(segment) if segment.start < since);
+        let older = |object: &Object| object.start().is_some_and(|start| start < since);
         let is_there = |object: &Object| object.sha256.is_none() || object.on & mask != 0;
         self.objects.iter().all(|object| is_there(object) || older(object))
     }

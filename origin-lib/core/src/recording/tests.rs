@@ -47,6 +47,10 @@ fn segment(n: u32, at: u64) -> Record {
     }
 }
 
+fn frame(n: u32, at: u64) -> Record {
+    Record::Frame { n, start: start(at), len: 40_000, sha256: Hash::of(&n.to_be_bytes()) }
+}
+
 fn lost(n: u32, at: u64) -> Record {
     Record::Lost { n, start: start(at), duration: MediaSpan::from_ms(2000), discontinuity: false }
 }
@@ -77,6 +81,8 @@ fn every_record_is_a_line_that_can_be_read_back() {
         Record::Begin(head()),
         init(0, "t/source/init-00.mp4"),
         segment(1, 10),
+        Record::FramesInit { n: 2, len: 700, sha256: Hash::of(b"frames") },
+        frame(3, 10),
         lost(2, 2),
         ack(1, "a"),
         Record::Gap { n: 2 },
@@ -259,4 +265,35 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_chapter_tells_who_has_each_segments_key_frame() {
+    let frames_init = |n| Record::FramesInit { n, len: 600, sha256: Hash::of(b"frames") };
+    let some = [init(0, "t/source/init-00.mp4"), frames_init(1), segment(2, 0), frame(3, 0), segment(4, 1)];
+    let more = [frame(5, 1), segment(6, 2)];
+    let acks = [ack(0, "a"), ack(2, "a"), ack(3, "a"), ack(4, "a"), ack(5, "a"), ack(6, "a"), ack(3, "b")];
+    let mut reel = reel(some.into_iter().chain(more).chain(acks));
+    let origin = "north".parse().unwrap();
+    let slots = slots();
+    let view = View { listed: 3, first_msn: 0, title: "T", origin: &origin, slots: &slots };
+    let told = |reel: &Reel| {
+        let chapter = reel.chapter(0, &view, NOW);
+        let rendition = &chapter.renditions[0];
+        let frames: Vec<_> = rendition.segments.iter().map(|segment| segment.frame).collect();
+        (frames, rendition.frames_bandwidth)
+    };
+    assert_eq!(told(&reel), (vec![Some(0); 3], 160_000), "their init segment is nowhere");
+    reel.apply(ack(1, "a")).unwrap();
+    assert_eq!(told(&reel), (vec![Some(1), Some(1), Some(0)], 160_000));
+    let names: Vec<String> = reel.objects().iter().map(|object| reel.name(object)).collect();
+    let index = object::index(start(0), 2000).0;
+    assert_eq!(names[1], "t/source/frames-00.mp4");
+    assert_eq!(names[3], std::format!("t/source/{index}-0-frame.m4s"));
+    // A key frame belongs to its segment's chapter, and to what a target shall have.
+    assert_eq!((reel.chapter_of(3), reel.chapter_of(1)), (Some(0), None));
+    let a = "a".parse().unwrap();
+    assert!(reel.complete_at(&a, MediaTime(0)));
+    reel.apply(frame(7, 2)).unwrap();
+    assert!(!reel.complete_at(&a, MediaTime(0)) && reel.complete_at(&a, start(3)));
 }

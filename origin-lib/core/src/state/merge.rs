@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ChannelState, NODES_MAX, Node, OUTAGE_FORGIVEN_MS, Outage, PARTS_HEARD_MS, Phase, Rendition,
-    SEGMENTS_MAX, Segment, Shown,
+    SEGMENTS_MAX, Segment, Shown, frames,
 };
 use crate::captions::Captions;
 use crate::id::{OriginId, RecordingId, RenditionId};
@@ -315,7 +315,9 @@ impl Merged {
         let bits = bits(&self.state.nodes, &nodes);
         if bits.iter().enumerate().any(|(at, bit)| *bit != 1_u32.checked_shl(at as u32).unwrap_or(0)) {
             for rendition in &mut self.state.renditions {
-                let segments = rendition.segments.iter_mut().map(|segment| &mut segment.on);
+                let segments = rendition.segments.iter_mut();
+                let segments =
+                    segments.flat_map(|segment| [&mut segment.on].into_iter().chain(&mut segment.frame));
                 let parts = rendition.parts.iter_mut().map(|part| &mut part.on);
                 segments.chain(parts).for_each(|on| *on = bits_of(*on, &bits));
             }
@@ -416,12 +418,14 @@ fn extend(kept: &mut Rendition, said: &Rendition, bits: &[u32], closed: bool, wi
         // A mask speaks of the init segment, too.
         if kept.inits.get(usize::from(known.init)) == said.inits.get(usize::from(segment.init)) {
             known.on |= bits_of(segment.on, bits);
+            known.frame = frames::merged(known.frame, segment.frame.map(|on| bits_of(on, bits)));
         }
     }
     if closed {
         return;
     }
     kept.captions.add(said.captions);
+    kept.frames_bandwidth = kept.frames_bandwidth.max(said.frames_bandwidth);
     append(kept, said, bits);
     trim(kept, said, widest);
     kept.bandwidth = kept.bandwidth.max(said.bandwidth);
@@ -444,6 +448,7 @@ fn go_on(kept: &mut Rendition, said: &Rendition) {
     kept.target_duration_s = said.target_duration_s;
     kept.captions = Captions::default();
     kept.bandwidth = 0;
+    kept.frames_bandwidth = 0;
     kept.average_bandwidth = 0;
 }
 
@@ -469,7 +474,8 @@ fn append(kept: &mut Rendition, said: &Rendition, bits: &[u32]) {
             }
         }
         let Some(init) = position(&mut kept.inits, name) else { return };
-        kept.segments.push(Segment { init, discontinuity, on: bits_of(segment.on, bits), ..*segment });
+        let frame = segment.frame.map(|on| bits_of(on, bits));
+        kept.segments.push(Segment { init, discontinuity, on: bits_of(segment.on, bits), frame, ..*segment });
     }
 }
 
@@ -497,6 +503,9 @@ fn trim(kept: &mut Rendition, said: &Rendition, widest: MediaSpan) {
     kept.discontinuity_sequence += fronts.filter(|segment| segment.discontinuity).count() as u64;
     kept.first_msn += popped as u64;
     kept.segments.drain(..popped);
+    if popped > 0 && kept.frames_bandwidth > 0 {
+        frames::give_up_front(kept.segments.iter_mut(), kept.target_duration_s);
+    }
 }
 
 /// Drops init segments that nothing listed needs.

@@ -15,6 +15,7 @@ fn channel(dir: &std::path::Path, desk: Sender) -> Arc<Channel> {
         segment_ms: 2000,
         part_ms: None,
         preload_hints: false,
+        iframes: false,
         key_period_s: 60,
         dvr_s: 60,
         picture_delay_ms: 0,

@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use railbird_core::recording::Record;
+use railbird_core::recording::{Kind, Record};
 
 use super::*;
 use crate::export::tests::Recorded;
@@ -61,6 +61,9 @@ async fn what_is_too_old_is_deleted_at_every_target_that_has_it_and_lets_us() {
         let name = recorded.reel.name(&object);
         lines.push(match object.kind.clone() {
             Kind::Init(init) => Record::Init { n, init, len: 1, sha256: object.sha256.unwrap() },
+            kind @ (Kind::FramesInit(_) | Kind::Frame(_)) => {
+                panic!("{kind:?} of a channel without key frames")
+            }
             Kind::Segment(segment) => {
                 let (start, duration, discontinuity) =
                     (segment.start, segment.duration, segment.discontinuity);

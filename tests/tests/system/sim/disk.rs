@@ -43,7 +43,7 @@ pub(super) struct Disk {
     jobs: Vec<Job>,
     committing: bool,
     head: Option<Arc<Head>>,
-    init: Option<Object>,
+    inits: Vec<Object>,
     has_init: bool,
     next_n: u32,
 }
@@ -99,10 +99,15 @@ impl Disk {
                 Job::Note(record) => self.journal.push(record),
                 Job::Lost(cut) => self.lose(cut, &mut told, around.now),
                 Job::Write(object) => {
-                    match (&object.kind, self.has_init, &self.init) {
-                        (Kind::Init(_), _, _) => self.init = Some(object.clone()),
-                        (_, false, Some(init)) => self.enter(init.clone(), &mut told, around.now),
-                        _ => {}
+                    match (&object.kind, self.has_init) {
+                        (Kind::Init(_), _) => self.inits = vec![object.clone()],
+                        (Kind::FramesInit(_), _) => self.inits.push(object.clone()),
+                        (_, true) => {}
+                        (_, false) => {
+                            for init in self.inits.clone() {
+                                self.enter(init, &mut told, around.now);
+                            }
+                        }
                     }
                     self.enter(object, &mut told, around.now);
                 }
@@ -158,6 +163,12 @@ impl Disk {
                     sha256,
                 });
             }
+            Kind::FramesInit(_) if taken && self.has_init => {
+                self.journal.push(Record::FramesInit { n, len, sha256 });
+            }
+            Kind::Frame(start) if taken && self.has_init => {
+                self.journal.push(Record::Frame { n, start: *start, len, sha256 });
+            }
             kind => {
                 if let Some(cut) = cut(kind) {
                     self.lose(cut, told, now);
@@ -185,7 +196,7 @@ impl Disk {
         self.synced = self.journal.len();
         self.jobs.clear();
         self.committing = false;
-        (self.init, self.has_init) = (None, false);
+        (self.inits, self.has_init) = (Vec::new(), false);
     }
 
     /// What the journal says after a start.
@@ -208,6 +219,6 @@ impl Disk {
 fn cut(kind: &Kind) -> Option<Cut> {
     match *kind {
         Kind::Segment { start, duration, discontinuity, .. } => Some(Cut { start, duration, discontinuity }),
-        Kind::Init(_) | Kind::Part(_) => None,
+        Kind::Init(_) | Kind::FramesInit(_) | Kind::Frame(_) | Kind::Part(_) => None,
     }
 }

@@ -68,6 +68,13 @@ fn byte_ranges(media: &Media, found: &mut Findings) {
             let seen = format!("the range of {} has no start", quoted(&segment.uri));
             found.add(&rules::BYTERANGE_BASE, segment.line, seen);
         }
+        // What is encrypted is the range and not the resource, but for I-frames (RFC 8216bis, 4.4.4.4 and 6.3.6).
+        let of_blocks =
+            !media.frames_only && segment.applied.keys().iter().any(|key| key.method == "AES-128");
+        if let Some((len, _)) = segment.range.filter(|(len, _)| of_blocks && !len.is_multiple_of(16)) {
+            let seen = format!("the range of {} has {len} bytes", quoted(&segment.uri));
+            found.add(&rules::RANGE_OF_BLOCKS, segment.line, seen);
+        }
         before = Some(segment);
     }
 }

@@ -28,6 +28,11 @@ fn tracks() -> Tracks {
 
 /// A segment of 2 s with 50 frames, the first a key frame or not, so many milliseconds behind the start.
 fn segment(ms: u64, key: bool) -> Vec<u8> {
+    segment_of(50, ms, key)
+}
+
+/// The same of so many frames.
+fn segment_of(frames: u64, ms: u64, key: bool) -> Vec<u8> {
     let sample = |n: u64| Sample {
         kind: Kind::Video,
         dts: START.plus_ms(ms + 40 * n).media(),
@@ -41,7 +46,7 @@ fn segment(ms: u64, key: bool) -> Vec<u8> {
         duration: 180_000,
         discontinuity: false,
         tracks: tracks(),
-        video: (0..50).map(sample).collect(),
+        video: (0..frames).map(sample).collect(),
         audio: Vec::new(),
         video_end: START.plus_ms(ms + 2000).media(),
         audio_end: START.plus_ms(ms + 2000).media(),
@@ -66,7 +71,7 @@ fn found(text: &str, bytes: &[u8], bandwidth: u64) -> BTreeSet<&'static str> {
 }
 
 fn known<'a>(segment: &'a Listed, tracks: &'a [fmp4::read::Track]) -> Known<'a> {
-    Known { segment, tracks, independent: true, before: None, bandwidth: None, len: 0 }
+    Known { segment, tracks, independent: true, frame: false, before: None, bandwidth: None, len: 0 }
 }
 
 #[test]
@@ -88,6 +93,14 @@ fn what_a_segment_holds_is_what_is_said_of_it() {
     assert_eq!(found("#EXT-X-DISCONTINUITY\n#EXTINF:2.0,", &segment(9000, true), rate), none);
     assert_eq!(found("#EXTINF:2.0,", b"junk", rate), only(&MEDIA_UNREADABLE));
     assert_eq!(found("#EXTINF:2.0,", b"", rate), only(&MEDIA_UNREADABLE));
+    let init = bytes::init(&fmp4::init(&tracks())).unwrap();
+    let listed = listed("#EXTINF:2.0,");
+    let alone = |bytes: &[u8]| {
+        ids(&bytes::segment(bytes, &Known { frame: true, independent: false, ..known(&listed, &init) }).1)
+    };
+    assert_eq!(alone(&segment_of(1, 0, true)), none);
+    assert_eq!(alone(&segment_of(1, 0, false)), only(&FRAME_ALONE));
+    assert_eq!(alone(&good), only(&FRAME_ALONE));
     for junk in [&b"junk"[..], b"", &good] {
         assert_eq!(bytes::init(junk).unwrap_err().rule.id, INIT_UNREADABLE.id);
     }

@@ -28,10 +28,10 @@ const PLAIN: &str = "#EXTM3U
 #EXTINF:4.00000,
 10.m4s
 # A comment.
-#EXT-X-BYTERANGE:1000@0
+#EXT-X-BYTERANGE:1008@0
 #EXTINF:4.00000,
 whole.m4s
-#EXT-X-BYTERANGE:1000
+#EXT-X-BYTERANGE:1008
 #EXTINF:4.00000,
 whole.m4s
 ";
@@ -77,10 +77,11 @@ const PLAIN_CASES: &[Case] = &[
     case(&EXTINF_MISSING, "#EXTINF:4.00000,a title\n", ""),
     case(
         &SEGMENT_WITHOUT_URI,
-        "#EXTINF:4.00000,\nwhole.m4s\n#EXT-X-BYTERANGE:1000\n#EXTINF:4.00000,\nwhole.m4s\n",
+        "#EXTINF:4.00000,\nwhole.m4s\n#EXT-X-BYTERANGE:1008\n#EXTINF:4.00000,\nwhole.m4s\n",
         "#EXTINF:4.00000,\n",
     ),
-    case(&BYTERANGE_BASE, "#EXT-X-BYTERANGE:1000@0", "#EXT-X-BYTERANGE:1000"),
+    case(&BYTERANGE_BASE, "#EXT-X-BYTERANGE:1008@0", "#EXT-X-BYTERANGE:1008"),
+    case(&RANGE_OF_BLOCKS, "#EXTINF:4.00000,a title", "#EXT-X-BYTERANGE:1000@0\n#EXTINF:4.00000,a title"),
     case(&KEY_NONE, "METHOD=NONE", "METHOD=NONE,URI=\"key\""),
     case(&KEY_URI, "URI=\"key\",", ""),
     case(&KEY_IV, "0x0123456789ABCDEF0123456789ABCDEF", "0x01"),

@@ -223,6 +223,7 @@ proptest! {
                 discontinuity: discontinuity || what == 0 || hole > 0,
                 gap: what == 1,
                 on: 3,
+                frame: (what != 1).then_some(3).or(Some(0)),
             });
             let segments = &mut state.renditions[0].segments;
             if segments.len() > window {

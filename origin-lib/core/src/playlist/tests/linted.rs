@@ -38,6 +38,8 @@ fn presentation_of(low_latency: bool) -> ChannelState {
     let mut state = super::delta::long(8);
     state.score = Some(crate::state::Shown::default());
     state.renditions[0].segments[3].discontinuity = true;
+    state.renditions[0].frames_bandwidth = 300_000;
+    state.renditions[0].segments.iter_mut().for_each(|segment| segment.frame = Some(1));
     if low_latency {
         state.part_ms = Some(1000);
         state.preload_hints = true;
@@ -61,9 +63,12 @@ fn the_playlists_of_a_presentation_agree() {
         let multivariant = read.playlist.and_then(lint::Playlist::multivariant).unwrap();
         let loads = multivariant.variants.iter().map(|variant| {
             let (node, file) = variant.uri.split_once('/').unwrap();
-            let id = file.trim_end_matches(".m3u8").parse().unwrap();
-            let text = sound(media(&state, &id, &ids(&[node]), Wanted::default()).unwrap());
-            (&*variant.uri, &*variant.pathway, false, text)
+            let name = file.trim_end_matches(".m3u8");
+            let text = match name.strip_suffix(".frames") {
+                Some(name) => frames(&state, &name.parse().unwrap(), &ids(&[node]), false),
+                None => media(&state, &name.parse().unwrap(), &ids(&[node]), Wanted::default()),
+            };
+            (&*variant.uri, &*variant.pathway, false, sound(text.unwrap()))
         });
         let score = sound(subtitles(&state, false).unwrap());
         let loads: Vec<_> = loads.chain([("score.m3u8", "a", true, score)]).collect();
@@ -77,7 +82,7 @@ fn the_playlists_of_a_presentation_agree() {
                 uri,
                 pathway,
                 is_subtitles: *is_subtitles,
-                is_frames: false,
+                is_frames: uri.ends_with(".frames.m3u8"),
                 media,
             })
             .collect();

@@ -24,7 +24,7 @@ fn node(id: &str) -> Node {
 
 fn segment(n: u64, on: u32) -> Segment {
     let duration = MediaSpan::from_ms(2000);
-    Segment { start: at(n).media(), duration, init: 0, discontinuity: false, gap: false, on }
+    Segment { start: at(n).media(), duration, init: 0, discontinuity: false, gap: false, on, frame: None }
 }
 
 /// What `origin` says of the segments `numbers`, all of them on all its nodes.
@@ -54,6 +54,7 @@ fn said(origin: &str, revision: u64, nodes: &[&str], numbers: core::ops::Range<u
             frame_rate_milli: 0,
             range: Default::default(),
             captions: Default::default(),
+            frames_bandwidth: 0,
             target_duration_s: 2,
             first_msn: 1000 + numbers.start,
             discontinuity_sequence: 0,
@@ -106,6 +107,50 @@ fn two_origins_add_what_each_has_and_list_nodes_in_their_own_order() {
     assert_eq!(rendition.first_msn, 1002, "the kept numbers count");
     assert!(rendition.segments.iter().all(|segment| !segment.discontinuity));
     assert_eq!(merged.state.recording.as_str(), "north-1");
+}
+
+#[test]
+fn who_has_a_key_frame_is_what_any_origin_says_and_a_gap_stays_one() {
+    let with = |mut state: ChannelState, frames: &[Option<u32>]| {
+        for (segment, frame) in state.renditions[0].segments.iter_mut().zip(frames) {
+            segment.frame = *frame;
+        }
+        state.renditions[0].frames_bandwidth = 200_000;
+        state
+    };
+    let north = with(said("north", 5, &["a", "b"], 0..4), &[Some(0b01), Some(0), None, None]);
+    let south =
+        with(said("south", 900, &["b", "c"], 0..5), &[None, Some(0b01), Some(0b10), None, Some(0b11)]);
+    let later = with(said("north", 6, &["a", "b"], 0..4), &[Some(0b11), Some(0b11), None, Some(0)]);
+    let frames = |merged: &Merged| -> Vec<Option<u32>> {
+        merged.state.renditions[0].segments.iter().map(|segment| segment.frame).collect()
+    };
+    let merged = pushed([north, south, later]);
+    assert_eq!(frames(&merged), [Some(0b011), Some(0), Some(0b100), Some(0), Some(0b110)]);
+    assert_eq!(merged.state.renditions[0].frames_bandwidth, 200_000);
+    // What has left the window leaves three target durations that are known.
+    let slow = |revision, numbers| with(said("north", revision, &["a"], numbers), &[]);
+    assert_eq!(frames(&pushed([slow(1, 0..6)])), [None; 6]);
+    let left = frames(&pushed([slow(1, 0..6), slow(2, 2..8)]));
+    assert_eq!(left, [Some(0), Some(0), Some(0), None, None, None]);
+}
+
+#[test]
+fn captions_that_any_origin_saw_are_announced_until_another_recording_begins() {
+    let with = |mut state: ChannelState, lines| {
+        state.renditions[0].captions.lines = lines;
+        state
+    };
+    let captions = |merged: &Merged| merged.state.renditions[0].captions.lines;
+    let north = with(said("north", 5, &["a"], 0..4), 0b01);
+    let south = with(said("south", 900, &["a"], 1..5), 0b10);
+    let again = said("north", 6, &["a"], 2..6);
+    let merged = pushed([north.clone(), south, again]);
+    assert_eq!(captions(&merged), 0b11);
+    let ended = ChannelState { phase: Phase::Ended, revision: 7, ..north };
+    let mut next = said("north", 8, &["a"], 100..104);
+    next.recording = "north-2".parse().unwrap();
+    assert_eq!(captions(&pushed([ended, next])), 0);
 }
 
 #[test]

@@ -93,7 +93,9 @@ impl Origin {
                         }
                         self.disk.write(object, at, life, around);
                     }
-                    Kind::Init(_) => self.disk.write(object, at, life, around),
+                    Kind::Init(_) | Kind::FramesInit(_) | Kind::Frame(_) => {
+                        self.disk.write(object, at, life, around)
+                    }
                 },
                 Output::Passed(passed) => self.used.push(passed),
                 Output::Anchored { role, anchor, .. } => {

@@ -118,6 +118,7 @@ impl Origin {
             rendition: "source".parse().unwrap(),
             segment_ms,
             part_ms,
+            frames: false,
             key_period_s: 600,
             secret: MasterSecret::new(b"a secret of some length").unwrap(),
         };
