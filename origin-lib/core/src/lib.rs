@@ -36,6 +36,7 @@ extern crate std;
 
 pub mod calibration;
 pub mod captions;
+pub mod cmaf;
 pub mod codec;
 pub mod flv;
 pub mod fmp4;

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::time::MediaTime;
+use crate::time::{MediaTime, UtcMs};
 
 /// Which of a channel's feeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -185,6 +185,19 @@ pub enum FeedEvent {
     Audio(AudioConfig),
     /// An access unit.
     Frame(Frame),
+    /// When something was captured, told before the frames that it matters to.
+    Captured(Captured),
+}
+
+/// An instant of a feed's clock, and what time it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Captured {
+    /// On the feed's clock, in milliseconds.
+    pub feed_ms: i64,
+    /// The same instant.
+    pub utc: UtcMs,
+    /// The encoder says so. Otherwise it is when it came here, where it waited a while for what comes beside it.
+    pub by_encoder: bool,
 }
 
 /// One access unit on the media timeline.

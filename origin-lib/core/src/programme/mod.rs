@@ -128,6 +128,8 @@ pub struct Publish(u64);
 pub enum AnchorFrom {
     /// From the arrival of the first frame.
     Arrival,
+    /// From the capture time that the encoder tells.
+    Captured,
     /// From the arrival of the first frame, because others who might know one did not answer in time.
     ArrivalAlone,
     /// From an earlier publish of the same feed.
