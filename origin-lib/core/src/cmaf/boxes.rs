@@ -16,7 +16,8 @@ const SKIPPED_LEN_MAX: u64 = 16 << 20;
 
 /// What a stream of boxes may begin with.
 const FIRST: [&[u8; 4]; 12] = [
-    b"ftyp", b"styp", b"moov", b"moof", b"sidx", b"ssix", b"prft", b"emsg", b"mfra", b"free", b"skip", b"uuid",
+    b"ftyp", b"styp", b"moov", b"moof", b"sidx", b"ssix", b"prft", b"emsg", b"mfra", b"free", b"skip",
+    b"uuid",
 ];
 
 /// What comes next.
@@ -65,10 +66,18 @@ enum Inside {
     #[default]
     Head,
     /// So many bytes of a box that is read whole.
-    Whole { name: [u8; 4], began: u64, left: usize },
+    Whole {
+        name: [u8; 4],
+        began: u64,
+        left: usize,
+    },
     /// A media box; `None`: up to the end of all.
-    Media { left: Option<u64> },
-    Skipped { left: u64 },
+    Media {
+        left: Option<u64>,
+    },
+    Skipped {
+        left: u64,
+    },
     Broken,
 }
 

@@ -202,7 +202,10 @@ impl Gather {
     /// When to `tick` at the latest, on [`Moment::up_ms`], and to ask whether it has ended.
     pub fn deadline(&self) -> Option<u64> {
         let waits = [&self.video, &self.audio].into_iter().filter_map(Lane::due);
-        let over = self.requests.is_empty().then(|| self.heard + if self.is_said() { ORDER_MS } else { IDLE_MS_MAX });
+        let over = self
+            .requests
+            .is_empty()
+            .then(|| self.heard + if self.is_said() { ORDER_MS } else { IDLE_MS_MAX });
         waits.chain(over).min()
     }
 
@@ -334,13 +337,7 @@ impl Gather {
         (rivals.next().is_some() && rivals.next().is_none()).then_some(best.number)
     }
 
-    fn fragment(
-        &mut self,
-        reader: &mut Reader,
-        moof: &[u8],
-        at: u64,
-        now: Moment,
-    ) -> Result<(), Refusal> {
+    fn fragment(&mut self, reader: &mut Reader, moof: &[u8], at: u64, now: Moment) -> Result<(), Refusal> {
         let produced = reader.produced.take();
         if !reader.filling.is_full() {
             self.skip("a fragment whose media did not come");

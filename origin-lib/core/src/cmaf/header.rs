@@ -82,7 +82,8 @@ impl Header {
             found.push(track);
         }
         if child(moov, b"mvex")?.is_none() {
-            const SET: &str = "it is not fragmented (ffmpeg: -movflags empty_moov+frag_keyframe+default_base_moof)";
+            const SET: &str =
+                "it is not fragmented (ffmpeg: -movflags empty_moov+frag_keyframe+default_base_moof)";
             return Err(ReadError(SET));
         }
         read::defaults(moov, &mut found)?;
@@ -242,8 +243,11 @@ fn name(four_cc: &[u8; 4]) -> String {
         b".mp3" => "MP3",
         b"mha1" | b"mhm1" => "MPEG-H audio",
         other => {
-            let name: String =
-                other.iter().filter(|c| c.is_ascii_graphic() && **c != b'"').map(|c| char::from(*c)).collect();
+            let name: String = other
+                .iter()
+                .filter(|c| c.is_ascii_graphic() && **c != b'"')
+                .map(|c| char::from(*c))
+                .collect();
             return format!("media with the sample entry {name}");
         }
     };

@@ -36,7 +36,8 @@ mod tests {
         ] {
             assert!(likeness(header, segment) > likeness(other, segment), "{segment}");
         }
-        for (segment, header, other) in [("7.m4s", "a.mp4", "b.mp4"), ("x/7.mp4", "a/init.mp4", "b/init.mp4")] {
+        for (segment, header, other) in [("7.m4s", "a.mp4", "b.mp4"), ("x/7.mp4", "a/init.mp4", "b/init.mp4")]
+        {
             assert!(likeness(header, segment) == likeness(other, segment), "{segment}");
         }
     }

@@ -57,7 +57,8 @@ fn what_comes_again_is_taken_once_and_what_broke_off_is_completed() {
     let whole = told(&[Whole("v", VIDEO)], 4000);
     let half = &segments[0][..segments[0].len() - 300];
     for pushes in [
-        &[Whole("v", &header), Whole("v", &segments[0]), Whole("v", &segments[0]), Whole("v", &segments[1])][..],
+        &[Whole("v", &header), Whole("v", &segments[0]), Whole("v", &segments[0]), Whole("v", &segments[1])]
+            [..],
         &[Whole("v", &header), Broken("v", half), Whole("v", &segments[0]), Whole("v", &segments[1])],
         &[Broken("v", &[&header, half].concat()), Whole("v", VIDEO)],
         &[Whole("v", VIDEO), Pass(2000), Whole("v", &header), Whole("v", &segments[1])],
@@ -74,7 +75,10 @@ fn what_comes_again_is_taken_once_and_what_broke_off_is_completed() {
 fn what_is_missing_is_a_gap_and_a_fragment_that_makes_no_sense_is_left_out() {
     let [(header, segments), _] = apart();
     let second = told(&[Whole("v", &header), Whole("v", &segments[1])], 4000);
-    assert_eq!(times(&second, Kind::Video)[0] - times(&told(&[Whole("v", VIDEO)], 4000), Kind::Video)[0], 1000);
+    assert_eq!(
+        times(&second, Kind::Video)[0] - times(&told(&[Whole("v", VIDEO)], 4000), Kind::Video)[0],
+        1000
+    );
     let mut damaged = segments[0].clone();
     let trun = damaged.windows(4).position(|name| name == b"trun").unwrap();
     damaged[trun + 9] = 0xff;
@@ -93,19 +97,18 @@ fn another_header_of_the_same_name_tells_new_parameters() {
     let specific = other.windows(4).position(|bytes| bytes == [0x05, 0x80, 0x80, 0x80]).unwrap() + 5;
     assert_eq!(other[specific + 1] & 0x78, 0x08);
     other[specific + 1] = other[specific + 1] & 0x87 | 0x10;
-    let pushes = [
-        Whole("a", &header),
-        Whole("a", &segments[0]),
-        Whole("a", &other),
-        Whole("a", &segments[1]),
-    ];
+    let pushes =
+        [Whole("a", &header), Whole("a", &segments[0]), Whole("a", &other), Whole("a", &segments[1])];
     let ours = told(&pushes, 100);
     let channels = parameters(&ours).into_iter().map(|event| match event {
         FeedEvent::Audio(config) => config.channels,
         other => panic!("{other:?}"),
     });
     assert_eq!(channels.collect::<Vec<_>>(), [1, 2]);
-    assert_eq!(times(&ours, Kind::Audio), times(&told(&[Whole("a", AUDIO)], 100), Kind::Audio)[..frames(&ours, Kind::Audio).len()]);
+    assert_eq!(
+        times(&ours, Kind::Audio),
+        times(&told(&[Whole("a", AUDIO)], 100), Kind::Audio)[..frames(&ours, Kind::Audio).len()]
+    );
 }
 
 #[test]
@@ -116,7 +119,10 @@ fn what_can_t_be_used_is_named() {
         [&body[..at], new, &body[at + old.len()..]].concat()
     };
     for (body, says) in [
-        (replaced(&video, b"avc1\0", b"mp4v\0"), "the encoder sends MPEG-4 part 2 or MPEG-2 video: set H.264, HEVC or AV1"),
+        (
+            replaced(&video, b"avc1\0", b"mp4v\0"),
+            "the encoder sends MPEG-4 part 2 or MPEG-2 video: set H.264, HEVC or AV1",
+        ),
         (replaced(&video, b"avc1\0", b"vp09\0"), "the encoder sends VP9: set"),
         (replaced(&video, b"avc1\0", b"encv\0"), "the encoder sends encrypted media: set no encryption"),
         (replaced(&video, b"avc1\0", b"x\"y\x07\0"), "media with the sample entry xy: set"),
@@ -227,11 +233,11 @@ fn requests_at_once_are_bounded() {
 #[test]
 fn a_capture_time_beside_the_media_is_told() {
     let (header, segments) = first_of(VIDEO);
-    let ntp = |utc_ms: u64| ((utc_ms / 1000 + 2_208_988_800) << 32 | (utc_ms % 1000 << 32) / 1000 + 1).to_be_bytes();
+    let ntp = |utc_ms: u64| {
+        ((utc_ms / 1000 + 2_208_988_800) << 32 | (utc_ms % 1000 << 32) / 1000 + 1).to_be_bytes()
+    };
     let at = NOW.utc.0 - 700;
-    for (flags, version, expected) in
-        [(24, 1, Some(at)), (0, 0, Some(at)), (8, 1, None)]
-    {
+    for (flags, version, expected) in [(24, 1, Some(at)), (0, 0, Some(at)), (8, 1, None)] {
         let media: &[u8] = if version == 1 { &12_800_u64.to_be_bytes() } else { &12_800_u32.to_be_bytes() };
         let prft = full(b"prft", version, flags, &[&1_u32.to_be_bytes(), &ntp(at), media]);
         let ours = told(&[Whole("v", &[&header, &prft[..], &segments[0]].concat())], 100);
