@@ -55,6 +55,7 @@ pub mod publish;
 pub mod recording;
 pub mod rtmp;
 pub mod score;
+pub mod scte35;
 pub mod segment;
 pub mod session;
 pub mod sign;

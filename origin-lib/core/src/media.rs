@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::scte35::Section;
 use crate::time::{MediaTime, UtcMs};
 
 /// Which of a channel's feeds.
@@ -187,6 +188,17 @@ pub enum FeedEvent {
     Frame(Frame),
     /// When something was captured, told before the frames that it matters to.
     Captured(Captured),
+    /// Where the programme is left, or goes on.
+    Splice(FeedSplice),
+}
+
+/// Splice information as a demultiplexer gives it ([`crate::scte35`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedSplice {
+    /// What it is about, on the feed's clock, in milliseconds.
+    pub at_ms: i64,
+    /// What was sent.
+    pub section: Section,
 }
 
 /// An instant of a feed's clock, and what time it was.

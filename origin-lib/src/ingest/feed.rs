@@ -153,6 +153,10 @@ impl Feed {
                 self.metrics.captured(clock::now().media() - captured.utc.media());
             }
             FeedEvent::Captured(_) => {}
+            FeedEvent::Splice(splice) => {
+                let section = splice.section.hexadecimal();
+                tracing::debug!(%channel, feed, section, "splice information");
+            }
         }
         self.channel.handle(self.publish, event);
         if let Some(behind) = key_ms.and_then(|feed_ms| self.channel.behind(self.lease.role, feed_ms)) {

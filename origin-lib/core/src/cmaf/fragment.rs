@@ -151,6 +151,52 @@ impl Produced {
     }
 }
 
+/// Splice information in an `emsg` (ISO/IEC 23009-1, 5.10.3.3; SCTE 214-3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Message {
+    /// When, in ticks of which `timescale` are a second: of the track, or with version 0 since the begin of what follows.
+    pub(super) time: u64,
+    pub(super) timescale: u32,
+    pub(super) since_next: bool,
+    /// A whole `splice_info_section`.
+    pub(super) section: Bytes,
+}
+
+impl Message {
+    /// `None` of a message about something else.
+    pub(super) fn read(emsg: &Bytes) -> Result<Option<Message>, ReadError> {
+        const SCHEME: &[u8] = b"urn:scte:scte35:2013:bin";
+        const TIMELESS: ReadError = ReadError("a message with a timescale of 0");
+        let mut rest: &[u8] = emsg;
+        let since_next = version(&mut rest)?.0 == 0;
+        let mut times = (0, 0);
+        if !since_next {
+            times = (u32(&mut rest)?, u64(&mut rest)?);
+            skip(&mut rest, 8)?;
+        }
+        let is_ours = text(&mut rest)? == SCHEME;
+        text(&mut rest)?;
+        if since_next {
+            times = (u32(&mut rest)?, u64::from(u32(&mut rest)?));
+            skip(&mut rest, 8)?;
+        }
+        let (timescale, time) = times;
+        match (is_ours, timescale) {
+            (false, _) => Ok(None),
+            (true, 0) => Err(TIMELESS),
+            (true, _) => Ok(Some(Message { time, timescale, since_next, section: emsg.slice_ref(rest) })),
+        }
+    }
+}
+
+/// A text that ends with a zero.
+fn text<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], ReadError> {
+    let len = bytes.iter().position(|byte| *byte == 0).ok_or(ReadError("a text without an end"))?;
+    let text = bytes.get(..len).unwrap_or_default();
+    skip(bytes, len + 1)?;
+    Ok(text)
+}
+
 /// Whether a file type box names this brand.
 pub(super) fn has_brand(mut brands: &[u8], wanted: &[u8; 4]) -> bool {
     let major = brands.first_chunk::<4>() == Some(wanted);

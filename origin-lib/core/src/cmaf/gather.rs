@@ -9,13 +9,14 @@ use core::ops::Range;
 use bytes::Bytes;
 
 use super::boxes::{Boxes, Piece};
-use super::fragment::{self, Filling, Produced, Run};
+use super::fragment::{self, Filling, Message, Produced, Run};
 use super::header::{Coding, Header};
 use super::lane::{Coming, Lane, Source};
 use super::{Refusal, names};
 use crate::flv::Error;
-use crate::media::{Captured, FeedEvent, Kind};
+use crate::media::{Captured, FeedEvent, FeedSplice, Kind};
 use crate::programme::End;
+use crate::scte35::{Section, Unusable};
 use crate::time::{Moment, UtcMs};
 use crate::timeline::{EARLY_MS_MAX, LATE_MS_MAX};
 
@@ -36,6 +37,9 @@ pub const ORDER_MS: u64 = 1_000;
 
 /// A track that was chosen and does not come for this long makes room for another one, in milliseconds.
 const STALE_MS: u64 = 5_000;
+
+/// How many messages before a fragment are read.
+const MESSAGES_MAX: usize = 16;
 
 /// How many tracks that are left out are told of.
 const OTHERS_MAX: usize = 16;
@@ -84,6 +88,8 @@ struct Reader {
     /// The number of its header.
     header: Option<u64>,
     produced: Option<Produced>,
+    /// Those before the next fragment.
+    messages: Vec<Message>,
     filling: Filling<Wanted>,
     /// The header of what fills, and its version.
     of: Option<(Arc<Header>, u64)>,
@@ -129,6 +135,7 @@ impl Gather {
             boxes: Boxes::default(),
             header: None,
             produced: None,
+            messages: Vec::new(),
             filling: Filling::default(),
             of: None,
             last: false,
@@ -246,6 +253,7 @@ impl Gather {
                 b"moov" => self.header(reader, &content, now)?,
                 b"moof" => self.fragment(reader, &content, at, now)?,
                 b"prft" => reader.produced = Produced::read(&content).ok(),
+                b"emsg" => self.message(reader, &content),
                 b"styp" => reader.last |= fragment::has_brand(&content, b"lmsg"),
                 b"mfra" => reader.last = true,
                 _ => {}
@@ -259,6 +267,14 @@ impl Gather {
             Piece::Broken => return Err(Refusal::Malformed("it does not begin with a box of it")),
         }
         Ok(())
+    }
+
+    fn message(&mut self, reader: &mut Reader, emsg: &Bytes) {
+        match Message::read(emsg) {
+            Ok(Some(message)) if reader.messages.len() < MESSAGES_MAX => reader.messages.push(message),
+            Ok(_) => {}
+            Err(error) => self.skip(error.0),
+        }
     }
 
     fn header(&mut self, reader: &mut Reader, moov: &[u8], now: Moment) -> Result<(), Refusal> {
@@ -338,7 +354,7 @@ impl Gather {
     }
 
     fn fragment(&mut self, reader: &mut Reader, moof: &[u8], at: u64, now: Moment) -> Result<(), Refusal> {
-        let produced = reader.produced.take();
+        let (produced, messages) = (reader.produced.take(), core::mem::take(&mut reader.messages));
         if !reader.filling.is_full() {
             self.skip("a fragment whose media did not come");
         }
@@ -361,15 +377,24 @@ impl Gather {
             }
         };
         self.choose(number, now);
-        let mut wanted = Vec::new();
+        let (mut wanted, mut begins) = (Vec::new(), None);
         for (run, span) in runs {
-            self.run(&header, number, &run, span, produced, &mut wanted, now);
+            let begun = self.run(&header, number, &run, span, produced, &mut wanted, now);
+            begins = begins.or(begun);
+        }
+        // Both tracks' requests may bring it: it is one, whatever brings it.
+        if let Some((kind, first_ms, shift_ms)) = begins {
+            for message in messages {
+                self.splice(kind, &message, first_ms, shift_ms, now);
+            }
         }
         reader.filling = Filling::new(wanted);
         reader.of = Some((header, version));
         Ok(())
     }
 
+    /// Prepares for the samples of a run. Of one that is used: its kind, where it begins, and what its edit list adds, in
+    /// milliseconds.
     #[expect(clippy::too_many_arguments, reason = "what is known of a run where it is read")]
     fn run(
         &mut self,
@@ -380,12 +405,12 @@ impl Gather {
         produced: Option<Produced>,
         wanted: &mut Vec<(Range<u64>, Wanted)>,
         now: Moment,
-    ) {
-        let Some(track) = header.track(run.track) else { return };
+    ) -> Option<(Kind, i64, i64)> {
+        let track = header.track(run.track)?;
         let (source, kind) = (Source { header: number, track: track.id }, track.kind());
         if self.lane(kind).source != Some(source) {
             self.other(source, kind);
-            return;
+            return None;
         }
         let is_first = !self.video.has_begun() && !self.audio.has_begun();
         let lane = self.lane(kind);
@@ -408,6 +433,20 @@ impl Gather {
                 wanted.push((sample.data.clone(), Wanted { kind, source, coming }));
             }
         }
+        Some((kind, feed_ms, super::ms(i128::from(track.shift), track.timescale)))
+    }
+
+    /// A message of splice information before a fragment that begins at `first_ms`.
+    fn splice(&mut self, kind: Kind, message: &Message, first_ms: i64, shift_ms: i64, now: Moment) {
+        let section = match Section::new(&message.section) {
+            Ok(section) => section,
+            Err(Unusable::Nothing) => return,
+            Err(Unusable::Encrypted) => return self.skip("splice information that is encrypted"),
+            Err(Unusable::Malformed) => return self.skip("splice information that makes no sense"),
+        };
+        let from = if message.since_next { first_ms } else { shift_ms };
+        let at_ms = super::ms(i128::from(message.time), message.timescale).saturating_add(from);
+        self.lane(kind).push(first_ms, FeedEvent::Splice(FeedSplice { at_ms, section }), now);
     }
 
     /// A track that is left out.

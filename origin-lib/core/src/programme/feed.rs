@@ -3,7 +3,8 @@
 use alloc::collections::VecDeque;
 
 use super::{AnchorFrom, HELD_LEN_MAX, HELD_SAMPLES_MAX, Publish, TICKS, WAITING_LEN_MAX};
-use crate::media::{Captured, FeedEvent, Kind, Sample, Tracks};
+use crate::media::{Captured, FeedEvent, FeedSplice, Kind, Sample, Tracks};
+use crate::scte35::Section;
 use crate::time::{MediaSpan, MediaTime, Moment, UtcMs};
 use crate::timeline::{self, Anchor, Anchors, LATE_MS_MAX, Timeline};
 
@@ -19,6 +20,8 @@ pub(super) enum Item {
     Sample(Sample),
     /// The feed's clock jumped.
     Jumped(Anchor),
+    /// The encoder said that the programme is left, or goes on, at this time.
+    Splice { at: MediaTime, section: Section },
 }
 
 /// What a feed wants of its programme.
@@ -323,6 +326,13 @@ impl Feed {
                         timeline::Event::Sample(sample) => Item::Sample(sample),
                         timeline::Event::Jumped(anchor) => Item::Jumped(anchor),
                     });
+                }
+            }
+            FeedEvent::Splice(FeedSplice { at_ms, section }) => {
+                if let Place::On(timeline) = &self.place
+                    && let Some(at) = timeline.anchor().media(at_ms)
+                {
+                    self.items.push_back(Item::Splice { at, section });
                 }
             }
             FeedEvent::Captured(_) => {}

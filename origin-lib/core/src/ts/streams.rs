@@ -22,7 +22,9 @@ pub(super) enum Carried {
     Loas,
     /// Video or audio that can't be used, and what it is.
     Unsupported(Kind, String),
-    /// Neither: splice information, teletext, subtitles, metadata.
+    /// Splice information (SCTE 35).
+    Splices,
+    /// None of these: teletext, subtitles, metadata.
     Other,
 }
 
@@ -33,7 +35,7 @@ impl Carried {
             Carried::Video(_) => Some(Kind::Video),
             Carried::Adts | Carried::Loas => Some(Kind::Audio),
             Carried::Unsupported(kind, _) => Some(*kind),
-            Carried::Other => None,
+            Carried::Splices | Carried::Other => None,
         }
     }
 
@@ -70,7 +72,8 @@ pub(super) fn carried(stream_type: u8, about: &[u8], programme: &[u8]) -> Carrie
         0x80 if registered(programme, b"HDMV") => audio("PCM"),
         0x81 => audio("AC-3"),
         0x87 => audio("E-AC-3"),
-        0x82 | 0x85 | 0x8a if registered(programme, b"HDMV") => audio("DTS"),
+        0x86 if !registered(programme, b"HDMV") => Carried::Splices,
+        0x82 | 0x85 | 0x86 | 0x8a if registered(programme, b"HDMV") => audio("DTS"),
         PRIVATE => private(about),
         _ => Carried::Other,
     }

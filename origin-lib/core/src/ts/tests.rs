@@ -11,6 +11,7 @@ use crate::media::{FeedEvent, Frame, Kind};
 mod damage;
 mod hevc;
 mod oracle;
+mod splices;
 mod write;
 
 use write::{AUDIO_PID, PMT_PID, VIDEO_PID, Writer, adts, annex_b, bytes};

@@ -247,3 +247,39 @@ fn a_capture_time_beside_the_media_is_told() {
         assert_eq!(by_encoder.map(|one| (one.utc, one.by_encoder)), expected.map(|one| (one.utc, true)));
     }
 }
+
+#[test]
+fn splice_information_in_messages_is_told_before_the_fragment_at_its_time() {
+    use crate::scte35::tests::{OUT, insert};
+    const SCHEME: &[u8] = b"urn:scte:scte35:2013:bin\0";
+    let [(header, segments), _] = apart();
+    let section = insert(7, OUT, &[]);
+    let word = |value: u32| value.to_be_bytes();
+    // The fragment begins at -80 ms: its edit list has the first picture shown at 0.
+    let absolute =
+        [&word(1000)[..], &3_080_u64.to_be_bytes(), &word(0), &word(1), SCHEME, b"\0", &section].concat();
+    let since = [SCHEME, b"\0", &word(90_000), &word(90_000), &word(0), &word(1), &section].concat();
+    let other = [b"urn:other\0\0", &word(1)[..], &word(0), &word(0), &word(1), &section].concat();
+    let first_ms = times(&told(&[Whole("v", VIDEO)], 4000), Kind::Video)[0];
+    let whole = told(&[Whole("v", &[&header, &segments[0][..]].concat())], 4000);
+    let shift_ms = first_ms - 21;
+    for (version, content, expected) in [
+        (1, absolute, Some(3_080 + shift_ms)),
+        (0, since, Some(first_ms + 1_000)),
+        (0, other, None),
+        (1, b"cut".to_vec(), None),
+    ] {
+        let emsg = full(b"emsg", version, 0, &[&content]);
+        for piece in [1, 4000] {
+            let ours = told(&[Whole("v", &[&header, &emsg[..], &segments[0]].concat())], piece);
+            let splices = ours.iter().filter_map(|one| match one {
+                Ok(FeedEvent::Splice(splice)) => Some((splice.at_ms, splice.section.hexadecimal())),
+                _ => None,
+            });
+            let expected =
+                expected.map(|at| (at, format!("0x{}", crate::hex::encode(&section).to_uppercase())));
+            assert_eq!(splices.collect::<Vec<_>>(), Vec::from_iter(expected), "{first_ms}");
+            assert_eq!(frames(&ours, Kind::Video), frames(&whole, Kind::Video));
+        }
+    }
+}
