@@ -16,7 +16,14 @@ async fn recorded(arguments: &[&str], path: &str) -> anyhow::Result<()> {
     let (origin, address, _store, _sink) = origin().await?;
     let source = Source::new(4).await?;
     let mut encoder = ffmpeg();
-    encoder.arg("-i").arg(&source.file).args(["-c", "copy"]).args(arguments).args(["-method", "PUT"]);
+    // As it comes: ffmpeg does not wait for one segment's answer before it sends the next one beside it.
+    encoder
+        .arg("-re")
+        .arg("-i")
+        .arg(&source.file)
+        .args(["-c", "copy"])
+        .args(arguments)
+        .args(["-method", "PUT"]);
     encoder.arg(format!("http://{address}/ingest/{path}"));
     finish(encoder).await?;
     origin.logged("reason=\"the encoder ended the feed\"").await.context(format!("{arguments:?}"))?;

@@ -5,8 +5,10 @@ use railbird_core::playlist::{self, Wanted};
 use railbird_core::state::ChannelState;
 use railbird_core::time::MediaSpan;
 use railbird_origin::journal;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
-use crate::demo::{client, finish};
+use crate::demo::finish;
 use crate::http_ingest::address;
 use crate::origin::{Origin, Plan, Source, Store};
 use crate::play::ffmpeg;
@@ -111,28 +113,53 @@ fn live(state: &ChannelState) -> anyhow::Result<String> {
     text.context("no playlist")
 }
 
+async fn chunk(connection: &mut TcpStream, bytes: &[u8]) -> anyhow::Result<()> {
+    connection.write_all(format!("{:x}\r\n", bytes.len()).as_bytes()).await?;
+    connection.write_all(bytes).await?;
+    Ok(connection.write_all(b"\r\n").await?)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn splice_information_of_a_feed_is_in_the_playlists_and_the_same_at_both_origins() -> anyhow::Result<()>
 {
     let (store, source) = (Store::start().await?, Source::new(8).await?);
     let body = spliced(&source).await?;
     let more = "[http_ingest]\nlisten = \"127.0.0.1:0\"\n[pair]\nanchors_at = \"a\"\n";
-    let mut told = Vec::new();
+    let (mut told, mut origins) = (Vec::new(), Vec::new());
     for id in ["north", "south"] {
         let sink = Sink::start(vec![("a", store.dir())]).await?;
         let (targets, edges) = ([store.target("a")], [sink.url.clone()]);
         let plan = Plan { id, title: "T", targets: &targets, edges: &edges, more, files: &[] };
         let origin = Origin::start(&plan).await?;
-        let put =
-            client()?.put(format!("http://{}/ingest/primary-key", address(&origin)?)).body(body.clone());
-        let answer = put.send().await?;
-        ensure!(answer.status().is_success(), "{}", answer.text().await?);
+        let address = address(&origin)?;
+        let mut connection = TcpStream::connect(&address).await?;
+        let head = format!(
+            "PUT /ingest/primary-key HTTP/1.1\r\nHost: {address}\r\nTransfer-Encoding: chunked\r\n\r\n"
+        );
+        connection.write_all(head.as_bytes()).await?;
+        origins.push((origin, sink, connection));
+    }
+    // What ends before both agree on its times goes on alone: the second half waits for that.
+    let half = body.len() / PACKET / 2 * PACKET;
+    for (_, _, connection) in &mut origins {
+        chunk(connection, &body[..half]).await?;
+    }
+    for (origin, sink, _) in &origins {
+        let said = |state: &ChannelState| listed(state) > MediaSpan::from_ms(1_000);
+        sink.state("something is listed", said).await.with_context(|| origin.log())?;
+    }
+    for (_, _, connection) in &mut origins {
+        chunk(connection, &body[half..]).await?;
+        connection.write_all(b"0\r\n\r\n").await?;
+    }
+    for (origin, sink, _) in &origins {
         let said =
             |state: &ChannelState| state.splices.len() == 2 && listed(state) >= MediaSpan::from_ms(5_900);
         let state = sink.state("both are told", said).await.with_context(|| origin.log())?;
         let text = live(&state)?;
         told.push(tags(&text).join("\n"));
-        // The recording is made of the journal, which a restart reads.
+        origin.logged("reason=\"the encoder ended the feed\"").await?;
+        // The recording is made of the journal.
         origin.crew(&["channel", "end", "t"]).await?;
         source.equals(&origin.export().await?).await?;
         let (data, channel) = (origin.file("data"), "t".parse()?);

@@ -144,6 +144,11 @@ impl Gather {
         Ok(Request(self.last))
     }
 
+    /// Whether a header has come.
+    pub fn has_headers(&self) -> bool {
+        !self.headers.is_empty()
+    }
+
     /// Takes the next bytes of a request. After an error the request must be closed.
     pub fn handle(&mut self, request: Request, bytes: &[u8], now: Moment) -> Result<(), Refusal> {
         let Some(mut reader) = self.requests.remove(&request) else { return Ok(()) };

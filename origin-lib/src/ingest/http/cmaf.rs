@@ -24,6 +24,9 @@ use crate::ingest::feed::Feed;
 /// How long a request may bring nothing: packagers send a segment at a time.
 const SILENT_MAX: Duration = Duration::from_millis(IDLE_MS_MAX);
 
+/// How long a feed's first segment waits for the header that it needs.
+const HEADER_DEADLINE: Duration = Duration::from_secs(2);
+
 /// The feeds that are pushed at the moment. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Pushes {
@@ -40,6 +43,8 @@ struct Push {
     ended: CancellationToken,
     /// Its deadline is another one.
     changed: Notify,
+    /// It has a header.
+    headed: Notify,
 }
 
 struct Gathered {
@@ -78,6 +83,9 @@ impl Pushes {
         body: &mut Incoming,
     ) -> Result<Said, Said> {
         let (push, request) = self.join(stream_key, name, peer)?;
+        if !matches!(first.get(4..8), Some(b"ftyp" | b"moov")) {
+            push.await_header().await;
+        }
         let mut next = Some(first);
         let result = loop {
             if let Some(bytes) = next.take()
@@ -121,7 +129,7 @@ impl Pushes {
         let feed = self.door.let_in(&mut slot, stream_key, peer).map_err(refused)?;
         let (ended, gather) = (feed.ended(), Gather::new(clock::moment()));
         let gathered = Mutex::new(Gathered { gather, feed: Some(feed), _slot: slot });
-        let push = Arc::new(Push { gathered, ended, changed: Notify::new() });
+        let push = Arc::new(Push { gathered, ended, changed: Notify::new(), headed: Notify::new() });
         open.insert(of.clone(), push.clone());
         self.tasks.spawn(self.clone().keep(of, push.clone()));
         begin(push)
@@ -172,7 +180,24 @@ impl Push {
         if gathered.gather.deadline() < before || before.is_none() {
             self.changed.notify_one();
         }
+        if gathered.gather.has_headers() {
+            self.headed.notify_waiters();
+        }
         result
+    }
+
+    /// Waits a while for the feed's first header: packagers send it beside the first segment.
+    async fn await_header(&self) {
+        let headed = async {
+            loop {
+                let notified = self.headed.notified();
+                if lock(&self.gathered).gather.has_headers() {
+                    return;
+                }
+                notified.await;
+            }
+        };
+        let _ = tokio::time::timeout(HEADER_DEADLINE, headed).await;
     }
 
     fn close(&self, request: Request, whole: bool) -> Result<(), Refusal> {
