@@ -13,6 +13,7 @@ pub mod av1;
 pub mod avc;
 mod bits;
 pub mod hevc;
+pub mod latm;
 pub mod nal;
 pub mod opus;
 
