@@ -340,9 +340,26 @@ impl Book {
         (self.listed_count > 0).then(|| self.first_msn - popped as u64)
     }
 
-    /// The number that the next listed segment gets at least: where the next recording begins to count.
+    /// The number that the first segment has, or will have once it is listed; `None` where there is none.
+    pub fn begins_at(&self) -> Option<u64> {
+        let first = self.waiting.front().map(|first| self.number_of_first(first.segment.start));
+        self.first_msn().or(first)
+    }
+
+    /// The number behind the last segment, whether that is listed already or waits: where the next recording begins to count.
     pub fn next_msn(&self) -> u64 {
-        self.first_msn + self.listed.len() as u64
+        let first = match self.waiting.front() {
+            Some(first) if self.listed.is_empty() => self.number_of_first(first.segment.start),
+            _ => self.first_msn,
+        };
+        first + (self.listed.len() + self.waiting.len()) as u64
+    }
+
+    /// The number of a segment that starts here, where it is the first one that is listed.
+    fn number_of_first(&self, start: MediaTime) -> u64 {
+        // An epoch index is never below a number given before, since numbers rise by one a segment: so a restarted
+        // origin never goes back.
+        self.first_msn.max(object::index(start, self.channel.segment_ms).0)
     }
 
     /// Where the channel stands.
@@ -406,10 +423,7 @@ impl Book {
         let Some(Waiting { mut segment, .. }) = self.waiting.pop_front() else { return };
         segment.gap = gap;
         if self.listed.is_empty() {
-            // An epoch index is never below a number given before, since numbers rise by one a segment: so a restarted
-            // origin never goes back.
-            let (index, _) = object::index(segment.start, self.channel.segment_ms);
-            self.first_msn = self.first_msn.max(index);
+            self.first_msn = self.number_of_first(segment.start);
         }
         let waiting = self.waiting.iter().map(|waiting| waiting.segment.duration);
         let longest = waiting.chain([segment.duration]).max().unwrap_or_default();

@@ -291,7 +291,7 @@ impl Shelf {
 
     /// The recording in short, once it has ended.
     pub fn summary(&self, takers: &Takers) -> Option<Summary> {
-        Summary::of(&self.reel, self.book.first_msn()?, takers)
+        Summary::of(&self.reel, self.book.begins_at()?, takers)
     }
 
     /// What stays the same for the channel's life.
