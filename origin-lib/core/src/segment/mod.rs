@@ -68,6 +68,9 @@ pub const OPEN_SAMPLES_MAX: usize = 32_768;
 /// What a video frame is taken to last where nothing tells, in 1/90000 s.
 const VIDEO_STEP: u64 = 3_000;
 
+/// The longest that a video frame is taken to last where only the one before it tells: 1 s. More is a hole.
+const VIDEO_STEP_MAX: u64 = 90_000;
+
 /// What goes into a segmenter, in the order in which the feed brought it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
@@ -350,7 +353,7 @@ impl Segmenter {
         }
         self.leads_run &= !sample.key || self.video_last.is_none();
         if let Some(last) = self.video_last {
-            self.video_step = sample.dts.0 - last.0;
+            self.video_step = (sample.dts.0 - last.0).min(VIDEO_STEP_MAX);
         }
         self.video_last = Some(sample.dts);
         self.count_in(&sample);

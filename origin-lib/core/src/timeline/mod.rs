@@ -48,6 +48,9 @@ pub const BACK_MS_MAX: i64 = 1_000;
 /// The most frames that may still come with timestamps from before a jump; they are dropped.
 pub const STRAGGLERS_MAX: u32 = 64;
 
+/// A frame that lies further than this from the last one of each track waits for the next one: 1 s. Its timestamp may be wrong.
+pub const STRAY_MS: i64 = 1_000;
+
 /// So many frames in a row may lie far from all others, and from each other, before one of them is taken for a jump.
 pub const STRAYS_MAX: u32 = 16;
 
@@ -207,13 +210,15 @@ impl Timeline {
     /// Takes the feed's next frame, which arrived at `now`. `now` matters only where the feed's clock jumps.
     pub fn handle(&mut self, frame: Frame, now: UtcMs) {
         let Some(stray) = self.stray.take() else { return self.next(frame, now) };
-        if stray.is_followed_by(frame.dts_ms) && self.jumped(&frame) {
-            self.jump(&stray.frame, stray.arrived);
+        if self.is_away(&frame, STRAY_MS) {
+            if !stray.is_followed_by(frame.dts_ms) {
+                return self.strays(frame, now, stray.nth + 1);
+            }
+            if self.is_away(&stray.frame, FORWARD_MS_MAX) {
+                self.jump(&stray.frame, stray.arrived);
+            }
             self.place(stray.frame);
             return self.next(frame, now);
-        }
-        if self.jumped(&frame) {
-            return self.strays(frame, now, stray.nth + 1);
         }
         if stray.frame.kind != frame.kind {
             // It says nothing of the other track.
@@ -229,7 +234,7 @@ impl Timeline {
     }
 
     fn next(&mut self, frame: Frame, now: UtcMs) {
-        if !self.jumped(&frame) {
+        if !self.is_away(&frame, STRAY_MS) {
             self.place(frame);
         } else if self.is_straggler(&frame) {
             self.counts.stragglers += 1;
@@ -285,11 +290,12 @@ impl Timeline {
         }
     }
 
-    /// Whether the frame's timestamp can't belong to the clock that the feed was on.
+    /// Whether the frame's timestamp lies further than this from where the feed's clock was. At [`FORWARD_MS_MAX`], it has
+    /// jumped.
     ///
     /// A track must not go back, and must not leave both its own tip and the other track's behind. Where it stood still
     /// while the other went on, it comes back to the same clock.
-    fn jumped(&mut self, frame: &Frame) -> bool {
+    fn is_away(&mut self, frame: &Frame, ms: i64) -> bool {
         let step = |tip: Tip| frame.dts_ms.saturating_sub(tip.feed_ms);
         let own = self.tip(frame.kind).map(step);
         let other = match frame.kind {
@@ -297,7 +303,7 @@ impl Timeline {
             Kind::Audio => self.video.map(step),
         };
         let back = own.is_some_and(|step| step < -BACK_MS_MAX);
-        let near = |step: i64| step.saturating_abs() <= FORWARD_MS_MAX;
+        let near = |step: i64| step.saturating_abs() <= ms;
         let known = own.is_some() || other.is_some();
         let away = known && !own.is_some_and(near) && !other.is_some_and(near);
         back || away || self.anchor.media(frame.dts_ms).is_none()

@@ -58,7 +58,21 @@ fn feeds_good_and_bad() {
             vec![video(5000), audio(4900), audio(4921)],
             vec![Some(0), Some(-100), Some(-79)],
         ),
-        ("a gap of ten seconds keeps the anchor", vec![video(0), video(10_000)], vec![Some(0), Some(10_000)]),
+        (
+            "a gap of ten seconds keeps the anchor",
+            vec![video(0), video(10_000), video(10_040)],
+            vec![Some(0), Some(10_000), Some(10_040)],
+        ),
+        (
+            "a picture every two seconds",
+            vec![video(0), video(2_000), video(4_000), video(6_000), video(8_000)],
+            vec![Some(0), Some(2_000), Some(4_000), Some(6_000), Some(8_000)],
+        ),
+        (
+            "one timestamp that is wrong by seconds",
+            vec![video(0), video(40), video(5_000), video(120), video(160)],
+            vec![Some(0), Some(40), Some(80), Some(120), Some(160)],
+        ),
         (
             "a track that stood still comes back to the clock of the other",
             vec![video(0), audio(0), audio(8_000), audio(16_000), video(16_040), audio(16_021)],

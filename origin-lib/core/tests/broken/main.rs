@@ -8,4 +8,8 @@
 
 mod cases;
 mod encoder;
+mod flv;
+mod mutants;
+mod seed;
+mod ts;
 mod way;
