@@ -10,6 +10,7 @@ mod cases;
 mod encoder;
 mod flv;
 mod mutants;
+mod pairs;
 mod seed;
 mod ts;
 mod way;

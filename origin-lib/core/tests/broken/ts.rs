@@ -17,14 +17,19 @@ pub(crate) const HEVC: &[u8] = include_bytes!("streams/hevc.ts");
 const PACKET_LEN: usize = 188;
 
 /// How much comes at once: a datagram of SRT.
-const PIECE_LEN: usize = 7 * PACKET_LEN;
+pub(crate) const DATAGRAM_LEN: usize = 7 * PACKET_LEN;
 
 /// A stream whose bytes come as fast as they were made: `len` of them in `ms`. An encoder that is refused connects again.
 pub(crate) fn send(way: &mut Way, stream: &[u8], len: usize, ms: u64) {
+    send_pieces(way, stream, DATAGRAM_LEN, |at| at as u64 * ms / len as u64);
+}
+
+/// A stream in pieces of this length; each comes when `at` says by where it begins.
+pub(crate) fn send_pieces(way: &mut Way, stream: &[u8], piece_len: usize, at: impl Fn(usize) -> u64) {
     let mut demux = Demux::new();
     way.begin();
-    for (n, piece) in stream.chunks(PIECE_LEN).enumerate() {
-        way.at((n * PIECE_LEN) as u64 * ms / len as u64);
+    for (n, piece) in stream.chunks(piece_len).enumerate() {
+        way.at(at(n * piece_len));
         demux.handle(piece);
         if drain(&mut demux, way) {
             way.end(End::Lost);

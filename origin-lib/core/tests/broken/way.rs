@@ -14,6 +14,7 @@ use railbird_core::programme::{End, Note, Output, Programme, Publish, Resume, Se
 use railbird_core::publish::{Book, Channel};
 use railbird_core::state::Node;
 use railbird_core::time::{MediaSpan, MediaTime, Moment, UtcMs};
+use railbird_core::timeline::Anchor;
 
 /// When everything begins: an instant at which segments of any length begin.
 pub(crate) const START: Moment = Moment { utc: UtcMs(1_795_171_920_000), up_ms: 50_000 };
@@ -53,6 +54,8 @@ pub(crate) struct Way {
     book: Book,
     player: Follower,
     now_ms: u64,
+    /// Where the feed's clock is tied to the world's.
+    pub(crate) anchor: Option<Anchor>,
     /// The init segment in force.
     init: (String, Vec<read::Track>, Option<Moov>),
     /// The last decoding time of each track and where the last segment ended.
@@ -90,6 +93,11 @@ fn book(segment_ms: u32) -> Book {
 
 impl Way {
     pub(crate) fn new(segment_ms: u32) -> Way {
+        Way::knowing(segment_ms, None)
+    }
+
+    /// One that knows where another origin tied the feed's clock to the world's.
+    pub(crate) fn knowing(segment_ms: u32, anchor: Option<Anchor>) -> Way {
         let package = package::Settings {
             channel: "t".parse().unwrap(),
             rendition: "source".parse().unwrap(),
@@ -100,7 +108,14 @@ impl Way {
             secret: secret(),
         };
         Way {
-            programme: Programme::new(Settings::new(package), Resume::default()),
+            programme: Programme::new(
+                Settings::new(package),
+                Resume {
+                    anchors: anchor.map(|anchor| (Role::Primary, anchor)).into_iter().collect(),
+                    ..Resume::default()
+                },
+            ),
+            anchor,
             publish: None,
             book: book(segment_ms),
             player: Follower::default(),
@@ -159,7 +174,7 @@ impl Way {
             match output {
                 Output::Object(object) => self.object(object),
                 Output::Note(note) => self.notes.push(note),
-                Output::Anchored { .. } => {}
+                Output::Anchored { anchor, .. } => self.anchor = Some(anchor),
                 Output::Ask { .. } | Output::Passed(_) => panic!("nobody asked for {output:?}"),
             }
         }
