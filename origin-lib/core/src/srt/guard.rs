@@ -8,13 +8,13 @@ use bytes::Bytes;
 use super::{Call, Micros, Refusal, Unlocked};
 
 /// Handshakes that are looked at in a second, of one address. Whoever is passed over repeats its own.
-pub const TRIES_OF_ONE: u32 = 8;
+pub(super) const TRIES_OF_ONE: u32 = 8;
 
 /// The same, of all addresses. So many addresses are counted at most.
-pub const TRIES: u32 = 64;
+pub(super) const TRIES: u32 = 64;
 
 /// So many keys that were let in are not let in again.
-pub const USED_MAX: usize = 4096;
+pub(super) const USED_MAX: usize = 4096;
 
 const SECOND_US: u64 = 1_000_000;
 

@@ -218,7 +218,10 @@ impl Timeline {
                 self.jump(&stray.frame, stray.arrived);
             }
             self.place(stray.frame);
-            return self.next(frame, now);
+            return match self.is_away(&frame, FORWARD_MS_MAX) {
+                true => self.next(frame, now),
+                false => self.place(frame),
+            };
         }
         if stray.frame.kind != frame.kind {
             // It says nothing of the other track.

@@ -25,10 +25,17 @@ const LENGTHS_AT: usize = 9;
 /// Tags that come as fast as they were made, `len` of them in `ms`. An encoder that is refused connects again and begins with
 /// its parameters.
 pub(crate) fn send(way: &mut Way, tags: &[Tag], len: usize, ms: u64) {
+    publish(way, tags, 0, len, ms);
+    way.finish();
+}
+
+/// The same from an instant on, so that it may go on, or break off.
+pub(crate) fn publish(way: &mut Way, tags: &[Tag], from_ms: u64, len: usize, ms: u64) {
     let mut demux = Demux::new();
+    way.at(from_ms);
     way.begin();
     for (n, tag) in tags.iter().enumerate() {
-        way.at(n as u64 * ms / len as u64);
+        way.at(from_ms + n as u64 * ms / len as u64);
         if let Err(Error::Refuse { .. }) = take(&mut demux, tag, way) {
             way.end(End::Lost);
             demux = Demux::new();
@@ -38,7 +45,6 @@ pub(crate) fn send(way: &mut Way, tags: &[Tag], len: usize, ms: u64) {
             }
         }
     }
-    way.finish();
 }
 
 fn take(demux: &mut Demux, tag: &Tag, way: &mut Way) -> Result<(), Error> {

@@ -45,6 +45,8 @@ pub(crate) struct Segment {
     pub(crate) audio: Vec<Seen>,
     /// As it lies at targets.
     pub(crate) object: Object,
+    /// Its boxes.
+    pub(crate) clear: Vec<u8>,
 }
 
 /// A channel from its feeds' events to who plays it.
@@ -63,6 +65,8 @@ pub(crate) struct Way {
     end: MediaTime,
     pub(crate) segments: Vec<Segment>,
     pub(crate) inits: Vec<package::Kind>,
+    /// By their names.
+    pub(crate) init_bytes: BTreeMap<String, Vec<u8>>,
     pub(crate) notes: Vec<Note>,
     /// A segment was longer than the playlist had promised.
     pub(crate) too_long: bool,
@@ -125,6 +129,7 @@ impl Way {
             end: MediaTime::default(),
             segments: Vec::new(),
             inits: Vec::new(),
+            init_bytes: BTreeMap::new(),
             notes: Vec::new(),
             too_long: false,
             playlist: String::new(),
@@ -189,6 +194,7 @@ impl Way {
                     _ => None,
                 });
                 self.init = (init.name.clone(), read::init(&object.bytes).expect("our own reading"), moov);
+                self.init_bytes.insert(init.name.clone(), object.bytes.to_vec());
                 self.inits.push(object.kind);
                 self.book.init(init.clone());
                 self.book.ack_init(0, &init.name, now);
@@ -255,6 +261,7 @@ impl Way {
             video,
             audio,
             object,
+            clear,
         });
     }
 

@@ -6,8 +6,8 @@ use scuffle_flv::audio::body::AudioTagBody;
 use scuffle_flv::audio::body::enhanced::{AudioPacket, ExAudioTagBody};
 use scuffle_flv::audio::body::legacy::LegacyAudioTagBody;
 use scuffle_flv::audio::body::legacy::aac::AacAudioData;
-use scuffle_flv::file::FlvFile;
-use scuffle_flv::tag::FlvTagData;
+use scuffle_flv::header::FlvHeader;
+use scuffle_flv::tag::{FlvTag, FlvTagData};
 use scuffle_flv::video::VideoData;
 use scuffle_flv::video::body::VideoTagBody;
 use scuffle_flv::video::body::enhanced::{ExVideoTagBody, VideoPacket, VideoPacketCodedFrames};
@@ -23,7 +23,15 @@ type Found = Vec<(i64, i32, bool, Bytes)>;
 /// Theirs: the pictures and the sound of a file of one track each.
 fn theirs(file: &'static [u8]) -> [Found; 2] {
     let (mut video, mut audio) = (Found::new(), Found::new());
-    for tag in FlvFile::demux(&mut Cursor::new(Bytes::from_static(file))).unwrap().tags {
+    let mut file = Cursor::new(Bytes::from_static(file));
+    FlvHeader::demux(&mut file).unwrap();
+    loop {
+        // The length of the tag before.
+        file.set_position(file.position() + 4);
+        if file.position() >= file.get_ref().len() as u64 {
+            break;
+        }
+        let tag = FlvTag::demux(&mut file).unwrap();
         let at = i64::from(tag.timestamp_ms);
         match tag.data {
             FlvTagData::Video(found) => {
