@@ -56,6 +56,7 @@ fn state(segments: u64) -> ChannelState {
         part_ms: None,
         preload_hints: false,
         score: None,
+        splices: Vec::new(),
         nodes: vec![node("a"), node("b")],
         renditions: vec![Rendition {
             id: "source".parse().unwrap(),

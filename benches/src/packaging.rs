@@ -209,6 +209,7 @@ fn clear(stream: &Path, dir: &Path) -> Result<()> {
                     segmenter.handle(Input::Sample(sample));
                 }
             }
+            Some(FeedEvent::Captured(_) | FeedEvent::Splice(_)) => {}
             None => segmenter.finish(),
         }
         while let Some(event) = segmenter.poll() {

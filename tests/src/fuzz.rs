@@ -4,6 +4,7 @@
 //! failed assertion, an arithmetic overflow, ten seconds for one input or a gigabyte of memory is a finding. A finding
 //! becomes a file in `tests/fuzz-seeds/<target>/`, which the ordinary tests replay from then on.
 
+mod cmaf;
 mod codec;
 mod core;
 mod edge;
@@ -43,6 +44,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "flv-file", len_max: 16384, run: rtmp::file },
     Target { name: "srt-packet", len_max: 4096, run: srt::packet },
     Target { name: "ts-demux", len_max: 8192, run: ts::demux },
+    Target { name: "cmaf-gather", len_max: 8192, run: cmaf::gather },
     Target { name: "codec-avc", len_max: 1024, run: codec::avc },
     Target { name: "codec-hevc", len_max: 1024, run: codec::hevc },
     Target { name: "codec-av1", len_max: 512, run: codec::av1 },

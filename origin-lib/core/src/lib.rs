@@ -36,6 +36,7 @@ extern crate std;
 
 pub mod calibration;
 pub mod captions;
+pub mod cmaf;
 pub mod codec;
 pub mod flv;
 pub mod fmp4;
@@ -54,6 +55,7 @@ pub mod publish;
 pub mod recording;
 pub mod rtmp;
 pub mod score;
+pub mod scte35;
 pub mod segment;
 pub mod session;
 pub mod sign;

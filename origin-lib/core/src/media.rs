@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::time::MediaTime;
+use crate::scte35::Section;
+use crate::time::{MediaTime, UtcMs};
 
 /// Which of a channel's feeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -185,6 +186,30 @@ pub enum FeedEvent {
     Audio(AudioConfig),
     /// An access unit.
     Frame(Frame),
+    /// When something was captured, told before the frames that it matters to.
+    Captured(Captured),
+    /// Where the programme is left, or goes on.
+    Splice(FeedSplice),
+}
+
+/// Splice information as a demultiplexer gives it ([`crate::scte35`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedSplice {
+    /// What it is about, on the feed's clock, in milliseconds.
+    pub at_ms: i64,
+    /// What was sent.
+    pub section: Section,
+}
+
+/// An instant of a feed's clock, and what time it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Captured {
+    /// On the feed's clock, in milliseconds.
+    pub feed_ms: i64,
+    /// The same instant.
+    pub utc: UtcMs,
+    /// The encoder says so. Otherwise it is when it came here, where it waited a while for what comes beside it.
+    pub by_encoder: bool,
 }
 
 /// One access unit on the media timeline.

@@ -15,6 +15,7 @@ use crate::id::{ChannelId, RenditionId};
 use crate::keys::{self, MasterSecret};
 use crate::media::{self, Cut, Tracks};
 use crate::publish::Init;
+use crate::scte35::Splice;
 use crate::segment::{self, Bound, Input, Segmenter};
 use crate::time::{MediaSpan, MediaTime};
 use crate::{fmp4, object};
@@ -66,6 +67,8 @@ pub enum Kind {
         discontinuity: bool,
         /// Which closed captions it has.
         captions: Captions,
+        /// What was said during it of splices, for the first time.
+        splices: Vec<Splice>,
     },
     /// The key frame with which the segment begins that starts here and came before it: a message of its own, encrypted with
     /// the segment's key and IV. It is the same where the segment was cut short.
@@ -112,11 +115,16 @@ pub struct Packager {
     end: MediaTime,
     /// By their times.
     events: Vec<fmp4::Event>,
+    /// What was said of splices lately, and whether a segment has it.
+    splices: VecDeque<(Splice, bool)>,
     outputs: VecDeque<Output>,
 }
 
 /// The most events of a segment.
 const EVENTS_MAX: usize = 8;
+
+/// So much of what was said of splices lately is known again.
+const SPLICES_MAX: usize = 64;
 
 impl Packager {
     /// A packager for a channel whose media was cut up to `not_before` already: the [`Packager::end`] of before a restart,
@@ -133,6 +141,7 @@ impl Packager {
             key: None,
             end: not_before,
             events: Vec::new(),
+            splices: VecDeque::new(),
             outputs: VecDeque::new(),
         }
     }
@@ -163,6 +172,28 @@ impl Packager {
     pub fn set_events(&mut self, mut events: Vec<fmp4::Event>) {
         events.sort_by_key(|event| event.at);
         self.events = events;
+    }
+
+    /// Something is said of a splice: what has not been said before goes with the segment that is cut behind it.
+    pub fn splice(&mut self, splice: Splice) {
+        if self.splices.iter().any(|(known, _)| known.is_same(&splice)) {
+            return;
+        }
+        if self.splices.len() >= SPLICES_MAX {
+            self.splices.pop_front();
+        }
+        self.splices.push_back((splice, false));
+    }
+
+    /// What goes with a cut.
+    fn splices(&mut self, cut: &Cut) -> Vec<Splice> {
+        let end = cut.end();
+        let new = self.splices.iter_mut().filter(|(splice, told)| !told && splice.said < end);
+        let told = new.map(|(splice, told)| {
+            *told = true;
+            splice.clone()
+        });
+        told.collect()
     }
 
     /// The events of a cut.
@@ -225,6 +256,7 @@ impl Packager {
             duration: MediaSpan(i64::from(cut.duration)),
             discontinuity: cut.discontinuity,
             captions: Captions::of(cut),
+            splices: self.splices(cut),
         };
         self.outputs.push_back(Output::Object(Object { name, bytes, kind }));
         self.package_frame(cut);

@@ -22,6 +22,7 @@ use crate::media::VideoRange;
 use crate::object;
 use crate::package;
 use crate::recording::{self, Reel, Slots, compact, rate, rounded_s};
+use crate::scte35::{self, Splice};
 use crate::state::merge::REVISION_AHEAD_MS_MAX;
 use crate::state::{
     self, ChannelState, NODES_MAX, Node, PART_SEGMENTS, PARTS_IDLE_MS, Part, Phase, Rendition, SEGMENTS_MAX,
@@ -115,6 +116,7 @@ pub struct Book {
     /// Fixed when the first segment is listed: it must never change within a playlist's life (RFC 8216bis, 6.2.1).
     target_duration_s: Option<u32>,
     captions: Captions,
+    splices: Vec<Splice>,
     frames: Frames,
     bandwidth_max: u32,
     sum_bits: u64,
@@ -165,6 +167,7 @@ impl Book {
             discontinuity_sequence: 0,
             target_duration_s: None,
             captions: Captions::default(),
+            splices: Vec::new(),
             frames: Frames::default(),
             bandwidth_max: 0,
             sum_bits: 0,
@@ -176,6 +179,8 @@ impl Book {
     /// the same numbers, however the origin came to its end. For an empty book whose slots are the reel's bits.
     pub fn restore(&mut self, reel: &Reel, now: UtcMs) {
         self.captions(reel.captions());
+        let said = reel.splices();
+        self.splices(said.get(said.len().saturating_sub(scte35::SPLICES_MAX)..).unwrap_or_default());
         for object in reel.objects() {
             let slots = (0..NODES_MAX).filter(|slot| (object.on >> slot) & 1 == 1);
             match &object.kind {
@@ -248,6 +253,23 @@ impl Book {
     /// These closed captions were seen in a segment's pictures.
     pub fn captions(&mut self, seen: Captions) {
         self.changed |= self.captions.add(seen);
+    }
+
+    /// This was said of splices during a segment.
+    pub fn splices(&mut self, said: &[Splice]) {
+        for splice in said {
+            self.changed |= scte35::add(&mut self.splices, splice.clone());
+        }
+        self.splices = self.splices_now();
+    }
+
+    /// What was said of splices of what is listed, or of what comes.
+    fn splices_now(&self) -> Vec<Splice> {
+        let mut splices = self.splices.clone();
+        if !splices.is_empty() {
+            scte35::keep_from(&mut splices, self.listed.front().map_or(MediaTime(0), |first| first.start));
+        }
+        splices
     }
 
     /// A part was made, before its segment; it waits for its acknowledgement.
@@ -518,6 +540,7 @@ impl Book {
             part_ms: channel.part_ms,
             preload_hints: channel.preload_hints,
             score: None,
+            splices: self.splices_now(),
             nodes,
             renditions,
         }

@@ -13,6 +13,7 @@ use crate::captions::Captions;
 use crate::id::{ChannelId, EventId, MatchId, NodeId, OriginId, RecordingId, RenditionId};
 use crate::media::VideoRange;
 use crate::score::{NAME_CHARS_MAX, Range};
+use crate::scte35::{SPLICES_MAX, Splice};
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 use crate::web;
 
@@ -118,6 +119,9 @@ pub struct ChannelState {
     /// What playlists say of the score, where the channel has a scorer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<Shown>,
+    /// What its feed says of splices, in the order of what it is about; at most [`SPLICES_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub splices: Vec<Splice>,
     /// Where viewers read; at most [`NODES_MAX`]. The position is the bit in [`Segment::on`].
     pub nodes: Vec<Node>,
     /// The renditions, best first.
@@ -404,6 +408,9 @@ impl ChannelState {
         if self.score.as_ref().is_some_and(|score| !score.is_within_bounds()) {
             return Err(StateError::Ranges);
         }
+        if self.splices.len() > SPLICES_MAX || !self.splices.is_sorted_by_key(|splice| splice.at) {
+            return Err(StateError::Splices);
+        }
         if self.renditions.len() > RENDITIONS_MAX {
             return Err(StateError::Renditions);
         }
@@ -471,6 +478,9 @@ pub enum StateError {
         "a channel's score has at most {RANGES_MAX} ranges, by where they begin, each with an id of 1 to 40 hexadecimal digits and a title of at most 100 characters"
     )]
     Ranges,
+    /// Too many splices, or out of order.
+    #[error("a channel has at most {SPLICES_MAX} splices, by what they are about")]
+    Splices,
     /// Too many renditions.
     #[error("a channel can have at most 16 renditions")]
     Renditions,

@@ -40,6 +40,7 @@ fn cuts(events: &[FeedEvent], anchor: Anchor) -> (Vec<Cut>, Counts) {
             FeedEvent::Video(config) => segmenter.handle(Input::Video(config)),
             FeedEvent::Audio(config) => segmenter.handle(Input::Audio(config)),
             FeedEvent::Frame(frame) => timeline.handle(frame, anchor.utc),
+            other => panic!("{other:?}"),
         }
         while let Some(event) = timeline.poll() {
             segmenter.handle(match event {
@@ -145,6 +146,7 @@ fn objects_with(events: &[FeedEvent], part_ms: Option<u32>, carried: Vec<fmp4::E
             FeedEvent::Video(config) => packager.handle(Input::Video(config)),
             FeedEvent::Audio(config) => packager.handle(Input::Audio(config)),
             FeedEvent::Frame(frame) => timeline.handle(frame, ANCHOR.utc),
+            other => panic!("{other:?}"),
         }
         while let Some(event) = timeline.poll() {
             packager.handle(match event {

@@ -67,6 +67,7 @@ async fn channels_are_told_with_and_without_a_state() {
         part_ms: None,
         preload_hints: false,
         score: None,
+        splices: Vec::new(),
         nodes: Vec::new(),
         renditions: Vec::new(),
     });

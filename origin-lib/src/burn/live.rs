@@ -438,6 +438,7 @@ impl Taker<'_> {
                             }
                             self.give(frame, &tracks);
                         }
+                        _ => {}
                     }
                 }
             }

@@ -121,7 +121,7 @@ impl Shelf {
                 self.reel.apply(Record::Init { n, init: init.clone(), len, sha256 })?;
                 self.book.init(init.clone());
             }
-            package::Kind::Segment { start, duration, discontinuity, captions } => {
+            package::Kind::Segment { start, duration, discontinuity, captions, splices } => {
                 let (start, duration, discontinuity) = (*start, *duration, *discontinuity);
                 let (captions, known) = (*captions, self.reel.captions());
                 self.reel.apply(Record::Segment {
@@ -133,7 +133,11 @@ impl Shelf {
                     len,
                     sha256,
                 })?;
+                for splice in splices {
+                    self.reel.apply(Record::Splice(splice.clone()))?;
+                }
                 self.book.captions(captions);
+                self.book.splices(splices);
                 // What a replay has is read in its first chapter.
                 if self.reel.captions() != known && self.chapters > 0 {
                     self.changed.insert(0);

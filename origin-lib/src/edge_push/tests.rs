@@ -99,6 +99,7 @@ fn state(channel: &str, revision: u64) -> ChannelState {
         part_ms: None,
         preload_hints: false,
         score: None,
+        splices: Vec::new(),
         nodes: Vec::new(),
         renditions: Vec::new(),
     }

@@ -87,7 +87,7 @@ impl Recorded {
         let (len, sha256) = (object.bytes.len() as u64, Hash::of(&object.bytes));
         let record = match object.kind {
             Kind::Init(init) => Record::Init { n, init, len, sha256 },
-            Kind::Segment { start, duration, discontinuity, captions } => {
+            Kind::Segment { start, duration, discontinuity, captions, .. } => {
                 Record::Segment { n, start, duration, discontinuity, captions, len, sha256 }
             }
             Kind::FramesInit(_) => Record::FramesInit { n, len, sha256 },

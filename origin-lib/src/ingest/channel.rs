@@ -346,6 +346,9 @@ impl Channel {
             AnchorFrom::Arrival | AnchorFrom::Behind => {
                 tracing::info!(%channel, feed, feed_ms, %utc, "timeline anchored");
             }
+            AnchorFrom::Captured => {
+                tracing::info!(%channel, feed, feed_ms, %utc, "timeline anchored at the capture time that the encoder tells");
+            }
             AnchorFrom::Known => {
                 tracing::info!(%channel, feed, feed_ms, %utc, "the encoder's clock goes on: its anchor, too");
             }

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use railbird_core::id::ChannelId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::feed::Feed;
 use super::{Channels, FEEDS_MAX, Refusal, Registry};
+use crate::config::Role;
 
 /// Lets publishers in, no more than [`FEEDS_MAX`] at once. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -28,6 +30,11 @@ impl Door {
     /// Whether this stream key opens anything; nothing happens yet.
     pub fn knows(&self, stream_key: &str) -> Result<(), Refusal> {
         self.registry.knows(stream_key)
+    }
+
+    /// Which feed this stream key opens; nothing happens yet.
+    pub fn feed_of(&self, stream_key: &str) -> Result<(ChannelId, Role), Refusal> {
+        self.registry.feed_of(stream_key)
     }
 
     /// Begins the feed that this stream key opens. A connection that publishes already keeps its slot.

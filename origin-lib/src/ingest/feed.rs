@@ -66,10 +66,24 @@ impl Feed {
             self.event(event);
         }
         while let Some(track) = self.demux.poll_other() {
-            let (channel, feed) = (&self.lease.channel, self.lease.role.as_str());
-            tracing::warn!(%channel, feed, track, "a further track of the feed is left out: of each kind, the first one is taken");
+            self.leave_out(&track);
         }
         Ok(())
+    }
+
+    /// Takes what a reader of its bytes tells, which is not kept here.
+    pub fn take(&mut self, told: Result<FeedEvent, flv::Error>) {
+        match told {
+            Ok(event) => self.event(event),
+            // Such a reader refuses by other ways.
+            Err(error) => drop(self.no_use(error)),
+        }
+    }
+
+    /// Says that a track of the encoder is not used.
+    pub fn leave_out(&self, track: &str) {
+        let (channel, feed) = (&self.lease.channel, self.lease.role.as_str());
+        tracing::warn!(%channel, feed, track, "a further track of the feed is left out: one of each kind is taken");
     }
 
     /// Takes the next bytes of an MPEG transport stream. An error is a reason to refuse the feed.
@@ -134,6 +148,14 @@ impl Feed {
             FeedEvent::Frame(frame) => {
                 key_ms = (frame.kind == media::Kind::Video && frame.key).then_some(frame.dts_ms);
                 self.count(frame);
+            }
+            FeedEvent::Captured(captured) if captured.by_encoder => {
+                self.metrics.captured(clock::now().media() - captured.utc.media());
+            }
+            FeedEvent::Captured(_) => {}
+            FeedEvent::Splice(splice) => {
+                let section = splice.section.hexadecimal();
+                tracing::debug!(%channel, feed, section, "splice information");
             }
         }
         self.channel.handle(self.publish, event);

@@ -76,8 +76,12 @@ impl Registry {
 
     /// Whether a feed has this stream key.
     pub fn knows(&self, stream_key: &str) -> Result<(), Refusal> {
-        let known = self.with(|inner| inner.keys.contains_key(&hash(stream_key)));
-        if known { Ok(()) } else { Err(Refusal::UnknownKey) }
+        self.feed_of(stream_key).map(drop)
+    }
+
+    /// Which feed has this stream key.
+    pub fn feed_of(&self, stream_key: &str) -> Result<(ChannelId, Role), Refusal> {
+        self.with(|inner| inner.keys.get(&hash(stream_key)).cloned().ok_or(Refusal::UnknownKey))
     }
 
     /// Lets a publisher in. One that comes back with the key that is being published takes over from its old connection,

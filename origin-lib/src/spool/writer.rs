@@ -274,7 +274,9 @@ impl<T: FnMut(Told)> Writer<T> {
                 recording.has_init = false;
                 return named;
             }
-            (Kind::Segment { start, duration, discontinuity, captions }, Ok(())) if recording.has_init => {
+            (Kind::Segment { start, duration, discontinuity, captions, splices }, Ok(()))
+                if recording.has_init =>
+            {
                 let len = object.bytes.len() as u64;
                 let (start, duration, discontinuity) = (*start, *duration, *discontinuity);
                 let captions = *captions;
@@ -287,6 +289,7 @@ impl<T: FnMut(Told)> Writer<T> {
                     len,
                     sha256,
                 });
+                recording.owed.extend(splices.iter().cloned().map(Record::Splice));
             }
             (Kind::FramesInit(_), Ok(())) if recording.has_init => {
                 recording.owed.push(Record::FramesInit { n, len: object.bytes.len() as u64, sha256 });

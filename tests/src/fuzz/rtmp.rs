@@ -170,6 +170,7 @@ fn demux_one(
             }
             FeedEvent::Video(config) => assert!(config.width > 0 && config.height > 0),
             FeedEvent::Audio(config) => assert!(config.sample_rate > 0 && config.channels > 0),
+            _ => {}
         }
         each(event);
     }

@@ -21,6 +21,7 @@ pub(super) fn demux(input: &[u8]) {
             }
             FeedEvent::Video(config) => assert!(config.width > 0 && config.height > 0),
             FeedEvent::Audio(config) => assert!(config.sample_rate > 0 && config.channels > 0),
+            _ => {}
         }
     }
     // A start code of three bytes becomes a length of four.

@@ -10,7 +10,7 @@ use crate::play::ffmpeg;
 use crate::sink::Sink;
 
 /// An origin that takes feeds over HTTP, and where.
-async fn origin() -> anyhow::Result<(Origin, String, Store, Sink)> {
+pub(crate) async fn origin() -> anyhow::Result<(Origin, String, Store, Sink)> {
     let store = Store::start().await?;
     let sink = Sink::start(vec![("a", store.dir())]).await?;
     let (targets, edges) = ([store.target("a")], [sink.url.clone()]);

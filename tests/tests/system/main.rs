@@ -10,6 +10,8 @@ mod browser_pad;
 #[cfg(test)]
 mod burn_in;
 mod change;
+mod cmaf_ingest;
+mod cmaf_ingest;
 #[cfg(test)]
 mod codecs;
 #[cfg(test)]

@@ -213,7 +213,7 @@ fn a_feeds_captions_stay_in_its_media_and_are_announced_once_they_were_seen() {
                         book.init(init);
                         book.ack_init(0, &name, NOW);
                     }
-                    package::Kind::Segment { start, duration, discontinuity, captions } => {
+                    package::Kind::Segment { start, duration, discontinuity, captions, .. } => {
                         book.captions(captions);
                         book.segment(start, duration, discontinuity, object.bytes.len(), NOW);
                         book.ack(0, start, NOW);

@@ -5,8 +5,9 @@
 use alloc::string::String;
 
 use bits::Bits;
+use bytes::Bytes;
 
-use crate::media::Colour;
+use crate::media::{Colour, VideoCoding, VideoConfig};
 
 pub mod aac;
 pub mod av1;
@@ -49,6 +50,46 @@ pub struct Picture {
     pub key: bool,
     /// As in [`crate::media::Frame::leading`].
     pub leading: bool,
+}
+
+/// The parameters in a decoder configuration record ([`VideoConfig::record`]), of a kind that viewers can play, and how many
+/// bytes the length before a NAL unit has.
+pub fn video(coding: VideoCoding, record: &Bytes) -> Result<(VideoConfig, usize), ConfigError> {
+    let (config, length_size) = match coding {
+        VideoCoding::Avc => {
+            let config = avc::config(record)?;
+            // The other codecs' parameters look after that themselves.
+            if let Some(error) = avc::unplayable(record) {
+                return Err(error);
+            }
+            (config, avc::length_size(record))
+        }
+        VideoCoding::Hevc => (hevc::config(record)?, hevc::length_size(record)),
+        VideoCoding::Av1 => (av1::config(record)?, Some(0)),
+    };
+    let cut_off = ConfigError::Malformed("a sequence header that is cut off");
+    Ok((config, length_size.ok_or(cut_off)?))
+}
+
+/// An access unit as it is kept, with length-prefixed NAL units or as a temporal unit without its delimiter, and what it is;
+/// or what is wrong with it.
+pub fn picture(
+    coding: VideoCoding,
+    length_size: usize,
+    data: Bytes,
+) -> Result<(Bytes, Picture), &'static str> {
+    const NAL: &str = "a picture whose NAL unit lengths do not add up: the encoder must send avcC or hvcC format, not Annex B";
+    match coding {
+        VideoCoding::Avc => {
+            let key = avc::is_idr(&data, length_size).ok_or(NAL)?;
+            Ok((data, Picture { key, leading: false }))
+        }
+        VideoCoding::Hevc => {
+            let picture = hevc::picture(&data, length_size).ok_or(NAL)?;
+            Ok((data, picture))
+        }
+        VideoCoding::Av1 => av1::picture(&data).ok_or("a picture whose OBU lengths do not add up"),
+    }
 }
 
 /// Width and height, where both are 1 to [`SIDE_MAX`].

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::enhanced::{self, Packet};
 use super::{Error, TagKind, capture, names};
-use crate::codec::{ConfigError, Picture, aac, av1, avc, hevc, opus};
+use crate::codec::{self, Picture, aac, opus};
 use crate::media::{AudioCoding, AudioConfig, Colour, FeedEvent, Frame, Kind, VideoCoding, VideoConfig};
 use crate::rtmp::amf0;
 
@@ -249,22 +249,8 @@ impl Demux {
         let Some(track) = self.video.as_ref().filter(|track| track.config.coding == coding) else {
             return Err(Error::Skip("a picture before its codec's sequence header"));
         };
-        const NAL: Error = Error::Skip(
-            "a picture whose NAL unit lengths do not add up: the encoder must send avcC or hvcC format, not Annex B",
-        );
-        let (data, Picture { key, leading }) = match coding {
-            VideoCoding::Avc => {
-                let key = avc::is_idr(&data, track.length_size).ok_or(NAL)?;
-                (data, Picture { key, leading: false })
-            }
-            VideoCoding::Hevc => {
-                let picture = hevc::picture(&data, track.length_size).ok_or(NAL)?;
-                (data, picture)
-            }
-            VideoCoding::Av1 => {
-                av1::picture(&data).ok_or(Error::Skip("a picture whose OBU lengths do not add up"))?
-            }
-        };
+        let picture = codec::picture(coding, track.length_size, data);
+        let (data, Picture { key, leading }) = picture.map_err(Error::Skip)?;
         let dts_ms = self.clock.unwrap(timestamp_ms);
         self.events.push_back(FeedEvent::Frame(Frame { kind: Kind::Video, dts_ms, cts, key, leading, data }));
         Ok(())
@@ -277,23 +263,13 @@ impl Demux {
         }
         // A copy: the record outlives by hours the message that it came in.
         let record = Bytes::copy_from_slice(record);
-        let parsed = match coding {
-            VideoCoding::Avc => avc::config(&record),
-            VideoCoding::Hevc => hevc::config(&record),
-            VideoCoding::Av1 => av1::config(&record),
-        };
-        let mut config = parsed.and_then(playable).map_err(|error| match Error::from(error) {
+        let parsed = codec::video(coding, &record).map_err(Error::from);
+        let (mut config, length_size) = parsed.map_err(|error| match error {
             Error::Refuse { .. } if self.video.is_some() => {
                 Error::Skip("a sequence header of pictures that viewers can't play")
             }
             error => error,
         })?;
-        let length_size = match coding {
-            VideoCoding::Avc => avc::length_size(&record),
-            VideoCoding::Hevc => hevc::length_size(&record),
-            VideoCoding::Av1 => Some(0),
-        };
-        let length_size = length_size.ok_or(Error::Skip("a sequence header that is cut off"))?;
         let colour = config.colour;
         config.colour = colour.or(self.colour);
         self.video = Some(VideoTrack { config: config.clone(), colour, length_size });
@@ -377,14 +353,6 @@ impl Demux {
             data,
         }));
         Ok(())
-    }
-}
-
-/// Not H.264 of a profile that browsers do not decode. The other codecs' parameters look after that themselves.
-fn playable(config: VideoConfig) -> Result<VideoConfig, ConfigError> {
-    match avc::unplayable(&config.record).filter(|_| config.coding == VideoCoding::Avc) {
-        Some(error) => Err(error),
-        None => Ok(config),
     }
 }
 

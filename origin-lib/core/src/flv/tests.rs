@@ -86,6 +86,7 @@ fn what_is_muxed_is_what_was_demuxed() {
                     super::body(&sample, &tracks)
                 }
             }
+            other => panic!("{other:?}"),
         };
         assert_eq!((muxed_kind, &muxed[..]), (kind, &message[..]));
         again.handle(muxed_kind, 1234, muxed.into()).unwrap();

@@ -17,7 +17,7 @@ pub const SAMPLES_MAX: usize = 100_000;
 /// The bytes are no init segment or no segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not fragmented MP4 as Railbird writes it: {0}")]
-pub struct ReadError(&'static str);
+pub struct ReadError(pub(crate) &'static str);
 
 /// One track of an init segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,12 +32,12 @@ pub struct Track {
     pub size: (u32, u32),
     /// The sample entry with its box header: `avc1`, `hvc1`, `av01`, `mp4a` or `Opus`.
     pub entry: Vec<u8>,
-    defaults: Defaults,
+    pub(crate) defaults: Defaults,
 }
 
 /// What `trex` and then `tfhd` say for samples that say nothing themselves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Defaults {
+pub(crate) struct Defaults {
     duration: u32,
     size: u32,
     flags: u32,
@@ -77,9 +77,16 @@ pub fn init(bytes: &[u8]) -> Result<Vec<Track>, ReadError> {
             if tracks.len() >= TRACKS_MAX {
                 return Err(ReadError("it has more than eight tracks"));
             }
-            tracks.push(track(trak)?);
+            const NEITHER: ReadError = ReadError("a track is neither video nor audio");
+            tracks.push(track(trak)?.ok_or(NEITHER)?);
         }
     }
+    defaults(moov, &mut tracks)?;
+    Ok(tracks)
+}
+
+/// Gives the tracks of a `moov` what its `trex` boxes say for their samples.
+pub(crate) fn defaults(moov: &[u8], tracks: &mut [Track]) -> Result<(), ReadError> {
     let mvex = child(moov, b"mvex")?.unwrap_or_default();
     for found in boxes(mvex) {
         let (name, mut trex, _) = found?;
@@ -92,10 +99,11 @@ pub fn init(bytes: &[u8]) -> Result<Vec<Track>, ReadError> {
             tracks.iter_mut().filter(|track| track.id == id).for_each(|track| track.defaults = defaults);
         }
     }
-    Ok(tracks)
+    Ok(())
 }
 
-fn track(trak: &[u8]) -> Result<Track, ReadError> {
+/// A `trak`; `None` where it is neither video nor audio.
+pub(crate) fn track(trak: &[u8]) -> Result<Option<Track>, ReadError> {
     const INCOMPLETE: ReadError = ReadError("a track lacks one of its boxes");
     let need = |found: Option<_>| found.ok_or(INCOMPLETE);
     let mut tkhd = need(child(trak, b"tkhd")?)?;
@@ -119,14 +127,14 @@ fn track(trak: &[u8]) -> Result<Track, ReadError> {
     let kind = match hdlr.get(..4) {
         Some(b"vide") => Kind::Video,
         Some(b"soun") => Kind::Audio,
-        _ => return Err(ReadError("a track is neither video nor audio")),
+        _ => return Ok(None),
     };
     let minf = need(child(mdia, b"minf")?)?;
     let stbl = need(child(minf, b"stbl")?)?;
     let mut stsd = need(child(stbl, b"stsd")?)?;
     skip(&mut stsd, 8)?;
     let (_, _, entry) = boxes(stsd).next().ok_or(ReadError("a track has no sample entry"))??;
-    Ok(Track { id, kind, timescale, size, entry: entry.into(), defaults: Defaults::default() })
+    Ok(Some(Track { id, kind, timescale, size, entry: entry.into(), defaults: Defaults::default() }))
 }
 
 /// The tracks of a segment, in the order in which they stand there, that have samples. `tracks` are those of its init
@@ -209,30 +217,14 @@ fn fragment(
     place: (usize, usize),
     room: &mut usize,
 ) -> Result<Option<Fragment>, ReadError> {
-    let mut tfhd = child(traf, b"tfhd")?.ok_or(ReadError("a track fragment has no header"))?;
-    let (_, flags) = version(&mut tfhd)?;
-    let id = u32(&mut tfhd)?;
+    let head = header(traf)?;
     const UNKNOWN: ReadError = ReadError("a track is not in the init segment");
-    let track = tracks.map(|tracks| tracks.iter().find(|track| track.id == id).ok_or(UNKNOWN));
-    let mut defaults = track.transpose()?.map(|track| track.defaults).unwrap_or_default();
-    if flags & 0x2_0000 == 0 || flags & 1 != 0 {
+    let track = tracks.map(|tracks| tracks.iter().find(|track| track.id == head.id).ok_or(UNKNOWN));
+    let defaults = head.over(track.transpose()?.map(|track| track.defaults).unwrap_or_default());
+    if head.base != Base::Fragment {
         return Err(ReadError("offsets do not count from the moof box"));
     }
-    if flags & 0x2 != 0 {
-        skip(&mut tfhd, 4)?;
-    }
-    for (flag, value) in
-        [(0x8, &mut defaults.duration), (0x10, &mut defaults.size), (0x20, &mut defaults.flags)]
-    {
-        if flags & flag != 0 {
-            *value = u32(&mut tfhd)?;
-        }
-    }
-    let mut tfdt = child(traf, b"tfdt")?.ok_or(ReadError("a track fragment has no decoding time"))?;
-    let start = match version(&mut tfdt)?.0 {
-        0 => u64::from(u32(&mut tfdt)?),
-        _ => u64::from(u32(&mut tfdt)?) << 32 | u64::from(u32(&mut tfdt)?),
-    };
+    let (id, start) = (head.id, start(traf)?.ok_or(ReadError("a track fragment has no decoding time"))?);
     let mut samples = Vec::new();
     let mut next = None;
     for found in boxes(traf) {
@@ -244,8 +236,70 @@ fn fragment(
     Ok((!samples.is_empty()).then_some(Fragment { id, start, samples }))
 }
 
+/// What `tfhd` says (ISO/IEC 14496-12, 8.8.7).
+pub(crate) struct FragmentHeader {
+    /// `track_ID`.
+    pub(crate) id: u32,
+    /// Where the offsets of its runs count from.
+    pub(crate) base: Base,
+    duration: Option<u32>,
+    size: Option<u32>,
+    flags: Option<u32>,
+}
+
+/// Where offsets count from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Base {
+    /// From the `moof`.
+    Fragment,
+    /// From the first byte of all, this far from it.
+    File(u64),
+    /// From where the media of the track before ends; of the first one, from the `moof`.
+    Before,
+}
+
+impl FragmentHeader {
+    /// What counts for a sample that says nothing itself, over what `trex` says.
+    pub(crate) fn over(&self, trex: Defaults) -> Defaults {
+        Defaults {
+            duration: self.duration.unwrap_or(trex.duration),
+            size: self.size.unwrap_or(trex.size),
+            flags: self.flags.unwrap_or(trex.flags),
+        }
+    }
+}
+
+/// The header of a track fragment.
+pub(crate) fn header(traf: &[u8]) -> Result<FragmentHeader, ReadError> {
+    let mut tfhd = child(traf, b"tfhd")?.ok_or(ReadError("a track fragment has no header"))?;
+    let (_, said) = version(&mut tfhd)?;
+    let id = u32(&mut tfhd)?;
+    let base = if said & 1 != 0 {
+        Base::File(u64(&mut tfhd)?)
+    } else if said & 0x2_0000 != 0 {
+        Base::Fragment
+    } else {
+        Base::Before
+    };
+    if said & 0x2 != 0 {
+        skip(&mut tfhd, 4)?;
+    }
+    let mut value = |flag| (said & flag != 0).then(|| u32(&mut tfhd)).transpose();
+    let (duration, size, flags) = (value(0x8)?, value(0x10)?, value(0x20)?);
+    Ok(FragmentHeader { id, base, duration, size, flags })
+}
+
+/// The decoding time of a track fragment's first sample, where it says one (`tfdt`).
+pub(crate) fn start(traf: &[u8]) -> Result<Option<u64>, ReadError> {
+    let Some(mut tfdt) = child(traf, b"tfdt")? else { return Ok(None) };
+    match version(&mut tfdt)?.0 {
+        0 => Ok(Some(u64::from(u32(&mut tfdt)?))),
+        _ => Ok(Some(u64(&mut tfdt)?)),
+    }
+}
+
 /// Reads a `trun` and returns where its media ends. Without an offset of its own it begins at `next`.
-fn run(
+pub(crate) fn run(
     mut trun: &[u8],
     defaults: Defaults,
     (moof_at, end): (usize, usize),
@@ -279,10 +333,10 @@ fn run(
 }
 
 /// A box: its name, its content, and the whole of it.
-type Found<'a> = (&'a [u8; 4], &'a [u8], &'a [u8]);
+pub(crate) type Found<'a> = (&'a [u8; 4], &'a [u8], &'a [u8]);
 
 /// The boxes of a container, one after the other; after an error, none.
-fn boxes(mut bytes: &[u8]) -> impl Iterator<Item = Result<Found<'_>, ReadError>> {
+pub(crate) fn boxes(mut bytes: &[u8]) -> impl Iterator<Item = Result<Found<'_>, ReadError>> {
     core::iter::from_fn(move || {
         if bytes.is_empty() {
             return None;
@@ -306,7 +360,7 @@ fn first_box(bytes: &[u8]) -> Option<Found<'_>> {
 }
 
 /// The content of the first box of this name.
-fn child<'a>(bytes: &'a [u8], wanted: &[u8; 4]) -> Result<Option<&'a [u8]>, ReadError> {
+pub(crate) fn child<'a>(bytes: &'a [u8], wanted: &[u8; 4]) -> Result<Option<&'a [u8]>, ReadError> {
     for found in boxes(bytes) {
         let (name, content, _) = found?;
         if name == wanted {
@@ -316,19 +370,23 @@ fn child<'a>(bytes: &'a [u8], wanted: &[u8; 4]) -> Result<Option<&'a [u8]>, Read
     Ok(None)
 }
 
-fn u32(bytes: &mut &[u8]) -> Result<u32, ReadError> {
+pub(crate) fn u32(bytes: &mut &[u8]) -> Result<u32, ReadError> {
     let (value, rest) = bytes.split_first_chunk::<4>().ok_or(ReadError("a box is too short"))?;
     *bytes = rest;
     Ok(u32::from_be_bytes(*value))
 }
 
-fn skip(bytes: &mut &[u8], count: usize) -> Result<(), ReadError> {
+pub(crate) fn u64(bytes: &mut &[u8]) -> Result<u64, ReadError> {
+    Ok(u64::from(u32(bytes)?) << 32 | u64::from(u32(bytes)?))
+}
+
+pub(crate) fn skip(bytes: &mut &[u8], count: usize) -> Result<(), ReadError> {
     *bytes = bytes.get(count..).ok_or(ReadError("a box is too short"))?;
     Ok(())
 }
 
 /// The version and the flags of a full box.
-fn version(bytes: &mut &[u8]) -> Result<(u8, u32), ReadError> {
+pub(crate) fn version(bytes: &mut &[u8]) -> Result<(u8, u32), ReadError> {
     let word = u32(bytes)?;
     Ok(((word >> 24) as u8, word & 0xff_ffff))
 }

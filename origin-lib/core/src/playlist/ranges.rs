@@ -42,9 +42,7 @@ fn write_one(text: &mut String, range: &Range) -> fmt::Result {
         Class::Inning => "inning",
         Class::Run => "run",
     };
-    text.push_str("#EXT-X-DATERANGE:ID=\"");
-    quote(text, &range.id, ID_CHARS_MAX);
-    write!(text, "\",CLASS=\"{CLASS}.{class}\",START-DATE=\"{}\"", range.start)?;
+    begin(text, &range.id, Some(class), range.start)?;
     if let Some(end) = range.end {
         write!(text, ",END-DATE=\"{end}\"")?;
     }
@@ -72,6 +70,17 @@ fn write_one(text: &mut String, range: &Range) -> fmt::Result {
     }
     text.push('\n');
     Ok(())
+}
+
+/// Begins a tag: its name, what of ours it is, and where the range begins.
+pub(super) fn begin(text: &mut String, id: &str, class: Option<&str>, start: MediaTime) -> fmt::Result {
+    text.push_str("#EXT-X-DATERANGE:ID=\"");
+    quote(text, id, ID_CHARS_MAX);
+    text.push('"');
+    if let Some(class) = class {
+        write!(text, ",CLASS=\"{CLASS}.{class}\"")?;
+    }
+    write!(text, ",START-DATE=\"{start}\"")
 }
 
 /// What may stand in a quoted string (RFC 8216bis, 4.2), of at most so many characters.

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Head, REPLAY_ROOT, Run, VERSION, delta, frames, ranges, subtitles, write_multivariant};
+use super::{Head, REPLAY_ROOT, Run, VERSION, delta, frames, ranges, splices, subtitles, write_multivariant};
 use crate::id::{NodeId, RenditionId};
 use crate::score::Range;
 use crate::state::merge::joins;
@@ -103,6 +103,10 @@ impl<'a> Recorded<'a> {
         let mut writer = head.writer(REPLAY_ROOT, listed.segments - head.left_out);
         let until = self.stretch.until.map(UtcMs::media);
         let _ = ranges::write(&mut writer.text, self.ranges, listed.from, listed.to, until);
+        let states = self.chapters.iter().chain(self.live);
+        let splices = states.flat_map(|state| &state.splices);
+        let to = until.map_or(listed.to, |until| until.min(listed.to));
+        let _ = splices::write(&mut writer.text, splices, listed.from, to);
         listed.walk(head.left_out, |run, hole| _ = writer.run(run, hole));
         Some(writer.end(listed.ended))
     }

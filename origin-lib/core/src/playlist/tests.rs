@@ -11,6 +11,7 @@ mod frames;
 pub(crate) mod linted;
 mod low_latency;
 mod ranges;
+mod splices;
 mod stretches;
 mod subtitles;
 
@@ -48,6 +49,7 @@ pub(crate) fn state() -> ChannelState {
         part_ms: None,
         preload_hints: false,
         score: None,
+        splices: Vec::new(),
         nodes: vec![node("a"), node("b")],
         renditions: vec![Rendition {
             id: "source".parse().unwrap(),

@@ -3,7 +3,8 @@
 use alloc::collections::VecDeque;
 
 use super::{AnchorFrom, HELD_LEN_MAX, HELD_SAMPLES_MAX, Publish, TICKS, WAITING_LEN_MAX};
-use crate::media::{FeedEvent, Kind, Sample, Tracks};
+use crate::media::{Captured, FeedEvent, FeedSplice, Kind, Sample, Tracks};
+use crate::scte35::Section;
 use crate::time::{MediaSpan, MediaTime, Moment, UtcMs};
 use crate::timeline::{self, Anchor, Anchors, LATE_MS_MAX, Timeline};
 
@@ -19,6 +20,8 @@ pub(super) enum Item {
     Sample(Sample),
     /// The feed's clock jumped.
     Jumped(Anchor),
+    /// The encoder said that the programme is left, or goes on, at this time.
+    Splice { at: MediaTime, section: Section },
 }
 
 /// What a feed wants of its programme.
@@ -87,6 +90,8 @@ pub(super) struct Feed {
     /// The newest decoding time.
     pub(super) newest: Option<MediaTime>,
     place: Place,
+    /// What is known of when it is captured.
+    captured: Option<Captured>,
     /// What timelines before the present one left out.
     counts: timeline::Counts,
 }
@@ -120,6 +125,7 @@ impl Feed {
             last_key: None,
             newest: None,
             place: Place::New,
+            captured: None,
             counts: timeline::Counts::default(),
         }
     }
@@ -143,6 +149,12 @@ impl Feed {
 
     /// Takes the next event. What follows is in `items` and `wants`.
     pub(super) fn handle(&mut self, event: FeedEvent, now: Moment, around: &Around<'_>) {
+        if let FeedEvent::Captured(captured) = event {
+            if captured.by_encoder || self.captured.is_none() {
+                self.captured = Some(captured);
+            }
+            return;
+        }
         if let FeedEvent::Frame(frame) = &event {
             // Where there is video, sound alone is a stall.
             if frame.kind == Kind::Video || self.tracks.video.is_none() {
@@ -219,9 +231,19 @@ impl Feed {
         (self.interval, self.last_key, self.newest) = (None, None, None);
     }
 
+    /// When this timestamp, which comes now, was captured, or at least when it came; and whether the encoder says so.
+    fn captured(&self, feed_ms: i64, now: UtcMs) -> (UtcMs, bool) {
+        let captured = self.captured.and_then(|Captured { feed_ms: at, utc, by_encoder }| {
+            let anchor = Anchor { feed_ms: at, utc };
+            let media = anchor.media(feed_ms).filter(|_| anchor.fits(feed_ms, now))?;
+            Some((media.utc(), by_encoder))
+        });
+        captured.unwrap_or((now, false))
+    }
+
     fn first(&mut self, feed_ms: i64, now: Moment, around: &Around<'_>) {
-        let arrived = now.utc;
-        match around.anchors.fitting(feed_ms, arrived) {
+        let (arrived, _) = self.captured(feed_ms, now.utc);
+        match around.anchors.fitting(feed_ms, now.utc) {
             Some(anchor) if reaches(anchor, feed_ms, around.not_before) => {
                 self.begin(Timeline::on(anchor, around.not_before), AnchorFrom::Known, now.utc);
             }
@@ -268,7 +290,9 @@ impl Feed {
             self.wants.push_back(Want::Ask { feed_ms, arrived });
         } else {
             let anchor = Anchor { feed_ms, utc: arrived };
-            self.begin(Timeline::new(anchor, around.anew), AnchorFrom::Arrival, now.utc);
+            let by_encoder = self.captured(feed_ms, now.utc).1;
+            let from = if by_encoder { AnchorFrom::Captured } else { AnchorFrom::Arrival };
+            self.begin(Timeline::new(anchor, around.anew), from, now.utc);
         }
     }
 
@@ -293,6 +317,8 @@ impl Feed {
                 self.items.push_back(Item::Tracks(self.tracks.clone()));
             }
             FeedEvent::Frame(frame) => {
+                // Where its clock jumps, this is what it gets its new anchor from.
+                let (now, _) = self.captured(frame.dts_ms, now);
                 let Place::On(timeline) = &mut self.place else { return };
                 timeline.handle(frame, now);
                 while let Some(event) = timeline.poll() {
@@ -302,6 +328,14 @@ impl Feed {
                     });
                 }
             }
+            FeedEvent::Splice(FeedSplice { at_ms, section }) => {
+                if let Place::On(timeline) = &self.place
+                    && let Some(at) = timeline.anchor().media(at_ms)
+                {
+                    self.items.push_back(Item::Splice { at, section });
+                }
+            }
+            FeedEvent::Captured(_) => {}
         }
     }
 

@@ -50,6 +50,7 @@ use switch::{Open, Tail};
 
 use crate::media::{FeedEvent, Kind, Role, Sample, Tracks};
 use crate::package::{self, Object, Packager};
+use crate::scte35::Splice;
 use crate::segment::{self, Bound, Input};
 use crate::time::{MediaTime, Moment, UtcMs};
 use crate::timeline::{self, Anchor, Anchors};
@@ -128,6 +129,8 @@ pub struct Publish(u64);
 pub enum AnchorFrom {
     /// From the arrival of the first frame.
     Arrival,
+    /// From the capture time that the encoder tells.
+    Captured,
     /// From the arrival of the first frame, because others who might know one did not answer in time.
     ArrivalAlone,
     /// From an earlier publish of the same feed.
@@ -483,6 +486,12 @@ impl Programme {
                     feed.drop_held();
                 }
             }
+            // Encoders say it again, so that the other feed's is not kept.
+            Item::Splice { at, section } if used => {
+                let said = self.tip().unwrap_or(at);
+                self.packager.splice(Splice { said, at, section });
+            }
+            Item::Splice { .. } => {}
             Item::Sample(sample) => {
                 let wanted = !used && self.is_startable(role);
                 if let Some(feed) = &mut self.feeds[slot(role)] {

@@ -5,8 +5,9 @@ use alloc::vec::Vec;
 
 use super::{Kind, Object, Reel};
 use crate::id::OriginId;
+use crate::scte35::{self, Splice};
 use crate::state::{ChannelState, NODES_MAX, Node, Phase, Rendition, Segment};
-use crate::time::{MediaSpan, UtcMs};
+use crate::time::{MediaSpan, MediaTime, UtcMs};
 
 /// How many segments a chapter lists: ten minutes of 2 s segments.
 pub const CHAPTER_SEGMENTS: usize = 300;
@@ -134,9 +135,23 @@ impl Reel {
             part_ms: None,
             preload_hints: false,
             score: None,
+            splices: self.splices_of(from, chapter),
             nodes,
             renditions: rendition.into_iter().collect(),
         }
+    }
+}
+
+impl Reel {
+    /// What was said of splices in the chapter of this number, which begins with segment `from`; before the first chapter, too.
+    fn splices_of(&self, from: usize, chapter: usize) -> Vec<Splice> {
+        let start = |place: usize| self.order().get(place).and_then(|n| self.segment(*n)).map(|s| s.start);
+        let begin = start(from).filter(|_| chapter > 0).unwrap_or_default();
+        let end = start(from.saturating_add(CHAPTER_SEGMENTS)).unwrap_or(MediaTime(u64::MAX));
+        let of = self.splices().iter().filter(|splice| (begin..end).contains(&splice.said));
+        let mut splices: Vec<Splice> = of.take(scte35::SPLICES_MAX).cloned().collect();
+        splices.sort_by_key(|splice| splice.at);
+        splices
     }
 }
 

@@ -22,12 +22,16 @@ use crate::hash::Hash;
 use crate::id::{ChannelId, RecordingId, RenditionId, TargetId};
 use crate::object;
 use crate::publish::Init;
+use crate::scte35::Splice;
 use crate::state::NODES_MAX;
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 use crate::timeline::Anchor;
 
 /// The most objects of a recording: five days of 2 s segments, half of that with their key frames.
 pub const OBJECTS_MAX: usize = 220_000;
+
+/// The most splices of a recording, the first ones: one a minute for a week.
+pub const SPLICES_MAX: usize = 10_000;
 
 /// The most anchors that are kept of a recording, the newest ones.
 pub const ANCHORS_MAX: usize = 64;
@@ -106,6 +110,8 @@ pub enum Record {
         /// Its hash.
         sha256: Hash,
     },
+    /// What was said of a splice during the segment before, for the first time.
+    Splice(Splice),
     /// A segment was made, and the disk did not take it: a gap everywhere.
     Lost {
         /// The object's number.
@@ -227,6 +233,7 @@ pub struct Reel {
     targets: [Option<TargetId>; NODES_MAX],
     anchors: Vec<(String, Anchor)>,
     captions: Captions,
+    splices: Vec<Splice>,
     ended: Option<UtcMs>,
     next_msn: u64,
     evicted: bool,
@@ -265,6 +272,7 @@ impl Reel {
             targets: [const { None }; NODES_MAX],
             anchors: Vec::new(),
             captions: Captions::default(),
+            splices: Vec::new(),
             ended: None,
             next_msn: 0,
             evicted: false,
@@ -327,6 +335,8 @@ impl Reel {
                 }
                 self.anchors.push((feed, Anchor { feed_ms, utc }));
             }
+            Record::Splice(splice) if self.splices.len() < SPLICES_MAX => self.splices.push(splice),
+            Record::Splice(_) => {}
             Record::Evicted => self.evicted = true,
             Record::End { at, next_msn } => {
                 (self.ended, self.next_msn) = (Some(at), next_msn);
@@ -469,6 +479,11 @@ impl Reel {
     /// The anchors of the feeds, oldest first.
     pub fn anchors(&self) -> &[(String, Anchor)] {
         &self.anchors
+    }
+
+    /// What was said of splices so far, in the order in which it was said.
+    pub fn splices(&self) -> &[Splice] {
+        &self.splices
     }
 
     /// The closed captions of all segments so far.

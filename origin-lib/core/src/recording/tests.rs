@@ -1,6 +1,6 @@
 use super::*;
 use crate::publish::{Book, Channel};
-use crate::state::{Node, Phase};
+use crate::state::{ChannelState, Node, Phase};
 use proptest::prelude::*;
 use std::string::ToString;
 use std::vec;
@@ -88,6 +88,7 @@ fn every_record_is_a_line_that_can_be_read_back() {
         Record::Gap { n: 2 },
         Record::Removed { target: "a".parse().unwrap() },
         Record::Anchor { feed: "primary".to_string(), feed_ms: -5, utc: NOW },
+        Record::Splice(crate::scte35::tests::splice(1_000, crate::scte35::tests::OUT, 1, None)),
         Record::Evicted,
         Record::End { at: NOW, next_msn: 8 },
     ];
@@ -118,6 +119,33 @@ fn a_reel_knows_who_has_what() {
     assert_eq!(reel.bit(&new), Ok(0), "a bit that is free again is used again");
     assert_eq!(reel.at(start(1)), Some(2));
     assert_eq!(reel.at(start(2)), None);
+}
+
+#[test]
+fn what_was_said_of_splices_is_in_the_chapter_during_which_it_was_said_and_in_the_book_after_a_restart() {
+    use crate::scte35::{Splice, tests};
+    let splice = |at: u64, event| Splice {
+        said: start(at) + MediaSpan::from_ms(500),
+        ..tests::splice(start(at).0, tests::OUT, event, None)
+    };
+    let total = CHAPTER_SEGMENTS as u32 + 20;
+    let mut records = vec![init(0, "i"), ack(0, "a")];
+    for n in 0..total {
+        records.extend([segment(n + 1, u64::from(n)), ack(n + 1, "a")]);
+        records.extend([5, total - 2].contains(&n).then(|| Record::Splice(splice(u64::from(n), n))));
+    }
+    let reel = reel(records);
+    let origin = "north".parse().unwrap();
+    let slots = slots();
+    let view = View { listed: total as usize, first_msn: 7, title: "T", origin: &origin, slots: &slots };
+    let events = |state: &ChannelState| -> Vec<u32> {
+        state.splices.iter().filter_map(|splice| splice.section.command()?.event).collect()
+    };
+    assert_eq!(events(&reel.chapter(0, &view, NOW)), [5]);
+    assert_eq!(events(&reel.chapter(1, &view, NOW)), [total - 2]);
+    let mut book = book(7);
+    book.restore(&reel, NOW);
+    assert_eq!(events(&book.poll(NOW).unwrap()), [total - 2]);
 }
 
 #[test]

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::captions::Captions;
 use crate::id::{OriginId, RecordingId, RenditionId};
+use crate::scte35;
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 
 /// An origin that was not heard for this long has no say, in milliseconds: origins repeat themselves every ten seconds.
@@ -251,6 +252,16 @@ impl Merged {
                     self.state.renditions.push(fresh);
                 }
             }
+        }
+        if !closed {
+            for splice in &said.splices {
+                scte35::add(&mut self.state.splices, splice.clone());
+            }
+        }
+        if !self.state.splices.is_empty() {
+            let fronts = self.state.renditions.iter().filter_map(|kept| kept.segments.first());
+            let from = fronts.map(|first| first.start).min().unwrap_or_default();
+            scte35::keep_from(&mut self.state.splices, from);
         }
         if self.newest_part() > newest_part {
             self.grown = now;

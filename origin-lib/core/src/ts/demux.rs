@@ -11,7 +11,8 @@ use super::tables::{PROGRAMMES_MAX, Sections, Stream, Table};
 use super::video::Video;
 use super::{Error, Unit};
 use crate::codec::Picture;
-use crate::media::{FeedEvent, Frame, Kind};
+use crate::media::{FeedEvent, FeedSplice, Frame, Kind};
+use crate::scte35::{Section, Unusable};
 
 /// So many packets may come before the tables have told what is in the stream: 3.7 MB.
 pub const WITHOUT_TABLES_MAX: u64 = 20_000;
@@ -35,7 +36,7 @@ pub struct Counts {
     pub damaged: u64,
     /// Packets that came a second time.
     pub twice: u64,
-    /// Packets of streams that are not used: splice information, teletext, other programmes.
+    /// Packets of streams that are not used: teletext, metadata, other programmes.
     pub ignored: u64,
 }
 
@@ -60,6 +61,8 @@ pub struct Demux {
     audio: Track<Audio>,
     /// How the sound is framed that is read.
     sound: Option<Sound>,
+    /// Where splice information comes.
+    splices: Option<TablePid>,
     outputs: VecDeque<Result<FeedEvent, Error>>,
     refused: bool,
     /// Packets before the first programme was chosen.
@@ -73,6 +76,31 @@ struct TablePid {
     pid: u16,
     continuity: Continuity,
     sections: Sections,
+}
+
+impl TablePid {
+    fn new(pid: u16) -> TablePid {
+        TablePid { pid, continuity: Continuity::default(), sections: Sections::default() }
+    }
+
+    /// The sections that are whole with this packet; and whether none was damaged.
+    fn sections(&mut self, packet: &Packet<'_>, counts: &mut Counts) -> (Vec<Vec<u8>>, bool) {
+        let mut sections: Vec<Vec<u8>> = Vec::new();
+        let Some(payload) = packet.payload else { return (sections, true) };
+        match self.continuity.next(packet) {
+            Follows::On => {}
+            Follows::Gap => {
+                counts.gaps += 1;
+                self.sections.drop_open();
+            }
+            Follows::Twice => {
+                counts.twice += 1;
+                return (sections, true);
+            }
+        }
+        let whole = self.sections.handle(payload, packet.starts, |section| sections.push(section.into()));
+        (sections, whole)
+    }
 }
 
 #[derive(Debug)]
@@ -185,7 +213,7 @@ impl Demux {
 
     fn lost(&mut self, len: usize) {
         self.counts.lost_bytes += len as u64;
-        self.tables.iter_mut().for_each(|table| table.sections.drop_open());
+        self.tables.iter_mut().chain(&mut self.splices).for_each(|table| table.sections.drop_open());
         self.video_gap();
         self.audio_gap();
         self.outputs.push_back(Err(Error::Skip("bytes between packets: some were lost or damaged")));
@@ -211,6 +239,8 @@ impl Demux {
             self.video_packet(packet);
         } else if self.audio.pid == pid {
             self.audio_packet(packet);
+        } else if self.splices.as_ref().is_some_and(|splices| splices.pid == packet.pid) {
+            self.splice_packet(packet);
         } else if packet.pid != NULL_PID {
             self.counts.ignored += 1;
         }
@@ -220,25 +250,12 @@ impl Demux {
         let at = match self.tables.iter().position(|table| table.pid == packet.pid) {
             Some(at) => at,
             None => {
-                let (continuity, sections) = Default::default();
-                self.tables.push(TablePid { pid: packet.pid, continuity, sections });
+                self.tables.push(TablePid::new(packet.pid));
                 self.tables.len() - 1
             }
         };
-        let (Some(payload), Some(table)) = (packet.payload, self.tables.get_mut(at)) else { return };
-        match table.continuity.next(packet) {
-            Follows::On => {}
-            Follows::Gap => {
-                self.counts.gaps += 1;
-                table.sections.drop_open();
-            }
-            Follows::Twice => {
-                self.counts.twice += 1;
-                return;
-            }
-        }
-        let mut sections: Vec<Vec<u8>> = Vec::new();
-        let whole = table.sections.handle(payload, packet.starts, |section| sections.push(section.into()));
+        let Some(table) = self.tables.get_mut(at) else { return };
+        let (sections, whole) = table.sections(packet, &mut self.counts);
         if !whole {
             self.damaged("a table that is damaged");
         }
@@ -246,6 +263,35 @@ impl Demux {
             match packet.pid {
                 PAT_PID => self.pat(&section),
                 pid => self.pmt(pid, &section),
+            }
+        }
+    }
+
+    fn splice_packet(&mut self, packet: &Packet<'_>) {
+        let Some(splices) = &mut self.splices else { return };
+        let (sections, whole) = splices.sections(packet, &mut self.counts);
+        if !whole {
+            self.damaged("splice information that is damaged");
+        }
+        for bytes in sections {
+            let section = match Section::new(&bytes) {
+                Ok(section) => section,
+                Err(Unusable::Nothing) => continue,
+                Err(Unusable::Encrypted) => {
+                    self.damaged("splice information that is encrypted");
+                    continue;
+                }
+                Err(Unusable::Malformed) => {
+                    self.damaged("splice information that makes no sense");
+                    continue;
+                }
+            };
+            let at = section.command().and_then(|command| command.at);
+            // At once: that is after what came last. Before anything came, it is about nothing.
+            let at = at.map_or_else(|| self.clock.last(), |at| self.clock.near(at));
+            if let Some(at) = at {
+                let splice = FeedSplice { at_ms: at.div_euclid(90), section };
+                self.outputs.push_back(Ok(FeedEvent::Splice(splice)));
             }
         }
     }
@@ -312,6 +358,10 @@ impl Demux {
             self.programmes.iter().find(|one| (all_known || one.rounds == ROUNDS) && has(one, Kind::Audio));
         let Some(programme) = stays.or(first.map(|(_, programme)| programme)).or(sound) else { return };
         self.chosen = Some(programme.number);
+        let splices = programme.streams.iter().find(|stream| stream.carried == Carried::Splices);
+        if splices.map(|stream| stream.pid) != self.splices.as_ref().map(|splices| splices.pid) {
+            self.splices = splices.map(|stream| TablePid::new(stream.pid));
+        }
         let of = |kind| {
             let streams =
                 || programme.streams.iter().filter(move |stream| stream.carried.kind() == Some(kind));
@@ -355,7 +405,7 @@ impl Demux {
         match &stream.carried {
             Carried::Video(_) | Carried::Audio(_) => return Some(stream),
             Carried::Unsupported(_, name) => self.error(super::refuse(begun, name, set)),
-            Carried::Other => {}
+            Carried::Splices | Carried::Other => {}
         }
         None
     }

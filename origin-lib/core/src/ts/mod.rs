@@ -24,6 +24,7 @@ use crate::codec::Picture;
 pub use demux::{Counts, Demux, WITHOUT_TABLES_MAX};
 pub use packets::{NOISE_LEN_MAX, PACKET_LEN};
 pub use pes::PES_LEN_MAX;
+pub(crate) use tables::crc;
 pub use tables::{PROGRAMMES_MAX, SECTION_LEN_MAX, STREAMS_MAX};
 
 /// Why something gave no event: as with FLV.

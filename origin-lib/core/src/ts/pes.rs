@@ -139,6 +139,16 @@ pub(super) fn distance(from: u64, to: u64) -> i64 {
 }
 
 impl Clock {
+    /// The last time.
+    pub(super) fn last(&self) -> Option<i64> {
+        self.last
+    }
+
+    /// The time nearest to the last one; `None` before there was one.
+    pub(super) fn near(&self, ticks: u64) -> Option<i64> {
+        self.last.map(|last| last.saturating_add(distance(last.cast_unsigned(), ticks)))
+    }
+
     pub(super) fn unwrap(&mut self, ticks: u64) -> i64 {
         let time = match self.last {
             None => ticks.cast_signed(),

@@ -20,7 +20,9 @@ pub(super) enum Carried {
     Audio(Sound),
     /// Video or audio that can't be used, and what it is.
     Unsupported(Kind, String),
-    /// Neither: splice information, teletext, subtitles, metadata.
+    /// Splice information (SCTE 35).
+    Splices,
+    /// None of these: teletext, subtitles, metadata.
     Other,
 }
 
@@ -42,7 +44,7 @@ impl Carried {
             Carried::Video(_) => Some(Kind::Video),
             Carried::Audio(_) => Some(Kind::Audio),
             Carried::Unsupported(kind, _) => Some(*kind),
-            Carried::Other => None,
+            Carried::Splices | Carried::Other => None,
         }
     }
 
@@ -79,7 +81,8 @@ pub(super) fn carried(stream_type: u8, about: &[u8], programme: &[u8]) -> Carrie
         0x80 if registered(programme, b"HDMV") => audio("PCM"),
         0x81 => audio("AC-3"),
         0x87 => audio("E-AC-3"),
-        0x82 | 0x85 | 0x8a if registered(programme, b"HDMV") => audio("DTS"),
+        0x86 if !registered(programme, b"HDMV") => Carried::Splices,
+        0x82 | 0x85 | 0x86 | 0x8a if registered(programme, b"HDMV") => audio("DTS"),
         PRIVATE => private(about),
         _ => Carried::Other,
     }

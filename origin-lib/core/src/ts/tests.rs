@@ -12,6 +12,7 @@ mod damage;
 mod hevc;
 mod oracle;
 mod sound;
+mod splices;
 mod write;
 
 use write::{AUDIO_PID, PMT_PID, VIDEO_PID, Writer, adts, annex_b, bytes};

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
-use railbird_core::srt::{self, Answer, Call, DATAGRAM_LEN_MAX, Micros, Passphrase, stream_key};
+use railbird_core::srt::{self, Answer, Call, DATAGRAM_LEN_MAX, Passphrase, stream_key};
 use socket2::SockRef;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;

@@ -150,7 +150,7 @@ impl Disk {
                 self.has_init = false;
                 return;
             }
-            Kind::Segment { start, duration, discontinuity, captions } if taken && self.has_init => {
+            Kind::Segment { start, duration, discontinuity, captions, .. } if taken && self.has_init => {
                 let (start, duration, discontinuity) = (*start, *duration, *discontinuity);
                 let captions = *captions;
                 self.journal.push(Record::Segment {

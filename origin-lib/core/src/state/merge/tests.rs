@@ -43,6 +43,7 @@ fn said(origin: &str, revision: u64, nodes: &[&str], numbers: core::ops::Range<u
         part_ms: None,
         preload_hints: false,
         score: None,
+        splices: Vec::new(),
         nodes: nodes.iter().map(|id| node(id)).collect(),
         renditions: vec![Rendition {
             id: "source".parse().unwrap(),
@@ -107,6 +108,26 @@ fn two_origins_add_what_each_has_and_list_nodes_in_their_own_order() {
     assert_eq!(rendition.first_msn, 1002, "the kept numbers count");
     assert!(rendition.segments.iter().all(|segment| !segment.discontinuity));
     assert_eq!(merged.state.recording.as_str(), "north-1");
+}
+
+#[test]
+fn what_any_origin_says_of_splices_is_told_as_long_as_its_media_is_listed() {
+    use crate::scte35::{self, tests};
+    let splice = |n: u64, event| tests::splice(at(n).media().0, tests::OUT, event, None);
+    let with = |mut state: ChannelState, of: &[scte35::Splice]| {
+        of.iter().for_each(|one| _ = scte35::add(&mut state.splices, one.clone()));
+        state
+    };
+    let events = |merged: &Merged| -> Vec<_> {
+        let commands = merged.state.splices.iter().filter_map(|splice| splice.section.command());
+        commands.filter_map(|command| command.event).collect()
+    };
+    let north = with(said("north", 5, &["a"], 0..6), &[splice(1, 1), splice(5, 2)]);
+    let south = with(said("south", 900, &["a"], 0..6), &[splice(5, 2), splice(4, 3)]);
+    let merged = pushed([north.clone(), south]);
+    assert_eq!(events(&merged), [1, 3, 2]);
+    let grown = with(said("north", 6, &["a"], 3..12), &[splice(5, 2)]);
+    assert_eq!(events(&pushed([north, grown])), [2]);
 }
 
 #[test]

@@ -95,6 +95,13 @@ impl Writer {
         self.section(pid, 2, number, version, &content);
     }
 
+    /// A section that is whole.
+    pub(super) fn whole_section(&mut self, pid: u16, section: &[u8]) {
+        let mut payload = [&[0], section].concat();
+        payload.resize(payload.len().max(184), 0xff);
+        self.packets(pid, &payload);
+    }
+
     fn section(&mut self, pid: u16, table_id: u8, number: u16, version: u8, content: &[u8]) {
         let mut section = vec![0, table_id]; // the pointer comes first
         section.extend_from_slice(&((content.len() as u16 + 9) | 0xb000).to_be_bytes());

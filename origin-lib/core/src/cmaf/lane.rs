@@ -1,0 +1,202 @@
+//! One kind of a feed's media, out of the track that is used for it.
+
+use alloc::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::header::{Coding, Track};
+use crate::codec::{self, Picture, opus};
+use crate::flv::Error;
+use crate::media::{AudioCoding, AudioConfig, FeedEvent, Frame, Kind};
+use crate::time::Moment;
+
+/// How long one kind waits for the other, in milliseconds since it came.
+pub const WAIT_MS_MAX: u64 = 3_000;
+
+/// How much of one kind waits for the other, in milliseconds of its own time.
+pub const WAIT_SPAN_MS_MAX: i64 = 15_000;
+
+/// How much of one kind waits for the other, in bytes.
+pub const WAIT_LEN_MAX: usize = 32 << 20;
+
+/// A fragment that comes a second time within so many milliseconds is the same one again.
+const AGAIN_MS_MAX: u64 = 15_000;
+
+/// So many of the newest fragments are known again.
+const KNOWN_MAX: usize = 16;
+
+/// Which track a kind comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Source {
+    /// The number of its header.
+    pub(super) header: u64,
+    /// `track_ID`.
+    pub(super) track: u32,
+}
+
+/// What tells fragments of a track apart: the first decoding time, how many samples, how many bytes.
+pub(super) type Mark = (u64, usize, u64);
+
+/// A sample whose media is on its way. Times are in its track's timescale, its edit list applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Coming {
+    pub(super) dts: i128,
+    pub(super) cts: i32,
+}
+
+/// What waits for the other kind.
+#[derive(Debug)]
+struct Waiting {
+    dts_ms: i64,
+    since: u64,
+    event: FeedEvent,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Lane {
+    pub(super) source: Option<Source>,
+    /// Which version of the source's header was told.
+    told: Option<u64>,
+    /// The newest decoding time that came.
+    newest: Option<i128>,
+    /// Where the next fragment begins that does not say.
+    next: u64,
+    known: VecDeque<(Mark, u64)>,
+    waiting: VecDeque<Waiting>,
+    len: usize,
+    /// It is not waited for.
+    late: bool,
+    /// The encoder has ended it.
+    pub(super) ended: bool,
+    /// When a fragment of it came last.
+    pub(super) heard: u64,
+}
+
+impl Lane {
+    /// It comes from this track from now on.
+    pub(super) fn follow(&mut self, source: Source, now: Moment) {
+        (self.source, self.heard, self.ended, self.late) = (Some(source), now.up_ms, false, false);
+        (self.newest, self.next) = (None, 0);
+        self.known.clear();
+    }
+
+    /// Whether anything of its track has come.
+    pub(super) fn has_begun(&self) -> bool {
+        self.newest.is_some()
+    }
+
+    /// A fragment comes that lasts `span`. Its first decoding time, and up to where its samples have come already: it may be
+    /// one that broke off and is sent again.
+    pub(super) fn begin(
+        &mut self,
+        start: Option<u64>,
+        count: usize,
+        len: u64,
+        span: u64,
+        now: Moment,
+    ) -> (u64, Option<i128>) {
+        let start = start.unwrap_or(self.next);
+        (self.next, self.heard, self.ended) = (start.saturating_add(span), now.up_ms, false);
+        let mark = (start, count, len);
+        self.known.retain(|(_, at)| now.ms_since(*at) < AGAIN_MS_MAX);
+        if self.known.iter().any(|(known, _)| *known == mark) {
+            return (start, self.newest);
+        }
+        if self.known.len() >= KNOWN_MAX {
+            self.known.pop_front();
+        }
+        self.known.push_back((mark, now.up_ms));
+        (start, None)
+    }
+
+    /// A sample has come. `version` is its header's.
+    pub(super) fn sample(
+        &mut self,
+        coming: Coming,
+        data: Bytes,
+        track: &Track,
+        version: u64,
+        now: Moment,
+    ) -> Result<(), Error> {
+        self.newest = self.newest.max(Some(coming.dts));
+        let dts_ms = super::ms(coming.dts, track.timescale);
+        let shown = super::ticks(coming.dts + i128::from(coming.cts), track.timescale);
+        let is_new = self.told != Some(version);
+        let (event, frame) = match &track.coding {
+            Coding::Video { config, length_size } => {
+                let picture = codec::picture(config.coding, *length_size, data);
+                let (data, Picture { key, leading }) = picture.map_err(Error::Skip)?;
+                let cts = shown.saturating_sub(dts_ms.saturating_mul(90));
+                let cts = i32::try_from(cts).unwrap_or(if cts < 0 { i32::MIN } else { i32::MAX });
+                let frame = Frame { kind: Kind::Video, dts_ms, cts, key, leading, data };
+                (is_new.then(|| FeedEvent::Video(config.clone())), frame)
+            }
+            Coding::Audio(config) => {
+                let mut frame_len = config.frame_len;
+                if config.coding == AudioCoding::Opus {
+                    const NONE: Error = Error::Skip("sound that is no packet of Opus");
+                    frame_len = opus::packet_len(&data).ok_or(NONE)?;
+                }
+                let frame = Frame { kind: Kind::Audio, dts_ms, cts: 0, key: true, leading: false, data };
+                let config = || AudioConfig { frame_len, ..config.clone() };
+                (is_new.then(|| FeedEvent::Audio(config())), frame)
+            }
+            Coding::Unusable(_, error) => return Err(error.clone()),
+        };
+        self.told = Some(version);
+        if let Some(event) = event {
+            self.push(dts_ms, event, now);
+        }
+        self.late = false;
+        self.push(dts_ms, FeedEvent::Frame(frame), now);
+        Ok(())
+    }
+
+    /// Puts something in its place among what waits.
+    pub(super) fn push(&mut self, dts_ms: i64, event: FeedEvent, now: Moment) {
+        self.len += len(&event);
+        self.waiting.push_back(Waiting { dts_ms, since: now.up_ms, event });
+    }
+
+    /// The decoding time of its first frame that waits, once nothing else is before it.
+    pub(super) fn front_ms(&self) -> Option<i64> {
+        self.waiting.front().map(|waiting| waiting.dts_ms)
+    }
+
+    /// Takes what waits first; with `but_frames`, only what is no frame.
+    pub(super) fn pop(&mut self, but_frames: bool) -> Option<FeedEvent> {
+        let first = self.waiting.front()?;
+        if but_frames && matches!(first.event, FeedEvent::Frame(_)) {
+            return None;
+        }
+        let Waiting { event, .. } = self.waiting.pop_front()?;
+        self.len -= len(&event);
+        Some(event)
+    }
+
+    /// When what waits first is let go for want of the other kind.
+    pub(super) fn due(&self) -> Option<u64> {
+        self.waiting.front().map(|waiting| waiting.since.saturating_add(WAIT_MS_MAX))
+    }
+
+    /// Whether the other kind, which waits, has to wait for this one, of which nothing is there.
+    pub(super) fn holds_up(&mut self, other: &Lane, now: Moment) -> bool {
+        let (first, last) = (other.waiting.front(), other.waiting.back());
+        let span = first.zip(last).map_or(0, |(first, last)| last.dts_ms.saturating_sub(first.dts_ms));
+        let over = other.due().is_some_and(|due| due <= now.up_ms);
+        self.late |= over || span > WAIT_SPAN_MS_MAX || other.len > WAIT_LEN_MAX;
+        !self.late && !self.ended
+    }
+
+    /// It is waited for no longer.
+    pub(super) fn give_up(&mut self) {
+        self.late = true;
+    }
+}
+
+fn len(event: &FeedEvent) -> usize {
+    match event {
+        FeedEvent::Frame(frame) => frame.data.len(),
+        _ => 0,
+    }
+}

@@ -1,0 +1,68 @@
+//! Fragmented MP4 as encoders push it: the DASH-IF live media ingest protocol, interface 1 (CMAF ingest), and what packagers
+//! put file by file.
+//!
+//! A channel's tracks may come in one request or in several beside each other, each of them as one long body or as a request
+//! for every segment. [`Gather`] makes one feed of them: of each kind of media the first track that can be used, both in the
+//! order of their decoding times. It knows no request but by its name, which is the path below the channel's.
+//!
+//! A header (`ftyp`, `moov`) stays known to later requests of the same name, or of names [like it](names). A header that comes
+//! again changes nothing where it says the same; a fragment that comes again is known by its time and size, and only what had
+//! not come of it is taken. What is missing is a gap. `styp`, `sidx`, `prft`, `emsg` and what else may stand between fragments is
+//! read or passed over; a fragment that makes no sense is left out, and its track goes on.
+//!
+//! Decoding times are the feed's clock. Where they count from 1970, or a `prft` says which instant one of them is, that is told
+//! as the capture time.
+
+mod boxes;
+mod fragment;
+mod gather;
+mod header;
+mod lane;
+mod names;
+#[cfg(test)]
+mod tests;
+
+use alloc::string::String;
+
+pub use boxes::{MOOF_LEN_MAX, MOOV_LEN_MAX, SMALL_LEN_MAX, may_begin};
+pub use fragment::SAMPLE_LEN_MAX;
+pub use gather::{Gather, HEADERS_MAX, IDLE_MS_MAX, NAME_LEN_MAX, ORDER_MS, REQUESTS_MAX, Request};
+pub use lane::{WAIT_LEN_MAX, WAIT_MS_MAX, WAIT_SPAN_MS_MAX};
+
+use crate::time::MEDIA_HZ;
+
+/// Why a request is of no use. The feed, and its other requests, go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It is no fragmented MP4.
+    #[error("the encoder sends no fragmented MP4 that can be read: {0}")]
+    Malformed(&'static str),
+    /// The header of its track is not known.
+    #[error(
+        "the init segment is missing: send the track's CMAF header (ftyp, moov) before its fragments, under the same path or \
+         one that only this track's have so much in common with"
+    )]
+    NoHeader,
+    /// Its tracks are coded in a way that can't be used.
+    #[error("the encoder sends {sent}: set {set}")]
+    Codec {
+        /// What the encoder sends.
+        sent: String,
+        /// What to set instead.
+        set: &'static str,
+    },
+    /// There are too many of them.
+    #[error("more than {REQUESTS_MAX} requests of one feed at once")]
+    TooMany,
+}
+
+/// A track's time in 1/90000 s, rounded down.
+fn ticks(time: i128, timescale: u32) -> i64 {
+    let ticks = time.saturating_mul(i128::from(MEDIA_HZ)).div_euclid(i128::from(timescale.max(1)));
+    i64::try_from(ticks).unwrap_or(if ticks < 0 { i64::MIN } else { i64::MAX })
+}
+
+/// A track's time in milliseconds, rounded down.
+fn ms(time: i128, timescale: u32) -> i64 {
+    ticks(time, timescale).div_euclid(90)
+}

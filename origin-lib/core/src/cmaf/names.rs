@@ -1,0 +1,44 @@
+//! Which header a segment belongs to that comes in a request of its own: that of the same name, or the one whose name is most
+//! like its own.
+//!
+//! Interface 1 of DASH-IF's live media ingest has all of a track go to one path (`Streams(video.cmfv)`). Packagers that write
+//! files name them by a template: `init-stream0.m4s` and `chunk-stream0-00001.m4s`, `video/init.mp4` and `video/7.m4s`.
+
+use core::cmp::Reverse;
+
+/// How like a header's name is a segment's: the more the greater. Names are paths below the channel's.
+pub(super) fn likeness(header: &str, segment: &str) -> impl Ord + use<> {
+    let shared = |word: &str| words(header).any(|of| of == word);
+    let count = words(segment).filter(|word| shared(word)).count();
+    // A number that comes first is a track's, one that comes later a segment's.
+    let first = words(segment).position(shared);
+    (header == segment, count, Reverse(first))
+}
+
+fn words(name: &str) -> impl Iterator<Item = &str> {
+    name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_goes_with_the_header_whose_name_is_most_like_its_own() {
+        for (segment, header, other) in [
+            ("Streams(video.cmfv)", "Streams(video.cmfv)", "Streams(audio.cmfa)"),
+            ("chunk-stream0-00001.m4s", "init-stream0.m4s", "init-stream1.m4s"),
+            ("chunk-stream1-00000.m4s", "init-stream1.m4s", "init-stream0.m4s"),
+            ("video/7.m4s", "video/init.mp4", "audio/init.mp4"),
+            ("out_0_1.m4s", "init_0.mp4", "init_1.mp4"),
+            ("out_1_0.m4s", "init_1.mp4", "init_0.mp4"),
+            ("7.m4s", "init.m4s", "init.mp4"),
+        ] {
+            assert!(likeness(header, segment) > likeness(other, segment), "{segment}");
+        }
+        for (segment, header, other) in [("7.m4s", "a.mp4", "b.mp4"), ("x/7.mp4", "a/init.mp4", "b/init.mp4")]
+        {
+            assert!(likeness(header, segment) == likeness(other, segment), "{segment}");
+        }
+    }
+}

@@ -1,0 +1,237 @@
+use alloc::vec::Vec;
+use std::format;
+use std::string::String;
+use std::vec;
+
+use super::*;
+
+/// A section of this command and these descriptors.
+pub(crate) fn section(kind: u8, command: &[u8], descriptors: &[u8], adjustment: u64) -> Vec<u8> {
+    let len = 17 + command.len() + descriptors.len();
+    let mut bytes = Vec::from([0xfc, 0x30 | (len >> 8) as u8, len as u8, 0]);
+    bytes.push((adjustment >> 32) as u8);
+    bytes.extend_from_slice(&(adjustment as u32).to_be_bytes());
+    bytes.extend_from_slice(&[0xff, 0xff, 0xf0 | (command.len() >> 8) as u8, command.len() as u8, kind]);
+    bytes.extend_from_slice(command);
+    bytes.extend_from_slice(&(descriptors.len() as u16).to_be_bytes());
+    bytes.extend_from_slice(descriptors);
+    let crc = crate::ts::crc(&bytes);
+    bytes.extend_from_slice(&crc.to_be_bytes());
+    bytes
+}
+
+pub(crate) fn time(at: u64, first: u8) -> Vec<u8> {
+    let mut bytes = Vec::from([first | (at >> 32) as u8]);
+    bytes.extend_from_slice(&(at as u32).to_be_bytes());
+    bytes
+}
+
+pub(crate) fn insert(event: u32, flags: u8, rest: &[&[u8]]) -> Vec<u8> {
+    let after = [0, 1, 0, 0];
+    let body = [&event.to_be_bytes()[..], &[0x7f, flags], &rest.concat(), &after].concat();
+    section(5, &body, &[], 0)
+}
+
+fn segmentation(event: u32, kind: u8, duration: Option<u64>) -> Vec<u8> {
+    let mut body =
+        [&b"CUEI"[..], &event.to_be_bytes(), &[0x7f, if duration.is_some() { 0xff } else { 0xbf }]].concat();
+    body.extend(duration.map(|ticks| ticks.to_be_bytes()[3..].to_vec()).unwrap_or_default());
+    body.extend_from_slice(&[9, 3, b'a', b'd', b's', kind, 1, 1]);
+    [&[2, body.len() as u8][..], &body].concat()
+}
+
+#[test]
+fn what_sections_say() {
+    let command = |what, at, event, planned| Ok(Command { what, at, event, planned });
+    let two = [segmentation(7, 0x30, None), segmentation(8, 0x34, None)].concat();
+    for (bytes, expected) in [
+        (
+            insert(9, 0xef, &[&time(900_000, 0xfe), &time(5_400_000, 0xfe)]),
+            command(What::Out, Some(900_000), Some(9), Some(5_400_000)),
+        ),
+        (insert(9, 0x4f, &[&time(6_300_000, 0xfe)]), command(What::In, Some(6_300_000), Some(9), None)),
+        (insert(9, 0xdf, &[]), command(What::Out, None, Some(9), None)),
+        (insert(9, 0x8f, &[&[1, 3], &time(1, 0xfe)]), command(What::Out, Some(1), Some(9), None)),
+        (section(5, &[0, 0, 0, 9, 0xff], &[], 0), command(What::Other, None, Some(9), None)),
+        (
+            section(6, &time(0x1_ffff_ffff, 0xfe), &segmentation(7, 0x34, Some(90_000)), 91),
+            command(What::Out, Some(90), Some(7), Some(90_000)),
+        ),
+        (
+            section(6, &time(5, 0xfe), &segmentation(7, 0x35, None), 0),
+            command(What::In, Some(5), Some(7), None),
+        ),
+        (
+            section(6, &time(5, 0xfe), &segmentation(7, 0x10, None), 0),
+            command(What::Other, Some(5), Some(7), None),
+        ),
+        (section(6, &time(5, 0xfe), &two, 0), command(What::Other, Some(5), None, None)),
+        (section(6, &[0x7f], &[], 0), command(What::Other, None, None, None)),
+        (section(0, &[], &[], 0), Err(Unusable::Nothing)),
+        (section(6, &[0x80], &[], 0), Err(Unusable::Malformed)),
+    ] {
+        assert_eq!(Command::read(&bytes), expected, "{bytes:02x?}");
+        for at in 0..bytes.len() {
+            assert!(Command::read(&bytes[..at]).is_err());
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x10;
+            assert_eq!(Command::read(&damaged), Err(Unusable::Malformed), "every bit counts: {at}");
+        }
+    }
+    let mut encrypted = insert(9, 0xdf, &[]);
+    encrypted[4] |= 0x80;
+    let len = encrypted.len() - 4;
+    let crc = crate::ts::crc(&encrypted[..len]);
+    encrypted[len..].copy_from_slice(&crc.to_be_bytes());
+    assert_eq!(Command::read(&encrypted), Err(Unusable::Encrypted));
+}
+
+/// The example of SCTE 35, 14.1: a time signal with a placement opportunity.
+#[test]
+fn the_standards_own_example() {
+    let text = "FC3034000000000000FFFFF00506FE72BD0050001E021C435545494800008E7FCF0001A599B00808000000002CA0A18A3402009AC9D17E";
+    let section = Section::new(&hex::decode(text).unwrap()).unwrap();
+    let command = section.command().unwrap();
+    assert_eq!(
+        command,
+        Command {
+            what: What::Out,
+            at: Some(0x0_72bd_0050),
+            event: Some(0x4800_008e),
+            planned: Some(0x1_a599_b0)
+        }
+    );
+    assert_eq!(section.hexadecimal(), format!("0x{text}"));
+}
+
+pub(crate) fn splice(at: u64, flags: u8, event: u32, planned: Option<u64>) -> Splice {
+    let planned = planned.map(|ticks| time(ticks, 0xfe)).unwrap_or_default();
+    let bytes = insert(event, flags | if planned.is_empty() { 0 } else { 0x20 }, &[&planned]);
+    Splice { said: MediaTime(at - 90), at: MediaTime(at), section: Section::new(&bytes).unwrap() }
+}
+
+pub(crate) const OUT: u8 = 0xdf;
+pub(crate) const IN: u8 = 0x5f;
+
+fn all(of: &[Splice]) -> Vec<Splice> {
+    let mut splices = Vec::new();
+    of.iter().for_each(|one| _ = add(&mut splices, one.clone()));
+    splices
+}
+
+#[test]
+fn a_way_out_and_the_way_in_of_its_event_are_one_range() {
+    let splices = all(&[
+        splice(9_000, IN, 1, None),
+        splice(1_000, OUT, 1, Some(7_000)),
+        splice(5_000, OUT, 2, None),
+        splice(20_000, OUT, 1, None),
+        splice(30_000, IN, 3, None),
+        splice(1_000, OUT, 1, Some(7_000)),
+    ]);
+    assert_eq!(splices.len(), 5, "what is said again is one");
+    let ranges = ranges(&splices);
+    let told = ranges.iter().map(|range| {
+        let back = range.back.map(|(at, _)| at.0);
+        (range.start.0, range.planned.map(|span| span.0), range.out.is_some(), back, range.end().0)
+    });
+    let told: Vec<_> = told.collect();
+    assert_eq!(
+        told,
+        [
+            (1_000, Some(7_000), true, Some(9_000), 9_000),
+            (5_000, None, true, None, 5_000),
+            (20_000, None, true, None, 20_000),
+            (30_000, None, false, None, 30_000),
+        ]
+    );
+    let mut ids: Vec<&String> = ranges.iter().map(|range| &range.id).collect();
+    ids.dedup();
+    assert_eq!(ids.len(), 4);
+    let before = splices[..1].to_vec();
+    assert_eq!(super::ranges(&before)[0].id, ranges[0].id, "its name stays when its end becomes known");
+}
+
+#[test]
+fn what_has_nothing_to_say_of_what_comes_is_dropped_and_a_pair_stays_together() {
+    let pair = [splice(1_000, OUT, 1, None), splice(9_000, IN, 1, None)];
+    for (from, left) in [(0, 3), (5_000, 3), (9_000, 3), (9_001, 1), (12_000, 1), (12_001, 0)] {
+        let mut splices = all(&[&pair[..], &[splice(10_000, OUT, 2, Some(2_000))]].concat());
+        keep_from(&mut splices, MediaTime(from));
+        assert_eq!(splices.len(), left, "{from}");
+    }
+    let mut many = all(&(0..300).map(|n| splice(1_000 + n, OUT, n as u32, None)).collect::<Vec<_>>());
+    keep_from(&mut many, MediaTime(0));
+    assert_eq!((many.len(), many[0].at), (SPLICES_MAX, MediaTime(1_172)));
+}
+
+#[test]
+fn a_splice_is_kept_as_json() {
+    let splice = splice(1_000, OUT, 1, None);
+    let json = serde_json::to_string(&splice).unwrap();
+    assert_eq!(serde_json::from_str::<Splice>(&json).unwrap(), splice);
+    for bad in [
+        json.replace("fc30", "fc31"),
+        json.replace("fc30", "\\\""),
+        json.replace("\"section\":\"", "\"section\":\"fc"),
+    ] {
+        assert!(serde_json::from_str::<Splice>(&bad).is_err(), "{bad}");
+    }
+}
+
+/// Sound alone, in segments of two seconds.
+#[test]
+fn what_is_said_goes_with_the_segment_during_which_it_is_said_once() {
+    use crate::keys::MasterSecret;
+    use crate::media::{AudioCoding, AudioConfig, Kind, Sample};
+    use crate::package::{self, Output, Packager};
+    use crate::segment::Input;
+
+    let settings = package::Settings {
+        channel: "t".parse().unwrap(),
+        rendition: "source".parse().unwrap(),
+        segment_ms: 2000,
+        part_ms: None,
+        frames: false,
+        key_period_s: 3600,
+        secret: MasterSecret::new(b"a secret of some length").unwrap(),
+    };
+    let mut packager = Packager::new(settings, MediaTime::default());
+    packager.handle(Input::Audio(AudioConfig {
+        coding: AudioCoding::Aac,
+        record: Bytes::from_static(b"\x11\x90"),
+        codec: "mp4a.40.2".into(),
+        sample_rate: 48_000,
+        channels: 2,
+        frame_len: 1024,
+    }));
+    let begin = 180_000_000_u64;
+    for n in 0..400 {
+        let dts = MediaTime(begin + n * 1920);
+        packager.handle(Input::Sample(Sample {
+            kind: Kind::Audio,
+            dts,
+            cts: 0,
+            key: true,
+            leading: false,
+            data: Bytes::from_static(b"x"),
+        }));
+        // Said at 1.066 s and again at 3.2 s; another one at 3.2 s.
+        for (at, event) in [(50, 1), (150, 1), (150, 2)] {
+            if n == at {
+                let of = splice(begin + 400_000, OUT, event, None);
+                packager.splice(Splice { said: dts, ..of });
+            }
+        }
+    }
+    packager.finish();
+    let mut events = Vec::new();
+    while let Some(Output::Object(object)) = packager.poll() {
+        if let package::Kind::Segment { splices, .. } = object.kind {
+            events.push(
+                splices.iter().filter_map(|splice| splice.section.command()?.event).collect::<Vec<_>>(),
+            );
+        }
+    }
+    assert_eq!(events, [vec![1], vec![2], vec![], vec![], vec![]]);
+}

@@ -1,0 +1,211 @@
+//! Feeds that are pushed as fragmented MP4: requests of the same stream key that come beside and after one another are one feed.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::StatusCode;
+use hyper::body::Incoming;
+use railbird_core::cmaf::{Gather, IDLE_MS_MAX, Refusal, Request};
+use railbird_core::id::ChannelId;
+use railbird_core::media::Role;
+use railbird_core::programme::End;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{Said, broken_off, refused, silent, stopping, taken_over};
+use crate::clock;
+use crate::ingest::door::{Door, Slot};
+use crate::ingest::feed::Feed;
+
+/// How long a request may bring nothing: packagers send a segment at a time.
+const SILENT_MAX: Duration = Duration::from_millis(IDLE_MS_MAX);
+
+/// The feeds that are pushed at the moment. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Pushes {
+    door: Door,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    open: Arc<Mutex<BTreeMap<(ChannelId, Role), Arc<Push>>>>,
+}
+
+/// One of them.
+struct Push {
+    gathered: Mutex<Gathered>,
+    /// The feed was taken over.
+    ended: CancellationToken,
+    /// Its deadline is another one.
+    changed: Notify,
+}
+
+struct Gathered {
+    gather: Gather,
+    /// None once it has ended.
+    feed: Option<Feed>,
+    _slot: Slot,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Pushes {
+    pub(super) fn new(door: Door, stop: CancellationToken, tasks: TaskTracker) -> Pushes {
+        Pushes { door, stop, tasks, open: Arc::default() }
+    }
+
+    /// An encoder put a playlist of what it pushes.
+    pub(super) fn listed(&self, stream_key: &str, over: bool) {
+        let Ok(feed) = self.door.feed_of(stream_key) else { return };
+        let push = lock(&self.open).get(&feed).cloned();
+        if let Some(push) = push {
+            lock(&push.gathered).gather.listed(over, clock::moment());
+            push.changed.notify_one();
+        }
+    }
+
+    /// Takes a request, whose first bytes have come, to its end. The error is a refusal that nothing else has noted.
+    pub(super) async fn take(
+        &self,
+        stream_key: &str,
+        name: &str,
+        peer: &str,
+        first: Bytes,
+        body: &mut Incoming,
+    ) -> Result<Said, Said> {
+        let (push, request) = self.join(stream_key, name, peer)?;
+        let mut next = Some(first);
+        let result = loop {
+            if let Some(bytes) = next.take()
+                && let Err(refusal) = push.bytes(request, &bytes)
+            {
+                break Err(told(refusal));
+            }
+            let frame = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => break Err(stopping()),
+                () = push.ended.cancelled() => break Err(taken_over()),
+                frame = tokio::time::timeout(SILENT_MAX, body.frame()) => frame,
+            };
+            match frame {
+                Ok(Some(Ok(frame))) => next = frame.into_data().ok(),
+                Ok(Some(Err(error))) => break Err(broken_off(&error)),
+                Ok(None) => break Ok(()),
+                Err(_) => break Err(silent(SILENT_MAX)),
+            }
+        };
+        let closed = push.close(request, result.is_ok());
+        result.and(closed.map_err(told))?;
+        Ok((StatusCode::OK, "taken".to_string()))
+    }
+
+    /// Begins a request of the feed of this stream key that is pushed, or of a new one.
+    fn join(&self, stream_key: &str, name: &str, peer: &str) -> Result<(Arc<Push>, Request), Said> {
+        let of = self.door.feed_of(stream_key).map_err(refused)?;
+        // What ends a feed holds this, too.
+        let mut open = lock(&self.open);
+        let begin = |push: Arc<Push>| {
+            let request = lock(&push.gathered).gather.open(name, clock::moment()).map_err(told)?;
+            Ok((push, request))
+        };
+        if let Some(push) = open.get(&of)
+            && !push.ended.is_cancelled()
+        {
+            return begin(push.clone());
+        }
+        let mut slot = Slot::default();
+        let feed = self.door.let_in(&mut slot, stream_key, peer).map_err(refused)?;
+        let (ended, gather) = (feed.ended(), Gather::new(clock::moment()));
+        let gathered = Mutex::new(Gathered { gather, feed: Some(feed), _slot: slot });
+        let push = Arc::new(Push { gathered, ended, changed: Notify::new() });
+        open.insert(of.clone(), push.clone());
+        self.tasks.spawn(self.clone().keep(of, push.clone()));
+        begin(push)
+    }
+
+    /// Sees to it that nothing waits too long, and that the feed ends.
+    async fn keep(self, of: (ChannelId, Role), push: Arc<Push>) {
+        loop {
+            let due = lock(&push.gathered).gather.deadline();
+            let after = due.map(|due| Duration::from_millis(due.saturating_sub(clock::moment().up_ms)));
+            let forced = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => Some(stopping().1),
+                () = push.ended.cancelled() => Some(taken_over().1),
+                () = push.changed.notified() => None,
+                () = tokio::time::sleep(after.unwrap_or(SILENT_MAX)) => None,
+            };
+            // Whoever joins holds this: nobody does while it ends.
+            let mut open = lock(&self.open);
+            let mut gathered = lock(&push.gathered);
+            gathered.gather.tick(clock::moment());
+            gathered.tell();
+            let (end, text) = match (forced, gathered.gather.ended(clock::moment())) {
+                (Some(text), _) => (End::Lost, text),
+                (None, Some(End::InOrder)) => (End::InOrder, "the encoder ended the feed".to_string()),
+                (None, Some(End::Lost)) => (End::Lost, "the encoder sends no more requests".to_string()),
+                (None, None) => continue,
+            };
+            gathered.gather.finish(clock::moment());
+            gathered.tell();
+            if let Some(feed) = gathered.feed.take() {
+                feed.end(end, &text);
+            }
+            if open.get(&of).is_some_and(|other| Arc::ptr_eq(other, &push)) {
+                open.remove(&of);
+            }
+            return;
+        }
+    }
+}
+
+impl Push {
+    fn bytes(&self, request: Request, bytes: &Bytes) -> Result<(), Refusal> {
+        let mut gathered = lock(&self.gathered);
+        let before = gathered.gather.deadline();
+        let result = gathered.gather.handle(request, bytes, clock::moment());
+        gathered.tell();
+        if gathered.gather.deadline() < before || before.is_none() {
+            self.changed.notify_one();
+        }
+        result
+    }
+
+    fn close(&self, request: Request, whole: bool) -> Result<(), Refusal> {
+        let mut gathered = lock(&self.gathered);
+        let result = gathered.gather.close(request, whole, clock::moment());
+        gathered.tell();
+        self.changed.notify_one();
+        result
+    }
+}
+
+impl Gathered {
+    fn tell(&mut self) {
+        while let Some(told) = self.gather.poll() {
+            if let Some(feed) = &mut self.feed {
+                feed.take(told);
+            }
+        }
+        while let Some(track) = self.gather.poll_other() {
+            if let Some(feed) = &self.feed {
+                feed.leave_out(&track);
+            }
+        }
+    }
+}
+
+/// What the ingest protocol has a refusal answered with.
+fn told(refusal: Refusal) -> Said {
+    let status = match &refusal {
+        Refusal::Malformed(_) => StatusCode::BAD_REQUEST,
+        Refusal::NoHeader => StatusCode::PRECONDITION_FAILED,
+        Refusal::Codec { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Refusal::TooMany => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    (status, refusal.to_string())
+}
