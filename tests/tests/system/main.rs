@@ -11,7 +11,6 @@ mod browser_pad;
 mod burn_in;
 mod change;
 mod cmaf_ingest;
-mod cmaf_ingest;
 #[cfg(test)]
 mod codecs;
 #[cfg(test)]
