@@ -250,7 +250,15 @@ fn nginx(dir: &Path, encrypted: bool) -> Result<(Running, SocketAddr)> {
     }
     fs::write(dir.join("nginx.conf"), text)?;
     let mut command = Command::new("nginx");
-    command.arg("-p").arg(dir).arg("-c").arg(dir.join("nginx.conf")).arg("-e").arg(dir.join("log"));
+    // Where HLS goes is relative to where it runs.
+    command
+        .current_dir(dir)
+        .arg("-p")
+        .arg(dir)
+        .arg("-c")
+        .arg(dir.join("nginx.conf"))
+        .arg("-e")
+        .arg(dir.join("log"));
     let running = Running::start(&mut command)?;
     listens(addr)?;
     Ok((running, addr))

@@ -199,7 +199,7 @@ impl Way {
                 self.book.init(init.clone());
                 self.book.ack_init(0, &init.name, now);
             }
-            package::Kind::Segment { start, duration, discontinuity, captions } => {
+            package::Kind::Segment { start, duration, discontinuity, captions, splices: _ } => {
                 let len = object.bytes.len();
                 self.segment(object, start, duration, discontinuity);
                 self.book.segment(start, duration, discontinuity, len, now);
