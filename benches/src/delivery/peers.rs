@@ -13,26 +13,23 @@ use anyhow::{Context, Result, ensure};
 
 use super::encoder::{Clip, Encoder};
 use super::latency::{Spread, Unit, ms, samples};
-use super::{LOOK_EVERY, after, encoders, pass, until};
+use super::{LOOK_EVERY, after, pass, until};
 use crate::origin::{Origin, Plan, Running, free_port, stream_key};
 use crate::process::{median, resident};
 use crate::store::Store;
 use crate::{Place, figure, input};
 
-/// How many feeds there are at once; their starts are spread over a segment.
-const FEEDS: [usize; 3] = [1, 10, 100];
-
-/// The clip's length, in milliseconds.
+/// The clips' length, in milliseconds.
 const ROUND_MS: u64 = 20_000;
 
-/// As long as a group of pictures of the clip.
-const SEGMENT: Duration = Duration::from_secs(1);
+/// So many channels an origin has: for more feeds there are several.
+const CHANNELS: usize = 50;
 
 const TURNS: usize = 3;
 
 /// How long the feeds run before a measurement, and in it: a whole number of segments.
-const BEFORE: Duration = Duration::from_secs(5);
-const MEASURED: Duration = Duration::from_secs(15);
+const BEFORE: Duration = Duration::from_secs(6);
+const MEASURED: Duration = Duration::from_secs(16);
 
 /// The module that Debian's libnginx-mod-rtmp brings.
 const MODULE: &str = "/usr/lib/nginx/modules/ngx_rtmp_module.so";
@@ -74,6 +71,15 @@ impl Packager {
     }
 }
 
+/// How many feeds of which kind there are at once; their starts are spread over a segment.
+struct Case {
+    feeds: usize,
+    clip: Arc<Clip>,
+    mbps: u32,
+    /// As long as a group of pictures of the clip.
+    segment: Duration,
+}
+
 /// What one run came to.
 struct Cost {
     /// CPU, in seconds a byte.
@@ -86,21 +92,26 @@ struct Cost {
 }
 
 pub(super) fn run(place: &Place) -> Result<()> {
-    let clip = Arc::new(Clip::read(&input::small(&place.work)?, ROUND_MS)?);
+    let large = Arc::new(Clip::read(&input::short(&place.work)?, ROUND_MS)?);
+    let small = Arc::new(Clip::read(&input::small(&place.work)?, ROUND_MS)?);
     let there: Vec<Packager> = Packager::ALL.into_iter().filter(|one| one.is_there()).collect();
-    for feeds in FEEDS {
+    let of = |feeds, clip: &Arc<Clip>, mbps, segment_s| {
+        let segment = Duration::from_secs(segment_s);
+        Case { feeds, clip: clip.clone(), mbps, segment }
+    };
+    for case in [of(1, &large, 8, 2), of(10, &large, 8, 2), of(100, &small, 2, 1)] {
         let mut costs: BTreeMap<usize, Vec<Cost>> = BTreeMap::new();
         for turn in 0..TURNS {
             for n in 0..there.len() {
                 // Each turn begins with another one.
                 let n = (turn + n) % there.len();
                 let Some(packager) = there.get(n) else { continue };
-                let cost = one(place, &clip, *packager, feeds)
-                    .with_context(|| format!("{packager:?} with {feeds} feeds"))?;
+                let cost = one(place, *packager, &case)
+                    .with_context(|| format!("{packager:?} with {} feeds", case.feeds))?;
                 costs.entry(n).or_default().push(cost);
             }
         }
-        tell(feeds, &there, &costs);
+        tell(&case, &there, &costs);
     }
     if there.len() < Packager::ALL.len() {
         println!("nginx-rtmp is left out: apt-get install nginx-light libnginx-mod-rtmp");
@@ -108,12 +119,14 @@ pub(super) fn run(place: &Place) -> Result<()> {
     Ok(())
 }
 
-fn tell(feeds: usize, there: &[Packager], costs: &BTreeMap<usize, Vec<Cost>>) {
+fn tell(case: &Case, there: &[Packager], costs: &BTreeMap<usize, Vec<Cost>>) {
     let of =
         |n: usize, part: fn(&Cost) -> f64| median(costs.get(&n).into_iter().flatten().map(part).collect());
     println!(
-        "{feeds} feed(s) at 2 Mb/s in real time, segments of {} s; medians of {TURNS} runs of {} s in turns, {:.3} GB each",
-        SEGMENT.as_secs(),
+        "{} feed(s) at {} Mb/s in real time, segments of {} s; medians of {TURNS} runs of {} s in turns, {:.3} GB each",
+        case.feeds,
+        case.mbps,
+        case.segment.as_secs(),
         MEASURED.as_secs(),
         of(0, |cost| cost.ingested / 1e9)
     );
@@ -131,36 +144,46 @@ fn tell(feeds: usize, there: &[Packager], costs: &BTreeMap<usize, Vec<Cost>>) {
     println!();
 }
 
-fn one(place: &Place, clip: &Arc<Clip>, packager: Packager, feeds: usize) -> Result<Cost> {
+fn one(place: &Place, packager: Packager, case: &Case) -> Result<Cost> {
     let dir = place.work.join("peers");
     let _ = fs::remove_dir_all(&dir);
     fs::create_dir_all(&dir)?;
+    let Case { feeds, clip, segment, .. } = case;
+    let encoder = |n: usize, channel, to| Encoder::start(clip, to, channel, after(n, *feeds, *segment));
     let cost = match packager {
         Packager::Railbird => {
-            let stores = [Store::start()?];
-            let mut plan = Plan::new(feeds, &stores);
-            plan.channel_lines = "segment_ms = 1000";
-            let origin = Origin::start(&place.railbird, &dir, &plan)?;
-            let encoders = encoders(&origin, clip, feeds, SEGMENT);
-            let (cost, encoders) = measured(&[origin.process.pid()], encoders)?;
-            let took = samples(&encoders, &stores[0], Unit::Segment)?;
-            Cost { took: took.into_iter().map(|sample| sample.took).collect(), ..cost }
+            let segment_ms = format!("segment_ms = {}", segment.as_millis());
+            let mut origins = Vec::new();
+            for first in (0..*feeds).step_by(CHANNELS) {
+                let store = [Store::start()?];
+                let mut plan = Plan::new(CHANNELS.min(feeds - first), &store);
+                plan.channel_lines = &segment_ms;
+                let origin = Origin::start(&place.railbird, &dir.join(first.to_string()), &plan)?;
+                let [store] = store;
+                origins.push((origin, store));
+            }
+            let of = |n: usize| origins.get(n / CHANNELS).context("no origin");
+            let encoders: Vec<Encoder> =
+                (0..*feeds).map(|n| Ok(encoder(n, n % CHANNELS, of(n)?.0.rtmp))).collect::<Result<_>>()?;
+            let pids: Vec<u32> = origins.iter().map(|(origin, _)| origin.process.pid()).collect();
+            let (mut cost, encoders) = measured(&pids, encoders)?;
+            for (encoders, (_, store)) in encoders.chunks(CHANNELS).zip(&origins) {
+                let samples = samples(encoders, store, Unit::Segment)?;
+                cost.took.extend(samples.into_iter().map(|sample| sample.took));
+            }
+            cost
         }
         Packager::Ffmpeg | Packager::FfmpegEncrypted => {
             let encrypted = packager == Packager::FfmpegEncrypted;
-            let all: Vec<(Running, SocketAddr)> =
-                (0..feeds).map(|feed| ffmpeg(&dir, feed, encrypted)).collect::<Result<_>>()?;
-            let start = |(n, (_, addr)): (usize, &(Running, SocketAddr))| {
-                Encoder::start(clip, *addr, n, after(n, feeds, SEGMENT))
-            };
-            let encoders = all.iter().enumerate().map(start).collect();
+            let start = |feed| ffmpeg(&dir, feed, encrypted, *segment);
+            let all: Vec<(Running, SocketAddr)> = (0..*feeds).map(start).collect::<Result<_>>()?;
+            let encoders = all.iter().enumerate().map(|(n, (_, addr))| encoder(n, n, *addr)).collect();
             let pids: Vec<u32> = all.iter().map(|(running, _)| running.pid()).collect();
             measured(&pids, encoders)?.0
         }
         Packager::Nginx | Packager::NginxEncrypted => {
-            let (nginx, addr) = nginx(&dir, packager == Packager::NginxEncrypted)?;
-            let start = |n| Encoder::start(clip, addr, n, after(n, feeds, SEGMENT));
-            let encoders = (0..feeds).map(start).collect();
+            let (nginx, addr) = nginx(&dir, packager == Packager::NginxEncrypted, *segment)?;
+            let encoders = (0..*feeds).map(|n| encoder(n, n, addr)).collect();
             measured(&[nginx.pid()], encoders)?.0
         }
     };
@@ -217,15 +240,15 @@ impl Meter {
 }
 
 /// An ffmpeg that waits for a publisher, and where it does.
-fn ffmpeg(dir: &Path, feed: usize, encrypted: bool) -> Result<(Running, SocketAddr)> {
+fn ffmpeg(dir: &Path, feed: usize, encrypted: bool, segment: Duration) -> Result<(Running, SocketAddr)> {
     let addr = free_port()?;
     let dir = dir.join(feed.to_string());
     fs::create_dir_all(&dir)?;
     let mut command = input::ffmpeg();
     command.args(["-listen", "1", "-f", "flv", "-i"]);
     command.arg(format!("rtmp://{addr}/live/{}", stream_key(feed)));
-    command.args(["-c", "copy", "-f", "hls", "-hls_time", "1", "-hls_list_size", "10"]);
-    command.args(["-hls_flags", "delete_segments"]);
+    command.args(["-c", "copy", "-f", "hls", "-hls_list_size", "10", "-hls_flags", "delete_segments"]);
+    command.arg("-hls_time").arg(segment.as_secs().to_string());
     if encrypted {
         command.arg("-hls_key_info_file").arg(input::key_info(&dir)?);
     }
@@ -236,14 +259,15 @@ fn ffmpeg(dir: &Path, feed: usize, encrypted: bool) -> Result<(Running, SocketAd
 }
 
 /// An nginx that takes feeds of any name, and where it does.
-fn nginx(dir: &Path, encrypted: bool) -> Result<(Running, SocketAddr)> {
+fn nginx(dir: &Path, encrypted: bool, segment: Duration) -> Result<(Running, SocketAddr)> {
     let addr = free_port()?;
     let keys = if encrypted { "hls_keys on; hls_key_path keys; hls_fragments_per_key 3600;" } else { "" };
+    let (s, list_s) = (segment.as_secs(), segment.as_secs() * 10);
     let text = format!(
         "load_module {MODULE};\ndaemon off;\nmaster_process off;\nworker_processes 1;\npid nginx.pid;\n\
          error_log stderr error;\nevents {{ worker_connections 1024; }}\n\
          rtmp {{ access_log off; server {{ listen {addr}; application live {{\n\
-         live on; hls on; hls_path hls; hls_fragment 1s; hls_playlist_length 10s; {keys}\n}} }} }}\n"
+         live on; hls on; hls_path hls; hls_fragment {s}s; hls_playlist_length {list_s}s; {keys}\n}} }} }}\n"
     );
     for folder in ["hls", "keys"] {
         fs::create_dir_all(dir.join(folder))?;
