@@ -53,16 +53,40 @@ fn boxes(body: &[u8]) -> anyhow::Result<Vec<(&[u8], &[u8])>> {
     Ok(found)
 }
 
-/// Fragmented MP4 whose times count from 1970.
+/// Fragmented MP4 whose times count from 1970, as those of encoders do that are locked to it.
 async fn since_1970(source: &Source) -> anyhow::Result<Vec<u8>> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let file = source.file.with_extension("since.mp4");
     let mut mux = ffmpeg();
     mux.arg("-i").arg(&source.file).args(["-c", "copy", "-f", "mp4", "-use_editlist", "0"]);
-    mux.args(["-movflags", &format!("{FRAGMENTED}+frag_discont"), "-output_ts_offset", &now.to_string()]);
-    mux.arg(&file);
+    mux.args(["-movflags", FRAGMENTED]).arg(&file);
     finish(mux).await?;
-    Ok(std::fs::read(file)?)
+    // A little ahead, for a machine that has much to do.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() + 2;
+    let mut bytes = std::fs::read(file)?;
+    let all = |of: &[u8], name: &[u8; 4]| -> Vec<usize> {
+        (0..of.len().saturating_sub(24)).filter(|at| of[*at..].starts_with(name)).collect()
+    };
+    let word = |of: &[u8], at: usize| of[at..].first_chunk().map(|word| u32::from_be_bytes(*word));
+    let (mut hz, mut at) = (Vec::new(), 0);
+    let ends: Vec<(bool, usize)> =
+        boxes(&bytes)?.iter().map(|(name, whole)| (*name == b"moof", whole.len())).collect();
+    for (is_fragment, len) in ends {
+        let whole = &mut bytes[at..at + len];
+        hz.extend(
+            all(whole, b"mdhd").into_iter().filter_map(|mdhd| word(whole, mdhd + 16)).take(2 - hz.len()),
+        );
+        if is_fragment {
+            for (tfhd, tfdt) in all(whole, b"tfhd").into_iter().zip(all(whole, b"tfdt")) {
+                let track = word(whole, tfhd + 8).context("no track")? as usize;
+                let hz = u64::from(*hz.get(track - 1).context("no timescale")?);
+                ensure!(whole[tfdt + 4] == 1, "a time of 32 bits");
+                let time = u64::from_be_bytes(*whole[tfdt + 8..].first_chunk().context("no time")?);
+                whole[tfdt + 8..tfdt + 16].copy_from_slice(&(time + now * hz).to_be_bytes());
+            }
+        }
+        at += len;
+    }
+    Ok(bytes)
 }
 
 /// Puts a body, and what is answered.

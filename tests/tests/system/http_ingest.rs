@@ -17,10 +17,15 @@ pub(crate) async fn origin() -> anyhow::Result<(Origin, String, Store, Sink)> {
     let more = "[http_ingest]\nlisten = \"127.0.0.1:0\"\n";
     let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more, files: &[] };
     let origin = Origin::start(&plan).await?;
+    let address = address(&origin)?;
+    Ok((origin, address, store, sink))
+}
+
+/// Where an origin takes feeds over HTTP.
+pub(crate) fn address(origin: &Origin) -> anyhow::Result<String> {
     let log = origin.log();
     let address = log.split("http_ingest=").nth(1).and_then(|rest| rest.split(' ').next());
-    let address = address.context("it listens nowhere for feeds over HTTP")?.trim_matches('"').to_string();
-    Ok((origin, address, store, sink))
+    Ok(address.context("it listens nowhere for feeds over HTTP")?.trim_matches('"').to_string())
 }
 
 #[tokio::test(flavor = "multi_thread")]

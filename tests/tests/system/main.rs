@@ -61,6 +61,7 @@ mod score_clock;
 mod sim;
 #[cfg(test)]
 mod sink;
+mod splices;
 mod srt;
 mod subtitles;
 #[cfg(test)]

@@ -142,7 +142,8 @@ fn what_ffmpeg_pushes_as_fragmented_mp4_is_what_it_pushes_as_flv() {
     ] {
         let ours = told(pushes, 1000);
         assert_eq!(errors(&ours), Vec::<String>::new(), "{what}");
-        assert_eq!(parameters(&ours), parameters(&theirs), "{what}");
+        let said = parameters(&ours);
+        assert!(said.len() == 2 && parameters(&theirs).iter().all(|one| said.contains(one)), "{what}");
         for kind in [Kind::Video, Kind::Audio] {
             let (ours, theirs) = (frames(&ours, kind), frames(&theirs, kind));
             assert_eq!(ours.len(), theirs.len(), "{what}");

@@ -213,10 +213,10 @@ fn the_first_programme_with_video_is_taken_whichever_table_comes_first() {
     writer.pat(0, &[(3, empty), (1, PMT_PID), (2, other)]);
     writer.pmt(other, 2, 0, &[(0x1b, 0x201, "")]);
     writer.pes(0x201, &[0], true, &annex_b(&[write::SPS_SMALL, write::PPS_SMALL, "65888040"]));
-    writer.pmt(PMT_PID, 1, 0, &[(0x86, 0x1f0, ""), (0x1b, VIDEO_PID, "")]);
+    writer.pmt(PMT_PID, 1, 0, &[(0xc0, 0x1f0, ""), (0x1b, VIDEO_PID, "")]);
     writer.pmt(empty, 3, 0, &[(0x0f, 0x211, "")]);
     writer.key(0, 0);
-    writer.pes(0x1f0, &[], true, b"splice");
+    writer.pes(0x1f0, &[], true, b"private");
     let (told, counts) = told(&writer.bytes, 188);
     assert!(matches!(&told[0], Ok(FeedEvent::Video(video)) if video.width == 320), "{told:?}");
     assert_eq!((frames(&told, Kind::Video).len(), counts.ignored), (1, 2));

@@ -255,16 +255,15 @@ fn splice_information_in_messages_is_told_before_the_fragment_at_its_time() {
     let [(header, segments), _] = apart();
     let section = insert(7, OUT, &[]);
     let word = |value: u32| value.to_be_bytes();
-    // The fragment begins at -80 ms: its edit list has the first picture shown at 0.
+    // The track's first time is 0; its edit list moves it so that the first picture is shown with the sound.
     let absolute =
         [&word(1000)[..], &3_080_u64.to_be_bytes(), &word(0), &word(1), SCHEME, b"\0", &section].concat();
     let since = [SCHEME, b"\0", &word(90_000), &word(90_000), &word(0), &word(1), &section].concat();
     let other = [b"urn:other\0\0", &word(1)[..], &word(0), &word(0), &word(1), &section].concat();
     let first_ms = times(&told(&[Whole("v", VIDEO)], 4000), Kind::Video)[0];
     let whole = told(&[Whole("v", &[&header, &segments[0][..]].concat())], 4000);
-    let shift_ms = first_ms - 21;
     for (version, content, expected) in [
-        (1, absolute, Some(3_080 + shift_ms)),
+        (1, absolute, Some(3_080 + first_ms)),
         (0, since, Some(first_ms + 1_000)),
         (0, other, None),
         (1, b"cut".to_vec(), None),
