@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
 use railbird_core::flv::{File, Tag, TagKind};
@@ -38,8 +39,9 @@ fn larger() -> Vec<Tag> {
 
 /// Plays a run of segments by ffmpeg: how many pictures it decodes, and what it complains of.
 fn decoded(way: &Way, run: &[Segment]) -> (usize, String) {
-    let dir =
-        std::env::temp_dir().join(format!("railbird-broken-{}-{}", std::process::id(), run[0].start_ms));
+    static PLAYED: AtomicU32 = AtomicU32::new(0);
+    let nth = PLAYED.fetch_add(1, Ordering::Relaxed);
+    let dir = std::env::temp_dir().join(format!("railbird-broken-{}-{nth}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
     std::fs::write(dir.join("list.m3u8"), in_clear(way, run, &dir)).unwrap();
     let mut player = Command::new("ffmpeg");
