@@ -134,7 +134,7 @@ fn feeds_good_and_bad() {
         (
             "the ends of the integers",
             vec![video(i64::MIN), video(i64::MAX), video(i64::MAX), video(i64::MIN), video(i64::MIN)],
-            vec![Some(0), None, Some(34), Some(34), None, Some(67), Some(67)],
+            vec![Some(0), None, Some(34), Some(34), None, Some(68), Some(68)],
         ),
     ] {
         let mut timeline = from_first(&frames[0]);

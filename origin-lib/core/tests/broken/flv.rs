@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use railbird_core::flv::{Demux, Error, File, Tag, TagKind};
+use railbird_core::flv::{Demux, Error, File, Part, Tag, TagKind, part};
 use railbird_core::programme::End;
 
 use super::encoder::AVC_FLV;
@@ -15,8 +15,11 @@ pub(crate) fn tags() -> Vec<Tag> {
     File::new(Bytes::from_static(AVC_FLV)).unwrap().map(Result::unwrap).collect()
 }
 
-/// Those that an encoder begins with: metadata and parameters.
-pub(crate) const HEADS: usize = 3;
+/// Those of them with which an encoder begins: metadata and parameters.
+pub(crate) fn heads(tags: &[Tag]) -> Vec<Tag> {
+    let heads = tags.iter().filter(|tag| part(tag.kind, &tag.payload) == Part::Other);
+    heads.take(3).cloned().collect()
+}
 
 /// Where the parameters of H.264 say how long the lengths before NAL units are. Nothing can tell such parameters from good ones,
 /// and no picture can be read until others come.
@@ -40,8 +43,8 @@ pub(crate) fn publish(way: &mut Way, tags: &[Tag], from_ms: u64, len: usize, ms:
             way.end(End::Lost);
             demux = Demux::new();
             way.begin();
-            for head in &tags[..HEADS] {
-                take(&mut demux, head, way).unwrap();
+            for head in heads(tags) {
+                take(&mut demux, &head, way).unwrap();
             }
         }
     }
@@ -79,7 +82,7 @@ pub(crate) fn harm(tags: &mut Vec<Tag>, within: Range<usize>, seed: &mut Seed) {
             6 => tags[piece.start].kind = seed.one_of(&[TagKind::Audio, TagKind::Video, TagKind::Data]),
             7 => {
                 // Parameters again, harmed.
-                let mut head = tags[seed.within(0..HEADS)].clone();
+                let mut head = heads(tags).swap_remove(seed.within(0..3));
                 head.timestamp_ms = tags[piece.start].timestamp_ms;
                 let lengths = head.payload.get(LENGTHS_AT).copied();
                 harm_payload(&mut head, seed);
