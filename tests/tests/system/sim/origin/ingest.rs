@@ -93,7 +93,7 @@ impl Origin {
                         }
                         self.disk.write(object, at, life, around);
                     }
-                    Kind::Init(_) | Kind::FramesInit(_) | Kind::Frame(_) => {
+                    Kind::Init(_) | Kind::FramesInit(_) | Kind::Frame(_) | Kind::Rung(..) => {
                         self.disk.write(object, at, life, around)
                     }
                 },
