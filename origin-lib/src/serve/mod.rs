@@ -46,7 +46,6 @@ use library::Library;
 use past::Past;
 use scoring::Scoring;
 use world::Edges;
-const RENDITION: &str = "source";
 
 /// How long objects may still go out after a stop was asked for.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
