@@ -26,7 +26,7 @@ use tokio::time::timeout;
 use crate::push::jittered;
 
 /// How x264 trades time for quality; the quickest first.
-pub const PRESETS: [&str; 9] =
+pub(crate) const PRESETS: [&str; 9] =
     ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"];
 
 /// The first pipe beside the standard ones.

@@ -43,7 +43,7 @@ pub struct Settings {
     pub delay_ms: u32,
     /// Of the picture, in kilobits a second.
     pub bitrate_kbps: u32,
-    /// One of [`crate::ffmpeg::PRESETS`].
+    /// One of x264's presets: how it trades time for quality.
     pub preset: &'static str,
     /// The program.
     pub ffmpeg: PathBuf,

@@ -49,7 +49,7 @@ pub struct Rung {
     pub height: u16,
     /// Of its picture, in kilobits a second.
     pub video_kbps: u32,
-    /// One of [`crate::ffmpeg::PRESETS`].
+    /// One of x264's presets: how it trades time for quality.
     pub preset: &'static str,
 }
 

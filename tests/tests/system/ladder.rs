@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use axum::http::HeaderMap;
 use railbird_core::lint::ours;
 use railbird_origin::lint;
+use reqwest::header::HeaderMap;
 
 use crate::demo::{client, finish};
 use crate::origin::{Origin, Plan, Source, Store, target, until};
@@ -103,7 +103,8 @@ async fn renditions_are_the_source_segment_by_segment_and_a_dead_ffmpeg_is_a_gap
     origin.crew(&["channel", "end", "t"]).await?;
 
     let ended = async |rendition: &str| {
-        let listed = until(&format!("{rendition} ends"), async || {
+        let what = format!("{rendition} ends");
+        let listed = until(&what, async || {
             let text = text(&format!("a/{rendition}.m3u8")).await?;
             Ok(Some(text).filter(|text| text.ends_with("#EXT-X-ENDLIST\n")))
         });
@@ -154,12 +155,12 @@ async fn renditions_are_the_source_segment_by_segment_and_a_dead_ffmpeg_is_a_gap
     sound.args(["-i", &url("source")]);
     ensure!(heard == decoded(sound, "0:a:0", None).await? && heard.len() > 600, "{} frames", heard.len());
 
-    let report = lint::run(&lint::Settings {
+    let settings = lint::Settings {
         url: format!("{live}/main.m3u8").parse()?,
         duration: Duration::ZERO,
         headers: HeaderMap::new(),
-    });
-    let report = report.await?;
+    };
+    let report = lint::run(&settings).await?;
     let left = ours::unexpected(report.findings().cloned().collect());
     ensure!(left.is_empty() && report.segments > 0, "{report}");
 
