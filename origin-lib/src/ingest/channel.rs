@@ -257,6 +257,10 @@ impl Channel {
         self.with(|programme| {
             let counts = programme.counts(publish);
             programme.end(publish, end, clock::moment());
+            if let Some(ladder) = self.ladder.as_ref().filter(|_| end == End::InOrder && !programme.is_live())
+            {
+                ladder.hurry();
+            }
             counts
         })
     }

@@ -210,13 +210,17 @@ impl Ladder {
         }
     }
 
+    /// What ffmpeg still has is wanted now: the feed has ended.
+    pub(crate) fn hurry(&self) {
+        if *self.state.borrow() == State::Running {
+            self.flush.notify_one();
+        }
+    }
+
     /// What ffmpeg still has comes out now, or not at all: the channel is about to end.
     pub(crate) async fn flush(&self) {
         let mut state = self.state.subscribe();
-        if !matches!(*state.borrow(), State::Running) {
-            return;
-        }
-        self.flush.notify_one();
+        self.hurry();
         // One that takes longer is not waited for: it leaves a gap.
         let _ = tokio::time::timeout(FLUSH_MAX, state.wait_for(|state| *state != State::Running)).await;
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::future::try_join_all;
 use railbird_core::fmp4;
 use railbird_core::media::Tracks;
@@ -76,6 +77,9 @@ pub(super) async fn run(ladder: Arc<Ladder>) {
                 () = sleep(wait) => {}
                 () = ladder.queue.closed() => return,
             }
+            // What came meanwhile is lost already.
+            ladder.queue.rest();
+            ladder.queue.open();
         }
     }
 }
@@ -123,6 +127,8 @@ async fn feed(ladder: &Ladder, first: Passed, media: MediaSender, began: MediaTi
     if media.send(fmp4::init(&tracks).into()).await.is_none() {
         return Over::Refused;
     }
+    // What was wanted of one before.
+    ladder.flush.notified().now_or_never();
     let mut passed = first;
     loop {
         let at_ms = passed.sample.dts.0.saturating_sub(began.0) / 90;

@@ -10,7 +10,7 @@ use reqwest::header::HeaderMap;
 use crate::demo::{client, finish};
 use crate::origin::{Origin, Plan, Source, Store, target, until};
 use crate::play::{decoded, ffmpeg};
-use crate::viewers::Edge;
+use crate::viewers::{Edge, duration};
 
 /// So much is published, as fast as it is played.
 const SECONDS: u32 = 16;
@@ -100,6 +100,16 @@ async fn renditions_are_the_source_segment_by_segment_and_a_dead_ffmpeg_is_a_gap
     until("another ffmpeg makes the ladder", async || Ok(encoder()?.filter(|id| *id != first))).await?;
     published.await??;
     origin.logged("feed ended").await?;
+    // What ffmpeg still had comes with the feed's end.
+    let played = f64::from(SECONDS) - 0.1;
+    for rendition in ["source", "mid", "low", "audio"] {
+        let what = format!("all of {rendition} is listed");
+        let listed = until(&what, async || {
+            let text = text(&format!("a/{rendition}.m3u8")).await?;
+            Ok(Some(()).filter(|()| duration(&text) > played))
+        });
+        listed.await.with_context(|| origin.log())?;
+    }
     origin.crew(&["channel", "end", "t"]).await?;
 
     let ended = async |rendition: &str| {
