@@ -33,11 +33,12 @@ async function playShaka(url) {
   window.shaka.polyfill.installAll();
   const player = new window.shaka.Player();
   await player.attach(document.querySelector("video"));
-  player.configure({ abr: { enabled: false, defaultBandwidthEstimate: 1 }, streaming: { bufferingGoal: 3 } });
+  player.configure({ abr: { enabled: false, defaultBandwidthEstimate: 1 }, streaming: { bufferingGoal: 1, rebufferingGoal: 0.5 } });
   window.fatal = [];
   player.addEventListener("error", ({ detail }) => window.fatal.push(`${detail.code}`));
   await player.load(url, 0);
-  const tracks = () => player.getVariantTracks().toSorted((a, b) => a.height - b.height);
+  const pictures = () => player.getVariantTracks().filter(({ height }) => height > 0);
+  const tracks = () => pictures().toSorted((a, b) => a.height - b.height);
   window.choose = (height) => player.selectVariantTrack(tracks().find((track) => track.height === height), false);
   window.choose(tracks()[0].height);
   return tracks().map(({ height }) => height);
