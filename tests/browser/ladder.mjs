@@ -1,11 +1,11 @@
 // Somebody watches a channel's ladder with a player that is not ours, on a page that is not ours:
-// `node ladder.mjs READY.json hls|shaka SECONDS`.
+// `node ladder.mjs READY.json hls|shaka SECONDS URL`.
 //
-// The first channel has ended, and is played by a token in the path. From the beginning the player is held at the lowest rendition,
+// The channel of this multivariant playlist has ended. From the beginning the player is held at the lowest rendition,
 // which has a gap before SECONDS: it must get past that by itself. Then it is told to play the source, and the lowest rendition
 // again: the picture must become each, and never stand. Prints what it saw as JSON; exits 0 when all was well, else 1.
 import { site } from "./elsewhere.mjs";
-import { bearer, given, ready, told } from "./viewer.mjs";
+import { given, told } from "./viewer.mjs";
 
 const PLAYERS = {
   hls: "../../edge/player/node_modules/hls.js/dist/hls.js",
@@ -36,7 +36,9 @@ async function playShaka(url) {
   player.configure({ abr: { enabled: false, defaultBandwidthEstimate: 1 }, streaming: { bufferingGoal: 1, rebufferingGoal: 0.5 } });
   window.fatal = [];
   player.addEventListener("error", ({ detail }) => window.fatal.push(`${detail.code}`));
-  await player.load(url, 0);
+  await player.load(url, 0).catch(({ code, data }) => {
+    throw new Error(`Shaka Player's ${code}: ${data}`);
+  });
   const pictures = () => player.getVariantTracks().filter(({ height }) => height > 0);
   const tracks = () => pictures().toSorted((a, b) => a.height - b.height);
   window.choose = (height) => player.selectVariantTrack(tracks().find((track) => track.height === height), false);
@@ -54,16 +56,12 @@ function watch() {
 const height = () => document.querySelector("video").videoHeight;
 const at = () => document.querySelector("video").currentTime;
 
-const [path, kind, seconds] = given("ladder.mjs READY.json hls|shaka SECONDS", 3);
+const [, kind, seconds, url] = given("ladder.mjs READY.json hls|shaka SECONDS URL", 4);
 await told(async ({ report, problem, stranger }) => {
-  const demo = await ready(path);
-  const { token, channels } = await bearer(demo);
-  const [{ id }] = channels;
   const another = await site(PLAYERS[kind]);
   try {
     const page = await stranger();
     await page.goto(another.url);
-    const url = new URL(`/t/${token}/live/${id}/main.m3u8`, demo.edge).href;
     report.heights = await page.evaluate(kind === "hls" ? playHls : playShaka, url);
     if (report.heights.length !== 3) problem("there are not three renditions with a picture");
     const [low] = report.heights;

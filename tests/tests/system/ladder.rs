@@ -19,8 +19,8 @@ const SECONDS: u32 = 18;
 const KBPS: u32 = 317;
 
 const LADDER: &str = "audio_only = true\n\
-    [[channel.ladder]]\nname = \"low\"\nheight = 160\nvideo_kbps = 151\npreset = \"ultrafast\"\n\
-    [[channel.ladder]]\nname = \"mid\"\nheight = 240\nvideo_kbps = 317\npreset = \"ultrafast\"\n";
+    [[channel.ladder]]\nname = \"low\"\nheight = 90\nvideo_kbps = 151\npreset = \"ultrafast\"\n\
+    [[channel.ladder]]\nname = \"mid\"\nheight = 120\nvideo_kbps = 317\npreset = \"ultrafast\"\n";
 
 /// The process of the ladder's ffmpeg.
 fn encoder() -> anyhow::Result<Option<String>> {
@@ -174,7 +174,9 @@ async fn renditions_are_the_source_segment_by_segment_and_a_dead_ffmpeg_is_a_gap
     ensure!(left.is_empty() && report.segments > 0, "{report}");
 
     let seconds = format!("{}", behind_gap + 0.5);
-    let looks = ["hls", "shaka"].map(|player| edge.browser("ladder.mjs", &[player, &seconds]));
+    // All of them are one screen of the pass.
+    let main = format!("{live}/main.m3u8");
+    let looks = ["hls", "shaka"].map(|player| edge.browser("ladder.mjs", &[player, &seconds, &main]));
     for person in looks {
         println!("{}", person?.content().await.with_context(|| origin.log())?);
     }
