@@ -33,7 +33,7 @@ async function playShaka(url) {
   window.shaka.polyfill.installAll();
   const player = new window.shaka.Player();
   await player.attach(document.querySelector("video"));
-  player.configure({ abr: { enabled: false, defaultBandwidthEstimate: 1 }, streaming: { bufferingGoal: 1, rebufferingGoal: 0.5 } });
+  player.configure({ abr: { enabled: false, defaultBandwidthEstimate: 1 }, streaming: { bufferingGoal: 4 } });
   window.fatal = [];
   player.addEventListener("error", ({ detail }) => window.fatal.push(`${detail.code}`));
   await player.load(url, 0).catch(({ code, data }) => {
