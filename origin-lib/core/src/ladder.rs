@@ -74,7 +74,9 @@ impl Assembler {
 
     /// The source was cut. A cut without pictures is lost.
     pub fn cut(&mut self, cut: &Cut) {
-        let mut shown: Vec<MediaTime> = cut.video.iter().map(Sample::pts).collect();
+        // What leads the first key frame is shown before the segment starts: the encoder has it in the segment before.
+        let shown = cut.video.iter().map(Sample::pts).filter(|at| *at >= cut.start);
+        let mut shown: Vec<MediaTime> = shown.collect();
         shown.sort_unstable();
         let cut = Cut {
             start: cut.start,
