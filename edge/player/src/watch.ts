@@ -5,6 +5,7 @@ import { ApiError, claimScreen, nodes, programme, releaseScreen, stopScreen, typ
 import { tell } from "./beacons";
 import { controls } from "./controls";
 import { dataMode } from "./datamode";
+import { qualities } from "./quality";
 import { el, setText, topBar } from "./dom";
 import { EdgeLine } from "./edgeline";
 import { expose, Facts } from "./facts";
@@ -279,6 +280,7 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
     },
     languageChanged() {
       data.refresh();
+      quality.refresh();
       if (recording !== null && part.clip === null) around.replaceWith((around = replay()));
     },
     sessionEnded,
@@ -315,6 +317,8 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
     live: () => recording === null,
     endless: () => reach !== null && part.clip === null,
   });
+  const quality = qualities(() => playback.heights(), (height) => playback.choose(height));
+  bar.bar.append(quality.bar);
   stage.append(bar.bar);
   const showUnmute = () => {
     unmute.hidden = !video.muted || video.paused || !playback.started;
@@ -364,6 +368,7 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
   });
   setInterval(() => {
     bar.refresh();
+    quality.refresh();
     if (video.paused || !playback.started) view.draw(0);
     line.refresh(performance.now());
   }, TICK_MS);

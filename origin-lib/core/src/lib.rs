@@ -44,6 +44,7 @@ pub mod hash;
 pub mod hex;
 pub mod id;
 pub mod keys;
+pub mod ladder;
 pub mod lint;
 pub mod media;
 pub mod object;

@@ -4,6 +4,7 @@
 //! errors. Secrets come from environment variables or files and never stand in the file itself.
 //! `infra/railbird.example.toml` shows and explains every key.
 
+mod ladder;
 mod push;
 mod read;
 mod secret;
@@ -27,8 +28,10 @@ use railbird_core::score::Offsets;
 use railbird_core::score::foreign::Mapping;
 
 use crate::burn;
+use crate::ladder::Rung;
 pub use railbird_core::media::Role;
 
+pub use ladder::{SOUND, SOURCE};
 pub use read::Problem;
 pub use secret::Secret;
 pub use srt::{Srt, SrtCall};
@@ -136,6 +139,10 @@ pub struct Channel {
     pub preload_hints: bool,
     /// Each segment's key frame is an object as well, for playlists of I-frames.
     pub iframes: bool,
+    /// The sound alone is a rendition as well; only where the channel is none of low latency.
+    pub audio_only: bool,
+    /// The further renditions that are made, the highest first; only where the channel is none of low latency.
+    pub ladder: Vec<Rung>,
     /// Length of a key period, in seconds.
     pub key_period_s: u32,
     /// How much of the past the live playlists list, in seconds.

@@ -13,7 +13,7 @@ use railbird_core::state::{NODES_MAX, PART_MS, SEGMENTS_MAX};
 use railbird_core::web;
 use toml::de::DeTable;
 
-use super::{push, srt, system};
+use super::{ladder, push, srt, system};
 use crate::evidence::KEEP_DAYS;
 
 use super::read::{At, Lookup, Problem, Reader, Table};
@@ -343,6 +343,11 @@ fn channel(
     let part_ms = part_ms(reader, &table, segment_ms.value);
     let preload_hints = table.flag("preload_hints", false) && part_ms.is_some();
     let iframes = table.flag("iframes", false);
+    let audio_only = table.flag("audio_only", false);
+    let rungs = ladder::rungs(reader, &table);
+    if part_ms.is_some() && (audio_only || !rungs.is_empty()) {
+        table.problem("has low_latency and further renditions, which have no parts: take out low_latency, or audio_only and the ladder");
+    }
     let far = railbird_core::calibration::DELAY_MS_MAX;
     let picture_delay_ms = table.number("picture_delay_ms", 0, -far..=far, "milliseconds").value;
     let score_offset_ms = table.number("score_offset_ms", 0, OFFSET_MS, "milliseconds").value;
@@ -372,6 +377,8 @@ fn channel(
         part_ms: part_ms.and_then(|part_ms| u32::try_from(part_ms).ok()),
         preload_hints,
         iframes,
+        audio_only,
+        ladder: rungs,
         key_period_s: u32::try_from(key_period_s.value).ok()?,
         dvr_s: u32::try_from(dvr_s.value).ok()?,
         picture_delay_ms: i32::try_from(picture_delay_ms).ok()?,

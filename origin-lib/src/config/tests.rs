@@ -2,6 +2,7 @@ use railbird_core::srt::KeyBits;
 
 use super::*;
 use crate::burn::Theme;
+use crate::ladder::Rung;
 
 fn env(name: &str) -> Option<String> {
     Some(match name {
@@ -121,7 +122,9 @@ fn the_example_is_valid_and_has_every_key() {
         let problems = parse(&broken).unwrap_err();
         let problem = problems.iter().find(|text| text.contains("strange: is not a key here")).unwrap();
         let known = problem.split("one of ").nth(1).unwrap();
-        for key in known.split(", ").filter(|key| !["feed", "system", "burn_in", "call"].contains(key)) {
+        for key in
+            known.split(", ").filter(|key| !["feed", "system", "burn_in", "call", "ladder"].contains(key))
+        {
             assert!(EXAMPLE.contains(&format!("{key} = ")), "{header} {key}");
         }
     }
@@ -259,6 +262,40 @@ fn only_what_has_parts_hints_at_them() {
     {
         let text = SMALL.replace("id = \"table-1\"", &format!("id = \"table-1\"\n{keys}"));
         assert_eq!(parse(&text).unwrap().channels[0].preload_hints, preload_hints, "{keys}");
+    }
+}
+
+#[test]
+fn a_ladder_has_its_defaults_the_highest_first_and_says_what_is_wrong_with_it() {
+    let with = |keys: &str, ladder: &str| {
+        let small = SMALL.replacen("id = \"table-1\"", &format!("id = \"table-1\"\n{keys}"), 1);
+        parse(&small.replacen("[[target]]", &format!("{ladder}\n[[target]]"), 1))
+    };
+    let rungs = "[[channel.ladder]]\nname = \"360p\"\nheight = 360\nvideo_kbps = 700\npreset = \"fast\"\n\
+                 [[channel.ladder]]\nname = \"540p\"";
+    let channel = &with("audio_only = true", rungs).unwrap().channels[0];
+    let of = |name: &str, height, video_kbps, preset| Rung {
+        name: name.parse().unwrap(),
+        height,
+        video_kbps,
+        preset,
+    };
+    assert_eq!(channel.ladder, [of("540p", 540, 1500, "veryfast"), of("360p", 360, 700, "fast")]);
+    assert!(channel.audio_only);
+    let plain = &parse(SMALL).unwrap().channels[0];
+    assert!(plain.ladder.is_empty() && !plain.audio_only);
+    for (keys, ladder, text) in [
+        ("", "[[channel.ladder]]", "ladder[0].name: is missing"),
+        ("", "[[channel.ladder]]\nname = \"source\"", "is the name of what the encoder sends"),
+        ("", "[[channel.ladder]]\nname = \"audio\"", "is the name of the sound alone"),
+        ("", "[[channel.ladder]]\nname = \"a\"\n[[channel.ladder]]\nname = \"a\"", "is already used by"),
+        ("", "[[channel.ladder]]\nname = \"a\"\nheight = 361", "must be even"),
+        ("", "[[channel.ladder]]\nname = \"a\"\npreset = \"slowest\"", "is none of x264's presets"),
+        ("low_latency = true", rungs, "has low_latency and further renditions"),
+        ("low_latency = true\naudio_only = true", "", "has low_latency and further renditions"),
+    ] {
+        let problems = with(keys, ladder).unwrap_err();
+        assert!(problems.iter().any(|problem| problem.contains(text)), "{keys}{ladder}: {problems:?}");
     }
 }
 

@@ -272,6 +272,8 @@ fn configuration(
             part_ms: options.low_latency.then(|| config::part_ms_default(options.segment_ms)),
             preload_hints: false,
             iframes: false,
+            audio_only: false,
+            ladder: Vec::new(),
             key_period_s: 600,
             dvr_s: 120,
             picture_delay_ms: 0,

@@ -108,6 +108,7 @@ impl House {
             preload_hints: false,
             window_s: 3600,
             end_after_ms: 0,
+            rungs: Vec::new(),
             rotate_at,
         };
         let begins = BTreeMap::from([(table(), Begin { plan, open: None, ended: Vec::new() })]);

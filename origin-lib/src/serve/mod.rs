@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 
 use crate::api::crew::Crew;
 use crate::api::{self, Api, Channels, Health};
-use crate::config::Config;
+use crate::config::{Config, SOURCE};
 use crate::driver::{self, Desk, Message, Sender};
 use crate::edge_host::{self, EdgeHost, EdgeHostConfig};
 use crate::edge_push::{self, EdgePush};
@@ -31,6 +31,7 @@ use crate::evidence::Evidence;
 use crate::ingest::anchor::Pair;
 use crate::ingest::{self, Calls, Door, HttpListener, Listener, Registry, SrtListener};
 use crate::journal;
+use crate::ladder::{self, Ladders};
 use crate::other::Other;
 use crate::push::{self as pushed, Pushes};
 use crate::spool::keeper::{AtTargets, Bounds, Gone, Keeper};
@@ -45,9 +46,6 @@ use library::Library;
 use past::Past;
 use scoring::Scoring;
 use world::Edges;
-
-/// What a feed becomes: the encoder's own stream, unchanged.
-const RENDITION: &str = "source";
 
 /// How long objects may still go out after a stop was asked for.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
@@ -76,6 +74,7 @@ pub struct Running {
     /// What the crew may change.
     pub crew: Crew,
     feeds: ingest::Channels,
+    ladders: Ladders,
     listener: Listener,
     http_listener: Option<HttpListener>,
     srt_listener: Option<SrtListener>,
@@ -138,7 +137,7 @@ pub async fn start(
         clock::keep(&config.data_dir.join("clock")).with_context(|| describe(&config.data_dir))?;
     let metrics = Metrics::new();
     let client = web::client()?;
-    let rendition: RenditionId = RENDITION.parse()?;
+    let rendition: RenditionId = SOURCE.parse()?;
     let mut tasks = JoinSet::new();
 
     let embedded = start_edge(&config, &metrics).await?;
@@ -205,7 +204,12 @@ pub async fn start(
     tasks.spawn(Sweep::new(&config.data_dir).run(move || swept.stores()));
 
     let (keep_anchor, figures) = (desk.clone(), metrics.clone());
+    let way = ladder::Way { spool: spool.clone(), desk: desk.clone() };
+    let ladders = Ladders::start(&config, &secret, &way, &metrics, &mut tasks);
+    let unwell = ladders.clone();
+    health.watch(move || unwell.unwell());
     let objects = ingest::Output {
+        ladders: ladders.clone(),
         spool: spool.clone(),
         desk: desk.clone(),
         rendition,
@@ -288,6 +292,7 @@ pub async fn start(
         srt: srt_listener.as_ref().map(|listener| listener.addr),
         crew,
         feeds,
+        ladders,
         listener,
         http_listener,
         srt_listener,
@@ -322,6 +327,7 @@ impl Running {
         }
         self.calls.stop().await;
         self.feeds.give_up_waiting();
+        self.ladders.flush().await;
         if tokio::time::timeout(PUSHES_DEADLINE, self.pushes.stop()).await.is_err() {
             tracing::warn!("not every push could be ended in order");
         }

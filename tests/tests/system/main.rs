@@ -31,6 +31,7 @@ mod http_ingest;
 #[cfg(test)]
 mod iframes;
 #[cfg(test)]
+mod ladder;
 mod letters;
 #[cfg(test)]
 mod load;

@@ -91,6 +91,7 @@ fn book(segment_ms: u32) -> Book {
         window_s: 12,
         msn_min: 0,
         nodes: vec![Node::new("a".parse().unwrap(), "http://a".into(), true)],
+        rungs: Vec::new(),
     };
     Book::new(channel, "source".parse().unwrap())
 }
@@ -180,7 +181,9 @@ impl Way {
                 Output::Object(object) => self.object(object),
                 Output::Note(note) => self.notes.push(note),
                 Output::Anchored { anchor, .. } => self.anchor = Some(anchor),
-                Output::Ask { .. } | Output::Passed(_) => panic!("nobody asked for {output:?}"),
+                Output::Ask { .. } | Output::Passed(_) | Output::Cut(_) => {
+                    panic!("nobody asked for {output:?}")
+                }
             }
         }
     }
