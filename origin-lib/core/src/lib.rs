@@ -53,6 +53,7 @@ pub mod programme;
 pub mod publish;
 pub mod recording;
 pub mod rtmp;
+pub mod rtp;
 pub mod score;
 pub mod segment;
 pub mod session;
