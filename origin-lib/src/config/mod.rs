@@ -8,6 +8,7 @@ mod push;
 mod read;
 mod secret;
 mod srt;
+mod whip;
 mod system;
 mod tables;
 mod target;
@@ -32,6 +33,7 @@ pub use railbird_core::media::Role;
 pub use read::Problem;
 pub use secret::Secret;
 pub use srt::{Srt, SrtCall};
+pub use whip::Whip;
 pub(crate) use tables::{base_url, part_ms_default};
 pub(crate) use target::basic;
 
@@ -69,6 +71,8 @@ pub struct Config {
     pub http_ingest: Option<SocketAddr>,
     /// Where encoders publish by SRT, if anywhere.
     pub srt: Option<Srt>,
+    /// Where browsers and encoders publish by WHIP, if anywhere.
+    pub whip: Option<Whip>,
     /// Where the origin's API, health and metrics are.
     pub api: SocketAddr,
     /// The event.

@@ -7,13 +7,13 @@ use bytes::Bytes;
 use railbird_core::flv::{self, Demux, TagKind};
 use railbird_core::media::{self, FeedEvent, Frame};
 use railbird_core::programme::{End, Publish};
-use railbird_core::time::{MediaSpan, UtcMs};
+use railbird_core::time::{MediaSpan, MediaTime, UtcMs};
 use railbird_core::ts;
 use tokio_util::sync::CancellationToken;
 
 use super::{Channel, Lease};
 use crate::clock;
-use crate::telemetry::{FeedMetrics, LinkMetrics};
+use crate::telemetry::{FeedMetrics, LinkMetrics, SessionMetrics};
 
 /// One publish of a feed.
 pub struct Feed {
@@ -78,6 +78,30 @@ impl Feed {
         self.told()
     }
 
+    /// Takes what a demultiplexer told that its caller drives. An error is a reason to refuse the feed.
+    pub fn take(&mut self, told: Result<FeedEvent, flv::Error>) -> Result<(), flv::Error> {
+        match told {
+            Ok(event) => self.event(event),
+            Err(error) => self.no_use(error)?,
+        }
+        Ok(())
+    }
+
+    /// Where this timestamp lies on the channel's media time, once that is known.
+    pub fn media(&self, feed_ms: i64) -> Option<MediaTime> {
+        self.channel.media(self.lease.role, feed_ms)
+    }
+
+    /// The channel's segment duration, in milliseconds.
+    pub fn segment_ms(&self) -> u32 {
+        self.channel.segment_ms()
+    }
+
+    /// The figures of a session by which it comes.
+    pub fn session_metrics(&self) -> SessionMetrics {
+        self.metrics.session()
+    }
+
     /// Where the figures of the link by which it comes go.
     pub fn link_metrics(&self) -> LinkMetrics {
         self.metrics.link()
@@ -96,10 +120,7 @@ impl Feed {
 
     fn told(&mut self) -> Result<(), ts::Error> {
         while let Some(told) = self.stream.poll() {
-            match told {
-                Ok(event) => self.event(event),
-                Err(error) => self.no_use(error)?,
-            }
+            self.take(told)?;
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 mod lines;
 mod links;
 mod metrics;
+mod sessions;
 
 use std::io::IsTerminal;
 
@@ -12,6 +13,7 @@ use lines::Lines;
 
 pub use lines::{FLUSH_DEADLINE, WAITING_LEN_MAX, last_words};
 pub use links::LinkMetrics;
+pub use sessions::{Session, SessionMetrics};
 pub use metrics::{EdgeMetrics, FeedMetrics, Metrics, PushResult, PutResult, TargetMetrics};
 
 /// What is logged where `RUST_LOG` says nothing: our own words, and of libraries only what went wrong.
