@@ -219,7 +219,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
             if let Some(rtmps) = &loaded.rtmps {
                 Certificate::read("rtmps", &rtmps.certificate, &rtmps.key)?;
             }
-            if let Some((certificate, key)) = loaded.whip.as_ref().and_then(|whip| whip.certificate.as_ref()) {
+            if let Some((certificate, key)) = loaded.whip.as_ref().and_then(|whip| whip.certificate.as_ref())
+            {
                 Certificate::read("whip", certificate, key)?;
             }
             let (channels, targets) = (loaded.channels.len(), loaded.targets.len());

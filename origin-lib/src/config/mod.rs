@@ -8,12 +8,12 @@ mod push;
 mod read;
 mod secret;
 mod srt;
-mod whip;
 mod system;
 mod tables;
 mod target;
 #[cfg(test)]
 pub(crate) mod tests;
+mod whip;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,9 +33,9 @@ pub use railbird_core::media::Role;
 pub use read::Problem;
 pub use secret::Secret;
 pub use srt::{Srt, SrtCall};
-pub use whip::Whip;
 pub(crate) use tables::{base_url, part_ms_default};
 pub(crate) use target::basic;
+pub use whip::Whip;
 
 /// The most scorers that have an offset of their own.
 pub const SCORERS_MAX: usize = 256;

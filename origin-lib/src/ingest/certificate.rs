@@ -76,7 +76,11 @@ type Stamp = (SystemTime, u64);
 
 impl Certificate {
     /// Reads the chain of certificates and the key from files in PEM, which this table of `railbird.toml` names.
-    pub fn read(table: &'static str, certificate: &Path, key: &Path) -> Result<Certificate, CertificateError> {
+    pub fn read(
+        table: &'static str,
+        certificate: &Path,
+        key: &Path,
+    ) -> Result<Certificate, CertificateError> {
         let seen = stamps(certificate, key);
         let shown = Mutex::new(Shown { config: config(table, certificate, key)?, seen });
         Ok(Certificate(Arc::new(Inner { table, certificate: certificate.into(), key: key.into(), shown })))
@@ -125,7 +129,11 @@ fn stamps(certificate: &Path, key: &Path) -> Option<[Stamp; 2]> {
     Some([stamp(certificate)?, stamp(key)?])
 }
 
-fn config(table: &'static str, certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, CertificateError> {
+fn config(
+    table: &'static str,
+    certificate: &Path,
+    key: &Path,
+) -> Result<Arc<ServerConfig>, CertificateError> {
     let pem = read(table, certificate, "certificate")?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     let other = |name, path: &Path, wanted, error: String| CertificateError::Other {

@@ -217,7 +217,15 @@ impl Channel {
             waiting: false,
             scored,
         });
-        Channel { id: channel.id.clone(), output, segment_ms: channel.segment_ms, metrics, taps, anchors: Mutex::default(), inner }
+        Channel {
+            id: channel.id.clone(),
+            output,
+            segment_ms: channel.segment_ms,
+            metrics,
+            taps,
+            anchors: Mutex::default(),
+            inner,
+        }
     }
 
     /// The figures of one of its feeds.

@@ -49,11 +49,27 @@ impl Sessions {
         r.register("whip_packets", "RTP packets that came by WHIP, those sent again included", f.packets);
         r.register("whip_bytes", "Bytes in the RTP packets that came by WHIP", f.bytes);
         r.register("whip_nacks", "Messages that asked for missing packets again (NACK)", f.nacks);
-        r.register("whip_key_frames_asked", "Times that the encoder was asked for a key frame (PLI)", f.asked);
+        r.register(
+            "whip_key_frames_asked",
+            "Times that the encoder was asked for a key frame (PLI)",
+            f.asked,
+        );
         r.register("whip_gaps", "Places where a picture is missing for good", f.gaps);
-        r.register("whip_undecodable", "Pictures behind a gap, left out up to the next key frame", f.undecodable);
-        r.register("whip_ice_restarts", "Times that the encoder came back from another address (ICE restart)", f.restarts);
-        r.register("whip_loss_ratio", "The share of packets that were lost on the way, as last reported", f.loss);
+        r.register(
+            "whip_undecodable",
+            "Pictures behind a gap, left out up to the next key frame",
+            f.undecodable,
+        );
+        r.register(
+            "whip_ice_restarts",
+            "Times that the encoder came back from another address (ICE restart)",
+            f.restarts,
+        );
+        r.register(
+            "whip_loss_ratio",
+            "The share of packets that were lost on the way, as last reported",
+            f.loss,
+        );
         r.register("whip_rtt_seconds", "How long there and back takes, where the encoder tells", f.rtt);
     }
 

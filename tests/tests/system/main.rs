@@ -69,3 +69,4 @@ mod uplink;
 mod viewers;
 #[cfg(test)]
 mod wall_clock;
+mod whip;

@@ -139,10 +139,8 @@ fn unsupported(sent: &str, set: &'static str) -> Refusal {
 
 fn sections(lines: &[&str]) -> Result<Vec<Section>, Refusal> {
     let mut sections: Vec<Section> = Vec::new();
-    let mut open = false;
     for line in lines {
         if let Some(media) = line.strip_prefix("m=") {
-            open = false;
             let mut words = media.split(' ');
             let kind = match words.next() {
                 Some("audio") => Kind::Audio,
@@ -164,9 +162,8 @@ fn sections(lines: &[&str]) -> Result<Vec<Section>, Refusal> {
             });
             let codecs = if kind == Kind::Audio { static_names.collect() } else { Vec::new() };
             sections.push(Section { kind, codecs, sends: true });
-            open = true;
         }
-        let Some(section) = sections.last_mut().filter(|_| open) else { continue };
+        let Some(section) = sections.last_mut() else { continue };
         if let Some(map) = line.strip_prefix("a=rtpmap:") {
             let name = map.split(' ').nth(1).and_then(|codec| codec.split('/').next()).unwrap_or_default();
             let name: String = name.chars().filter(char::is_ascii_graphic).take(NAME_LEN_MAX).collect();
@@ -245,6 +242,28 @@ pub fn restarted(answer: &str) -> String {
             out.push_str(line);
             out.push_str("\r\n");
         }
+    }
+    out
+}
+
+/// An answer that asks for sound as it is to be played: in stereo, where there is any, at 128 kb/s (RFC 7587, 6.1). Browsers send speech
+/// otherwise.
+pub fn in_good_sound(answer: &str) -> String {
+    const WANTED: &str = "stereo=1;sprop-stereo=1;maxaveragebitrate=128000";
+    let opus = answer.lines().find_map(|line| {
+        let (number, codec) = line.strip_prefix("a=rtpmap:")?.split_once(' ')?;
+        codec.get(..5).filter(|name| name.eq_ignore_ascii_case("opus/")).map(|_| number)
+    });
+    let Some(opus) = opus else { return answer.to_string() };
+    let format = ["a=fmtp:", opus, " "].concat();
+    let mut out = String::with_capacity(answer.len() + WANTED.len());
+    for line in answer.lines() {
+        out.push_str(line);
+        if line.starts_with(&format) {
+            out.push(';');
+            out.push_str(WANTED);
+        }
+        out.push_str("\r\n");
     }
     out
 }

@@ -135,3 +135,12 @@ proptest! {
         let _ = sdp::restarted(&text);
     }
 }
+
+#[test]
+fn sound_is_asked_for_in_stereo() {
+    let answer = "v=0\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 x=1\r\na=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10\r\n";
+    let expected = "minptime=10;stereo=1;sprop-stereo=1;maxaveragebitrate=128000\r\n";
+    assert_eq!(sdp::in_good_sound(answer), answer.replace("minptime=10\r\n", expected));
+    let silent = "v=0\r\na=rtpmap:96 H264/90000\r\n";
+    assert_eq!(sdp::in_good_sound(silent), silent);
+}
