@@ -1,5 +1,6 @@
 //! The socket's datagrams, by whom they are for.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use railbird_core::rtp::stun;
@@ -26,6 +27,8 @@ pub(super) async fn run(around: Around) {
             Ok((len, from)) => {
                 broken = false;
                 let datagram = buffer.get(..len).unwrap_or_default();
+                // A socket for both families knows IPv4 by another name.
+                let from = SocketAddr::new(from.ip().to_canonical(), from.port());
                 around.table.deliver(stun::addressee(datagram), from, datagram);
             }
             Err(error) => {

@@ -11,7 +11,7 @@ mod routes;
 mod session;
 mod table;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -54,6 +54,18 @@ struct Around {
     channels: Arc<[ChannelId]>,
     stop: CancellationToken,
     tasks: TaskTracker,
+}
+
+impl Around {
+    /// Sends a datagram. What the socket does not take is lost, as on the way.
+    fn send(&self, bytes: &[u8], to: SocketAddr) {
+        let both = self.socket.local_addr().is_ok_and(|own| own.is_ipv6());
+        let to = match to.ip() {
+            IpAddr::V4(ip) if both => SocketAddr::new(ip.to_ipv6_mapped().into(), to.port()),
+            _ => to,
+        };
+        let _ = self.socket.try_send_to(bytes, to);
+    }
 }
 
 impl WhipListener {

@@ -187,10 +187,7 @@ impl Session {
         for _ in 0..OUTPUTS_MAX {
             match self.rtc.poll_output()? {
                 Output::Timeout(due) => return Ok(due),
-                // What the socket does not take is lost, as on the way.
-                Output::Transmit(sent) => {
-                    let _ = self.around.socket.try_send_to(&sent.contents, sent.destination);
-                }
+                Output::Transmit(sent) => self.around.send(&sent.contents, sent.destination),
                 Output::Event(event) => self.event(event)?,
             }
         }
@@ -356,9 +353,7 @@ impl Session {
         }
         for _ in 0..CLOSE_STEPS_MAX {
             match self.rtc.poll_output() {
-                Ok(Output::Transmit(sent)) => {
-                    let _ = self.around.socket.try_send_to(&sent.contents, sent.destination);
-                }
+                Ok(Output::Transmit(sent)) => self.around.send(&sent.contents, sent.destination),
                 Ok(Output::Event(_)) => {}
                 Ok(Output::Timeout(_)) | Err(_) => return,
             }

@@ -96,9 +96,15 @@ async function stop() {
 
 element("channel").textContent = channel;
 document.title = `Camera of ${channel} · Railbird`;
+// The key leaves the address bar, where others could read it, and stays in this tab.
 const told = new URLSearchParams(location.hash.slice(1)).get("key");
 if (told) {
-  key.value = told;
+  sessionStorage.setItem(channel, told);
+  history.replaceState(null, "", location.pathname);
+}
+const kept = sessionStorage.getItem(channel);
+if (kept) {
+  key.value = kept;
   element("key-row").hidden = true;
 }
 element("settings").addEventListener("submit", (event) => {
