@@ -18,7 +18,8 @@ pub use sessions::{Session, SessionMetrics};
 
 /// What is logged where `RUST_LOG` says nothing: our own words, and of libraries only what went wrong.
 const DEFAULT_FILTER: &str =
-    "info,aws=warn,aws_smithy_runtime=warn,hyper=warn,hyper_util=warn,reqwest=warn,s3s=error,s3s_fs=error";
+    "info,aws=warn,aws_smithy_runtime=warn,hyper=warn,hyper_util=warn,reqwest=warn,s3s=error,s3s_fs=error,\
+    str0m=warn,is=warn,dimpl=warn";
 
 /// Logs can't be set up.
 #[derive(Debug, thiserror::Error)]

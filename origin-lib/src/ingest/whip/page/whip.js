@@ -98,7 +98,7 @@ export class Publisher {
     const response = await this.#ask(this.#settings.endpoint, {
       method: "POST",
       headers: { "Content-Type": "application/sdp" },
-      body: connection.localDescription?.sdp,
+      body: connection.localDescription?.sdp ?? "",
     });
     const location = response.headers.get("Location");
     if (!location) throw new Refused("The origin told no session: is this the right address?");
