@@ -39,6 +39,7 @@ pub mod store;
 pub mod systems;
 pub mod targets;
 pub mod telemetry;
+pub mod thumbnails;
 pub mod verify;
 pub mod web;
 pub mod when;

@@ -10,7 +10,7 @@ use railbird_origin::crew::{self, Ask, NewTarget};
 use railbird_origin::ingest::certificate::Certificate;
 use railbird_origin::{
     calibrate, clip, clock, demo, evidence, export, keys, lint, pass, publisher, scorer, serve, telemetry,
-    verify,
+    thumbnails, verify,
 };
 
 /// Live sport from a venue table to the people who hold a pass.
@@ -135,6 +135,15 @@ enum Command {
         config: PathBuf,
         #[command(flatten)]
         options: clip::command::Options,
+    },
+    /// Write sheets of small pictures of a recording, and a WebVTT index of them, for the seek bar of a page that shows its
+    /// exported file.
+    Thumbnails {
+        /// The origin's configuration.
+        #[arg(long, value_name = "FILE", default_value = "railbird.toml")]
+        config: PathBuf,
+        #[command(flatten)]
+        options: thumbnails::command::Options,
     },
 }
 
@@ -271,6 +280,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Clip { config, options } => {
             clip::command::run(&Config::load(&config)?, &options, clock::now()).await
+        }
+        Command::Thumbnails { config, options } => {
+            thumbnails::command::run(&Config::load(&config)?, &options, clock::now()).await
         }
     }
 }

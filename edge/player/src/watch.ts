@@ -15,7 +15,7 @@ import { NodeBook, type Node } from "./nodes";
 import { Panel } from "./panel";
 import { leastAheadMs, Playback, type State } from "./playback";
 import { clipOf, Reach, setSpoilerFree, spoilerFree } from "./reach";
-import { Relogin } from "./relogin";
+import { loginOver, Relogin } from "./relogin";
 import { keepAlive } from "./renewal";
 import { clipBar, replayBar } from "./replaybar";
 import type { Replay } from "./replays";
@@ -130,9 +130,13 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
   const facts = new Facts();
   const book = new NodeBook();
   const line = new NodeLine();
-  // Another session has no screen yet.
-  const relogin = new Relogin(panel, async () => {
-    if (playback.started) await lease.claim();
+  const relogin = new Relogin({
+    ask: loginOver(panel),
+    // Another session has no screen yet.
+    async returned() {
+      if (playback.started) await lease.claim();
+    },
+    now: () => performance.now(),
   });
   const sessionEnded = () => relogin.ended();
   let state: State = "connecting";

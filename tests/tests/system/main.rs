@@ -49,6 +49,7 @@ mod passes;
 mod play;
 #[cfg(test)]
 mod push;
+mod relay;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]
