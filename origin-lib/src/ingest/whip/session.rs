@@ -47,6 +47,9 @@ pub(super) struct Session {
     demux: Demux,
     publishing: Option<Publishing>,
     video: Option<Mid>,
+    keys: Keys,
+    /// Where the newest picture lies, and when it arrived.
+    newest: Option<(MediaTime, Instant)>,
     heard: Instant,
     figures: telemetry::Session,
     /// Packets, bytes and NACKs of each track.
@@ -59,9 +62,6 @@ struct Publishing {
     ended: CancellationToken,
     metrics: SessionMetrics,
     told: telemetry::Session,
-    keys: Keys,
-    /// Where the newest picture lies, and when it arrived.
-    newest: Option<(MediaTime, Instant)>,
 }
 
 /// How a session is over.
@@ -106,6 +106,9 @@ impl Session {
             demux: Demux::new(),
             publishing: None,
             video: None,
+            // Until the channel is known, only what is lost is asked for.
+            keys: Keys::new(u32::MAX),
+            newest: None,
             heard: Instant::now(),
             figures: telemetry::Session::default(),
             ingress: Vec::new(),
@@ -137,8 +140,8 @@ impl Session {
 
     /// Does what there is to do, and waits for something to happen.
     async fn step(&mut self, begun: Instant) -> Result<(), Over> {
-        let due = self.outputs()?;
         self.ask();
+        let due = self.outputs()?;
         let silent = match &self.publishing {
             Some(_) => self.heard + SILENCE_MAX,
             None => begun + BEGIN_DEADLINE,
@@ -262,12 +265,11 @@ impl Session {
             let let_in = self.around.door.let_in(&mut self.slot, &self.key, &self.peer);
             let feed = let_in.map_err(|refusal| lost(refusal.to_string()))?;
             self.seat.publishes();
+            self.keys = Keys::new(feed.segment_ms());
             self.publishing = Some(Publishing {
                 ended: feed.ended(),
                 metrics: feed.session_metrics(),
                 told: telemetry::Session::default(),
-                keys: Keys::new(feed.segment_ms()),
-                newest: None,
                 feed,
             });
         }
@@ -283,9 +285,9 @@ impl Session {
             && let Some(at) = publishing.feed.media(dts_ms)
         {
             let at = MediaTime(at.0.saturating_add_signed(i64::from(cts)));
-            publishing.newest = Some((at, Instant::now()));
+            self.newest = Some((at, Instant::now()));
             if key {
-                publishing.keys.key(at);
+                self.keys.key(at);
             }
         }
         Ok(())
@@ -293,18 +295,20 @@ impl Session {
 
     /// Asks for a key frame, where it is time.
     fn ask(&mut self) {
-        let (Some(publishing), Some(video)) = (self.publishing.as_mut(), self.video) else { return };
+        let Some(video) = self.video else { return };
         if self.demux.awaits_key() {
-            publishing.keys.lost();
+            self.keys.lost();
+        } else if self.newest.is_none() {
+            return;
         }
-        let now = match publishing.newest {
+        let now = match self.newest {
             Some((at, arrived)) => {
                 let since = i64::try_from(arrived.elapsed().as_millis()).unwrap_or(i64::MAX);
                 at + MediaSpan::from_ms(since)
             }
             None => clock::now().media(),
         };
-        if !publishing.keys.ask(now) {
+        if !self.keys.ask(now) {
             return;
         }
         self.figures.asked += 1;
