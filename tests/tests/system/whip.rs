@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, ensure};
+use railbird_tests::rig::Random;
 use reqwest::header::{ETAG, IF_MATCH, LOCATION};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -17,6 +18,7 @@ use crate::demo::{client, finish, outcome, workspace};
 use crate::origin::{Origin, Plan, Store};
 use crate::play::ffmpeg;
 use crate::sink::Sink;
+use crate::srt::figure;
 
 /// An origin that takes WHIP sessions whose media is sent to this address, and where its HTTP is.
 async fn origin(media: SocketAddr, udp: SocketAddr) -> anyhow::Result<(Origin, String, Store, Sink)> {
@@ -55,14 +57,12 @@ impl Lossy {
         tasks.spawn(async move {
             // Dropped with this task: what comes back by each way.
             let mut ways = JoinSet::new();
-            let (mut known, mut state, mut buffer) = (HashMap::new(), 20_261_127_u64, [0; 2048]);
+            let (mut known, mut random, mut buffer) = (HashMap::new(), Random::new(20_261_127), [0; 2048]);
             while let Ok((len, from)) = near.recv_from(&mut buffer).await {
                 let datagram = &buffer[..len];
                 // RTP, not what says something about it (RFC 5761, 4).
                 if (128..192).contains(&datagram[0]) && !(192..224).contains(&datagram[1]) {
-                    state =
-                        state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                    if (state >> 33) % 20 == 0 {
+                    if random.within(0, 20) == 0 {
                         count.fetch_add(1, Ordering::Relaxed);
                         continue;
                     }
@@ -85,15 +85,6 @@ async fn back(far: Arc<UdpSocket>, near: Arc<UdpSocket>, to: SocketAddr) {
     while let Ok((len, _)) = far.recv_from(&mut buffer).await {
         let _ = near.send_to(&buffer[..len], to).await;
     }
-}
-
-/// The sum of a figure over all feeds.
-async fn figure(origin: &Origin, name: &str) -> anyhow::Result<f64> {
-    let text = client()?.get(format!("{}/metrics", origin.api)).send().await?.text().await?;
-    let values = text.lines().filter(|line| line.starts_with(&format!("{name}{{")));
-    let values: Vec<f64> = values.filter_map(|line| line.rsplit(' ').next()?.parse().ok()).collect();
-    ensure!(!values.is_empty(), "no {name} in\n{text}");
-    Ok(values.iter().sum())
 }
 
 /// One track of a file as ffmpeg decodes it: times in the track's own unit, and hashes.
