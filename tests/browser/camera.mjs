@@ -92,6 +92,8 @@ try {
   });
   const small = await until(page, "a smaller picture", (now) => now.frameWidth === 320);
   report.sent = await until(page, "smaller pictures", (now) => now.framesSent >= small.framesSent + 60);
+  // What was counted has arrived by then, asked for again or not.
+  await until(page, "a few more pictures", (now) => now.framesSent >= report.sent.framesSent + 30);
   await page.locator("#send").click();
   await page.waitForFunction(() => document.querySelector("#state").textContent === "Not sending.");
   for (const fault of faults) problem(fault);

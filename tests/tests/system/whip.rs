@@ -41,6 +41,9 @@ async fn free() -> anyhow::Result<SocketAddr> {
     Ok(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?.local_addr()?)
 }
 
+/// So many packets come through at first: nobody can ask for one before the first that comes.
+const WHOLE: u32 = 100;
+
 /// A way between encoders and origin on which one packet of media of twenty is lost. Each address of an encoder's is another one to the
 /// origin, too.
 struct Lossy {
@@ -57,15 +60,16 @@ impl Lossy {
         tasks.spawn(async move {
             // Dropped with this task: what comes back by each way.
             let mut ways = JoinSet::new();
-            let (mut known, mut random, mut buffer) = (HashMap::new(), Random::new(20_261_127), [0; 2048]);
+            let (mut known, mut random) = (HashMap::new(), Random::new(20_261_127));
+            let (mut media, mut buffer) = (0, [0; 2048]);
             while let Ok((len, from)) = near.recv_from(&mut buffer).await {
                 let datagram = &buffer[..len];
                 // RTP, not what says something about it (RFC 5761, 4).
-                if (128..192).contains(&datagram[0]) && !(192..224).contains(&datagram[1]) {
-                    if random.within(0, 20) == 0 {
-                        count.fetch_add(1, Ordering::Relaxed);
-                        continue;
-                    }
+                let is_media = (128..192).contains(&datagram[0]) && !(192..224).contains(&datagram[1]);
+                media += u32::from(is_media);
+                if is_media && media > WHOLE && random.within(0, 20) == 0 {
+                    count.fetch_add(1, Ordering::Relaxed);
+                    continue;
                 }
                 if !known.contains_key(&from) {
                     let Ok(far) = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await else { return };
