@@ -25,7 +25,7 @@ async function holder(withKey) {
     RTCRtpSender.getCapabilities = (kind) => {
       const found = known(kind);
       if (kind !== "video") return found;
-      return { ...found, codecs: found.codecs.filter(({ mimeType }) => mimeType === `video/${only}`) };
+      return { ...found, codecs: found.codecs.filter(({ mimeType }) => ["video/rtx", `video/${only}`].includes(mimeType)) };
     };
   }, codec);
   await page.goto(`${whip}/camera/${channel}#key=${encodeURIComponent(withKey)}`);

@@ -112,10 +112,11 @@ export class Publisher {
   /** H.264 first, which every viewer plays; what it costs is bounded. @param {RTCRtpTransceiver} transceiver */
   async #prepare(transceiver) {
     const known = RTCRtpSender.getCapabilities("video")?.codecs ?? [];
-    const rank = (/** @type {RTCRtpCodec} */ codec) =>
-      ["video/H264", "video/AV1"].indexOf(codec.mimeType) >>> 0;
-    const wanted = known.filter((codec) => rank(codec) < 2).sort((a, b) => rank(a) - rank(b));
-    if (wanted.length > 0) transceiver.setCodecPreferences(wanted);
+    // What is sent again comes as a stream of its own (rtx).
+    const order = ["video/H264", "video/AV1", "video/rtx"];
+    const wanted = known.filter(({ mimeType }) => order.includes(mimeType));
+    wanted.sort((a, b) => order.indexOf(a.mimeType) - order.indexOf(b.mimeType));
+    if (wanted.some(({ mimeType }) => mimeType !== "video/rtx")) transceiver.setCodecPreferences(wanted);
     const parameters = transceiver.sender.getParameters();
     for (const encoding of parameters.encodings) encoding.maxBitrate = this.#settings.bitrate;
     await transceiver.sender.setParameters(parameters);
