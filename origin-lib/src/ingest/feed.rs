@@ -88,7 +88,7 @@ impl Feed {
     }
 
     /// Where this timestamp lies on the channel's media time, once that is known.
-    pub fn media(&self, feed_ms: i64) -> Option<MediaTime> {
+    pub fn place(&self, feed_ms: i64) -> Option<MediaTime> {
         self.channel.media(self.lease.role, feed_ms)
     }
 

@@ -282,7 +282,7 @@ impl Session {
         };
         publishing.feed.take(told).map_err(|error| lost(error.to_string()))?;
         if let Some((dts_ms, cts, key)) = picture
-            && let Some(at) = publishing.feed.media(dts_ms)
+            && let Some(at) = publishing.feed.place(dts_ms)
         {
             let at = MediaTime(at.0.saturating_add_signed(i64::from(cts)));
             self.newest = Some((at, Instant::now()));
