@@ -80,20 +80,20 @@ try {
   const { page, faults, becomes } = await holder(key);
   await page.locator("#send").click();
   await becomes("live");
-  const first = await until(page, "the first pictures", (now) => now.framesSent >= 90);
+  const first = await until(page, "the first pictures", (now) => now.framesSent >= 45);
   await page.evaluate(() => dispatchEvent(new Event("online")));
   await page.waitForFunction(
     () => railbird.publisher.restarts === 1 && railbird.publisher.connection.connectionState === "connected",
   );
-  const second = await until(page, "pictures after the restart", (now) => now.framesSent >= first.framesSent + 90);
+  const second = await until(page, "pictures after the restart", (now) => now.framesSent >= first.framesSent + 45);
   await page.evaluate(async () => {
     const sender = railbird.publisher.connection.getSenders().find((one) => one.track.kind === "video");
     await sender.track.applyConstraints({ width: 320, height: 180 });
   });
   const small = await until(page, "a smaller picture", (now) => now.frameWidth === 320);
-  report.sent = await until(page, "smaller pictures", (now) => now.framesSent >= small.framesSent + 60);
+  report.sent = await until(page, "smaller pictures", (now) => now.framesSent >= small.framesSent + 45);
   // What was counted has arrived by then, asked for again or not.
-  await until(page, "a few more pictures", (now) => now.framesSent >= report.sent.framesSent + 30);
+  await until(page, "a few more pictures", (now) => now.framesSent >= report.sent.framesSent + 15);
   await page.locator("#send").click();
   await page.waitForFunction(() => document.querySelector("#state").textContent === "Not sending.");
   for (const fault of faults) problem(fault);
