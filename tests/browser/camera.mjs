@@ -78,6 +78,7 @@ try {
   await stranger.context.close();
 
   const { page, faults, becomes } = await holder(key);
+  await page.locator("#quality").selectOption("540");
   await page.locator("#send").click();
   await becomes("live");
   const first = await until(page, "the first pictures", (now) => now.framesSent >= 45);

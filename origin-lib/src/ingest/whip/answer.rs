@@ -59,7 +59,9 @@ pub(super) fn agree(offer: &str, addresses: &[SocketAddr]) -> Result<Agreed, Unf
 /// Answers an offer of a session that is there.
 pub(super) fn accept(rtc: &mut Rtc, offer: &Offer) -> Result<String, Unfit> {
     let told = |error: &dyn std::fmt::Display| Unfit::Inconsistent(error.to_string());
-    let offer = SdpOffer::from_sdp_string(&offer.text()).map_err(|error| told(&error))?;
+    // Whoever would take something as well is answered as one who only sends.
+    let text = offer.text().replace("\r\na=sendrecv\r\n", "\r\na=sendonly\r\n");
+    let offer = SdpOffer::from_sdp_string(&text).map_err(|error| told(&error))?;
     let answer = rtc.sdp_api().accept_offer(offer).map_err(|error| told(&error))?;
     Ok(sdp::in_good_sound(&answer.to_sdp_string()))
 }

@@ -22,7 +22,7 @@ use hyper::body::Incoming;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE,
-    ETAG, HeaderName, IF_MATCH, LOCATION, RETRY_AFTER,
+    ETAG, HeaderName, IF_MATCH, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode};
@@ -109,6 +109,7 @@ async fn answer(request: Request<Incoming>, around: &Around) -> Response<Body> {
         set(&mut response, CONTENT_TYPE, "text/plain; charset=utf-8");
         match status {
             StatusCode::METHOD_NOT_ALLOWED => set(&mut response, ALLOW, allowed),
+            StatusCode::UNAUTHORIZED => set(&mut response, WWW_AUTHENTICATE, "Bearer"),
             StatusCode::SERVICE_UNAVAILABLE => set(&mut response, RETRY_AFTER, FULL_AFTER_S),
             _ => {}
         }
@@ -263,7 +264,6 @@ async fn change(head: &Parts, body: Incoming, name: &str, around: &Around) -> Re
         set(&mut response, ETAG, &restarted.tag);
     } else {
         *response.status_mut() = StatusCode::NO_CONTENT;
-        set(&mut response, ETAG, &tag);
     }
     Ok(response)
 }

@@ -1,5 +1,6 @@
 //! One session, and the feed that comes by it.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -33,6 +34,12 @@ const SILENCE_MAX: Duration = Duration::from_secs(15);
 /// A session whose encoder can't be told that it ends ends all the same.
 const CLOSE_STEPS_MAX: usize = 64;
 
+/// From so many addresses a session may be looked for before ICE is restarted.
+const SOURCES_MAX: usize = 64;
+
+/// So many parameters are kept before the first frame.
+const TOLD_MAX: usize = 4;
+
 /// So many outputs are handled before others have their turn.
 const OUTPUTS_MAX: usize = 256;
 
@@ -47,6 +54,12 @@ pub(super) struct Session {
     demux: Demux,
     publishing: Option<Publishing>,
     video: Option<Mid>,
+    /// A packet of pictures made no sense: what comes next does not follow.
+    missing: bool,
+    /// What was told before there was something to publish: parameters.
+    told: Vec<FeedEvent>,
+    /// Addresses from which the session was looked for, since ICE began.
+    sources: HashSet<SocketAddr>,
     keys: Keys,
     /// Where the newest picture lies, and when it arrived.
     newest: Option<(MediaTime, Instant)>,
@@ -106,6 +119,9 @@ impl Session {
             demux: Demux::new(),
             publishing: None,
             video: None,
+            missing: false,
+            told: Vec::new(),
+            sources: HashSet::new(),
             // Until the channel is known, only what is lost is asked for.
             keys: Keys::new(u32::MAX),
             newest: None,
@@ -188,7 +204,17 @@ impl Session {
     /// Handles what comes of the last input, and says when there is something to do again.
     fn outputs(&mut self) -> Result<Instant, Over> {
         for _ in 0..OUTPUTS_MAX {
-            match self.rtc.poll_output()? {
+            let output = match self.rtc.poll_output() {
+                Ok(output) => output,
+                // A packet that made no sense costs what it was a part of, and no more.
+                Err(RtcError::Packet(mid, _, error)) => {
+                    self.missing |= Some(mid) == self.video;
+                    tracing::debug!(peer = self.peer, %error, "a packet makes no sense");
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            match output {
                 Output::Timeout(due) => return Ok(due),
                 Output::Transmit(sent) => self.around.send(&sent.contents, sent.destination),
                 Output::Event(event) => self.event(event)?,
@@ -205,10 +231,15 @@ impl Session {
         if !self.rtc.accepts(&input) {
             return Ok(());
         }
-        self.heard = now;
         if bytes.first().is_some_and(|first| *first < 4) {
+            // Each is one more candidate to ICE, which forgets none.
+            if !self.sources.contains(from) && self.sources.len() >= SOURCES_MAX {
+                return Ok(());
+            }
+            self.sources.insert(*from);
             self.seat.claim(*from);
         }
+        self.heard = now;
         self.rtc.handle_input(input)?;
         Ok(())
     }
@@ -246,7 +277,7 @@ impl Session {
         let unit = Unit {
             codec,
             time: data.time.numer(),
-            follows: data.contiguous,
+            follows: data.contiguous && !(codec.kind() == Kind::Video && std::mem::take(&mut self.missing)),
             report,
             data: Bytes::from_owner(data.data),
         };
@@ -259,9 +290,20 @@ impl Session {
         Ok(())
     }
 
-    /// Hands on what the media became. The feed begins with the first of it: a session that brings nothing takes nothing over.
+    /// Hands on what the media became. The feed begins with the first frame: a session that brings none takes nothing over.
     fn told(&mut self, told: Result<FeedEvent, Error>) -> Result<(), Over> {
         if self.publishing.is_none() {
+            match &told {
+                Ok(FeedEvent::Frame(_)) => {}
+                Ok(event) => {
+                    if self.told.len() < TOLD_MAX {
+                        self.told.push(event.clone());
+                    }
+                    return Ok(());
+                }
+                Err(Error::Skip(_)) => return Ok(()),
+                Err(refused) => return Err(lost(refused.to_string())),
+            }
             let let_in = self.around.door.let_in(&mut self.slot, &self.key, &self.peer);
             let feed = let_in.map_err(|refusal| lost(refusal.to_string()))?;
             self.seat.publishes();
@@ -272,6 +314,9 @@ impl Session {
                 told: telemetry::Session::default(),
                 feed,
             });
+            for before in std::mem::take(&mut self.told) {
+                self.told(Ok(before))?;
+            }
         }
         let Some(publishing) = self.publishing.as_mut() else { return Ok(()) };
         let picture = match &told {
@@ -321,8 +366,11 @@ impl Session {
 
     /// ICE begins anew: the encoder is at another address, or was not heard.
     fn restart(&mut self, credentials: Credentials) -> Result<Restarted, String> {
-        self.offer.restart(credentials);
-        let answer = answer::accept(&mut self.rtc, &self.offer).map_err(|error| error.to_string())?;
+        let mut offer = self.offer.clone();
+        offer.restart(credentials);
+        let answer = answer::accept(&mut self.rtc, &offer).map_err(|error| error.to_string())?;
+        self.offer = offer;
+        self.sources.clear();
         let fragment = answer::fragment(&mut self.rtc);
         let tag = self.seat.restart(&fragment);
         self.figures.restarts += 1;

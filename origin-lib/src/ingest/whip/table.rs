@@ -210,7 +210,8 @@ impl Seat {
         let mut inner = self.table.lock();
         let inner = &mut *inner;
         let Some(known) = inner.sessions.get_mut(&self.name) else { return };
-        if known.addresses.back() == Some(&address) {
+        let is_ours = inner.by_address.get(&address) == Some(&self.name);
+        if is_ours && known.addresses.back() == Some(&address) {
             return;
         }
         known.addresses.retain(|other| *other != address);
@@ -293,6 +294,10 @@ mod tests {
         };
         assert_eq!(took(&mut a), ["one", "two"]);
         assert_eq!(took(&mut b), ["three", "four"]);
+        a.claim(address(1));
+        table.deliver(None, address(1), b"back");
+        assert_eq!(took(&mut a), ["back"], "whoever proves it again has it again");
+        b.claim(address(1));
         // What was another's stays it when the first one is gone.
         drop(a);
         table.deliver(None, address(1), b"five");

@@ -94,10 +94,20 @@ async function stop() {
   void keepAwake();
 }
 
+/** What stands behind `key=`; a + is one. @param {string} hash */
+function keyOf(hash) {
+  const part = hash.slice(1).split("&").find((one) => one.startsWith("key="));
+  try {
+    return decodeURIComponent(part?.slice(4) ?? "");
+  } catch {
+    return "";
+  }
+}
+
 element("channel").textContent = channel;
 document.title = `Camera of ${channel} · Railbird`;
 // The key leaves the address bar, where others could read it, and stays in this tab.
-const told = new URLSearchParams(location.hash.slice(1)).get("key");
+const told = keyOf(location.hash);
 if (told) {
   sessionStorage.setItem(channel, told);
   history.replaceState(null, "", location.pathname);

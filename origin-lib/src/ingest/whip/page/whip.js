@@ -8,7 +8,13 @@ const BACK_MS = 8000;
 const PAUSES_MS = [1000, 2000, 4000, 8000];
 
 /** A refusal that trying again does not mend. */
-export class Refused extends Error {}
+export class Refused extends Error {
+  /** @param {string} text @param {number} [status] */
+  constructor(text, status = 0) {
+    super(text);
+    this.status = status;
+  }
+}
 
 export class Publisher {
   #tracks;
@@ -166,11 +172,16 @@ export class Publisher {
       const before = connection.currentRemoteDescription?.sdp ?? "";
       await connection.setRemoteDescription({ type: "answer", sdp: withFragment(before, fragment) });
       this.restarts += 1;
-      this.#wait(BACK_MS, () => void this.#begin());
+      // Where the old way still carries, nothing changes that would be told.
+      const there = () => connection.connectionState === "connected";
+      if (there()) this.#tell("live", "Sending.");
+      this.#wait(BACK_MS, () => {
+        if (!there()) void this.#begin();
+      });
     } catch (error) {
       if (this.#stopped || round !== this.#round) return;
       // Another device has the feed: two that took it from each other would help nobody.
-      if (error instanceof Refused) this.#tell("wrong", error.message);
+      if (error instanceof Refused && [401, 409].includes(error.status)) this.#tell("wrong", error.message);
       else this.#again("The session is gone.");
     }
   }
@@ -205,7 +216,7 @@ export class Publisher {
     if (response.ok) return response;
     const text = (await response.text()).trim().slice(0, 300);
     const mends = response.status >= 500 || response.status === 408 || response.status === 404;
-    throw mends ? new Error(text || `status ${response.status}`) : new Refused(`Refused: ${text}`);
+    throw mends ? new Error(text || `status ${response.status}`) : new Refused(`Refused: ${text}`, response.status);
   }
 }
 
