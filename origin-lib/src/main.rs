@@ -226,7 +226,11 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::CheckConfig { config } => {
             let loaded = Config::load(&config)?;
             if let Some(rtmps) = &loaded.rtmps {
-                Certificate::read(&rtmps.certificate, &rtmps.key)?;
+                Certificate::read("rtmps", &rtmps.certificate, &rtmps.key)?;
+            }
+            if let Some((certificate, key)) = loaded.whip.as_ref().and_then(|whip| whip.certificate.as_ref())
+            {
+                Certificate::read("whip", certificate, key)?;
             }
             let (channels, targets) = (loaded.channels.len(), loaded.targets.len());
             println!("{}: good: {channels} channel(s), {targets} target(s)", config.display());

@@ -55,6 +55,7 @@ pub mod programme;
 pub mod publish;
 pub mod recording;
 pub mod rtmp;
+pub mod rtp;
 pub mod score;
 pub mod scte35;
 pub mod segment;

@@ -14,6 +14,7 @@ mod tables;
 mod target;
 #[cfg(test)]
 pub(crate) mod tests;
+mod whip;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -37,6 +38,7 @@ pub use secret::Secret;
 pub use srt::{Srt, SrtCall};
 pub(crate) use tables::{base_url, part_ms_default};
 pub(crate) use target::basic;
+pub use whip::Whip;
 
 /// The most scorers that have an offset of their own.
 pub const SCORERS_MAX: usize = 256;
@@ -72,6 +74,8 @@ pub struct Config {
     pub http_ingest: Option<SocketAddr>,
     /// Where encoders publish by SRT, if anywhere.
     pub srt: Option<Srt>,
+    /// Where browsers and encoders publish by WHIP, if anywhere.
+    pub whip: Option<Whip>,
     /// Where the origin's API, health and metrics are.
     pub api: SocketAddr,
     /// The event.

@@ -13,7 +13,7 @@ use railbird_core::state::{NODES_MAX, PART_MS, SEGMENTS_MAX};
 use railbird_core::web;
 use toml::de::DeTable;
 
-use super::{ladder, push, srt, system};
+use super::{ladder, push, srt, system, whip};
 use crate::evidence::KEEP_DAYS;
 
 use super::read::{At, Lookup, Problem, Reader, Table};
@@ -121,6 +121,7 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
     let rtmps = rtmps(reader, root.table("rtmps"), &mut listeners);
     let http_ingest = http_ingest(reader, &root, &mut listeners);
     let srt = srt::listener(reader, root.table("srt"), &mut listeners);
+    let whip = whip::listener(reader, root.table("whip"), &mut listeners);
     let api = listener(reader, &root, "api", "127.0.0.1:8080", &mut listeners);
     let embedded_edge = embedded_edge(reader, root.table("embedded_edge"), &mut listeners);
     let event = event(root.table("event"));
@@ -186,6 +187,7 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
         rtmps,
         http_ingest,
         srt,
+        whip,
         api: api?,
         event: event?,
         channels,
@@ -216,7 +218,7 @@ fn need_one(reader: &Reader<'_>, document: &DeTable<'_>, name: &str, hint: &str)
     }
 }
 
-fn address(text: &str) -> Result<SocketAddr, &'static str> {
+pub(super) fn address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| "must be an address and a port, such as \"127.0.0.1:8080\" or \"[::]:8080\"")
 }
 
@@ -226,7 +228,17 @@ pub(super) fn listen(
     default: &str,
     listeners: &mut Unique,
 ) -> Option<SocketAddr> {
-    let Some(text) = table.text("listen") else { return default.parse().ok() };
+    listen_as(reader, table, "listen", default, listeners)
+}
+
+pub(super) fn listen_as(
+    reader: &Reader<'_>,
+    table: &Table<'_, '_>,
+    name: &'static str,
+    default: &str,
+    listeners: &mut Unique,
+) -> Option<SocketAddr> {
+    let Some(text) = table.text(name) else { return default.parse().ok() };
     let at = table.parsed(text, address)?;
     // Port 0 is the system's choice: it never comes twice.
     if at.value.port() != 0 {

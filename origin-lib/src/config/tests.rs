@@ -78,6 +78,10 @@ fn the_example_is_valid_and_has_every_key() {
     assert_eq!(config.http_ingest.map(|addr| addr.port()), Some(8082));
     let srt = config.srt.unwrap();
     assert_eq!((srt.listen.port(), srt.latency_ms, srt.passphrase.is_some()), (8890, 120, true));
+    let whip = config.whip.unwrap();
+    assert_eq!((whip.listen.port(), whip.udp.port(), whip.sessions_max), (8083, 8189, 64));
+    assert_eq!(whip.addresses, ["203.0.113.7:0".parse().unwrap(), "[2001:db8::7]:8189".parse().unwrap()]);
+    assert!(whip.certificate.is_some());
     let call = config.channels[0].feeds[1].call.as_ref().unwrap();
     assert_eq!((call.address.as_str(), call.stream_id.as_str()), ("encoder.venue.example:9000", "table-1"));
     assert_eq!((call.key_bits, call.latency_ms), (KeyBits::B128, 120));
@@ -103,6 +107,7 @@ fn the_example_is_valid_and_has_every_key() {
         "[rtmps]",
         "[http_ingest]",
         "[srt]",
+        "[whip]",
         "[channel.feed.call]",
         "[[channel]]",
         "[[channel.feed]]",
@@ -152,6 +157,32 @@ fn a_call_and_a_listener_for_srt_say_what_is_wrong_with_them() {
     ] {
         let problems = with(call, srt).unwrap_err();
         assert!(problems.iter().any(|problem| problem.contains(text)), "{call}{srt}: {problems:?}");
+    }
+}
+
+#[test]
+fn whip_announces_where_it_is_reached_and_says_what_is_wrong_with_it() {
+    let with = |whip: &str| parse(&SMALL.replacen("[[edge]]", &format!("[whip]\n{whip}\n[[edge]]"), 1));
+    let whip = with("").unwrap().whip.unwrap();
+    assert_eq!(
+        whip.addresses,
+        [whip.udp],
+        "where it listens is where it is reached, unless it listens everywhere"
+    );
+    assert_eq!((whip.certificate, whip.sessions_max), (None, 64));
+    let everywhere = with("udp_listen = \"0.0.0.0:8189\"\naddresses = [\"203.0.113.7:9000\"]").unwrap();
+    assert_eq!(everywhere.whip.unwrap().addresses, ["203.0.113.7:9000".parse().unwrap()]);
+    assert_eq!(parse(SMALL).unwrap().whip, None);
+    for (whip, text) in [
+        ("udp_listen = \"0.0.0.0:8189\"", "addresses is missing"),
+        ("addresses = [\"0.0.0.0\"]", "must be an IP address that encoders reach"),
+        ("addresses = [\"origin.example\"]", "must be an IP address that encoders reach"),
+        ("certificate = \"/a.pem\"", "certificate and key go together"),
+        ("key = \"/a.pem\"", "certificate and key go together"),
+        ("sessions_max = 0", "0 sessions is out of range: use 1 to 1024"),
+    ] {
+        let problems = with(whip).unwrap_err();
+        assert!(problems.iter().any(|problem| problem.contains(text)), "{whip}: {problems:?}");
     }
 }
 

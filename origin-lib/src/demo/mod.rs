@@ -300,6 +300,7 @@ fn configuration(
         rtmps: None,
         http_ingest: None,
         srt: None,
+        whip: None,
         api: options.address(options.api, 1, 8080)?,
         event: Event { id: "demo".parse()?, title: "Railbird Open".to_string() },
         channels: channels.into_iter().collect::<Result<_, _>>()?,

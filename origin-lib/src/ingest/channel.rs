@@ -15,7 +15,7 @@ use railbird_core::programme::{
 };
 use railbird_core::score::Document;
 use railbird_core::state::Phase;
-use railbird_core::time::MediaSpan;
+use railbird_core::time::{MediaSpan, MediaTime};
 use railbird_core::timeline::{self, Anchor};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::watch;
@@ -133,6 +133,7 @@ const SETTLE_MAX: Duration = Duration::from_secs(2);
 pub struct Channel {
     id: ChannelId,
     output: Output,
+    segment_ms: u32,
     metrics: BTreeMap<Role, FeedMetrics>,
     taps: Vec<Tap>,
     ladder: Option<Arc<Ladder>>,
@@ -227,7 +228,16 @@ impl Channel {
             waiting: false,
             scored,
         });
-        Channel { id: channel.id.clone(), output, metrics, taps, ladder, anchors: Mutex::default(), inner }
+        Channel {
+            id: channel.id.clone(),
+            output,
+            segment_ms: channel.segment_ms,
+            metrics,
+            taps,
+            ladder,
+            anchors: Mutex::default(),
+            inner,
+        }
     }
 
     /// The figures of one of its feeds.
@@ -248,8 +258,18 @@ impl Channel {
 
     /// How far behind its arrival now this timestamp of a feed lies; `None` before the feed has an anchor.
     pub fn behind(&self, role: Role, feed_ms: i64) -> Option<MediaSpan> {
+        Some(clock::now().media() - self.media(role, feed_ms)?)
+    }
+
+    /// Where this timestamp of a feed lies; `None` before the feed has an anchor.
+    pub fn media(&self, role: Role, feed_ms: i64) -> Option<MediaTime> {
         let anchor = self.anchors.lock().unwrap_or_else(PoisonError::into_inner).get(&role).copied();
-        Some(clock::now().media() - anchor?.media(feed_ms)?)
+        anchor?.media(feed_ms)
+    }
+
+    /// Segment duration, in milliseconds.
+    pub fn segment_ms(&self) -> u32 {
+        self.segment_ms
     }
 
     /// A publish is over, in this way. What was left out of it.

@@ -29,7 +29,7 @@ use crate::edge_host::{self, EdgeHost, EdgeHostConfig};
 use crate::edge_push::{self, EdgePush};
 use crate::evidence::Evidence;
 use crate::ingest::anchor::Pair;
-use crate::ingest::{self, Calls, Door, HttpListener, Listener, Registry, SrtListener};
+use crate::ingest::{self, Calls, Door, HttpListener, Listener, Registry, SrtListener, WhipListener};
 use crate::journal;
 use crate::ladder::{self, Ladders};
 use crate::other::Other;
@@ -71,6 +71,8 @@ pub struct Running {
     pub http_ingest: Option<SocketAddr>,
     /// Where SRT is listened for, if it is.
     pub srt: Option<SocketAddr>,
+    /// Where WHIP is listened for, if it is.
+    pub whip: Option<SocketAddr>,
     /// What the crew may change.
     pub crew: Crew,
     feeds: ingest::Channels,
@@ -78,6 +80,7 @@ pub struct Running {
     listener: Listener,
     http_listener: Option<HttpListener>,
     srt_listener: Option<SrtListener>,
+    whip_listener: Option<WhipListener>,
     calls: Calls,
     spool: Spool,
     desk: Sender,
@@ -98,8 +101,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     raise_open_files();
     let running = start(config, |_| Router::new()).await?;
     let none_or = |addr: Option<SocketAddr>| addr.map_or("none".to_string(), |addr| addr.to_string());
-    let [rtmps, http_ingest, srt] = [running.rtmps, running.http_ingest, running.srt].map(none_or);
-    tracing::info!(rtmp = %running.rtmp, rtmps, http_ingest, srt, api = %running.api, edge, "the origin runs");
+    let [rtmps, http_ingest, srt, whip] =
+        [running.rtmps, running.http_ingest, running.srt, running.whip].map(none_or);
+    tracing::info!(rtmp = %running.rtmp, rtmps, http_ingest, srt, whip, api = %running.api, edge, "the origin runs");
     tokio::pin!(stopped);
     let mut reloads = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
     loop {
@@ -246,6 +250,10 @@ pub async fn start(
         Some(settings) => Some(SrtListener::start(settings, door.clone()).await?),
         None => None,
     };
+    let whip_listener = match &config.whip {
+        Some(settings) => Some(WhipListener::start(settings, &config.channels, door.clone()).await?),
+        None => None,
+    };
     let calls = Calls::default();
     for feed in config.channels.iter().flat_map(|channel| &channel.feeds) {
         if let Some(call) = feed.call.clone() {
@@ -290,12 +298,14 @@ pub async fn start(
         rtmps,
         http_ingest: http_listener.as_ref().map(|listener| listener.addr),
         srt: srt_listener.as_ref().map(|listener| listener.addr),
+        whip: whip_listener.as_ref().map(|listener| listener.addr),
         crew,
         feeds,
         ladders,
         listener,
         http_listener,
         srt_listener,
+        whip_listener,
         calls,
         spool,
         desk,
@@ -323,6 +333,9 @@ impl Running {
             listener.stop().await;
         }
         if let Some(listener) = &self.srt_listener {
+            listener.stop().await;
+        }
+        if let Some(listener) = &mut self.whip_listener {
             listener.stop().await;
         }
         self.calls.stop().await;

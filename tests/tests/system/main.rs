@@ -73,3 +73,4 @@ mod uplink;
 mod viewers;
 #[cfg(test)]
 mod wall_clock;
+mod whip;
