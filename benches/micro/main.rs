@@ -115,6 +115,8 @@ fn cut() -> Cut {
             match event {
                 railbird_core::media::FeedEvent::Video(video) => segmenter.handle(Input::Video(video)),
                 railbird_core::media::FeedEvent::Audio(audio) => segmenter.handle(Input::Audio(audio)),
+                railbird_core::media::FeedEvent::Captured(_) | railbird_core::media::FeedEvent::Splice(_) => {
+                }
                 railbird_core::media::FeedEvent::Frame(frame) => {
                     let anchor = || Timeline::new(Anchor::from_arrival(&frame, NOW), MediaTime::default());
                     let timeline = timeline.get_or_insert_with(anchor);

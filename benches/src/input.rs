@@ -54,6 +54,14 @@ pub(crate) fn ffmpeg() -> Command {
     command
 }
 
+/// What ffmpeg wants to know of a key: its address, its file, and an initialization vector.
+pub(crate) fn key_info(work: &Path) -> Result<PathBuf> {
+    let (key, info) = (work.join("bench.key"), work.join("bench.keyinfo"));
+    std::fs::write(&key, [7; 16])?;
+    std::fs::write(&info, format!("key\n{}\n{}\n", key.display(), "09".repeat(16)))?;
+    Ok(info)
+}
+
 fn make(work: &Path, name: &str, command: impl FnOnce(&Path) -> Result<Command>) -> Result<PathBuf> {
     let file = work.join(name);
     if !file.exists() {

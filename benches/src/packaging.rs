@@ -38,7 +38,7 @@ pub(crate) fn run(place: &Place) -> Result<()> {
     let recorded = recorded(&place.work, &flv)?;
     let gigabytes = fs::metadata(&flv)?.len() as f64 / 1e9;
     let dir = place.work.join("packaged");
-    let key_info = key_info(&place.work)?;
+    let key_info = input::key_info(&place.work)?;
     let mut runs: [Vec<Used>; 4] = Default::default();
     for _ in 0..ROUNDS {
         let ours = |kind| -> Result<Command> {
@@ -93,14 +93,6 @@ fn hls(flv: &Path) -> Command {
     command.arg("-i").arg(flv);
     command.args(["-c", "copy", "-f", "hls", "-hls_time", "2", "-hls_list_size", "0"]);
     command
-}
-
-/// What ffmpeg wants to know of a key: its address, its file, and an initialization vector.
-fn key_info(work: &Path) -> Result<PathBuf> {
-    let (key, info) = (work.join("bench.key"), work.join("bench.keyinfo"));
-    fs::write(&key, [7; 16])?;
-    fs::write(&info, format!("key\n{}\n{}\n", key.display(), "09".repeat(16)))?;
-    Ok(info)
 }
 
 /// The bytes that an encoder would send of this file, in a file.
@@ -217,6 +209,7 @@ fn clear(stream: &Path, dir: &Path) -> Result<()> {
                     segmenter.handle(Input::Sample(sample));
                 }
             }
+            Some(FeedEvent::Captured(_) | FeedEvent::Splice(_)) => {}
             None => segmenter.finish(),
         }
         while let Some(event) = segmenter.poll() {

@@ -13,11 +13,15 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
+
+use crate::ingest::certificate::Certificate;
 
 /// The most connections at a time; one more waits in the kernel's queue.
 const CONNECTIONS_MAX: usize = 1024;
@@ -28,13 +32,30 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(15);
 /// How long requests in flight may take to end once shutdown began.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(5);
 
+/// How long TLS may take to be there.
+const TLS_DEADLINE: Duration = Duration::from_secs(10);
+
 /// After a failed accept (too many open files), how long to let others close theirs.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `stop` becomes true, each request with its peer's [`SocketAddr`] as an extension, then lets requests in flight
 /// end. Dropping the future closes the socket and every connection at once.
-pub(crate) async fn serve<S, B>(listener: TcpListener, service: S, mut stop: watch::Receiver<bool>)
+pub(crate) async fn serve<S, B>(listener: TcpListener, service: S, stop: watch::Receiver<bool>)
 where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
+    serve_over(listener, None, service, stop).await;
+}
+
+/// The same, over TLS where there is a certificate.
+pub(crate) async fn serve_over<S, B>(
+    listener: TcpListener,
+    certificate: Option<Certificate>,
+    service: S,
+    mut stop: watch::Receiver<bool>,
+) where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
     B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
@@ -49,7 +70,14 @@ where
             accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
                 Ok((stream, peer)) => {
                     starved = false;
-                    connections.spawn(connection(stream, peer, service.clone(), stop.clone()));
+                    let _ = stream.set_nodelay(true);
+                    let (certificate, service, stop) = (certificate.clone(), service.clone(), stop.clone());
+                    connections.spawn(async move {
+                        match certificate {
+                            None => connection(stream, peer, service, stop).await,
+                            Some(certificate) => secured(stream, &certificate, peer, service, stop).await,
+                        }
+                    });
                 }
                 Err(error) => {
                     // Said once, not ten times a second.
@@ -73,13 +101,35 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-async fn connection<S, B>(stream: TcpStream, peer: SocketAddr, service: S, mut stop: watch::Receiver<bool>)
-where
+async fn secured<S, B>(
+    stream: TcpStream,
+    certificate: &Certificate,
+    peer: SocketAddr,
+    service: S,
+    stop: watch::Receiver<bool>,
+) where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send + 'static,
     S::Future: Send,
     B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
-    let _ = stream.set_nodelay(true);
+    let acceptor = TlsAcceptor::from(certificate.current().await);
+    match timeout(TLS_DEADLINE, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => connection(stream, peer, service, stop).await,
+        Ok(Err(error)) => debug!("a connection without TLS, or with one that is not ours: {error}"),
+        Err(_) => debug!("a connection's TLS did not come about in time"),
+    }
+}
+
+async fn connection<S, B>(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: SocketAddr,
+    service: S,
+    mut stop: watch::Receiver<bool>,
+) where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send + 'static,
+    S::Future: Send,
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
     let with_peer = move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
         service.call(request)

@@ -10,7 +10,7 @@ use railbird_origin::crew::{self, Ask, NewTarget};
 use railbird_origin::ingest::certificate::Certificate;
 use railbird_origin::{
     calibrate, clip, clock, demo, evidence, export, keys, lint, pass, publisher, scorer, serve, telemetry,
-    verify,
+    thumbnails, verify,
 };
 
 /// Live sport from a venue table to the people who hold a pass.
@@ -136,6 +136,15 @@ enum Command {
         #[command(flatten)]
         options: clip::command::Options,
     },
+    /// Write sheets of small pictures of a recording, and a WebVTT index of them, for the seek bar of a page that shows its
+    /// exported file.
+    Thumbnails {
+        /// The origin's configuration.
+        #[arg(long, value_name = "FILE", default_value = "railbird.toml")]
+        config: PathBuf,
+        #[command(flatten)]
+        options: thumbnails::command::Options,
+    },
 }
 
 #[derive(Subcommand)]
@@ -217,7 +226,11 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::CheckConfig { config } => {
             let loaded = Config::load(&config)?;
             if let Some(rtmps) = &loaded.rtmps {
-                Certificate::read(&rtmps.certificate, &rtmps.key)?;
+                Certificate::read("rtmps", &rtmps.certificate, &rtmps.key)?;
+            }
+            if let Some((certificate, key)) = loaded.whip.as_ref().and_then(|whip| whip.certificate.as_ref())
+            {
+                Certificate::read("whip", certificate, key)?;
             }
             let (channels, targets) = (loaded.channels.len(), loaded.targets.len());
             println!("{}: good: {channels} channel(s), {targets} target(s)", config.display());
@@ -267,6 +280,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Clip { config, options } => {
             clip::command::run(&Config::load(&config)?, &options, clock::now()).await
+        }
+        Command::Thumbnails { config, options } => {
+            thumbnails::command::run(&Config::load(&config)?, &options, clock::now()).await
         }
     }
 }

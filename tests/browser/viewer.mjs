@@ -15,8 +15,8 @@ export async function ready(path) {
   return facts;
 }
 
-/** A headless Chromium that talks to nobody but the pages. `CHROMIUM` names another one. */
-export async function browser() {
+/** A headless Chromium that talks to nobody but the pages. `CHROMIUM` names another one; `more` are further switches. */
+export async function browser(more = []) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
     args: [
@@ -28,6 +28,7 @@ export async function browser() {
       "--disable-component-update",
       "--disable-sync",
       "--mute-audio",
+      ...more,
     ],
   });
 }

@@ -10,6 +10,7 @@ mod core;
 mod edge;
 mod media;
 mod rtmp;
+mod rtp;
 mod score;
 mod srt;
 #[cfg(test)]
@@ -43,6 +44,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "flv-demux", len_max: 4096, run: rtmp::demux },
     Target { name: "flv-file", len_max: 16384, run: rtmp::file },
     Target { name: "srt-packet", len_max: 4096, run: srt::packet },
+    Target { name: "rtp-units", len_max: 4096, run: rtp::units },
+    Target { name: "whip-request", len_max: 16384, run: rtp::request },
     Target { name: "ts-demux", len_max: 8192, run: ts::demux },
     Target { name: "cmaf-gather", len_max: 8192, run: cmaf::gather },
     Target { name: "codec-avc", len_max: 1024, run: codec::avc },

@@ -7,6 +7,7 @@ mod death;
 mod encoder;
 mod latency;
 mod outage;
+mod peers;
 mod viewer;
 
 use std::sync::Arc;
@@ -29,8 +30,13 @@ const PATIENCE: Duration = Duration::from_secs(180);
 type Part = fn(&Place) -> Result<()>;
 
 /// The figures, by name.
-const PARTS: [(&str, Part); 4] =
-    [("black-hole", blackhole::run), ("outage", outage::run), ("death", death::run), ("costs", costs::run)];
+const PARTS: [(&str, Part); 5] = [
+    ("black-hole", blackhole::run),
+    ("outage", outage::run),
+    ("death", death::run),
+    ("costs", costs::run),
+    ("peers", peers::run),
+];
 
 /// All of them, or one.
 pub(crate) fn run(place: &Place, part: Option<&str>) -> Result<()> {
@@ -47,9 +53,12 @@ pub(crate) fn run(place: &Place, part: Option<&str>) -> Result<()> {
 
 /// An encoder for each channel, the starts spread over `over`, so that segments don't end together.
 fn encoders(origin: &Origin, clip: &Arc<Clip>, channels: usize, over: Duration) -> Vec<Encoder> {
-    let count = u32::try_from(channels).unwrap_or(1).max(1);
-    let after = |channel: usize| over * u32::try_from(channel).unwrap_or(0) / count;
-    (0..channels).map(|channel| Encoder::start(clip, origin.rtmp, channel, after(channel))).collect()
+    (0..channels).map(|n| Encoder::start(clip, origin.rtmp, n, after(n, channels, over))).collect()
+}
+
+/// When the n-th of so many starts, where the starts are spread over `over`.
+fn after(n: usize, count: usize, over: Duration) -> Duration {
+    over * u32::try_from(n).unwrap_or(0) / u32::try_from(count).unwrap_or(1).max(1)
 }
 
 /// Lets time pass while every encoder runs.

@@ -19,6 +19,7 @@ import type { NodeBook } from "./nodes";
 import { Objects } from "./objects";
 import { Patience } from "./patience";
 import { type Answer, RACE_MS_MAX } from "./race";
+import { placeOf, remembered } from "./quality";
 import { AHEAD_MS, AHEAD_MS_MIN, runsOut, withUntil } from "./reach";
 
 /** What a viewer should know of the state of playback. */
@@ -159,6 +160,8 @@ export class Playback {
   /** Where a recording begins to play. */
   #resume_s = 0;
   #part: Part;
+  /** How high a picture the viewer chose. */
+  #height = remembered();
   /** Where the viewer wants to be, on the media timeline, once that is listed. */
   #goal_ms: number | null = null;
   /** Up to where the browser's own player knows the recording, in milliseconds of media time; `null`: all of it. */
@@ -441,7 +444,10 @@ export class Playback {
     const hls = new Hls({ ...CONFIG, startPosition: this.#replay === null ? -1 : this.#resume_s, fLoader, pLoader: playlistLoader(objects, loader, (url) => withUntil(url, this.#replay === null ? null : this.#part.until_ms())) });
     this.#hls = hls;
     this.#catchUp.begin();
-    hls.on(Events.MANIFEST_PARSED, () => this.play());
+    hls.on(Events.MANIFEST_PARSED, () => {
+      this.#chooseLevel(hls);
+      this.play();
+    });
     hls.on(Events.LEVEL_LOADED, () => {
       if (this.#failing === "edge-failing") this.#well();
     });
@@ -450,6 +456,23 @@ export class Playback {
     hls.on(Events.ERROR, (_event, data) => this.#failed(hls, data));
     hls.loadSource(this.#url());
     hls.attachMedia(this.#video);
+  }
+
+  /** How high the pictures are that there are; none where the browser plays by itself. */
+  heights(): readonly number[] {
+    return this.#hls?.levels.map(({ height }) => height) ?? [];
+  }
+
+  /** Plays pictures of this height; `null`: as high as the line allows. */
+  choose(height: number | null): void {
+    this.#height = height;
+    if (this.#hls !== null) this.#chooseLevel(this.#hls);
+  }
+
+  #chooseLevel(hls: Hls): void {
+    const place = placeOf(this.heights(), this.#height);
+    // What is buffered goes on; before anything is, it begins there.
+    if (place !== -1 || !hls.autoLevelEnabled) hls.nextLevel = place;
   }
 
   #isOfLowLatency(hls: Hls, is: boolean): void {

@@ -5,6 +5,7 @@ import { ApiError, claimScreen, nodes, programme, releaseScreen, stopScreen, typ
 import { tell } from "./beacons";
 import { controls } from "./controls";
 import { dataMode } from "./datamode";
+import { qualities } from "./quality";
 import { el, setText, topBar } from "./dom";
 import { EdgeLine } from "./edgeline";
 import { expose, Facts } from "./facts";
@@ -15,7 +16,7 @@ import { NodeBook, type Node } from "./nodes";
 import { Panel } from "./panel";
 import { leastAheadMs, Playback, type State } from "./playback";
 import { clipOf, Reach, setSpoilerFree, spoilerFree } from "./reach";
-import { Relogin } from "./relogin";
+import { loginOver, Relogin } from "./relogin";
 import { keepAlive } from "./renewal";
 import { clipBar, replayBar } from "./replaybar";
 import type { Replay } from "./replays";
@@ -130,9 +131,13 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
   const facts = new Facts();
   const book = new NodeBook();
   const line = new NodeLine();
-  // Another session has no screen yet.
-  const relogin = new Relogin(panel, async () => {
-    if (playback.started) await lease.claim();
+  const relogin = new Relogin({
+    ask: loginOver(panel),
+    // Another session has no screen yet.
+    async returned() {
+      if (playback.started) await lease.claim();
+    },
+    now: () => performance.now(),
   });
   const sessionEnded = () => relogin.ended();
   let state: State = "connecting";
@@ -275,6 +280,7 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
     },
     languageChanged() {
       data.refresh();
+      quality.refresh();
       if (recording !== null && part.clip === null) around.replaceWith((around = replay()));
     },
     sessionEnded,
@@ -311,6 +317,8 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
     live: () => recording === null,
     endless: () => reach !== null && part.clip === null,
   });
+  const quality = qualities(() => playback.heights(), (height) => playback.choose(height));
+  bar.bar.append(quality.bar);
   stage.append(bar.bar);
   const showUnmute = () => {
     unmute.hidden = !video.muted || video.paused || !playback.started;
@@ -360,6 +368,7 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
   });
   setInterval(() => {
     bar.refresh();
+    quality.refresh();
     if (video.paused || !playback.started) view.draw(0);
     line.refresh(performance.now());
   }, TICK_MS);

@@ -23,6 +23,9 @@ const GARAGE_VERSION: &str = "2.5.0";
 /// Names under which distributions install Chromium, in order of preference.
 const CHROMIUM: [&str; 4] = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
 
+/// Where Debian puts nginx's RTMP module.
+const NGINX_RTMP: &str = "/usr/lib/nginx/modules/ngx_rtmp_module.so";
+
 /// One thing that a command can't do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
@@ -48,6 +51,8 @@ pub(crate) enum Need {
     Garage,
     /// srt-live-transmit, which sends and takes SRT.
     SrtTools,
+    /// nginx and its RTMP module, a relay that is not ours. Debian starts nginx where it installs it.
+    NginxRtmp,
     /// libfaketime, which sets a process's clock.
     FakeTime,
 }
@@ -106,6 +111,10 @@ fn get(place: &Place, need: Need, apt: &mut Apt) -> Result<()> {
         Need::Chromium => apt.tool(&CHROMIUM, "chromium"),
         Need::Garage => garage(place).map(drop),
         Need::SrtTools => apt.tool(&["srt-live-transmit"], "srt-tools"),
+        Need::NginxRtmp => {
+            let there = || which("nginx").is_some() && Path::new(NGINX_RTMP).exists();
+            apt.package(there, "nginx in PATH, with its RTMP module,", "libnginx-mod-rtmp")
+        }
         Need::FakeTime => apt.package(|| fake_time().is_ok(), "libfaketime.so.1", "libfaketime"),
     }
 }

@@ -80,6 +80,7 @@ const STAGES: &[Stage] = &[
                 Need::Garage,
                 Need::FakeTime,
                 Need::SrtTools,
+                Need::NginxRtmp,
             ],
         ],
         run: Test::tests,

@@ -3,22 +3,26 @@
 //! One packager lives as long as its channel, behind [`crate::programme`], which decides whose samples come here. It never
 //! fails: bad input is counted and left out by the rooms it walks through.
 
+mod wrapper;
+
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
 use crate::captions::Captions;
+use crate::fmp4;
 use crate::id::{ChannelId, RenditionId};
-use crate::keys::{self, MasterSecret};
+use crate::keys::MasterSecret;
 use crate::media::{self, Cut, Tracks};
 use crate::publish::Init;
 use crate::scte35::Splice;
 use crate::segment::{self, Bound, Input, Segmenter};
 use crate::time::{MediaSpan, MediaTime};
-use crate::{fmp4, object};
+
+pub use wrapper::Wrapper;
 
 /// What a channel's packager needs to know.
 #[derive(Clone, Debug)]
@@ -75,6 +79,24 @@ pub enum Kind {
     Frame(MediaTime),
     /// A part of a segment that follows; a message of its own, encrypted with the segment's key and IV.
     Part(Part),
+    /// An object of a rung: of a further rendition, which is cut where the source is.
+    Rung(RenditionId, Rung),
+}
+
+/// What an object of a rung is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rung {
+    /// An init segment; the rung's segments from here on need it.
+    Init(Init),
+    /// What the rung has in the place of the source's segment that starts here.
+    Segment {
+        /// Where it starts.
+        start: MediaTime,
+        /// How long it is: as long as the source's.
+        duration: MediaSpan,
+        /// Which closed captions it has.
+        captions: Captions,
+    },
 }
 
 /// What is to be known of a part.
@@ -101,17 +123,18 @@ pub enum Output {
     Object(Object),
     /// The encoder's key frames are too far apart.
     Forced(Bound),
+    /// The segment that came before, as it was cut; only where [`Packager::with_cuts`] asks for it.
+    Cut(Box<Cut>),
 }
 
 /// Makes one channel's objects.
 #[derive(Debug)]
 pub struct Packager {
-    settings: Settings,
+    wrapper: Wrapper,
+    /// The rung that has the sound alone.
+    sound: Option<Wrapper>,
+    cuts: bool,
     segmenter: Segmenter,
-    /// The tracks of the init segment in force, and its name.
-    init: Option<(Tracks, String)>,
-    /// The key in force, and its period.
-    key: Option<(u64, [u8; 16])>,
     end: MediaTime,
     /// By their times.
     events: Vec<fmp4::Event>,
@@ -136,14 +159,27 @@ impl Packager {
                 Some(part_ms) => segmenter.with_parts(part_ms),
                 None => segmenter,
             },
-            settings,
-            init: None,
-            key: None,
+            wrapper: Wrapper::new(settings),
+            sound: None,
+            cuts: false,
             end: not_before,
             events: Vec::new(),
             splices: VecDeque::new(),
             outputs: VecDeque::new(),
         }
+    }
+
+    /// The same, which makes a rung of this name as well: the sound alone, for poor connections.
+    pub fn with_sound(mut self, rendition: RenditionId) -> Packager {
+        let settings = Settings { rendition, part_ms: None, frames: false, ..self.wrapper.settings.clone() };
+        self.sound = Some(Wrapper::new(settings));
+        self
+    }
+
+    /// The same, which gives out each cut as well, for who makes further rungs of it.
+    pub fn with_cuts(mut self) -> Packager {
+        self.cuts = true;
+        self
     }
 
     /// Takes what goes into a segmenter.
@@ -157,13 +193,17 @@ impl Packager {
     pub fn finish(&mut self) {
         self.segmenter.finish();
         self.collect();
-        self.init = None;
+        self.forget_inits();
     }
 
     /// The same, but what is open becomes nothing.
     pub fn abandon(&mut self) {
         self.segmenter.abandon();
-        self.init = None;
+        self.forget_inits();
+    }
+
+    fn forget_inits(&mut self) {
+        [Some(&mut self.wrapper), self.sound.as_mut()].into_iter().flatten().for_each(Wrapper::forget_init);
     }
 
     /// What goes into segments beside the media from now on, by its times: at a segment's start what is in force there, and
@@ -238,139 +278,52 @@ impl Packager {
     fn collect(&mut self) {
         while let Some(event) = self.segmenter.poll() {
             match event {
-                segment::Event::Part(part) => self.package_part(&part),
-                segment::Event::Cut(cut) => self.package(&cut),
+                segment::Event::Part(part) => {
+                    let events = self.events(&part.cut);
+                    self.wrapper.part(&part, &events);
+                    self.give();
+                }
+                segment::Event::Cut(cut) => self.package(cut),
                 segment::Event::Forced(bound) => self.outputs.push_back(Output::Forced(bound)),
             }
         }
     }
 
-    fn package(&mut self, cut: &Cut) {
+    fn package(&mut self, cut: Box<Cut>) {
         self.end = self.end.max(cut.end());
-        self.begin(&cut.tracks);
-        let Settings { channel, rendition, segment_ms, .. } = &self.settings;
-        let name = object::segment_name(channel, rendition, cut.start, *segment_ms);
-        let bytes = self.encrypted(cut, fmp4::sequence(cut.start, self.settings.segment_ms), cut.start);
-        let kind = Kind::Segment {
-            start: cut.start,
-            duration: MediaSpan(i64::from(cut.duration)),
-            discontinuity: cut.discontinuity,
-            captions: Captions::of(cut),
-            splices: self.splices(cut),
-        };
-        self.outputs.push_back(Output::Object(Object { name, bytes, kind }));
-        self.package_frame(cut);
-    }
-
-    /// A segment's key frame, shown for as long as segments are meant to be: how long this one is, its playlist says.
-    fn package_frame(&mut self, cut: &Cut) {
-        let Some(key) = cut.video.first().filter(|sample| self.settings.frames && sample.key) else { return };
-        let Settings { channel, rendition, segment_ms, .. } = &self.settings;
-        let segment = object::segment_name(channel, rendition, cut.start, *segment_ms);
-        let name = object::frame_name(&segment);
-        let usual = MediaSpan::from_ms(i64::from(*segment_ms));
-        let frame = Cut {
-            start: cut.start,
-            duration: u32::try_from(usual.0).unwrap_or(u32::MAX),
-            tracks: only_video(&cut.tracks),
-            video: Vec::from([key.clone()]),
-            video_end: key.dts + usual,
-            ..Cut::default()
-        };
-        let mut bytes = Vec::with_capacity(room(&frame));
-        fmp4::segment(&frame, fmp4::sequence(cut.start, *segment_ms), &mut bytes);
-        let bytes = self.sealed(bytes, cut.start);
-        let kind = Kind::Frame(cut.start);
-        self.outputs.push_back(Output::Object(Object { name, bytes, kind }));
-    }
-
-    fn package_part(&mut self, part: &media::Part) {
-        let media::Part { of, cut, independent } = part;
-        let init = self.begin(&cut.tracks);
-        let Settings { channel, rendition, segment_ms, .. } = &self.settings;
-        let name = object::part_name(channel, rendition, *of, cut.start, *segment_ms);
-        let bytes = self.encrypted(cut, fmp4::part_sequence(cut.start), *of);
-        let kind = Kind::Part(Part {
-            of: *of,
-            start: cut.start,
-            duration: MediaSpan(i64::from(cut.duration)),
-            discontinuity: cut.discontinuity,
-            independent: *independent,
-            init,
-        });
-        self.outputs.push_back(Output::Object(Object { name, bytes, kind }));
-    }
-
-    /// Gives out the init segment of these tracks where another one, or none, is in force; returns its name.
-    fn begin(&mut self, tracks: &Tracks) -> String {
-        if let Some((of, name)) = &self.init
-            && of == tracks
+        let (events, splices) = (self.events(&cut), self.splices(&cut));
+        self.wrapper.segment(&cut, &events, splices);
+        if let Some(sound) = &mut self.sound
+            && let Some(alone) = only_audio(&cut)
         {
-            return name.clone();
+            sound.rung(&alone);
         }
-        let bytes = fmp4::init(tracks);
-        let Settings { channel, rendition, .. } = &self.settings;
-        let init = describe(tracks, object::init_name(channel, rendition, &bytes));
-        let name = init.name.clone();
-        self.init = Some((tracks.clone(), name.clone()));
-        let object = Object { name: name.clone(), bytes: bytes.into(), kind: Kind::Init(init) };
-        self.outputs.push_back(Output::Object(object));
-        if self.settings.frames && tracks.video.is_some() {
-            let bytes = fmp4::init(&only_video(tracks)).into();
-            let (of, kind) = (object::frames_init_name(&name), Kind::FramesInit(name.clone()));
-            self.outputs.push_back(Output::Object(Object { name: of, bytes, kind }));
+        self.give();
+        if self.cuts {
+            self.outputs.push_back(Output::Cut(cut));
         }
-        name
     }
 
-    /// The boxes of a cut, encrypted as one message with what belongs to the segment that starts at `of`.
-    fn encrypted(&mut self, cut: &Cut, sequence: u32, of: MediaTime) -> Bytes {
-        let events = self.events(cut);
-        let extra: usize = events.iter().map(|event| event.message.len() + 100).sum();
-        let mut bytes = Vec::with_capacity(room(cut) + extra);
-        fmp4::segment_with(cut, sequence, &events, &mut bytes);
-        self.sealed(bytes, of)
-    }
-
-    /// One message with what belongs to the segment that starts at `of`.
-    fn sealed(&mut self, mut bytes: Vec<u8>, of: MediaTime) -> Bytes {
-        let Settings { channel, key_period_s, secret, .. } = &self.settings;
-        let period = keys::period(of, *key_period_s);
-        let key = match self.key {
-            Some((of, key)) if of == period => key,
-            _ => secret.content_key(channel, period),
-        };
-        self.key = Some((period, key));
-        keys::encrypt(&key, &keys::iv(channel, period), &mut bytes);
-        bytes.into()
+    fn give(&mut self) {
+        for wrapper in [Some(&mut self.wrapper), self.sound.as_mut()].into_iter().flatten() {
+            while let Some(object) = wrapper.poll() {
+                self.outputs.push_back(Output::Object(object));
+            }
+        }
     }
 }
 
-fn only_video(tracks: &Tracks) -> Tracks {
-    Tracks { video: tracks.video.clone(), audio: None }
-}
-
-/// At least as many bytes as the encrypted segment takes: its media, 16 bytes a sample in the boxes, and what there is
-/// once. One allocation then serves boxes and padding.
-fn room(cut: &Cut) -> usize {
-    let samples = || cut.video.iter().chain(&cut.audio);
-    512 + samples().map(|sample| sample.data.len() + 16).sum::<usize>()
-}
-
-fn describe(tracks: &Tracks, name: String) -> Init {
-    let video = tracks.video.as_ref();
-    let codecs = match (video, &tracks.audio) {
-        (Some(video), Some(audio)) => format!("{},{}", video.codec, audio.codec),
-        (Some(video), None) => video.codec.clone(),
-        (None, Some(audio)) => audio.codec.clone(),
-        (None, None) => String::new(),
-    };
-    Init {
-        name,
-        codecs,
-        width: video.map_or(0, |video| video.width),
-        height: video.map_or(0, |video| video.height),
-        frame_rate_milli: video.and_then(|video| video.frame_rate_milli).unwrap_or(0),
-        range: video.and_then(|video| Some(video.colour?.range())).unwrap_or_default(),
-    }
+/// The sound of a cut that has a picture as well; `None` where there is nothing to leave out, or nothing left.
+fn only_audio(cut: &Cut) -> Option<Cut> {
+    let tracks = Tracks { video: None, audio: Some(cut.tracks.audio.clone()?) };
+    let some = cut.tracks.video.is_some() && !cut.audio.is_empty();
+    some.then(|| Cut {
+        tracks,
+        start: cut.start,
+        duration: cut.duration,
+        discontinuity: cut.discontinuity,
+        audio: cut.audio.clone(),
+        audio_end: cut.audio_end,
+        ..Cut::default()
+    })
 }

@@ -7,6 +7,7 @@
 
 mod frames;
 mod parts;
+mod rungs;
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -14,6 +15,8 @@ use alloc::vec::Vec;
 
 use frames::Frames;
 use parts::Parts;
+pub use rungs::RUNG_BEHIND_MAX;
+use rungs::Rung;
 use serde::{Deserialize, Serialize};
 
 use crate::captions::Captions;
@@ -69,6 +72,8 @@ pub struct Channel {
     /// Where viewers read; at most [`NODES_MAX`], further ones are left out. Acknowledgements name them by position, their
     /// slot ([`Book::set_node`]).
     pub nodes: Vec<Node>,
+    /// The further renditions that are made, each cut where the source is, best first.
+    pub rungs: Vec<RenditionId>,
 }
 
 /// What an init segment begins.
@@ -89,7 +94,7 @@ pub struct Init {
     pub range: VideoRange,
 }
 
-/// A channel's book. Only the rendition of the feed itself exists so far.
+/// A channel's book: the rendition of the feed itself, the source, and its rungs.
 #[derive(Debug)]
 pub struct Book {
     channel: Channel,
@@ -118,6 +123,7 @@ pub struct Book {
     captions: Captions,
     splices: Vec<Splice>,
     frames: Frames,
+    rungs: Vec<Rung>,
     bandwidth_max: u32,
     sum_bits: u64,
     sum_ticks: u64,
@@ -148,6 +154,7 @@ impl Book {
         for (slot, node) in slots.iter_mut().zip(channel.nodes.drain(..)) {
             *slot = Some(node);
         }
+        let rungs = channel.rungs.drain(..).map(Rung::new).collect();
         Book {
             first_msn: channel.msn_min,
             channel,
@@ -169,6 +176,7 @@ impl Book {
             captions: Captions::default(),
             splices: Vec::new(),
             frames: Frames::default(),
+            rungs,
             bandwidth_max: 0,
             sum_bits: 0,
             sum_ticks: 0,
@@ -196,6 +204,19 @@ impl Book {
                         self.was_gap(start, now);
                     }
                     slots.for_each(|slot| self.ack(slot, start, now));
+                }
+                recording::Kind::RungInit(_, init) => {
+                    let id = reel.rendition(object);
+                    self.rung_init(id, init.clone());
+                    slots.for_each(|slot| self.ack_rung_init(slot, id, &init.name, now));
+                }
+                recording::Kind::RungSegment { start, duration, .. } => {
+                    let id = reel.rendition(object);
+                    let len = usize::try_from(object.len).unwrap_or(usize::MAX);
+                    let captions = reel.rungs().iter().find(|rung| rung.id() == id);
+                    let captions = captions.map(recording::Rung::captions).unwrap_or_default();
+                    self.rung_segment(id, *start, (*duration, captions), len, now);
+                    slots.for_each(|slot| self.ack_rung(slot, id, *start, now));
                 }
                 recording::Kind::FramesInit(of) => {
                     let Some(name) = reel.init(*of).map(|init| init.name.clone()) else { continue };
@@ -336,6 +357,7 @@ impl Book {
                 .iter_mut()
                 .for_each(|(_, on, frames_on)| (*on, *frames_on) = (*on & !bit, *frames_on & !bit));
             self.parts.forget(bit);
+            self.rungs.iter_mut().for_each(|rung| rung.forget(bit));
         }
         *place = node;
         self.changed = true;
@@ -362,9 +384,26 @@ impl Book {
         (self.listed_count > 0).then(|| self.first_msn - popped as u64)
     }
 
-    /// The number that the next listed segment gets at least: where the next recording begins to count.
+    /// The number that the first segment has, or will have once it is listed; `None` where there is none.
+    pub fn begins_at(&self) -> Option<u64> {
+        let first = self.waiting.front().map(|first| self.number_of_first(first.segment.start));
+        self.first_msn().or(first)
+    }
+
+    /// The number behind the last segment, whether that is listed already or waits: where the next recording begins to count.
     pub fn next_msn(&self) -> u64 {
-        self.first_msn + self.listed.len() as u64
+        let first = match self.waiting.front() {
+            Some(first) if self.listed.is_empty() => self.number_of_first(first.segment.start),
+            _ => self.first_msn,
+        };
+        first + (self.listed.len() + self.waiting.len()) as u64
+    }
+
+    /// The number of a segment that starts here, where it is the first one that is listed.
+    fn number_of_first(&self, start: MediaTime) -> u64 {
+        // An epoch index is never below a number given before, since numbers rise by one a segment: so a restarted
+        // origin never goes back.
+        self.first_msn.max(object::index(start, self.channel.segment_ms).0)
     }
 
     /// Where the channel stands.
@@ -389,6 +428,7 @@ impl Book {
             self.advance_parts(now);
         }
         self.advance_frames(now);
+        self.advance_rungs(now);
     }
 
     /// Whether the first one that waits may be listed, and if so, whether as a gap.
@@ -428,10 +468,7 @@ impl Book {
         let Some(Waiting { mut segment, .. }) = self.waiting.pop_front() else { return };
         segment.gap = gap;
         if self.listed.is_empty() {
-            // An epoch index is never below a number given before, since numbers rise by one a segment: so a restarted
-            // origin never goes back.
-            let (index, _) = object::index(segment.start, self.channel.segment_ms);
-            self.first_msn = self.first_msn.max(index);
+            self.first_msn = self.number_of_first(segment.start);
         }
         let waiting = self.waiting.iter().map(|waiting| waiting.segment.duration);
         let longest = waiting.chain([segment.duration]).max().unwrap_or_default();
@@ -449,11 +486,12 @@ impl Book {
         let mut held: i64 = self.listed.iter().map(|segment| segment.duration.0).sum();
         while let [Some(first), Some(second)] = [self.listed.front(), self.listed.get(1)] {
             held -= first.duration.0;
-            let is_wanted = end - second.start < window || held < least.0;
+            let is_wanted = end - second.start < window || held < least.0 || self.rung_needs_first(least.0);
             if is_wanted && self.listed.len() <= SEGMENTS_MAX {
                 break;
             }
             self.listed.pop_front();
+            self.rungs.iter_mut().for_each(Rung::leave_first);
             popped = true;
             self.first_msn += 1;
             if self.listed.front().is_some_and(|first| first.discontinuity) {
@@ -510,7 +548,11 @@ impl Book {
         let channel = &self.channel;
         let (nodes, mask) = compact(&self.slots);
         let renditions = match self.inits.last() {
-            Some((init, ..)) if !self.listed.is_empty() => Vec::from([self.rendition_state(init, mask)]),
+            Some((init, ..)) if !self.listed.is_empty() => {
+                let source = self.rendition_state(init, &mask);
+                let rungs = self.rung_states(&source, &mask);
+                [source].into_iter().chain(rungs).collect()
+            }
             _ => Vec::new(),
         };
         ChannelState {
@@ -532,7 +574,7 @@ impl Book {
         }
     }
 
-    fn rendition_state(&self, init: &Init, mask: impl Fn(u32) -> u32) -> Rendition {
+    fn rendition_state(&self, init: &Init, mask: &impl Fn(u32) -> u32) -> Rendition {
         // Only the init segments that the window needs.
         let first_init = self.listed.front().map_or(0, |segment| segment.init);
         let inits = self.inits.iter().skip(usize::from(first_init));

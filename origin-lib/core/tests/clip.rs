@@ -159,6 +159,7 @@ fn objects_with(events: &[FeedEvent], part_ms: Option<u32>, carried: Vec<fmp4::E
     let objects = std::iter::from_fn(|| packager.poll()).map(|output| match output {
         package::Output::Object(object) => object,
         package::Output::Forced(bound) => panic!("{bound}"),
+        package::Output::Cut(_) => panic!("nobody asked for cuts"),
     });
     objects.collect()
 }
@@ -226,7 +227,7 @@ fn each_part_is_a_message_of_its_own_and_together_they_are_their_segment() {
                 parts.clear();
             }
             package::Kind::Init(_) => panic!("one init segment is enough"),
-            package::Kind::FramesInit(_) | package::Kind::Frame(_) => {}
+            package::Kind::FramesInit(_) | package::Kind::Frame(_) | package::Kind::Rung(..) => {}
         }
     }
     assert!(parts.is_empty());

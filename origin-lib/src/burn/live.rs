@@ -3,52 +3,28 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use prometheus_client::metrics::counter::Counter;
-use railbird_core::flv::{self, Demux};
 use railbird_core::fmp4;
-use railbird_core::media::{AudioCoding, Cut, FeedEvent, Frame, Kind, Sample, Tracks};
+use railbird_core::media::{AudioCoding, FeedEvent, Frame, Kind, Sample, Tracks};
 use railbird_core::programme::Passed;
 use railbird_core::score::Document;
 use railbird_core::time::{MediaSpan, MediaTime};
-use tokio::io::AsyncReadExt;
 use tokio::process::ChildStdout;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
 use super::board::View;
-use super::ffmpeg::{self, Failure, MediaSender, Running, Shown};
+use super::ffmpeg::{self, Shown};
 use super::line::{Line, Step};
 use super::{Figures, Labels, Metrics, Painter, Settings, State};
 use crate::clock;
-use crate::push::{Queue, jittered};
-
-/// The time of the first frame on ffmpeg's clock, in milliseconds: sound may begin before it, and B-frames are decoded before.
-const BEGIN_MS: i64 = 10_000;
-
-/// What a sample is said to last: where it lies is said of each by itself.
-const NOMINAL: MediaSpan = MediaSpan::from_ms(20);
-
-/// FLV's times have 32 bits of milliseconds: a stream is begun anew before they are used up.
-const END_MS: u64 = 0xf000_0000;
+use crate::ffmpeg::{
+    BEGIN_MS, END_MS, Failure, Further, MediaSender, PICTURE_MAX, Pause, Running, STUCK, read_flv,
+};
+use crate::push::Queue;
 
 /// A channel that brings nothing for this long has nothing to push.
 const IDLE: Duration = Duration::from_secs(10);
-
-/// While frames go in, some come out within this time.
-const STUCK: Duration = Duration::from_secs(20);
-
-/// Waits between starts of an ffmpeg that fails: doubled each time.
-const PAUSE_MS: (u64, u64) = (250, 10_000);
-
-/// An ffmpeg that ran for so long makes the next pause the first one again.
-const GOOD_MS: u64 = 30_000;
-
-/// Where the tracks change again within this time, there is a pause too.
-const SHORT_MS: u64 = 2_000;
-
-/// The largest picture, in pixels: width and height.
-const PICTURE_MAX: u16 = 8192;
 
 /// Where scores come from.
 pub type Scores = watch::Receiver<Option<Arc<Document>>>;
@@ -119,7 +95,7 @@ impl Burner {
     /// Until the queue is closed and all that was in it has come out.
     pub(crate) async fn run(mut self) {
         self.source.score();
-        let mut pause_ms = PAUSE_MS.0;
+        let mut pause = Pause::default();
         loop {
             // Only from a key frame on can anything be made of it.
             let first = match self.source.first().await {
@@ -138,27 +114,27 @@ impl Burner {
             let ended = self.session(first).await;
             self.source.figures.up.set(0);
             let ran_ms = clock::moment().ms_since(began.up_ms);
-            match ended {
+            let wait = match ended {
                 Ok(Over::Closed) => return,
                 // An encoder that changes its mind all the time is not followed each time.
-                Ok(Over::Changed) if ran_ms < SHORT_MS => {}
+                Ok(Over::Changed) => pause.after_change(ran_ms),
                 Ok(over) => {
                     if over == Over::Idle {
                         self.state.send_replace(State::Idle);
                     }
-                    pause_ms = PAUSE_MS.0;
-                    continue;
+                    pause = Pause::default();
+                    None
                 }
-                Err(failure) => self.failed(&failure),
-            }
-            if ran_ms >= GOOD_MS {
-                pause_ms = PAUSE_MS.0;
-            }
+                Err(failure) => {
+                    self.failed(&failure);
+                    Some(pause.after_failure(ran_ms))
+                }
+            };
+            let Some(wait) = wait else { continue };
             tokio::select! {
-                () = sleep(jittered(pause_ms)) => {}
+                () = sleep(wait) => {}
                 () = self.source.queue.closed() => return,
             }
-            pause_ms = (pause_ms * 2).min(PAUSE_MS.1);
         }
     }
 
@@ -188,9 +164,9 @@ impl Burner {
         let frame = painter.board.frame();
         let sound = first.tracks.audio.as_ref().map(|audio| audio.coding);
         let arguments = arguments(&self.settings, &format!("{}[v]", ffmpeg::overlay(frame, picture)), sound);
-        let running = Running::start(&self.settings.ffmpeg, true, arguments)?;
+        let running = Running::start(&self.settings.ffmpeg, Further::Input, arguments)?;
         self.source.figures.starts.inc();
-        let (mut child, output, writers, said) = running.split();
+        let Running { mut child, output, media: media_pipe, input, said, .. } = running;
         let began = first.sample.dts + MediaSpan::from_ms(-BEGIN_MS);
         let taker = Taker {
             began,
@@ -200,12 +176,12 @@ impl Burner {
             last: &mut self.last,
             tracks: Tracks::default(),
         };
-        let (media, media_of) = ffmpeg::media();
+        let (media, media_of) = crate::ffmpeg::media();
         let (boards, boards_of) = mpsc::channel(ffmpeg::BOARDS_MAX);
         let drawn = self.source.figures.drawn.clone();
         let tracks = Arc::clone(&first.tracks);
         let feeder = Feeder { began, painter: Some(painter), tracks, media, boards, told_ms: None, drawn };
-        let write = writers.write(media_of, boards_of, (frame.width, frame.height));
+        let write = ffmpeg::write((media_pipe, input), media_of, boards_of, (frame.width, frame.height));
         let feed = async { tokio::join!(self.source.feed(first, feeder), write).0 };
         let take = taker.take(output);
         tokio::pin!(take);
@@ -218,7 +194,7 @@ impl Burner {
         if taken.is_err() || timeout(STUCK, child.wait()).await.is_err() {
             let _ = child.start_kill();
         }
-        let ended = ffmpeg::ended(&mut child, said).await;
+        let ended = crate::ffmpeg::ended(&mut child, said).await;
         match (over, taken, ended) {
             (_, Err(failure), _) | (_, Ok(()), Err(failure)) => Err(failure),
             (Over::Refused, Ok(()), Ok(())) => Err(Failure::Output("it ended before its input did".into())),
@@ -381,24 +357,11 @@ impl Feeder {
 
     async fn sample(&mut self, sample: &Sample) -> Option<()> {
         // What is from before the beginning is left out.
-        let Some(fragment) = fragment(sample, &self.tracks, self.began) else { return Some(()) };
+        let Some(fragment) = crate::ffmpeg::fragment(sample, &self.tracks, self.began) else {
+            return Some(());
+        };
         self.media.send(fragment).await
     }
-}
-
-/// A sample as a fragment on ffmpeg's clock; `None` for one from before its beginning.
-fn fragment(sample: &Sample, tracks: &Tracks, began: MediaTime) -> Option<Bytes> {
-    let sample = Sample { dts: MediaTime(sample.dts.0.checked_sub(began.0)?), ..sample.clone() };
-    let (start, end) = (sample.pts(), sample.dts + NOMINAL);
-    let tracks = tracks.clone();
-    let mut cut = Cut { start, duration: 1, tracks, video_end: end, audio_end: end, ..Cut::default() };
-    match sample.kind {
-        Kind::Video => cut.video.push(sample),
-        Kind::Audio => cut.audio.push(sample),
-    }
-    let mut fragment = Vec::new();
-    fmp4::segment(&cut, 0, &mut fragment);
-    Some(fragment.into())
 }
 
 /// Takes what ffmpeg gives.
@@ -412,37 +375,20 @@ struct Taker<'a> {
 }
 
 impl Taker<'_> {
-    async fn take(mut self, mut output: ChildStdout) -> Result<(), Failure> {
-        let wrong = |error: &dyn ToString| Failure::Output(error.to_string());
-        let (mut stream, mut demux) = (flv::Stream::default(), Demux::new());
-        let mut buffer = vec![0; 64 << 10];
+    async fn take(mut self, output: ChildStdout) -> Result<(), Failure> {
         let mut tracks = Arc::new(Tracks::default());
-        loop {
-            let read = timeout(STUCK, output.read(&mut buffer)).await;
-            let len = match read.map_err(|_| Failure::Stuck(STUCK.as_secs()))? {
-                Ok(0) => return Ok(()),
-                Ok(len) => len,
-                Err(error) => return Err(Failure::Pipe(error)),
-            };
-            stream.handle(buffer.get(..len).unwrap_or_default());
-            while let Some(tag) = stream.poll().map_err(|error| wrong(&error))? {
-                // A message that is no use is left out, as it would be of an encoder.
-                let _ = demux.handle(tag.kind, tag.timestamp_ms, tag.payload);
-                while let Some(event) = demux.poll() {
-                    match event {
-                        FeedEvent::Video(video) => self.tracks.video = Some(video),
-                        FeedEvent::Audio(audio) => self.tracks.audio = Some(audio),
-                        FeedEvent::Frame(frame) => {
-                            if *tracks != self.tracks {
-                                tracks = Arc::new(self.tracks.clone());
-                            }
-                            self.give(frame, &tracks);
-                        }
-                        _ => {}
-                    }
+        let take = |event| match event {
+            FeedEvent::Video(video) => self.tracks.video = Some(video),
+            FeedEvent::Audio(audio) => self.tracks.audio = Some(audio),
+            FeedEvent::Frame(frame) => {
+                if *tracks != self.tracks {
+                    tracks = Arc::new(self.tracks.clone());
                 }
+                self.give(frame, &tracks);
             }
-        }
+            FeedEvent::Captured(_) | FeedEvent::Splice(_) => {}
+        };
+        read_flv(output, take).await
     }
 
     fn give(&mut self, frame: Frame, tracks: &Arc<Tracks>) {

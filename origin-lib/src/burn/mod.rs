@@ -31,10 +31,6 @@ pub use live::Scores;
 pub(crate) use live::{Burner, Sink};
 pub(crate) use past::{Cut, cut};
 
-/// How x264 trades time for quality; the quickest first.
-pub const PRESETS: [&str; 9] =
-    ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"];
-
 /// From key frame to key frame, in seconds: what platforms ask for.
 const KEY_EVERY_S: u32 = 2;
 
@@ -47,7 +43,7 @@ pub struct Settings {
     pub delay_ms: u32,
     /// Of the picture, in kilobits a second.
     pub bitrate_kbps: u32,
-    /// One of [`PRESETS`].
+    /// One of x264's presets: how it trades time for quality.
     pub preset: &'static str,
     /// The program.
     pub ffmpeg: PathBuf,

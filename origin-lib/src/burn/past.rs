@@ -12,9 +12,10 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::board::View;
-use super::ffmpeg::{self, Failure, Running, Shown};
+use super::ffmpeg::{self, Shown};
 use super::{Painter, Theme};
 use crate::export::Clear;
+use crate::ffmpeg::{Failure, Further, Running, ended, media as media_way};
 
 /// x264's constant rate factor: platforms encode once more, so that there must be something left.
 const QUALITY: &str = "18";
@@ -59,12 +60,13 @@ pub(crate) async fn cut(
     let picture = first.size.ok_or(CutError::NoPicture)?;
     let painter = order.score.map(|(theme, _)| Painter::new(theme, picture));
     let frame = painter.as_ref().map(|painter| painter.board.frame());
-    let running = Running::start(order.ffmpeg, painter.is_some(), arguments(&order, &first, frame))?;
-    let (mut child, mut output, writers, said) = running.split();
-    let (media, media_of) = ffmpeg::media();
+    let further = if painter.is_some() { Further::Input } else { Further::Outputs(0) };
+    let running = Running::start(order.ffmpeg, further, arguments(&order, &first, frame))?;
+    let Running { mut child, mut output, media: media_pipe, input, said, .. } = running;
+    let (media, media_of) = media_way();
     let (boards, boards_of) = mpsc::channel(ffmpeg::BOARDS_MAX);
     let size = frame.map_or((0, 0), |frame| (frame.width, frame.height));
-    let write = writers.write(media_of, boards_of, size);
+    let write = ffmpeg::write((media_pipe, input), media_of, boards_of, size);
     let init = first.init.clone();
     let feed = async {
         let mut feeder = Feeder { painter, boards, matches: order.score.map_or(&[], |(_, matches)| matches) };
@@ -89,7 +91,7 @@ pub(crate) async fn cut(
     let mut nothing = Vec::new();
     let (used, (), _) = tokio::join!(feed, write, output.read_to_end(&mut nothing));
     let used = used?;
-    match timeout(END, ffmpeg::ended(&mut child, said)).await {
+    match timeout(END, ended(&mut child, said)).await {
         Ok(ended) => ended?,
         Err(_) => return Err(Failure::Stuck(END.as_secs()).into()),
     }

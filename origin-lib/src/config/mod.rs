@@ -4,6 +4,7 @@
 //! errors. Secrets come from environment variables or files and never stand in the file itself.
 //! `infra/railbird.example.toml` shows and explains every key.
 
+mod ladder;
 mod push;
 mod read;
 mod secret;
@@ -13,6 +14,7 @@ mod tables;
 mod target;
 #[cfg(test)]
 pub(crate) mod tests;
+mod whip;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,13 +29,16 @@ use railbird_core::score::Offsets;
 use railbird_core::score::foreign::Mapping;
 
 use crate::burn;
+use crate::ladder::Rung;
 pub use railbird_core::media::Role;
 
+pub use ladder::{SOUND, SOURCE};
 pub use read::Problem;
 pub use secret::Secret;
 pub use srt::{Srt, SrtCall};
 pub(crate) use tables::{base_url, part_ms_default};
 pub(crate) use target::basic;
+pub use whip::Whip;
 
 /// The most scorers that have an offset of their own.
 pub const SCORERS_MAX: usize = 256;
@@ -69,6 +74,8 @@ pub struct Config {
     pub http_ingest: Option<SocketAddr>,
     /// Where encoders publish by SRT, if anywhere.
     pub srt: Option<Srt>,
+    /// Where browsers and encoders publish by WHIP, if anywhere.
+    pub whip: Option<Whip>,
     /// Where the origin's API, health and metrics are.
     pub api: SocketAddr,
     /// The event.
@@ -136,6 +143,10 @@ pub struct Channel {
     pub preload_hints: bool,
     /// Each segment's key frame is an object as well, for playlists of I-frames.
     pub iframes: bool,
+    /// The sound alone is a rendition as well; only where the channel is none of low latency.
+    pub audio_only: bool,
+    /// The further renditions that are made, the highest first; only where the channel is none of low latency.
+    pub ladder: Vec<Rung>,
     /// Length of a key period, in seconds.
     pub key_period_s: u32,
     /// How much of the past the live playlists list, in seconds.

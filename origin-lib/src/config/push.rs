@@ -9,6 +9,7 @@ use super::read::{At, Reader, Table};
 use super::tables::{Unique, id};
 use super::{Channel, PUSHES_MAX, Place, Push, Target};
 use crate::burn::{self, Theme};
+use crate::ffmpeg::PRESETS;
 
 const KEY_LEN_MIN: usize = 1;
 
@@ -72,8 +73,8 @@ fn burn_in(reader: &Reader<'_>, table: Table<'_, '_>, ffmpeg: &Path) -> Option<b
     let delay_ms = table.number("delay_ms", 3_000, 0..=30_000, "milliseconds").value;
     let bitrate_kbps = table.number("bitrate_kbps", 6_000, 200..=50_000, "kilobits a second").value;
     let known = |text: &str| {
-        let known = burn::PRESETS.into_iter().find(|preset| *preset == text);
-        known.ok_or_else(|| format!("is none of x264's presets: {}", burn::PRESETS.join(", ")))
+        let known = PRESETS.into_iter().find(|preset| *preset == text);
+        known.ok_or_else(|| format!("is none of x264's presets: {}", PRESETS.join(", ")))
     };
     let preset = table.text("preset").unwrap_or_else(|| table.here("veryfast".into()));
     let preset = table.parsed(preset, known);

@@ -13,7 +13,7 @@ use railbird_core::state::{NODES_MAX, PART_MS, SEGMENTS_MAX};
 use railbird_core::web;
 use toml::de::DeTable;
 
-use super::{push, srt, system};
+use super::{ladder, push, srt, system, whip};
 use crate::evidence::KEEP_DAYS;
 
 use super::read::{At, Lookup, Problem, Reader, Table};
@@ -121,6 +121,7 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
     let rtmps = rtmps(reader, root.table("rtmps"), &mut listeners);
     let http_ingest = http_ingest(reader, &root, &mut listeners);
     let srt = srt::listener(reader, root.table("srt"), &mut listeners);
+    let whip = whip::listener(reader, root.table("whip"), &mut listeners);
     let api = listener(reader, &root, "api", "127.0.0.1:8080", &mut listeners);
     let embedded_edge = embedded_edge(reader, root.table("embedded_edge"), &mut listeners);
     let event = event(root.table("event"));
@@ -186,6 +187,7 @@ fn root(reader: &Reader<'_>, document: &DeTable<'_>) -> Option<Config> {
         rtmps,
         http_ingest,
         srt,
+        whip,
         api: api?,
         event: event?,
         channels,
@@ -216,7 +218,7 @@ fn need_one(reader: &Reader<'_>, document: &DeTable<'_>, name: &str, hint: &str)
     }
 }
 
-fn address(text: &str) -> Result<SocketAddr, &'static str> {
+pub(super) fn address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| "must be an address and a port, such as \"127.0.0.1:8080\" or \"[::]:8080\"")
 }
 
@@ -226,7 +228,17 @@ pub(super) fn listen(
     default: &str,
     listeners: &mut Unique,
 ) -> Option<SocketAddr> {
-    let Some(text) = table.text("listen") else { return default.parse().ok() };
+    listen_as(reader, table, "listen", default, listeners)
+}
+
+pub(super) fn listen_as(
+    reader: &Reader<'_>,
+    table: &Table<'_, '_>,
+    name: &'static str,
+    default: &str,
+    listeners: &mut Unique,
+) -> Option<SocketAddr> {
+    let Some(text) = table.text(name) else { return default.parse().ok() };
     let at = table.parsed(text, address)?;
     // Port 0 is the system's choice: it never comes twice.
     if at.value.port() != 0 {
@@ -343,6 +355,11 @@ fn channel(
     let part_ms = part_ms(reader, &table, segment_ms.value);
     let preload_hints = table.flag("preload_hints", false) && part_ms.is_some();
     let iframes = table.flag("iframes", false);
+    let audio_only = table.flag("audio_only", false);
+    let rungs = ladder::rungs(reader, &table);
+    if part_ms.is_some() && (audio_only || !rungs.is_empty()) {
+        table.problem("has low_latency and further renditions, which have no parts: take out low_latency, or audio_only and the ladder");
+    }
     let far = railbird_core::calibration::DELAY_MS_MAX;
     let picture_delay_ms = table.number("picture_delay_ms", 0, -far..=far, "milliseconds").value;
     let score_offset_ms = table.number("score_offset_ms", 0, OFFSET_MS, "milliseconds").value;
@@ -372,6 +389,8 @@ fn channel(
         part_ms: part_ms.and_then(|part_ms| u32::try_from(part_ms).ok()),
         preload_hints,
         iframes,
+        audio_only,
+        ladder: rungs,
         key_period_s: u32::try_from(key_period_s.value).ok()?,
         dvr_s: u32::try_from(dvr_s.value).ok()?,
         picture_delay_ms: i32::try_from(picture_delay_ms).ok()?,

@@ -2,6 +2,7 @@ use railbird_core::srt::KeyBits;
 
 use super::*;
 use crate::burn::Theme;
+use crate::ladder::Rung;
 
 fn env(name: &str) -> Option<String> {
     Some(match name {
@@ -77,6 +78,10 @@ fn the_example_is_valid_and_has_every_key() {
     assert_eq!(config.http_ingest.map(|addr| addr.port()), Some(8082));
     let srt = config.srt.unwrap();
     assert_eq!((srt.listen.port(), srt.latency_ms, srt.passphrase.is_some()), (8890, 120, true));
+    let whip = config.whip.unwrap();
+    assert_eq!((whip.listen.port(), whip.udp.port(), whip.sessions_max), (8083, 8189, 64));
+    assert_eq!(whip.addresses, ["203.0.113.7:0".parse().unwrap(), "[2001:db8::7]:8189".parse().unwrap()]);
+    assert!(whip.certificate.is_some());
     let call = config.channels[0].feeds[1].call.as_ref().unwrap();
     assert_eq!((call.address.as_str(), call.stream_id.as_str()), ("encoder.venue.example:9000", "table-1"));
     assert_eq!((call.key_bits, call.latency_ms), (KeyBits::B128, 120));
@@ -102,6 +107,7 @@ fn the_example_is_valid_and_has_every_key() {
         "[rtmps]",
         "[http_ingest]",
         "[srt]",
+        "[whip]",
         "[channel.feed.call]",
         "[[channel]]",
         "[[channel.feed]]",
@@ -121,7 +127,9 @@ fn the_example_is_valid_and_has_every_key() {
         let problems = parse(&broken).unwrap_err();
         let problem = problems.iter().find(|text| text.contains("strange: is not a key here")).unwrap();
         let known = problem.split("one of ").nth(1).unwrap();
-        for key in known.split(", ").filter(|key| !["feed", "system", "burn_in", "call"].contains(key)) {
+        for key in
+            known.split(", ").filter(|key| !["feed", "system", "burn_in", "call", "ladder"].contains(key))
+        {
             assert!(EXAMPLE.contains(&format!("{key} = ")), "{header} {key}");
         }
     }
@@ -149,6 +157,32 @@ fn a_call_and_a_listener_for_srt_say_what_is_wrong_with_them() {
     ] {
         let problems = with(call, srt).unwrap_err();
         assert!(problems.iter().any(|problem| problem.contains(text)), "{call}{srt}: {problems:?}");
+    }
+}
+
+#[test]
+fn whip_announces_where_it_is_reached_and_says_what_is_wrong_with_it() {
+    let with = |whip: &str| parse(&SMALL.replacen("[[edge]]", &format!("[whip]\n{whip}\n[[edge]]"), 1));
+    let whip = with("").unwrap().whip.unwrap();
+    assert_eq!(
+        whip.addresses,
+        [whip.udp],
+        "where it listens is where it is reached, unless it listens everywhere"
+    );
+    assert_eq!((whip.certificate, whip.sessions_max), (None, 64));
+    let everywhere = with("udp_listen = \"0.0.0.0:8189\"\naddresses = [\"203.0.113.7:9000\"]").unwrap();
+    assert_eq!(everywhere.whip.unwrap().addresses, ["203.0.113.7:9000".parse().unwrap()]);
+    assert_eq!(parse(SMALL).unwrap().whip, None);
+    for (whip, text) in [
+        ("udp_listen = \"0.0.0.0:8189\"", "addresses is missing"),
+        ("addresses = [\"0.0.0.0\"]", "must be an IP address that encoders reach"),
+        ("addresses = [\"origin.example\"]", "must be an IP address that encoders reach"),
+        ("certificate = \"/a.pem\"", "certificate and key go together"),
+        ("key = \"/a.pem\"", "certificate and key go together"),
+        ("sessions_max = 0", "0 sessions is out of range: use 1 to 1024"),
+    ] {
+        let problems = with(whip).unwrap_err();
+        assert!(problems.iter().any(|problem| problem.contains(text)), "{whip}: {problems:?}");
     }
 }
 
@@ -259,6 +293,40 @@ fn only_what_has_parts_hints_at_them() {
     {
         let text = SMALL.replace("id = \"table-1\"", &format!("id = \"table-1\"\n{keys}"));
         assert_eq!(parse(&text).unwrap().channels[0].preload_hints, preload_hints, "{keys}");
+    }
+}
+
+#[test]
+fn a_ladder_has_its_defaults_the_highest_first_and_says_what_is_wrong_with_it() {
+    let with = |keys: &str, ladder: &str| {
+        let small = SMALL.replacen("id = \"table-1\"", &format!("id = \"table-1\"\n{keys}"), 1);
+        parse(&small.replacen("[[target]]", &format!("{ladder}\n[[target]]"), 1))
+    };
+    let rungs = "[[channel.ladder]]\nname = \"360p\"\nheight = 360\nvideo_kbps = 700\npreset = \"fast\"\n\
+                 [[channel.ladder]]\nname = \"540p\"";
+    let channel = &with("audio_only = true", rungs).unwrap().channels[0];
+    let of = |name: &str, height, video_kbps, preset| Rung {
+        name: name.parse().unwrap(),
+        height,
+        video_kbps,
+        preset,
+    };
+    assert_eq!(channel.ladder, [of("540p", 540, 1500, "veryfast"), of("360p", 360, 700, "fast")]);
+    assert!(channel.audio_only);
+    let plain = &parse(SMALL).unwrap().channels[0];
+    assert!(plain.ladder.is_empty() && !plain.audio_only);
+    for (keys, ladder, text) in [
+        ("", "[[channel.ladder]]", "ladder[0].name: is missing"),
+        ("", "[[channel.ladder]]\nname = \"source\"", "is the name of what the encoder sends"),
+        ("", "[[channel.ladder]]\nname = \"audio\"", "is the name of the sound alone"),
+        ("", "[[channel.ladder]]\nname = \"a\"\n[[channel.ladder]]\nname = \"a\"", "is already used by"),
+        ("", "[[channel.ladder]]\nname = \"a\"\nheight = 361", "must be even"),
+        ("", "[[channel.ladder]]\nname = \"a\"\npreset = \"slowest\"", "is none of x264's presets"),
+        ("low_latency = true", rungs, "has low_latency and further renditions"),
+        ("low_latency = true\naudio_only = true", "", "has low_latency and further renditions"),
+    ] {
+        let problems = with(keys, ladder).unwrap_err();
+        assert!(problems.iter().any(|problem| problem.contains(text)), "{keys}{ladder}: {problems:?}");
     }
 }
 

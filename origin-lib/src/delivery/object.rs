@@ -43,6 +43,12 @@ impl ObjectRef {
         matches!(self.kind, Kind::Part { .. })
     }
 
+    /// Whether another origin's of its name is as good, whatever is in it: parts are gone soon, and no two encoders make the same
+    /// of a picture.
+    pub(super) fn is_as_good(&self) -> bool {
+        matches!(self.kind, Kind::Part { .. } | Kind::Rung { .. })
+    }
+
     /// What was made here, for telling whose it is that stands under its name.
     pub(super) fn made(&self) -> Made<'_> {
         let ObjectRef { channel, start, segment_ms, key_period_s, sha256, len, .. } = self;
@@ -69,6 +75,11 @@ pub enum Kind {
     },
     /// The key frame of a segment.
     Frame {
+        /// The name of the init segment that it needs.
+        init: String,
+    },
+    /// What a rung has in the place of a segment.
+    Rung {
         /// The name of the init segment that it needs.
         init: String,
     },

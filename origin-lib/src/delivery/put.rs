@@ -44,7 +44,7 @@ pub(super) async fn put(shared: Arc<Shared>, mut entry: Entry) -> Job {
             shared.metrics.acknowledged(object.len, took);
             shared.newest.send_if_modified(|newest| {
                 // A node is judged by what all viewers read.
-                let newer = !matches!(object.kind, Kind::Part { .. } | Kind::Frame { .. })
+                let newer = matches!(object.kind, Kind::Segment { .. } | Kind::Init)
                     && newest.as_ref().is_none_or(|newest| newest.object.start <= object.start);
                 if newer {
                     *newest = Some(Written { object: object.clone(), at: Instant::now() });
@@ -87,7 +87,7 @@ impl Shared {
         if conditional {
             let created = self.within(until, self.store.create(media()), "take").await;
             match &created.result {
-                Ok(Created::Exists) if object.is_part() => return created.map(|_| Outcome::Acknowledged),
+                Ok(Created::Exists) if object.is_as_good() => return created.map(|_| Outcome::Acknowledged),
                 Ok(Created::Exists) if self.unreadable.load(Ordering::Relaxed) => {
                     self.told_others(&object.name);
                     return created.map(|_| Outcome::Others { less: true });
@@ -107,7 +107,7 @@ impl Shared {
         let given = self.within(until, self.store.get(&object.name, other::LEN_MAX), "give back").await;
         let Answer { result, trace } = given;
         let found = match result {
-            Ok(Some(_)) if object.is_part() => return Answer { result: Ok(Outcome::Acknowledged), trace },
+            Ok(Some(_)) if object.is_as_good() => return Answer { result: Ok(Outcome::Acknowledged), trace },
             Ok(Some(found)) => found,
             Ok(None) if !conditional || entry.races >= RACES_MAX => return put().await,
             Ok(None) => return Answer { result: Ok(Outcome::Raced), trace },

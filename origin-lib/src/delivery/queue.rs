@@ -327,10 +327,10 @@ impl Queue {
                 let at = self.parts.partition_point(|part| part.object.start <= entry.object.start);
                 self.parts.insert(at, entry);
             }
-            Kind::Segment { .. } | Kind::Frame { .. } => {
+            Kind::Segment { .. } | Kind::Frame { .. } | Kind::Rung { .. } => {
                 // One that comes back keeps no place of its own: its start is its place.
-                // Its key frame goes behind it.
-                let rank = u64::from(!matches!(entry.object.kind, Kind::Frame { .. })) << 63;
+                // Its key frame goes behind it, and so do its rungs.
+                let rank = u64::from(matches!(entry.object.kind, Kind::Segment { .. })) << 63;
                 self.segments.insert((entry.object.start, rank | self.next_number), entry);
                 self.next_number += 1;
             }
@@ -412,7 +412,7 @@ impl Queue {
         }
         let inits_open = &self.inits_open;
         let mut ready = |entry: &Entry| match &entry.object.kind {
-            Kind::Segment { init } | Kind::Frame { init } | Kind::Part { init }
+            Kind::Segment { init } | Kind::Frame { init } | Kind::Rung { init } | Kind::Part { init }
                 if inits_open.contains_key(init) =>
             {
                 false

@@ -22,6 +22,7 @@ fn object(start_ms: u64, kind: Kind) -> Arc<ObjectRef> {
         Kind::Init => format!("t/s/init-{start_ms}.mp4"),
         Kind::Segment { .. } => format!("t/s/{start_ms}.m4s"),
         Kind::Frame { .. } => format!("t/s/{start_ms}-frame.m4s"),
+        Kind::Rung { .. } => format!("t/low/{start_ms}.m4s"),
         Kind::Part { .. } => format!("_parts/t/s/{start_ms}.m4s"),
     };
     Arc::new(ObjectRef {
@@ -30,7 +31,7 @@ fn object(start_ms: u64, kind: Kind) -> Arc<ObjectRef> {
         recording: "r".parse().unwrap(),
         n: u32::try_from(start_ms).unwrap() * 3
             + u32::from(kind != Kind::Init)
-            + u32::from(matches!(kind, Kind::Frame { .. })),
+            + u32::from(matches!(kind, Kind::Frame { .. } | Kind::Rung { .. })),
         sha256: Hash::of(b"body"),
         path: name.clone().into(),
         name,

@@ -188,6 +188,11 @@ impl<W: World> Desk<W> {
                     tracing::error!(channel = %id, %error, "a gap can't be entered");
                 }
             }
+            Message::RungLost { channel, rung, start } => {
+                if let Some(shelf) = self.channels.get_mut(&channel).and_then(|of| of.current.as_mut()) {
+                    shelf.rung_lost(&rung, start, now);
+                }
+            }
             Message::Part(made) => self.part(*made, now),
             Message::Acked(Ack { target, object, .. }) if object.is_part() => {
                 self.part_acked(&target, &object, now)

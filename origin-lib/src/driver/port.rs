@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use railbird_core::id::{ChannelId, RecordingId, TargetId};
+use railbird_core::id::{ChannelId, RecordingId, RenditionId, TargetId};
 use railbird_core::recording::Reel;
 use railbird_core::state::{ChannelState, Node, NodeProbe, Phase, ReplayList};
 use railbird_core::time::MediaTime;
@@ -21,6 +21,15 @@ use crate::spool::Told;
 pub enum Message {
     /// What became of an object that was handed to the disk.
     Spool(Told),
+    /// A rung will have nothing in the place of the segment that starts here.
+    RungLost {
+        /// The channel.
+        channel: ChannelId,
+        /// The rung.
+        rung: RenditionId,
+        /// Where the segment starts.
+        start: MediaTime,
+    },
     /// A part was made. It is of no recording, and not on the disk: its segment will be.
     Part(Box<Made>),
     /// A target has acknowledged an object.

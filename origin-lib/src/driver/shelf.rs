@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use railbird_core::hash::Hash;
-use railbird_core::id::{OriginId, RecordingId, TargetId};
+use railbird_core::id::{OriginId, RecordingId, RenditionId, TargetId};
 use railbird_core::object;
 use railbird_core::package;
 use railbird_core::publish::{Book, Channel};
-use railbird_core::recording::{Head, Kind, Misfit, Record, Reel, View};
+use railbird_core::recording::{Head, Kind, Misfit, Record, Reel, Rung, View};
 use railbird_core::state::{ChannelState, Node, Phase};
 use railbird_core::time::{MediaSpan, MediaTime, UtcMs};
 
@@ -35,6 +35,8 @@ pub struct Plan {
     pub window_s: u32,
     /// How long the channel may have no feed before it ends by itself, in milliseconds; 0: for ever.
     pub end_after_ms: u64,
+    /// The further renditions that are made, each cut where the source is, best first.
+    pub rungs: Vec<RenditionId>,
     /// How many objects a recording gets before another one begins, while the channel goes on.
     pub rotate_at: u32,
 }
@@ -88,6 +90,7 @@ impl Shelf {
             window_s: plan.window_s,
             msn_min,
             nodes: Vec::new(),
+            rungs: plan.rungs.clone(),
         };
         let mut shelf = Shelf {
             plan,
@@ -150,6 +153,26 @@ impl Shelf {
             package::Kind::Frame(start) => {
                 self.reel.apply(Record::Frame { n, start: *start, len, sha256 })?;
                 self.book.frame(*start, usize::try_from(len).unwrap_or(usize::MAX), now);
+            }
+            package::Kind::Rung(rendition, package::Rung::Init(init)) => {
+                let (rendition, init) = (rendition.clone(), init.clone());
+                self.book.rung_init(&rendition, init.clone());
+                self.reel.apply(Record::RungInit { n, rendition, init, len, sha256 })?;
+            }
+            package::Kind::Rung(rendition, package::Rung::Segment { start, duration, captions }) => {
+                let (rendition, start, duration, captions) =
+                    (rendition.clone(), *start, *duration, *captions);
+                let size = usize::try_from(len).unwrap_or(usize::MAX);
+                self.book.rung_segment(&rendition, start, (duration, captions), size, now);
+                self.reel.apply(Record::RungSegment {
+                    n,
+                    rendition,
+                    start,
+                    duration,
+                    captions,
+                    len,
+                    sha256,
+                })?;
             }
             // Parts don't come from the disk.
             package::Kind::Part(_) => return Err(Misfit::Unknown),
@@ -215,12 +238,28 @@ impl Shelf {
                     self.book.ack_frames_init(slot, &init.name, now);
                 }
             }
+            Some(Kind::RungInit(..) | Kind::RungSegment { .. }) => self.rung_acked(slot, n, now),
             None => {}
         }
         if let Some(chapter) = self.reel.chapter_of(n).filter(|chapter| *chapter < self.chapters) {
             self.changed.insert(chapter);
         }
         Ok(record)
+    }
+
+    fn rung_acked(&mut self, slot: usize, n: u32, now: UtcMs) {
+        let Some(object) = self.reel.objects().get(n as usize) else { return };
+        let id = self.reel.rendition(object);
+        match &object.kind {
+            Kind::RungInit(_, init) => self.book.ack_rung_init(slot, id, &init.name, now),
+            Kind::RungSegment { start, .. } => self.book.ack_rung(slot, id, *start, now),
+            _ => {}
+        }
+    }
+
+    /// A rung will have nothing in the place of the segment that starts here.
+    pub fn rung_lost(&mut self, rung: &RenditionId, start: MediaTime, now: UtcMs) {
+        self.book.rung_lost(rung, start, now);
     }
 
     /// A node came, changed or went.
@@ -289,13 +328,21 @@ impl Shelf {
     pub fn chapter(&self, chapter: usize, now: UtcMs) -> Option<ChannelState> {
         let first_msn = self.book.first_msn()?;
         let (listed, slots) = (self.book.listed_count(), self.book.slots());
-        let view = View { listed, first_msn, title: &self.plan.title, origin: &self.plan.origin, slots };
+        // What is over gets nothing more.
+        let open = self.reel.ended().is_none();
+        let up_to = |rung: &Rung| {
+            let listed = self.book.rungs_listed().find(|(id, _)| *id == rung.id());
+            listed.filter(|_| open).map_or(MediaTime(u64::MAX), |(_, up_to)| up_to)
+        };
+        let rungs: Vec<MediaTime> = self.reel.rungs().iter().map(up_to).collect();
+        let (title, origin) = (&*self.plan.title, &self.plan.origin);
+        let view = View { listed, first_msn, title, origin, slots, rungs: &rungs };
         Some(self.reel.chapter(chapter, &view, now))
     }
 
     /// The recording in short, once it has ended.
     pub fn summary(&self, takers: &Takers) -> Option<Summary> {
-        Summary::of(&self.reel, self.book.first_msn()?, takers)
+        Summary::of(&self.reel, self.book.begins_at()?, takers)
     }
 
     /// What stays the same for the channel's life.
@@ -313,7 +360,7 @@ impl Shelf {
 pub fn object(reel: &Reel, n: u32, path: PathBuf) -> Option<Arc<ObjectRef>> {
     let object = reel.objects().get(n as usize)?;
     let (start, kind) = match &object.kind {
-        Kind::Init(_) | Kind::FramesInit(_) => {
+        Kind::Init(_) | Kind::FramesInit(_) | Kind::RungInit(..) => {
             // It goes with the segment that needs it.
             let next = reel.objects().iter().skip(n as usize).find_map(|object| match &object.kind {
                 Kind::Segment(segment) => Some(segment.start),
@@ -325,6 +372,9 @@ pub fn object(reel: &Reel, n: u32, path: PathBuf) -> Option<Arc<ObjectRef>> {
             let init = reel.init(segment.init?)?.name.clone();
             (segment.start, delivery::Kind::Segment { init })
         }
+        Kind::RungSegment { start, init, .. } => {
+            (*start, delivery::Kind::Rung { init: reel.init(*init)?.name.clone() })
+        }
         Kind::Frame(start) => {
             let segment = reel.at(*start).and_then(|n| reel.segment(n))?;
             let init = object::frames_init_name(&reel.init(segment.init?)?.name);
@@ -334,7 +384,7 @@ pub fn object(reel: &Reel, n: u32, path: PathBuf) -> Option<Arc<ObjectRef>> {
     let head = reel.head();
     Some(Arc::new(ObjectRef {
         channel: head.channel.clone(),
-        rendition: head.rendition.clone(),
+        rendition: reel.rendition(object).clone(),
         recording: head.recording.clone(),
         n,
         name: reel.name(object),

@@ -24,6 +24,7 @@ pub(super) struct Heard {
     pub(super) queued: Mutex<Vec<(TargetId, Arc<ObjectRef>)>>,
     states: Mutex<Vec<ChannelState>>,
     kept: Mutex<BTreeMap<RecordingId, Summary>>,
+    replays: Mutex<Vec<ReplayList>>,
     desk: Option<(PathBuf, Sender)>,
 }
 
@@ -40,7 +41,9 @@ impl World for Arc<Heard> {
     fn state(&self, state: ChannelState) {
         self.states.lock().unwrap().push(state);
     }
-    fn replays(&self, _: ReplayList) {}
+    fn replays(&self, list: ReplayList) {
+        self.replays.lock().unwrap().push(list);
+    }
     fn chapter(&self, _: usize, _: ChannelState) -> bool {
         true
     }
@@ -105,6 +108,7 @@ impl House {
             preload_hints: false,
             window_s: 3600,
             end_after_ms: 0,
+            rungs: Vec::new(),
             rotate_at,
         };
         let begins = BTreeMap::from([(table(), Begin { plan, open: None, ended: Vec::new() })]);
@@ -250,4 +254,24 @@ async fn a_target_that_is_added_gets_what_has_ended_too_and_one_that_was_replace
     // What is written agrees with it.
     let last = &house.reels()[0];
     assert!(last.complete_at(&target("b"), MediaTime(0)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recording_that_ends_before_a_target_has_anything_of_it_is_a_replay_all_the_same() {
+    let house = House::new(ROTATE_AT);
+    house.init().await;
+    for n in 0..3 {
+        house.segment(n).await;
+    }
+    let ended = house.end().await;
+    assert_eq!(house.acknowledge(&["a"]).await, 4);
+    assert_eq!(house.complete_at(&ended), [target("a")]);
+    let summary = house.heard.kept.lock().unwrap()[&ended].clone();
+    assert_eq!((summary.segments, summary.first_msn, summary.next_msn), (3, 1_795_171_920, 1_795_171_923));
+    let listed = house.heard.replays.lock().unwrap().last().cloned().unwrap().replays;
+    assert_eq!(
+        listed.iter().map(|replay| (&replay.recording, replay.ended)).collect::<Vec<_>>(),
+        [(&ended, true)]
+    );
+    assert_eq!(house.reels()[0].next_msn(), summary.next_msn);
 }

@@ -39,15 +39,25 @@ pub struct Options {
 /// Writes the file, says on standard output what is in it, and on standard error what is missing in it.
 pub fn run(config: &Config, options: &Options, now: UtcMs) -> anyhow::Result<()> {
     let (from, to) = between(&options.from, &options.to, now)?;
-    let recording = match &options.recording {
-        Some(recording) => recording.clone(),
-        None => journal::recordings(&config.data_dir, &options.channel)?
-            .pop()
-            .with_context(|| format!("{}: there is no recording of this channel", options.channel))?,
-    };
-    let journal = journal::read(&journal::path(&config.data_dir, &options.channel, &recording))?;
+    let (recording, journal) = open(config, &options.channel, options.recording.as_ref())?;
     save(config, &journal, &recording, from, to, &options.out)?;
     Ok(())
+}
+
+/// The journal of a recording; without one, of the channel's newest.
+pub(crate) fn open(
+    config: &Config,
+    channel: &ChannelId,
+    recording: Option<&RecordingId>,
+) -> anyhow::Result<(RecordingId, Journal)> {
+    let recording = match recording {
+        Some(recording) => recording.clone(),
+        None => journal::recordings(&config.data_dir, channel)?
+            .pop()
+            .with_context(|| format!("{channel}: there is no recording of this channel"))?,
+    };
+    let journal = journal::read(&journal::path(&config.data_dir, channel, &recording))?;
+    Ok((recording, journal))
 }
 
 /// Reads `--from` and `--to`.

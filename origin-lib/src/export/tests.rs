@@ -92,7 +92,7 @@ impl Recorded {
             }
             Kind::FramesInit(_) => Record::FramesInit { n, len, sha256 },
             Kind::Frame(start) => Record::Frame { n, start, len, sha256 },
-            Kind::Part(_) => return,
+            Kind::Part(_) | Kind::Rung(..) => return,
         };
         self.records.push(record.clone());
         self.reel.apply(record).unwrap();

@@ -1,4 +1,4 @@
-//! The certificate that encoders are shown over RTMPS: read from two files, and again where these have changed.
+//! The certificate that encoders are shown over TLS: read from two files, and again where these have changed.
 
 use std::fs;
 use std::io::Read;
@@ -17,8 +17,10 @@ const FILE_LEN_MAX: u64 = 1 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
     /// A file can't be read.
-    #[error("rtmps.{name}: the file {} can't be read: {error}", path.display())]
+    #[error("{table}.{name}: the file {} can't be read: {error}", path.display())]
     Unreadable {
+        /// Its table.
+        table: &'static str,
         /// `certificate` or `key`.
         name: &'static str,
         /// The file.
@@ -27,8 +29,10 @@ pub enum CertificateError {
         error: std::io::Error,
     },
     /// A file holds something else.
-    #[error("rtmps.{name}: the file {} has no {wanted} in PEM: {error}", path.display())]
+    #[error("{table}.{name}: the file {} has no {wanted} in PEM: {error}", path.display())]
     Other {
+        /// Its table.
+        table: &'static str,
         /// `certificate` or `key`.
         name: &'static str,
         /// The file.
@@ -39,8 +43,13 @@ pub enum CertificateError {
         error: String,
     },
     /// The two don't belong together, or TLS can't use them.
-    #[error("rtmps.certificate and rtmps.key can't be used together: {0}")]
-    Useless(rustls::Error),
+    #[error("{table}.certificate and {table}.key can't be used together: {error}")]
+    Useless {
+        /// Their table.
+        table: &'static str,
+        /// Why.
+        error: rustls::Error,
+    },
 }
 
 /// A certificate, its key, and where they came from. Cheap to clone.
@@ -49,6 +58,7 @@ pub struct Certificate(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    table: &'static str,
     certificate: PathBuf,
     key: PathBuf,
     shown: Mutex<Shown>,
@@ -65,11 +75,15 @@ struct Shown {
 type Stamp = (SystemTime, u64);
 
 impl Certificate {
-    /// Reads the chain of certificates and the key from files in PEM.
-    pub fn read(certificate: &Path, key: &Path) -> Result<Certificate, CertificateError> {
+    /// Reads the chain of certificates and the key from files in PEM, which this table of `railbird.toml` names.
+    pub fn read(
+        table: &'static str,
+        certificate: &Path,
+        key: &Path,
+    ) -> Result<Certificate, CertificateError> {
         let seen = stamps(certificate, key);
-        let shown = Mutex::new(Shown { config: config(certificate, key)?, seen });
-        Ok(Certificate(Arc::new(Inner { certificate: certificate.into(), key: key.into(), shown })))
+        let shown = Mutex::new(Shown { config: config(table, certificate, key)?, seen });
+        Ok(Certificate(Arc::new(Inner { table, certificate: certificate.into(), key: key.into(), shown })))
     }
 
     /// What to show the next encoder. Where the files have changed, they are read again; where they are of no use by now, or only
@@ -82,18 +96,18 @@ impl Certificate {
     }
 
     fn look(&self) -> Arc<ServerConfig> {
-        let Inner { certificate, key, .. } = &*self.0;
+        let Inner { table, certificate, key, .. } = &*self.0;
         let mut shown = self.lock();
         let seen = stamps(certificate, key);
         if seen.is_some() && shown.seen != seen {
             shown.seen = seen;
-            match config(certificate, key) {
+            match config(table, certificate, key) {
                 Ok(config) => {
                     shown.config = config;
-                    tracing::info!(certificate = %certificate.display(), "RTMPS shows the new certificate");
+                    tracing::info!(table, certificate = %certificate.display(), "encoders are shown the new certificate");
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the new certificate is of no use: RTMPS goes on with the one before");
+                    tracing::error!(%error, "the new certificate is of no use: the one before is shown on");
                 }
             }
         }
@@ -115,10 +129,15 @@ fn stamps(certificate: &Path, key: &Path) -> Option<[Stamp; 2]> {
     Some([stamp(certificate)?, stamp(key)?])
 }
 
-fn config(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, CertificateError> {
-    let pem = read(certificate, "certificate")?;
+fn config(
+    table: &'static str,
+    certificate: &Path,
+    key: &Path,
+) -> Result<Arc<ServerConfig>, CertificateError> {
+    let pem = read(table, certificate, "certificate")?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     let other = |name, path: &Path, wanted, error: String| CertificateError::Other {
+        table,
         name,
         path: path.into(),
         wanted,
@@ -128,24 +147,24 @@ fn config(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, Certifica
     let chain = chain.map_err(|error| error.to_string());
     let chain = chain.and_then(|chain| if chain.is_empty() { Err(nothing()) } else { Ok(chain) });
     let chain = chain.map_err(|error| other("certificate", certificate, "chain of certificates", error))?;
-    let pem = read(key, "key")?;
+    let pem = read(table, key, "key")?;
     let private = PrivateKeyDer::from_pem_slice(&pem)
         .map_err(|error| other("key", key, "private key", error.to_string()))?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let config = builder
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, private))
-        .map_err(CertificateError::Useless)?;
+        .map_err(|error| CertificateError::Useless { table, error })?;
     Ok(Arc::new(config))
 }
 
-fn read(path: &Path, name: &'static str) -> Result<Vec<u8>, CertificateError> {
+fn read(table: &'static str, path: &Path, name: &'static str) -> Result<Vec<u8>, CertificateError> {
     let mut bytes = Vec::new();
     // The length that a file claims is no bound: a device has none.
     let read = fs::File::open(path).and_then(|file| file.take(FILE_LEN_MAX).read_to_end(&mut bytes));
     match read {
         Ok(_) => Ok(bytes),
-        Err(error) => Err(CertificateError::Unreadable { name, path: path.into(), error }),
+        Err(error) => Err(CertificateError::Unreadable { table, name, path: path.into(), error }),
     }
 }
 
@@ -177,7 +196,7 @@ mod tests {
         }
 
         fn read(&self) -> Result<Certificate, CertificateError> {
-            Certificate::read(&self.certificate, &self.key)
+            Certificate::read("rtmps", &self.certificate, &self.key)
         }
     }
 

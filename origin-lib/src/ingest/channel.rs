@@ -15,15 +15,16 @@ use railbird_core::programme::{
 };
 use railbird_core::score::Document;
 use railbird_core::state::Phase;
-use railbird_core::time::MediaSpan;
+use railbird_core::time::{MediaSpan, MediaTime};
 use railbird_core::timeline::{self, Anchor};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::watch;
 
 use super::anchor::Pair;
 use crate::clock;
-use crate::config;
+use crate::config::{self, SOUND};
 use crate::driver::{self, Message, Sender};
+use crate::ladder::{Ladder, Ladders};
 use crate::spool::Spool;
 use crate::telemetry::{FeedMetrics, Metrics};
 
@@ -40,6 +41,8 @@ pub struct Output {
     pub secret: MasterSecret,
     /// Where figures are kept.
     pub metrics: Metrics,
+    /// The channels' ladders.
+    pub ladders: Ladders,
     /// The other origin, where there is one.
     pub pair: Option<Arc<Pair>>,
     /// Takes each anchor that comes into use, to be given back after a restart. It must not wait.
@@ -108,7 +111,10 @@ impl Channels {
             }
             waits
         });
-        if waited {
+        if let Some(ladder) = &channel.ladder {
+            ladder.flush().await;
+        }
+        if waited || channel.ladder.is_some() {
             // A disk that takes nothing is told of elsewhere, and ends nothing.
             let _ = tokio::time::timeout(SETTLE_MAX, channel.output.spool.settled()).await;
         }
@@ -127,8 +133,10 @@ const SETTLE_MAX: Duration = Duration::from_secs(2);
 pub struct Channel {
     id: ChannelId,
     output: Output,
+    segment_ms: u32,
     metrics: BTreeMap<Role, FeedMetrics>,
     taps: Vec<Tap>,
+    ladder: Option<Arc<Ladder>>,
     /// The anchor that each feed is on.
     anchors: Mutex<BTreeMap<Role, Anchor>>,
     inner: Mutex<Inner>,
@@ -184,9 +192,11 @@ impl Channel {
         channel: &config::Channel,
         output: Output,
         resume: Resume,
-        taps: Vec<Tap>,
+        mut taps: Vec<Tap>,
         mut scored: Option<Scored>,
     ) -> Channel {
+        let ladder = output.ladders.get(&channel.id);
+        taps.extend(ladder.iter().map(|ladder| ladder.tap()));
         // What there is already counts, too.
         scored.iter_mut().for_each(Scored::mark_changed);
         let package = package::Settings {
@@ -204,6 +214,8 @@ impl Channel {
             steady_ms: u64::from(channel.steady_ms),
             ask: output.pair.is_some(),
             tap: !taps.is_empty(),
+            sound: channel.audio_only.then(|| SOUND.parse().ok()).flatten(),
+            cuts: ladder.is_some(),
         };
         let roles = channel.feeds.iter().map(|feed| feed.role);
         let metrics = roles.map(|role| (role, output.metrics.feed(&channel.id, role))).collect();
@@ -216,7 +228,16 @@ impl Channel {
             waiting: false,
             scored,
         });
-        Channel { id: channel.id.clone(), output, metrics, taps, anchors: Mutex::default(), inner }
+        Channel {
+            id: channel.id.clone(),
+            output,
+            segment_ms: channel.segment_ms,
+            metrics,
+            taps,
+            ladder,
+            anchors: Mutex::default(),
+            inner,
+        }
     }
 
     /// The figures of one of its feeds.
@@ -237,8 +258,18 @@ impl Channel {
 
     /// How far behind its arrival now this timestamp of a feed lies; `None` before the feed has an anchor.
     pub fn behind(&self, role: Role, feed_ms: i64) -> Option<MediaSpan> {
+        Some(clock::now().media() - self.media(role, feed_ms)?)
+    }
+
+    /// Where this timestamp of a feed lies; `None` before the feed has an anchor.
+    pub fn media(&self, role: Role, feed_ms: i64) -> Option<MediaTime> {
         let anchor = self.anchors.lock().unwrap_or_else(PoisonError::into_inner).get(&role).copied();
-        Some(clock::now().media() - anchor?.media(feed_ms)?)
+        anchor?.media(feed_ms)
+    }
+
+    /// Segment duration, in milliseconds.
+    pub fn segment_ms(&self) -> u32 {
+        self.segment_ms
     }
 
     /// A publish is over, in this way. What was left out of it.
@@ -246,6 +277,10 @@ impl Channel {
         self.with(|programme| {
             let counts = programme.counts(publish);
             programme.end(publish, end, clock::moment());
+            if let Some(ladder) = self.ladder.as_ref().filter(|_| end == End::InOrder && !programme.is_live())
+            {
+                ladder.hurry();
+            }
             counts
         })
     }
@@ -260,6 +295,7 @@ impl Channel {
             match made {
                 Made::Object(object) => self.write(&mut inner, object),
                 Made::Passed(passed) => self.taps.iter().for_each(|tap| tap(&passed)),
+                Made::Cut(cut) => self.ladder.iter().for_each(|ladder| ladder.cut(&cut)),
                 Made::Note(note) => self.note(note),
                 Made::Anchored { role, anchor, from } => self.anchored(role, anchor, from),
                 Made::Ask { publish, role, feed_ms, arrived } => {

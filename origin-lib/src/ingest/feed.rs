@@ -7,13 +7,13 @@ use bytes::Bytes;
 use railbird_core::flv::{self, Demux, TagKind};
 use railbird_core::media::{self, FeedEvent, Frame};
 use railbird_core::programme::{End, Publish};
-use railbird_core::time::{MediaSpan, UtcMs};
+use railbird_core::time::{MediaSpan, MediaTime, UtcMs};
 use railbird_core::ts;
 use tokio_util::sync::CancellationToken;
 
 use super::{Channel, Lease};
 use crate::clock;
-use crate::telemetry::{FeedMetrics, LinkMetrics};
+use crate::telemetry::{FeedMetrics, LinkMetrics, SessionMetrics};
 
 /// One publish of a feed.
 pub struct Feed {
@@ -71,15 +71,6 @@ impl Feed {
         Ok(())
     }
 
-    /// Takes what a reader of its bytes tells, which is not kept here.
-    pub fn take(&mut self, told: Result<FeedEvent, flv::Error>) {
-        match told {
-            Ok(event) => self.event(event),
-            // Such a reader refuses by other ways.
-            Err(error) => drop(self.no_use(error)),
-        }
-    }
-
     /// Says that a track of the encoder is not used.
     pub fn leave_out(&self, track: &str) {
         let (channel, feed) = (&self.lease.channel, self.lease.role.as_str());
@@ -90,6 +81,30 @@ impl Feed {
     pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), ts::Error> {
         self.stream.handle(bytes);
         self.told()
+    }
+
+    /// Takes what a demultiplexer told that its caller drives. An error is a reason to refuse the feed.
+    pub fn take(&mut self, told: Result<FeedEvent, flv::Error>) -> Result<(), flv::Error> {
+        match told {
+            Ok(event) => self.event(event),
+            Err(error) => self.no_use(error)?,
+        }
+        Ok(())
+    }
+
+    /// Where this timestamp lies on the channel's media time, once that is known.
+    pub fn place(&self, feed_ms: i64) -> Option<MediaTime> {
+        self.channel.media(self.lease.role, feed_ms)
+    }
+
+    /// The channel's segment duration, in milliseconds.
+    pub fn segment_ms(&self) -> u32 {
+        self.channel.segment_ms()
+    }
+
+    /// The figures of a session by which it comes.
+    pub fn session_metrics(&self) -> SessionMetrics {
+        self.metrics.session()
     }
 
     /// Where the figures of the link by which it comes go.
@@ -110,10 +125,7 @@ impl Feed {
 
     fn told(&mut self) -> Result<(), ts::Error> {
         while let Some(told) = self.stream.poll() {
-            match told {
-                Ok(event) => self.event(event),
-                Err(error) => self.no_use(error)?,
-            }
+            self.take(told)?;
         }
         Ok(())
     }

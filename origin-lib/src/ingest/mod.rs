@@ -11,6 +11,7 @@ mod http;
 mod registry;
 mod rtmp;
 mod srt;
+mod whip;
 
 pub use channel::{Anchored, Channel, Channels, Output, Tap};
 pub use door::Door;
@@ -20,3 +21,4 @@ pub use registry::{Lease, Refusal, Registry};
 pub use rtmp::{FEEDS_MAX, Listener};
 pub use srt::SrtListener;
 pub use srt::call::Calls;
+pub use whip::WhipListener;

@@ -137,6 +137,8 @@ mod tests {
             part_ms: None,
             preload_hints: false,
             iframes: false,
+            audio_only: false,
+            ladder: Vec::new(),
             key_period_s: 60,
             dvr_s: 60,
             picture_delay_ms: 0,

@@ -81,7 +81,7 @@ impl Listener {
         let addr = socket.local_addr()?;
         let mut tls_addr = None;
         if let Some(rtmps) = rtmps {
-            let certificate = Certificate::read(&rtmps.certificate, &rtmps.key)?;
+            let certificate = Certificate::read("rtmps", &rtmps.certificate, &rtmps.key)?;
             let socket = bind(rtmps.listen, "rtmps").await?;
             tls_addr = Some(socket.local_addr()?);
             tasks.spawn(accept(socket, Some(certificate), around.clone()));

@@ -120,6 +120,7 @@ fn counted(origin: &OriginId, reel: &Reel) -> Book {
         window_s: 0,
         msn_min,
         nodes: Vec::new(),
+        rungs: Vec::new(),
     };
     let mut book = Book::new(channel, rendition);
     book.restore(reel, UtcMs(0));

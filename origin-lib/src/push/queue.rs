@@ -101,7 +101,7 @@ impl Queue {
     }
 
     /// Nobody takes samples out for now: none wait.
-    pub(super) fn rest(&self) {
+    pub(crate) fn rest(&self) {
         let closed = self.inner().closed;
         *self.inner() = Inner { closed, ..Inner::default() };
     }

@@ -140,6 +140,6 @@ fn chapters(
         *slot = reel.target(bit).and_then(|target| nodes.get(target)).cloned();
     }
     let listed = reel.order().len();
-    let view = View { listed, first_msn, title, origin, slots: &slots };
+    let view = View { listed, first_msn, title, origin, slots: &slots, rungs: &[] };
     (0..reel.chapters(listed)).map(|chapter| reel.chapter(chapter, &view, clock::now())).collect()
 }

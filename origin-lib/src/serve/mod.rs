@@ -23,14 +23,15 @@ use tokio::task::JoinSet;
 
 use crate::api::crew::Crew;
 use crate::api::{self, Api, Channels, Health};
-use crate::config::Config;
+use crate::config::{Config, SOURCE};
 use crate::driver::{self, Desk, Message, Sender};
 use crate::edge_host::{self, EdgeHost, EdgeHostConfig};
 use crate::edge_push::{self, EdgePush};
 use crate::evidence::Evidence;
 use crate::ingest::anchor::Pair;
-use crate::ingest::{self, Calls, Door, HttpListener, Listener, Registry, SrtListener};
+use crate::ingest::{self, Calls, Door, HttpListener, Listener, Registry, SrtListener, WhipListener};
 use crate::journal;
+use crate::ladder::{self, Ladders};
 use crate::other::Other;
 use crate::push::{self as pushed, Pushes};
 use crate::spool::keeper::{AtTargets, Bounds, Gone, Keeper};
@@ -45,9 +46,6 @@ use library::Library;
 use past::Past;
 use scoring::Scoring;
 use world::Edges;
-
-/// What a feed becomes: the encoder's own stream, unchanged.
-const RENDITION: &str = "source";
 
 /// How long objects may still go out after a stop was asked for.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
@@ -73,12 +71,16 @@ pub struct Running {
     pub http_ingest: Option<SocketAddr>,
     /// Where SRT is listened for, if it is.
     pub srt: Option<SocketAddr>,
+    /// Where WHIP is listened for, if it is.
+    pub whip: Option<SocketAddr>,
     /// What the crew may change.
     pub crew: Crew,
     feeds: ingest::Channels,
+    ladders: Ladders,
     listener: Listener,
     http_listener: Option<HttpListener>,
     srt_listener: Option<SrtListener>,
+    whip_listener: Option<WhipListener>,
     calls: Calls,
     spool: Spool,
     desk: Sender,
@@ -99,8 +101,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     raise_open_files();
     let running = start(config, |_| Router::new()).await?;
     let none_or = |addr: Option<SocketAddr>| addr.map_or("none".to_string(), |addr| addr.to_string());
-    let [rtmps, http_ingest, srt] = [running.rtmps, running.http_ingest, running.srt].map(none_or);
-    tracing::info!(rtmp = %running.rtmp, rtmps, http_ingest, srt, api = %running.api, edge, "the origin runs");
+    let [rtmps, http_ingest, srt, whip] =
+        [running.rtmps, running.http_ingest, running.srt, running.whip].map(none_or);
+    tracing::info!(rtmp = %running.rtmp, rtmps, http_ingest, srt, whip, api = %running.api, edge, "the origin runs");
     tokio::pin!(stopped);
     let mut reloads = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
     loop {
@@ -138,7 +141,7 @@ pub async fn start(
         clock::keep(&config.data_dir.join("clock")).with_context(|| describe(&config.data_dir))?;
     let metrics = Metrics::new();
     let client = web::client()?;
-    let rendition: RenditionId = RENDITION.parse()?;
+    let rendition: RenditionId = SOURCE.parse()?;
     let mut tasks = JoinSet::new();
 
     let embedded = start_edge(&config, &metrics).await?;
@@ -205,7 +208,12 @@ pub async fn start(
     tasks.spawn(Sweep::new(&config.data_dir).run(move || swept.stores()));
 
     let (keep_anchor, figures) = (desk.clone(), metrics.clone());
+    let way = ladder::Way { spool: spool.clone(), desk: desk.clone() };
+    let ladders = Ladders::start(&config, &secret, &way, &metrics, &mut tasks);
+    let unwell = ladders.clone();
+    health.watch(move || unwell.unwell());
     let objects = ingest::Output {
+        ladders: ladders.clone(),
         spool: spool.clone(),
         desk: desk.clone(),
         rendition,
@@ -240,6 +248,10 @@ pub async fn start(
     };
     let srt_listener = match &config.srt {
         Some(settings) => Some(SrtListener::start(settings, door.clone()).await?),
+        None => None,
+    };
+    let whip_listener = match &config.whip {
+        Some(settings) => Some(WhipListener::start(settings, &config.channels, door.clone()).await?),
         None => None,
     };
     let calls = Calls::default();
@@ -286,11 +298,14 @@ pub async fn start(
         rtmps,
         http_ingest: http_listener.as_ref().map(|listener| listener.addr),
         srt: srt_listener.as_ref().map(|listener| listener.addr),
+        whip: whip_listener.as_ref().map(|listener| listener.addr),
         crew,
         feeds,
+        ladders,
         listener,
         http_listener,
         srt_listener,
+        whip_listener,
         calls,
         spool,
         desk,
@@ -320,8 +335,12 @@ impl Running {
         if let Some(listener) = &self.srt_listener {
             listener.stop().await;
         }
+        if let Some(listener) = &mut self.whip_listener {
+            listener.stop().await;
+        }
         self.calls.stop().await;
         self.feeds.give_up_waiting();
+        self.ladders.flush().await;
         if tokio::time::timeout(PUSHES_DEADLINE, self.pushes.stop()).await.is_err() {
             tracing::warn!("not every push could be ended in order");
         }

@@ -9,7 +9,7 @@ use railbird_core::media::Role;
 use railbird_core::programme::{OPEN_MS_MAX, Resume};
 use railbird_core::recording::Head;
 
-use crate::config::{Channel, Config};
+use crate::config::{Channel, Config, SOUND};
 use crate::driver::{self, Begin, Plan};
 use crate::journal::{History, Summary};
 use crate::{clock, spool};
@@ -75,11 +75,18 @@ impl Past {
             preload_hints: channel.preload_hints,
             window_s: channel.dvr_s,
             end_after_ms,
+            rungs: rungs(channel),
             rotate_at: driver::ROTATE_AT,
         };
         let open = open.map(|(reel, _)| reel);
         self.begins.insert(id.clone(), Begin { plan, open, ended });
     }
+}
+
+/// The further renditions of a channel, best first.
+fn rungs(channel: &Channel) -> Vec<RenditionId> {
+    let sound = channel.audio_only.then(|| SOUND.parse().ok()).flatten();
+    channel.ladder.iter().map(|rung| rung.name.clone()).chain(sound).collect()
 }
 
 /// How long a channel goes on without a feed at least: what is open waits for [`OPEN_MS_MAX`], and would become a recording

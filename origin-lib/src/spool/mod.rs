@@ -22,7 +22,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use bytes::Bytes;
 use railbird_core::hash::Hash;
 use railbird_core::id::{ChannelId, RecordingId};
-use railbird_core::package::Kind;
+use railbird_core::package::{Kind, Rung};
 use railbird_core::recording::{Head, Record};
 use railbird_core::time::{MediaSpan, MediaTime, UtcMs};
 use tokio::sync::{oneshot, watch};
@@ -105,7 +105,7 @@ impl Cut {
             Kind::Segment { start, duration, discontinuity, .. } => {
                 Some(Cut { start, duration, discontinuity })
             }
-            Kind::Init(_) | Kind::FramesInit(_) | Kind::Frame(_) | Kind::Part(_) => None,
+            Kind::Init(_) | Kind::FramesInit(_) | Kind::Frame(_) | Kind::Part(_) | Kind::Rung(..) => None,
         }
     }
 }
@@ -215,7 +215,9 @@ impl Spool {
         let (job, behind) = match Cut::of(&made.object.kind) {
             Some(cut) if full => (Job::Lost(made.channel.clone(), cut), true),
             // Nothing hangs on it.
-            None if full && matches!(made.object.kind, Kind::Frame(_)) => {
+            None if full
+                && matches!(made.object.kind, Kind::Frame(_) | Kind::Rung(_, Rung::Segment { .. })) =>
+            {
                 self.waiting.done(len);
                 return Err(SpoolError::Behind);
             }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use railbird_core::hash::Hash;
-use railbird_core::id::{ChannelId, RecordingId};
-use railbird_core::package::{Kind, Object};
+use railbird_core::id::{ChannelId, RecordingId, RenditionId};
+use railbird_core::package::{Kind, Object, Rung};
 use railbird_core::recording::{Head, Record};
 use railbird_core::time::UtcMs;
 use tokio::sync::watch;
@@ -55,6 +55,8 @@ struct Current {
     /// The feed's newest init segment, and behind it that of its key frames: a new recording begins with them, and one that the
     /// disk refused is tried again.
     inits: Vec<Object>,
+    /// The newest init segment of each rung.
+    rung_inits: BTreeMap<RenditionId, Object>,
     /// What waits for its line: as many at most as there may be lines.
     held: Vec<Told>,
 }
@@ -65,6 +67,8 @@ struct Recording {
     next_n: u32,
     /// Its journal has the newest init segment.
     has_init: bool,
+    /// The rungs whose newest init segment its journal has.
+    rung_inits: BTreeSet<RenditionId>,
     /// Lines that come before any other.
     owed: Vec<Record>,
 }
@@ -104,12 +108,19 @@ impl<T: FnMut(Told)> Writer<T> {
                     let path = journal::path(data_dir, &channel, &found.head.recording);
                     let journal = Open::resume(path, found.len)?;
                     let (head, next_n, owed) = (found.head, found.next_n, Vec::new());
-                    Some(Recording { head, journal, next_n, has_init: false, owed })
+                    Some(Recording::new(head, journal, next_n, owed))
                 }
             };
             current.insert(
                 channel,
-                Current { begins: line.head, open, closing: Vec::new(), inits: Vec::new(), held: Vec::new() },
+                Current {
+                    begins: line.head,
+                    open,
+                    closing: Vec::new(),
+                    inits: Vec::new(),
+                    rung_inits: BTreeMap::new(),
+                    held: Vec::new(),
+                },
             );
         }
         let (data_dir, lines) = (data_dir.to_path_buf(), current);
@@ -207,19 +218,34 @@ impl<T: FnMut(Told)> Writer<T> {
     /// The files that this batch writes: the objects', and before a segment the init segments that its journal lacks.
     fn parts(&mut self, jobs: &[Job]) -> Vec<Part> {
         let mut parts = Vec::new();
-        let mut wanted: BTreeMap<&ChannelId, bool> = BTreeMap::new();
+        let mut wanted: BTreeMap<(&ChannelId, Option<&RenditionId>), bool> = BTreeMap::new();
+        let mut ended: BTreeSet<&ChannelId> = BTreeSet::new();
         for job in jobs {
             let (Job::Write(Made { channel, .. }) | Job::End { channel, .. }) = job else { continue };
             let Some(current) = self.lines.get_mut(channel) else { continue };
-            let lacks = wanted
-                .entry(channel)
-                .or_insert_with(|| current.open.as_ref().is_none_or(|recording| !recording.has_init));
             let Job::Write(made) = job else {
                 // What follows begins another recording.
-                *lacks = true;
+                wanted.retain(|(of, _), _| *of != channel);
+                ended.insert(channel);
                 continue;
             };
-            let again = match made.object.kind {
+            let rung = match &made.object.kind {
+                Kind::Rung(rendition, _) => Some(rendition),
+                _ => None,
+            };
+            let lacks = wanted.entry((channel, rung)).or_insert_with(|| {
+                ended.contains(channel)
+                    || current.open.as_ref().is_none_or(|recording| !recording.has_init_of(rung))
+            });
+            let again = match &made.object.kind {
+                Kind::Rung(rendition, Rung::Init(_)) => {
+                    current.rung_inits.insert(rendition.clone(), made.object.clone());
+                    Vec::new()
+                }
+                Kind::Rung(rendition, Rung::Segment { .. }) if *lacks => {
+                    current.rung_inits.get(rendition).cloned().into_iter().collect()
+                }
+                Kind::Rung(..) => Vec::new(),
                 Kind::Init(_) => {
                     current.inits = vec![made.object.clone()];
                     Vec::new()
@@ -246,6 +272,11 @@ impl<T: FnMut(Told)> Writer<T> {
     /// Gives a written file its name and its record a place. The error is the disk's.
     fn enter(&mut self, part: Part, dirs: &mut BTreeSet<PathBuf>, told: &mut Vec<Told>) -> io::Result<()> {
         let Part { object, channel, part, sha256, written, .. } = part;
+        // What comes late of a recording that is over must not begin another one.
+        let is_open = self.lines.get(&channel).is_some_and(|line| line.open.is_some());
+        if matches!(object.kind, Kind::Rung(..)) && !is_open {
+            return written.and_then(|()| fs::remove_file(&part));
+        }
         let path = self.objects.join(&object.name);
         let named = written.and_then(|()| name(&part, &path, dirs));
         if named.is_err() {
@@ -297,6 +328,31 @@ impl<T: FnMut(Told)> Writer<T> {
             (Kind::Frame(start), Ok(())) if recording.has_init => {
                 let (start, len) = (*start, object.bytes.len() as u64);
                 recording.owed.push(Record::Frame { n, start, len, sha256 });
+            }
+            (Kind::Rung(rendition, Rung::Init(init)), Ok(())) => {
+                let (rendition, init, len) = (rendition.clone(), init.clone(), object.bytes.len() as u64);
+                recording.rung_inits.insert(rendition.clone());
+                recording.owed.push(Record::RungInit { n, rendition, init, len, sha256 });
+            }
+            // As with the source's.
+            (Kind::Rung(rendition, Rung::Init(_)), Err(_)) => {
+                recording.rung_inits.remove(rendition);
+                return named;
+            }
+            (Kind::Rung(rendition, Rung::Segment { start, duration, captions }), Ok(()))
+                if recording.has_init_of(Some(rendition)) =>
+            {
+                let (start, duration, captions) = (*start, *duration, *captions);
+                let (rendition, len) = (rendition.clone(), object.bytes.len() as u64);
+                recording.owed.push(Record::RungSegment {
+                    n,
+                    rendition,
+                    start,
+                    duration,
+                    captions,
+                    len,
+                    sha256,
+                });
             }
             (kind, _) => {
                 if let Some(cut) = Cut::of(kind) {
@@ -391,7 +447,7 @@ impl Current {
             Some(open) => open,
             None => {
                 let (journal, head) = Open::create(data_dir, self.begins.clone(), clock::now())?;
-                Recording { head: Arc::new(head), journal, next_n: 0, has_init: false, owed: Vec::new() }
+                Recording::new(Arc::new(head), journal, 0, Vec::new())
             }
         };
         Ok(self.open.insert(open))
@@ -399,6 +455,10 @@ impl Current {
 }
 
 impl Recording {
+    fn new(head: Arc<Head>, journal: Open, next_n: u32, owed: Vec<Record>) -> Recording {
+        Recording { head, journal, next_n, has_init: false, rung_inits: BTreeSet::new(), owed }
+    }
+
     fn lose(&mut self, cut: Cut, told: &mut Vec<Told>) {
         if self.owed.len() >= OWED_MAX {
             return;
@@ -407,6 +467,11 @@ impl Recording {
         self.next_n += 1;
         self.owed.push(lost(n, cut));
         told.push(Told::Lost { head: self.head.clone(), n, cut });
+    }
+
+    /// Whether its journal has the newest init segment of a rung, or of the source.
+    fn has_init_of(&self, rung: Option<&RenditionId>) -> bool {
+        rung.map_or(self.has_init, |rung| self.rung_inits.contains(rung))
     }
 
     fn append(&mut self) -> io::Result<()> {

@@ -15,6 +15,7 @@ use railbird_core::media;
 use railbird_core::time::MediaSpan;
 
 use super::links::{LinkMetrics, Links};
+use super::sessions::{SessionMetrics, Sessions};
 use crate::config::Role;
 use crate::edge_host;
 
@@ -45,6 +46,7 @@ struct Families {
     feed_behind: Seconds,
     feed_captured: Seconds,
     links: Links,
+    sessions: Sessions,
     target_up: Gauges,
     target_queue: Gauges,
     target_refused: Gauges,
@@ -78,6 +80,7 @@ impl Metrics {
             feed_behind: Family::default(),
             feed_captured: Family::default(),
             links: Links::default(),
+            sessions: Sessions::default(),
             target_up: Family::default(),
             target_queue: Family::default(),
             target_refused: Family::default(),
@@ -113,6 +116,7 @@ impl Metrics {
             f.feed_captured,
         );
         f.links.register(&mut r);
+        f.sessions.register(&mut r);
         r.register("target_up", "1 while the target takes objects", f.target_up);
         r.register("target_queue", "Objects that wait for a target", f.target_queue);
         r.register("target_refused", "Objects among them that the target has refused", f.target_refused);
@@ -178,6 +182,7 @@ impl Metrics {
             behind: f.feed_behind.get_or_create_owned(&labels),
             captured: (f.feed_captured.clone(), labels),
             links: f.links.clone(),
+            sessions: f.sessions.clone(),
         }
     }
 
@@ -231,6 +236,7 @@ pub struct FeedMetrics {
     /// Made when there is something to say: most encoders say nothing.
     captured: (Seconds, Labels),
     links: Links,
+    sessions: Sessions,
 }
 
 impl FeedMetrics {
@@ -244,6 +250,12 @@ impl FeedMetrics {
     pub fn link(&self) -> LinkMetrics {
         let (_, labels) = &self.captured;
         self.links.of(labels)
+    }
+
+    /// The figures of the session by which it comes, all there from now on.
+    pub fn session(&self) -> SessionMetrics {
+        let (_, labels) = &self.captured;
+        self.sessions.of(labels)
     }
 
     /// An access unit of this size came in.

@@ -3,6 +3,7 @@
 mod lines;
 mod links;
 mod metrics;
+mod sessions;
 
 use std::io::IsTerminal;
 
@@ -13,10 +14,11 @@ use lines::Lines;
 pub use lines::{FLUSH_DEADLINE, WAITING_LEN_MAX, last_words};
 pub use links::LinkMetrics;
 pub use metrics::{EdgeMetrics, FeedMetrics, Metrics, PushResult, PutResult, TargetMetrics};
+pub use sessions::{Session, SessionMetrics};
 
 /// What is logged where `RUST_LOG` says nothing: our own words, and of libraries only what went wrong.
-const DEFAULT_FILTER: &str =
-    "info,aws=warn,aws_smithy_runtime=warn,hyper=warn,hyper_util=warn,reqwest=warn,s3s=error,s3s_fs=error";
+const DEFAULT_FILTER: &str = "info,aws=warn,aws_smithy_runtime=warn,hyper=warn,hyper_util=warn,reqwest=warn,s3s=error,s3s_fs=error,\
+    str0m=warn,is=warn,dimpl=warn";
 
 /// Logs can't be set up.
 #[derive(Debug, thiserror::Error)]

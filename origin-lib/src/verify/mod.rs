@@ -189,6 +189,8 @@ fn wanted(reel: &Reel, object: &railbird_core::recording::Object) -> Option<Want
     // What is read otherwise where another origin cut it.
     let start = match &object.kind {
         Kind::Segment(segment) => Some(segment.start),
+        // No two encoders make the same of a picture.
+        Kind::RungSegment { start, .. } => Some(*start),
         _ => None,
     };
     Some(Wanted { name: reel.name(object), len: object.len, sha256: object.sha256?, start })

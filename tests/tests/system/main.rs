@@ -31,6 +31,7 @@ mod http_ingest;
 #[cfg(test)]
 mod iframes;
 #[cfg(test)]
+mod ladder;
 mod letters;
 #[cfg(test)]
 mod load;
@@ -50,6 +51,7 @@ mod passes;
 mod play;
 #[cfg(test)]
 mod push;
+mod relay;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]
@@ -71,3 +73,4 @@ mod uplink;
 mod viewers;
 #[cfg(test)]
 mod wall_clock;
+mod whip;

@@ -55,7 +55,7 @@ async fn recorded(origin: &Origin, source: &Source) -> anyhow::Result<()> {
 }
 
 /// The sum of a figure over all feeds.
-async fn figure(origin: &Origin, name: &str) -> anyhow::Result<f64> {
+pub(crate) async fn figure(origin: &Origin, name: &str) -> anyhow::Result<f64> {
     let text = client()?.get(format!("{}/metrics", origin.api)).send().await?.text().await?;
     let values = text.lines().filter(|line| line.starts_with(&format!("{name}{{")));
     let values: Vec<f64> = values.filter_map(|line| line.rsplit(' ').next()?.parse().ok()).collect();

@@ -3,6 +3,7 @@ import type { Texts } from "./en";
 export const ARABIC: Texts = {
   a_clip: "مقطع من التسجيل.",
   at_table: "الدور على {name}.",
+  automatic: "تلقائي",
   average: "المعدل",
   best_of: "الأفضل من {n}",
   break_due: "حان وقت الاستراحة",
@@ -49,6 +50,7 @@ export const ARABIC: Texts = {
   play_highlights: "تشغيل أبرز اللحظات",
   points: "النقاط",
   previous_inning: "الجولة السابقة",
+  quality: "الجودة",
   race_to: "أول من يصل إلى {n}",
   rack: "لعبة",
   racks: "الألعاب",

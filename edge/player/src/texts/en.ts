@@ -3,6 +3,7 @@
 export const ENGLISH = {
   a_clip: "A clip of the recording.",
   at_table: "{name} is at the table.",
+  automatic: "Automatic",
   average: "Average",
   best_of: "best of {n}",
   break_due: "Break is due",
@@ -49,6 +50,7 @@ export const ENGLISH = {
   play_highlights: "Play highlights",
   points: "Points",
   previous_inning: "Previous inning",
+  quality: "Quality",
   race_to: "race to {n}",
   rack: "Rack",
   racks: "Racks",

@@ -3,6 +3,7 @@ import type { Texts } from "./en";
 export const SPANISH: Texts = {
   a_clip: "Un fragmento de la grabación.",
   at_table: "{name} está en la mesa.",
+  automatic: "Automática",
   average: "Promedio",
   best_of: "al mejor de {n}",
   break_due: "Toca descanso",
@@ -49,6 +50,7 @@ export const SPANISH: Texts = {
   play_highlights: "Ver destacados",
   points: "Puntos",
   previous_inning: "Entrada anterior",
+  quality: "Calidad",
   race_to: "a {n} ganadas",
   rack: "Juego",
   racks: "Juegos",

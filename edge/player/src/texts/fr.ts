@@ -3,6 +3,7 @@ import type { Texts } from "./en";
 export const FRENCH: Texts = {
   a_clip: "Un extrait de l’enregistrement.",
   at_table: "{name} est à la table.",
+  automatic: "Automatique",
   average: "Moyenne",
   best_of: "au meilleur de {n}",
   break_due: "Pause à prendre",
@@ -49,6 +50,7 @@ export const FRENCH: Texts = {
   play_highlights: "Voir les temps forts",
   points: "Points",
   previous_inning: "Reprise précédente",
+  quality: "Qualité",
   race_to: "en {n} gagnants",
   rack: "Partie",
   racks: "Parties",

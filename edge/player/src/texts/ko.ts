@@ -3,6 +3,7 @@ import type { Texts } from "./en";
 export const KOREAN: Texts = {
   a_clip: "녹화의 클립입니다.",
   at_table: "{name} 선수 차례입니다.",
+  automatic: "자동",
   average: "애버리지",
   best_of: "{n}전 다선승",
   break_due: "휴식 시간",
@@ -49,6 +50,7 @@ export const KOREAN: Texts = {
   play_highlights: "하이라이트 재생",
   points: "점수",
   previous_inning: "이전 이닝",
+  quality: "화질",
   race_to: "{n}선승",
   rack: "랙",
   racks: "랙",

@@ -3,6 +3,7 @@ import type { Texts } from "./en";
 export const DUTCH: Texts = {
   a_clip: "Een fragment van de opname.",
   at_table: "{name} is aan tafel.",
+  automatic: "Automatisch",
   average: "Gemiddelde",
   best_of: "best of {n}",
   break_due: "Pauze aan de beurt",
@@ -49,6 +50,7 @@ export const DUTCH: Texts = {
   play_highlights: "Hoogtepunten afspelen",
   points: "Punten",
   previous_inning: "Vorige beurt",
+  quality: "Kwaliteit",
   race_to: "race naar {n}",
   rack: "Rack",
   racks: "Racks",

@@ -3,6 +3,7 @@ import type { Texts } from "./en";
 export const TURKISH: Texts = {
   a_clip: "Kayıttan bir kesit.",
   at_table: "Sıra {name} oyuncusunda.",
+  automatic: "Otomatik",
   average: "Ortalama",
   best_of: "en fazla {n}",
   break_due: "Mola zamanı",
@@ -49,6 +50,7 @@ export const TURKISH: Texts = {
   play_highlights: "Öne çıkanları izle",
   points: "Sayı",
   previous_inning: "Önceki ıstaka",
+  quality: "Kalite",
   race_to: "{n} alan kazanır",
   rack: "Oyun",
   racks: "Oyun",

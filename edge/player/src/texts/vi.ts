@@ -3,6 +3,7 @@ import type { Texts } from "./en";
 export const VIETNAMESE: Texts = {
   a_clip: "Một đoạn của bản ghi.",
   at_table: "Lượt của {name}.",
+  automatic: "Tự động",
   average: "Trung bình",
   best_of: "tối đa {n}",
   break_due: "Đến giờ nghỉ",
@@ -49,6 +50,7 @@ export const VIETNAMESE: Texts = {
   play_highlights: "Xem điểm nhấn",
   points: "Điểm",
   previous_inning: "Lượt cơ trước",
+  quality: "Chất lượng",
   race_to: "chạm {n}",
   rack: "Ván",
   racks: "Ván",

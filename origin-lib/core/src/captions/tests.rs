@@ -162,6 +162,7 @@ fn book() -> Book {
         window_s: 60,
         msn_min: 0,
         nodes: vec![node],
+        rungs: Vec::new(),
     };
     Book::new(channel, "source".parse().unwrap())
 }

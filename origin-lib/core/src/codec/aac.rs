@@ -57,6 +57,14 @@ pub fn config(asc: &Bytes) -> Result<AudioConfig, ConfigError> {
     })
 }
 
+/// How many bits an `AudioSpecificConfig` at the beginning of these bytes has, where nothing else says it; `None` where it is cut
+/// off. SBR that is told behind it is not part of it (1.6.6.1 wants a length for that).
+pub(super) fn config_bits(bytes: &[u8]) -> Option<usize> {
+    let mut bits = Bits::new(bytes);
+    parse_to(&mut bits, false)?;
+    Some(bytes.len() * 8 - bits.left())
+}
+
 /// What an encoder may call the audio object type (table 1.17).
 fn name(object_type: u32) -> String {
     let known = match object_type {
@@ -86,6 +94,11 @@ struct Parsed {
 }
 
 fn parse(bits: &mut Bits<'_>) -> Option<Parsed> {
+    parse_to(bits, true)
+}
+
+/// `trailing`: with what may stand behind.
+fn parse_to(bits: &mut Bits<'_>, trailing: bool) -> Option<Parsed> {
     let kind = object_type(bits)?;
     let rate = sample_rate(bits)?;
     let layout = bits.read(4)?;
@@ -109,7 +122,8 @@ fn parse(bits: &mut Bits<'_>) -> Option<Parsed> {
     if layout == 0 {
         parsed.channels = program_config(bits)?;
     }
-    if kind == AAC_LC
+    if trailing
+        && kind == AAC_LC
         && let Some((kind, rate)) = trailing_sbr(bits)
     {
         (parsed.kind, parsed.sbr_rate) = (kind, Some(rate));

@@ -10,6 +10,10 @@ use super::bits::Bits;
 use super::{CONFIG_LEN_MAX, ConfigError, Picture};
 use crate::media::{Colour, VideoCoding, VideoConfig};
 
+mod record;
+
+pub use record::record;
+
 /// `obu_type` (AV1, 6.2.2).
 const SEQUENCE_HEADER: u8 = 1;
 const TEMPORAL_DELIMITER: u8 = 2;

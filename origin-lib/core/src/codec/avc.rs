@@ -21,12 +21,14 @@ const NAL_SPS: u8 = 7;
 const NAL_IDR: u8 = 5;
 const NAL_SEI: u8 = 6;
 
-/// The parameters in an `AVCDecoderConfigurationRecord`. Where it has several parameter sets, the first one decides.
+/// The parameters in an `AVCDecoderConfigurationRecord`. Where it has several parameter sets, the first one decides. What stands
+/// behind them and does not add up is left out of the record: players would take it for damaged as a whole.
 pub fn config(avcc: &Bytes) -> Result<VideoConfig, ConfigError> {
     if avcc.len() > CONFIG_LEN_MAX {
         return Err(ConfigError::Malformed("the H.264 sequence header is longer than 16 KiB"));
     }
-    let sps = first_sps(avcc)?;
+    let (sps, behind) = first_sps(avcc)?;
+    let damaged = if is_extension(behind) { 0 } else { behind.len() };
     let parsed =
         sps_of(sps).ok_or(ConfigError::Malformed("the H.264 sequence parameter set makes no sense"))?;
     let Some((width, height)) = super::size(parsed.width, parsed.height) else {
@@ -35,7 +37,7 @@ pub fn config(avcc: &Bytes) -> Result<VideoConfig, ConfigError> {
     let [profile, constraints, level] = parsed.profile;
     Ok(VideoConfig {
         coding: VideoCoding::Avc,
-        record: avcc.clone(),
+        record: avcc.slice(..avcc.len() - damaged),
         codec: format!("avc1.{profile:02x}{constraints:02x}{level:02x}"),
         width,
         height,
@@ -75,8 +77,8 @@ pub fn sei(nal: &[u8]) -> Option<&[u8]> {
     (header & 0x1f == NAL_SEI).then_some(messages)
 }
 
-/// Walks the whole record, so that a cut-off one is refused, and returns its first SPS.
-fn first_sps(avcc: &[u8]) -> Result<&[u8], ConfigError> {
+/// Walks the whole record, so that a cut-off one is refused, and returns its first SPS and what stands behind the last set.
+fn first_sps(avcc: &[u8]) -> Result<(&[u8], &[u8]), ConfigError> {
     const SHORT: ConfigError = ConfigError::Malformed("the H.264 sequence header is cut off");
     let (head, mut rest) = avcc.split_at_checked(6).ok_or(SHORT)?;
     if head.first() != Some(&1) || length_size(avcc).is_none() {
@@ -98,7 +100,13 @@ fn first_sps(avcc: &[u8]) -> Result<&[u8], ConfigError> {
     if *pictures == 0 {
         return Err(ConfigError::Malformed("the H.264 sequence header has no picture parameter set"));
     }
-    Ok(first)
+    Ok((first, rest))
+}
+
+/// Whether this is what may stand behind the sets: nothing, or how the picture is sampled and further sets.
+fn is_extension(behind: &[u8]) -> bool {
+    let Some((&[.., count], mut sets)) = behind.split_first_chunk::<4>() else { return behind.is_empty() };
+    (0..count).all(|_| nal::set(&mut sets).is_some()) && sets.is_empty()
 }
 
 /// What is read from a sequence parameter set.

@@ -1,6 +1,9 @@
 //! A bounds-checked reader of bit fields, most significant bit first.
 
+use alloc::vec::Vec;
+
 /// Reads bits from a slice. Every method returns `None` at the end instead of reading past it.
+#[derive(Clone)]
 pub(super) struct Bits<'a> {
     data: &'a [u8],
     /// Position of the next bit.
@@ -44,6 +47,26 @@ impl<'a> Bits<'a> {
         self.read(count).map(|_| ())
     }
 
+    /// The next bytes, wherever they begin.
+    pub(super) fn bytes(&mut self, len: usize) -> Option<Vec<u8>> {
+        self.fields(len.checked_mul(8)?)
+    }
+
+    /// So many bits, the first one first, filled up to whole bytes with zeros.
+    pub(super) fn fields(&mut self, len: usize) -> Option<Vec<u8>> {
+        if self.left() < len {
+            return None;
+        }
+        let mut bytes = Vec::with_capacity(len.div_ceil(8));
+        for _ in 0..len / 8 {
+            bytes.push(u8::try_from(self.read(8)?).ok()?);
+        }
+        if let rest @ 1.. = (len % 8) as u32 {
+            bytes.push((self.read(rest)? << (8 - rest)) as u8);
+        }
+        Some(bytes)
+    }
+
     /// Moves to the next byte boundary.
     pub(super) fn align(&mut self) {
         self.next = self.next.next_multiple_of(8);
@@ -78,6 +101,9 @@ mod tests {
         assert_eq!(bits.read(3), Some(0b101));
         assert_eq!(bits.read(9), Some(0b0_0101_1111));
         assert_eq!(bits.left(), 28);
+        assert_eq!(bits.clone().fields(13), Some([0xf0, 0x00].into()));
+        assert_eq!(bits.clone().bytes(3), Some([0xf0, 0x01, 0x23].into()));
+        assert_eq!((bits.clone().fields(0), bits.clone().bytes(4)), (Some(Vec::new()), None));
         assert_eq!(bits.read(29), None);
         assert_eq!(bits.read(28), Some(0x0f00_1234));
         assert_eq!(bits.read(0), Some(0));

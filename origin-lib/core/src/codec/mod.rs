@@ -13,7 +13,9 @@ pub mod aac;
 pub mod av1;
 pub mod avc;
 mod bits;
+pub mod byte_stream;
 pub mod hevc;
+pub mod latm;
 pub mod nal;
 pub mod opus;
 

@@ -8,6 +8,7 @@ use crate::hex;
 use crate::media::{FeedEvent, Frame, Kind, Sample, Tracks};
 
 mod enhanced;
+mod oracle;
 
 /// x264's sequence header for 320x180, and a smaller one for 176x144.
 const AVCC: &str =

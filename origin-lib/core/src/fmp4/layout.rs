@@ -60,6 +60,7 @@ impl Run {
     /// neighbouring segments meet without knowing of each other.
     pub(super) fn audio(samples: &[Sample], end: MediaTime, config: &AudioConfig) -> Option<Run> {
         let start = samples.first()?.dts.rescale(config.sample_rate);
+        let end = end.rescale(config.sample_rate);
         let tolerance = GRID_MS_MAX * u64::from(config.sample_rate) / 1000;
         let mut entries = Vec::with_capacity(samples.len());
         let mut at = start;
@@ -68,9 +69,9 @@ impl Run {
                 Some(next) => {
                     let grid = at.saturating_add(u64::from(config.frame_len));
                     let given = next.dts.rescale(config.sample_rate);
-                    if grid.abs_diff(given) <= tolerance { grid } else { given }
+                    if grid.abs_diff(given) <= tolerance && grid < end { grid } else { given }
                 }
-                None => end.rescale(config.sample_rate),
+                None => end,
             };
             let duration = span(at, next).max(1);
             entries.push(Entry { duration, size: size(sample), flags: KEY, cts: 0 });

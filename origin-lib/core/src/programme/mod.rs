@@ -39,6 +39,7 @@ mod switch;
 #[cfg(test)]
 mod tests;
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -48,7 +49,8 @@ use feed::{Around, Feed, Item, Want};
 use short::Short;
 use switch::{Open, Tail};
 
-use crate::media::{FeedEvent, Kind, Role, Sample, Tracks};
+use crate::id::RenditionId;
+use crate::media::{Cut, FeedEvent, Kind, Role, Sample, Tracks};
 use crate::package::{self, Object, Packager};
 use crate::scte35::Splice;
 use crate::segment::{self, Bound, Input};
@@ -102,12 +104,24 @@ pub struct Settings {
     pub ask: bool,
     /// Give out the samples as they are used ([`Output::Passed`]).
     pub tap: bool,
+    /// Make a rung of the sound alone as well, of this name.
+    pub sound: Option<RenditionId>,
+    /// Give out each segment as it was cut as well ([`Output::Cut`]), for who makes further rungs of it.
+    pub cuts: bool,
 }
 
 impl Settings {
     /// The defaults: an origin alone, nobody who taps.
     pub fn new(package: package::Settings) -> Settings {
-        Settings { package, stall_ms: STALL_MS, steady_ms: STEADY_MS, ask: false, tap: false }
+        Settings {
+            package,
+            stall_ms: STALL_MS,
+            steady_ms: STEADY_MS,
+            ask: false,
+            tap: false,
+            sound: None,
+            cuts: false,
+        }
     }
 }
 
@@ -236,6 +250,8 @@ pub enum Output {
     },
     /// A sample is used; only where [`Settings::tap`] asks for it.
     Passed(Passed),
+    /// The segment that came before, as it was cut; only where [`Settings::cuts`] asks for it.
+    Cut(Box<Cut>),
 }
 
 /// One channel's feeds, and what is made of them. See the [module](self).
@@ -300,8 +316,15 @@ impl Programme {
                 anchors.note(anchor);
             }
         }
+        let mut packager = Packager::new(settings.package.clone(), resume.not_before);
+        if let Some(sound) = &settings.sound {
+            packager = packager.with_sound(sound.clone());
+        }
+        if settings.cuts {
+            packager = packager.with_cuts();
+        }
         Programme {
-            packager: Packager::new(settings.package.clone(), resume.not_before),
+            packager,
             settings,
             feeds: [None, None],
             anchors,

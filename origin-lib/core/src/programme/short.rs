@@ -24,16 +24,21 @@ impl Programme {
             match output {
                 package::Output::Object(object) => {
                     let whole = matches!(object.kind, Kind::Segment { .. });
-                    match &mut self.short {
-                        Some(short) => short.waiting.push_back(Output::Object(object)),
-                        None => self.outputs.push_back(Output::Object(object)),
-                    }
+                    self.put(Output::Object(object));
                     if whole {
                         self.release();
                     }
                 }
+                package::Output::Cut(cut) => self.put(Output::Cut(cut)),
                 package::Output::Forced(bound) => self.outputs.push_back(Output::Note(Note::Forced(bound))),
             }
+        }
+    }
+
+    fn put(&mut self, output: Output) {
+        match &mut self.short {
+            Some(short) => short.waiting.push_back(output),
+            None => self.outputs.push_back(output),
         }
     }
 
@@ -44,8 +49,10 @@ impl Programme {
             self.short.take().unwrap_or_else(|| Short { since: now.up_ms, waiting: VecDeque::new() });
         self.packager.finish();
         while let Some(output) = self.packager.poll() {
-            if let package::Output::Object(object) = output {
-                short.waiting.push_back(Output::Object(object));
+            match output {
+                package::Output::Object(object) => short.waiting.push_back(Output::Object(object)),
+                package::Output::Cut(cut) => short.waiting.push_back(Output::Cut(cut)),
+                package::Output::Forced(_) => {}
             }
         }
         self.short = Some(short);

@@ -203,6 +203,7 @@ impl Bench {
                     self.notes.push((self.now, note));
                 }
                 Output::Anchored { role, anchor, from } => self.anchored.push((role, anchor, from)),
+                Output::Cut(_) => panic!("nobody asked for cuts"),
                 Output::Ask { publish, feed_ms, arrived, .. } => self.asked.push((publish, feed_ms, arrived)),
                 Output::Object(object) => {
                     if let Made::Segment { start, duration, discontinuity, .. } = object.kind {
@@ -1281,4 +1282,60 @@ proptest! {
             last = Some(role);
         }
     }
+}
+
+#[test]
+fn the_sound_alone_is_a_rung_and_cuts_are_given_out_and_the_sources_objects_stay_the_same() {
+    let objects = |sound: bool| {
+        let mut settings = settings();
+        if sound {
+            (settings.sound, settings.cuts) = (Some("audio".parse().unwrap()), true);
+        }
+        let mut programme = Programme::new(settings, Resume::default());
+        let encoder = Encoder { reorders: true, ..Encoder::new(Role::Primary) };
+        let publish = programme.begin(Role::Primary, START);
+        programme.handle(publish, video(1280), START);
+        programme.handle(publish, audio(), START);
+        for ms in 0..9_000 {
+            let now = Moment { utc: START.utc.plus_ms(ms as u64), up_ms: START.up_ms + ms as u64 };
+            for frame in encoder.frames(ms) {
+                programme.handle(publish, frame, now);
+            }
+        }
+        let mut objects = (Vec::new(), Vec::new(), Vec::new());
+        while let Some(output) = programme.poll() {
+            match output {
+                Output::Object(package::Object { kind: Made::Rung(id, rung), name, .. }) => {
+                    assert_eq!(id.as_str(), "audio");
+                    assert!(name.contains("/audio/"), "{name}");
+                    objects.1.push(rung);
+                }
+                Output::Object(object) => objects.0.push(object),
+                Output::Cut(cut) => objects.2.push(cut),
+                _ => {}
+            }
+        }
+        objects
+    };
+    let (plain, none, no_cuts) = objects(false);
+    assert!(none.is_empty() && no_cuts.is_empty());
+    let (source, sound, cuts) = objects(true);
+    assert_eq!(source, plain);
+    let of_source = source.iter().filter_map(|object| match object.kind {
+        Made::Segment { start, duration, .. } => Some((start, duration)),
+        _ => None,
+    });
+    let of_source: Vec<_> = of_source.collect();
+    assert!(of_source.len() >= 3);
+    let Some(package::Rung::Init(init)) = sound.first() else { panic!("an init segment comes first") };
+    assert_eq!((&*init.codecs, init.width), ("mp4a.40.2", 0));
+    let of_sound = sound.iter().filter_map(|rung| match rung {
+        package::Rung::Segment { start, duration, .. } => Some((*start, *duration)),
+        package::Rung::Init(_) => None,
+    });
+    assert_eq!(of_sound.collect::<Vec<_>>(), of_source);
+    assert_eq!(
+        cuts.iter().map(|cut| cut.start).collect::<Vec<_>>(),
+        of_source.iter().map(|of| of.0).collect::<Vec<_>>()
+    );
 }

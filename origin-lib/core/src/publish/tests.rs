@@ -6,6 +6,7 @@ use std::vec;
 mod frames;
 mod linted;
 mod parts;
+mod rungs;
 
 const NOW: UtcMs = UtcMs(1_795_171_920_000);
 
@@ -23,6 +24,7 @@ fn book(window_s: u32) -> Book {
         window_s,
         msn_min: 0,
         nodes: vec![node("a"), node("b")],
+        rungs: Vec::new(),
     };
     let mut book = Book::new(channel, "source".parse().unwrap());
     book.init(init("init-1"));

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Kind, Object, Reel};
+use super::{Kind, Object, Reel, Rung};
 use crate::id::OriginId;
 use crate::scte35::{self, Splice};
 use crate::state::{ChannelState, NODES_MAX, Node, Phase, Rendition, Segment};
@@ -28,6 +28,8 @@ pub struct View<'a> {
     pub origin: &'a OriginId,
     /// The nodes.
     pub slots: &'a Slots,
+    /// Up to where each rung is listed, by its place in [`Reel::rungs`]; those that are missing here, whole.
+    pub rungs: &'a [MediaTime],
 }
 
 /// The nodes in the order of their bits, and a mask over them for a mask over bits: what a snapshot names.
@@ -61,7 +63,7 @@ impl Reel {
     /// A segment that no node has is a gap, one that was a gap in live playlists and came later is none: a replay shows
     /// all there is.
     pub fn chapter(&self, chapter: usize, view: &View<'_>, now: UtcMs) -> ChannelState {
-        let View { listed, first_msn, title, origin, slots } = *view;
+        let View { listed, first_msn, title, origin, slots, rungs } = *view;
         let head = self.head();
         let from = chapter.saturating_mul(CHAPTER_SEGMENTS).min(self.order().len());
         let numbers = self.order().iter().take(listed).skip(from).take(CHAPTER_SEGMENTS);
@@ -122,6 +124,14 @@ impl Reel {
             segments,
             parts: Vec::new(),
         });
+        let rungs = rendition.iter().flat_map(|source| {
+            let up_to = |place: usize| rungs.get(place).copied().unwrap_or(MediaTime(u64::MAX));
+            let rungs = self.rungs().iter().enumerate();
+            rungs
+                .filter_map(|(place, rung)| self.rung_chapter(source, rung, up_to(place), &mask))
+                .collect::<Vec<_>>()
+        });
+        let rungs: Vec<Rendition> = rungs.collect();
         ChannelState {
             channel: head.channel.clone(),
             origin: origin.clone(),
@@ -137,7 +147,7 @@ impl Reel {
             score: None,
             splices: self.splices_of(from, chapter),
             nodes,
-            renditions: rendition.into_iter().collect(),
+            renditions: rendition.into_iter().chain(rungs).collect(),
         }
     }
 }
@@ -152,6 +162,60 @@ impl Reel {
         let mut splices: Vec<Splice> = of.take(scte35::SPLICES_MAX).cloned().collect();
         splices.sort_by_key(|splice| splice.at);
         splices
+    }
+
+    /// What a rung has of a chapter of the source, up to this time: the same segments, or gaps. `None` where that is none at all.
+    fn rung_chapter(
+        &self,
+        source: &Rendition,
+        rung: &Rung,
+        up_to: MediaTime,
+        mask: &impl Fn(u32) -> u32,
+    ) -> Option<Rendition> {
+        let object = |n: u32| self.objects().get(n as usize);
+        let mut inits = Vec::from([rung.first_init()]);
+        let (mut sum_bits, mut sum_ticks, mut peak) = (0_u64, 0_u64, 0_u32);
+        let mut segments = Vec::new();
+        for of in source.segments.iter().take_while(|segment| segment.start < up_to) {
+            let last = segments.last().map_or(0, |last: &Segment| last.init);
+            let mut segment = Segment { init: last, gap: true, on: 0, frame: None, ..*of };
+            if let Some(Object { kind: Kind::RungSegment { init, .. }, len, on, .. }) =
+                rung.at(of.start).and_then(object)
+            {
+                let place = inits.iter().position(|known| known == init).unwrap_or_else(|| {
+                    inits.push(*init);
+                    inits.len() - 1
+                });
+                segment.init = u16::try_from(place).unwrap_or(u16::MAX);
+                segment.on = mask(on & object(*init).map_or(0, |init| init.on));
+                segment.gap = segment.on == 0;
+                let ticks = u64::try_from(of.duration.0).unwrap_or(0).max(1);
+                (sum_bits, sum_ticks) = (sum_bits + len * 8, sum_ticks + ticks);
+                if ticks * 2 >= u64::from(self.head().segment_ms) * 90 {
+                    peak = peak.max(rate(len * 8, ticks));
+                }
+            }
+            segments.push(segment);
+        }
+        let init = inits.last().and_then(|n| self.init(*n)).filter(|_| !segments.is_empty())?;
+        Some(Rendition {
+            id: rung.id().clone(),
+            codecs: init.codecs.clone(),
+            bandwidth: peak.max(1),
+            average_bandwidth: rate(sum_bits, sum_ticks.max(1)),
+            width: init.width,
+            height: init.height,
+            frame_rate_milli: init.frame_rate_milli,
+            range: init.range,
+            captions: rung.captions(),
+            frames_bandwidth: 0,
+            target_duration_s: source.target_duration_s,
+            first_msn: source.first_msn,
+            discontinuity_sequence: source.discontinuity_sequence,
+            inits: inits.iter().filter_map(|n| self.init(*n)).map(|init| init.name.clone()).collect(),
+            segments,
+            parts: Vec::new(),
+        })
     }
 }
 

@@ -5,6 +5,7 @@
 //! ones to a crash costs work and nothing else: an object without its acknowledgement is sent again.
 
 mod chapter;
+mod rungs;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use chapter::{CHAPTER_SEGMENTS, Slots, View};
 pub(crate) use chapter::{compact, rate, rounded_s};
+pub use rungs::Rung;
 
 use crate::captions::Captions;
 use crate::hash::Hash;
@@ -23,7 +25,7 @@ use crate::id::{ChannelId, RecordingId, RenditionId, TargetId};
 use crate::object;
 use crate::publish::Init;
 use crate::scte35::Splice;
-use crate::state::NODES_MAX;
+use crate::state::{NODES_MAX, RENDITIONS_MAX};
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 use crate::timeline::Anchor;
 
@@ -112,6 +114,38 @@ pub enum Record {
     },
     /// What was said of a splice during the segment before, for the first time.
     Splice(Splice),
+    /// An init segment of a rung is on the disk; its segments from here on need it.
+    RungInit {
+        /// The object's number.
+        n: u32,
+        /// The rung.
+        rendition: RenditionId,
+        /// What it begins.
+        #[serde(flatten)]
+        init: Init,
+        /// Its size in bytes.
+        len: u64,
+        /// Its hash.
+        sha256: Hash,
+    },
+    /// What a rung has in the place of a segment is on the disk, encrypted.
+    RungSegment {
+        /// The object's number.
+        n: u32,
+        /// The rung.
+        rendition: RenditionId,
+        /// Where the segment starts.
+        start: MediaTime,
+        /// How long it is.
+        duration: MediaSpan,
+        /// Which closed captions it has.
+        #[serde(default, skip_serializing_if = "Captions::is_none")]
+        captions: Captions,
+        /// Its size in bytes.
+        len: u64,
+        /// Its hash.
+        sha256: Hash,
+    },
     /// A segment was made, and the disk did not take it: a gap everywhere.
     Lost {
         /// The object's number.
@@ -184,8 +218,8 @@ impl Object {
     pub fn start(&self) -> Option<MediaTime> {
         match &self.kind {
             Kind::Segment(segment) => Some(segment.start),
-            Kind::Frame(start) => Some(*start),
-            Kind::Init(_) | Kind::FramesInit(_) => None,
+            Kind::Frame(start) | Kind::RungSegment { start, .. } => Some(*start),
+            Kind::Init(_) | Kind::FramesInit(_) | Kind::RungInit(..) => None,
         }
     }
 }
@@ -201,6 +235,19 @@ pub enum Kind {
     FramesInit(u32),
     /// The key frame of the segment that starts here.
     Frame(MediaTime),
+    /// An init segment of the rung at this place of [`Reel::rungs`].
+    RungInit(u8, Init),
+    /// What a rung has in the place of a segment.
+    RungSegment {
+        /// The place of the rung in [`Reel::rungs`].
+        rung: u8,
+        /// Where the segment starts.
+        start: MediaTime,
+        /// How long it is.
+        duration: MediaSpan,
+        /// The number of its init segment.
+        init: u32,
+    },
 }
 
 /// A segment of a recording.
@@ -230,6 +277,7 @@ pub struct Reel {
     /// The key frames' numbers by start, and those of their init segments by the number of the segments' own.
     frames: BTreeMap<MediaTime, u32>,
     frames_inits: BTreeMap<u32, u32>,
+    rungs: Vec<Rung>,
     targets: [Option<TargetId>; NODES_MAX],
     anchors: Vec<(String, Anchor)>,
     captions: Captions,
@@ -254,6 +302,9 @@ pub enum Misfit {
     /// The recording is as long as one can be.
     #[error("a recording has at most {OBJECTS_MAX} objects")]
     Full,
+    /// As many renditions as a channel can have.
+    #[error("a recording has at most {RENDITIONS_MAX} renditions")]
+    Renditions,
     /// As many targets as one object can have.
     #[error("a recording has at most {NODES_MAX} targets at a time")]
     Targets,
@@ -269,6 +320,7 @@ impl Reel {
             init: None,
             frames: BTreeMap::new(),
             frames_inits: BTreeMap::new(),
+            rungs: Vec::new(),
             targets: [const { None }; NODES_MAX],
             anchors: Vec::new(),
             captions: Captions::default(),
@@ -302,6 +354,13 @@ impl Reel {
             Record::Frame { n, start, len, sha256 } => {
                 self.push(n, Object { kind: Kind::Frame(start), len, sha256: Some(sha256), on: 0, less: 0 })?;
                 self.frames.insert(start, n);
+            }
+            Record::RungInit { n, rendition, init, len, sha256 } => {
+                self.push_rung_init(n, rendition, init, (len, sha256))?;
+            }
+            Record::RungSegment { n, rendition, start, duration, captions, len, sha256 } => {
+                self.push_rung_segment(n, &rendition, (start, duration), (len, sha256))?;
+                self.add_rung_captions(&rendition, captions);
             }
             Record::Lost { n, start, duration, discontinuity } => {
                 self.push_segment(n, start, duration, discontinuity, None)?;
@@ -418,7 +477,7 @@ impl Reel {
     /// The object of this number, where it is an init segment.
     pub fn init(&self, n: u32) -> Option<&Init> {
         match &self.objects.get(n as usize)?.kind {
-            Kind::Init(init) => Some(init),
+            Kind::Init(init) | Kind::RungInit(_, init) => Some(init),
             _ => None,
         }
     }
@@ -452,8 +511,9 @@ impl Reel {
     /// The name of an object on every target.
     pub fn name(&self, object: &Object) -> String {
         match &object.kind {
-            Kind::Init(init) => init.name.clone(),
+            Kind::Init(init) | Kind::RungInit(_, init) => init.name.clone(),
             Kind::Segment(segment) => self.segment_name(segment.start),
+            Kind::RungSegment { rung, start, .. } => self.rung_segment_name(*rung, *start),
             Kind::Frame(start) => object::frame_name(&self.segment_name(*start)),
             // There is one: it was known when this was made.
             Kind::FramesInit(of) => object::frames_init_name(self.init(*of).map_or("", |init| &init.name)),

@@ -137,7 +137,8 @@ fn what_was_said_of_splices_is_in_the_chapter_during_which_it_was_said_and_in_th
     let reel = reel(records);
     let origin = "north".parse().unwrap();
     let slots = slots();
-    let view = View { listed: total as usize, first_msn: 7, title: "T", origin: &origin, slots: &slots };
+    let view =
+        View { listed: total as usize, first_msn: 7, title: "T", origin: &origin, slots: &slots, rungs: &[] };
     let events = |state: &ChannelState| -> Vec<u32> {
         state.splices.iter().filter_map(|splice| splice.section.command()?.event).collect()
     };
@@ -181,7 +182,8 @@ fn chapters_are_numbered_as_live_playlists_are() {
     let mut reel = reel(records);
     let listed = total as usize + 1;
     let (origin, slots) = ("north".parse().unwrap(), slots());
-    let view = |listed| View { listed, first_msn: 100, title: "T", origin: &origin, slots: &slots };
+    let view =
+        |listed| View { listed, first_msn: 100, title: "T", origin: &origin, slots: &slots, rungs: &[] };
     assert_eq!((reel.chapters(0), reel.chapters(1), reel.chapters(listed)), (0, 1, 2));
     let partial = reel.chapter(0, &view(7), NOW);
     assert_eq!(partial.renditions[0].segments.len(), 7);
@@ -223,6 +225,7 @@ fn book(msn_min: u64) -> Book {
         window_s: 20,
         msn_min,
         nodes: slots().into_iter().flatten().collect(),
+        rungs: Vec::new(),
     };
     Book::new(channel, "source".parse().unwrap())
 }
@@ -304,7 +307,7 @@ fn a_chapter_tells_who_has_each_segments_key_frame() {
     let mut reel = reel(some.into_iter().chain(more).chain(acks));
     let origin = "north".parse().unwrap();
     let slots = slots();
-    let view = View { listed: 3, first_msn: 0, title: "T", origin: &origin, slots: &slots };
+    let view = View { listed: 3, first_msn: 0, title: "T", origin: &origin, slots: &slots, rungs: &[] };
     let told = |reel: &Reel| {
         let chapter = reel.chapter(0, &view, NOW);
         let rendition = &chapter.renditions[0];

@@ -68,6 +68,9 @@ pub const OPEN_SAMPLES_MAX: usize = 32_768;
 /// What a video frame is taken to last where nothing tells, in 1/90000 s.
 const VIDEO_STEP: u64 = 3_000;
 
+/// The longest that a video frame is taken to last where only the one before it tells: 1 s. More is a hole.
+const VIDEO_STEP_MAX: u64 = 90_000;
+
 /// What goes into a segmenter, in the order in which the feed brought it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
@@ -155,6 +158,8 @@ pub struct Segmenter {
     open_samples: usize,
     /// The next run starts here or later, so that no two segments share a name.
     floor: MediaTime,
+    /// The next run is decoded from here on or later.
+    decoded: MediaTime,
     /// Where the present run starts.
     run: MediaTime,
     /// The newest key frame is the one that the run began with.
@@ -186,6 +191,7 @@ impl Segmenter {
             open_len: 0,
             open_samples: 0,
             floor,
+            decoded: floor,
             run: MediaTime::default(),
             leads_run: false,
             broken: true,
@@ -347,7 +353,7 @@ impl Segmenter {
         }
         self.leads_run &= !sample.key || self.video_last.is_none();
         if let Some(last) = self.video_last {
-            self.video_step = sample.dts.0 - last.0;
+            self.video_step = (sample.dts.0 - last.0).min(VIDEO_STEP_MAX);
         }
         self.video_last = Some(sample.dts);
         self.count_in(&sample);
@@ -401,7 +407,7 @@ impl Segmenter {
 
     /// Whether a run that starts with this sample stays clear of what was cut.
     fn may_start(&self, sample: &Sample) -> bool {
-        sample.dts >= self.floor && sample.pts() >= self.floor
+        sample.dts >= self.decoded && sample.pts() >= self.floor
     }
 
     fn count_in(&mut self, sample: &Sample) {
@@ -467,9 +473,10 @@ impl Segmenter {
         // The ends of this segment may be guesses, so what may follow is measured from its last frames. Names tell
         // milliseconds apart.
         let ends = if video.is_empty() { &audio } else { &video };
-        let last = ends.iter().flat_map(|sample| [sample.dts, sample.pts()]).max().unwrap_or(start);
-        self.floor =
-            MediaTime(last.0.saturating_add(1).max(start.0.saturating_add(u64::from(MEDIA_HZ / 1000))));
+        let after = |last: Option<MediaTime>| MediaTime(last.unwrap_or(start).0.saturating_add(1));
+        let named = MediaTime(start.0.saturating_add(u64::from(MEDIA_HZ / 1000)));
+        self.floor = named.max(after(ends.iter().map(Sample::pts).max()));
+        self.decoded = after(ends.last().map(|sample| sample.dts));
         self.open_samples = self.open_samples.saturating_sub(video.len() + audio.len());
         for sample in video.iter().chain(&audio) {
             self.open_len = self.open_len.saturating_sub(sample.data.len());

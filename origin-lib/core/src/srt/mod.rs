@@ -41,6 +41,7 @@
 mod buffer;
 mod caller;
 mod connection;
+mod guard;
 mod handshake;
 mod key;
 mod listener;
@@ -55,6 +56,7 @@ use bytes::Bytes;
 
 pub use caller::{Caller, ENTROPY_LEN, Plan};
 pub use connection::Connection;
+pub use guard::Guard;
 pub use handshake::STREAM_ID_LEN_MAX;
 pub use key::{KeyBits, PASSPHRASE_LEN, Passphrase};
 pub use listener::{Answer, Call, Listener, Refusal, Unlocked};

@@ -12,6 +12,7 @@ use super::packet::{Header, Which};
 use super::seq::Seq;
 use super::*;
 
+mod guard;
 mod net;
 
 use net::{Net, Path, Sender};

@@ -225,12 +225,14 @@ impl Merged {
         let bits = bits(&said.nodes, &self.state.nodes);
         // RFC 8216bis, 6.2.1: PART-TARGET does not change in a playlist's life. Other parts would be too long for it.
         let parts = self.state.part_ms.is_some() && self.state.part_ms == said.part_ms;
+        let mut begun: Vec<RenditionId> = Vec::new();
         for rendition in &said.renditions {
             self.widest = self.widest.max(span(&rendition.segments));
             match self.state.renditions.iter_mut().find(|kept| kept.id == rendition.id) {
                 Some(kept) => {
                     if kept.segments.is_empty() {
                         go_on(kept, rendition);
+                        begun.push(rendition.id.clone());
                     }
                     extend(kept, rendition, &bits, closed, self.widest);
                     if parts && !closed {
@@ -250,8 +252,18 @@ impl Merged {
                     }
                     compact(&mut fresh);
                     self.state.renditions.push(fresh);
+                    begun.push(rendition.id.clone());
                 }
             }
+        }
+        // Best first, as the origin has them.
+        let place = |id: &RenditionId| said.renditions.iter().position(|of| of.id == *id);
+        self.state.renditions.sort_by_key(|kept| place(&kept.id).unwrap_or(usize::MAX));
+        if let [source, others @ ..] = &mut *self.state.renditions {
+            others
+                .iter_mut()
+                .filter(|other| begun.contains(&other.id))
+                .for_each(|other| align(source, other));
         }
         if !closed {
             for splice in &said.splices {
@@ -461,6 +473,22 @@ fn go_on(kept: &mut Rendition, said: &Rendition) {
     kept.bandwidth = 0;
     kept.frames_bandwidth = 0;
     kept.average_bandwidth = 0;
+}
+
+/// Numbers of a rendition that begins beside another one: those that the other one has for the same segments.
+fn align(source: &Rendition, begun: &mut Rendition) {
+    let same =
+        begun.segments.iter().enumerate().find_map(|(at, segment)| {
+            Some((source.segments.binary_search_by_key(&key(segment), key).ok()?, at))
+        });
+    let Some((of, at)) = same else { return };
+    let broken = |rendition: &Rendition, to: usize| {
+        rendition.segments.iter().skip(1).take(to).filter(|segment| segment.discontinuity).count() as u64
+    };
+    let msn = (source.first_msn + of as u64).saturating_sub(at as u64);
+    let sequence = (source.discontinuity_sequence + broken(source, of)).saturating_sub(broken(begun, at));
+    begun.first_msn = begun.first_msn.max(msn);
+    begun.discontinuity_sequence = begun.discontinuity_sequence.max(sequence);
 }
 
 fn append(kept: &mut Rendition, said: &Rendition, bits: &[u32]) {

@@ -5,8 +5,10 @@
 //! the first frame, or adopts the one that another origin made for the same feed, and then both origins give every
 //! sample the same time (DESIGN.md, invariant 3).
 //!
-//! Broken timestamps are normal at a venue. A small step back is nudged forward; a jump ends the use of the anchor
-//! and a new one is made from arrival, never so that media time goes back. Nothing here fails.
+//! Broken timestamps are normal at a venue. A small step back is nudged forward. A frame whose timestamp lies far from all
+//! others waits for the next one: where that is on the clock as before, the one timestamp was wrong, and its frame goes
+//! between its neighbours; where it lies near, the clock has jumped. A jump ends the use of the anchor and a new one is made
+//! from arrival, never so that media time goes back. Nothing here fails.
 //!
 //! ```
 //! use railbird_core::media::{Frame, Kind};
@@ -46,8 +48,14 @@ pub const BACK_MS_MAX: i64 = 1_000;
 /// The most frames that may still come with timestamps from before a jump; they are dropped.
 pub const STRAGGLERS_MAX: u32 = 64;
 
-/// The largest distance of presentation from decoding, either way: 10 s. More is cut down to it.
-pub const CTS_MS_MAX: i32 = 10_000;
+/// A frame that lies further than this from the last one of each track waits for the next one: 1 s. Its timestamp may be wrong.
+pub const STRAY_MS: i64 = 1_000;
+
+/// So many frames in a row may lie far from all others, and from each other, before one of them is taken for a jump.
+pub const STRAYS_MAX: u32 = 16;
+
+/// The largest distance of presentation from decoding, either way: 3 s. More makes no sense, and counts as none.
+pub const CTS_MS_MAX: i32 = 3_000;
 
 /// A known anchor is not used for a feed that would lie further behind its arrival than this: 15 s.
 pub const LATE_MS_MAX: u64 = 15_000;
@@ -107,7 +115,7 @@ pub enum Event {
 pub struct Counts {
     /// Frames from before `not_before`.
     pub early: u64,
-    /// Frames from before a jump that came after it.
+    /// Frames from before a jump that came after it, and those whose timestamps belong to no clock.
     pub stragglers: u64,
     /// Frames whose decoding time was moved forward so that it increases.
     pub nudged: u64,
@@ -134,6 +142,22 @@ struct Tip {
     dts: MediaTime,
 }
 
+/// A frame far from all others: what comes next tells whether the clock has jumped.
+#[derive(Debug)]
+struct Stray {
+    frame: Frame,
+    arrived: UtcMs,
+    /// How many there were in a row.
+    nth: u32,
+}
+
+impl Stray {
+    /// Whether this timestamp goes on with it.
+    fn is_followed_by(&self, feed_ms: i64) -> bool {
+        (-BACK_MS_MAX..=FORWARD_MS_MAX).contains(&feed_ms.saturating_sub(self.frame.dts_ms))
+    }
+}
+
 /// Maps one feed's frames to samples on epoch media time. See the [module](self).
 #[derive(Debug)]
 pub struct Timeline {
@@ -143,6 +167,7 @@ pub struct Timeline {
     audio: Option<Tip>,
     /// The feed timestamp that was current before the last jump, and how many stragglers may still come.
     before_jump: Option<(i64, u32)>,
+    stray: Option<Stray>,
     counts: Counts,
     events: VecDeque<Event>,
 }
@@ -166,6 +191,7 @@ impl Timeline {
             video: None,
             audio: None,
             before_jump: None,
+            stray: None,
             counts: Counts::default(),
             events: VecDeque::new(),
         }
@@ -183,13 +209,56 @@ impl Timeline {
 
     /// Takes the feed's next frame, which arrived at `now`. `now` matters only where the feed's clock jumps.
     pub fn handle(&mut self, frame: Frame, now: UtcMs) {
-        if self.jumped(&frame) {
-            if self.is_straggler(&frame) {
-                self.counts.stragglers += 1;
-                return;
+        let Some(stray) = self.stray.take() else { return self.next(frame, now) };
+        if self.is_away(&frame, STRAY_MS) {
+            if !stray.is_followed_by(frame.dts_ms) {
+                return self.strays(frame, now, stray.nth + 1);
             }
-            self.reanchor(&frame, now);
+            if self.is_away(&stray.frame, FORWARD_MS_MAX) {
+                self.jump(&stray.frame, stray.arrived);
+            }
+            self.place(stray.frame);
+            return match self.is_away(&frame, FORWARD_MS_MAX) {
+                true => self.next(frame, now),
+                false => self.place(frame),
+            };
         }
+        if stray.frame.kind != frame.kind {
+            // It says nothing of the other track.
+            self.stray = Some(stray);
+        } else if let Some(tip) = *self.tip(frame.kind) {
+            let dts_ms = tip.feed_ms.midpoint(frame.dts_ms.max(tip.feed_ms));
+            self.counts.nudged += 1;
+            self.place(Frame { dts_ms, ..stray.frame });
+        } else {
+            self.counts.stragglers += 1;
+        }
+        self.place(frame);
+    }
+
+    fn next(&mut self, frame: Frame, now: UtcMs) {
+        if !self.is_away(&frame, STRAY_MS) {
+            self.place(frame);
+        } else if self.is_straggler(&frame) {
+            self.counts.stragglers += 1;
+        } else {
+            self.strays(frame, now, 1);
+        }
+    }
+
+    /// A frame lies far from all others, as so many before it did.
+    fn strays(&mut self, frame: Frame, now: UtcMs, nth: u32) {
+        self.counts.stragglers += u64::from(nth > 1);
+        if nth < STRAYS_MAX {
+            self.stray = Some(Stray { frame, arrived: now, nth });
+        } else {
+            self.jump(&frame, now);
+            self.place(frame);
+        }
+    }
+
+    /// Gives a frame its place.
+    fn place(&mut self, frame: Frame) {
         // Only a wall clock beyond all reason makes this fail.
         let Some(dts) = self.anchor.media(frame.dts_ms) else {
             self.counts.early += 1;
@@ -199,8 +268,8 @@ impl Timeline {
             self.counts.early += 1;
             return;
         }
-        let cts = frame.cts.clamp(-CTS_MS_MAX * 90, CTS_MS_MAX * 90);
-        let (dts, cts) = self.nudge(frame.kind, dts, cts);
+        let makes_sense = frame.cts.unsigned_abs() <= CTS_MS_MAX.unsigned_abs() * 90;
+        let (dts, cts) = self.nudge(frame.kind, dts, if makes_sense { frame.cts } else { 0 });
         *self.tip(frame.kind) = Some(Tip { feed_ms: frame.dts_ms, dts });
         self.events.push_back(Event::Sample(Sample {
             kind: frame.kind,
@@ -224,11 +293,12 @@ impl Timeline {
         }
     }
 
-    /// Whether the frame's timestamp can't belong to the clock that the feed was on.
+    /// Whether the frame's timestamp lies further than this from where the feed's clock was. At [`FORWARD_MS_MAX`], it has
+    /// jumped.
     ///
     /// A track must not go back, and must not leave both its own tip and the other track's behind. Where it stood still
     /// while the other went on, it comes back to the same clock.
-    fn jumped(&mut self, frame: &Frame) -> bool {
+    fn is_away(&mut self, frame: &Frame, ms: i64) -> bool {
         let step = |tip: Tip| frame.dts_ms.saturating_sub(tip.feed_ms);
         let own = self.tip(frame.kind).map(step);
         let other = match frame.kind {
@@ -236,7 +306,7 @@ impl Timeline {
             Kind::Audio => self.video.map(step),
         };
         let back = own.is_some_and(|step| step < -BACK_MS_MAX);
-        let near = |step: i64| step.saturating_abs() <= FORWARD_MS_MAX;
+        let near = |step: i64| step.saturating_abs() <= ms;
         let known = own.is_some() || other.is_some();
         let away = known && !own.is_some_and(near) && !other.is_some_and(near);
         back || away || self.anchor.media(frame.dts_ms).is_none()
@@ -256,7 +326,8 @@ impl Timeline {
         true
     }
 
-    fn reanchor(&mut self, frame: &Frame, now: UtcMs) {
+    /// What comes is on another clock, and this frame, which arrived at `now`, is its first.
+    fn jump(&mut self, frame: &Frame, now: UtcMs) {
         let tips = [self.video, self.audio];
         let before = tips.iter().flatten().max_by_key(|tip| tip.dts).map(|tip| (tip.feed_ms, tip.dts));
         if let Some((feed_ms, dts)) = before {

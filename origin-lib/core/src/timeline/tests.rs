@@ -58,7 +58,21 @@ fn feeds_good_and_bad() {
             vec![video(5000), audio(4900), audio(4921)],
             vec![Some(0), Some(-100), Some(-79)],
         ),
-        ("a gap of ten seconds keeps the anchor", vec![video(0), video(10_000)], vec![Some(0), Some(10_000)]),
+        (
+            "a gap of ten seconds keeps the anchor",
+            vec![video(0), video(10_000), video(10_040)],
+            vec![Some(0), Some(10_000), Some(10_040)],
+        ),
+        (
+            "a picture every two seconds",
+            vec![video(0), video(2_000), video(4_000), video(6_000), video(8_000)],
+            vec![Some(0), Some(2_000), Some(4_000), Some(6_000), Some(8_000)],
+        ),
+        (
+            "one timestamp that is wrong by seconds",
+            vec![video(0), video(40), video(5_000), video(120), video(160)],
+            vec![Some(0), Some(40), Some(80), Some(120), Some(160)],
+        ),
         (
             "a track that stood still comes back to the clock of the other",
             vec![video(0), audio(0), audio(8_000), audio(16_000), video(16_040), audio(16_021)],
@@ -76,14 +90,51 @@ fn feeds_good_and_bad() {
             vec![Some(0), Some(40), None, Some(74), Some(114)],
         ),
         (
-            "the other track's last frames from before a jump are left out",
-            vec![video(90_000), audio(90_000), video(0), audio(90_021), audio(90_042), audio(3), video(40)],
-            vec![Some(0), Some(0), None, Some(34), Some(37), Some(74)],
+            "a jump of both tracks",
+            vec![video(90_000), audio(90_000), video(0), audio(3), video(40), audio(24)],
+            vec![Some(0), Some(0), None, Some(34), Some(37), Some(74), Some(58)],
+        ),
+        (
+            "the other track's last frames from before a jump are on the old clock, and left out once it is given up",
+            vec![
+                video(90_000),
+                audio(90_000),
+                video(0),
+                audio(90_021),
+                video(40),
+                audio(90_042),
+                audio(45),
+                video(80),
+            ],
+            vec![Some(0), Some(0), Some(21), None, Some(55), Some(95), Some(100), Some(135)],
+        ),
+        (
+            "one timestamp that is wrong is put right",
+            vec![
+                video(5_000),
+                video(5_040),
+                video(0),
+                audio(5_085),
+                video(5_120),
+                video(9_999_999),
+                video(5_200),
+            ],
+            vec![Some(0), Some(40), Some(85), Some(80), Some(120), Some(160), Some(200)],
+        ),
+        (
+            "wrong timestamps in a row are left out but for the last one",
+            vec![video(5_000), video(0), video(-90_000), video(90_000), video(5_080)],
+            vec![Some(0), Some(40), Some(80)],
+        ),
+        (
+            "a track that begins with a wrong timestamp",
+            vec![video(5_000), audio(90_000), video(5_040), audio(5_021)],
+            vec![Some(0), Some(40), Some(21)],
         ),
         (
             "the ends of the integers",
-            vec![video(i64::MIN), video(i64::MAX), video(i64::MIN), video(i64::MAX)],
-            vec![Some(0), None, Some(34), None, Some(68), None, Some(102)],
+            vec![video(i64::MIN), video(i64::MAX), video(i64::MAX), video(i64::MIN), video(i64::MIN)],
+            vec![Some(0), None, Some(34), Some(34), None, Some(68), Some(68)],
         ),
     ] {
         let mut timeline = from_first(&frames[0]);
@@ -96,6 +147,8 @@ fn a_jump_takes_its_anchor_from_arrival() {
     let mut timeline = from_first(&video(0));
     timeline.handle(video(0), NOW);
     timeline.handle(video(3_600_000), NOW.plus_ms(60_000));
+    assert_eq!(timeline.counts().jumps, 0, "one timestamp may be wrong");
+    timeline.handle(video(3_600_040), NOW.plus_ms(60_040));
     let anchor = Anchor { feed_ms: 3_600_000, utc: NOW.plus_ms(60_000) };
     assert_eq!(timeline.anchor(), anchor);
     let events: Vec<_> = std::iter::from_fn(|| timeline.poll()).collect();
@@ -105,11 +158,21 @@ fn a_jump_takes_its_anchor_from_arrival() {
 #[test]
 fn stragglers_are_bounded() {
     let mut timeline = from_first(&video(90_000));
-    run(&mut timeline, vec![video(90_000), video(0)]);
+    run(&mut timeline, vec![video(90_000), video(0), video(40)]);
     run(&mut timeline, vec![audio(90_000); STRAGGLERS_MAX as usize]);
     assert_eq!((timeline.counts().stragglers, timeline.counts().jumps), (u64::from(STRAGGLERS_MAX), 1));
-    run(&mut timeline, vec![audio(90_000)]);
+    run(&mut timeline, vec![audio(90_000), audio(90_021)]);
     assert_eq!(timeline.counts().jumps, 2);
+}
+
+#[test]
+fn where_no_timestamp_goes_with_another_one_in_so_many_is_taken_for_a_jump() {
+    let mut timeline = from_first(&video(0));
+    let wild = |n: u32| video(i64::from(n) * 100_000);
+    run(&mut timeline, (0..STRAYS_MAX).map(wild).collect());
+    assert_eq!(timeline.counts().jumps, 0);
+    run(&mut timeline, vec![wild(STRAYS_MAX)]);
+    assert_eq!((timeline.counts().jumps, timeline.counts().stragglers), (1, u64::from(STRAYS_MAX) - 1));
 }
 
 #[test]
@@ -142,9 +205,11 @@ fn a_new_publish_never_starts_before_the_end_of_the_last() {
 #[test]
 fn composition_offsets_are_bounded() {
     let mut timeline = from_first(&video(0));
-    for cts in [i32::MIN, i32::MAX] {
+    for (cts, kept) in [(i32::MIN, 0), (i32::MAX, 0), (CTS_MS_MAX + 1, 0), (-CTS_MS_MAX, -CTS_MS_MAX)] {
+        let mut timeline = from_first(&video(0));
         timeline.handle(frame(Kind::Video, 0, cts), NOW);
-        assert!(timeline.poll().is_some());
+        let Some(Event::Sample(sample)) = timeline.poll() else { panic!("no sample") };
+        assert_eq!(sample.cts, kept * 90);
     }
     timeline.handle(video(0), UtcMs(u64::MAX));
 }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::audio::Audio;
 use super::packets::{Continuity, Follows, Packet, Packets, Piece};
 use super::pes::{self, Assembly, Clock, Pes};
-use super::streams::Carried;
+use super::streams::{Carried, Sound};
 use super::tables::{PROGRAMMES_MAX, Sections, Stream, Table};
 use super::video::Video;
 use super::{Error, Unit};
@@ -23,7 +23,7 @@ const PMT: u8 = 2;
 const NULL_PID: u16 = 0x1fff;
 
 const SET_VIDEO: &str = "H.264 or HEVC";
-const SET_AUDIO: &str = "AAC-LC in ADTS frames";
+const SET_AUDIO: &str = "AAC-LC or Opus";
 
 /// What was left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +59,8 @@ pub struct Demux {
     chosen: Option<u16>,
     video: Track<Video>,
     audio: Track<Audio>,
+    /// How the sound is framed that is read.
+    sound: Option<Sound>,
     /// Where splice information comes.
     splices: Option<TablePid>,
     outputs: VecDeque<Result<FeedEvent, Error>>,
@@ -225,7 +227,7 @@ impl Demux {
                 self.error(super::refuse(
                     false,
                     sent,
-                    "a programme with H.264 or HEVC and AAC, and tables twice a second",
+                    "a programme with H.264 or HEVC and AAC or Opus, and tables twice a second",
                 ));
                 return;
             }
@@ -382,10 +384,18 @@ impl Demux {
             self.video.reader.turn_to(coding);
             (self.video.pid, self.video.continuity) = (video, Continuity::default());
         }
-        let audio = self.usable(audio, audio_begun, SET_AUDIO).map(|stream| stream.pid);
-        if self.audio.pid != audio {
+        let audio = self.usable(audio, audio_begun, SET_AUDIO);
+        let sound = match &audio {
+            Some(Stream { carried: Carried::Audio(sound), .. }) => Some(*sound),
+            _ => self.sound,
+        };
+        let audio = audio.map(|stream| stream.pid);
+        if self.audio.pid != audio || self.sound != sound {
             self.end_audio();
-            (self.audio.pid, self.audio.continuity) = (audio, Continuity::default());
+            if let Some(sound) = sound {
+                self.audio.reader.turn_to(sound);
+            }
+            (self.audio.pid, self.audio.continuity, self.sound) = (audio, Continuity::default(), sound);
         }
     }
 
@@ -393,8 +403,7 @@ impl Demux {
     fn usable(&mut self, stream: Option<Stream>, begun: bool, set: &'static str) -> Option<Stream> {
         let stream = stream?;
         match &stream.carried {
-            Carried::Video(_) | Carried::Adts => return Some(stream),
-            Carried::Loas => self.error(super::refuse(begun, "AAC in LATM elements", set)),
+            Carried::Video(_) | Carried::Audio(_) => return Some(stream),
             Carried::Unsupported(_, name) => self.error(super::refuse(begun, name, set)),
             Carried::Splices | Carried::Other => {}
         }

@@ -16,10 +16,8 @@ const REGISTRATION: u8 = 0x05;
 pub(super) enum Carried {
     /// Video in the byte stream format.
     Video(Coding),
-    /// AAC in ADTS frames.
-    Adts,
-    /// AAC in LOAS frames of LATM elements.
-    Loas,
+    /// Sound in one of these forms.
+    Audio(Sound),
     /// Video or audio that can't be used, and what it is.
     Unsupported(Kind, String),
     /// Splice information (SCTE 35).
@@ -28,12 +26,23 @@ pub(super) enum Carried {
     Other,
 }
 
+/// How sound is framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sound {
+    /// AAC in ADTS frames.
+    Adts,
+    /// AAC in LATM elements.
+    Loas,
+    /// Opus in access units, and what its extension descriptor says of channels: 1 to 8.
+    Opus { channel_config_code: u8 },
+}
+
 impl Carried {
     /// Which track it may be.
     pub(super) fn kind(&self) -> Option<Kind> {
         match self {
             Carried::Video(_) => Some(Kind::Video),
-            Carried::Adts | Carried::Loas => Some(Kind::Audio),
+            Carried::Audio(_) => Some(Kind::Audio),
             Carried::Unsupported(kind, _) => Some(*kind),
             Carried::Splices | Carried::Other => None,
         }
@@ -41,7 +50,7 @@ impl Carried {
 
     /// Whether it can be used.
     pub(super) fn is_supported(&self) -> bool {
-        matches!(self, Carried::Video(_) | Carried::Adts)
+        matches!(self, Carried::Video(_) | Carried::Audio(_))
     }
 }
 
@@ -52,8 +61,8 @@ pub(super) fn carried(stream_type: u8, about: &[u8], programme: &[u8]) -> Carrie
     let audio = |name: &str| Carried::Unsupported(Kind::Audio, name.to_string());
     match stream_type {
         0x1b => Carried::Video(Coding::Avc),
-        0x0f => Carried::Adts,
-        0x11 => Carried::Loas,
+        0x0f => Carried::Audio(Sound::Adts),
+        0x11 => Carried::Audio(Sound::Loas),
         0x24 => Carried::Video(Coding::Hevc),
         0x25 => video("HEVC whose temporal layers are streams of their own"),
         0x01 => video("MPEG-1 video"),
@@ -91,7 +100,7 @@ fn private(about: &[u8]) -> Carried {
             (REGISTRATION, b"VVC ") => (Kind::Video, "VVC"),
             (REGISTRATION, b"VC-1") => (Kind::Video, "VC-1"),
             (REGISTRATION, b"drac") => (Kind::Video, "Dirac"),
-            (REGISTRATION, b"Opus") => (Kind::Audio, "Opus"),
+            (REGISTRATION, b"Opus") => return Some(opus(about)),
             (REGISTRATION, b"AC-3") | (0x6a, _) => (Kind::Audio, "AC-3"),
             (REGISTRATION, b"EAC3") | (0x7a, _) => (Kind::Audio, "E-AC-3"),
             (REGISTRATION, b"AC-4") => (Kind::Audio, "AC-4"),
@@ -103,6 +112,20 @@ fn private(about: &[u8]) -> Carried {
         Some(Carried::Unsupported(kind, name.to_string()))
     });
     found.unwrap_or(Carried::Other)
+}
+
+/// Opus, of whose channels the extension descriptor tells (the draft's Opus_audio_descriptor).
+fn opus(about: &[u8]) -> Carried {
+    const EXTENSION: u8 = 0x7f;
+    const OPUS: u8 = 0x80;
+    let code = descriptors(about).find_map(|(tag, content)| match (tag, content) {
+        (EXTENSION, &[OPUS, code, ..]) => Some(code),
+        _ => None,
+    });
+    match code {
+        Some(channel_config_code @ 1..=8) => Carried::Audio(Sound::Opus { channel_config_code }),
+        _ => Carried::Unsupported(Kind::Audio, "Opus that is not mono, stereo or surround sound".to_string()),
+    }
 }
 
 fn registered(about: &[u8], format: &[u8; 4]) -> bool {

@@ -11,6 +11,7 @@ use crate::media::{FeedEvent, Frame, Kind};
 mod damage;
 mod hevc;
 mod oracle;
+mod sound;
 mod splices;
 mod write;
 
@@ -290,13 +291,12 @@ fn what_cannot_be_used_is_named() {
             "the encoder sends HEVC range extensions 4:2:2 of 10 bits, which browsers do not play: set HEVC Main",
         ),
         (one(0x02, VIDEO_PID, ""), "the encoder sends MPEG-2 video: set H.264"),
-        (one(0x03, AUDIO_PID, ""), "the encoder sends MPEG audio (MP2 or MP3): set AAC-LC in ADTS frames"),
-        (one(0x11, AUDIO_PID, ""), "the encoder sends AAC in LATM elements: set AAC-LC in ADTS frames"),
+        (one(0x03, AUDIO_PID, ""), "the encoder sends MPEG audio (MP2 or MP3): set AAC-LC or Opus"),
         (
-            one(0x06, AUDIO_PID, "0504 4f707573 7f0280 02"),
-            "the encoder sends Opus: set AAC-LC in ADTS frames",
+            one(0x06, AUDIO_PID, "0504 4f707573 7f0280 ff"),
+            "the encoder sends Opus that is not mono, stereo or surround sound: set AAC-LC or Opus",
         ),
-        (one(0x06, AUDIO_PID, "6a01 00"), "the encoder sends AC-3: set AAC-LC in ADTS frames"),
+        (one(0x06, AUDIO_PID, "6a01 00"), "the encoder sends AC-3: set AAC-LC or Opus"),
         (added_to(192), &packets(192)),
         (added_to(204), &packets(204)),
         (b"RIFF".repeat(40_000), "the encoder sends no MPEG transport stream: set"),

@@ -16,6 +16,8 @@ fn channel(dir: &std::path::Path, desk: Sender) -> Arc<Channel> {
         part_ms: None,
         preload_hints: false,
         iframes: false,
+        audio_only: false,
+        ladder: Vec::new(),
         key_period_s: 60,
         dvr_s: 60,
         picture_delay_ms: 0,
@@ -34,6 +36,7 @@ fn channel(dir: &std::path::Path, desk: Sender) -> Arc<Channel> {
         secret: MasterSecret::new(b"0123456789abcdef").unwrap(),
         metrics: Metrics::new(),
         pair: None,
+        ladders: Ladders::default(),
         anchored: Arc::new(|_, _, _| {}),
     };
     Arc::new(Channel::new(&config, output, Resume::default(), Vec::new(), None))

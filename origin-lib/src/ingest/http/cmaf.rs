@@ -213,7 +213,8 @@ impl Gathered {
     fn tell(&mut self) {
         while let Some(told) = self.gather.poll() {
             if let Some(feed) = &mut self.feed {
-                feed.take(told);
+                // Such a reader refuses by other ways.
+                let _ = feed.take(told);
             }
         }
         while let Some(track) = self.gather.poll_other() {

@@ -4,14 +4,14 @@
 pub(super) mod call;
 mod link;
 
-use std::collections::{HashMap, VecDeque};
-use std::net::{IpAddr, SocketAddr};
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
-use railbird_core::srt::{self, Answer, Call, DATAGRAM_LEN_MAX, Micros, Passphrase, stream_key};
+use railbird_core::srt::{self, Answer, Call, DATAGRAM_LEN_MAX, Passphrase, stream_key};
 use socket2::SockRef;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
@@ -29,16 +29,6 @@ const INBOX_LEN: usize = 1024;
 
 /// What the system is asked to hold for us, in bytes; it may give less.
 const SOCKET_LEN: usize = 4 << 20;
-
-/// Handshakes that are looked at in a second, of one address and of all. Whoever is passed over repeats its own.
-const TRIES_OF_ONE: u32 = 8;
-const TRIES: u32 = 64;
-
-/// Addresses whose handshakes are counted in a second; those of others are passed over.
-const ADDRESSES_MAX: usize = 4096;
-
-/// So many keys that were let in are not let in again.
-const USED_MAX: usize = 4096;
 
 /// How long to wait where the socket can't be read.
 const READ_PAUSE: Duration = Duration::from_millis(100);
@@ -67,8 +57,8 @@ impl SrtListener {
         let around =
             Around { socket: Arc::new(socket), door, stop: stop.clone(), tasks: tasks.clone(), ended };
         let (links, callers) = (HashMap::new(), HashMap::new());
-        let tries = Tries { since: clock::micros(), all: 0, of: HashMap::new() };
-        let desk = Desk { listener, around, links, callers, tries, used: VecDeque::new() };
+        let guard = srt::Guard::new(clock::micros());
+        let desk = Desk { listener, around, links, callers, guard };
         tasks.spawn(desk.run(ends));
         Ok(SrtListener { addr, stop, tasks })
     }
@@ -106,34 +96,7 @@ struct Desk {
     links: HashMap<u32, Known>,
     /// The connections' ids by their callers: a caller that did not get our answer repeats its handshake.
     callers: HashMap<(SocketAddr, u32), u32>,
-    tries: Tries,
-    /// Wrapped keys that opened a call: whoever recorded a handshake could play it again.
-    used: VecDeque<Bytes>,
-}
-
-/// Handshakes in this second. A cookie has shown that their addresses are no claims.
-struct Tries {
-    since: Micros,
-    all: u32,
-    of: HashMap<IpAddr, u32>,
-}
-
-impl Tries {
-    /// Whether another one is looked at.
-    fn take(&mut self, from: IpAddr, now: Micros) -> bool {
-        if now.since(self.since) >= 1_000_000 {
-            (self.since, self.all) = (now, 0);
-            self.of.clear();
-        }
-        if self.all >= TRIES || self.of.len() >= ADDRESSES_MAX && !self.of.contains_key(&from) {
-            return false;
-        }
-        let of_one = self.of.entry(from).or_default();
-        *of_one += 1;
-        let is_taken = *of_one <= TRIES_OF_ONE;
-        self.all += u32::from(is_taken);
-        is_taken
-    }
+    guard: srt::Guard,
 }
 
 struct Known {
@@ -190,7 +153,7 @@ impl Desk {
         match self.listener.answer(datagram, from, clock::micros()) {
             Answer::Nothing => {}
             Answer::Send(bytes) => self.send(&bytes, from),
-            Answer::Refused(..) if !self.tries.take(from.ip(), clock::micros()) => {}
+            Answer::Refused(..) if !self.guard.takes(from.ip(), clock::micros()) => {}
             Answer::Refused(bytes, refusal) => {
                 tracing::warn!(peer = %from, reason = %refusal, "feed refused");
                 self.send(&bytes, from);
@@ -199,7 +162,7 @@ impl Desk {
                 let again = self.callers.get(&(from, call.socket())).and_then(|id| self.links.get(id));
                 if let Some(known) = again {
                     let _ = known.inbox.try_send(Bytes::copy_from_slice(datagram));
-                } else if self.tries.take(from.ip(), clock::micros()) {
+                } else if self.guard.takes(from.ip(), clock::micros()) {
                     self.called(*call, from);
                 }
             }
@@ -210,10 +173,7 @@ impl Desk {
         let Some(id) = self.free_id() else { return };
         match self.let_in(&call, from) {
             Ok((unlocked, feed, slot)) => {
-                if let Some(key) = call.key() {
-                    self.used.truncate(USED_MAX - 1);
-                    self.used.push_front(Bytes::copy_from_slice(key));
-                }
+                self.guard.note(&call);
                 let (inbox, datagrams) = mpsc::channel(INBOX_LEN);
                 let caller = (from, call.socket());
                 self.links.insert(id, Known { caller, inbox });
@@ -257,10 +217,7 @@ impl Desk {
         let key = stream_key(call.stream_id()).map_err(|unfit| said(unfit.into()))?;
         let door = &self.around.door;
         door.knows(key).map_err(by_door)?;
-        if call.key().is_some_and(|key| self.used.iter().any(|used| used == key)) {
-            return Err(said(srt::Refusal::Again));
-        }
-        let unlocked = call.unlock().map_err(said)?;
+        let unlocked = self.guard.unlock(call).map_err(said)?;
         let mut slot = Slot::default();
         let feed = door.let_in(&mut slot, key, &from.to_string()).map_err(by_door)?;
         Ok((unlocked, feed, slot))

@@ -5,6 +5,7 @@
 //! retried, but for a request that a kept connection dropped before a byte of it was sent.
 
 mod connect;
+mod heard;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -32,6 +33,7 @@ use tokio::time::{Instant, timeout};
 pub use tls::OpenError;
 
 use self::connect::{Lookup, Stream};
+use self::heard::Heard;
 use super::{Answer, PutError, Trace};
 use crate::clock;
 use crate::config::{Connection, Deadlines};
@@ -283,7 +285,7 @@ impl Wire {
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
         let (sender, connection) =
-            handshake(TokioIo::new(stream)).await.map_err(|error| self.lost(&error))?;
+            handshake(TokioIo::new(Heard::new(stream))).await.map_err(|error| self.lost(&error))?;
         // How it ended is told by the request that it carried.
         let task = tokio::spawn(async move { drop(connection.await) });
         Ok(Kept { to: to.clone(), sender, peer: trace.peer, since: Instant::now(), task })

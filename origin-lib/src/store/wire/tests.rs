@@ -345,3 +345,64 @@ async fn an_answer_that_breaks_off_is_no_answer() {
         assert!(error.contains(said), "{error}");
     }
 }
+
+/// A peer that reads nothing, and says `words` once it was written to; then it ends.
+struct Deaf {
+    words: &'static [u8],
+    written_to: bool,
+    reader: Option<std::task::Waker>,
+}
+
+impl tokio::io::AsyncRead for Deaf {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut tokio::io::ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        if !self.written_to {
+            self.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        buf.put_slice(std::mem::take(&mut self.words));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl tokio::io::AsyncWrite for Deaf {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<std::io::Result<usize>> {
+        self.written_to = true;
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+        Poll::Ready(Err(ErrorKind::BrokenPipe.into()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// What comes of a request to such a peer.
+async fn said_by_deaf(words: &'static [u8]) -> Result<u16, hyper::Error> {
+    let stream = Heard::new(Deaf { words, written_to: false, reader: None });
+    let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let head = sender.send_request(put("http://place/object", vec![1; 1 << 20])).await?;
+    Ok(head.status().as_u16())
+}
+
+#[tokio::test]
+async fn an_answer_is_heard_though_the_body_is_not_wanted() {
+    let words = b"HTTP/1.1 412 Precondition Failed\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    assert_eq!(said_by_deaf(words).await.unwrap(), 412);
+}
+
+#[tokio::test]
+async fn where_no_answer_comes_the_write_says_why() {
+    let error = said_by_deaf(b"").await.unwrap_err();
+    assert!(root_words(&error).to_lowercase().contains("broken pipe"), "{error:?}");
+}

@@ -219,6 +219,6 @@ impl Disk {
 fn cut(kind: &Kind) -> Option<Cut> {
     match *kind {
         Kind::Segment { start, duration, discontinuity, .. } => Some(Cut { start, duration, discontinuity }),
-        Kind::Init(_) | Kind::FramesInit(_) | Kind::Frame(_) | Kind::Part(_) => None,
+        Kind::Init(_) | Kind::FramesInit(_) | Kind::Frame(_) | Kind::Part(_) | Kind::Rung(..) => None,
     }
 }

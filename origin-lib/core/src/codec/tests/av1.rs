@@ -160,3 +160,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_record_of_a_sequence_header_is_what_others_write() {
+    for (expected, ..) in RECORDS {
+        let unit = bytes(expected).slice(4..);
+        assert_eq!(av1::record(&unit), Some(bytes(expected)), "{expected}");
+        for len in 0..unit.len() {
+            assert_eq!(av1::record(&unit[..len]), None, "{len}");
+        }
+    }
+    assert_eq!(av1::record(&bytes("3200")), None, "a frame alone");
+}

@@ -6,8 +6,8 @@ use crate::playlist::tests::linted::Linter;
 use crate::playlist::{self, Wanted};
 
 /// Two players of one channel: one loads whole playlists, and one asks for delta updates.
-#[derive(Default)]
 pub(super) struct Loads {
+    rendition: RenditionId,
     whole: Linter,
     delta: Option<Linter>,
     /// Where the media ended that was listed last.
@@ -17,16 +17,27 @@ pub(super) struct Loads {
 /// A player does not ask for a delta update where it lacks more than half of the skip boundary (RFC 8216bis, 6.3.7).
 const LACKS_MAX: MediaSpan = MediaSpan::from_ms(6000);
 
+impl Default for Loads {
+    fn default() -> Loads {
+        Loads::of("source")
+    }
+}
+
 impl Loads {
+    pub(super) fn of(rendition: &str) -> Loads {
+        Loads { rendition: rendition.parse().unwrap(), whole: Linter::default(), delta: None, end: None }
+    }
+
     pub(super) fn load(&mut self, state: &ChannelState) {
         let order: Vec<_> = state.nodes.iter().map(|node| node.id.clone()).collect();
         let text = |delta| {
             let wanted = Wanted { delta, ..Wanted::default() };
-            playlist::media(state, &"source".parse().unwrap(), &order, wanted)
+            playlist::media(state, &self.rendition, &order, wanted)
         };
         let (Some(whole), Some(update)) = (text(false), text(true)) else { return };
         self.whole.load(&whole);
-        let end = state.renditions[0].segments.last().map(Segment::end);
+        let of = state.renditions.iter().find(|of| of.id == self.rendition);
+        let end = of.and_then(|of| of.segments.last()).map(Segment::end);
         let lacks = self.end.zip(end).map(|(was, is)| is - was);
         match &mut self.delta {
             Some(player) if lacks.is_some_and(|lacks| lacks <= LACKS_MAX) => player.load(&update),

@@ -448,6 +448,7 @@ impl Origin {
             window_s,
             msn_min: 0,
             nodes: nodes.iter().map(|id| node(id)).collect(),
+            rungs: Vec::new(),
         };
         let book = Book::new(channel, "source".parse().unwrap());
         Origin { name, nodes, window_s, lives, book, pushes: Vec::new() }
@@ -646,4 +647,42 @@ fn what_is_said_of_the_score_is_that_of_the_newest_document() {
     // The scorer reaches one origin only.
     let merged = pushed([with("north", 1, Some(7)), with("south", 1, Some(3)), with("south", 2, None)]);
     assert_eq!(shown(&merged), Some(7));
+}
+
+#[test]
+fn a_rendition_that_comes_later_has_the_numbers_of_the_one_beside_it_and_its_place_is_the_origins() {
+    let with = |mut state: ChannelState, rungs: &[(&str, core::ops::Range<usize>)]| {
+        for (id, of) in rungs {
+            let mut rung = state.renditions[0].clone();
+            (rung.id, rung.inits) = (id.parse().unwrap(), vec![format!("t/{id}/init-1.mp4")]);
+            rung.segments = rung.segments[of.clone()].to_vec();
+            rung.first_msn += of.start as u64;
+            state.renditions.push(rung);
+        }
+        state
+    };
+    let mut first = said("north", 1, &["a"], 0..10);
+    first.renditions[0].segments[1].discontinuity = true;
+    // The other origin numbers otherwise, and begins later.
+    let mut second = with(said("south", 900, &["b"], 2..12), &[("low", 0..9)]);
+    second.renditions.iter_mut().for_each(|rendition| rendition.first_msn = 77);
+    let third = with(said("south", 901, &["b"], 2..13), &[("high", 0..10), ("low", 0..10)]);
+    let merged = pushed([first, second, third]);
+    let ids: Vec<_> = merged.state.renditions.iter().map(|of| of.id.as_str()).collect();
+    assert_eq!(ids, ["source", "high", "low"]);
+    let numbers = |rendition: &Rendition| -> BTreeMap<MediaTime, (u64, u64)> {
+        let mut sequence = rendition.discontinuity_sequence;
+        let of = (rendition.first_msn..).zip(&rendition.segments).enumerate();
+        let of = of.map(|(at, (msn, segment))| {
+            sequence += u64::from(at > 0 && segment.discontinuity);
+            (segment.start, (msn, sequence))
+        });
+        of.collect()
+    };
+    let source = numbers(&merged.state.renditions[0]);
+    for rung in &merged.state.renditions[1..] {
+        let of = numbers(rung);
+        assert!(of.len() > 8);
+        assert!(of.iter().all(|(start, number)| source[start] == *number), "{source:?} {of:?}");
+    }
 }

@@ -93,7 +93,7 @@ impl Origin {
                         }
                         self.disk.write(object, at, life, around);
                     }
-                    Kind::Init(_) | Kind::FramesInit(_) | Kind::Frame(_) => {
+                    Kind::Init(_) | Kind::FramesInit(_) | Kind::Frame(_) | Kind::Rung(..) => {
                         self.disk.write(object, at, life, around)
                     }
                 },
@@ -104,6 +104,7 @@ impl Origin {
                         self.disk.note(Record::Anchor { feed, feed_ms, utc }, at, life, around);
                     }
                 }
+                Output::Cut(_) => {}
                 Output::Ask { publish, role, feed_ms, arrived } => {
                     let mine = Anchor { feed_ms, utc: arrived };
                     around.soon.ask(at, life, publish, role, mine, around.rng);

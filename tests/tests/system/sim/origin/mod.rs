@@ -129,6 +129,7 @@ impl Origin {
             preload_hints: part_ms.is_some(),
             window_s,
             end_after_ms: 0,
+            rungs: Vec::new(),
             rotate_at: railbird_origin::driver::ROTATE_AT,
         };
         Origin {

@@ -1,0 +1,20 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { choices, placeOf } from "../src/quality";
+
+test("pictures are chosen by their height, the best first, where there is a choice", () => {
+  assert.deepEqual(choices([240, 720, 0, 480, 720]), [720, 480, 240]);
+  assert.deepEqual(choices([720]), []);
+  assert.deepEqual(choices([0, 720]), []);
+  assert.deepEqual(choices([]), []);
+});
+
+test("what was chosen is played, or the nearest below it, or else the lowest", () => {
+  const heights = [240, 480, 720];
+  assert.equal(placeOf(heights, null), -1);
+  assert.equal(placeOf(heights, 480), 1);
+  assert.equal(placeOf(heights, 500), 1);
+  assert.equal(placeOf(heights, 1080), 2);
+  assert.equal(placeOf(heights, 100), 0);
+  assert.equal(placeOf([720], 240), -1);
+});

@@ -1,0 +1,221 @@
+use bytes::Bytes;
+use std::vec;
+
+use super::*;
+use crate::keys::MasterSecret;
+use crate::media::{AudioCoding, AudioConfig, Kind, VideoCoding};
+use crate::package::{self, Rung};
+use crate::time::MediaSpan;
+
+const START: u64 = 1_795_171_920_000 * 90;
+/// 29.97 frames a second: no whole milliseconds.
+const FRAME: u64 = 3_003;
+const FRAMES: u64 = 60;
+
+fn assembler() -> Assembler {
+    Assembler::new(Settings {
+        channel: "t".parse().unwrap(),
+        rendition: "low".parse().unwrap(),
+        segment_ms: 2000,
+        part_ms: None,
+        frames: false,
+        key_period_s: 3600,
+        secret: MasterSecret::new(b"a secret of some length").unwrap(),
+    })
+}
+
+fn video(width: u16) -> VideoConfig {
+    VideoConfig {
+        coding: VideoCoding::Avc,
+        record: Bytes::from_static(&[1, 0x64, 0, 0x1f, 0xff]),
+        codec: "avc1.64001f".into(),
+        width,
+        height: 360,
+        frame_rate_milli: None,
+        colour: None,
+    }
+}
+
+fn at(n: u64) -> MediaTime {
+    MediaTime(START + n * FRAME)
+}
+
+/// What the source cut: `FRAMES` pictures from the `of`th segment on.
+fn cut(of: u64) -> Cut {
+    let sample = |n: u64| Sample {
+        kind: Kind::Video,
+        dts: at(n),
+        cts: 0,
+        key: n.is_multiple_of(FRAMES),
+        leading: false,
+        data: Bytes::from_static(b"source"),
+    };
+    let audio = AudioConfig {
+        coding: AudioCoding::Aac,
+        record: Bytes::from_static(b"\x11\x90"),
+        codec: "mp4a.40.2".into(),
+        sample_rate: 48_000,
+        channels: 2,
+        frame_len: 1024,
+    };
+    let sound =
+        Sample { kind: Kind::Audio, key: true, data: Bytes::from_static(b"sound"), ..sample(of * FRAMES) };
+    Cut {
+        start: at(of * FRAMES),
+        duration: u32::try_from(FRAMES * FRAME).unwrap(),
+        discontinuity: of == 0,
+        tracks: Tracks { video: Some(video(1280)), audio: Some(audio) },
+        video: (of * FRAMES..(of + 1) * FRAMES).map(sample).collect(),
+        audio: vec![sound],
+        video_end: at((of + 1) * FRAMES),
+        audio_end: at((of + 1) * FRAMES),
+    }
+}
+
+/// The picture of the encoder that is shown `n`th, on its own milliseconds.
+fn picture(n: u64) -> Sample {
+    let ms = (at(n).0 + 45) / 90;
+    let data = Bytes::from_static(b"low");
+    Sample {
+        kind: Kind::Video,
+        dts: MediaTime(ms * 90),
+        cts: 0,
+        key: n.is_multiple_of(FRAMES),
+        leading: false,
+        data,
+    }
+}
+
+/// Which segments come, by their places, and which are lost.
+fn told(assembler: &mut Assembler) -> Vec<(u64, bool)> {
+    let place = |start: MediaTime| (start.0 - START) / FRAME / FRAMES;
+    let outputs = core::iter::from_fn(|| assembler.poll()).filter_map(|output| match output {
+        Output::Lost(start) => Some((place(start), false)),
+        Output::Object(Object {
+            kind: package::Kind::Rung(_, Rung::Segment { start, duration, .. }),
+            ..
+        }) => {
+            assert_eq!(duration, MediaSpan((FRAMES * FRAME) as i64));
+            Some((place(start), true))
+        }
+        Output::Object(object) => {
+            assert!(matches!(object.kind, package::Kind::Rung(_, Rung::Init(_))));
+            None
+        }
+    });
+    outputs.collect()
+}
+
+#[test]
+fn each_of_the_sources_segments_comes_with_the_encoders_pictures_once_they_are_whole() {
+    let mut low = assembler();
+    low.begin();
+    low.video(video(640));
+    for n in 0..90 {
+        low.picture(picture(n));
+    }
+    assert_eq!(told(&mut low), [], "the source has not cut yet");
+    low.cut(&cut(0));
+    low.cut(&cut(1));
+    assert_eq!(told(&mut low), [(0, true)]);
+    (90..120).for_each(|n| low.picture(picture(n)));
+    assert_eq!((told(&mut low), low.waiting()), (vec![], 1), "one more may belong to it");
+    low.picture(picture(120));
+    assert_eq!((told(&mut low), low.waiting()), (vec![(1, true)], 0));
+    // Its end shows as much.
+    low.cut(&cut(2));
+    (121..180).for_each(|n| low.picture(picture(n)));
+    assert_eq!(told(&mut low), []);
+    low.end();
+    assert_eq!(told(&mut low), [(2, true)]);
+}
+
+#[test]
+fn pictures_lie_on_the_sources_times_and_its_sound_goes_with_them() {
+    let mut low = assembler();
+    low.begin();
+    low.video(video(640));
+    let order = [0, 3, 1, 2];
+    let reordered = (0..FRAMES + 1).map(|n| {
+        let shown = if n < FRAMES { n / 4 * 4 + order[(n % 4) as usize] } else { n };
+        let (of, dts) = (picture(shown), MediaTime(picture(n).dts.0 - 2 * FRAME / 90 * 90));
+        Sample { cts: i32::try_from(of.dts.0 as i64 - dts.0 as i64).unwrap(), dts, ..of }
+    });
+    reordered.for_each(|sample| low.picture(sample));
+    let wanted = cut(0);
+    let mut video: Vec<Sample> = low.samples.iter().take(FRAMES as usize).cloned().collect();
+    assert!(video.iter().any(|sample| sample.pts().0 != at((sample.pts().0 - START + 45) / FRAME).0));
+    low.cut(&wanted);
+    assert_eq!(told(&mut low), [(0, true)]);
+    let shown: Vec<MediaTime> = wanted.video.iter().map(Sample::pts).collect();
+    video.iter_mut().for_each(|sample| sample.dts = nearest(&shown, sample.dts));
+    assert_eq!(nearest(&shown, MediaTime(at(7).0 + 40)), at(7));
+    assert_eq!(nearest(&shown, MediaTime(at(7).0 + 1_000)), MediaTime(at(7).0 + 1_000));
+}
+
+#[test]
+fn an_encoder_that_ends_loses_what_it_had_not_finished_and_goes_on_with_a_key_frame() {
+    let mut low = assembler();
+    low.begin();
+    low.video(video(640));
+    (0..90).for_each(|n| low.picture(picture(n)));
+    low.cut(&cut(0));
+    low.end();
+    low.cut(&cut(1));
+    low.cut(&cut(2));
+    assert_eq!(told(&mut low), [(0, true), (1, false), (2, false)], "at once: nothing comes of it");
+    // It begins in the middle of the fourth.
+    low.begin();
+    low.video(video(640));
+    (200..241).for_each(|n| low.picture(picture(n)));
+    low.cut(&cut(3));
+    assert_eq!(told(&mut low), [(3, false)]);
+    (241..301).for_each(|n| low.picture(picture(n)));
+    low.cut(&cut(4));
+    assert_eq!(told(&mut low), [(4, true)]);
+}
+
+#[test]
+fn what_is_missing_within_a_segment_is_seen() {
+    for missing in [0..1, 20..40, 45..60] {
+        let mut low = assembler();
+        low.begin();
+        low.video(video(640));
+        (0..FRAMES + 1).filter(|n| !missing.contains(n)).for_each(|n| low.picture(picture(n)));
+        low.cut(&cut(0));
+        assert_eq!(told(&mut low), [(0, false)], "{missing:?}");
+    }
+    // One picture is no hole.
+    let mut low = assembler();
+    low.begin();
+    low.video(video(640));
+    (0..FRAMES + 1).filter(|n| *n != 30).for_each(|n| low.picture(picture(n)));
+    low.cut(&cut(0));
+    assert_eq!(told(&mut low), [(0, true)]);
+}
+
+#[test]
+fn an_encoder_that_is_too_slow_loses_the_oldest() {
+    let mut low = assembler();
+    low.begin();
+    low.video(video(640));
+    (0..20).for_each(|n| low.picture(picture(n)));
+    for of in 0..BEHIND_MAX as u64 {
+        low.cut(&cut(of));
+    }
+    assert_eq!(told(&mut low), []);
+    low.cut(&cut(BEHIND_MAX as u64));
+    assert_eq!(told(&mut low), [(0, false)]);
+    (20..121).for_each(|n| low.picture(picture(n)));
+    assert_eq!((told(&mut low), low.waiting()), (vec![(1, true)], BEHIND_MAX - 1));
+}
+
+#[test]
+fn pictures_without_end_are_not_held() {
+    let mut low = assembler();
+    low.begin();
+    low.video(video(640));
+    let data = Bytes::from(vec![0; 1 << 20]);
+    (0..40).for_each(|n| low.picture(Sample { data: data.clone(), ..picture(n) }));
+    assert!(low.samples_len <= HELD_LEN_MAX);
+}

@@ -1,0 +1,271 @@
+//! Rungs in the book: further renditions, which have the source's segments, under the same numbers.
+//!
+//! A rung is listed behind the source, never ahead of it: of each of the source's segments it has the same, or a gap. So
+//! numbers, discontinuities and times are the same in all of a channel's playlists, however late a rung is. It has a gap where
+//! it is said that it will have nothing ([`Book::rung_lost`]), where the source is [`RUNG_BEHIND_MAX`] segments ahead of it and
+//! it has made nothing, and where what it has made was overtaken for [`GAP_WAIT_SEGMENTS`] segment durations, or
+//! is not at any target for far longer than that.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+
+use super::{Book, GAP_WAIT_SEGMENTS, INITS_KEPT, Init, WAITING_MAX, bit};
+use crate::captions::Captions;
+use crate::id::RenditionId;
+use crate::recording::rate;
+use crate::state::{Rendition, Segment};
+use crate::time::{MediaSpan, MediaTime, UtcMs};
+
+/// By how many segments the source may be ahead of what a rung has made.
+pub const RUNG_BEHIND_MAX: usize = 6;
+
+/// By how many it may be ahead of what targets have of a rung.
+const UNACKED_MAX: usize = 30;
+
+/// One rung of the book.
+#[derive(Debug)]
+pub(super) struct Rung {
+    id: RenditionId,
+    /// Each with which slots have it.
+    inits: Vec<(Init, u32)>,
+    /// What is not listed yet, by where the source's segments start.
+    made: BTreeMap<MediaTime, Made>,
+    /// What it has in the place of each listed segment of the source, from the first one on.
+    listed: VecDeque<Step>,
+    /// Something that is no gap was listed.
+    is_shown: bool,
+    captions: Captions,
+    bandwidth_max: u32,
+    sum_bits: u64,
+    sum_ticks: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    init: u16,
+    gap: bool,
+    on: u32,
+}
+
+#[derive(Debug)]
+struct Made {
+    init: u16,
+    on: u32,
+    /// It will never be.
+    lost: bool,
+    /// When a later one was first acknowledged.
+    overtaken: Option<UtcMs>,
+}
+
+impl Rung {
+    pub(super) fn new(id: RenditionId) -> Rung {
+        Rung {
+            id,
+            inits: Vec::new(),
+            made: BTreeMap::new(),
+            listed: VecDeque::new(),
+            is_shown: false,
+            captions: Captions::default(),
+            bandwidth_max: 0,
+            sum_bits: 0,
+            sum_ticks: 0,
+        }
+    }
+
+    fn init_on(&self, init: u16) -> u32 {
+        self.inits.get(usize::from(init)).map_or(0, |(_, on)| *on)
+    }
+
+    fn put(&mut self, start: MediaTime, made: Made) {
+        self.made.insert(start, made);
+        if self.made.len() > WAITING_MAX {
+            self.made.pop_first();
+        }
+    }
+
+    /// What it has in the place of the source's segment that starts here, where `ahead` more are listed already; `None`
+    /// where that may still come.
+    fn step(&self, start: MediaTime, ahead: usize, wait_ms: u64, now: UtcMs) -> Option<Step> {
+        let gap = Step { init: 0, gap: true, on: 0 };
+        let Some(made) = self.made.get(&start) else { return (ahead >= RUNG_BEHIND_MAX).then_some(gap) };
+        if made.lost {
+            Some(gap)
+        } else if made.on & self.init_on(made.init) != 0 {
+            Some(Step { init: made.init, gap: false, on: made.on })
+        } else {
+            let late = made.overtaken.is_some_and(|since| now.ms_since(since) >= wait_ms);
+            (late || ahead >= UNACKED_MAX).then_some(gap)
+        }
+    }
+
+    /// The first segment of the source's window left it.
+    pub(super) fn leave_first(&mut self) {
+        self.listed.pop_front();
+        let first = self.listed.iter().find(|step| !step.gap).map_or(0, |step| step.init);
+        if usize::from(first) < INITS_KEPT {
+            return;
+        }
+        self.inits.drain(..usize::from(first));
+        self.made.values_mut().for_each(|made| made.init = made.init.saturating_sub(first));
+        self.listed.iter_mut().for_each(|step| step.init = step.init.saturating_sub(first));
+    }
+
+    /// What this slot has is of no use any more.
+    pub(super) fn forget(&mut self, bit: u32) {
+        self.inits.iter_mut().for_each(|(_, on)| *on &= !bit);
+        self.made.values_mut().for_each(|made| made.on &= !bit);
+        self.listed.iter_mut().for_each(|step| step.on &= !bit);
+    }
+}
+
+impl Book {
+    fn rung(&mut self, id: &RenditionId) -> Option<&mut Rung> {
+        self.rungs.iter_mut().find(|rung| rung.id == *id)
+    }
+
+    /// Segments of a rung from here on need this init segment. Rungs that are not the channel's are ignored, here and below.
+    pub fn rung_init(&mut self, id: &RenditionId, init: Init) {
+        let Some(rung) = self.rung(id) else { return };
+        if rung.inits.last().is_none_or(|(last, _)| *last != init) && rung.inits.len() < usize::from(u16::MAX)
+        {
+            rung.inits.push((init, 0));
+        }
+    }
+
+    /// A rung has made what it has in the place of the source's segment that starts here; it waits for its acknowledgement.
+    /// `len` is its size in bytes.
+    pub fn rung_segment(
+        &mut self,
+        id: &RenditionId,
+        start: MediaTime,
+        (duration, captions): (MediaSpan, Captions),
+        len: usize,
+        now: UtcMs,
+    ) {
+        let usual = u64::from(self.channel.segment_ms) * 90;
+        let Some(rung) = self.rung(id) else { return };
+        let Some(init) = rung.inits.len().checked_sub(1).and_then(|at| u16::try_from(at).ok()) else {
+            return;
+        };
+        let (bits, ticks) = (len as u64 * 8, u64::try_from(duration.0).unwrap_or(0).max(1));
+        (rung.sum_bits, rung.sum_ticks) = (rung.sum_bits + bits, rung.sum_ticks + ticks);
+        if ticks * 2 >= usual {
+            rung.bandwidth_max = rung.bandwidth_max.max(rate(bits, ticks));
+        }
+        rung.captions.add(captions);
+        rung.put(start, Made { init, on: 0, lost: false, overtaken: None });
+        self.advance(now);
+    }
+
+    /// A rung will have nothing in the place of the source's segment that starts here: a gap.
+    pub fn rung_lost(&mut self, id: &RenditionId, start: MediaTime, now: UtcMs) {
+        let Some(rung) = self.rung(id) else { return };
+        if !rung.made.contains_key(&start) {
+            rung.put(start, Made { init: 0, on: 0, lost: true, overtaken: None });
+        }
+        self.advance(now);
+    }
+
+    /// The target of slot `slot` has acknowledged an init segment of a rung.
+    pub fn ack_rung_init(&mut self, slot: usize, id: &RenditionId, name: &str, now: UtcMs) {
+        let Some(bit) = bit(slot) else { return };
+        let Some(rung) = self.rung(id) else { return };
+        for (_, on) in rung.inits.iter_mut().filter(|(init, _)| init.name == name) {
+            *on |= bit;
+        }
+        self.changed = true;
+        self.advance(now);
+    }
+
+    /// The target of slot `slot` has acknowledged what a rung has in the place of the segment that starts here.
+    pub fn ack_rung(&mut self, slot: usize, id: &RenditionId, start: MediaTime, now: UtcMs) {
+        let Some(bit) = bit(slot) else { return };
+        let at = self.listed.binary_search_by_key(&start, |segment| segment.start);
+        let Some(rung) = self.rung(id) else { return };
+        if let Some(made) = rung.made.get_mut(&start) {
+            made.on |= bit;
+            for (_, earlier) in rung.made.range_mut(..start) {
+                earlier.overtaken.get_or_insert(now);
+            }
+        } else if let Some(step) = at.ok().and_then(|at| rung.listed.get_mut(at)) {
+            step.on |= bit;
+            self.changed = true;
+        }
+        self.advance(now);
+    }
+
+    /// Whether a rung's playlist needs the first segment of the source's window, to be no shorter than `least`.
+    pub(super) fn rung_needs_first(&self, least: i64) -> bool {
+        self.rungs.iter().filter(|rung| rung.is_shown).any(|rung| {
+            let newest_first = self.listed.range(1..rung.listed.len().max(1)).rev();
+            let sums = newest_first.scan(0, |sum: &mut i64, segment| {
+                *sum += segment.duration.0;
+                Some(*sum)
+            });
+            !sums.into_iter().any(|sum| sum >= least)
+        })
+    }
+
+    /// Lists of each rung what may be.
+    pub(super) fn advance_rungs(&mut self, now: UtcMs) {
+        let wait_ms = GAP_WAIT_SEGMENTS * u64::from(self.channel.segment_ms);
+        for rung in &mut self.rungs {
+            while let Some(of) = self.listed.get(rung.listed.len()) {
+                let ahead = self.listed.len() - rung.listed.len() - 1;
+                let Some(mut step) = rung.step(of.start, ahead, wait_ms, now) else { break };
+                if step.gap {
+                    step.init = rung.listed.back().map_or(0, |last| last.init);
+                }
+                rung.listed.push_back(step);
+                rung.is_shown |= !step.gap;
+                // What lies before is of no use any more.
+                rung.made = rung.made.split_off(&MediaTime(of.start.0.saturating_add(1)));
+                self.changed = true;
+            }
+        }
+    }
+
+    /// Up to where each rung is listed, and which it is.
+    pub fn rungs_listed(&self) -> impl Iterator<Item = (&RenditionId, MediaTime)> {
+        let next = |rung: &Rung| self.listed.get(rung.listed.len()).map(|segment| segment.start);
+        let end = self.listed.back().map_or(MediaTime(0), |last| MediaTime(last.start.0.saturating_add(1)));
+        self.rungs.iter().map(move |rung| (&rung.id, next(rung).unwrap_or(end)))
+    }
+
+    /// The rungs of which there is anything to see, beside the source.
+    pub(super) fn rung_states(&self, source: &Rendition, mask: &impl Fn(u32) -> u32) -> Vec<Rendition> {
+        let shown = self.rungs.iter().filter(|rung| rung.is_shown);
+        shown.filter_map(|rung| self.rung_state(rung, source, mask)).collect()
+    }
+
+    fn rung_state(&self, rung: &Rung, source: &Rendition, mask: &impl Fn(u32) -> u32) -> Option<Rendition> {
+        let (init, _) = rung.inits.last()?;
+        let segments = self.listed.iter().zip(&rung.listed).map(|(of, step)| Segment {
+            start: of.start,
+            duration: of.duration,
+            discontinuity: of.discontinuity,
+            init: step.init,
+            gap: step.gap,
+            on: mask(step.on & rung.init_on(step.init)),
+            frame: None,
+        });
+        Some(Rendition {
+            id: rung.id.clone(),
+            codecs: init.codecs.clone(),
+            bandwidth: rung.bandwidth_max.max(1),
+            average_bandwidth: rate(rung.sum_bits, rung.sum_ticks.max(1)),
+            width: init.width,
+            height: init.height,
+            frame_rate_milli: init.frame_rate_milli,
+            range: init.range,
+            captions: rung.captions,
+            frames_bandwidth: 0,
+            target_duration_s: source.target_duration_s,
+            first_msn: source.first_msn,
+            discontinuity_sequence: source.discontinuity_sequence,
+            inits: rung.inits.iter().map(|(init, _)| init.name.clone()).collect(),
+            segments: segments.collect(),
+            parts: Vec::new(),
+        })
+    }
+}

@@ -1,0 +1,269 @@
+//! What WHIP exchanges (RFC 9725): offers (RFC 8866, RFC 9429) and the fragments of trickle ICE (RFC 8840), as far as it must be
+//! known before anything is agreed on.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::media::Kind;
+
+/// The longest description that is read, in bytes. Those of browsers have some 8 KiB.
+pub const SDP_LEN_MAX: usize = 64 << 10;
+
+/// The longest fragment that is read, in bytes.
+pub const FRAGMENT_LEN_MAX: usize = 16 << 10;
+
+/// So many names of codecs are told in a refusal.
+const NAMES_MAX: usize = 8;
+
+/// The longest name of a codec that is told.
+const NAME_LEN_MAX: usize = 32;
+
+/// How long user name fragments and passwords may be (RFC 8839, 5.4).
+const FRAGMENT_NAME_LEN: core::ops::RangeInclusive<usize> = 4..=256;
+const PASSWORD_LEN: core::ops::RangeInclusive<usize> = 22..=256;
+
+/// Why an offer is not taken; the text is shown to whoever made it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The bytes are no offer.
+    #[error("this is no SDP offer: {0}")]
+    Malformed(&'static str),
+    /// It is one, and nothing can come of it.
+    #[error("the encoder offers {sent}: set {set}")]
+    Unsupported {
+        /// What it offers.
+        sent: String,
+        /// What to set instead.
+        set: &'static str,
+    },
+}
+
+/// What ICE lets a peer in by (RFC 8839, 5.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// The user name fragment.
+    pub fragment: String,
+    /// The password.
+    pub password: String,
+}
+
+/// An offer that something can come of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    lines: Vec<String>,
+    /// By what its peer is let in.
+    pub credentials: Credentials,
+    /// It has pictures.
+    pub has_video: bool,
+    /// It has sound.
+    pub has_audio: bool,
+}
+
+/// A section of an offer, as far as it was read.
+struct Section {
+    kind: Kind,
+    codecs: Vec<String>,
+    /// Whether its direction is one in which something is sent.
+    sends: bool,
+}
+
+impl Offer {
+    /// Reads an offer: at most one section of pictures and one of sound, each with a codec that can be used.
+    pub fn read(text: &str) -> Result<Offer, Refusal> {
+        const MALFORMED: fn(&'static str) -> Refusal = Refusal::Malformed;
+        if text.len() > SDP_LEN_MAX {
+            return Err(MALFORMED("it has more than 64 KiB"));
+        }
+        let all: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+        if all.first() != Some(&"v=0") {
+            return Err(MALFORMED("it does not begin with v=0"));
+        }
+        let typed = |line: &&&str| line.as_bytes().get(1) == Some(&b'=');
+        if all.iter().any(|line| !typed(&line)) {
+            return Err(MALFORMED("it has a line that is no letter, = and a value"));
+        }
+        let sections = sections(&all)?;
+        let of = |kind| sections.iter().filter(move |section| section.kind == kind);
+        for (kind, sent) in [(Kind::Video, "several pictures"), (Kind::Audio, "several sounds")] {
+            if of(kind).count() > 1 {
+                return Err(unsupported(sent, "one video and one audio track"));
+            }
+        }
+        if sections.is_empty() {
+            return Err(unsupported("neither pictures nor sound", "a video track in H.264 or AV1"));
+        }
+        for section in &sections {
+            section.check()?;
+        }
+        let credentials = credentials(&all).ok_or(MALFORMED("it has no a=ice-ufrag and a=ice-pwd"))?;
+        if !all.iter().any(|line| line.starts_with("a=fingerprint:")) {
+            return Err(MALFORMED("it has no a=fingerprint"));
+        }
+        let lines = all.iter().filter(|line| !is_left_out(line)).map(|line| (*line).to_string()).collect();
+        let (has_video, has_audio) = (of(Kind::Video).next().is_some(), of(Kind::Audio).next().is_some());
+        Ok(Offer { lines, credentials, has_video, has_audio })
+    }
+
+    /// Its peer is let in by these from now on: ICE is restarted.
+    pub fn restart(&mut self, credentials: Credentials) {
+        for line in &mut self.lines {
+            if line.starts_with("a=ice-ufrag:") {
+                *line = ["a=ice-ufrag:", &credentials.fragment].concat();
+            } else if line.starts_with("a=ice-pwd:") {
+                *line = ["a=ice-pwd:", &credentials.password].concat();
+            }
+        }
+        self.credentials = credentials;
+    }
+
+    /// What of it is to be answered: one layer of each track, and no candidates, since whoever offers finds us.
+    pub fn text(&self) -> String {
+        let mut text = String::with_capacity(self.lines.iter().map(|line| line.len() + 2).sum());
+        for line in &self.lines {
+            text.push_str(line);
+            text.push_str("\r\n");
+        }
+        text
+    }
+}
+
+fn is_left_out(line: &str) -> bool {
+    const NAMES: [&str; 5] =
+        ["a=candidate:", "a=end-of-candidates", "a=remote-candidates:", "a=simulcast:", "a=rid:"];
+    NAMES.iter().any(|name| line.starts_with(name))
+}
+
+fn unsupported(sent: &str, set: &'static str) -> Refusal {
+    Refusal::Unsupported { sent: sent.to_string(), set }
+}
+
+fn sections(lines: &[&str]) -> Result<Vec<Section>, Refusal> {
+    let mut sections: Vec<Section> = Vec::new();
+    for line in lines {
+        if let Some(media) = line.strip_prefix("m=") {
+            let mut words = media.split(' ');
+            let kind = match words.next() {
+                Some("audio") => Kind::Audio,
+                Some("video") => Kind::Video,
+                Some("application") => {
+                    return Err(unsupported("a data channel", "no data channel: pictures and sound only"));
+                }
+                _ => return Err(Refusal::Malformed("it has an m= line that is neither audio nor video")),
+            };
+            let _port = words.next();
+            if !words.next().is_some_and(|proto| proto.contains("TLS/RTP/SAVP")) {
+                return Err(unsupported("media without DTLS-SRTP", "WebRTC as browsers have it"));
+            }
+            let static_names = words.filter_map(|number| match number {
+                "0" => Some("PCMU".to_string()),
+                "8" => Some("PCMA".to_string()),
+                "9" => Some("G722".to_string()),
+                _ => None,
+            });
+            let codecs = if kind == Kind::Audio { static_names.collect() } else { Vec::new() };
+            sections.push(Section { kind, codecs, sends: true });
+        }
+        let Some(section) = sections.last_mut() else { continue };
+        if let Some(map) = line.strip_prefix("a=rtpmap:") {
+            let name = map.split(' ').nth(1).and_then(|codec| codec.split('/').next()).unwrap_or_default();
+            let name: String = name.chars().filter(char::is_ascii_graphic).take(NAME_LEN_MAX).collect();
+            if !section.codecs.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
+                section.codecs.push(name);
+            }
+        } else if matches!(*line, "a=recvonly" | "a=inactive") {
+            section.sends = false;
+        }
+    }
+    Ok(sections)
+}
+
+impl Section {
+    fn check(&self) -> Result<(), Refusal> {
+        let (usable, set): (&[&str], _) = match self.kind {
+            Kind::Video => (&["H264", "AV1"], "H.264 or AV1"),
+            Kind::Audio => (&["opus"], "Opus"),
+        };
+        if !self.sends {
+            return Err(unsupported("a track that it does not send", "sendonly tracks"));
+        }
+        let has = |wanted: &&str| self.codecs.iter().any(|name| name.eq_ignore_ascii_case(wanted));
+        if usable.iter().any(has) {
+            return Ok(());
+        }
+        // Those that only carry others, again or beside them.
+        const AIDS: [&str; 6] = ["rtx", "red", "ulpfec", "flexfec-03", "telephone-event", "CN"];
+        let is_aid = |name: &String| AIDS.iter().any(|aid| aid.eq_ignore_ascii_case(name));
+        let names = self.codecs.iter().filter(|name| !is_aid(name)).take(NAMES_MAX);
+        let names = names.map(String::as_str).collect::<Vec<_>>().join(", ");
+        let sent = match (names.is_empty(), self.kind) {
+            (false, _) => [&names, " only"].concat(),
+            (true, Kind::Video) => "pictures without a codec".to_string(),
+            (true, Kind::Audio) => "sound without a codec".to_string(),
+        };
+        Err(Refusal::Unsupported { sent, set })
+    }
+}
+
+/// The first of each that the lines have.
+fn credentials(lines: &[&str]) -> Option<Credentials> {
+    let value = |name| lines.iter().find_map(|line| line.strip_prefix(name));
+    let (fragment, password) = (value("a=ice-ufrag:")?, value("a=ice-pwd:")?);
+    // RFC 8839, 5.4: ice-char.
+    let is_ice = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/');
+    let fits = FRAGMENT_NAME_LEN.contains(&fragment.len()) && PASSWORD_LEN.contains(&password.len());
+    let (fragment, password) = (fragment.to_string(), password.to_string());
+    (fits && is_ice(&fragment) && is_ice(&password)).then_some(Credentials { fragment, password })
+}
+
+/// The credentials of a fragment that a client sends (RFC 9725, 4.3): those that it has, or new ones. What candidates come with it is not
+/// needed: whoever has them finds us.
+pub fn fragment(text: &str) -> Result<Credentials, Refusal> {
+    if text.len() > FRAGMENT_LEN_MAX {
+        return Err(Refusal::Malformed("it has more than 16 KiB"));
+    }
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    credentials(&lines).ok_or(Refusal::Malformed("the fragment has no a=ice-ufrag and a=ice-pwd"))
+}
+
+/// What of an answer a client must know after it restarted ICE: our credentials and candidates.
+pub fn restarted(answer: &str) -> String {
+    const SESSION: [&str; 3] = ["a=ice-lite", "a=ice-options:", "a=group:"];
+    const MEDIA: [&str; 5] = ["a=mid:", "a=ice-ufrag:", "a=ice-pwd:", "a=candidate:", "a=end-of-candidates"];
+    let (mut out, mut sections) = (String::new(), 0);
+    for line in answer.lines() {
+        sections += usize::from(line.starts_with("m="));
+        // With BUNDLE, one section tells it for all.
+        let told = match sections {
+            0 => SESSION.iter().any(|name| line.starts_with(name)),
+            1 => line.starts_with("m=") || MEDIA.iter().any(|name| line.starts_with(name)),
+            _ => false,
+        };
+        if told {
+            out.push_str(line);
+            out.push_str("\r\n");
+        }
+    }
+    out
+}
+
+/// An answer that asks for sound as it is to be played: in stereo, where there is any, at 128 kb/s (RFC 7587, 6.1). Browsers send speech
+/// otherwise.
+pub fn in_good_sound(answer: &str) -> String {
+    const WANTED: &str = "stereo=1;sprop-stereo=1;maxaveragebitrate=128000";
+    let opus = answer.lines().find_map(|line| {
+        let (number, codec) = line.strip_prefix("a=rtpmap:")?.split_once(' ')?;
+        codec.get(..5).filter(|name| name.eq_ignore_ascii_case("opus/")).map(|_| number)
+    });
+    let Some(opus) = opus else { return answer.to_string() };
+    let format = ["a=fmtp:", opus, " "].concat();
+    let mut out = String::with_capacity(answer.len() + WANTED.len());
+    for line in answer.lines() {
+        out.push_str(line);
+        if line.starts_with(&format) {
+            out.push(';');
+            out.push_str(WANTED);
+        }
+        out.push_str("\r\n");
+    }
+    out
+}

@@ -1,0 +1,5 @@
+mod clock;
+mod demux;
+mod keys;
+mod sdp;
+mod stun;

@@ -1,0 +1,146 @@
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use proptest::prelude::*;
+
+use crate::rtp::sdp::{self, Credentials, Offer, Refusal};
+
+/// What a browser offers, shortened.
+pub(super) fn offer(video: &[&str], audio: &[&str]) -> String {
+    let mut text = String::from(
+        "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1\r\na=msid-semantic: WMS\r\n",
+    );
+    for (mid, (kind, codecs)) in [("audio", audio), ("video", video)].into_iter().enumerate() {
+        if codecs.is_empty() {
+            continue;
+        }
+        text += &format!("m={kind} 9 UDP/TLS/RTP/SAVPF 96 97\r\nc=IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\n");
+        text +=
+            "a=ice-pwd:0123456789abcdefghijkl\r\na=ice-options:trickle\r\na=fingerprint:sha-256 AA:BB\r\n";
+        text += "a=candidate:1 1 udp 2113937151 5ff8.local 50000 typ host\r\n";
+        text += &format!("a=setup:actpass\r\na=mid:{mid}\r\na=sendonly\r\na=rtcp-mux\r\n");
+        for (number, codec) in codecs.iter().enumerate() {
+            text += &format!("a=rtpmap:{} {codec}\r\n", 96 + number);
+        }
+    }
+    text
+}
+
+#[test]
+fn an_offer_is_answered_without_candidates_and_layers() {
+    let text = offer(&["VP8/90000", "rtx/90000", "H264/90000"], &["opus/48000/2"])
+        + "a=rid:hi send\r\na=rid:lo send\r\na=simulcast:send hi;lo\r\na=end-of-candidates\r\n";
+    let read = Offer::read(&text).unwrap();
+    assert!(read.has_video && read.has_audio);
+    assert_eq!(read.credentials.fragment, "abcd");
+    let left = read.text();
+    for name in ["a=candidate", "a=end-of", "a=simulcast", "a=rid"] {
+        assert!(text.contains(name) && !left.contains(name), "{name}");
+    }
+    assert_eq!(left.lines().count(), text.lines().count() - 6);
+    // Lines may end without a carriage return, too.
+    assert_eq!(Offer::read(&text.replace("\r\n", "\n")).unwrap(), read);
+}
+
+#[test]
+fn what_nothing_can_come_of_is_named() {
+    let h264 = &["H264/90000"][..];
+    let opus = &["opus/48000/2"][..];
+    let whole = offer(h264, opus);
+    let of_video = offer(h264, &[]);
+    for (text, expected) in [
+        (
+            offer(&["VP8/90000", "rtx/90000", "VP9/90000"], opus),
+            "the encoder offers VP8, VP9 only: set H.264 or AV1",
+        ),
+        (offer(h264, &["PCMU/8000", "telephone-event/8000"]), "the encoder offers PCMU only: set Opus"),
+        (
+            whole.replace("sendonly", "recvonly"),
+            "the encoder offers a track that it does not send: set sendonly tracks",
+        ),
+        (
+            format!("{whole}m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n"),
+            "the encoder offers a data channel: set no data channel: pictures and sound only",
+        ),
+        (
+            format!("{whole}{}", &of_video[of_video.find("m=").unwrap()..]),
+            "the encoder offers several pictures: set one video and one audio track",
+        ),
+        (offer(&[], &[]), "the encoder offers neither pictures nor sound: set a video track in H.264 or AV1"),
+        (
+            whole.replace("UDP/TLS/RTP/SAVPF", "RTP/AVP"),
+            "the encoder offers media without DTLS-SRTP: set WebRTC as browsers have it",
+        ),
+        ("{\"sdp\":\"v=0\"}".to_string(), "this is no SDP offer: it does not begin with v=0"),
+        (
+            format!("{whole}garbage\r\n"),
+            "this is no SDP offer: it has a line that is no letter, = and a value",
+        ),
+        (
+            whole.replace("a=ice-pwd", "a=ice-pass"),
+            "this is no SDP offer: it has no a=ice-ufrag and a=ice-pwd",
+        ),
+        (
+            whole.replace("a=ice-ufrag:abcd", "a=ice-ufrag:a b"),
+            "this is no SDP offer: it has no a=ice-ufrag and a=ice-pwd",
+        ),
+        (whole.replace("a=fingerprint", "a=finger"), "this is no SDP offer: it has no a=fingerprint"),
+        (format!("{whole}a={}", "x".repeat(70_000)), "this is no SDP offer: it has more than 64 KiB"),
+    ] {
+        assert_eq!(Offer::read(&text).unwrap_err().to_string(), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_restart_changes_the_credentials_and_nothing_else() {
+    let text = offer(&["AV1/90000"], &["opus/48000/2"]);
+    let mut read = Offer::read(&text).unwrap();
+    let before = read.text();
+    let new = Credentials { fragment: "wxyz".into(), password: "zyxwvutsrqponmlkjihgfe".into() };
+    let told =
+        sdp::fragment("a=ice-ufrag:wxyz\r\na=ice-pwd:zyxwvutsrqponmlkjihgfe\r\nm=audio 9 X 0\r\na=mid:0\r\n");
+    assert_eq!(told, Ok(new.clone()));
+    read.restart(new);
+    let expected = before.replace("a=ice-ufrag:abcd", "a=ice-ufrag:wxyz");
+    assert_eq!(read.text(), expected.replace("0123456789abcdefghijkl", "zyxwvutsrqponmlkjihgfe"));
+    assert!(matches!(sdp::fragment("a=candidate:1"), Err(Refusal::Malformed(_))));
+    assert!(matches!(sdp::fragment(&"a=candidate:1\r\n".repeat(2000)), Err(Refusal::Malformed(_))));
+}
+
+#[test]
+fn a_restart_is_answered_by_credentials_and_candidates() {
+    let answer = "v=0\r\ns=-\r\na=group:BUNDLE 0 1\r\na=ice-lite\r\na=fingerprint:sha-256 AA\r\n\
+        m=audio 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\na=ice-ufrag:q\r\na=ice-pwd:p\r\na=rtcp-mux\r\n\
+        a=candidate:1 1 udp 1 192.0.2.1 8892 typ host\r\na=end-of-candidates\r\n\
+        m=video 9 UDP/TLS/RTP/SAVPF 97\r\na=mid:1\r\na=ice-ufrag:q\r\n";
+    let expected = "a=group:BUNDLE 0 1\r\na=ice-lite\r\nm=audio 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\n\
+        a=ice-ufrag:q\r\na=ice-pwd:p\r\na=candidate:1 1 udp 1 192.0.2.1 8892 typ host\r\na=end-of-candidates\r\n";
+    assert_eq!(sdp::restarted(answer), expected);
+}
+
+proptest! {
+    #[test]
+    fn no_text_can_trip_it(
+        lines in prop::collection::vec(prop::sample::select(&[
+            "v=0", "m=video 9 UDP/TLS/RTP/SAVPF 96", "m=audio", "m=", "a=rtpmap:96 H264/90000", "a=rtpmap:", "a=rtpmap: /",
+            "a=ice-ufrag:abcd", "a=ice-pwd:0123456789abcdefghijkl", "a=fingerprint:x", "a=rid:é", "", "\u{1F4F7}",
+        ][..]), 0..20),
+    ) {
+        let text = format!("v=0\n{}", lines.join("\n"));
+        if let Ok(offer) = Offer::read(&text) {
+            prop_assert!(offer.has_video || offer.has_audio);
+            prop_assert_eq!(Offer::read(&offer.text()), Ok(offer.clone()));
+        }
+        let _ = sdp::fragment(&text);
+        let _ = sdp::restarted(&text);
+    }
+}
+
+#[test]
+fn sound_is_asked_for_in_stereo() {
+    let answer = "v=0\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 x=1\r\na=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10\r\n";
+    let expected = "minptime=10;stereo=1;sprop-stereo=1;maxaveragebitrate=128000\r\n";
+    assert_eq!(sdp::in_good_sound(answer), answer.replace("minptime=10\r\n", expected));
+    let silent = "v=0\r\na=rtpmap:96 H264/90000\r\n";
+    assert_eq!(sdp::in_good_sound(silent), silent);
+}

@@ -1,0 +1,205 @@
+use super::*;
+use crate::fmp4::read;
+
+/// Half a second of one AAC stream, as ffmpeg muxes it in ADTS frames and in LATM elements.
+const ADTS: &[u8] = include_bytes!("../../../tests/golden/adts.ts");
+const LATM: &[u8] = include_bytes!("../../../tests/golden/latm.ts");
+/// Half a second of one Opus stream, as ffmpeg muxes it.
+const OPUS: &[u8] = include_bytes!("../../../tests/golden/opus.ts");
+const OPUS_MP4: &[u8] = include_bytes!("../../../tests/golden/opus.mp4");
+
+/// What a stream gives as a whole, which it also gives one byte at a time.
+fn whole(stream: &[u8]) -> Vec<FeedEvent> {
+    let (at_once, counts) = told(stream, stream.len());
+    assert_eq!(at_once, told(stream, 1).0);
+    assert_eq!(counts, Counts { ignored: counts.ignored, ..Counts::default() });
+    at_once.into_iter().map(Result::unwrap).collect()
+}
+
+#[test]
+fn sound_in_latm_elements_is_the_sound_in_adts_frames() {
+    let (adts, latm) = (whole(ADTS), whole(LATM));
+    assert!(adts.len() > 20, "{}", adts.len());
+    let config = |events: &[FeedEvent]| {
+        let [FeedEvent::Audio(config), ..] = events else { panic!("no parameters") };
+        (config.codec.clone(), config.sample_rate, config.channels, config.frame_len)
+    };
+    assert_eq!(config(&adts), config(&latm));
+    assert_eq!(adts[1..], latm[1..]);
+}
+
+#[test]
+fn opus_is_what_ffmpeg_has_of_it_in_mp4() {
+    let events = whole(OPUS);
+    let [FeedEvent::Audio(config), frames @ ..] = &events[..] else { panic!("no parameters") };
+    assert_eq!((&*config.codec, config.sample_rate, config.channels), ("Opus", 48_000, 2));
+    let moof = OPUS_MP4.windows(4).position(|at| at == b"moof").unwrap() - 4;
+    let mfra = OPUS_MP4.windows(4).position(|at| at == b"mfra").unwrap() - 4;
+    let tracks = read::init(&OPUS_MP4[..moof]).unwrap();
+    let fragments = read::segment(&OPUS_MP4[moof..mfra], &tracks).unwrap();
+    let mut expected =
+        crate::fmp4::movie::media(&OPUS_MP4[moof..mfra], &fragments).collect::<Vec<_>>().concat();
+    let times: Vec<i64> = frames
+        .iter()
+        .map(|event| {
+            let FeedEvent::Frame(frame) = event else { panic!("{event:?}") };
+            assert!(expected.starts_with(&frame.data));
+            expected.drain(..frame.data.len());
+            frame.dts_ms
+        })
+        .collect();
+    assert!(expected.is_empty(), "{} bytes are missing", expected.len());
+    assert!(times.windows(2).all(|pair| pair[1] - pair[0] == 20), "{times:?}");
+}
+
+/// `StreamMuxConfig` and payload in bits, as text of noughts and ones.
+fn loas(bits: &str) -> Vec<u8> {
+    let bits: Vec<u8> = bits.bytes().filter(|bit| b"01".contains(bit)).map(|bit| bit - b'0').collect();
+    let element: Vec<u8> = bits
+        .chunks(8)
+        .map(|chunk| (0..8).fold(0, |byte, n| byte << 1 | chunk.get(n).unwrap_or(&0)))
+        .collect();
+    [&[0x56, 0xe0 | (element.len() >> 8) as u8, element.len() as u8], &element[..]].concat()
+}
+
+/// A stream of sound of this type.
+fn stream(kind: u8, about: &str, packets: &[&[u8]]) -> Vec<u8> {
+    let mut writer = Writer::default();
+    writer.pat(0, &[(1, PMT_PID)]);
+    writer.pmt(PMT_PID, 1, 0, &[(kind, AUDIO_PID, about)]);
+    for (n, data) in packets.iter().enumerate() {
+        writer.pes(AUDIO_PID, &[n as u64 * 90_000], true, data);
+    }
+    writer.bytes
+}
+
+/// AAC-LC, 48 kHz, stereo.
+const ASC: &str = "00010 0011 0010 0 0 0";
+
+#[test]
+fn latm_elements_of_every_form_give_their_frames() {
+    let payload = "00000010 11110000 00001111";
+    let (ff, length) = ("11111111".repeat(255), "11111111 00000000");
+    for (what, bits, frames) in [
+        ("version 0", std::format!("0 0 1 000000 0000 000 {ASC} 000 11111111 0 0 {payload}"), 1),
+        (
+            "with a checksum",
+            std::format!("0 0 1 000000 0000 000 {ASC} 000 11111111 0 1 10101010 {payload}"),
+            1,
+        ),
+        (
+            "with other data",
+            std::format!(
+                "0 0 1 000000 0000 000 {ASC} 000 11111111 1 1 00000000 0 00001000 0 {payload} 11111111"
+            ),
+            1,
+        ),
+        ("two frames", std::format!("0 0 1 000001 0000 000 {ASC} 000 11111111 0 0 {payload} {payload}"), 2),
+        (
+            "version 1",
+            std::format!(
+                "0 1 0 00 11111111 1 000000 0000 000 00 00010010 {ASC} 00 000 11111111 0 0 {payload}"
+            ),
+            1,
+        ),
+        ("long", std::format!("0 0 1 000000 0000 000 {ASC} 000 11111111 0 0 {length} {ff}"), 1),
+    ] {
+        let (told, _) = told(&stream(0x11, "", &[&loas(&bits)]), 188);
+        assert_eq!(errors(&told), [""; 0], "{what}");
+        let found = super::frames(&told, Kind::Audio);
+        assert_eq!(found.len(), frames, "{what}");
+        let long = std::vec![0xff; 255];
+        let expected: &[u8] = if what == "long" { &long } else { &[0xf0, 0x0f] };
+        assert!(found.iter().all(|frame| frame.data == expected), "{what}: {found:?}");
+    }
+    // The configuration of one element holds for the next.
+    let first = loas(&std::format!("0 0 1 000000 0000 000 {ASC} 000 11111111 0 0 {payload}"));
+    let same = loas(&std::format!("1 {payload}"));
+    let (told, _) = told(&stream(0x11, "", &[&first, &[&same[..], &same].concat()]), 188);
+    let times: Vec<i64> = super::frames(&told, Kind::Audio).iter().map(|frame| frame.dts_ms).collect();
+    assert_eq!((errors(&told), times), (Vec::new(), std::vec![0, 1000, 1021]));
+}
+
+#[test]
+fn latm_that_is_no_single_track_is_named_and_damage_costs_an_element() {
+    let payload = "00000010 11110000 00001111";
+    for (bits, text) in [
+        ("0 1 1 0000", "LATM of a version that is reserved"),
+        ("0 0 0 000000 0000 000", "LATM whose frames belong to several times"),
+        ("0 0 1 000000 0001 000", "LATM of several programmes or layers"),
+        (&std::format!("0 0 1 000000 0000 000 {ASC} 011 000000 0 0"), "LATM of CELP or HVXC"),
+        ("0 0 1 000000 0000 000 00001 0011 0010 000 000 11111111 0 0", "AAC Main"),
+    ] {
+        let (told, _) = told(&stream(0x11, "", &[&loas(bits)]), 188);
+        let Some(Err(Error::Refuse { sent, .. })) = told.last() else { panic!("{text}: {told:?}") };
+        assert!(sent.contains(text), "{sent}");
+    }
+    let good = loas(&std::format!("0 0 1 000000 0000 000 {ASC} 000 11111111 0 0 {payload}"));
+    for damaged in [
+        "1 00000010 11110000 00001111",
+        "0 0 1 0",
+        "0 0 1 000000 0000 000 00010 0011 0010 0 0 0 000 11111111 0 0 00001000 1",
+    ] {
+        let (told, _) = told(&stream(0x11, "", &[&loas(damaged), &good, &loas(damaged), &good]), 188);
+        assert_eq!(
+            super::frames(&told, Kind::Audio).len(),
+            if damaged.starts_with('1') { 3 } else { 2 },
+            "{told:?}"
+        );
+        assert!(!errors(&told).is_empty());
+    }
+}
+
+#[test]
+fn opus_access_units_of_every_form_give_their_packets() {
+    const ABOUT: &str = "0504 4f707573 7f0280";
+    let packet = std::vec![0xfc; 300];
+    let mut long = bytes("7fe0 ff2d");
+    long.extend_from_slice(&packet);
+    for (unit, data) in [
+        (bytes("7fe0 02 fc01"), bytes("fc01")),
+        (bytes("7ff8 02 0138 0010 fc01"), bytes("fc01")),
+        (bytes("7fe4 02 03 aabbcc fc01"), bytes("fc01")),
+        (long, packet),
+    ] {
+        let (told, _) =
+            told(&stream(0x06, &std::format!("{ABOUT} 02"), &[&[&unit[..], &unit].concat()]), 188);
+        assert_eq!(errors(&told), [""; 0]);
+        let found = super::frames(&told, Kind::Audio);
+        assert_eq!(
+            found.iter().map(|frame| (frame.dts_ms, &frame.data[..])).collect::<Vec<_>>(),
+            [(0, &data[..]), (20, &data)]
+        );
+    }
+    for (channels, mapping) in [(1, 0), (2, 0), (3, 1), (6, 1), (8, 1)] {
+        let unit = bytes("7fe0 02 fc01");
+        let (told, _) = told(&stream(0x06, &std::format!("{ABOUT} 0{channels}"), &[&unit]), 188);
+        let Some(Ok(FeedEvent::Audio(config))) = told.first() else { panic!("{told:?}") };
+        assert_eq!((config.channels, config.record[10]), (channels, mapping));
+    }
+    let damaged = [&bytes("0000 7fe0 02 fc01 7fe0")[..], &[0xff; 600]].concat();
+    let (told, _) =
+        told(&stream(0x06, &std::format!("{ABOUT} 02"), &[&damaged, &bytes("7fe0 02 fc01")]), 188);
+    assert!(!errors(&told).is_empty() && !super::frames(&told, Kind::Audio).is_empty(), "{told:?}");
+}
+
+#[test]
+fn sound_that_changes_its_framing_is_read_on() {
+    let good = loas(&std::format!("0 0 1 000000 0000 000 {ASC} 000 11111111 0 0 00000010 11110000 00001111"));
+    let mut writer = Writer::default();
+    writer.pat(0, &[(1, PMT_PID)]);
+    writer.pmt(PMT_PID, 1, 0, &[(0x0f, AUDIO_PID, "")]);
+    writer.pes(AUDIO_PID, &[0], true, &adts(b"12"));
+    writer.pmt(PMT_PID, 1, 1, &[(0x11, AUDIO_PID, "")]);
+    writer.pes(AUDIO_PID, &[90_000], true, &good);
+    writer.pmt(PMT_PID, 1, 2, &[(0x06, AUDIO_PID, "0504 4f707573 7f028002")]);
+    writer.pes(AUDIO_PID, &[180_000], true, &bytes("7fe0 02 fc01"));
+    let (told, _) = told(&writer.bytes, 188);
+    assert_eq!(errors(&told), [""; 0]);
+    let found: Vec<(i64, usize)> =
+        super::frames(&told, Kind::Audio).iter().map(|frame| (frame.dts_ms, frame.data.len())).collect();
+    assert_eq!(found, [(0, 2), (1000, 2), (2000, 2)]);
+    // ADTS and LATM say the same of it here, Opus does not.
+    let configs = told.iter().filter(|one| matches!(one, Ok(FeedEvent::Audio(_)))).count();
+    assert_eq!(configs, 2);
+}

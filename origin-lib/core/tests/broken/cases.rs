@@ -1,0 +1,472 @@
+//! Every kind of bad input, by name.
+
+use std::collections::BTreeSet;
+
+use railbird_core::media::{FeedEvent, Kind};
+use railbird_core::programme::{End, Note};
+use railbird_core::segment::Bound;
+
+use super::encoder::{At, Encoder, configs, other};
+use super::way::{Segment, Way};
+
+/// A way that took a publish, which began at its beginning and was ended in order.
+fn way_of(segment_ms: u32, sent: &[At]) -> Way {
+    let mut way = Way::new(segment_ms);
+    publish(&mut way, 0, sent);
+    way.finish();
+    way
+}
+
+/// A publish that begins so many milliseconds after the start.
+fn publish(way: &mut Way, at_ms: u64, sent: &[At]) {
+    way.at(at_ms);
+    way.begin();
+    for At { ms, event } in sent {
+        way.at(at_ms + ms);
+        way.take(event.clone());
+    }
+}
+
+/// Discontinuities, beside the one with which everything begins.
+fn breaks(way: &Way) -> usize {
+    assert!(way.segments.first().is_none_or(|first| first.discontinuity));
+    way.segments.iter().skip(1).filter(|segment| segment.discontinuity).count()
+}
+
+/// What was sent of a track and is in no segment, in milliseconds of the encoder's clock.
+fn lost(way: &Way, sent: &[At], kind: Kind) -> Vec<i64> {
+    let samples = way.segments.iter().flat_map(|segment: &Segment| match kind {
+        Kind::Video => &segment.video,
+        Kind::Audio => &segment.audio,
+    });
+    let seen: BTreeSet<&[u8]> = samples.map(|sample| &sample.data[..]).collect();
+    let frames = sent.iter().filter_map(At::frame).filter(|frame| frame.kind == kind);
+    frames.filter(|frame| !seen.contains(&frame.data[..])).map(|frame| frame.dts_ms).collect()
+}
+
+fn spans(way: &Way) -> Vec<(i64, i64)> {
+    way.segments.iter().map(|segment| (segment.start_ms, segment.duration_ms)).collect()
+}
+
+/// What is done to a good feed of twelve seconds, and what comes of it.
+struct Case {
+    name: &'static str,
+    harm: fn(&mut Vec<At>),
+    breaks: usize,
+    /// At most so many pictures are in no segment, and so many frames of sound. Sound from before the first picture is shown,
+    /// in a run that begins, is in none by rights.
+    lost: (usize, usize),
+    /// Segments are longer than was promised.
+    too_long: bool,
+}
+
+const GOOD: Case = Case { name: "nothing", harm: |_| {}, breaks: 0, lost: (0, 0), too_long: false };
+
+/// The frame of a track that is sent at this millisecond, or the next one.
+fn at(sent: &mut [At], kind: Kind, ms: u64) -> &mut At {
+    sent.iter_mut().find(|at| at.is(kind) && at.ms >= ms).unwrap()
+}
+
+fn frames_from(sent: &mut [At], ms: u64) -> impl Iterator<Item = &mut railbird_core::media::Frame> {
+    sent.iter_mut().filter(move |at| at.ms >= ms).filter_map(At::frame_mut)
+}
+
+const CASES: &[Case] = &[
+    GOOD,
+    Case {
+        name: "the clock jumps forward by a day within a group of pictures",
+        harm: |sent| frames_from(sent, 5_400).for_each(|frame| frame.dts_ms += 86_400_000),
+        breaks: 1,
+        lost: (15, 28),
+        ..GOOD
+    },
+    Case {
+        name: "the clock begins again from zero",
+        harm: |sent| frames_from(sent, 5_400).for_each(|frame| frame.dts_ms -= 5_400),
+        breaks: 1,
+        lost: (15, 28),
+        ..GOOD
+    },
+    Case {
+        name: "one picture's timestamp is far ahead",
+        harm: |sent| at(sent, Kind::Video, 5_400).frame_mut().unwrap().dts_ms += 3_600_000,
+        ..GOOD
+    },
+    Case {
+        name: "one picture's timestamp is ahead by seconds",
+        harm: |sent| at(sent, Kind::Video, 5_400).frame_mut().unwrap().dts_ms += 5_000,
+        ..GOOD
+    },
+    Case {
+        name: "one picture's timestamp is zero",
+        harm: |sent| at(sent, Kind::Video, 5_400).frame_mut().unwrap().dts_ms = 0,
+        ..GOOD
+    },
+    Case {
+        name: "one timestamp of sound is as large as can be",
+        harm: |sent| at(sent, Kind::Audio, 5_400).frame_mut().unwrap().dts_ms = i64::MAX,
+        ..GOOD
+    },
+    Case {
+        name: "a key frame's timestamp is far ahead",
+        harm: |sent| at(sent, Kind::Video, 6_000).frame_mut().unwrap().dts_ms += 60_000,
+        ..GOOD
+    },
+    Case {
+        name: "timestamps stand still for half a second",
+        harm: |sent| {
+            for frame in frames_from(sent, 5_200).take(36) {
+                frame.dts_ms = 5_200;
+            }
+        },
+        ..GOOD
+    },
+    Case {
+        name: "pictures go back by a little, again and again",
+        harm: |sent| {
+            for (n, frame) in frames_from(sent, 2_000).filter(|frame| frame.kind == Kind::Video).enumerate() {
+                frame.dts_ms -= [0, 50, 90][n % 3];
+            }
+        },
+        too_long: true,
+        ..GOOD
+    },
+    Case {
+        name: "composition is negative, as where an encoder counts from presentation",
+        harm: |sent| frames_from(sent, 0).filter(|f| f.kind == Kind::Video).for_each(|f| f.cts -= 7_200),
+        ..GOOD
+    },
+    Case {
+        name: "composition makes no sense",
+        harm: |sent| {
+            for (n, frame) in frames_from(sent, 4_000).filter(|f| f.kind == Kind::Video).take(100).enumerate()
+            {
+                frame.cts = [i32::MAX, 0, i32::MIN, 9_000][n % 4];
+            }
+        },
+        ..GOOD
+    },
+    Case {
+        name: "the sound is missing for five seconds",
+        harm: |sent| sent.retain(|at| !at.is(Kind::Audio) || !(3_300..8_300).contains(&at.ms)),
+        ..GOOD
+    },
+    Case {
+        name: "the sound is muxed late by a second and a half",
+        harm: |sent| {
+            sent.iter_mut().filter(|at| at.is(Kind::Audio)).for_each(|at| at.ms += 1_500);
+            sent.sort_by_key(|at| at.ms);
+        },
+        ..GOOD
+    },
+    Case {
+        name: "the sound begins after three seconds, with its parameters",
+        harm: |sent| {
+            sent.retain(|at| !at.is(Kind::Audio) || at.ms >= 3_000);
+            let from = sent.iter().position(|at| matches!(at.event, FeedEvent::Audio(_))).unwrap();
+            let mut parameters = sent.remove(from);
+            parameters.ms = 3_000;
+            let to = sent.iter().position(|at| at.ms >= 3_000).unwrap();
+            sent.insert(to, parameters);
+        },
+        breaks: 1,
+        lost: (25, 47),
+        ..GOOD
+    },
+    Case {
+        name: "the picture is missing for three seconds",
+        harm: |sent| sent.retain(|at| !at.is(Kind::Video) || !(5_000..8_000).contains(&at.ms)),
+        too_long: true,
+        ..GOOD
+    },
+    Case {
+        name: "other parameters of video at a key frame",
+        harm: |sent| change_at(sent, 6_000, FeedEvent::Video(other(&configs().0))),
+        breaks: 1,
+        lost: (0, 2),
+        ..GOOD
+    },
+    Case {
+        name: "other parameters of video within a group of pictures",
+        harm: |sent| change_at(sent, 5_400, FeedEvent::Video(other(&configs().0))),
+        breaks: 1,
+        lost: (15, 29),
+        ..GOOD
+    },
+    Case {
+        name: "other parameters of sound",
+        harm: |sent| {
+            let mut audio = configs().1;
+            (audio.record, audio.channels) = (b"\x11\x90"[..].into(), 2);
+            change_at(sent, 6_000, FeedEvent::Audio(audio));
+        },
+        breaks: 1,
+        lost: (0, 2),
+        ..GOOD
+    },
+    Case {
+        name: "the same parameters again and again",
+        harm: |sent| {
+            for n in 1..12 {
+                change_at(sent, n * 1_000, FeedEvent::Video(configs().0));
+                change_at(sent, n * 1_000 + 300, FeedEvent::Audio(configs().1));
+            }
+        },
+        ..GOOD
+    },
+    Case {
+        name: "empty frames",
+        harm: |sent| {
+            for frame in frames_from(sent, 3_000).skip(1).step_by(5) {
+                frame.data = Default::default();
+            }
+        },
+        lost: (200, 200),
+        ..GOOD
+    },
+    Case {
+        name: "a key frame is missing",
+        harm: |sent| sent.retain(|at| !at.is(Kind::Video) || at.ms != 6_000),
+        too_long: true,
+        ..GOOD
+    },
+];
+
+fn change_at(sent: &mut Vec<At>, ms: u64, event: FeedEvent) {
+    let to = sent.iter().position(|at| at.ms >= ms).unwrap();
+    sent.insert(to, At { ms, event });
+}
+
+/// What is wrong with what came of a case.
+fn faults(case: &Case, reorders: bool) -> Vec<String> {
+    let mut sent = Encoder { reorders, ..Encoder::default() }.sends(0, 12_000);
+    (case.harm)(&mut sent);
+    let way = way_of(2_000, &sent);
+    let (video, audio) = (lost(&way, &sent, Kind::Video), lost(&way, &sent, Kind::Audio));
+    let mut faults = Vec::new();
+    // The first picture of a run is shown 80 ms after it is decoded.
+    let leading = if reorders { 4 * (1 + case.breaks) } else { 0 };
+    if video.len() > case.lost.0 || audio.len() > case.lost.1 + leading {
+        faults.push(format!("lost {video:?} and {audio:?}"));
+    }
+    if way.too_long != case.too_long {
+        faults.push(format!("too long: {}, of segments {:?}", way.too_long, spans(&way)));
+    }
+    if breaks(&way) != case.breaks {
+        faults.push(format!("{} discontinuities, of segments {:?}", breaks(&way), spans(&way)));
+    }
+    // Whatever it was, the last seconds are there.
+    let end = way.segments.last().map_or(0, |last| last.start_ms + last.duration_ms);
+    if end < 11_900 {
+        faults.push(format!("it ends at {end}"));
+    }
+    faults
+}
+
+#[test]
+fn bad_input_is_normal() {
+    let all = [false, true].into_iter().flat_map(|reorders| CASES.iter().map(move |case| (case, reorders)));
+    let faults = all.flat_map(|(case, reorders)| {
+        let name = case.name;
+        let faults = std::panic::catch_unwind(|| faults(case, reorders)).unwrap_or(vec!["panic".into()]);
+        faults.into_iter().map(move |fault| format!("{name}, reordered {reorders}: {fault}"))
+    });
+    let faults: Vec<String> = faults.collect();
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+/// How an encoder comes back that was lost after seven seconds and a half.
+struct Return {
+    name: &'static str,
+    end: Option<End>,
+    /// For how long it was away.
+    away_ms: u64,
+    /// What it sends then.
+    sends: fn() -> Vec<At>,
+    breaks: usize,
+}
+
+/// It sends what it had kept as fast as it can, and then goes on as time does.
+fn kept(from_ms: u64, away_ms: u64) -> Vec<At> {
+    let mut sent = Encoder::default().sends(from_ms, 12_000 - from_ms);
+    let live_ms = LOST_MS + away_ms - from_ms;
+    sent.iter_mut().for_each(|at| at.ms = (at.ms / 20).max(at.ms.saturating_sub(live_ms)));
+    sent
+}
+
+const LOST_MS: u64 = 7_500;
+
+const RETURNS: &[Return] = &[
+    Return {
+        name: "it was started again",
+        end: Some(End::Lost),
+        away_ms: 3_000,
+        sends: || Encoder::default().sends(0, 5_000),
+        breaks: 1,
+    },
+    Return {
+        name: "it was ended and started again",
+        end: Some(End::InOrder),
+        away_ms: 3_000,
+        sends: || Encoder::default().sends(0, 5_000),
+        breaks: 1,
+    },
+    Return {
+        name: "it was started again before anybody knew that it was gone",
+        end: None,
+        away_ms: 3_000,
+        sends: || Encoder::default().sends(0, 5_000),
+        breaks: 1,
+    },
+    Return {
+        name: "its clock went on, and what it made meanwhile is lost",
+        end: Some(End::Lost),
+        away_ms: 2_500,
+        sends: || Encoder::default().sends(10_000, 4_000),
+        breaks: 1,
+    },
+    Return {
+        name: "its clock went on, and it sends what it made since the last key frame",
+        end: Some(End::Lost),
+        away_ms: 2_500,
+        sends: || kept(7_000, 2_500),
+        breaks: 0,
+    },
+    Return {
+        name: "its clock went on, and it sends what it made since the last segment began",
+        end: Some(End::Lost),
+        away_ms: 1_000,
+        sends: || kept(6_000, 1_000),
+        breaks: 0,
+    },
+    Return {
+        name: "it goes on at once with a key frame",
+        end: Some(End::Lost),
+        away_ms: 0,
+        sends: || {
+            let mut sent = Encoder::default().sends(7_500, 4_500);
+            sent.iter_mut()
+                .filter(|at| at.is(Kind::Video))
+                .take(1)
+                .for_each(|at| at.frame_mut().unwrap().key = true);
+            sent
+        },
+        breaks: 0,
+    },
+    Return {
+        name: "it comes back with another size of picture",
+        end: Some(End::Lost),
+        away_ms: 2_500,
+        sends: || {
+            let mut sent = Encoder::default().sends(10_000, 4_000);
+            sent[0].event = FeedEvent::Video(other(&configs().0));
+            sent
+        },
+        breaks: 1,
+    },
+    Return {
+        name: "it comes back without sound",
+        end: Some(End::Lost),
+        away_ms: 2_500,
+        sends: || Encoder { sound: false, ..Encoder::default() }.sends(0, 4_000),
+        breaks: 1,
+    },
+];
+
+#[test]
+fn an_encoder_that_comes_back_costs_one_discontinuity_at_most_and_none_where_nothing_is_missing() {
+    for Return { name, end, away_ms, sends, breaks: expected } in RETURNS {
+        let mut way = Way::new(2_000);
+        let first = Encoder::default().sends(0, LOST_MS);
+        publish(&mut way, 0, &first);
+        way.at(LOST_MS);
+        if let Some(end) = end {
+            way.end(*end);
+        }
+        let again = sends();
+        publish(&mut way, LOST_MS + away_ms, &again);
+        way.finish();
+        assert_eq!(breaks(&way), *expected, "{name}: {:?}", spans(&way));
+        // The playlist is the same one: the linter followed it all along. Nothing that came is missing.
+        for (sent, kind) in [(&first, Kind::Video), (&again, Kind::Video), (&first, Kind::Audio)] {
+            let lost = lost(&way, sent, kind);
+            assert!(lost.is_empty(), "{name}: lost {lost:?} of {kind:?} in {:?}", spans(&way));
+        }
+        assert!(!way.too_long, "{name}: {:?}", spans(&way));
+    }
+}
+
+#[test]
+fn an_encoder_that_comes_and_goes_without_a_picture_changes_nothing() {
+    let mut way = Way::new(2_000);
+    publish(&mut way, 0, &Encoder::default().sends(0, 7_000));
+    way.end(End::Lost);
+    for n in 0..5 {
+        // Its parameters, and three pictures that nobody can begin with.
+        let mut sent = Encoder::default().sends(40, 120);
+        sent.retain(|at| !at.is(Kind::Audio));
+        publish(&mut way, 7_500 + n * 400, &sent);
+        way.end(if n % 2 == 0 { End::Lost } else { End::InOrder });
+    }
+    publish(&mut way, 10_000, &Encoder::default().sends(0, 4_000));
+    way.finish();
+    assert_eq!(breaks(&way), 1, "{:?}", spans(&way));
+}
+
+#[test]
+fn ten_and_a_hundred_and_twenty_frames_a_second_are_whole() {
+    for (frames_a_second, of_segment) in [(10, 20), (24, 48), (50, 100), (60, 120), (120, 240)] {
+        for reorders in [false, true] {
+            let encoder = Encoder { frames_a_second, gop_ms: 2_000, reorders, ..Encoder::default() };
+            let sent = encoder.sends(0, 8_000);
+            let way = way_of(2_000, &sent);
+            assert_eq!(lost(&way, &sent, Kind::Video), [0; 0]);
+            assert_eq!((way.segments.len(), breaks(&way), way.too_long), (4, 0, false));
+            for segment in &way.segments {
+                assert_eq!(segment.video.len(), of_segment);
+            }
+            // The last one's end is a guess.
+            let durations = way.segments[..3].iter().map(|segment| segment.duration_ms);
+            assert_eq!(durations.collect::<Vec<_>>(), [2_000; 3]);
+        }
+    }
+}
+
+#[test]
+fn key_frames_that_are_further_apart_than_segments_make_longer_ones() {
+    let sent = Encoder { gop_ms: 10_000, ..Encoder::default() }.sends(0, 40_000);
+    let way = way_of(2_000, &sent);
+    assert_eq!(spans(&way), [(0, 10_000), (10_000, 10_000), (20_000, 10_000), (30_000, 10_000)]);
+    assert!(way.playlist.contains("#EXT-X-TARGETDURATION:10\n") && !way.too_long);
+    assert_eq!((lost(&way, &sent, Kind::Video), lost(&way, &sent, Kind::Audio)), (vec![], vec![]));
+}
+
+#[test]
+fn no_key_frame_for_more_than_a_minute_is_said_and_ends_nothing() {
+    let mut sent = Encoder { gop_ms: 2_000, ..Encoder::default() }.sends(0, 100_000);
+    for frame in sent.iter_mut().filter_map(At::frame_mut) {
+        frame.key &= frame.kind == Kind::Audio || !(10_000..90_000).contains(&frame.dts_ms);
+    }
+    let way = way_of(2_000, &sent);
+    assert_eq!(way.notes, [Note::Forced(Bound::Time)]);
+    let lost = lost(&way, &sent, Kind::Video);
+    assert!(lost.iter().all(|ms| (68_000..90_000).contains(ms)), "{lost:?}");
+    assert_eq!(breaks(&way), 1);
+    let end = way.segments.last().map(|last| last.start_ms + last.duration_ms);
+    assert_eq!(end, Some(100_000));
+}
+
+#[test]
+fn a_clock_that_is_too_fast_or_too_slow_is_followed_without_a_seam() {
+    // A tenth of a percent, for an hour: three and a half seconds.
+    for per_mille in [999, 1001] {
+        let encoder = Encoder { frames_a_second: 10, gop_ms: 2_000, sound: false, ..Encoder::default() };
+        let mut sent = encoder.sends(0, 3_600_000);
+        for at in &mut sent {
+            at.ms = at.ms * per_mille / 1000;
+        }
+        let way = way_of(2_000, &sent);
+        assert_eq!((way.segments.len(), breaks(&way), way.too_long), (1800, 0, false));
+        assert!(way.segments.iter().all(|segment| segment.duration_ms == 2_000));
+    }
+}

@@ -1,0 +1,18 @@
+//! Broken streams, all the way from bytes to playlists.
+//!
+//! `cases` has each kind of bad input by name, with what has to come of it. `mutants` breaks good streams in ways that a seed
+//! decides, thousands of times, and asks of each only what must hold whatever comes. Both go through `way`, which checks every
+//! segment and every playlist with our own readers and with other people's. `play` has ffmpeg decode what comes out, and `pairs`
+//! compares two origins.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's helpers")]
+
+mod cases;
+mod encoder;
+mod flv;
+mod mutants;
+mod pairs;
+mod play;
+mod seed;
+mod ts;
+mod way;

@@ -1,0 +1,154 @@
+//! What comes of broken streams, in the hands of a player that is not ours: ffmpeg decodes every picture that is listed.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bytes::Bytes;
+use railbird_core::flv::{File, Tag, TagKind};
+use railbird_core::programme::End;
+
+use super::flv::{publish, send, tags};
+use super::way::{Segment, Way};
+
+const SEGMENT_MS: u32 = 1_000;
+
+/// The tags of another encoder's three seconds: twice as large, and without reordered pictures.
+fn larger() -> Vec<Tag> {
+    let source = "testsrc2=s=192x128:r=25:d=3";
+    let mut made = Command::new("ffmpeg");
+    made.args([
+        "-v",
+        "error",
+        "-f",
+        "lavfi",
+        "-i",
+        source,
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-g",
+        "25",
+    ]);
+    made.args(["-pix_fmt", "yuv420p", "-f", "flv", "-"]);
+    let output = made.output().expect("ffmpeg");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    File::new(Bytes::from(output.stdout)).unwrap().map(Result::unwrap).collect()
+}
+
+/// Plays a run of segments by ffmpeg: how many pictures it decodes, and what it complains of.
+fn decoded(way: &Way, run: &[Segment]) -> (usize, String) {
+    static PLAYED: AtomicU32 = AtomicU32::new(0);
+    let nth = PLAYED.fetch_add(1, Ordering::Relaxed);
+    let dir = std::env::temp_dir().join(format!("railbird-broken-{}-{nth}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::write(dir.join("list.m3u8"), in_clear(way, run, &dir)).unwrap();
+    let mut player = Command::new("ffmpeg");
+    player.args(["-v", "warning", "-allowed_extensions", "ALL", "-i"]).arg(dir.join("list.m3u8"));
+    player.args(["-map", "0:v:0", "-fps_mode", "passthrough", "-f", "framemd5", "-"]);
+    let output = player.output().expect("ffmpeg");
+    std::fs::remove_dir_all(&dir).unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let frames =
+        String::from_utf8_lossy(&output.stdout).lines().filter(|line| !line.starts_with('#')).count();
+    (frames, said)
+}
+
+/// The playlist of a run with its objects in a folder, without encryption: its keys are at an edge, which is not here.
+fn in_clear(way: &Way, run: &[Segment], dir: &Path) -> String {
+    let mut text =
+        String::from("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n#EXT-X-PLAYLIST-TYPE:VOD\n");
+    let mut init = "";
+    for (n, segment) in run.iter().enumerate() {
+        if n > 0 && segment.discontinuity {
+            text.push_str("#EXT-X-DISCONTINUITY\n");
+        }
+        if init != segment.init {
+            init = &segment.init;
+            let name = init.replace('/', "-");
+            std::fs::write(dir.join(&name), &way.init_bytes[init]).unwrap();
+            text.push_str(&format!("#EXT-X-MAP:URI=\"{name}\"\n"));
+        }
+        let name = segment.object.name.replace('/', "-");
+        std::fs::write(dir.join(&name), &segment.clear).unwrap();
+        text.push_str(&format!("#EXTINF:{:.3},\n{name}\n", segment.duration_ms as f64 / 1000.0));
+    }
+    text + "#EXT-X-ENDLIST\n"
+}
+
+/// That ffmpeg decodes each picture of the segments, and says nothing. It takes one init segment for a whole playlist, so that it
+/// plays what lies between two by itself.
+fn plays(name: &str, way: &Way) -> usize {
+    let runs = way.segments.chunk_by(|one, next| one.init == next.init);
+    let played = runs.map(|run| {
+        let listed: usize = run.iter().map(|segment| segment.video.len()).sum();
+        let (frames, said) = decoded(way, run);
+        assert_eq!((frames, &*said), (listed, ""), "{name}");
+        frames
+    });
+    played.sum()
+}
+
+#[test]
+fn ffmpeg_decodes_each_picture_of_what_comes_of_broken_streams() {
+    let good = tags();
+    let later = |tags: &[Tag], ms: u32| -> Vec<Tag> {
+        tags.iter()
+            .map(|tag| Tag { timestamp_ms: tag.timestamp_ms.wrapping_add(ms), ..tag.clone() })
+            .collect()
+    };
+    let is_sound = |tag: &&Tag| tag.kind == TagKind::Audio;
+    let middle = good.len() / 2;
+    let cases: [(&str, Vec<Tag>, usize); 5] = [
+        ("a jump by an hour", [good[..middle].to_vec(), later(&good[middle..], 3_600_000)].concat(), 120),
+        ("another size of picture", [good.clone(), later(&larger(), 6_120)].concat(), 225),
+        (
+            "no sound for two seconds",
+            good.iter()
+                .filter(|tag| !is_sound(tag) || !(2_000..4_000).contains(&tag.timestamp_ms))
+                .cloned()
+                .collect(),
+            150,
+        ),
+        (
+            "sound that begins late",
+            good.iter()
+                .filter(|tag| !is_sound(tag) || tag.timestamp_ms == 0 || tag.timestamp_ms > 2_000)
+                .cloned()
+                .collect(),
+            125,
+        ),
+        (
+            "timestamps that are wrong, one in fifty",
+            good.iter()
+                .enumerate()
+                .map(|(n, tag)| match n % 50 {
+                    49 => Tag { timestamp_ms: tag.timestamp_ms ^ 0x5_5550, ..tag.clone() },
+                    _ => tag.clone(),
+                })
+                .collect(),
+            150,
+        ),
+    ];
+    for (name, tags, at_least) in cases {
+        let mut way = Way::new(SEGMENT_MS);
+        send(&mut way, &tags, good.len(), 6_000);
+        let frames = plays(name, &way);
+        assert!(frames >= at_least, "{name}: {frames} pictures");
+    }
+}
+
+#[test]
+fn ffmpeg_plays_on_over_a_reconnect() {
+    let good = tags();
+    let mut way = Way::new(SEGMENT_MS);
+    // It breaks off in the middle of a group of pictures, and is started again two seconds later.
+    publish(&mut way, &good[..good.len() * 3 / 5], 0, good.len(), 6_000);
+    way.end(End::Lost);
+    publish(&mut way, &good, 6_000, good.len(), 6_000);
+    way.finish();
+    assert_eq!(way.segments.iter().filter(|segment| segment.discontinuity).count(), 2);
+    assert!(plays("a reconnect", &way) >= 90 + 150 - 1);
+}

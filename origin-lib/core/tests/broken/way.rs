@@ -1,0 +1,330 @@
+//! The whole way of a channel's feeds: programme, segments, boxes, encryption, book, playlists; and a player behind it.
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+
+use mp4_atom::{Any, Decode, Moov};
+use railbird_core::fmp4::read;
+use railbird_core::keys::{self, MasterSecret};
+use railbird_core::lint::{Follower, Place, ours};
+use railbird_core::media::{FeedEvent, Kind, Role};
+use railbird_core::package::{self, Object};
+use railbird_core::playlist::{self, Wanted};
+use railbird_core::programme::{End, Note, Output, Programme, Publish, Resume, Settings};
+use railbird_core::publish::{Book, Channel};
+use railbird_core::state::Node;
+use railbird_core::time::{MediaSpan, MediaTime, Moment, UtcMs};
+use railbird_core::timeline::Anchor;
+
+/// When everything begins: an instant at which segments of any length begin.
+pub(crate) const START: Moment = Moment { utc: UtcMs(1_795_171_920_000), up_ms: 50_000 };
+
+const KEY_PERIOD_S: u32 = 60;
+
+/// A sample as a player finds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// Decoding and presentation, in 1/90000 s after [`START`].
+    pub(crate) dts: i64,
+    pub(crate) pts: i64,
+    pub(crate) key: bool,
+    pub(crate) data: Vec<u8>,
+}
+
+/// A segment as a player finds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Segment {
+    /// When it was made, in milliseconds after [`START`].
+    pub(crate) made_ms: u64,
+    /// Where it begins, in milliseconds after [`START`], and how long it is.
+    pub(crate) start_ms: i64,
+    pub(crate) duration_ms: i64,
+    pub(crate) discontinuity: bool,
+    pub(crate) init: String,
+    pub(crate) video: Vec<Seen>,
+    pub(crate) audio: Vec<Seen>,
+    /// As it lies at targets.
+    pub(crate) object: Object,
+    /// Its boxes.
+    pub(crate) clear: Vec<u8>,
+}
+
+/// A channel from its feeds' events to who plays it.
+pub(crate) struct Way {
+    programme: Programme,
+    publish: Option<Publish>,
+    book: Book,
+    player: Follower,
+    now_ms: u64,
+    /// Where the feed's clock is tied to the world's.
+    pub(crate) anchor: Option<Anchor>,
+    /// The init segment in force.
+    init: (String, Vec<read::Track>, Option<Moov>),
+    /// The last decoding time of each track and where the last segment ended.
+    tips: BTreeMap<u32, i64>,
+    end: MediaTime,
+    pub(crate) segments: Vec<Segment>,
+    pub(crate) inits: Vec<package::Kind>,
+    /// By their names.
+    pub(crate) init_bytes: BTreeMap<String, Vec<u8>>,
+    pub(crate) notes: Vec<Note>,
+    /// A segment was longer than the playlist had promised.
+    pub(crate) too_long: bool,
+    /// The playlist as it was loaded last.
+    pub(crate) playlist: String,
+}
+
+fn secret() -> MasterSecret {
+    MasterSecret::new(b"a secret of some length").unwrap()
+}
+
+fn book(segment_ms: u32) -> Book {
+    let channel = Channel {
+        id: "t".parse().unwrap(),
+        origin: "north".parse().unwrap(),
+        recording: "20261120t105200z".parse().unwrap(),
+        title: "T".into(),
+        segment_ms,
+        key_period_s: KEY_PERIOD_S,
+        part_ms: None,
+        preload_hints: false,
+        window_s: 12,
+        msn_min: 0,
+        nodes: vec![Node::new("a".parse().unwrap(), "http://a".into(), true)],
+        rungs: Vec::new(),
+    };
+    Book::new(channel, "source".parse().unwrap())
+}
+
+impl Way {
+    pub(crate) fn new(segment_ms: u32) -> Way {
+        Way::knowing(segment_ms, None)
+    }
+
+    /// One that knows where another origin tied the feed's clock to the world's.
+    pub(crate) fn knowing(segment_ms: u32, anchor: Option<Anchor>) -> Way {
+        let package = package::Settings {
+            channel: "t".parse().unwrap(),
+            rendition: "source".parse().unwrap(),
+            segment_ms,
+            part_ms: None,
+            frames: false,
+            key_period_s: KEY_PERIOD_S,
+            secret: secret(),
+        };
+        Way {
+            programme: Programme::new(
+                Settings::new(package),
+                Resume {
+                    anchors: anchor.map(|anchor| (Role::Primary, anchor)).into_iter().collect(),
+                    ..Resume::default()
+                },
+            ),
+            anchor,
+            publish: None,
+            book: book(segment_ms),
+            player: Follower::default(),
+            now_ms: 0,
+            init: Default::default(),
+            tips: BTreeMap::new(),
+            end: MediaTime::default(),
+            segments: Vec::new(),
+            inits: Vec::new(),
+            init_bytes: BTreeMap::new(),
+            notes: Vec::new(),
+            too_long: false,
+            playlist: String::new(),
+        }
+    }
+
+    fn now(&self) -> Moment {
+        START.plus_ms(self.now_ms)
+    }
+
+    /// It is so many milliseconds after [`START`].
+    pub(crate) fn at(&mut self, ms: u64) {
+        self.now_ms = self.now_ms.max(ms);
+        if self.programme.deadline().is_some_and(|due| due <= self.now().up_ms) {
+            self.programme.tick(self.now());
+            self.collect();
+        }
+    }
+
+    pub(crate) fn begin(&mut self) {
+        self.publish = Some(self.programme.begin(Role::Primary, self.now()));
+        self.collect();
+    }
+
+    pub(crate) fn take(&mut self, event: FeedEvent) {
+        let publish = self.publish.expect("a publish");
+        self.programme.handle(publish, event, self.now());
+        self.collect();
+    }
+
+    pub(crate) fn end(&mut self, end: End) {
+        if let Some(publish) = self.publish.take() {
+            self.programme.end(publish, end, self.now());
+            self.collect();
+        }
+    }
+
+    /// The crew ends the channel.
+    pub(crate) fn finish(&mut self) {
+        self.end(End::InOrder);
+        self.programme.give_up_waiting();
+        self.collect();
+    }
+
+    fn collect(&mut self) {
+        while let Some(output) = self.programme.poll() {
+            match output {
+                Output::Object(object) => self.object(object),
+                Output::Note(note) => self.notes.push(note),
+                Output::Anchored { anchor, .. } => self.anchor = Some(anchor),
+                Output::Ask { .. } | Output::Passed(_) | Output::Cut(_) => {
+                    panic!("nobody asked for {output:?}")
+                }
+            }
+        }
+    }
+
+    fn object(&mut self, object: Object) {
+        let now = self.now().utc;
+        match object.kind.clone() {
+            package::Kind::Init(init) => {
+                let moov = others(&object.bytes).into_iter().find_map(|(_, found)| match found {
+                    Any::Moov(moov) => Some(moov),
+                    _ => None,
+                });
+                self.init = (init.name.clone(), read::init(&object.bytes).expect("our own reading"), moov);
+                self.init_bytes.insert(init.name.clone(), object.bytes.to_vec());
+                self.inits.push(object.kind);
+                self.book.init(init.clone());
+                self.book.ack_init(0, &init.name, now);
+            }
+            package::Kind::Segment { start, duration, discontinuity, captions, splices: _ } => {
+                let len = object.bytes.len();
+                self.segment(object, start, duration, discontinuity);
+                self.book.segment(start, duration, discontinuity, len, now);
+                self.book.captions(captions);
+                self.book.ack(0, start, now);
+                self.play();
+            }
+            other => panic!("nobody asked for {other:?}"),
+        }
+    }
+
+    /// Takes a segment apart, twice, and looks whether it goes on with what came before.
+    fn segment(&mut self, object: Object, start: MediaTime, duration: MediaSpan, discontinuity: bool) {
+        let channel = "t".parse().unwrap();
+        let period = keys::period(start, KEY_PERIOD_S);
+        let mut clear = object.bytes.to_vec();
+        let key = secret().content_key(&channel, period);
+        keys::decrypt(&key, &keys::iv(&channel, period), &mut clear).unwrap();
+        let (init, tracks, moov) = &self.init;
+        let fragments = read::segment(&clear, tracks).expect("our own reading");
+        same_to_others(&clear, &fragments, moov.as_ref().expect("an init segment with a movie"));
+        assert!(duration.0 > 0, "it lasts no time");
+        // Where a run ends, nothing tells how long its last picture lasts; no other picture is shown meanwhile.
+        let last = self.segments.last().and_then(|last| last.video.iter().map(|sample| sample.pts).max());
+        let last = last.map(|pts| START.utc.media() + MediaSpan(pts));
+        let after = last.filter(|_| discontinuity).unwrap_or(self.end);
+        assert!(start >= after, "it begins at {start}, before the end of the one before, {after}");
+        self.end = start + duration;
+        let mut seen = [Vec::new(), Vec::new()];
+        for fragment in &fragments {
+            let track = tracks.iter().find(|track| track.id == fragment.id).unwrap();
+            // Where the track counts something else than 1/90000 s, this is as near as that allows.
+            let scale = |ticks: i64| i128::from(ticks) * 90_000 / i128::from(track.timescale);
+            let mut dts = i64::try_from(fragment.start).unwrap();
+            let tip = self.tips.entry(fragment.id).or_insert(i64::MIN);
+            for sample in &fragment.samples {
+                let after = |ticks| (scale(ticks) - i128::from(START.utc.media().0)) as i64;
+                let one = Seen {
+                    dts: after(dts),
+                    pts: after(dts + i64::from(sample.cts)),
+                    key: sample.key,
+                    data: clear[sample.data.clone()].to_vec(),
+                };
+                // Where times stood still, frames of sound are a tick of their own track apart: less than a millisecond in all.
+                assert!(one.dts >= tip.saturating_sub(90), "decoding goes back from {tip} to {}", one.dts);
+                *tip = one.dts;
+                dts += i64::from(sample.duration);
+                seen[usize::from(track.kind == Kind::Audio)].push(one);
+            }
+        }
+        let [video, audio] = seen;
+        assert!(video.first().or(audio.first()).is_some_and(|first| first.key), "nobody can begin with it");
+        self.segments.push(Segment {
+            made_ms: self.now_ms,
+            start_ms: (start - START.utc.media()).ms(),
+            duration_ms: duration.ms(),
+            discontinuity,
+            init: init.clone(),
+            video,
+            audio,
+            object,
+            clear,
+        });
+    }
+
+    /// A player loads the playlist.
+    fn play(&mut self) {
+        let Some(state) = self.book.poll(self.now().utc) else { return };
+        let order = ["a".parse().unwrap()];
+        let text = playlist::media(&state, &"source".parse().unwrap(), &order, Wanted::default()).unwrap();
+        let findings = ours::unexpected(self.player.load(text.as_bytes(), &Place::default()));
+        for finding in findings {
+            // The encoder's key frames are further apart than they were: that is told in the log, and can't be helped any more.
+            assert!(finding.rule.id == "segment-over-target", "{finding:#?}\n{text}");
+            self.too_long = true;
+        }
+        let theirs = m3u8_rs::parse_media_playlist_res(text.as_bytes()).expect("other people's reading");
+        let listed = &state.renditions[0].segments;
+        assert_eq!(theirs.media_sequence, state.renditions[0].first_msn);
+        assert_eq!(theirs.segments.len(), listed.len());
+        for (theirs, ours) in theirs.segments.iter().zip(listed) {
+            // They keep seconds in 32 bits.
+            assert!((f64::from(theirs.duration) * 1000.0 - ours.duration.ms() as f64).abs() < 1.5);
+        }
+        self.playlist = text;
+    }
+}
+
+/// What another library finds, and where.
+fn others(bytes: &[u8]) -> Vec<(usize, Any)> {
+    let mut rest = Cursor::new(bytes);
+    let mut found = Vec::new();
+    while rest.position() < bytes.len() as u64 {
+        let at = rest.position() as usize;
+        found.push((at, Any::decode(&mut rest).expect("other people's reading")));
+    }
+    found
+}
+
+/// Another library finds the same samples, with the same times and the same bytes.
+fn same_to_others(segment: &[u8], ours: &[read::Fragment], moov: &Moov) {
+    let moof = others(segment).into_iter().find_map(|(at, found)| match found {
+        Any::Moof(moof) => Some((at, moof)),
+        _ => None,
+    });
+    let (moof_at, moof) = moof.expect("a moof");
+    assert_eq!(moof.traf.len(), ours.len());
+    for (traf, ours) in moof.traf.iter().zip(ours) {
+        assert_eq!(traf.tfhd.track_id, ours.id);
+        assert_eq!(traf.tfdt.as_ref().map(|tfdt| tfdt.base_media_decode_time), Some(ours.start));
+        let trex = moov.mvex.as_ref().unwrap().trex.iter().find(|trex| trex.track_id == ours.id).unwrap();
+        let [trun] = &traf.trun[..] else { panic!("{} runs", traf.trun.len()) };
+        assert_eq!(trun.samples.len(), ours.samples.len());
+        let mut at = moof_at + usize::try_from(trun.data_offset.unwrap()).unwrap();
+        for (entry, ours) in trun.samples.iter().zip(&ours.samples) {
+            let size =
+                entry.size.or(traf.tfhd.default_sample_size).unwrap_or(trex.default_sample_size) as usize;
+            let duration =
+                entry.duration.or(traf.tfhd.default_sample_duration).unwrap_or(trex.default_sample_duration);
+            assert_eq!((at..at + size, duration), (ours.data.clone(), ours.duration));
+            assert_eq!(entry.cts.unwrap_or_default(), i64::from(ours.cts));
+            at += size;
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! `[[channel.ladder]]`: the further renditions of a channel.
+
+use railbird_core::id::RenditionId;
+
+use super::read::{Reader, Table};
+use super::tables::Unique;
+use crate::ffmpeg::PRESETS;
+use crate::ladder::Rung;
+
+/// The rendition that every feed becomes: what the encoder sent, unchanged.
+pub const SOURCE: &str = "source";
+
+/// The rendition of the sound alone.
+pub const SOUND: &str = "audio";
+
+/// The most renditions that one ffmpeg makes.
+const RUNGS_MAX: usize = 6;
+
+/// All rungs of a channel, the highest first.
+pub(super) fn rungs(reader: &Reader<'_>, channel: &Table<'_, '_>) -> Vec<Rung> {
+    let mut names = Unique::default();
+    let tables = channel.tables("ladder", RUNGS_MAX).into_iter();
+    let mut rungs: Vec<Rung> = tables.filter_map(|table| rung(reader, table, &mut names)).collect();
+    rungs.sort_by_key(|rung| std::cmp::Reverse((rung.height, rung.video_kbps)));
+    rungs
+}
+
+fn rung(reader: &Reader<'_>, table: Table<'_, '_>, names: &mut Unique) -> Option<Rung> {
+    let free = |text: &str| match text {
+        SOURCE => Err("is the name of what the encoder sends: choose another one".to_string()),
+        SOUND => Err("is the name of the sound alone: choose another one".to_string()),
+        text => text.parse::<RenditionId>().map_err(|error| error.to_string()),
+    };
+    let name = table.text_needed("name", "its name in playlists and object names, as \"540p\"");
+    let name = name.and_then(|text| table.parsed(text, free));
+    if let Some(name) = &name {
+        names.check(reader, name);
+    }
+    let height = table.number("height", 540, 90..=4320, "pixels");
+    if height.value % 2 != 0 {
+        reader.problem(&height.key, height.span.clone(), "must be even: x264 encodes two lines at a time");
+    }
+    let video_kbps = table.number("video_kbps", 1_500, 50..=50_000, "kilobits a second").value;
+    let known = |text: &str| {
+        let known = PRESETS.into_iter().find(|preset| *preset == text);
+        known.ok_or_else(|| format!("is none of x264's presets: {}", PRESETS.join(", ")))
+    };
+    let preset = table.text("preset").unwrap_or_else(|| table.here("veryfast".into()));
+    let preset = table.parsed(preset, known);
+    table.end();
+    Some(Rung {
+        name: name?.value,
+        height: u16::try_from(height.value).ok()?,
+        video_kbps: u32::try_from(video_kbps).ok()?,
+        preset: preset?.value,
+    })
+}

@@ -1,0 +1,240 @@
+// @ts-check
+// A WHIP client (RFC 9725): publishes two tracks, and keeps doing so. What it tells is an object of a state and a sentence:
+// "busy" while it connects, "live" while media flows, "wrong" where somebody has to do something.
+
+/** How long ICE may be away before it is restarted, how long a session may take to come back, and how often one is tried. */
+const AWAY_MS = 3000;
+const BACK_MS = 8000;
+const PAUSES_MS = [1000, 2000, 4000, 8000];
+
+/** A refusal that trying again does not mend. */
+export class Refused extends Error {
+  /** @param {string} text @param {number} [status] */
+  constructor(text, status = 0) {
+    super(text);
+    this.status = status;
+  }
+}
+
+export class Publisher {
+  #tracks;
+  #settings;
+  #tell;
+  /** @type {RTCPeerConnection | undefined} */
+  #connection;
+  /** @type {string | undefined} */
+  #session;
+  #stopped = false;
+  #round = 0;
+  #tries = 0;
+  /** How often ICE was restarted. */
+  restarts = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+
+  /**
+   * @param {MediaStreamTrack[]} tracks
+   * @param {{endpoint: string, key: string, bitrate: number}} settings
+   * @param {(state: "busy" | "live" | "wrong", text: string) => void} tell
+   */
+  constructor(tracks, settings, tell) {
+    this.#tracks = tracks;
+    this.#settings = settings;
+    this.#tell = tell;
+    this.online = () => this.#away(0);
+    addEventListener("online", this.online);
+  }
+
+  /** Sends until it is stopped. */
+  start() {
+    void this.#begin();
+  }
+
+  /** Another camera or microphone, without a new session. @param {MediaStreamTrack} track */
+  async replace(track) {
+    this.#tracks = this.#tracks.filter((old) => old.kind !== track.kind).concat(track);
+    const sender = this.#connection?.getSenders().find((one) => one.track?.kind === track.kind);
+    await sender?.replaceTrack(track);
+  }
+
+  /** Ends the feed in order. */
+  async stop() {
+    this.#stopped = true;
+    removeEventListener("online", this.online);
+    const session = this.#session;
+    this.#drop();
+    if (session) await this.#ask(session, { method: "DELETE", keepalive: true }).catch(() => {});
+  }
+
+  /** The connection, for tests and figures. */
+  get connection() {
+    return this.#connection;
+  }
+
+  async #begin() {
+    if (this.#stopped) return;
+    const round = ++this.#round;
+    this.#drop();
+    this.#tell("busy", "Connecting…");
+    try {
+      await this.#offer(round);
+    } catch (error) {
+      if (this.#stopped || round !== this.#round) return;
+      if (error instanceof Refused) {
+        this.#tell("wrong", error.message);
+        return;
+      }
+      this.#again(`The origin can't be reached: ${error instanceof Error ? error.message : error}.`);
+    }
+  }
+
+  /** @param {number} round */
+  async #offer(round) {
+    const connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+    this.#connection = connection;
+    connection.addEventListener("connectionstatechange", () => {
+      if (this.#connection === connection) this.#changed(connection);
+    });
+    const stream = new MediaStream(this.#tracks);
+    for (const track of this.#tracks) {
+      const transceiver = connection.addTransceiver(track, { direction: "sendonly", streams: [stream] });
+      if (track.kind === "video") await this.#prepare(transceiver);
+    }
+    await connection.setLocalDescription();
+    const response = await this.#ask(this.#settings.endpoint, {
+      method: "POST",
+      headers: { "Content-Type": "application/sdp" },
+      body: connection.localDescription?.sdp ?? "",
+    });
+    const location = response.headers.get("Location");
+    if (!location) throw new Refused("The origin told no session: is this the right address?");
+    this.#session = new URL(location, response.url).href;
+    const answer = await response.text();
+    if (round !== this.#round) return;
+    await connection.setRemoteDescription({ type: "answer", sdp: answer });
+    this.#wait(BACK_MS, () => this.#again("No media gets through. Is UDP let through to the origin?"));
+  }
+
+  /** H.264 first, which every viewer plays; what it costs is bounded. @param {RTCRtpTransceiver} transceiver */
+  async #prepare(transceiver) {
+    const known = RTCRtpSender.getCapabilities("video")?.codecs ?? [];
+    // What is sent again comes as a stream of its own (rtx).
+    const order = ["video/H264", "video/AV1", "video/rtx"];
+    const wanted = known.filter(({ mimeType }) => order.includes(mimeType));
+    wanted.sort((a, b) => order.indexOf(a.mimeType) - order.indexOf(b.mimeType));
+    if (wanted.some(({ mimeType }) => mimeType !== "video/rtx")) transceiver.setCodecPreferences(wanted);
+    const parameters = transceiver.sender.getParameters();
+    for (const encoding of parameters.encodings) encoding.maxBitrate = this.#settings.bitrate;
+    await transceiver.sender.setParameters(parameters);
+  }
+
+  /** @param {RTCPeerConnection} connection */
+  #changed(connection) {
+    switch (connection.connectionState) {
+      case "connected":
+        clearTimeout(this.#timer);
+        this.#tries = 0;
+        this.#tell("live", "Sending.");
+        break;
+      case "disconnected":
+        this.#tell("busy", "The connection is weak…");
+        this.#away(AWAY_MS);
+        break;
+      case "failed":
+        this.#away(0);
+        break;
+      case "closed":
+        break;
+    }
+  }
+
+  /** After so long without a connection: from where we are now, by the session that is there. @param {number} after */
+  #away(after) {
+    if (this.#stopped || !this.#session) return;
+    this.#wait(after, () => void this.#restart());
+  }
+
+  async #restart() {
+    const [connection, session, round] = [this.#connection, this.#session, this.#round];
+    if (!connection || !session || this.#stopped) return;
+    this.#tell("busy", "Reconnecting…");
+    try {
+      connection.restartIce();
+      await connection.setLocalDescription();
+      const sdp = connection.localDescription?.sdp ?? "";
+      const response = await this.#ask(session, {
+        method: "PATCH",
+        headers: { "Content-Type": "application/trickle-ice-sdpfrag", "If-Match": "*" },
+        body: fragmentOf(sdp),
+      });
+      const fragment = await response.text();
+      if (round !== this.#round) return;
+      const before = connection.currentRemoteDescription?.sdp ?? "";
+      await connection.setRemoteDescription({ type: "answer", sdp: withFragment(before, fragment) });
+      this.restarts += 1;
+      // Where the old way still carries, nothing changes that would be told.
+      const there = () => connection.connectionState === "connected";
+      if (there()) this.#tell("live", "Sending.");
+      this.#wait(BACK_MS, () => {
+        if (!there()) void this.#begin();
+      });
+    } catch (error) {
+      if (this.#stopped || round !== this.#round) return;
+      // Another device has the feed: two that took it from each other would help nobody.
+      if (error instanceof Refused && [401, 409].includes(error.status)) this.#tell("wrong", error.message);
+      else this.#again("The session is gone.");
+    }
+  }
+
+  /** @param {string} why */
+  #again(why) {
+    if (this.#stopped) return;
+    this.#tries += 1;
+    const pause = PAUSES_MS[Math.min(this.#tries, PAUSES_MS.length) - 1] ?? 1000;
+    this.#tell("busy", `${why} Trying again…`);
+    this.#wait(pause, () => void this.#begin());
+  }
+
+  /** @param {number} ms @param {() => void} then */
+  #wait(ms, then) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(then, ms);
+  }
+
+  #drop() {
+    clearTimeout(this.#timer);
+    this.#connection?.close();
+    this.#connection = undefined;
+    this.#session = undefined;
+  }
+
+  /** @param {string} url @param {RequestInit} init */
+  async #ask(url, init) {
+    const headers = new Headers(init.headers);
+    headers.set("Authorization", `Bearer ${this.#settings.key}`);
+    const response = await fetch(url, { ...init, headers, signal: AbortSignal.timeout(BACK_MS) });
+    if (response.ok) return response;
+    const text = (await response.text()).trim().slice(0, 300);
+    const mends = response.status >= 500 || response.status === 408 || response.status === 404;
+    throw mends ? new Error(text || `status ${response.status}`) : new Refused(`Refused: ${text}`, response.status);
+  }
+}
+
+/** What a restart tells of our description: credentials. @param {string} sdp */
+export function fragmentOf(sdp) {
+  const lines = sdp.split(/\r?\n/);
+  const first = (/** @type {string} */ name) => lines.find((line) => line.startsWith(name));
+  const told = ["a=ice-ufrag:", "a=ice-pwd:", "m=", "a=mid:"].map(first).filter((line) => line !== undefined);
+  return told.map((line) => `${line}\r\n`).join("");
+}
+
+/** The other side's description with the credentials and candidates of a fragment. @param {string} sdp @param {string} fragment */
+export function withFragment(sdp, fragment) {
+  const told = fragment.split(/\r?\n/);
+  const value = (/** @type {string} */ name) => told.find((line) => line.startsWith(name)) ?? "";
+  const candidates = told.filter((line) => line.startsWith("a=candidate:")).map((line) => `${line}\r\n`).join("");
+  return sdp
+    .replace(/a=(candidate:.*|end-of-candidates)\r\n/g, "")
+    .replace(/a=ice-ufrag:.*\r\n/g, `${value("a=ice-ufrag:")}\r\n`)
+    .replace(/a=ice-pwd:.*\r\n/g, `${value("a=ice-pwd:")}\r\n${candidates}`);
+}

@@ -1,0 +1,343 @@
+//! The sessions that there are, by what requests and datagrams say of them.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use railbird_core::hex;
+use railbird_core::rtp::sdp::Credentials;
+use sha2::{Digest, Sha256};
+use tokio::sync::{mpsc, oneshot};
+
+/// So many datagrams wait for a session's task; what comes beyond is asked for again.
+const INBOX_LEN: usize = 1024;
+
+/// So many requests wait for a session's task.
+const ORDERS_MAX: usize = 8;
+
+/// So many addresses lead to a session; the oldest is forgotten.
+const ADDRESSES_MAX: usize = 16;
+
+/// Of so many sessions that are over it is known why.
+const OVER_MAX: usize = 256;
+
+/// Length of a session's name, in bytes before it is written in hexadecimal digits.
+const NAME_LEN: usize = 16;
+
+/// A datagram and where it came from.
+pub(super) type Datagram = (SocketAddr, Bytes);
+
+/// What a request wants of a session.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// ICE begins anew, with these credentials of the encoder's.
+    Restart(Credentials, oneshot::Sender<Result<Restarted, String>>),
+    /// The encoder is done. Answered once the feed has ended.
+    End(oneshot::Sender<()>),
+}
+
+/// ICE began anew.
+#[derive(Debug)]
+pub(super) struct Restarted {
+    /// The fragment that the encoder must know.
+    pub(super) fragment: String,
+    /// The name of its state from now on.
+    pub(super) tag: String,
+}
+
+/// The sessions. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Table(Arc<Mutex<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    max: usize,
+    sessions: HashMap<String, Known>,
+    /// Names by our user name fragments, and by the addresses that proved to know one.
+    by_fragment: HashMap<String, String>,
+    by_address: HashMap<SocketAddr, String>,
+    over: VecDeque<(String, Ended)>,
+}
+
+#[derive(Debug)]
+struct Known {
+    key: [u8; 32],
+    /// Media has come.
+    publishes: bool,
+    tag: String,
+    fragment: String,
+    addresses: VecDeque<SocketAddr>,
+    inbox: mpsc::Sender<Datagram>,
+    orders: mpsc::Sender<Order>,
+}
+
+/// A session's own end of the table; it is forgotten when this is dropped.
+#[derive(Debug)]
+pub(super) struct Seat {
+    table: Table,
+    pub(super) name: String,
+    pub(super) inbox: mpsc::Receiver<Datagram>,
+    pub(super) orders: mpsc::Receiver<Order>,
+    /// How it is over, once that is known.
+    pub(super) ended: Ended,
+}
+
+/// How a session is over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ended {
+    pub(super) reason: String,
+    /// Another encoder has its place: it is not to come back by itself.
+    pub(super) replaced: bool,
+}
+
+/// Why a session can't be asked for something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// There never was one of that name, or it is long over.
+    Unknown,
+    /// It is over, for this reason.
+    Over(Ended),
+    /// It was begun with another key.
+    OtherKey,
+}
+
+fn hash(key: &str) -> [u8; 32] {
+    Sha256::digest(key.as_bytes()).into()
+}
+
+/// An entity tag (RFC 9110, 8.8.3) of the ICE session that has this user name fragment.
+pub(super) fn tag(fragment: &str) -> String {
+    let digest = Sha256::digest(fragment.as_bytes());
+    format!("\"{}\"", hex::encode(digest.get(..8).unwrap_or_default()))
+}
+
+impl Table {
+    pub(super) fn new(max: usize) -> Table {
+        Table(Arc::new(Mutex::new(Inner {
+            max,
+            sessions: HashMap::new(),
+            by_fragment: HashMap::new(),
+            by_address: HashMap::new(),
+            over: VecDeque::new(),
+        })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Nothing panics while it holds the lock; if it did, the maps would still be whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether there is room for a session with this key. One with the same key that publishes nothing yet makes room: whoever asks
+    /// anew has given it up.
+    pub(super) fn has_room(&self, key: &str) -> bool {
+        let key = hash(key);
+        let inner = self.lock();
+        let idle = inner.sessions.values().filter(|known| known.key == key && !known.publishes).count();
+        inner.sessions.len().saturating_sub(idle) < inner.max
+    }
+
+    /// Seats a session, in the place of one with the same key that publishes nothing yet. `None` where there is no room.
+    pub(super) fn seat(&self, key: &str, fragment: &str) -> Option<(Seat, String)> {
+        let mut name = [0; NAME_LEN];
+        getrandom::fill(&mut name).ok()?;
+        let (name, key) = (hex::encode(&name), hash(key));
+        let mut inner = self.lock();
+        let idle = inner.sessions.iter().filter(|(_, known)| known.key == key && !known.publishes);
+        for old in idle.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+            // Its task sees that nothing comes any more.
+            let reason = "the encoder began another session".to_string();
+            inner.forget(&old, Ended { reason, replaced: true });
+        }
+        if inner.sessions.len() >= inner.max {
+            return None;
+        }
+        let (inbox, datagrams) = mpsc::channel(INBOX_LEN);
+        let (orders, wanted) = mpsc::channel(ORDERS_MAX);
+        let tag = tag(fragment);
+        inner.by_fragment.insert(fragment.to_string(), name.clone());
+        let known = Known {
+            key,
+            publishes: false,
+            tag: tag.clone(),
+            fragment: fragment.to_string(),
+            addresses: VecDeque::new(),
+            inbox,
+            orders,
+        };
+        inner.sessions.insert(name.clone(), known);
+        let seat =
+            Seat { table: self.clone(), name, inbox: datagrams, orders: wanted, ended: Ended::default() };
+        Some((seat, tag))
+    }
+
+    /// Where orders for a session go, and its tag. `key` is the one that a request shows, if it does.
+    pub(super) fn find(
+        &self,
+        name: &str,
+        key: Option<&str>,
+    ) -> Result<(mpsc::Sender<Order>, String), Missing> {
+        let inner = self.lock();
+        let Some(known) = inner.sessions.get(name) else {
+            let over = inner.over.iter().find(|(over, _)| over == name);
+            return Err(over.map_or(Missing::Unknown, |(_, ended)| Missing::Over(ended.clone())));
+        };
+        if key.is_some_and(|key| hash(key) != known.key) {
+            return Err(Missing::OtherKey);
+        }
+        Ok((known.orders.clone(), known.tag.clone()))
+    }
+
+    /// Hands over a datagram that is for the session with this user name fragment, or from an address that leads to one.
+    pub(super) fn deliver(&self, fragment: Option<&str>, from: SocketAddr, datagram: &[u8]) {
+        let inbox = {
+            let inner = self.lock();
+            let name = match fragment {
+                Some(fragment) => inner.by_fragment.get(fragment),
+                None => inner.by_address.get(&from),
+            };
+            name.and_then(|name| inner.sessions.get(name)).map(|known| known.inbox.clone())
+        };
+        if let Some(inbox) = inbox {
+            let _ = inbox.try_send((from, Bytes::copy_from_slice(datagram)));
+        }
+    }
+}
+
+impl Seat {
+    /// This address proved to know the session's password.
+    pub(super) fn claim(&self, address: SocketAddr) {
+        let mut inner = self.table.lock();
+        let inner = &mut *inner;
+        let Some(known) = inner.sessions.get_mut(&self.name) else { return };
+        let is_ours = inner.by_address.get(&address) == Some(&self.name);
+        if is_ours && known.addresses.back() == Some(&address) {
+            return;
+        }
+        known.addresses.retain(|other| *other != address);
+        if known.addresses.len() >= ADDRESSES_MAX
+            && let Some(oldest) = known.addresses.pop_front()
+            && inner.by_address.get(&oldest) == Some(&self.name)
+        {
+            inner.by_address.remove(&oldest);
+        }
+        known.addresses.push_back(address);
+        inner.by_address.insert(address, self.name.clone());
+    }
+
+    /// Media has come.
+    pub(super) fn publishes(&self) {
+        if let Some(known) = self.table.lock().sessions.get_mut(&self.name) {
+            known.publishes = true;
+        }
+    }
+
+    /// The session's user name fragment is this from now on. Its tag.
+    pub(super) fn restart(&self, fragment: &str) -> String {
+        let mut inner = self.table.lock();
+        let inner = &mut *inner;
+        let tag = tag(fragment);
+        if let Some(known) = inner.sessions.get_mut(&self.name) {
+            inner.by_fragment.remove(&known.fragment);
+            inner.by_fragment.insert(fragment.to_string(), self.name.clone());
+            (known.fragment, known.tag) = (fragment.to_string(), tag.clone());
+        }
+        tag
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let ended = std::mem::take(&mut self.ended);
+        self.table.lock().forget(&self.name, ended);
+    }
+}
+
+impl Inner {
+    fn forget(&mut self, name: &str, ended: Ended) {
+        let Some(known) = self.sessions.remove(name) else { return };
+        self.by_fragment.remove(&known.fragment);
+        for address in &known.addresses {
+            if self.by_address.get(address).is_some_and(|of| of == name) {
+                self.by_address.remove(address);
+            }
+        }
+        self.over.truncate(OVER_MAX - 1);
+        self.over.push_front((name.to_string(), ended));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(port: u16) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, 1], port))
+    }
+
+    #[tokio::test]
+    async fn datagrams_go_to_whom_they_name_and_then_by_where_they_come_from() {
+        let table = Table::new(8);
+        let (mut a, _) = table.seat("key of a", "aaaa").unwrap();
+        let (mut b, _) = table.seat("key of b", "bbbb").unwrap();
+        table.deliver(Some("aaaa"), address(1), b"one");
+        table.deliver(None, address(1), b"from somewhere");
+        a.claim(address(1));
+        table.deliver(None, address(1), b"two");
+        table.deliver(Some("bbbb"), address(1), b"three");
+        // A claim is a proof: the address is another's now.
+        b.claim(address(1));
+        table.deliver(None, address(1), b"four");
+        drop(table.seat("key of c", "cccc"));
+        let took = |seat: &mut Seat| {
+            std::iter::from_fn(|| seat.inbox.try_recv().ok()).map(|(_, bytes)| bytes).collect::<Vec<_>>()
+        };
+        assert_eq!(took(&mut a), ["one", "two"]);
+        assert_eq!(took(&mut b), ["three", "four"]);
+        a.claim(address(1));
+        table.deliver(None, address(1), b"back");
+        assert_eq!(took(&mut a), ["back"], "whoever proves it again has it again");
+        b.claim(address(1));
+        // What was another's stays it when the first one is gone.
+        drop(a);
+        table.deliver(None, address(1), b"five");
+        assert_eq!(took(&mut b), ["five"]);
+    }
+
+    #[tokio::test]
+    async fn addresses_are_bounded_and_a_restart_changes_the_fragment_and_the_tag() {
+        let table = Table::new(8);
+        let (mut seat, tag) = table.seat("key", "before").unwrap();
+        for port in 0..=ADDRESSES_MAX as u16 {
+            seat.claim(address(port));
+        }
+        assert_eq!(table.lock().by_address.len(), ADDRESSES_MAX);
+        let new = seat.restart("behind");
+        assert_ne!(new, tag);
+        assert_eq!(table.find(&seat.name, Some("key")).unwrap().1, new);
+        table.deliver(Some("before"), address(1), b"old");
+        table.deliver(Some("behind"), address(1), b"new");
+        assert_eq!(seat.inbox.try_recv().unwrap().1, "new");
+        let name = seat.name.clone();
+        let done = Ended { reason: "done".into(), replaced: false };
+        seat.ended = done.clone();
+        drop(seat);
+        assert_eq!(table.find(&name, None).unwrap_err(), Missing::Over(done));
+        let inner = table.lock();
+        assert!(inner.by_address.is_empty() && inner.by_fragment.is_empty() && inner.sessions.is_empty());
+    }
+
+    #[tokio::test]
+    async fn whoever_asks_anew_before_publishing_takes_no_second_place() {
+        let table = Table::new(2);
+        let (first, _) = table.seat("key", "aaaa").unwrap();
+        let (second, _) = table.seat("key", "bbbb").unwrap();
+        assert!(matches!(table.find(&first.name, None), Err(Missing::Over(_))));
+        second.publishes();
+        let (third, _) = table.seat("key", "cccc").unwrap();
+        assert!(table.has_room("key") && !table.has_room("another"));
+        assert!(table.seat("another", "dddd").is_none());
+        assert_eq!(table.find(&third.name, Some("another")).unwrap_err(), Missing::OtherKey);
+        assert_eq!(table.find("nobody", None).unwrap_err(), Missing::Unknown);
+    }
+}

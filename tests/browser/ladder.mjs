@@ -1,0 +1,96 @@
+// Somebody watches a channel's ladder with a player that is not ours, on a page that is not ours:
+// `node ladder.mjs READY.json hls|shaka SECONDS URL`.
+//
+// The channel of this multivariant playlist has ended. From the beginning the player is held at the lowest rendition,
+// which has a gap before SECONDS: it must get past that by itself. Then it is told to play the source, and the lowest rendition
+// again: the picture must become each, and in hls.js never stand. For how long it does in Shaka Player is told only. Prints what it saw as JSON; exits 0 when all was well, else 1.
+import { site } from "./elsewhere.mjs";
+import { given, told } from "./viewer.mjs";
+
+const PLAYERS = {
+  hls: "../../edge/player/node_modules/hls.js/dist/hls.js",
+  shaka: "node_modules/shaka-player/dist/shaka-player.compiled.js",
+};
+
+/** Run in the page: hls.js plays this address from its lowest rendition; gives how high the picture of each is. */
+async function playHls(url) {
+  const hls = new window.Hls({ startLevel: 0, startPosition: 0, maxBufferLength: 3, maxMaxBufferLength: 3 });
+  const parsed = new Promise((resolve) => hls.once("hlsManifestParsed", resolve));
+  window.fatal = [];
+  hls.on("hlsError", (_event, { fatal, details }) => fatal && window.fatal.push(details));
+  hls.loadSource(url);
+  await parsed;
+  hls.currentLevel = 0;
+  hls.attachMedia(document.querySelector("video"));
+  window.choose = (height) => {
+    hls.nextLevel = hls.levels.findIndex((level) => level.height === height);
+  };
+  return hls.levels.map(({ height }) => height);
+}
+
+/** Run in the page: the same with Shaka Player. */
+async function playShaka(url) {
+  window.shaka.polyfill.installAll();
+  const player = new window.shaka.Player();
+  await player.attach(document.querySelector("video"));
+  player.configure({ abr: { enabled: false, defaultBandwidthEstimate: 1 }, streaming: { bufferingGoal: 4 } });
+  window.fatal = [];
+  player.addEventListener("error", ({ detail }) => window.fatal.push(`${detail.code}`));
+  await player.load(url, 0).catch(({ code, data }) => {
+    throw new Error(`Shaka Player's ${code}: ${data}`);
+  });
+  const pictures = () => player.getVariantTracks().filter(({ height }) => height > 0);
+  const tracks = () => pictures().toSorted((a, b) => a.height - b.height);
+  window.choose = (height) => player.selectVariantTrack(tracks().find((track) => track.height === height), false);
+  window.choose(tracks()[0].height);
+  return tracks().map(({ height }) => height);
+}
+
+/** Run in the page: from now on it is noted when the picture stands. */
+function watch() {
+  window.stood = [];
+  const video = document.querySelector("video");
+  video.addEventListener("waiting", () => window.stood.push({ at_s: video.currentTime, since_ms: performance.now() }));
+  video.addEventListener("playing", () => {
+    const last = window.stood.at(-1);
+    if (last !== undefined) last.for_ms ??= Math.round(performance.now() - last.since_ms);
+  });
+}
+
+const height = () => document.querySelector("video").videoHeight;
+const at = () => document.querySelector("video").currentTime;
+
+const [, kind, seconds, url] = given("ladder.mjs READY.json hls|shaka SECONDS URL", 4);
+await told(async ({ report, problem, stranger }) => {
+  const another = await site(PLAYERS[kind]);
+  try {
+    const page = await stranger();
+    await page.goto(another.url);
+    report.heights = await page.evaluate(kind === "hls" ? playHls : playShaka, url);
+    if (report.heights.length !== 3) problem("there are not three renditions with a picture");
+    const [low] = report.heights;
+    const high = report.heights.at(-1);
+    /** Until this is so in the page, or the player gives up. */
+    const until = async (so, arg) => {
+      const done = await page.waitForFunction(([so, arg]) => window.fatal.length > 0 || new Function(`return (${so})`)()(arg), [so.toString(), arg]);
+      await done.dispose();
+    };
+    await until((from) => document.querySelector("video").currentTime > from, Number(seconds));
+    report.behind_the_gap = { at_s: await page.evaluate(at), height: await page.evaluate(height) };
+    await page.evaluate(watch);
+    report.pictures = [];
+    for (const wanted of [high, low]) {
+      await page.evaluate((height) => window.choose(height), wanted);
+      await until((height) => document.querySelector("video").videoHeight === height, wanted);
+      report.pictures.push({ at_s: await page.evaluate(at), height: await page.evaluate(height) });
+    }
+    report.stood = await page.evaluate(() => window.stood);
+    report.fatal = await page.evaluate(() => window.fatal);
+    if (report.fatal.length > 0) problem("the player gave up");
+    if (report.behind_the_gap.height !== low && kind === "shaka") problem("the lowest rendition was not played");
+    if (report.pictures.some((picture, n) => picture.height !== [high, low][n])) problem("it did not play what it was told to");
+    if (report.stood.length > 0 && kind === "hls") problem("the picture stood at a switch");
+  } finally {
+    another.close();
+  }
+});
