@@ -3,7 +3,8 @@
 //
 // The channel of this multivariant playlist has ended. From the beginning the player is held at the lowest rendition,
 // which has a gap before SECONDS: it must get past that by itself. Then it is told to play the source, and the lowest rendition
-// again: the picture must become each, and in hls.js never stand. For how long it does in Shaka Player is told only. Prints what it saw as JSON; exits 0 when all was well, else 1.
+// again: the picture must become each, and in hls.js never stand. For how long it does in Shaka Player is told only. Prints what it
+// saw as JSON; exits 0 when all was well, else 1.
 import { site } from "./elsewhere.mjs";
 import { given, told } from "./viewer.mjs";
 
