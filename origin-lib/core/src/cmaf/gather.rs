@@ -35,8 +35,9 @@ pub const IDLE_MS_MAX: u64 = 20_000;
 /// How long, after the encoder has said that it is over, what it still sends is taken for a part of it, in milliseconds.
 pub const ORDER_MS: u64 = 1_000;
 
-/// A track that was chosen and does not come for this long makes room for another one, in milliseconds.
-const STALE_MS: u64 = 5_000;
+/// A track that was chosen and of which nothing ever came makes room for one that comes after this long, in milliseconds, or
+/// three of the other one's fragments where that is longer.
+const ABSENT_MS: u64 = 5_000;
 
 /// How many messages before a fragment are read.
 const MESSAGES_MAX: usize = 16;
@@ -309,7 +310,7 @@ impl Gather {
             }
         };
         reader.header = Some(number);
-        self.choose(number, now);
+        self.choose(number, None, now);
         Ok(())
     }
 
@@ -324,8 +325,9 @@ impl Gather {
     }
 
     /// Takes the tracks of a header for the kinds of which there are none. Before anything has come of a kind, the largest
-    /// picture is taken: an encoder sends the headers of all it has first.
-    fn choose(&mut self, number: u64, now: Moment) {
+    /// picture is taken: an encoder sends the headers of all it has first. Where one of their fragments comes, it lasts `span_ms`:
+    /// it may take the place of what comes no longer, or never came.
+    fn choose(&mut self, number: u64, span_ms: Option<u64>, now: Moment) {
         let Some(known) = self.headers.iter().find(|known| known.number == number) else { return };
         let header = known.header.clone();
         for track in &header.tracks {
@@ -334,7 +336,10 @@ impl Gather {
             let size = |source| self.coding(source).map_or(0, area);
             let larger = before.is_some_and(|before| size(source) > size(before));
             let lane = self.lane(track.kind());
-            let is_stale = lane.has_begun() && now.ms_since(lane.heard) >= STALE_MS;
+            let is_stale = span_ms.is_some_and(|span_ms| {
+                let after = if lane.has_begun() { IDLE_MS_MAX } else { ABSENT_MS };
+                now.ms_since(lane.heard) >= after.max(span_ms.saturating_mul(3))
+            });
             if before.is_none() || (larger && !lane.has_begun()) || (before != Some(source) && is_stale) {
                 lane.follow(source, now);
             }
@@ -381,7 +386,11 @@ impl Gather {
                 return Ok(());
             }
         };
-        self.choose(number, now);
+        let span_ms = |(run, span): &(Run, u64)| {
+            let timescale = header.track(run.track).map_or(1, |track| track.timescale);
+            super::ms(i128::from(*span), timescale).unsigned_abs()
+        };
+        self.choose(number, runs.iter().map(span_ms).max(), now);
         let (mut wanted, mut begins) = (Vec::new(), None);
         for (run, span) in runs {
             let begun = self.run(&header, number, &run, span, produced, &mut wanted, now);
@@ -419,7 +428,7 @@ impl Gather {
         }
         let is_first = !self.video.has_begun() && !self.audio.has_begun();
         let lane = self.lane(kind);
-        let (start, from) = lane.begin(run.start, run.samples.len(), run.len(), span, now);
+        let (start, from) = lane.begin(run.start, run.samples.len(), run.len(), span, track, now);
         let at = |time: u64| i128::from(time) + i128::from(track.shift);
         let feed_ms = super::ms(at(start), track.timescale);
         let produced = produced.filter(|produced| produced.track == track.id && !produced.arbitrary);
@@ -429,14 +438,18 @@ impl Gather {
             Some(Captured { feed_ms, utc: UtcMs(produced.utc_ms()?), by_encoder: true })
         });
         let arrived = is_first.then_some(Captured { feed_ms, utc: now.utc, by_encoder: false });
-        if let Some(captured) = captured.or(arrived) {
+        if let Some(captured) = captured.or(arrived).filter(|_| from.is_none()) {
             lane.push(feed_ms, FeedEvent::Captured(captured), now);
         }
+        let is_new = from.is_none_or(|from| at(start.saturating_add(span)) > from);
         for sample in &run.samples {
             let coming = Coming { dts: at(start) + i128::from(sample.since), cts: sample.cts };
             if !sample.data.is_empty() && from.is_none_or(|from| coming.dts > from) {
                 wanted.push((sample.data.clone(), Wanted { kind, source, coming }));
             }
+        }
+        if !is_new {
+            self.skip("a fragment that comes after later ones of its track");
         }
         Some((kind, feed_ms, super::ms(i128::from(track.shift), track.timescale)))
     }

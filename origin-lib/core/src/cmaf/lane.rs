@@ -22,6 +22,13 @@ pub const WAIT_LEN_MAX: usize = 32 << 20;
 /// A fragment that comes a second time within so many milliseconds is the same one again.
 const AGAIN_MS_MAX: u64 = 15_000;
 
+/// A fragment that begins no further back than this, in milliseconds of its own time, comes late; further back, a clock began
+/// anew.
+const BACK_MS_MAX: i64 = 60_000;
+
+/// After so many fragments, one after another, that come late, a clock began anew, too.
+const LATE_MAX: u8 = 3;
+
 /// So many of the newest fragments are known again.
 const KNOWN_MAX: usize = 16;
 
@@ -62,6 +69,8 @@ pub(super) struct Lane {
     /// Where the next fragment begins that does not say.
     next: u64,
     known: VecDeque<(Mark, u64)>,
+    /// How many fragments, one after another, came late.
+    back: u8,
     waiting: VecDeque<Waiting>,
     len: usize,
     /// It is not waited for.
@@ -76,7 +85,7 @@ impl Lane {
     /// It comes from this track from now on.
     pub(super) fn follow(&mut self, source: Source, now: Moment) {
         (self.source, self.heard, self.ended, self.late) = (Some(source), now.up_ms, false, false);
-        (self.newest, self.next) = (None, 0);
+        (self.newest, self.next, self.back) = (None, 0, 0);
         self.known.clear();
     }
 
@@ -86,16 +95,18 @@ impl Lane {
     }
 
     /// A fragment comes that lasts `span`. Its first decoding time, and up to where its samples have come already: it may be
-    /// one that broke off and is sent again.
+    /// one that broke off and is sent again, or that comes late. What is late is a gap already.
     pub(super) fn begin(
         &mut self,
         start: Option<u64>,
         count: usize,
         len: u64,
         span: u64,
+        track: &Track,
         now: Moment,
     ) -> (u64, Option<i128>) {
         let start = start.unwrap_or(self.next);
+        let quiet = now.ms_since(self.heard);
         (self.next, self.heard, self.ended) = (start.saturating_add(span), now.up_ms, false);
         let mark = (start, count, len);
         self.known.retain(|(_, at)| now.ms_since(*at) < AGAIN_MS_MAX);
@@ -106,6 +117,19 @@ impl Lane {
             self.known.pop_front();
         }
         self.known.push_back((mark, now.up_ms));
+        let begins = i128::from(start) + i128::from(track.shift);
+        let Some(newest) = self.newest.filter(|newest| begins <= *newest) else {
+            self.back = 0;
+            return (start, None);
+        };
+        if quiet < AGAIN_MS_MAX
+            && self.back < LATE_MAX
+            && super::ms(newest - begins, track.timescale) < BACK_MS_MAX
+        {
+            self.back += 1;
+            return (start, Some(newest));
+        }
+        (self.newest, self.back) = (Some(begins - 1), 0);
         (start, None)
     }
 
@@ -195,8 +219,10 @@ impl Lane {
 }
 
 fn len(event: &FeedEvent) -> usize {
+    // What has no data takes room, too.
+    const ROOM: usize = 128;
     match event {
-        FeedEvent::Frame(frame) => frame.data.len(),
-        _ => 0,
+        FeedEvent::Frame(frame) => frame.data.len() + ROOM,
+        _ => ROOM,
     }
 }

@@ -26,6 +26,9 @@ pub const SECTION_LEN_MAX: usize = 1024;
 /// The most splices of a snapshot, the newest ones.
 pub const SPLICES_MAX: usize = 128;
 
+/// How long the programme is left at the most where nothing says when it goes on.
+pub const OPEN_MAX: MediaSpan = MediaSpan::from_ms(4 * 3_600_000);
+
 /// A `splice_info_section`, whole, as it was sent.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -130,9 +133,10 @@ pub struct Range<'a> {
 }
 
 impl Range<'_> {
-    /// Where it ends, as far as is known.
+    /// Where it ends, as far as is known: a way out that nothing ends is open for [`OPEN_MAX`].
     pub fn end(&self) -> MediaTime {
-        let planned = self.start + self.planned.unwrap_or_default();
+        let open = if self.out.is_some() { OPEN_MAX } else { MediaSpan::default() };
+        let planned = self.start + self.planned.unwrap_or(open);
         self.back.map_or(planned, |(at, _)| at)
     }
 

@@ -135,13 +135,13 @@ fn a_way_out_and_the_way_in_of_its_event_are_one_range() {
         let back = range.back.map(|(at, _)| at.0);
         (range.start.0, range.planned.map(|span| span.0), range.out.is_some(), back, range.end().0)
     });
-    let told: Vec<_> = told.collect();
+    let (told, open): (Vec<_>, _) = (told.collect(), OPEN_MAX.0 as u64);
     assert_eq!(
         told,
         [
             (1_000, Some(7_000), true, Some(9_000), 9_000),
-            (5_000, None, true, None, 5_000),
-            (20_000, None, true, None, 20_000),
+            (5_000, None, true, None, 5_000 + open),
+            (20_000, None, true, None, 20_000 + open),
             (30_000, None, false, None, 30_000),
         ]
     );

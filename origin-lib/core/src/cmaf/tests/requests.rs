@@ -72,6 +72,32 @@ fn what_comes_again_is_taken_once_and_what_broke_off_is_completed() {
 }
 
 #[test]
+fn a_fragment_that_comes_late_is_left_out_and_no_jump_of_the_clock() {
+    let [(header, segments), _] = apart();
+    let ours = told(&[Whole("v", &header), Whole("v-2", &segments[1]), Whole("v-1", &segments[0])], 333);
+    let second = told(&[Whole("v", &header), Whole("v-2", &segments[1])], 333);
+    assert_eq!(frames(&ours, Kind::Video), frames(&second, Kind::Video));
+    assert_eq!(errors(&ours).len(), 1, "{:?}", errors(&ours));
+
+    // An encoder that begins anew sends more than a few.
+    let at = |seconds: u64| {
+        let mut segment = segments[0].clone();
+        let tfdt = segment.windows(4).position(|name| name == b"tfdt").unwrap() + 4;
+        match segment[tfdt] {
+            0 => segment[tfdt + 4..tfdt + 8].copy_from_slice(&(seconds as u32 * 12_800).to_be_bytes()),
+            _ => segment[tfdt + 4..tfdt + 12].copy_from_slice(&(seconds * 12_800).to_be_bytes()),
+        }
+        segment
+    };
+    let body = [30, 0, 1, 2, 3, 4].map(at).concat();
+    let ours = told(&[Whole("v", &header), Whole("v", &body)], 333);
+    let first = times(&ours, Kind::Video)[0];
+    let starts: Vec<_> = times(&ours, Kind::Video).iter().step_by(25).map(|time| time - first).collect();
+    assert_eq!(starts, [0, -27_000, -26_000]);
+    assert_eq!(errors(&ours).len(), 3);
+}
+
+#[test]
 fn what_is_missing_is_a_gap_and_a_fragment_that_makes_no_sense_is_left_out() {
     let [(header, segments), _] = apart();
     let second = told(&[Whole("v", &header), Whole("v", &segments[1])], 4000);
@@ -186,7 +212,24 @@ fn the_largest_of_several_pictures_whose_headers_come_first_is_taken() {
     // Nothing comes of it: after a while the other one is used.
     bench.push(&Pass(6000), 1).unwrap();
     bench.push(&Whole("low", &segments[1]), 100).unwrap();
-    assert_eq!(frames(&bench.finish(), Kind::Video).len(), 0);
+    assert_eq!(frames(&bench.told, Kind::Video).len(), 0);
+    bench.push(&Pass(WAIT_MS_MAX), 1).unwrap();
+    assert_eq!(frames(&bench.finish(), Kind::Video).len(), 25);
+}
+
+#[test]
+fn a_track_that_comes_seldom_is_not_left_for_another_one() {
+    let (header, segments) = first_of(VIDEO);
+    let mut bench = Bench::new();
+    for (name, body) in [("a", &header), ("b", &header), ("a", &segments[0])] {
+        bench.push(&Whole(name, body), 100).unwrap();
+    }
+    bench.push(&Pass(IDLE_MS_MAX - 1), 1).unwrap();
+    bench.push(&Whole("b", &segments[1]), 100).unwrap();
+    assert_eq!(frames(&bench.told, Kind::Video).len(), 25);
+    bench.push(&Pass(1), 1).unwrap();
+    bench.push(&Whole("b", &segments[1]), 100).unwrap();
+    assert_eq!(frames(&bench.finish(), Kind::Video).len(), 50);
 }
 
 #[test]
