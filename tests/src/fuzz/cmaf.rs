@@ -1,6 +1,6 @@
 //! What comes from an encoder as fragmented MP4.
 
-use railbird_core::cmaf::{Gather, Refusal};
+use railbird_core::cmaf::{Gather, Headers, Refusal};
 use railbird_core::media::FeedEvent;
 use railbird_core::time::{Moment, UtcMs};
 use railbird_core::ts::Error;
@@ -25,7 +25,7 @@ pub(super) fn gather(input: &[u8]) {
 }
 
 fn told(requests: [&[u8]; 2], piece: usize) -> Told {
-    let (mut gather, mut told) = (Gather::new(NOW), Vec::new());
+    let (mut gather, mut told) = (Gather::new(&Headers::default(), NOW), Vec::new());
     let results = requests.map(|body| {
         let Ok(request) = gather.open("track", NOW) else { return Err(Refusal::TooMany) };
         let mut result = Ok(());

@@ -71,6 +71,10 @@ pub struct Gather {
     untold_others: VecDeque<String>,
 }
 
+/// The headers that a feed brought, for one that goes on without sending them again.
+#[derive(Clone, Debug, Default)]
+pub struct Headers(pub(super) Vec<(String, Arc<Header>)>);
+
 /// A header that is known, and of which name.
 #[derive(Debug)]
 struct Known {
@@ -79,6 +83,8 @@ struct Known {
     version: u64,
     name: String,
     header: Arc<Header>,
+    /// It came in this feed.
+    fresh: bool,
 }
 
 /// What is read of a request.
@@ -107,9 +113,10 @@ struct Wanted {
 }
 
 impl Gather {
-    /// Of a feed of which nothing has come.
-    pub fn new(now: Moment) -> Gather {
-        Gather {
+    /// Of a feed of which nothing has come. `kept` are the [`headers`](Self::headers) of the one before it: packagers send them
+    /// once, and not again where a feed goes on.
+    pub fn new(kept: &Headers, now: Moment) -> Gather {
+        let mut gather = Gather {
             headers: Vec::new(),
             requests: BTreeMap::new(),
             video: Lane::default(),
@@ -120,7 +127,14 @@ impl Gather {
             outputs: VecDeque::new(),
             others: Vec::new(),
             untold_others: VecDeque::new(),
+        };
+        for (name, header) in kept.0.iter().take(HEADERS_MAX) {
+            gather.last += 1;
+            let (number, name, header) = (gather.last, name.clone(), header.clone());
+            gather.headers.push(Known { number, version: number, name, header, fresh: false });
+            gather.choose(number, None, now);
         }
+        gather
     }
 
     /// A request begins. Of its name, [`NAME_LEN_MAX`] bytes count.
@@ -145,7 +159,12 @@ impl Gather {
         Ok(Request(self.last))
     }
 
-    /// Whether a header has come.
+    /// The headers that are known, at most [`HEADERS_MAX`].
+    pub fn headers(&self) -> Headers {
+        Headers(self.headers.iter().map(|known| (known.name.clone(), known.header.clone())).collect())
+    }
+
+    /// Whether a header is known.
     pub fn has_headers(&self) -> bool {
         !self.headers.is_empty()
     }
@@ -297,6 +316,7 @@ impl Gather {
         self.last += 1;
         let number = match self.headers.iter_mut().find(|known| known.name == reader.name) {
             Some(known) => {
+                known.fresh = true;
                 if *known.header != header {
                     (known.header, known.version) = (Arc::new(header), self.last);
                 }
@@ -305,7 +325,8 @@ impl Gather {
             None => {
                 self.make_room();
                 let (number, name) = (self.last, reader.name.clone());
-                self.headers.push(Known { number, version: number, name, header: Arc::new(header) });
+                let header = Arc::new(header);
+                self.headers.push(Known { number, version: number, name, header, fresh: true });
                 number
             }
         };
@@ -357,7 +378,7 @@ impl Gather {
         if let Some(number) = reader.header {
             return Some(number);
         }
-        let like = |known: &Known| names::likeness(&known.name, &reader.name);
+        let like = |known: &Known| (names::likeness(&known.name, &reader.name), known.fresh);
         let best = self.headers.iter().filter(has).max_by_key(|known| like(known))?;
         let mut rivals = self.headers.iter().filter(has).filter(|known| like(known) == like(best));
         (rivals.next().is_some() && rivals.next().is_none()).then_some(best.number)

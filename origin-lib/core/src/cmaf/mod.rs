@@ -26,7 +26,7 @@ use alloc::string::String;
 
 pub use boxes::{MOOF_LEN_MAX, MOOV_LEN_MAX, SMALL_LEN_MAX, may_begin};
 pub use fragment::SAMPLE_LEN_MAX;
-pub use gather::{Gather, HEADERS_MAX, IDLE_MS_MAX, NAME_LEN_MAX, ORDER_MS, REQUESTS_MAX, Request};
+pub use gather::{Gather, HEADERS_MAX, Headers, IDLE_MS_MAX, NAME_LEN_MAX, ORDER_MS, REQUESTS_MAX, Request};
 pub use lane::{WAIT_LEN_MAX, WAIT_MS_MAX, WAIT_SPAN_MS_MAX};
 
 use crate::time::MEDIA_HZ;

@@ -50,7 +50,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Bench {
-        Bench { gather: Gather::new(NOW), now: NOW, told: Vec::new() }
+        Bench { gather: Gather::new(&Headers::default(), NOW), now: NOW, told: Vec::new() }
     }
 
     fn take(&mut self) {

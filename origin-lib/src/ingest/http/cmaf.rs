@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::body::Incoming;
-use railbird_core::cmaf::{Gather, IDLE_MS_MAX, Refusal, Request};
+use railbird_core::cmaf::{Gather, Headers, IDLE_MS_MAX, Refusal, Request};
 use railbird_core::id::ChannelId;
 use railbird_core::media::Role;
 use railbird_core::programme::End;
@@ -34,6 +34,8 @@ pub(super) struct Pushes {
     stop: CancellationToken,
     tasks: TaskTracker,
     open: Arc<Mutex<BTreeMap<(ChannelId, Role), Arc<Push>>>>,
+    /// The headers of those that have ended, of as many as there are stream keys.
+    kept: Arc<Mutex<BTreeMap<(ChannelId, Role), Headers>>>,
 }
 
 /// One of them.
@@ -60,7 +62,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Pushes {
     pub(super) fn new(door: Door, stop: CancellationToken, tasks: TaskTracker) -> Pushes {
-        Pushes { door, stop, tasks, open: Arc::default() }
+        Pushes { door, stop, tasks, open: Arc::default(), kept: Arc::default() }
     }
 
     /// An encoder put a playlist of what it pushes.
@@ -127,7 +129,12 @@ impl Pushes {
         }
         let mut slot = Slot::default();
         let feed = self.door.let_in(&mut slot, stream_key, peer).map_err(refused)?;
-        let (ended, gather) = (feed.ended(), Gather::new(clock::moment()));
+        // One that was taken over may not have been seen to its end yet.
+        let kept = match open.get(&of) {
+            Some(before) => lock(&before.gathered).gather.headers(),
+            None => lock(&self.kept).get(&of).cloned().unwrap_or_default(),
+        };
+        let (ended, gather) = (feed.ended(), Gather::new(&kept, clock::moment()));
         let gathered = Mutex::new(Gathered { gather, feed: Some(feed), _slot: slot });
         let push = Arc::new(Push { gathered, ended, changed: Notify::new(), headed: Notify::new() });
         open.insert(of.clone(), push.clone());
@@ -165,6 +172,7 @@ impl Pushes {
             }
             if open.get(&of).is_some_and(|other| Arc::ptr_eq(other, &push)) {
                 open.remove(&of);
+                lock(&self.kept).insert(of, gathered.gather.headers());
             }
             return;
         }

@@ -13,6 +13,9 @@ use super::{IDLE_DEADLINE, Said, broken_off, content_type, silent};
 /// So many bytes tell what comes.
 const ENOUGH: usize = 8;
 
+/// With which each packet of a transport stream begins (ISO/IEC 13818-1, 2.4.3.3).
+const SYNC: u8 = 0x47;
+
 /// The longest playlist that is read, in bytes.
 const PLAYLIST_LEN_MAX: usize = 4 << 20;
 
@@ -28,8 +31,10 @@ pub(super) enum Content {
     Boxes,
     /// A playlist or manifest of it.
     Playlist,
-    /// A transport stream, or what is none.
+    /// A transport stream.
     Stream,
+    /// None of these.
+    Other,
 }
 
 /// What comes, and its first bytes.
@@ -65,8 +70,10 @@ fn content(bytes: &[u8], says_mp4: bool) -> Content {
         Content::Playlist
     } else if says_mp4 || (bytes.len() >= ENOUGH && cmaf::may_begin(bytes)) {
         Content::Boxes
-    } else {
+    } else if bytes.first() == Some(&SYNC) {
         Content::Stream
+    } else {
+        Content::Other
     }
 }
 
@@ -107,9 +114,10 @@ mod tests {
             (b"\0\0\0\x18styp", false, Content::Boxes),
             (b"\0\0\0\x18prft\0", false, Content::Boxes),
             (b"rubbish!", true, Content::Boxes),
-            (b"rubbish!", false, Content::Stream),
+            (b"rubbish!", false, Content::Other),
             (b"G\x40\0\x10\0\0\0\0", false, Content::Stream),
-            (b"\0\0", false, Content::Stream),
+            (b"\0\0", false, Content::Other),
+            (b"G", false, Content::Stream),
             (b"#EXTM3U\n", false, Content::Playlist),
             (b"\xef\xbb\xbf<?xml", false, Content::Playlist),
             (b"<MPD xmlns", false, Content::Playlist),

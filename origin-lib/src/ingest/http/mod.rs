@@ -148,6 +148,12 @@ async fn take(
             Ok((StatusCode::OK, "the origin makes playlists of its own".to_string()))
         }
         Content::Boxes => pushes.take(key, &name, peer, bytes, body).await,
+        // Nothing of a feed that runs is touched.
+        Content::Other => {
+            let text = "the encoder sends no MPEG transport stream and no fragmented MP4: set one of them, and a body that \
+                        begins with a packet or a box of it";
+            Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, text.to_string()))
+        }
         Content::Stream => {
             let mut slot = Slot::default();
             let feed = door.let_in(&mut slot, key, peer).map_err(refused)?;

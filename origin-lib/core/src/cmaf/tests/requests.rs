@@ -52,6 +52,31 @@ fn a_fragment_whose_header_nobody_knows_is_refused_and_the_feed_goes_on() {
 }
 
 #[test]
+fn a_feed_that_goes_on_needs_its_headers_no_more() {
+    let [(video, pictures), (audio, sounds)] = apart();
+    let mut before = Bench::new();
+    for header in [Whole("init-stream0.m4s", &video), Whole("init-stream1.m4s", &audio)] {
+        before.push(&header, 100).unwrap();
+    }
+    let kept = before.gather.headers();
+    let mut bench = Bench::new();
+    bench.gather = Gather::new(&kept, NOW);
+    bench.push(&Whole("chunk-stream1-00002.m4s", &sounds[1]), 100).unwrap();
+    bench.push(&Whole("chunk-stream0-00002.m4s", &pictures[1]), 100).unwrap();
+    assert_eq!(bench.gather.headers().0.len(), 2);
+    let told = bench.finish();
+    assert_eq!(frames(&told, Kind::Video).len(), 25);
+    assert!(!frames(&told, Kind::Audio).is_empty());
+    assert_eq!(parameters(&told).len(), 2);
+
+    // Where two names are as like, it is the header that this feed brought.
+    let mut bench = Bench::new();
+    bench.gather = Gather::new(&kept, NOW);
+    bench.push(&Whole("other", &video), 100).unwrap();
+    bench.push(&Whole("unlike", &pictures[1]), 100).unwrap();
+}
+
+#[test]
 fn what_comes_again_is_taken_once_and_what_broke_off_is_completed() {
     let [(header, segments), _] = apart();
     let whole = told(&[Whole("v", VIDEO)], 4000);
@@ -266,7 +291,7 @@ fn it_ends_as_the_encoder_says_or_when_nothing_comes() {
 
 #[test]
 fn requests_at_once_are_bounded() {
-    let mut gather = Gather::new(NOW);
+    let mut gather = Gather::new(&Headers::default(), NOW);
     for n in 0..REQUESTS_MAX {
         gather.open(&format!("{n}"), NOW).unwrap();
     }
