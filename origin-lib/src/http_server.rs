@@ -1,5 +1,8 @@
 //! Accepts HTTP/1.1 connections and hands them to a service, within named bounds. What the API and the demo's nodes share.
 
+mod shares;
+mod unstalled;
+
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::Future;
@@ -21,10 +24,25 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
+use shares::Shares;
+pub(crate) use unstalled::Unstalled;
+
 use crate::ingest::certificate::Certificate;
 
 /// The most connections at a time; one more waits in the kernel's queue.
 const CONNECTIONS_MAX: usize = 1024;
+
+/// The most connections of one address at a time; one more is closed.
+const SHARE_MAX: usize = CONNECTIONS_MAX / 4;
+
+/// The largest head of a request, in bytes.
+pub(crate) const HEAD_LEN_MAX: usize = 32 << 10;
+
+/// The most headers of a request.
+const HEADERS_MAX: usize = 100;
+
+/// How long a client may read nothing of what is sent to it.
+pub(crate) const STALL_MAX: Duration = Duration::from_secs(30);
 
 /// How long a client may take to send a request's head, and how long a connection may idle.
 const HEAD_DEADLINE: Duration = Duration::from_secs(15);
@@ -61,6 +79,7 @@ pub(crate) async fn serve_over<S, B>(
     B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
     let mut connections = JoinSet::new();
+    let shares = Shares::new(SHARE_MAX);
     let mut starved = false;
     loop {
         while connections.try_join_next().is_some() {}
@@ -70,9 +89,14 @@ pub(crate) async fn serve_over<S, B>(
             accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
                 Ok((stream, peer)) => {
                     starved = false;
+                    let Some(share) = shares.take(peer.ip()) else {
+                        debug!(%peer, "closing a connection: its address has as many as it may");
+                        continue;
+                    };
                     let _ = stream.set_nodelay(true);
                     let (certificate, service, stop) = (certificate.clone(), service.clone(), stop.clone());
                     connections.spawn(async move {
+                        let _share = share;
                         match certificate {
                             None => connection(stream, peer, service, stop).await,
                             Some(certificate) => secured(stream, &certificate, peer, service, stop).await,
@@ -134,10 +158,8 @@ async fn connection<S, B>(
         request.extensions_mut().insert(peer);
         service.call(request)
     };
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_DEADLINE)
-        .serve_connection(TokioIo::new(stream), service_fn(with_peer));
+    let stream = TokioIo::new(Unstalled::new(stream, STALL_MAX));
+    let connection = bounded(HEAD_DEADLINE).serve_connection(stream, service_fn(with_peer));
     let mut connection = pin!(connection);
     let ended: Option<Result<(), hyper::Error>> = {
         let stop = pin!(stopped(&mut stop));
@@ -153,6 +175,14 @@ async fn connection<S, B>(
     if let Err(error) = ended {
         debug!("a connection ended early: {error}");
     }
+}
+
+/// What serves a connection whose heads are bounded in length and number; each has so long, and so has the pause before it.
+pub(crate) fn bounded(head_deadline: Duration) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(head_deadline);
+    builder.max_buf_size(HEAD_LEN_MAX).max_headers(HEADERS_MAX);
+    builder
 }
 
 /// The output of `first`, or `None` where `second` was ready before.

@@ -11,9 +11,8 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -23,6 +22,7 @@ use super::metrics::EdgeMetrics;
 use super::pool::{Failure, SharedPool};
 use super::waits::Waits;
 use crate::assets::Assets;
+use crate::http_server::{HEAD_LEN_MAX, STALL_MAX, Unstalled, bounded};
 
 /// The most connections at a time; further ones wait in the system's queue.
 const CONNECTIONS_MAX: usize = 4096;
@@ -35,12 +35,6 @@ const LAST_ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// How long a request's head may take, and how long a connection may be idle.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
-
-/// The largest head of a request, in bytes.
-const HEAD_LEN_MAX: usize = 32 << 10;
-
-/// The most headers of a request.
-const HEADERS_MAX: usize = 100;
 
 /// How long a request's body may take.
 const BODY_TIME_MAX: Duration = Duration::from_secs(10);
@@ -361,10 +355,8 @@ async fn connection(stream: TcpStream, peer: SocketAddr, site: Arc<Site>, mut st
         let site = Arc::clone(&site);
         async move { Ok::<_, Infallible>(site.answer(request, peer).await) }
     });
-    let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX);
-    builder.max_buf_size(HEAD_LEN_MAX).max_headers(HEADERS_MAX);
-    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let stream = TokioIo::new(Unstalled::new(stream, STALL_MAX));
+    let mut connection = std::pin::pin!(bounded(HEAD_TIME_MAX).serve_connection(stream, service));
     let result = tokio::select! {
         result = connection.as_mut() => Some(result),
         _ = stop.wait_for(|&stop| stop) => None,

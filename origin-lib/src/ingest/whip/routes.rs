@@ -103,7 +103,8 @@ async fn answer(request: Request<Incoming>, around: &Around) -> Response<Body> {
         (Err(said(StatusCode::NOT_FOUND, text)), "")
     };
     let mut response = result.unwrap_or_else(|(status, text)| {
-        tracing::warn!(peer, reason = text, "WHIP request refused");
+        // Anybody may ask: a line for each would fill the log.
+        tracing::debug!(peer, reason = text, "WHIP request refused");
         let mut response = Response::new(Full::from(format!("{text}\n")));
         *response.status_mut() = status;
         set(&mut response, CONTENT_TYPE, "text/plain; charset=utf-8");

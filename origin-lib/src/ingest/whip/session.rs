@@ -25,7 +25,7 @@ use crate::ingest::door::Slot;
 use crate::ingest::feed::Feed;
 use crate::telemetry::{self, SessionMetrics};
 
-/// How long it may take from the answer to the first media.
+/// How long it may take from the answer to the first media, and from there to what follows.
 const BEGIN_DEADLINE: Duration = Duration::from_secs(20);
 
 /// How long nothing may come. An encoder whose network changed restarts ICE meanwhile.
@@ -64,6 +64,8 @@ pub(super) struct Session {
     /// Where the newest picture lies, and when it arrived.
     newest: Option<(MediaTime, Instant)>,
     heard: Instant,
+    /// When media came last.
+    fed: Instant,
     figures: telemetry::Session,
     /// Packets, bytes and NACKs of each track.
     ingress: Vec<(Mid, [u64; 3])>,
@@ -126,6 +128,7 @@ impl Session {
             keys: Keys::new(u32::MAX),
             newest: None,
             heard: Instant::now(),
+            fed: Instant::now(),
             figures: telemetry::Session::default(),
             ingress: Vec::new(),
         }
@@ -159,7 +162,7 @@ impl Session {
         self.ask();
         let due = self.outputs()?;
         let silent = match &self.publishing {
-            Some(_) => self.heard + SILENCE_MAX,
+            Some(_) => (self.heard + SILENCE_MAX).min(self.fed + BEGIN_DEADLINE),
             None => begun + BEGIN_DEADLINE,
         };
         let ended = self.publishing.as_ref().map(|publishing| publishing.ended.clone());
@@ -191,7 +194,8 @@ impl Session {
                 let now = Instant::now();
                 if now >= silent {
                     return Err(lost(match self.publishing {
-                        Some(_) => "nothing came for 15 s",
+                        Some(_) if now >= self.heard + SILENCE_MAX => "nothing came for 15 s",
+                        Some(_) => "no media came for 20 s: is the camera still on?",
                         None => "no media came within 20 s: the encoder must reach whip.addresses by UDP",
                     }));
                 }
@@ -281,6 +285,7 @@ impl Session {
             report,
             data: Bytes::from_owner(data.data),
         };
+        self.fed = Instant::now();
         self.demux.handle(unit, clock::now());
         while let Some(told) = self.demux.poll() {
             self.told(told)?;
@@ -375,6 +380,7 @@ impl Session {
         let tag = self.seat.restart(&fragment);
         self.figures.restarts += 1;
         self.heard = Instant::now();
+        self.fed = Instant::now();
         tracing::info!(peer = self.peer, "an encoder restarts ICE");
         Ok(Restarted { fragment: sdp::restarted(&answer), tag })
     }

@@ -106,6 +106,9 @@ fn hash(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
 }
 
+/// With one key, so many may publish and end at a time: a feed, and the one that takes it over.
+const OF_ONE_KEY_MAX: usize = 2;
+
 /// An entity tag (RFC 9110, 8.8.3) of the ICE session that has this user name fragment.
 pub(super) fn tag(fragment: &str) -> String {
     let digest = Sha256::digest(fragment.as_bytes());
@@ -129,12 +132,9 @@ impl Table {
     }
 
     /// Whether there is room for a session with this key. One with the same key that publishes nothing yet makes room: whoever asks
-    /// anew has given it up.
+    /// anew has given it up. Nor does one that publishes keep its own encoder out, which may have lost it.
     pub(super) fn has_room(&self, key: &str) -> bool {
-        let key = hash(key);
-        let inner = self.lock();
-        let idle = inner.sessions.values().filter(|known| known.key == key && !known.publishes).count();
-        inner.sessions.len().saturating_sub(idle) < inner.max
+        self.lock().has_room(&hash(key))
     }
 
     /// Seats a session, in the place of one with the same key that publishes nothing yet. `None` where there is no room.
@@ -149,7 +149,7 @@ impl Table {
             let reason = "the encoder began another session".to_string();
             inner.forget(&old, Ended { reason, replaced: true });
         }
-        if inner.sessions.len() >= inner.max {
+        if !inner.has_room(&key) {
             return None;
         }
         let (inbox, datagrams) = mpsc::channel(INBOX_LEN);
@@ -254,6 +254,13 @@ impl Drop for Seat {
 }
 
 impl Inner {
+    /// Whether one more of this key may come, beside those that publish.
+    fn has_room(&self, key: &[u8; 32]) -> bool {
+        let own = self.sessions.values().filter(|known| known.key == *key);
+        let publishing = own.clone().filter(|known| known.publishes).count();
+        self.sessions.len() - own.count() < self.max && publishing < OF_ONE_KEY_MAX
+    }
+
     fn forget(&mut self, name: &str, ended: Ended) {
         let Some(known) = self.sessions.remove(name) else { return };
         self.by_fragment.remove(&known.fragment);
@@ -339,5 +346,18 @@ mod tests {
         assert!(table.seat("another", "dddd").is_none());
         assert_eq!(table.find(&third.name, Some("another")).unwrap_err(), Missing::OtherKey);
         assert_eq!(table.find("nobody", None).unwrap_err(), Missing::Unknown);
+    }
+
+    #[tokio::test]
+    async fn where_all_places_are_taken_an_encoder_that_was_cut_off_gets_in_again() {
+        let table = Table::new(1);
+        let (before, _) = table.seat("key", "aaaa").unwrap();
+        before.publishes();
+        assert!(table.has_room("key") && !table.has_room("another"));
+        let (again, _) = table.seat("key", "bbbb").unwrap();
+        again.publishes();
+        assert!(!table.has_room("key") && table.seat("key", "cccc").is_none());
+        drop(before);
+        assert!(table.has_room("key"));
     }
 }
