@@ -1,6 +1,7 @@
 //! Feeds that come by WHIP: from Chromium, and requests that no browser makes.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -71,13 +72,16 @@ impl Lossy {
                     count.fetch_add(1, Ordering::Relaxed);
                     continue;
                 }
-                if !known.contains_key(&from) {
-                    let Ok(far) = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await else { return };
-                    let far = Arc::new(far);
-                    known.insert(from, far.clone());
-                    ways.spawn(back(far, near.clone(), from));
-                }
-                let _ = known[&from].send_to(datagram, to).await;
+                let far = match known.entry(from) {
+                    Entry::Occupied(way) => way.into_mut(),
+                    Entry::Vacant(way) => {
+                        let Ok(far) = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await else { return };
+                        let far = Arc::new(far);
+                        ways.spawn(back(far.clone(), near.clone(), from));
+                        way.insert(far)
+                    }
+                };
+                let _ = far.send_to(datagram, to).await;
             }
         });
         Ok(Lossy { address, lost, _tasks: tasks })

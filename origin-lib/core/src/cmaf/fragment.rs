@@ -147,7 +147,7 @@ impl Produced {
     pub(super) fn utc_ms(&self) -> Option<u64> {
         const SINCE_1900: u64 = 2_208_988_800;
         let seconds = (self.ntp >> 32).checked_sub(SINCE_1900)?;
-        Some(seconds * 1000 + ((self.ntp & 0xffff_ffff) * 1000 >> 32))
+        Some(seconds * 1000 + (((self.ntp & 0xffff_ffff) * 1000) >> 32))
     }
 }
 

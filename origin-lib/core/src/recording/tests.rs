@@ -126,7 +126,7 @@ fn what_was_said_of_splices_is_in_the_chapter_during_which_it_was_said_and_in_th
     use crate::scte35::{Splice, tests};
     let splice = |at: u64, event| Splice {
         said: start(at) + MediaSpan::from_ms(500),
-        ..tests::splice(start(at).0, tests::OUT, event, None)
+        ..tests::splice(start(at).0, tests::OUT, event, Some(90_000))
     };
     let total = CHAPTER_SEGMENTS as u32 + 20;
     let mut records = vec![init(0, "i"), ack(0, "a")];

@@ -98,7 +98,7 @@ fn the_standards_own_example() {
             what: What::Out,
             at: Some(0x0_72bd_0050),
             event: Some(0x4800_008e),
-            planned: Some(0x1_a599_b0)
+            planned: Some(0x01a5_99b0)
         }
     );
     assert_eq!(section.hexadecimal(), format!("0x{text}"));

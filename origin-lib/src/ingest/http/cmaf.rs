@@ -27,15 +27,18 @@ const SILENT_MAX: Duration = Duration::from_millis(IDLE_MS_MAX);
 /// How long a feed's first segment waits for the header that it needs.
 const HEADER_DEADLINE: Duration = Duration::from_secs(2);
 
+/// Whose feed it is.
+type Of = (ChannelId, Role);
+
 /// The feeds that are pushed at the moment. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Pushes {
     door: Door,
     stop: CancellationToken,
     tasks: TaskTracker,
-    open: Arc<Mutex<BTreeMap<(ChannelId, Role), Arc<Push>>>>,
+    open: Arc<Mutex<BTreeMap<Of, Arc<Push>>>>,
     /// The headers of those that have ended, of as many as there are stream keys.
-    kept: Arc<Mutex<BTreeMap<(ChannelId, Role), Headers>>>,
+    kept: Arc<Mutex<BTreeMap<Of, Headers>>>,
 }
 
 /// One of them.

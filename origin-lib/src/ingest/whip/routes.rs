@@ -54,15 +54,14 @@ fn said(status: StatusCode, text: impl Into<String>) -> Said {
     (status, text.into())
 }
 
+/// An answer on its way.
+type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
 /// The service of all requests.
 pub(super) fn service(
     around: Around,
-) -> impl Service<
-    Request<Incoming>,
-    Response = Response<Body>,
-    Error = Infallible,
-    Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>,
-> + Clone
+) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future = Answering>
++ Clone
 + Send
 + 'static {
     hyper::service::service_fn(move |request: Request<Incoming>| {

@@ -22,9 +22,9 @@ fn a_request_for_each_segment_is_as_good_as_one_for_all_of_a_track() {
         ["video/init.mp4", "audio/init.mp4", "video/1.m4s", "audio/1.m4s"],
     ] {
         let mut pushes = Vec::from([Whole(names[0], &video), Whole(names[1], &audio)]);
-        for n in 0..3 {
+        for (n, sound) in sounds.iter().enumerate() {
             pushes.extend(pictures.get(n).map(|picture| Whole(names[2], picture)));
-            pushes.push(Whole(names[3], &sounds[n]));
+            pushes.push(Whole(names[3], sound));
             pushes.push(Pass(1000));
         }
         let ours = told(&pushes, 500);
@@ -302,7 +302,7 @@ fn requests_at_once_are_bounded() {
 fn a_capture_time_beside_the_media_is_told() {
     let (header, segments) = first_of(VIDEO);
     let ntp = |utc_ms: u64| {
-        ((utc_ms / 1000 + 2_208_988_800) << 32 | (utc_ms % 1000 << 32) / 1000 + 1).to_be_bytes()
+        (((utc_ms / 1000 + 2_208_988_800) << 32) | (((utc_ms % 1000) << 32) / 1000 + 1)).to_be_bytes()
     };
     let at = NOW.utc.0 - 700;
     for (flags, version, expected) in [(24, 1, Some(at)), (0, 0, Some(at)), (8, 1, None)] {

@@ -113,7 +113,7 @@ fn two_origins_add_what_each_has_and_list_nodes_in_their_own_order() {
 #[test]
 fn what_any_origin_says_of_splices_is_told_as_long_as_its_media_is_listed() {
     use crate::scte35::{self, tests};
-    let splice = |n: u64, event| tests::splice(at(n).media().0, tests::OUT, event, None);
+    let splice = |n: u64, event| tests::splice(at(n).media().0, tests::OUT, event, Some(90_000));
     let with = |mut state: ChannelState, of: &[scte35::Splice]| {
         of.iter().for_each(|one| _ = scte35::add(&mut state.splices, one.clone()));
         state
