@@ -5,7 +5,7 @@
 //! for every segment. [`Gather`] makes one feed of them: of each kind of media the first track that can be used, both in the
 //! order of their decoding times. It knows no request but by its name, which is the path below the channel's.
 //!
-//! A header (`ftyp`, `moov`) stays known to later requests of the same name, or of names [like it](names). A header that comes
+//! A header (`ftyp`, `moov`) stays known to later requests of the same name, or of names like it. A header that comes
 //! again changes nothing where it says the same; a fragment that comes again is known by its time and size, and only what had
 //! not come of it is taken. What is missing is a gap. `styp`, `sidx`, `prft`, `emsg` and what else may stand between fragments is
 //! read or passed over; a fragment that makes no sense is left out, and its track goes on.

@@ -1,6 +1,6 @@
 //! What comes by WebRTC, once its packets are decrypted, in order and put together: access units of RTP (RFC 3550) become frames.
 //!
-//! [`Demux`] turns them into [`FeedEvent`](crate::media::FeedEvent)s on one clock for both tracks ([`clock`]); [`Keys`] says when
+//! [`Demux`] turns them into [`FeedEvent`](crate::media::FeedEvent)s on one clock for both tracks; [`Keys`] says when
 //! to ask for a key frame. [`sdp`] reads what WHIP (RFC 9725) exchanges, and [`stun`] says whom a datagram is for.
 //!
 //! A picture is handed on only where nothing is missing between it and the key frame before it.
