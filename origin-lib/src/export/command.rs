@@ -16,9 +16,9 @@ use crate::config::Config;
 use crate::journal::{self, Journal};
 use crate::when;
 
-/// What to export, and where to.
+/// A stretch of a recording.
 #[derive(Args, Debug)]
-pub struct Options {
+pub struct Stretch {
     /// The channel.
     #[arg(long, value_name = "CHANNEL")]
     pub channel: ChannelId,
@@ -31,6 +31,14 @@ pub struct Options {
     /// Up to the segment in which this lies, written in the same ways.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub to: Option<String>,
+}
+
+/// What to export, and where to.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// What.
+    #[command(flatten)]
+    pub stretch: Stretch,
     /// The MP4 to write; it must not exist yet.
     #[arg(short, long, value_name = "FILE")]
     pub out: PathBuf,
@@ -38,26 +46,25 @@ pub struct Options {
 
 /// Writes the file, says on standard output what is in it, and on standard error what is missing in it.
 pub fn run(config: &Config, options: &Options, now: UtcMs) -> anyhow::Result<()> {
-    let (from, to) = between(&options.from, &options.to, now)?;
-    let (recording, journal) = open(config, &options.channel, options.recording.as_ref())?;
+    let (from, to) = between(&options.stretch.from, &options.stretch.to, now)?;
+    let (recording, journal) = options.stretch.open(config)?;
     save(config, &journal, &recording, from, to, &options.out)?;
     Ok(())
 }
 
-/// The journal of a recording; without one, of the channel's newest.
-pub(crate) fn open(
-    config: &Config,
-    channel: &ChannelId,
-    recording: Option<&RecordingId>,
-) -> anyhow::Result<(RecordingId, Journal)> {
-    let recording = match recording {
-        Some(recording) => recording.clone(),
-        None => journal::recordings(&config.data_dir, channel)?
-            .pop()
-            .with_context(|| format!("{channel}: there is no recording of this channel"))?,
-    };
-    let journal = journal::read(&journal::path(&config.data_dir, channel, &recording))?;
-    Ok((recording, journal))
+impl Stretch {
+    /// The recording's name and journal.
+    pub(crate) fn open(&self, config: &Config) -> anyhow::Result<(RecordingId, Journal)> {
+        let channel = &self.channel;
+        let recording = match &self.recording {
+            Some(recording) => recording.clone(),
+            None => journal::recordings(&config.data_dir, channel)?
+                .pop()
+                .with_context(|| format!("{channel}: there is no recording of this channel"))?,
+        };
+        let journal = journal::read(&journal::path(&config.data_dir, channel, &recording))?;
+        Ok((recording, journal))
+    }
 }
 
 /// Reads `--from` and `--to`.

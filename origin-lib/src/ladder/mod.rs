@@ -1,7 +1,7 @@
 //! A channel's quality ladder: further renditions that a supervised ffmpeg makes of the source, each cut where the source is.
 //!
 //! One ffmpeg makes all rungs of a channel, so that the source is decoded once. It gets the pictures as they are used, through a
-//! queue of its own that drops whole groups of pictures where ffmpeg is too slow; the sound of the rungs is the source's. What ffmpeg
+//! queue of its own that drops whole groups of pictures once that is full; the sound of the rungs is the source's. What ffmpeg
 //! gives is put onto the source's cuts by [`railbird_core::ladder`]. The source waits for none of it: where ffmpeg is slow,
 //! missing or dead, rungs have gaps, and it is started again.
 

@@ -6,29 +6,20 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
-use railbird_core::id::{ChannelId, RecordingId};
 use railbird_core::keys::MasterSecret;
 use railbird_core::time::{MediaSpan, UtcMs};
 
 use super::{Layout, ThumbnailsError};
 use crate::config::Config;
+use crate::export::command::Stretch;
 use crate::{export, journal};
 
 /// What to show, and where to.
 #[derive(Args, Debug)]
 pub struct Options {
-    /// The channel.
-    #[arg(long, value_name = "CHANNEL")]
-    pub channel: ChannelId,
-    /// The recording; without it, the channel's newest one.
-    #[arg(long, value_name = "RECORDING")]
-    pub recording: Option<RecordingId>,
-    /// From the segment in which this lies: 2026-11-21T18:45:00Z (UTC where no zone is given), or how long ago: 2h, -30m.
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub from: Option<String>,
-    /// Up to the segment in which this lies, written in the same ways.
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub to: Option<String>,
+    /// Of what.
+    #[command(flatten)]
+    pub stretch: Stretch,
     /// Seconds between two pictures.
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub every: u32,
@@ -48,12 +39,12 @@ pub struct Options {
 
 /// Writes the files, says on standard output what they are, and on standard error what has no picture.
 pub async fn run(config: &Config, options: &Options, now: UtcMs) -> anyhow::Result<()> {
-    let span = export::command::between(&options.from, &options.to, now)?;
+    let span = export::command::between(&options.stretch.from, &options.stretch.to, now)?;
     let out = &options.out;
     anyhow::ensure!(!out.exists(), "{} exists: remove it, or choose another name", out.display());
     let stem = out.file_stem().and_then(|stem| stem.to_str());
     let stem = stem.with_context(|| format!("{}: a file's name is wanted, in UTF-8", out.display()))?;
-    let (_, journal) = export::command::open(config, &options.channel, options.recording.as_ref())?;
+    let (_, journal) = options.stretch.open(config)?;
     let secret = MasterSecret::new(config.secrets.master.expose().as_bytes()).context("secrets.master")?;
     let objects = journal::objects_dir(&config.data_dir);
     let &Options { every, columns, rows, width, .. } = options;
