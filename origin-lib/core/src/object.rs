@@ -6,7 +6,7 @@
 //! - `{channel}/{rendition}/{number}-{offset}.m4s`: a segment. `number` is the epoch-aligned index of its first
 //!   frame's presentation time (time divided by the channel's segment duration), `offset` how many milliseconds after
 //!   that index began the segment starts. The offset tells two segments of one index apart, which happen where an
-//!   encoder reconnects.
+//!   encoder reconnects, or where its key frames are uneven.
 //! - `_parts/{channel}/{rendition}/{number}-{offset}-{part}.m4s`: a part of that segment, `part` milliseconds behind the
 //!   segment's start. Parts are short-lived: their prefix, which no channel can have, is for a bucket's own rule that
 //!   deletes what an origin left behind.

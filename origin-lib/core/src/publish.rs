@@ -401,8 +401,8 @@ impl Book {
 
     /// The number of a segment that starts here, where it is the first one that is listed.
     fn number_of_first(&self, start: MediaTime) -> u64 {
-        // An epoch index is never below a number given before, since numbers rise by one a segment: so a restarted
-        // origin never goes back.
+        // Numbers rise by one a segment, and so hardly faster than the epoch index: not even an origin that comes back without
+        // its disk goes back, but by the segments that uneven key frames made more. Those the edge's merged state keeps.
         self.first_msn.max(object::index(start, self.channel.segment_ms).0)
     }
 

@@ -306,6 +306,24 @@ impl Feed {
         }
     }
 
+    /// The encoder has ended the publish: nothing more comes that would tell where its last frame belongs.
+    pub(super) fn finish(&mut self) {
+        if let Place::On(timeline) = &mut self.place {
+            timeline.finish();
+            self.take_placed();
+        }
+    }
+
+    fn take_placed(&mut self) {
+        let Place::On(timeline) = &mut self.place else { return };
+        while let Some(event) = timeline.poll() {
+            self.items.push_back(match event {
+                timeline::Event::Sample(sample) => Item::Sample(sample),
+                timeline::Event::Jumped(anchor) => Item::Jumped(anchor),
+            });
+        }
+    }
+
     fn place_event(&mut self, event: FeedEvent, now: UtcMs) {
         match event {
             FeedEvent::Video(config) => {
@@ -321,12 +339,7 @@ impl Feed {
                 let (now, _) = self.captured(frame.dts_ms, now);
                 let Place::On(timeline) = &mut self.place else { return };
                 timeline.handle(frame, now);
-                while let Some(event) = timeline.poll() {
-                    self.items.push_back(match event {
-                        timeline::Event::Sample(sample) => Item::Sample(sample),
-                        timeline::Event::Jumped(anchor) => Item::Jumped(anchor),
-                    });
-                }
+                self.take_placed();
             }
             FeedEvent::Splice(FeedSplice { at_ms, section }) => {
                 if let Place::On(timeline) = &self.place

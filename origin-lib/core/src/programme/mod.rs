@@ -381,7 +381,12 @@ impl Programme {
     /// that the other one may have got comes first.
     pub fn end(&mut self, publish: Publish, end: End, now: Moment) {
         if let Some(role) = self.role_of(publish) {
-            self.with(publish, now, |feed, around| feed.give_up_waiting(now, around));
+            self.with(publish, now, |feed, around| {
+                feed.give_up_waiting(now, around);
+                if end == End::InOrder {
+                    feed.finish();
+                }
+            });
             self.leave(role, end, now);
             self.decide(now);
             self.collect();

@@ -184,7 +184,9 @@ impl Document {
         let last = self.entries.last().is_some_and(has_begun).then_some(over);
         let ends: Vec<Option<MediaTime>> = ended.map(Some).chain(last).collect();
         (1..).zip(ends).scan(begin, |before, (number, end)| {
-            let first = self.turns.iter().find(|turn| turn.unit == Some(number)).map(|turn| turn.at);
+            // A shootout is at its end: where that alone has turns, they don't tell when it began.
+            let is_of_it = |turn: &&Turn| turn.unit == Some(number) && turn.phase != Phase::Shootout;
+            let first = self.turns.iter().find(is_of_it).map(|turn| turn.at);
             // Without turns, it began when the last one was over, as far as anybody knows.
             let start = first.unwrap_or(*before).min(end.unwrap_or(MediaTime(u64::MAX)));
             *before = end.unwrap_or(*before);

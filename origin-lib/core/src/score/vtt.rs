@@ -38,7 +38,8 @@ pub fn cues<'a>(
 ) -> String {
     let (from, to) = (start.utc(), (start + span).utc());
     let mut cues: Vec<Cue> = Vec::new();
-    for document in matches {
+    // Times tell milliseconds, and a cue has a length: what is shorter has none.
+    for document in matches.into_iter().filter(|_| from < to) {
         for entry in document.shown(from, to) {
             add(&mut cues, document, entry, from);
         }

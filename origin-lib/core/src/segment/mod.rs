@@ -1,7 +1,10 @@
 //! Where to cut a channel's samples into segments. Knows no codec syntax.
 //!
 //! A segment begins at the first random access point in its epoch-aligned interval of `segment_ms`
-//! ([`crate::object::index`]): whether a key frame begins a segment depends on nothing but the key frame before it.
+//! ([`crate::object::index`]). Where key frames are not as far apart as that, or come when the picture changes, the next
+//! interval's may come so late that the segment would last longer than playlists promise (`EXT-X-TARGETDURATION`): then
+//! it is cut at key frames within its interval, too. Whether a key frame begins a segment depends on nothing but the key
+//! frames from the first one of its interval up to the first one behind it.
 //! So an origin that joins a feed later cuts, from its first whole segment on, exactly what the others cut
 //! (DESIGN.md, invariant 3). The first segment after a start or a break is not whole in that sense: where it starts
 //! depends on what was seen. So may the next one, where key frames are closer together than audio is muxed ahead of
@@ -51,6 +54,7 @@ use parts::Parts;
 
 use crate::media::{AudioConfig, Cut, Kind, Part, Sample, Tracks, VideoConfig};
 use crate::object;
+use crate::recording::rounded_s;
 use crate::time::{MEDIA_HZ, MediaTime};
 
 /// How far video may run past a cut while the segment before it waits for audio, in milliseconds of media time.
@@ -204,7 +208,9 @@ impl Segmenter {
         }
     }
 
-    /// The same, which gives out parts of at most `part_ms` milliseconds before each segment. The segments are the same.
+    /// The same, which gives out parts of at most `part_ms` milliseconds before each segment. The segments are the same, but
+    /// within an interval: what was given out as a part of a segment stays there, so that a key frame begins another one only
+    /// where the next key frame would come too late if it were as far away as the one before.
     ///
     /// Those of the first segment of a run come with it as long as a track may still join (audio parameters often come a
     /// moment after the first video).
@@ -343,7 +349,7 @@ impl Segmenter {
                 return;
             }
             None => self.begin_run(start),
-            Some(back) if sample.key && self.index(start) > self.index(back.start) => self.begin(start),
+            Some(back) if sample.key && self.begins(back, start) => self.begin(start),
             Some(_) => {}
         }
         // What leads a key frame refers to what was before it: where a run begins with that, nobody has it.
@@ -401,6 +407,42 @@ impl Segmenter {
         }
     }
 
+    /// Whether a key frame that is shown at `at` begins a segment behind this one.
+    fn begins(&self, back: &Open, at: MediaTime) -> bool {
+        if self.index(at) > self.index(back.start) {
+            return true;
+        }
+        let Some(before) = back.video.iter().rfind(|sample| sample.key).map(Sample::pts) else {
+            return false;
+        };
+        let next = at.0.saturating_add(at.0.saturating_sub(before.0));
+        self.part_limit.is_some() && at > before && self.is_long(back.start, MediaTime(next))
+    }
+
+    /// Whether a segment would last longer than a playlist's promise, as that is rounded (RFC 8216bis, 4.4.3.1).
+    fn is_long(&self, start: MediaTime, end: MediaTime) -> bool {
+        rounded_s(end - start) > self.segment_ms.div_ceil(1000).max(1)
+    }
+
+    /// Where a segment that is shown until `end` is too long: what of it belongs into one of its own, from a key frame on.
+    fn take_rest(&self, open: &mut Open, end: MediaTime) -> Option<Open> {
+        if self.part_limit.is_some() || !self.is_long(open.start, end) {
+            return None;
+        }
+        let later = open.video.iter().enumerate().skip(1);
+        // Names tell milliseconds apart.
+        let name = u64::from(MEDIA_HZ / 1000);
+        let within = MediaTime(open.start.0.saturating_add(name))..MediaTime(end.0.saturating_sub(name));
+        let mut keys = later.filter(|(_, sample)| sample.key && within.contains(&sample.pts()));
+        let first = keys.next()?;
+        let fits = |(_, sample): &(usize, &Sample)| !self.is_long(open.start, sample.pts());
+        let (at, start) = keys.take_while(fits).last().map_or(first, |last| last);
+        let start = start.pts();
+        let video = open.video.split_off(at);
+        let audio = open.audio.split_off(open.audio.partition_point(|sample| sample.dts < start));
+        Some(Open { start, discontinuity: false, video, audio, parts: Parts::default() })
+    }
+
     fn index(&self, time: MediaTime) -> u64 {
         object::index(time, self.segment_ms).0
     }
@@ -453,6 +495,11 @@ impl Segmenter {
     /// Writes a segment's ends, for which the segments after it are still in `open`, and gives it out.
     fn cut(&mut self, mut open: Open) {
         let start = open.start;
+        let last = || Some(open.video.iter().map(Sample::pts).max()?.0.saturating_add(self.video_step));
+        let end = self.open.front().map(|next| next.start).or_else(|| last().map(MediaTime));
+        if let Some(rest) = end.and_then(|end| self.take_rest(&mut open, end)) {
+            self.open.push_front(rest);
+        }
         let next_video = self.open.iter().find_map(|open| open.video.first()).map(|sample| sample.dts);
         let next_audio = self.open.iter().find_map(|open| open.audio.first()).map(|sample| sample.dts);
         let after = |last: Option<&Sample>, step| {

@@ -97,12 +97,57 @@ fn shorts(cuts: &[Cut]) -> Vec<Short> {
 #[test]
 fn cuts_at_the_first_key_frame_of_each_interval() {
     let mut segmenter = Segmenter::new(2000);
-    let keys = [100, 1100, 2100, 3100, 4900, 6000, 6040, 7999, 8000].map(key);
+    let keys = [100, 1100, 2100, 3100, 4500, 6000, 6040, 7999, 8000].map(key);
     let cuts = run(&mut segmenter, [Input::Video(avc(0))].into_iter().chain(keys));
     let starts: Vec<_> = cuts.iter().map(|cut| (ms(cut.start), cut.duration / 90)).collect();
-    assert_eq!(starts, [(100, 2000), (2100, 2800), (4900, 1100), (6000, 2000)]);
+    assert_eq!(starts, [(100, 2000), (2100, 2400), (4500, 1500), (6000, 2000)]);
     segmenter.finish();
     assert_eq!(shorts(&drain(&mut segmenter)), [(8000, 1, vec![8000], vec![], false)]);
+}
+
+/// Where segments start, and how long they are, in milliseconds, of key frames and a picture behind the last.
+fn cut_at(mut segmenter: Segmenter, keys: impl IntoIterator<Item = i64>) -> Vec<(i64, u32)> {
+    let mut cuts = run(&mut segmenter, [Input::Video(avc(0))].into_iter().chain(keys.into_iter().map(key)));
+    segmenter.finish();
+    cuts.extend(drain(&mut segmenter));
+    cuts.iter().map(|cut| (ms(cut.start), cut.duration / 90)).collect()
+}
+
+#[test]
+fn no_segment_is_longer_than_promised_where_key_frames_come_often_enough() {
+    // Every 1.92 s, and every 0.96 s: now and then an interval has one key frame more.
+    for (apart, longest) in [(1920, 1920), (960, 1920), (600, 2400), (1000, 2000), (400, 2000)] {
+        let keys = || (0..200).map(|n| n * apart);
+        for segmenter in [Segmenter::new(2000), Segmenter::new(2000).with_parts(200)] {
+            let cuts = cut_at(segmenter, keys());
+            let (_, whole) = cuts.split_last().unwrap();
+            assert_eq!(whole.iter().map(|(_, long)| *long).max(), Some(longest), "{apart}: {cuts:?}");
+        }
+    }
+    // Key frames where the scene changes, and two seconds behind that at the latest, as x264 has them.
+    let keys = [0, 500, 2500, 4500, 5800, 7800, 8400, 8900, 10_900, 12_900];
+    assert_eq!(
+        cut_at(Segmenter::new(2000), keys)[..7],
+        [(0, 500), (500, 2000), (2500, 2000), (4500, 1300), (5800, 2000), (7800, 600), (8400, 500)]
+    );
+    let parts = cut_at(Segmenter::new(2000).with_parts(200), keys);
+    assert_eq!(
+        parts[..3],
+        [(0, 2500), (2500, 2000), (4500, 1300)],
+        "what was given out stays in its segment"
+    );
+    // With none in between there is nothing to cut at, and an end cuts as the next key frame does.
+    assert_eq!(cut_at(Segmenter::new(2000), [0, 4000, 5900, 9000])[..2], [(0, 4000), (4000, 1900)]);
+    let mut ended = Segmenter::new(2000);
+    let feed = [key(0), key(1900), video(2000), video(3900)];
+    run(&mut ended, [Input::Video(avc(0))].into_iter().chain(feed));
+    ended.finish();
+    let cuts = drain(&mut ended);
+    assert_eq!(
+        cuts.iter().map(|cut| (ms(cut.start), cut.video.len())).collect::<Vec<_>>(),
+        [(0, 1), (1900, 3)]
+    );
+    assert!(!cuts[1].discontinuity);
 }
 
 #[test]
@@ -364,12 +409,13 @@ proptest! {
         });
         let latest = latest.max().unwrap_or_default();
         let whole = |cut: &&Cut| cut.start > latest && !cut.discontinuity;
-        let expected: Vec<_> = all.iter().filter(whole).collect();
-        let got: Vec<_> = joined.iter().filter(whole).collect();
-        // Its first segment may begin at any key frame; from the next one on there is no difference.
-        let first = joined.first().map(|cut| cut.start).unwrap_or_default();
-        let expected: Vec<_> = expected.into_iter().filter(|cut| cut.start > first).collect();
-        prop_assert_eq!(got, expected);
+        // Its first segment may begin at any key frame; from the next interval on there is no difference.
+        let index = |cut: &Cut| object::index(cut.start, 2000).0;
+        let first = joined.first().map_or(0, index);
+        let of = |cuts: &[Cut]| {
+            cuts.iter().filter(whole).filter(|cut| index(cut) > first).cloned().collect::<Vec<_>>()
+        };
+        prop_assert_eq!(of(&joined), of(&all));
     }
 
     #[test]
@@ -391,7 +437,14 @@ proptest! {
         for pair in cuts.windows(2) {
             prop_assert_eq!(pair[0].start.0 + u64::from(pair[0].duration), pair[1].start.0);
             prop_assert_eq!(pair[0].video_end, pair[1].video[0].dts);
-            prop_assert!(object::index(pair[0].start, 2000).0 < object::index(pair[1].start, 2000).0);
+            prop_assert!(pair[0].start < pair[1].start);
+            prop_assert!(pair[1].video[0].key);
+            // Two of one interval only where one of both would be too long, and no longer than key frames allow.
+            let index = |cut: &Cut| object::index(cut.start, 2000).0;
+            let end = pair[1].start.0 + u64::from(pair[1].duration);
+            prop_assert!(index(&pair[0]) < index(&pair[1]) || end - pair[0].start.0 >= 225_000);
+            let keys = pair[0].video.iter().skip(1).filter(|sample| sample.key).count();
+            prop_assert!(keys == 0 || pair[0].duration < 225_000);
             // Muxed at most 400 ms apart, all audio is where it belongs.
             prop_assert!(pair[0].audio.iter().all(|sample| sample.dts < pair[1].start));
             prop_assert!(pair[1].audio.iter().all(|sample| sample.dts >= pair[1].start));

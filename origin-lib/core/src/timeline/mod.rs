@@ -281,6 +281,19 @@ impl Timeline {
         }));
     }
 
+    /// The feed was ended in order: a last frame that lies far from all others is shown behind its track's others.
+    pub fn finish(&mut self) {
+        let Some(Stray { frame, .. }) = self.stray.take() else { return };
+        match *self.tip(frame.kind) {
+            Some(tip) => {
+                let dts_ms = tip.feed_ms.saturating_add((STEP / 90).cast_signed());
+                self.counts.nudged += 1;
+                self.place(Frame { dts_ms, ..frame });
+            }
+            None => self.counts.stragglers += 1,
+        }
+    }
+
     /// What follows from the input so far, until `None`.
     pub fn poll(&mut self) -> Option<Event> {
         self.events.pop_front()

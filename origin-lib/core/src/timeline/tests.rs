@@ -143,6 +143,25 @@ fn feeds_good_and_bad() {
 }
 
 #[test]
+fn a_feed_whose_last_timestamp_is_wrong_loses_no_frame() {
+    let mut timeline = from_first(&video(0));
+    let frames = vec![video(0), audio(0), video(40), audio(90_000)];
+    assert_eq!(run(&mut timeline, frames), [Some(0), Some(0), Some(40)]);
+    timeline.finish();
+    let Some(Event::Sample(last)) = timeline.poll() else { panic!("the last frame is there") };
+    assert_eq!((last.kind, last.dts - NOW.media()), (Kind::Audio, crate::time::MediaSpan(2_970)));
+    assert_eq!((timeline.poll(), timeline.counts().nudged), (None, 1));
+    timeline.finish();
+    assert_eq!(timeline.poll(), None);
+    // Of a track that has no other frame, nobody knows where it belongs.
+    run(&mut timeline, vec![video(80)]);
+    let mut alone = from_first(&video(0));
+    run(&mut alone, vec![video(0), audio(90_000)]);
+    alone.finish();
+    assert_eq!((alone.poll(), alone.counts().stragglers), (None, 1));
+}
+
+#[test]
 fn a_jump_takes_its_anchor_from_arrival() {
     let mut timeline = from_first(&video(0));
     timeline.handle(video(0), NOW);
