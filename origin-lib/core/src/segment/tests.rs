@@ -384,7 +384,10 @@ fn feed() -> impl Strategy<Value = Vec<Input>> {
 }
 
 fn cut_all(inputs: &[Input]) -> Vec<Cut> {
-    let mut segmenter = Segmenter::new(2000);
+    cut_by(Segmenter::new(2000), inputs)
+}
+
+fn cut_by(mut segmenter: Segmenter, inputs: &[Input]) -> Vec<Cut> {
     let mut cuts = run(&mut segmenter, both().into_iter().chain(inputs.iter().cloned()));
     segmenter.finish();
     cuts.extend(drain(&mut segmenter));
@@ -393,10 +396,14 @@ fn cut_all(inputs: &[Input]) -> Vec<Cut> {
 
 proptest! {
     #[test]
-    fn an_origin_that_joins_later_cuts_the_same(inputs in feed(), join in 0.0..1.0_f64) {
-        let all = cut_all(&inputs);
+    fn an_origin_that_joins_later_cuts_the_same(inputs in feed(), join in 0.0..1.0_f64, in_parts: bool) {
+        let cut = |inputs: &[Input]| match in_parts {
+            true => cut_by(Segmenter::new(2000).with_parts(334), inputs),
+            false => cut_all(inputs),
+        };
+        let all = cut(&inputs);
         let join = (inputs.len() as f64 * join) as usize;
-        let joined = cut_all(&inputs[join..]);
+        let joined = cut(&inputs[join..]);
         // A segment is whole for the one who joins when nothing of it, its early audio included, came before the first
         // key frame that it saw: what comes before that is left out.
         let is_key = |input: &Input| {
