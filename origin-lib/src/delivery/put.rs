@@ -169,12 +169,7 @@ impl Shared {
     }
 
     /// What stands in the place of what a rung has of a segment.
-    async fn stands(
-        &self,
-        object: &Arc<ObjectRef>,
-        other: &Other,
-        found: Bytes,
-    ) -> Result<Stands, PutError> {
+    async fn stands(&self, object: &Arc<ObjectRef>, other: &Other, found: Bytes) -> Result<Stands, PutError> {
         let (object, other) = (object.clone(), other.clone());
         let judge = move || {
             let init = object.rung_init().unwrap_or_default();

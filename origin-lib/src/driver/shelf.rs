@@ -314,7 +314,8 @@ impl Shelf {
         }
         for (rung, start) in self.book.take_rung_gaps() {
             let known = self.reel.rungs().iter().find(|known| *known.id() == rung);
-            let Some(n) = known.filter(|known| !known.was_gap(start)).and_then(|known| known.at(start)) else {
+            let Some(n) = known.filter(|known| !known.was_gap(start)).and_then(|known| known.at(start))
+            else {
                 continue;
             };
             let record = Record::Gap { n };

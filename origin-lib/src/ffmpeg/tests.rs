@@ -36,8 +36,7 @@ async fn one_that_dies_or_writes_garbage_or_ends_early_has_failed() {
 async fn one_that_stops_or_lives_on_without_its_outputs_is_made_to_end() {
     let (child, output, said) = shell("kill -STOP $$; exec sleep 1000");
     let pid = child.id().unwrap();
-    let ended =
-        supervise((child, said), pending(), read_flv(output, |_| {}), ready(Failure::Behind)).await;
+    let ended = supervise((child, said), pending(), read_flv(output, |_| {}), ready(Failure::Behind)).await;
     assert!(matches!(ended, Err(Failure::Behind)), "{ended:?}");
     assert!(!is_running(pid));
     // Its output is at its end, and it is not.

@@ -243,7 +243,7 @@ fn an_encoder_that_stays_behind_is_told_from_one_that_catches_up_and_begins_anew
     low.begin();
     low.video(video(640));
     (0..=behind).for_each(|of| low.cut(&cut(of)));
-    (0..behind * FRAMES).for_each(|n| low.picture(picture(n)));
+    (0..behind * FRAMES + 1).for_each(|n| low.picture(picture(n)));
     assert!(told(&mut low).contains(&(behind - 1, true)));
     (behind + 1..behind + 1 + BEHIND_MAX as u64).for_each(|of| low.cut(&cut(of)));
     assert!(!low.is_left_behind(), "what it lost before it had caught up does not count");

@@ -103,7 +103,11 @@ impl Rung {
 
     /// Whether what it has in the place of this segment was listed already.
     fn has_passed(&self, start: MediaTime, source: &VecDeque<Segment>) -> bool {
-        self.listed.len().checked_sub(1).and_then(|last| source.get(last)).is_some_and(|last| start <= last.start)
+        self.listed
+            .len()
+            .checked_sub(1)
+            .and_then(|last| source.get(last))
+            .is_some_and(|last| start <= last.start)
     }
 
     /// The first segment of the source's window left it.
@@ -182,7 +186,8 @@ impl Book {
         for rung in &mut self.rungs {
             let known = reel.rungs().iter().find(|known| *known.id() == rung.id);
             let listed = rung.listed.len();
-            let missing = starts.iter().skip(listed).filter(|at| known.is_none_or(|known| known.at(**at).is_none()));
+            let missing =
+                starts.iter().skip(listed).filter(|at| known.is_none_or(|known| known.at(**at).is_none()));
             let lost = || Made { init: 0, on: 0, lost: true, overtaken: None };
             missing.for_each(|start| rung.put(*start, lost()));
         }

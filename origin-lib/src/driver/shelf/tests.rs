@@ -74,12 +74,21 @@ impl House {
     fn source(&mut self, n: usize) {
         let (captions, splices) = Default::default();
         let discontinuity = n == 0;
-        self.put(package::Kind::Segment { start: at(n), duration: SEGMENT, discontinuity, captions, splices });
+        self.put(package::Kind::Segment {
+            start: at(n),
+            duration: SEGMENT,
+            discontinuity,
+            captions,
+            splices,
+        });
     }
 
     fn rung(&mut self, n: usize) {
         let captions = Captions::default();
-        self.put(package::Kind::Rung(low(), package::Rung::Segment { start: at(n), duration: SEGMENT, captions }));
+        self.put(package::Kind::Rung(
+            low(),
+            package::Rung::Segment { start: at(n), duration: SEGMENT, captions },
+        ));
     }
 
     /// Looks, and says which chapters have changed since.

@@ -210,14 +210,28 @@ fn what_was_not_made_of_a_rung_before_a_restart_is_a_gap_at_once_and_a_gap_stays
         n += 1;
     };
     put(&mut reel, true, &|n| Record::Init { n, init: init("init-1"), len: 1, sha256: hash });
-    put(&mut reel, true, &|n| Record::RungInit { n, rendition: low(), init: init("init-low"), len: 1, sha256: hash });
+    put(&mut reel, true, &|n| Record::RungInit {
+        n,
+        rendition: low(),
+        init: init("init-low"),
+        len: 1,
+        sha256: hash,
+    });
     book.ack_init(0, "init-1", NOW);
     book.rung_init(&low(), init("init-low"));
     book.ack_rung_init(0, &low(), "init-low", NOW);
     // The second comes to no target in time, and the last two are being made when the origin dies.
     for of in 0..6 {
         let (start, duration, discontinuity) = (at(of), SEGMENT, of == 0);
-        put(&mut reel, true, &|n| Record::Segment { n, start, duration, discontinuity, captions, len: 9, sha256: hash });
+        put(&mut reel, true, &|n| Record::Segment {
+            n,
+            start,
+            duration,
+            discontinuity,
+            captions,
+            len: 9,
+            sha256: hash,
+        });
         source(&mut book, of, NOW);
         if of < 4 {
             let rendition = low();

@@ -31,7 +31,8 @@ fn what_one_origin_lacks_of_a_rung_and_the_other_has_is_listed_whoever_speaks_fi
     // The ffmpeg of north has died: each of its segments is a gap as soon as the source has it.
     let north = |revision, rung| with_rung("north", revision, 6, rung);
     let south = |revision, rung| with_rung("south", revision, 6, rung);
-    let merged = pushed([south(1, "xx"), north(1, "xx"), north(2, "xx--"), south(2, "xxx"), north(3, "xx---")]);
+    let merged =
+        pushed([south(1, "xx"), north(1, "xx"), north(2, "xx--"), south(2, "xxx"), north(3, "xx---")]);
     assert_eq!(listed(&merged), "xxx", "south may have the fourth soon");
     let merged = pushed([
         south(1, "xx"),
