@@ -116,7 +116,7 @@ fn a_chapter_that_is_full_is_told_again_when_its_last_segment_is_a_gap_of_a_rung
     }
     house.changed();
     assert_eq!(house.lengths(0), [CHAPTER_SEGMENTS, last]);
-    assert_eq!(house.changed(), [], "nothing happens");
+    assert_eq!(house.changed(), [0; 0], "nothing happens");
     house.0.rung_lost(&low(), at(last), NOW);
     assert!(house.changed().contains(&0));
     assert_eq!(house.lengths(0), [CHAPTER_SEGMENTS, CHAPTER_SEGMENTS]);
