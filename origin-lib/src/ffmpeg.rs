@@ -16,6 +16,7 @@ use railbird_core::flv::{self, Demux};
 use railbird_core::fmp4;
 use railbird_core::media::{Cut, FeedEvent, Kind, Sample, Tracks};
 use railbird_core::time::{MediaSpan, MediaTime};
+use rustix::process::{Pid, setpriority_process};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -41,6 +42,16 @@ pub(crate) const END_MS: u64 = 0xf000_0000;
 /// While frames go in, some come out within this time.
 pub(crate) const STUCK: Duration = Duration::from_secs(20);
 
+/// Once nothing more goes in, all that there will be has come out within this time.
+const FINISH: Duration = Duration::from_secs(60);
+
+/// Once its outputs are at their ends, it ends within this time.
+const END: Duration = Duration::from_secs(5);
+
+/// How far it stands back where the processor is short: from 0, as the origin itself, to 19. What it makes is never worth a frame
+/// of the source. What is started for it inherits it.
+const NICE: i32 = 10;
+
 /// The largest picture, in pixels: width and height.
 pub(crate) const PICTURE_MAX: u16 = 8192;
 
@@ -63,6 +74,9 @@ const WAITING_KIB_MAX: u32 = 64 << 10;
 /// The same in messages.
 const WAITING_MAX: usize = 4096;
 
+/// The most threads of one encoder.
+const THREADS_MAX: usize = 4;
+
 /// How much of what ffmpeg says is repeated, in bytes: its last words say why.
 const SAID_MAX: usize = 2000;
 
@@ -81,6 +95,21 @@ pub(crate) enum Failure {
     /// It gives nothing.
     #[error("ffmpeg gave nothing for {0} s: is this machine fast enough to encode? Try a quicker preset")]
     Stuck(u64),
+    /// It is too far behind, or gives what is no use.
+    #[error(
+        "ffmpeg was left behind by the source, and is begun anew with what is newest: is this machine fast enough to encode? Try a quicker preset, or fewer renditions"
+    )]
+    Behind,
+    /// What would be made is larger than what there is.
+    #[error(
+        "the feed's picture has {0} lines, and every rendition of the ladder more: none is made. Choose lower ones, or send a larger picture"
+    )]
+    Low(u16),
+    /// The picture's colours would be wrong.
+    #[error(
+        "the feed is of a high dynamic range, and x264 would make pictures of wrong colours of it: send a standard range, or take the ladder out of the channel"
+    )]
+    Hdr,
     /// There is nothing to encode.
     #[error(
         "the channel has no picture: take burn_in out of [[push]] to push its sound, and the ladder out of a channel without"
@@ -163,12 +192,20 @@ fn inputs(command: &mut Command, further: Further) {
         "-protocol_whitelist",
         "pipe",
     ]);
+    if let Further::Outputs(_) = further {
+        command.args(["-filter_complex_threads", "1", "-threads", &threads().to_string()]);
+    }
     // Nothing is looked at before the first frame comes out: parameters stand at the beginning.
     command.args(["-fpsprobesize", "0", "-analyzeduration", "0", "-f", "mp4", "-i", "pipe:0"]);
     if further == Further::Input {
         command.args(["-protocol_whitelist", "pipe", "-fpsprobesize", "0", "-analyzeduration", "0"]);
         command.args(["-f", "matroska", "-i", &format!("pipe:{FURTHER_FD}")]);
     }
+}
+
+/// How many threads each encoder and the decoder has: one processor is left to the source.
+pub(crate) fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |all| (all.get() - 1).clamp(1, THREADS_MAX))
 }
 
 impl Running {
@@ -203,6 +240,11 @@ impl Running {
         command.fd_mappings(mappings.collect()).map_err(collides)?;
         let shown = || program.display().to_string();
         let mut child = command.spawn().map_err(|error| Failure::Spawn(shown(), error))?;
+        // It has nothing to do yet, and so no other threads.
+        let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        if let Some(Err(error)) = pid.map(|pid| setpriority_process(Some(pid), NICE)) {
+            tracing::warn!(%error, "ffmpeg can't be made to stand back: where the processor is short, the source may suffer");
+        }
         // The child has its ends of the pipes: ours must go, or they would never be seen closed.
         drop(command);
         let no_pipe = || Failure::Pipe(io::Error::other("ffmpeg was started without"));
@@ -272,6 +314,52 @@ pub(crate) fn fragment(sample: &Sample, tracks: &Tracks, began: MediaTime) -> Op
     Some(fragment.into())
 }
 
+/// Why nothing more goes into one that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// The channel brings nothing.
+    Idle,
+    /// Other tracks follow, or another stretch of time.
+    Changed,
+    /// The origin ends.
+    Closed,
+}
+
+/// One run, to its end. `feed` gives media until there is no more, or none is taken (`None`); `take` reads all outputs to their
+/// ends; `useless` says, as long as it runs, that it is no use. Whoever does not end by itself is made to: one that is
+/// stopped, too, and one that lives on without its outputs.
+pub(crate) async fn supervise(
+    (mut child, said): (Child, JoinHandle<String>),
+    feed: impl Future<Output = Option<Over>>,
+    take: impl Future<Output = Result<(), Failure>>,
+    useless: impl Future<Output = Failure>,
+) -> Result<Over, Failure> {
+    let run = async {
+        tokio::pin!(take);
+        tokio::select! {
+            // What is on its way comes out.
+            over = feed => {
+                let taken = timeout(FINISH, take).await;
+                (over, taken.unwrap_or(Err(Failure::Stuck(FINISH.as_secs()))))
+            }
+            taken = &mut take => (None, taken),
+        }
+    };
+    let (over, taken) = tokio::select! {
+        over = run => over,
+        failure = useless => (None, Err(failure)),
+    };
+    if taken.is_err() || timeout(END, child.wait()).await.is_err() {
+        let _ = child.start_kill();
+    }
+    let ended = ended(&mut child, said).await;
+    match (over, taken, ended) {
+        (_, Err(failure), _) | (_, Ok(()), Err(failure)) => Err(failure),
+        (None, Ok(()), Ok(())) => Err(Failure::Output("it ended before its input did".into())),
+        (Some(over), Ok(()), Ok(())) => Ok(over),
+    }
+}
+
 /// How long to wait before the next start.
 pub(crate) struct Pause(u64);
 
@@ -282,9 +370,21 @@ impl Default for Pause {
 }
 
 impl Pause {
-    /// It ran for so long, and its end was none of its own, as other tracks follow: the next one is waited for only where that
-    /// happens all the time.
-    pub(crate) fn after_change(&mut self, ran_ms: u64) -> Option<Duration> {
+    /// It ended so, after so long. `None`: there is nothing to wait for.
+    pub(crate) fn after(&mut self, ended: &Result<Over, Failure>, ran_ms: u64) -> Option<Duration> {
+        match ended {
+            Ok(Over::Changed) => self.after_change(ran_ms),
+            Ok(Over::Idle | Over::Closed) => {
+                *self = Pause::default();
+                None
+            }
+            Err(_) => Some(self.after_failure(ran_ms)),
+        }
+    }
+
+    /// It ran for so long, and its end was none of its own, as other tracks follow: an encoder that changes its mind all the time
+    /// is not followed each time.
+    fn after_change(&mut self, ran_ms: u64) -> Option<Duration> {
         if ran_ms < SHORT_MS {
             return Some(self.after_failure(ran_ms));
         }
@@ -293,7 +393,7 @@ impl Pause {
     }
 
     /// It failed after so long.
-    pub(crate) fn after_failure(&mut self, ran_ms: u64) -> Duration {
+    fn after_failure(&mut self, ran_ms: u64) -> Duration {
         if ran_ms >= GOOD_MS {
             *self = Pause::default();
         }
@@ -313,3 +413,6 @@ pub(crate) async fn ended(child: &mut Child, said: JoinHandle<String>) -> Result
     let said = if said.is_empty() { said } else { format!(": {said}") };
     Err(Failure::Ended(status, said))
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,7 +65,34 @@ pub struct Made<'a> {
     pub slot: Option<Slot<'a>>,
 }
 
+/// What stands in the place of what a rung has of a segment. Two encoders make different bytes of the same pictures, so that it
+/// counts whether they play.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stands {
+    /// What plays with the init segment that ours needs.
+    Plays,
+    /// A whole segment that needs another init segment: the other origin's encoder is another one, or set otherwise.
+    Other,
+    /// It is damaged, or something else.
+    Nobodys,
+}
+
 impl Other {
+    /// What these bytes are, in the place of what a rung has of a segment: `init` is the object name of the init segment that ours
+    /// needs. It reads every byte: off the runtime's threads, please.
+    pub fn stands(&self, sha256: &Hash, slot: Slot<'_>, init: &str, bytes: &[u8]) -> Stands {
+        if Hash::of(bytes) == *sha256 {
+            return Stands::Plays;
+        }
+        let Some(clear) = self.clear(slot, bytes) else { return Stands::Nobodys };
+        match fmp4::read::outline(&clear) {
+            Ok(outline) if outline.sequence == fmp4::sequence(slot.start, slot.segment_ms) => {}
+            _ => return Stands::Nobodys,
+        }
+        let needs = fmp4::read::init_named(&clear);
+        if needs.is_some() && needs == init.rsplit('/').next() { Stands::Plays } else { Stands::Other }
+    }
+
     /// Whether these bytes are a whole segment of this slot, made of other frames than `ours`, and then whether they lack any of
     /// those. Nothing in them proves that
     /// they are not damaged: a flipped bit of ciphertext spoils some of the media, and the rest decrypts. But damage leaves
@@ -165,5 +192,39 @@ mod tests {
         );
         assert_eq!(of(&theirs, false, &ours), Whose::Others { less: true }, "who can tell?");
         assert_eq!(of(&ours, true, &recorded.damaged(n)), Whose::Nobodys);
+    }
+
+    #[test]
+    fn in_a_rungs_place_only_what_plays_with_the_same_init_segment_is_as_good_as_ours() {
+        let recorded = Recorded::new(1);
+        let other = Other { secret: recorded.secret.clone() };
+        let head = recorded.reel.head();
+        let (segment_ms, key_period_s) = (head.segment_ms, head.key_period_s);
+        let n = 2;
+        let start = recorded.reel.segment(n).unwrap().start;
+        let slot = Slot { channel: &head.channel, start, segment_ms, key_period_s };
+        // What another encoder made of it.
+        let theirs = recorded.retold(n);
+        let with = |init: &str| {
+            let mut clear = other.clear(slot, &theirs).unwrap();
+            fmp4::name_init(init, &mut clear);
+            let period = keys::period(start, key_period_s);
+            let key = other.secret.content_key(&head.channel, period);
+            keys::encrypt(&key, &keys::iv(&head.channel, period), &mut clear);
+            clear
+        };
+        let ours = Hash::of(b"ours");
+        let of = |found: &[u8]| other.stands(&ours, slot, "t/low/init-1.mp4", found);
+        assert_eq!(of(&with("t/low/init-1.mp4")), Stands::Plays);
+        assert_eq!(of(b"ours"), Stands::Plays);
+        assert_eq!(of(&with("t/low/init-2.mp4")), Stands::Other);
+        assert_eq!(of(&theirs), Stands::Other, "it says nothing");
+        let mut cut_off = with("t/low/init-1.mp4");
+        cut_off.truncate(cut_off.len() / 32 * 16);
+        assert_eq!(of(&cut_off), Stands::Nobodys);
+        assert_eq!(of(b"garbage"), Stands::Nobodys);
+        let later = Slot { start: start + railbird_core::time::MediaSpan::from_ms(2000), ..slot };
+        let elsewhere = other.stands(&ours, later, "t/low/init-1.mp4", &with("t/low/init-1.mp4"));
+        assert_eq!(elsewhere, Stands::Nobodys, "it is another segment's");
     }
 }

@@ -19,7 +19,7 @@ import type { NodeBook } from "./nodes";
 import { Objects } from "./objects";
 import { Patience } from "./patience";
 import { type Answer, RACE_MS_MAX } from "./race";
-import { placeOf, remembered } from "./quality";
+import { Keeper, placeOf, remembered } from "./quality";
 import { AHEAD_MS, AHEAD_MS_MIN, runsOut, withUntil } from "./reach";
 
 /** What a viewer should know of the state of playback. */
@@ -162,6 +162,7 @@ export class Playback {
   #part: Part;
   /** How high a picture the viewer chose. */
   #height = remembered();
+  #keeper = new Keeper();
   /** Where the viewer wants to be, on the media timeline, once that is listed. */
   #goal_ms: number | null = null;
   /** Up to where the browser's own player knows the recording, in milliseconds of media time; `null`: all of it. */
@@ -452,6 +453,7 @@ export class Playback {
       if (this.#failing === "edge-failing") this.#well();
     });
     hls.on(Events.LEVEL_UPDATED, () => this.#approach());
+    hls.on(Events.FRAG_BUFFERED, () => this.#keepLevel(hls));
     hls.on(Events.LEVEL_UPDATED, (_event, { details }) => this.#isOfLowLatency(hls, details.partList !== null && details.live));
     hls.on(Events.ERROR, (_event, data) => this.#failed(hls, data));
     hls.loadSource(this.#url());
@@ -473,6 +475,13 @@ export class Playback {
     const place = placeOf(this.heights(), this.#height);
     // What is buffered goes on; before anything is, it begins there.
     if (place !== -1 || !hls.autoLevelEnabled) hls.nextLevel = place;
+  }
+
+  /** Goes back to what the viewer chose, where hls.js has left it: from what is loaded next on, and what is buffered plays. */
+  #keepLevel(hls: Hls): void {
+    const place = placeOf(this.heights(), this.#height);
+    const left = place !== -1 && hls.autoLevelEnabled;
+    if (this.#keeper.goesBack(left, performance.now())) hls.loadLevel = place;
   }
 
   #isOfLowLatency(hls: Hls, is: boolean): void {

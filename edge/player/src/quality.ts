@@ -20,6 +20,23 @@ export function placeOf(heights: readonly number[], chosen: number | null): numb
   return height === undefined ? -1 : heights.indexOf(height);
 }
 
+/** hls.js leaves the choice at a gap or an error of its rendition; it is gone back to so long after, in milliseconds. */
+const AWAY_MS = 8_000;
+
+/** Sees that what was chosen is played again once its rendition goes on. */
+export class Keeper {
+  #left_ms: number | null = null;
+
+  /** Whether to go back to the choice now: `left` says whether it is not what is loaded. */
+  goesBack(left: boolean, now_ms: number): boolean {
+    if (!left) this.#left_ms = null;
+    else this.#left_ms ??= now_ms;
+    if (this.#left_ms === null || now_ms - this.#left_ms < AWAY_MS) return false;
+    this.#left_ms = null;
+    return true;
+  }
+}
+
 /** What was chosen before, on this device. */
 export function remembered(): number | null {
   const height = Number(localStorage.getItem(KEY));

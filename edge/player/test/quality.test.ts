@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { choices, placeOf } from "../src/quality";
+import { Keeper, choices, placeOf } from "../src/quality";
 
 test("pictures are chosen by their height, the best first, where there is a choice", () => {
   assert.deepEqual(choices([240, 720, 0, 480, 720]), [720, 480, 240]);
@@ -17,4 +17,16 @@ test("what was chosen is played, or the nearest below it, or else the lowest", (
   assert.equal(placeOf(heights, 1080), 2);
   assert.equal(placeOf(heights, 100), 0);
   assert.equal(placeOf([720], 240), -1);
+});
+
+test("what was chosen is gone back to a while after it was left, and again after each time", () => {
+  const keeper = new Keeper();
+  assert.equal(keeper.goesBack(false, 0), false);
+  assert.equal(keeper.goesBack(true, 1_000), false);
+  assert.equal(keeper.goesBack(true, 8_999), false);
+  assert.equal(keeper.goesBack(true, 9_000), true);
+  assert.equal(keeper.goesBack(true, 9_001), false);
+  assert.equal(keeper.goesBack(false, 9_500), false);
+  assert.equal(keeper.goesBack(true, 17_100), false, "it was played meanwhile");
+  assert.equal(keeper.goesBack(true, 25_100), true);
 });

@@ -15,6 +15,10 @@ use crate::time::MediaTime;
 /// By how many segments an encoder may lag: what is further behind is lost.
 pub const BEHIND_MAX: usize = 4;
 
+/// So many segments in a row that are lost though the encoder runs, and it is of no more use: one that is too far behind, and no
+/// faster than the source, would stay behind for ever ([`Assembler::is_left_behind`]).
+pub const LATE_MAX: usize = 3;
+
 /// The most bytes of an encoder's pictures that wait for the source's cut.
 pub const HELD_LEN_MAX: usize = 32 << 20;
 
@@ -55,6 +59,8 @@ pub struct Assembler {
     samples_len: usize,
     /// Nothing more comes of the encoder, up to its next start.
     over: bool,
+    /// How many in a row were lost though the encoder runs.
+    late: usize,
     outputs: VecDeque<Output>,
 }
 
@@ -68,6 +74,7 @@ impl Assembler {
             samples: VecDeque::new(),
             samples_len: 0,
             over: true,
+            late: 0,
             outputs: VecDeque::new(),
         }
     }
@@ -97,7 +104,12 @@ impl Assembler {
 
     /// The encoder begins: something may come of it.
     pub fn begin(&mut self) {
-        self.over = false;
+        (self.over, self.late) = (false, 0);
+    }
+
+    /// The encoder runs, and [`LATE_MAX`] segments in a row were lost all the same: whoever runs it begins anew with what is newest.
+    pub fn is_left_behind(&self) -> bool {
+        !self.over && self.late >= LATE_MAX
     }
 
     /// The parameters of the pictures that come.
@@ -139,6 +151,7 @@ impl Assembler {
 
     fn lose_first(&mut self) {
         if let Some(Wanted { cut, .. }) = self.wanted.pop_front() {
+            self.late += usize::from(!self.over);
             self.outputs.push_back(Output::Lost(cut.start));
         }
     }
@@ -187,6 +200,7 @@ impl Assembler {
         let joins = |next: &MediaTime| next.0.abs_diff(after.0) < step + NEAR && Some(*next) > last;
         let tracks = Tracks { video: self.video.clone(), audio: cut.tracks.audio.clone() };
         let video_end = next.filter(joins).unwrap_or(after);
+        self.late = 0;
         self.wrapper.rung(&Cut { tracks, video, video_end, ..cut });
         while let Some(object) = self.wrapper.poll() {
             self.outputs.push_back(Output::Object(object));

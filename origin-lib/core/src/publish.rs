@@ -43,6 +43,10 @@ pub const WAITING_MAX: usize = 5_000;
 /// none of them can lead us to where the others take nothing from us.
 pub const OUTBID_MS_MAX: u64 = REVISION_AHEAD_MS_MAX / 2;
 
+/// By how many segment durations the first snapshot waits for rungs to have something to see: a multivariant playlist is loaded
+/// once, and who waits for the start of a channel would never hear of what is not in it.
+pub const START_WAIT_SEGMENTS: u64 = 2;
+
 /// How many init segments that left the window are kept before they are dropped.
 const INITS_KEPT: usize = 64;
 
@@ -101,6 +105,13 @@ pub struct Book {
     slots: Slots,
     rendition: RenditionId,
     phase: Phase,
+    /// The phase before the end, and when the end was seen: it is told once rungs are listed as far as the source.
+    before_end: Phase,
+    ended: Option<UtcMs>,
+    /// When the first segment was listed.
+    begun: Option<UtcMs>,
+    /// A snapshot was given out.
+    told: bool,
     revision: u64,
     /// The highest revision that a receiver is said to keep.
     bid: u64,
@@ -124,6 +135,8 @@ pub struct Book {
     splices: Vec<Splice>,
     frames: Frames,
     rungs: Vec<Rung>,
+    /// What a rung has made, and was listed as a gap, since the last [`Book::take_rung_gaps`].
+    rung_gaps: Vec<(RenditionId, MediaTime)>,
     bandwidth_max: u32,
     sum_bits: u64,
     sum_ticks: u64,
@@ -161,6 +174,10 @@ impl Book {
             slots,
             rendition,
             phase: Phase::Waiting,
+            before_end: Phase::Waiting,
+            ended: None,
+            begun: None,
+            told: false,
             revision: 0,
             bid: 0,
             changed: false,
@@ -177,6 +194,7 @@ impl Book {
             splices: Vec::new(),
             frames: Frames::default(),
             rungs,
+            rung_gaps: Vec::new(),
             bandwidth_max: 0,
             sum_bits: 0,
             sum_ticks: 0,
@@ -216,6 +234,9 @@ impl Book {
                     let captions = reel.rungs().iter().find(|rung| rung.id() == id);
                     let captions = captions.map(recording::Rung::captions).unwrap_or_default();
                     self.rung_segment(id, *start, (*duration, captions), len, now);
+                    if reel.rungs().iter().any(|rung| rung.id() == id && rung.was_gap(*start)) {
+                        self.rung_was_gap(id, *start);
+                    }
                     slots.for_each(|slot| self.ack_rung(slot, id, *start, now));
                 }
                 recording::Kind::FramesInit(of) => {
@@ -228,6 +249,9 @@ impl Book {
                 }
             }
         }
+        self.restore_rungs(reel, now);
+        // The edge knows it.
+        self.told = !self.listed.is_empty();
     }
 
     /// Segments from here on need this init segment.
@@ -408,9 +432,20 @@ impl Book {
 
     /// Where the channel stands.
     pub fn set_phase(&mut self, phase: Phase) {
-        if self.phase != phase {
-            self.phase = phase;
-            self.changed = true;
+        if self.phase == phase {
+            return;
+        }
+        if phase == Phase::Ended {
+            self.before_end = self.phase;
+        }
+        (self.phase, self.ended, self.changed) = (phase, None, true);
+    }
+
+    /// The phase as it is told. Nothing is added behind an end (RFC 8216bis, 4.4.3.4): it waits for the last of the rungs.
+    fn phase_told(&self) -> Phase {
+        match self.phase {
+            Phase::Ended if self.rungs_lag() => self.before_end,
+            phase => phase,
         }
     }
 
@@ -428,7 +463,19 @@ impl Book {
             self.advance_parts(now);
         }
         self.advance_frames(now);
+        if !self.listed.is_empty() {
+            self.begun = Some(self.begun.map_or(now, |at| at.min(now)));
+        }
+        if self.phase == Phase::Ended {
+            self.ended = Some(self.ended.map_or(now, |at| at.min(now)));
+        }
         self.advance_rungs(now);
+    }
+
+    /// Whether the first snapshot waits for rungs.
+    fn waits_for_rungs(&self, now: UtcMs) -> bool {
+        let wait_ms = START_WAIT_SEGMENTS * u64::from(self.channel.segment_ms);
+        !self.told && self.begun.is_none_or(|begun| now.ms_since(begun) < wait_ms) && self.rungs_begin()
     }
 
     /// Whether the first one that waits may be listed, and if so, whether as a gap.
@@ -531,12 +578,13 @@ impl Book {
     }
 
     /// A new snapshot, where anything changed since the last. None before the first segment is listed: an origin that
-    /// has just started must not wipe what the edge knows.
+    /// has just started must not wipe what the edge knows. The first one waits for rungs, for [`START_WAIT_SEGMENTS`] at most.
     pub fn poll(&mut self, now: UtcMs) -> Option<ChannelState> {
         self.advance(now);
-        if self.listed.is_empty() {
+        if self.listed.is_empty() || self.waits_for_rungs(now) {
             return None;
         }
+        self.told = true;
         core::mem::take(&mut self.changed).then(|| {
             let bid = if self.bid <= now.plus_ms(OUTBID_MS_MAX).0 { self.bid } else { 0 };
             self.revision = now.0.max(self.revision.max(bid).saturating_add(1));
@@ -562,7 +610,7 @@ impl Book {
             title: channel.title.clone(),
             revision: self.revision,
             updated: now,
-            phase: self.phase,
+            phase: self.phase_told(),
             segment_ms: channel.segment_ms,
             key_period_s: channel.key_period_s,
             part_ms: channel.part_ms,

@@ -1,5 +1,6 @@
 //! Burns the score into what a channel pushes, while it is played.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use railbird_core::score::Document;
 use railbird_core::time::{MediaSpan, MediaTime};
 use tokio::process::ChildStdout;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::board::View;
 use super::ffmpeg::{self, Shown};
@@ -19,7 +20,7 @@ use super::line::{Line, Step};
 use super::{Figures, Labels, Metrics, Painter, Settings, State};
 use crate::clock;
 use crate::ffmpeg::{
-    BEGIN_MS, END_MS, Failure, Further, MediaSender, PICTURE_MAX, Pause, Running, STUCK, read_flv,
+    BEGIN_MS, END_MS, Failure, Further, MediaSender, Over, PICTURE_MAX, Pause, Running, read_flv, supervise,
 };
 use crate::push::Queue;
 
@@ -62,19 +63,6 @@ enum First {
     None,
 }
 
-/// Why no more samples come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Over {
-    /// The channel brings nothing.
-    Idle,
-    /// Other tracks follow, or another stretch of time.
-    Changed,
-    /// The origin ends.
-    Closed,
-    /// ffmpeg takes no more.
-    Refused,
-}
-
 impl Burner {
     /// Samples come out of `queue` and go to `sink`.
     pub(crate) fn new(
@@ -114,23 +102,13 @@ impl Burner {
             let ended = self.session(first).await;
             self.source.figures.up.set(0);
             let ran_ms = clock::moment().ms_since(began.up_ms);
-            let wait = match ended {
+            match &ended {
                 Ok(Over::Closed) => return,
-                // An encoder that changes its mind all the time is not followed each time.
-                Ok(Over::Changed) => pause.after_change(ran_ms),
-                Ok(over) => {
-                    if over == Over::Idle {
-                        self.state.send_replace(State::Idle);
-                    }
-                    pause = Pause::default();
-                    None
-                }
-                Err(failure) => {
-                    self.failed(&failure);
-                    Some(pause.after_failure(ran_ms))
-                }
-            };
-            let Some(wait) = wait else { continue };
+                Ok(Over::Changed) => {}
+                Ok(Over::Idle) => _ = self.state.send_replace(State::Idle),
+                Err(failure) => self.failed(failure),
+            }
+            let Some(wait) = pause.after(&ended, ran_ms) else { continue };
             tokio::select! {
                 () = sleep(wait) => {}
                 () = self.source.queue.closed() => return,
@@ -166,7 +144,7 @@ impl Burner {
         let arguments = arguments(&self.settings, &format!("{}[v]", ffmpeg::overlay(frame, picture)), sound);
         let running = Running::start(&self.settings.ffmpeg, Further::Input, arguments)?;
         self.source.figures.starts.inc();
-        let Running { mut child, output, media: media_pipe, input, said, .. } = running;
+        let Running { child, output, media: media_pipe, input, said, .. } = running;
         let began = first.sample.dts + MediaSpan::from_ms(-BEGIN_MS);
         let taker = Taker {
             began,
@@ -183,23 +161,8 @@ impl Burner {
         let feeder = Feeder { began, painter: Some(painter), tracks, media, boards, told_ms: None, drawn };
         let write = ffmpeg::write((media_pipe, input), media_of, boards_of, (frame.width, frame.height));
         let feed = async { tokio::join!(self.source.feed(first, feeder), write).0 };
-        let take = taker.take(output);
-        tokio::pin!(take);
-        let (over, taken) = tokio::select! {
-            // What is on its way comes out.
-            over = feed => (over, take.await),
-            taken = &mut take => (Over::Refused, taken),
-        };
-        // Its output is at its end, or no use: whoever does not end by itself is made to.
-        if taken.is_err() || timeout(STUCK, child.wait()).await.is_err() {
-            let _ = child.start_kill();
-        }
-        let ended = crate::ffmpeg::ended(&mut child, said).await;
-        match (over, taken, ended) {
-            (_, Err(failure), _) | (_, Ok(()), Err(failure)) => Err(failure),
-            (Over::Refused, Ok(()), Ok(())) => Err(Failure::Output("it ended before its input did".into())),
-            (over, Ok(()), Ok(())) => Ok(over),
-        }
+        // A push has no clock that it must keep up with: what is late is dropped before it is encoded.
+        supervise((child, said), feed, taker.take(output), pending()).await
     }
 }
 
@@ -281,28 +244,24 @@ impl Source {
     }
 
     /// Gives what is next to ffmpeg, from `first` on, until nothing more comes.
-    async fn feed(&mut self, first: Passed, mut feeder: Feeder) -> Over {
+    /// `None`: it takes no more.
+    async fn feed(&mut self, first: Passed, mut feeder: Feeder) -> Option<Over> {
         // The board that is there before the first frame.
-        let fed = feeder.head().await.and(feeder.board(feeder.began, self.line.view()).await);
-        if fed.is_none() {
-            return Over::Refused;
-        }
+        feeder.head().await?;
+        feeder.board(feeder.began, self.line.view()).await?;
         let mut step = Some(Step::Sample(first));
         loop {
-            let fed = match step {
-                None if self.queue.is_closed() => return Over::Closed,
-                None => return Over::Idle,
-                Some(Step::Board(at, view)) => feeder.board(at, view).await,
+            match step {
+                None if self.queue.is_closed() => return Some(Over::Closed),
+                None => return Some(Over::Idle),
+                Some(Step::Board(at, view)) => feeder.board(at, view).await?,
                 Some(Step::Sample(passed)) => {
                     if *passed.tracks != *feeder.tracks || feeder.at_ms(passed.sample.dts) > END_MS {
                         self.back = Some(Step::Sample(passed));
-                        return Over::Changed;
+                        return Some(Over::Changed);
                     }
-                    feeder.sample(&passed.sample).await
+                    feeder.sample(&passed.sample).await?;
                 }
-            };
-            if fed.is_none() {
-                return Over::Refused;
             }
             step = self.next().await;
         }

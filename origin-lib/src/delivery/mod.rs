@@ -433,7 +433,7 @@ fn what_of(outcome: &Outcome, trace: Option<&Trace>) -> Option<What> {
     match outcome {
         Outcome::Acknowledged if trace.is_some_and(|trace| trace.total >= SLOW) => Some(What::Slow),
         Outcome::Acknowledged => Some(What::Done),
-        Outcome::Others { .. } => Some(What::Others),
+        Outcome::Others { .. } | Outcome::Unplayable => Some(What::Others),
         Outcome::Failed(error) => Some(failed(error)),
         Outcome::Raced | Outcome::Unread | Outcome::Gone => None,
     }
@@ -453,7 +453,7 @@ fn failed(error: &PutError) -> What {
 fn result_of(outcome: &Outcome) -> PutResult {
     match outcome {
         Outcome::Acknowledged => PutResult::Ok,
-        Outcome::Others { .. } => PutResult::Others,
+        Outcome::Others { .. } | Outcome::Unplayable => PutResult::Others,
         Outcome::Raced => PutResult::Raced,
         Outcome::Unread => PutResult::Unread,
         Outcome::Gone => PutResult::Gone,

@@ -43,23 +43,25 @@ impl ObjectRef {
         matches!(self.kind, Kind::Part { .. })
     }
 
-    /// Whether another origin's of its name is as good, whatever is in it: parts are gone soon, and no two encoders make the same
-    /// of a picture.
-    pub(super) fn is_as_good(&self) -> bool {
-        matches!(self.kind, Kind::Part { .. } | Kind::Rung { .. })
+    /// Of what a rung has of a segment, the name of the init segment that it needs: no two encoders make the same of a picture, so
+    /// that what the other origin made is as good if it plays with that one.
+    pub(super) fn rung_init(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Rung { init } => Some(init),
+            _ => None,
+        }
+    }
+
+    /// Where it belongs, of what starts somewhere.
+    pub(super) fn slot(&self) -> Slot<'_> {
+        let ObjectRef { channel, start, segment_ms, key_period_s, .. } = self;
+        Slot { channel, start: *start, segment_ms: *segment_ms, key_period_s: *key_period_s }
     }
 
     /// What was made here, for telling whose it is that stands under its name.
     pub(super) fn made(&self) -> Made<'_> {
-        let ObjectRef { channel, start, segment_ms, key_period_s, sha256, len, .. } = self;
         let segment = matches!(self.kind, Kind::Segment { .. });
-        let slot = segment.then_some(Slot {
-            channel,
-            start: *start,
-            segment_ms: *segment_ms,
-            key_period_s: *key_period_s,
-        });
-        Made { sha256, len: *len, slot }
+        Made { sha256: &self.sha256, len: self.len, slot: segment.then(|| self.slot()) }
     }
 }
 

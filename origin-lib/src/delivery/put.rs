@@ -11,7 +11,7 @@ use tracing::{error, warn};
 
 use super::queue::{Entry, Outcome};
 use super::{Ack, Job, Kind, ObjectRef, Shared, Written};
-use crate::other::{self, Whose, whose};
+use crate::other::{self, Other, Stands, Whose, whose};
 use crate::store::{Answer, Created, Object, Pending, PutError, Trace};
 
 /// Puts an object, from memory or from the spool.
@@ -38,7 +38,7 @@ pub(super) async fn put(shared: Arc<Shared>, mut entry: Entry) -> Job {
     let Answer { result, trace } = shared.write(&mut entry, body).await;
     match result {
         Err(error) => Job::Put(entry, Outcome::Failed(error), Some(trace)),
-        Ok(Outcome::Raced) => Job::Put(entry, Outcome::Raced, Some(trace)),
+        Ok(outcome @ (Outcome::Raced | Outcome::Unplayable)) => Job::Put(entry, outcome, Some(trace)),
         Ok(outcome) => {
             let took = began.elapsed();
             shared.metrics.acknowledged(object.len, took);
@@ -70,7 +70,8 @@ impl Shared {
     /// Writes an object; [`Outcome::Acknowledged`], [`Outcome::Others`] or [`Outcome::Raced`]. An origin of a pair writes over nothing that the
     /// other one wrote, where the store honours that: what viewers and caches may have got already stays (DESIGN.md,
     /// invariant 3). Whose a segment is that is there is told by reading it: it is ours, or plays in its place, or is
-    /// written over. A part that is there stays: nothing tells whose it is, and it is of use for a moment. Where the store
+    /// written over. A part that is there stays: nothing tells whose it is, and it is of use for a moment. What a rung has of a
+    /// segment stays, if it plays; ours counts as there where it plays with the same init segment. Where the store
     /// honours no condition, it is asked for a segment or part first: only of two that write at the same moment the last one
     /// wins, and what comes late on purpose ([`railbird_core::programme`]) never writes over the whole. Only an entry point
     /// before which a cache may lie is not asked ([`crate::store::Store::is_cached`]): there the last one wins.
@@ -86,9 +87,13 @@ impl Shared {
         let conditional = self.conditional.load(Ordering::Relaxed);
         if conditional {
             let created = self.within(until, self.store.create(media()), "take").await;
+            let unreadable = self.unreadable.load(Ordering::Relaxed);
             match &created.result {
-                Ok(Created::Exists) if object.is_as_good() => return created.map(|_| Outcome::Acknowledged),
-                Ok(Created::Exists) if self.unreadable.load(Ordering::Relaxed) => {
+                // What can't be read can't be told apart.
+                Ok(Created::Exists) if object.is_part() || (unreadable && object.rung_init().is_some()) => {
+                    return created.map(|_| Outcome::Acknowledged);
+                }
+                Ok(Created::Exists) if unreadable => {
                     self.told_others(&object.name);
                     return created.map(|_| Outcome::Others { less: true });
                 }
@@ -107,7 +112,7 @@ impl Shared {
         let given = self.within(until, self.store.get(&object.name, other::LEN_MAX), "give back").await;
         let Answer { result, trace } = given;
         let found = match result {
-            Ok(Some(_)) if object.is_as_good() => return Answer { result: Ok(Outcome::Acknowledged), trace },
+            Ok(Some(_)) if object.is_part() => return Answer { result: Ok(Outcome::Acknowledged), trace },
             Ok(Some(found)) => found,
             Ok(None) if !conditional || entry.races >= RACES_MAX => return put().await,
             Ok(None) => return Answer { result: Ok(Outcome::Raced), trace },
@@ -128,9 +133,23 @@ impl Shared {
                 return Answer { result: Err(error), trace };
             }
         };
+        if object.rung_init().is_some() {
+            return match self.stands(&object, other, found).await {
+                Ok(Stands::Plays) => Answer { result: Ok(Outcome::Acknowledged), trace },
+                Ok(Stands::Other) => {
+                    self.told_unplayable(&object.name);
+                    Answer { result: Ok(Outcome::Unplayable), trace }
+                }
+                Ok(Stands::Nobodys) => {
+                    self.told_nobodys(&object.name);
+                    put().await
+                }
+                Err(error) => Answer { result: Err(error), trace },
+            };
+        }
         let (of, other, ours) = (object.clone(), other.clone(), body.clone());
         let judge = move || whose(of.made(), Some(&other), || Some(ours), &found);
-        let (target, name) = (&self.target, &object.name);
+        let name = &object.name;
         match tokio::task::spawn_blocking(judge).await {
             Ok(Whose::Ours) => {
                 self.differs.store(false, Ordering::Relaxed);
@@ -141,14 +160,38 @@ impl Shared {
                 Answer { result: Ok(Outcome::Others { less }), trace }
             }
             Ok(Whose::Nobodys) => {
-                warn!(
-                    "target {target}: what stood there as {name} is no segment of ours: it is written over"
-                );
+                self.told_nobodys(name);
                 put().await
             }
             // The origin is stopping.
             Err(error) => Answer { result: Err(PutError::Retry(error.to_string())), trace },
         }
+    }
+
+    /// What stands in the place of what a rung has of a segment.
+    async fn stands(&self, object: &Arc<ObjectRef>, other: &Other, found: Bytes) -> Result<Stands, PutError> {
+        let (object, other) = (object.clone(), other.clone());
+        let judge = move || {
+            let init = object.rung_init().unwrap_or_default();
+            other.stands(&object.sha256, object.slot(), init, &found)
+        };
+        // The origin is stopping.
+        tokio::task::spawn_blocking(judge).await.map_err(|error| PutError::Retry(error.to_string()))
+    }
+
+    /// Says once that the other origin's renditions need other init segments, until an object is written that is ours.
+    fn told_unplayable(&self, name: &str) {
+        if !self.differs.swap(true, Ordering::Relaxed) {
+            let target = &self.target;
+            warn!(
+                "target {target}: the other origin's encoder had written {name}, which needs another init segment than ours: it stays, and is listed as the other one says. Give both origins the same [[channel.ladder]] and the same ffmpeg"
+            );
+        }
+    }
+
+    fn told_nobodys(&self, name: &str) {
+        let target = &self.target;
+        warn!("target {target}: what stood there as {name} is no segment of ours: it is written over");
     }
 
     /// Says once that the two origins' bytes differ, until they don't.

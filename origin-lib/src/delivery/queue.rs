@@ -171,6 +171,9 @@ pub enum Outcome {
         /// It lacks frames of ours.
         less: bool,
     },
+    /// The target has what the other origin's encoder made in a rung's place, and it does not play as ours would: it stays, and
+    /// ours is nowhere.
+    Unplayable,
     /// The target does not, or did not say so.
     Failed(PutError),
     /// Somebody else writes or deletes it at this moment: nobody's fault, and tried again.
@@ -450,7 +453,7 @@ impl Queue {
         }
         let mut backoff = self.backoff;
         let again = match outcome {
-            Outcome::Acknowledged | Outcome::Others { .. } => {
+            Outcome::Acknowledged | Outcome::Others { .. } | Outcome::Unplayable => {
                 self.succeeded();
                 false
             }

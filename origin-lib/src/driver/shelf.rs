@@ -54,6 +54,8 @@ pub struct Shelf {
     chapters: usize,
     /// How many segments were listed when the newest chapter was last found to have grown.
     grown: usize,
+    /// Up to where each rung was listed, by its place in the plan.
+    rungs: Vec<MediaTime>,
 }
 
 /// How many further segments the newest chapter gets before it is pushed again: far fewer than a live window lists, since
@@ -99,6 +101,7 @@ impl Shelf {
             changed: BTreeSet::new(),
             chapters: 0,
             grown: 0,
+            rungs: Vec::new(),
         };
         for (target, node) in nodes {
             shelf.set_node(target, Some(node.clone()));
@@ -309,6 +312,17 @@ impl Shelf {
                 records.push(record);
             }
         }
+        for (rung, start) in self.book.take_rung_gaps() {
+            let known = self.reel.rungs().iter().find(|known| *known.id() == rung);
+            let Some(n) = known.filter(|known| !known.was_gap(start)).and_then(|known| known.at(start))
+            else {
+                continue;
+            };
+            let record = Record::Gap { n };
+            let _ = self.reel.apply(record.clone());
+            records.push(record);
+        }
+        self.rungs_grew();
         let listed = self.book.listed_count();
         let chapters = self.reel.chapters(listed);
         if chapters > self.chapters || listed >= self.grown + GROWS_BY {
@@ -317,6 +331,19 @@ impl Shelf {
             (self.chapters, self.grown) = (chapters, listed);
         }
         (state, records)
+    }
+
+    /// Chapters in which a rung was listed further have changed: a gap has no acknowledgement that would say so.
+    fn rungs_grew(&mut self) {
+        let listed: Vec<MediaTime> = self.book.rungs_listed().map(|(_, up_to)| up_to).collect();
+        for (place, up_to) in listed.iter().enumerate() {
+            let before = self.rungs.get(place).copied().unwrap_or(*up_to);
+            if before < *up_to {
+                let (from, to) = (self.reel.chapter_at(before), self.reel.chapter_at(*up_to));
+                self.changed.extend((from..=to).filter(|chapter| *chapter < self.chapters));
+            }
+        }
+        self.rungs = listed;
     }
 
     /// How many chapters there are.
@@ -397,3 +424,6 @@ pub fn object(reel: &Reel, n: u32, path: PathBuf) -> Option<Arc<ObjectRef>> {
         key_period_s: head.key_period_s,
     }))
 }
+
+#[cfg(test)]
+mod tests;

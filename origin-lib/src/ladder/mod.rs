@@ -3,13 +3,16 @@
 //! One ffmpeg makes all rungs of a channel, so that the source is decoded once. It gets the pictures as they are used, through a
 //! queue of its own that drops whole groups of pictures once that is full; the sound of the rungs is the source's. What ffmpeg
 //! gives is put onto the source's cuts by [`railbird_core::ladder`]. The source waits for none of it: where ffmpeg is slow,
-//! missing or dead, rungs have gaps, and it is started again.
+//! missing or dead, rungs have gaps, and it is started again. One that has been left behind is begun anew with what is newest, and
+//! so is one that hangs or gives what is no use. It stands back where the processor is short, and leaves one to the source.
+//!
+//! A rung larger than the source is not made, and none is of a high dynamic range.
 
 mod run;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -93,6 +96,8 @@ pub struct Ladder {
     lost_at: AtomicU64,
     /// What ffmpeg has is wanted now.
     flush: Notify,
+    /// What ffmpeg gives comes too late to be of use.
+    behind: Notify,
 }
 
 type Labels = Vec<(&'static str, String)>;
@@ -101,12 +106,15 @@ type Labels = Vec<(&'static str, String)>;
 struct Figures {
     up: Gauge,
     starts: Counter,
+    behind: Counter,
 }
 
 #[derive(Debug)]
 struct RungFigures {
     made: Counter,
     lost: Counter,
+    /// It would be larger than the source, and is not made.
+    left_out: AtomicBool,
 }
 
 impl Ladders {
@@ -123,11 +131,12 @@ impl Ladders {
             return Ladders::default();
         }
         let (up, starts) = (Family::<Labels, Gauge>::default(), Family::<Labels, Counter>::default());
-        let dropped = Family::<Labels, Counter>::default();
+        let (dropped, behind) = (Family::<Labels, Counter>::default(), Family::<Labels, Counter>::default());
         let (made, lost) = (Family::<Labels, Counter>::default(), Family::<Labels, Counter>::default());
         metrics.register(|r| {
             r.register("ladder_up", "1 while ffmpeg makes the channel's ladder", up.clone());
             r.register("ladder_starts", "How often ffmpeg was started for it", starts.clone());
+            r.register("ladder_behind", "How often it was left behind, and begun anew", behind.clone());
             r.register("ladder_dropped", "Pictures that ffmpeg was too slow for", dropped.clone());
             r.register("ladder_segments", "Segments of the rendition that were made", made.clone());
             r.register("ladder_lost", "Segments of the rendition that are gaps", lost.clone());
@@ -157,15 +166,18 @@ impl Ladders {
                     .map(|rung| RungFigures {
                         made: made.get_or_create_owned(&of(rung)),
                         lost: lost.get_or_create_owned(&of(rung)),
+                        left_out: AtomicBool::new(false),
                     })
                     .collect(),
                 figure: Figures {
                     up: up.get_or_create_owned(&labels),
                     starts: starts.get_or_create_owned(&labels),
+                    behind: behind.get_or_create_owned(&labels),
                 },
                 state: watch::Sender::new(State::Idle),
                 lost_at: AtomicU64::new(0),
                 flush: Notify::new(),
+                behind: Notify::new(),
             });
             tasks.spawn(run::run(Arc::clone(&ladder)));
             (channel.id.clone(), ladder)
@@ -206,7 +218,13 @@ impl Ladder {
     /// The source was cut. Nothing here waits.
     pub(crate) fn cut(&self, cut: &Cut) {
         for place in 0..self.makers.len() {
-            self.with(place, |maker| maker.cut(cut));
+            let cut = |maker: &mut Assembler| {
+                maker.cut(cut);
+                maker.is_left_behind()
+            };
+            if self.with(place, cut) == Some(true) {
+                self.behind.notify_one();
+            }
         }
     }
 
@@ -247,8 +265,9 @@ impl Ladder {
                 let _ = self.way.spool.write(Made { channel: self.channel.clone(), object });
             }
             Output::Lost(start) => {
-                figures.lost.inc();
-                if *self.state.borrow() == State::Running {
+                let left_out = figures.left_out.load(Ordering::Relaxed);
+                figures.lost.inc_by(u64::from(!left_out));
+                if !left_out && *self.state.borrow() == State::Running {
                     self.lost_at.store(clock::moment().up_ms.max(1), Ordering::Relaxed);
                 }
                 let (channel, rung) = (self.channel.clone(), rung.name.clone());

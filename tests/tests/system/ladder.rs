@@ -15,16 +15,17 @@ use crate::viewers::{Edge, duration};
 /// So much is published, as fast as it is played.
 const SECONDS: u32 = 18;
 
-/// By its bit rate the ladder's ffmpeg is told from others.
+/// By their bit rates the ladders' ffmpegs are told from others.
 const KBPS: u32 = 317;
+const HUNG_KBPS: u32 = 319;
 
 const LADDER: &str = "audio_only = true\n\
     [[channel.ladder]]\nname = \"low\"\nheight = 90\nvideo_kbps = 151\npreset = \"ultrafast\"\n\
     [[channel.ladder]]\nname = \"mid\"\nheight = 120\nvideo_kbps = 317\npreset = \"ultrafast\"\n";
 
-/// The process of the ladder's ffmpeg.
-fn encoder() -> anyhow::Result<Option<String>> {
-    let rate = format!("{KBPS}k");
+/// The process of the ffmpeg of a ladder that has this bit rate.
+fn encoder(kbps: u32) -> anyhow::Result<Option<String>> {
+    let rate = format!("{kbps}k");
     for entry in std::fs::read_dir("/proc")? {
         let entry = entry?;
         let Ok(line) = std::fs::read(entry.path().join("cmdline")) else { continue };
@@ -34,6 +35,12 @@ fn encoder() -> anyhow::Result<Option<String>> {
         }
     }
     Ok(None)
+}
+
+async fn signal(name: &str, pid: &str) -> anyhow::Result<()> {
+    let mut kill = tokio::process::Command::new("kill");
+    kill.args([name, pid]);
+    finish(kill).await
 }
 
 /// What a media playlist lists.
@@ -92,11 +99,9 @@ async fn renditions_are_the_source_segment_by_segment_and_a_dead_ffmpeg_is_a_gap
     })
     .await
     .with_context(|| origin.log())?;
-    let first = encoder()?.context("no ffmpeg makes the ladder")?;
-    let mut kill = tokio::process::Command::new("kill");
-    kill.args(["-KILL", &first]);
-    finish(kill).await?;
-    until("another ffmpeg makes the ladder", async || Ok(encoder()?.filter(|id| *id != first))).await?;
+    let first = encoder(KBPS)?.context("no ffmpeg makes the ladder")?;
+    signal("-KILL", &first).await?;
+    until("another ffmpeg makes the ladder", async || Ok(encoder(KBPS)?.filter(|id| *id != first))).await?;
     published.await??;
     origin.logged("feed ended").await?;
     // What ffmpeg still had comes with the feed's end.
@@ -181,5 +186,54 @@ async fn renditions_are_the_source_segment_by_segment_and_a_dead_ffmpeg_is_a_gap
         println!("{}", person?.content().await.with_context(|| origin.log())?);
     }
     origin.verified("a").await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ffmpeg_that_hangs_is_replaced_and_costs_the_source_nothing() -> anyhow::Result<()> {
+    // A hung one is known by segments that it does not give.
+    const SECONDS: u32 = 40;
+    let (edge, store) = (Edge::start().await?, Store::start().await?);
+    let (targets, edges) = ([target("a", &store.url(), &store.url(), "")], [edge.url.clone()]);
+    let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more: "", files: &[] };
+    let ladder = LADDER.replace(&KBPS.to_string(), &HUNG_KBPS.to_string());
+    let origin = Origin::start_with(&plan, &ladder).await?;
+    let source = Source::new(SECONDS).await?;
+    let mut publish = ffmpeg();
+    publish.arg("-re").arg("-i").arg(&source.file).args(["-c", "copy", "-f", "flv"]).arg(origin.primary());
+    let published = tokio::spawn(finish(publish));
+    let token = edge.token().await?;
+    let live = format!("{}/t/{token}/live/t", edge.url);
+    let text =
+        async |path: &str| anyhow::Ok(client()?.get(format!("{live}/{path}")).send().await?.text().await?);
+    let begun = until("a rendition of the ladder is listed", async || {
+        let listed = Listed::of(&text("a/mid.m3u8").await?);
+        Ok(Some(()).filter(|()| listed.segments.len() > listed.gaps()))
+    });
+    begun.await.with_context(|| origin.log())?;
+
+    let first = encoder(HUNG_KBPS)?.context("no ffmpeg makes the ladder")?;
+    signal("-STOP", &first).await?;
+    let another =
+        until("another ffmpeg makes the ladder", async || Ok(encoder(HUNG_KBPS)?.filter(|id| *id != first)));
+    another.await.with_context(|| origin.log())?;
+    origin.logged("left behind").await?;
+    let begun = text("a/source.m3u8").await?;
+    let newest = Listed::of(&begun).segments.last().map(|(name, ..)| name.clone());
+    let newest = newest.context("nothing is listed of the source")?;
+    let made = until("what the new one makes is listed", async || {
+        let listed = Listed::of(&text("a/mid.m3u8").await?);
+        let behind = listed.segments.iter().skip_while(|(name, ..)| *name != newest);
+        Ok(behind.skip(1).any(|(_, _, gap)| !gap).then_some(()))
+    });
+    made.await.with_context(|| origin.log())?;
+    published.await??;
+    origin.logged("feed ended").await?;
+    let whole = until("all of the source is listed", async || {
+        let text = text("a/source.m3u8").await?;
+        Ok(Some(text.clone()).filter(|text| duration(text) > f64::from(SECONDS) - 0.1))
+    });
+    let whole = Listed::of(&whole.await.with_context(|| origin.log())?);
+    ensure!(whole.gaps() == 0, "{whole:?}");
     Ok(())
 }

@@ -135,6 +135,20 @@ pub fn segment_with(cut: &Cut, sequence: u32, events: &[Event], out: &mut Vec<u8
     });
 }
 
+/// How long what [`name_init`] appends is at most, in bytes.
+pub(crate) const INIT_NAMED_LEN_MAX: usize = 8 + INIT_FILE_LEN_MAX;
+
+/// The longest file name of an init segment.
+const INIT_FILE_LEN_MAX: usize = 56;
+
+/// Appends to a segment which init segment it needs, by its file's name, in a box that players skip: whoever finds the segment can
+/// tell whether it plays with that one ([`read::init_named`]).
+pub fn name_init(init: &str, out: &mut Vec<u8>) {
+    let file = init.rsplit('/').next().filter(|file| file.len() <= INIT_FILE_LEN_MAX);
+    let mut b = Boxes::new(out);
+    b.boxed(b"free", |b| b.bytes(file.unwrap_or_default().as_bytes()));
+}
+
 const STYP_LEN: usize = 24;
 const MFHD_LEN: usize = 16;
 

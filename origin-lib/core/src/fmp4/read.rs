@@ -157,6 +157,13 @@ pub fn segment(bytes: &[u8], tracks: &[Track]) -> Result<Vec<Fragment>, ReadErro
     Ok(fragments)
 }
 
+/// The file name of the init segment that a segment says it needs ([`super::name_init`]); `None` where it says nothing.
+pub fn init_named(segment: &[u8]) -> Option<&str> {
+    let last = boxes(segment).filter_map(Result::ok).last();
+    let (_, file, _) = last.filter(|(name, ..)| *name == b"free")?;
+    core::str::from_utf8(file).ok().filter(|file| !file.is_empty())
+}
+
 /// What a segment says of itself, for whoever has no init segment of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outline<'a> {

@@ -211,6 +211,45 @@ fn an_encoder_that_is_too_slow_loses_the_oldest() {
 }
 
 #[test]
+fn an_encoder_that_stays_behind_is_told_from_one_that_catches_up_and_begins_anew_at_what_is_newest() {
+    // As fast as the source, and ever so far behind it: each segment is complete when it is of no use any more.
+    let behind = BEHIND_MAX as u64 + 1;
+    let mut low = assembler();
+    low.begin();
+    low.video(video(640));
+    let mut left_at = None;
+    for of in 0..20 {
+        low.cut(&cut(of));
+        if let Some(made) = u64::checked_sub(of, behind) {
+            (made * FRAMES..(made + 1) * FRAMES).for_each(|n| low.picture(picture(n)));
+        }
+        if low.is_left_behind() {
+            left_at.get_or_insert(of);
+        }
+    }
+    let lost = told(&mut low);
+    assert!(lost.iter().all(|(_, made)| !made), "{lost:?}");
+    assert_eq!(left_at, Some((BEHIND_MAX + LATE_MAX - 1) as u64));
+    low.end();
+    assert!(!low.is_left_behind(), "there is none");
+    low.begin();
+    low.video(video(640));
+    (20 * FRAMES..21 * FRAMES + 1).for_each(|n| low.picture(picture(n)));
+    low.cut(&cut(20));
+    assert!(told(&mut low).contains(&(20, true)));
+
+    // A while behind, and then quicker.
+    let mut low = assembler();
+    low.begin();
+    low.video(video(640));
+    (0..=behind).for_each(|of| low.cut(&cut(of)));
+    (0..behind * FRAMES + 1).for_each(|n| low.picture(picture(n)));
+    assert!(told(&mut low).contains(&(behind - 1, true)));
+    (behind + 1..behind + 1 + BEHIND_MAX as u64).for_each(|of| low.cut(&cut(of)));
+    assert!(!low.is_left_behind(), "what it lost before it had caught up does not count");
+}
+
+#[test]
 fn pictures_without_end_are_not_held() {
     let mut low = assembler();
     low.begin();

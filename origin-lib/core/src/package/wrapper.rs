@@ -33,17 +33,24 @@ impl Wrapper {
         Wrapper { settings, init: None, key: None, objects: VecDeque::new() }
     }
 
-    /// A segment of a rung, which the source cut; behind its init segment where that is another one than before.
+    /// A segment of a rung, which the source cut; behind its init segment where that is another one than before. It says which
+    /// one it needs: no two encoders make the same of a picture, and of two origins' segments of one name any plays, if only its
+    /// init segment is the same.
     pub fn rung(&mut self, cut: &Cut) {
         let rendition = self.settings.rendition.clone();
         let from = self.objects.len();
-        self.begin(&cut.tracks);
+        let needs = self.begin(&cut.tracks);
         for init in self.objects.iter_mut().skip(from) {
             if let Kind::Init(of) = &init.kind {
                 init.kind = Kind::Rung(rendition.clone(), Rung::Init(of.clone()));
             }
         }
-        let (name, bytes) = self.sealed_segment(cut, &[]);
+        let Settings { channel, rendition: of, segment_ms, .. } = &self.settings;
+        let name = object::segment_name(channel, of, cut.start, *segment_ms);
+        let mut bytes = Vec::with_capacity(room(cut) + fmp4::INIT_NAMED_LEN_MAX);
+        fmp4::segment(cut, fmp4::sequence(cut.start, *segment_ms), &mut bytes);
+        fmp4::name_init(&needs, &mut bytes);
+        let bytes = self.sealed(bytes, cut.start);
         let (duration, captions) = (MediaSpan(i64::from(cut.duration)), Captions::of(cut));
         let kind = Kind::Rung(rendition, Rung::Segment { start: cut.start, duration, captions });
         self.objects.push_back(Object { name, bytes, kind });

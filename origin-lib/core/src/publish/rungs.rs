@@ -4,7 +4,8 @@
 //! numbers, discontinuities and times are the same in all of a channel's playlists, however late a rung is. It has a gap where
 //! it is said that it will have nothing ([`Book::rung_lost`]), where the source is [`RUNG_BEHIND_MAX`] segments ahead of it and
 //! it has made nothing, and where what it has made was overtaken for [`GAP_WAIT_SEGMENTS`] segment durations, or
-//! is not at any target for far longer than that.
+//! is not at any target for far longer than that. Once the channel has ended, what is missing of a rung is waited for as long, and no
+//! longer: then the rung is listed as far as the source, and the end is told.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
@@ -12,7 +13,7 @@ use alloc::vec::Vec;
 use super::{Book, GAP_WAIT_SEGMENTS, INITS_KEPT, Init, WAITING_MAX, bit};
 use crate::captions::Captions;
 use crate::id::RenditionId;
-use crate::recording::rate;
+use crate::recording::{Reel, rate};
 use crate::state::{Rendition, Segment};
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 
@@ -46,6 +47,9 @@ struct Step {
     gap: bool,
     on: u32,
 }
+
+/// There will be nothing.
+const GAP: Step = Step { init: 0, gap: true, on: 0 };
 
 #[derive(Debug)]
 struct Made {
@@ -86,16 +90,24 @@ impl Rung {
     /// What it has in the place of the source's segment that starts here, where `ahead` more are listed already; `None`
     /// where that may still come.
     fn step(&self, start: MediaTime, ahead: usize, wait_ms: u64, now: UtcMs) -> Option<Step> {
-        let gap = Step { init: 0, gap: true, on: 0 };
-        let Some(made) = self.made.get(&start) else { return (ahead >= RUNG_BEHIND_MAX).then_some(gap) };
+        let Some(made) = self.made.get(&start) else { return (ahead >= RUNG_BEHIND_MAX).then_some(GAP) };
         if made.lost {
-            Some(gap)
+            Some(GAP)
         } else if made.on & self.init_on(made.init) != 0 {
             Some(Step { init: made.init, gap: false, on: made.on })
         } else {
             let late = made.overtaken.is_some_and(|since| now.ms_since(since) >= wait_ms);
-            (late || ahead >= UNACKED_MAX).then_some(gap)
+            (late || ahead >= UNACKED_MAX).then_some(GAP)
         }
+    }
+
+    /// Whether what it has in the place of this segment was listed already.
+    fn has_passed(&self, start: MediaTime, source: &VecDeque<Segment>) -> bool {
+        self.listed
+            .len()
+            .checked_sub(1)
+            .and_then(|last| source.get(last))
+            .is_some_and(|last| start <= last.start)
     }
 
     /// The first segment of the source's window left it.
@@ -143,7 +155,7 @@ impl Book {
         now: UtcMs,
     ) {
         let usual = u64::from(self.channel.segment_ms) * 90;
-        let Some(rung) = self.rung(id) else { return };
+        let Some(rung) = self.rungs.iter_mut().find(|rung| rung.id == *id) else { return };
         let Some(init) = rung.inits.len().checked_sub(1).and_then(|at| u16::try_from(at).ok()) else {
             return;
         };
@@ -154,7 +166,47 @@ impl Book {
         }
         rung.captions.add(captions);
         rung.put(start, Made { init, on: 0, lost: false, overtaken: None });
+        if rung.has_passed(start, &self.listed) {
+            self.rung_gaps.push((id.clone(), start));
+        }
         self.advance(now);
+    }
+
+    /// What a rung has in the place of the segment that starts here was listed as a gap before the origin restarted: it is one
+    /// again.
+    pub(super) fn rung_was_gap(&mut self, id: &RenditionId, start: MediaTime) {
+        let made = self.rung(id).and_then(|rung| rung.made.get_mut(&start));
+        made.into_iter().for_each(|made| made.lost = true);
+    }
+
+    /// What an earlier run left of a rung is all that there will be of it: what is missing was being made when it ended.
+    pub(super) fn restore_rungs(&mut self, reel: &Reel, now: UtcMs) {
+        let starts = self.listed.iter().chain(self.waiting.iter().map(|waiting| &waiting.segment));
+        let starts: Vec<MediaTime> = starts.map(|segment| segment.start).collect();
+        for rung in &mut self.rungs {
+            let known = reel.rungs().iter().find(|known| *known.id() == rung.id);
+            let listed = rung.listed.len();
+            let missing =
+                starts.iter().skip(listed).filter(|at| known.is_none_or(|known| known.at(**at).is_none()));
+            let lost = || Made { init: 0, on: 0, lost: true, overtaken: None };
+            missing.for_each(|start| rung.put(*start, lost()));
+        }
+        self.advance(now);
+    }
+
+    /// What rungs have made and was listed as a gap since the last call: it stays one.
+    pub fn take_rung_gaps(&mut self) -> Vec<(RenditionId, MediaTime)> {
+        core::mem::take(&mut self.rung_gaps)
+    }
+
+    /// Whether a rung of which there is something to see is listed less far than the source.
+    pub(super) fn rungs_lag(&self) -> bool {
+        self.rungs.iter().any(|rung| rung.is_shown && rung.listed.len() < self.listed.len())
+    }
+
+    /// Whether there may soon be something to see of a rung of which there is nothing yet.
+    pub(super) fn rungs_begin(&self) -> bool {
+        self.rungs.iter().any(|rung| !rung.is_shown && rung.listed.len() < self.listed.len())
     }
 
     /// A rung will have nothing in the place of the source's segment that starts here: a gap.
@@ -209,12 +261,17 @@ impl Book {
     /// Lists of each rung what may be.
     pub(super) fn advance_rungs(&mut self, now: UtcMs) {
         let wait_ms = GAP_WAIT_SEGMENTS * u64::from(self.channel.segment_ms);
+        let over = self.ended.is_some_and(|ended| now.ms_since(ended) >= wait_ms);
         for rung in &mut self.rungs {
             while let Some(of) = self.listed.get(rung.listed.len()) {
                 let ahead = self.listed.len() - rung.listed.len() - 1;
-                let Some(mut step) = rung.step(of.start, ahead, wait_ms, now) else { break };
+                let step = rung.step(of.start, ahead, wait_ms, now);
+                let Some(mut step) = step.or(over.then_some(GAP)) else { break };
                 if step.gap {
                     step.init = rung.listed.back().map_or(0, |last| last.init);
+                    if rung.made.get(&of.start).is_some_and(|made| !made.lost) {
+                        self.rung_gaps.push((rung.id.clone(), of.start));
+                    }
                 }
                 rung.listed.push_back(step);
                 rung.is_shown |= !step.gap;

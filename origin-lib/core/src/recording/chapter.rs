@@ -52,10 +52,14 @@ impl Reel {
 
     /// The chapter of the segment that has this number, or whose key frame does; none of init segments.
     pub fn chapter_of(&self, n: u32) -> Option<usize> {
-        let start = self.objects().get(n as usize)?.start()?;
+        Some(self.chapter_at(self.objects().get(n as usize)?.start()?))
+    }
+
+    /// The chapter of the segment that starts here.
+    pub fn chapter_at(&self, start: MediaTime) -> usize {
         let place =
             self.order().partition_point(|other| self.segment(*other).is_some_and(|s| s.start < start));
-        Some(place / CHAPTER_SEGMENTS)
+        place / CHAPTER_SEGMENTS
     }
 
     /// A chapter as the edge gets it.

@@ -168,7 +168,7 @@ pub enum Record {
         #[serde(default, skip_serializing_if = "core::ops::Not::not")]
         less: bool,
     },
-    /// A segment was listed as a gap, and stays one in live playlists.
+    /// A segment, or what a rung has in the place of one, was listed as a gap, and stays one in live playlists.
     Gap {
         /// The object's number.
         n: u32,
@@ -377,6 +377,10 @@ impl Reel {
             }
             Record::Gap { n } => match self.objects.get_mut(n as usize) {
                 Some(Object { kind: Kind::Segment(segment), .. }) => segment.gap = true,
+                Some(Object { kind: Kind::RungSegment { rung, start, .. }, .. }) => {
+                    let (rung, start) = (*rung, *start);
+                    self.push_rung_gap(rung, start);
+                }
                 _ => return Err(Misfit::Unknown),
             },
             Record::Removed { target } => {

@@ -1,6 +1,6 @@
 //! Rungs of a recording: further renditions, each cut where the source is.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 
 use super::{Kind, Misfit, Object, Reel};
@@ -21,6 +21,8 @@ pub struct Rung {
     /// The numbers of what it has, by where the source's segments start.
     segments: BTreeMap<MediaTime, u32>,
     captions: Captions,
+    /// Of these, which were listed as gaps.
+    gaps: BTreeSet<MediaTime>,
 }
 
 impl Rung {
@@ -37,6 +39,11 @@ impl Rung {
     /// The number of what it has in the place of the segment that starts here.
     pub fn at(&self, start: MediaTime) -> Option<u32> {
         self.segments.get(&start).copied()
+    }
+
+    /// Whether what it has in the place of the segment that starts here was listed as a gap, and stays one in live playlists.
+    pub fn was_gap(&self, start: MediaTime) -> bool {
+        self.gaps.contains(&start)
     }
 
     /// The closed captions of all its segments so far.
@@ -79,8 +86,8 @@ impl Reel {
         match self.rungs.get_mut(at) {
             Some(rung) => rung.inits.1 = n,
             None => {
-                let (segments, captions) = Default::default();
-                self.rungs.push(Rung { id: rendition, inits: (n, n), segments, captions });
+                let (segments, captions, gaps) = Default::default();
+                self.rungs.push(Rung { id: rendition, inits: (n, n), segments, captions, gaps });
             }
         }
         Ok(())
@@ -102,6 +109,11 @@ impl Reel {
             rung.segments.insert(start, n);
         }
         Ok(())
+    }
+
+    pub(super) fn push_rung_gap(&mut self, rung: u8, start: MediaTime) {
+        let rung = self.rungs.get_mut(usize::from(rung));
+        rung.into_iter().for_each(|rung| _ = rung.gaps.insert(start));
     }
 
     pub(super) fn add_rung_captions(&mut self, rendition: &RenditionId, captions: Captions) {

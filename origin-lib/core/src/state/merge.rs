@@ -9,10 +9,12 @@
 //! overwritten by another one at the same moment, is made good by the origin's next.
 
 mod parts;
+mod rungs;
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use rungs::Told;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -74,6 +76,9 @@ pub struct Voice {
     phase: Phase,
     nodes: Vec<Node>,
     renditions: Vec<RenditionId>,
+    /// What it said of each rendition beside the first.
+    #[serde(default)]
+    rungs: Vec<Told>,
     /// Where its newest segment starts.
     newest: MediaTime,
 }
@@ -226,9 +231,20 @@ impl Merged {
         // RFC 8216bis, 6.2.1: PART-TARGET does not change in a playlist's life. Other parts would be too long for it.
         let parts = self.state.part_ms.is_some() && self.state.part_ms == said.part_ms;
         let mut begun: Vec<RenditionId> = Vec::new();
-        for rendition in &said.renditions {
+        for (nth, rendition) in said.renditions.iter().enumerate() {
+            // Where the channel has ended, nothing more comes of any.
+            let waits = nth > 0 && self.state.phase != Phase::Ended;
+            let told = self.voices.iter().filter(|voice| {
+                let fresh = now.ms_since(voice.heard) <= FRESH_MS;
+                waits && fresh && voice.phase == Phase::Live && voice.origin != said.origin
+            });
+            let told: Vec<Told> =
+                told.flat_map(|voice| &voice.rungs).filter(|told| told.id == rendition.id).cloned().collect();
             self.widest = self.widest.max(span(&rendition.segments));
-            match self.state.renditions.iter_mut().find(|kept| kept.id == rendition.id) {
+            let known = self.state.renditions.iter_mut().find(|kept| kept.id == rendition.id);
+            let listed = known.as_ref().and_then(|kept| kept.segments.last()).map(key);
+            let rendition = &*rungs::without_gaps(rendition, listed, &told);
+            match known {
                 Some(kept) => {
                     if kept.segments.is_empty() {
                         go_on(kept, rendition);
@@ -308,6 +324,7 @@ impl Merged {
             phase: said.phase,
             nodes: said.nodes.clone(),
             renditions: said.renditions.iter().map(|rendition| rendition.id.clone()).collect(),
+            rungs: said.renditions.iter().skip(1).map(Told::of).collect(),
             newest: newest(said),
         });
         // One order for all, whoever spoke last.

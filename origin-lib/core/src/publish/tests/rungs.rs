@@ -188,6 +188,144 @@ fn a_restart_lists_the_same_of_a_rung_and_a_replay_has_gaps_where_it_lacks_somet
     assert!(name.starts_with("t/low/"), "{name}");
 }
 
+#[test]
+fn what_was_not_made_of_a_rung_before_a_restart_is_a_gap_at_once_and_a_gap_stays_one() {
+    let mut reel = Reel::new(Head {
+        channel: "t".parse().unwrap(),
+        recording: "20261120t105200z".parse().unwrap(),
+        rendition: "source".parse().unwrap(),
+        segment_ms: 2000,
+        key_period_s: 60,
+        msn_min: 0,
+    });
+    let (hash, captions) = (crate::hash::Hash::of(b""), Captions::default());
+    let mut book = book(20);
+    book.rungs.push(Rung::new(low()));
+    let mut n = 0;
+    let mut put = |reel: &mut Reel, acked: bool, record: &dyn Fn(u32) -> Record| {
+        reel.apply(record(n)).unwrap();
+        if acked {
+            reel.apply(Record::Ack { n, target: "a".parse().unwrap(), less: false }).unwrap();
+        }
+        n += 1;
+    };
+    put(&mut reel, true, &|n| Record::Init { n, init: init("init-1"), len: 1, sha256: hash });
+    put(&mut reel, true, &|n| Record::RungInit {
+        n,
+        rendition: low(),
+        init: init("init-low"),
+        len: 1,
+        sha256: hash,
+    });
+    book.ack_init(0, "init-1", NOW);
+    book.rung_init(&low(), init("init-low"));
+    book.ack_rung_init(0, &low(), "init-low", NOW);
+    // The second comes to no target in time, and the last two are being made when the origin dies.
+    for of in 0..6 {
+        let (start, duration, discontinuity) = (at(of), SEGMENT, of == 0);
+        put(&mut reel, true, &|n| Record::Segment {
+            n,
+            start,
+            duration,
+            discontinuity,
+            captions,
+            len: 9,
+            sha256: hash,
+        });
+        source(&mut book, of, NOW);
+        if of < 4 {
+            let rendition = low();
+            put(&mut reel, of != 1, &|n| {
+                let rendition = rendition.clone();
+                Record::RungSegment { n, rendition, start, duration, captions, len: 3, sha256: hash }
+            });
+            rung(&mut book, of, NOW);
+        }
+    }
+    [0, 2, 3].into_iter().for_each(|of| book.ack_rung(0, &low(), at(of), NOW));
+    assert_eq!(told(&book)[1].1, "x");
+    book.advance(NOW.plus_ms(6_000));
+    assert_eq!(told(&book)[1].1, "x-xx");
+    assert_eq!(book.take_rung_gaps(), [(low(), at(1))]);
+    assert_eq!(book.take_rung_gaps(), []);
+    let number = reel.rungs()[0].at(at(1)).unwrap();
+    reel.apply(Record::Gap { n: number }).unwrap();
+
+    let mut again = self::book(20);
+    again.rungs.push(Rung::new(low()));
+    again.restore(&reel, NOW);
+    assert_eq!(told(&again)[1].1, "x-xx--");
+    // A target that takes it at last changes nothing of that.
+    again.ack_rung(0, &low(), at(1), NOW);
+    assert_eq!(told(&again)[1].1, "x-xx--");
+    assert_eq!(again.take_rung_gaps(), [], "it is known");
+    // What comes too late is remembered as a gap, too.
+    rung(&mut again, 4, NOW);
+    assert_eq!(again.take_rung_gaps(), [(low(), at(4))]);
+    source(&mut again, 6, NOW);
+    rung(&mut again, 6, NOW);
+    again.ack_rung(0, &low(), at(6), NOW);
+    assert_eq!(told(&again)[1].1, "x-xx--x");
+}
+
+#[test]
+fn the_first_snapshot_waits_a_while_for_rungs_of_which_there_may_be_something_to_see() {
+    let renditions = |state: Option<ChannelState>| state.map(|state| state.renditions.len());
+    // It comes.
+    let mut book = with_low();
+    source(&mut book, 0, NOW);
+    assert_eq!(renditions(book.poll(NOW)), None);
+    rung(&mut book, 0, NOW);
+    assert_eq!(renditions(book.poll(NOW)), None);
+    book.ack_rung(0, &low(), at(0), NOW);
+    assert_eq!(renditions(book.poll(NOW)), Some(2));
+    // It is said that it does not.
+    let mut book = with_low();
+    source(&mut book, 0, NOW);
+    book.rung_lost(&low(), at(0), NOW);
+    assert_eq!(renditions(book.poll(NOW)), Some(1));
+    source(&mut book, 1, NOW);
+    assert_eq!(renditions(book.poll(NOW)), Some(1), "only the first one waits");
+    // Nothing is said.
+    let mut book = with_low();
+    source(&mut book, 0, NOW);
+    assert_eq!(renditions(book.poll(NOW.plus_ms(3_999))), None);
+    assert_eq!(renditions(book.poll(NOW.plus_ms(4_000))), Some(1));
+}
+
+#[test]
+fn the_end_is_told_once_a_rung_is_listed_as_far_as_the_source_or_was_waited_for() {
+    let phase = |book: &mut Book, ms: u64| {
+        let (mut phase, now) = (None, NOW.plus_ms(ms));
+        while let Some(state) = book.poll(now) {
+            let [source, rung] = &*state.renditions else { panic!("two renditions") };
+            assert!(state.phase != Phase::Ended || rung.segments.len() == source.segments.len());
+            phase = Some(state.phase);
+        }
+        phase
+    };
+    let begun = || {
+        let mut book = with_low();
+        book.set_phase(Phase::Live);
+        (0..3).for_each(|n| source(&mut book, n, NOW));
+        (0..2).for_each(|n| rung(&mut book, n, NOW));
+        (0..2).for_each(|n| book.ack_rung(0, &low(), at(n), NOW));
+        book.set_phase(Phase::Ended);
+        assert_eq!(phase(&mut book, 0), Some(Phase::Live));
+        book
+    };
+    let mut book = begun();
+    rung(&mut book, 2, NOW);
+    assert_eq!(phase(&mut book, 100), None);
+    book.ack_rung(0, &low(), at(2), NOW);
+    assert_eq!(phase(&mut book, 100), Some(Phase::Ended));
+    assert_eq!(told(&book)[1].1, "xxx");
+    let mut book = begun();
+    assert_eq!(phase(&mut book, 5_999), None);
+    assert_eq!(phase(&mut book, 6_000), Some(Phase::Ended));
+    assert_eq!(told(&book)[1].1, "xx-");
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Happens {
     Made { away: bool },

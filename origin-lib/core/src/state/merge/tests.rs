@@ -6,6 +6,7 @@ use std::format;
 use std::string::ToString;
 
 mod parts;
+mod rungs;
 
 use crate::playlist;
 use crate::publish::{Book, Channel, Init};

@@ -1,0 +1,143 @@
+use bytes::Bytes;
+use railbird_core::captions::Captions;
+use railbird_core::package::Object;
+use railbird_core::publish::Init;
+use railbird_core::recording::CHAPTER_SEGMENTS;
+
+use super::*;
+
+const NOW: UtcMs = UtcMs(1_795_171_920_000);
+const SEGMENT: MediaSpan = MediaSpan::from_ms(2000);
+
+fn at(n: usize) -> MediaTime {
+    NOW.plus_ms(2000 * n as u64).media()
+}
+
+fn low() -> RenditionId {
+    "low".parse().unwrap()
+}
+
+/// A shelf, and how many objects it has.
+struct House(Shelf, u32);
+
+impl House {
+    fn new() -> House {
+        let head = Head {
+            channel: "t".parse().unwrap(),
+            recording: "20261120t105200z".parse().unwrap(),
+            rendition: "source".parse().unwrap(),
+            segment_ms: 2000,
+            key_period_s: 60,
+            msn_min: 0,
+        };
+        let plan = Plan {
+            origin: "north".parse().unwrap(),
+            title: "T".into(),
+            part_ms: None,
+            preload_hints: false,
+            window_s: 20,
+            end_after_ms: 0,
+            rungs: vec![low()],
+            rotate_at: u32::MAX,
+        };
+        let node = Node::new("a".parse().unwrap(), "http://a".to_string(), true);
+        let nodes = Nodes::from([("a".parse().unwrap(), node)]);
+        House(Shelf::new(Arc::new(plan), Reel::new(head), &nodes, NOW, &mut Vec::new()), 0)
+    }
+
+    /// Made, stored, and at the target.
+    fn put(&mut self, kind: package::Kind) {
+        let House(shelf, n) = self;
+        let bytes = Bytes::from_static(b"media");
+        let (len, sha256) = (bytes.len() as u64, Hash::of(&bytes));
+        let object = Object { name: format!("t/{n}"), bytes, kind };
+        let made = Made { channel: "t".parse().unwrap(), object };
+        let head = Arc::new(shelf.reel.head().clone());
+        shelf.stored(&Stored { made, path: PathBuf::new(), head, n: *n, len, sha256 }, NOW).unwrap();
+        shelf.acked(&"a".parse().unwrap(), *n, false, NOW).unwrap();
+        *n += 1;
+    }
+
+    fn begin(&mut self) {
+        let init = |name: &str| Init {
+            name: name.into(),
+            codecs: "avc1.64001f".into(),
+            width: 16,
+            height: 16,
+            frame_rate_milli: 0,
+            range: Default::default(),
+        };
+        self.put(package::Kind::Init(init("init-1")));
+        self.put(package::Kind::Rung(low(), package::Rung::Init(init("init-low"))));
+    }
+
+    fn source(&mut self, n: usize) {
+        let (captions, splices) = Default::default();
+        let discontinuity = n == 0;
+        self.put(package::Kind::Segment {
+            start: at(n),
+            duration: SEGMENT,
+            discontinuity,
+            captions,
+            splices,
+        });
+    }
+
+    fn rung(&mut self, n: usize) {
+        let captions = Captions::default();
+        self.put(package::Kind::Rung(
+            low(),
+            package::Rung::Segment { start: at(n), duration: SEGMENT, captions },
+        ));
+    }
+
+    /// Looks, and says which chapters have changed since.
+    fn changed(&mut self) -> Vec<usize> {
+        self.0.look(NOW);
+        std::mem::take(&mut self.0.changed).into_iter().collect()
+    }
+
+    fn lengths(&self, chapter: usize) -> Vec<usize> {
+        let chapter = self.0.chapter(chapter, NOW).unwrap();
+        chapter.renditions.iter().map(|rendition| rendition.segments.len()).collect()
+    }
+}
+
+#[test]
+fn a_chapter_that_is_full_is_told_again_when_its_last_segment_is_a_gap_of_a_rung() {
+    let mut house = House::new();
+    house.begin();
+    let last = CHAPTER_SEGMENTS - 1;
+    for n in 0..=CHAPTER_SEGMENTS {
+        house.source(n);
+        if n < last {
+            house.rung(n);
+        }
+    }
+    house.changed();
+    assert_eq!(house.lengths(0), [CHAPTER_SEGMENTS, last]);
+    assert_eq!(house.changed(), [0; 0], "nothing happens");
+    house.0.rung_lost(&low(), at(last), NOW);
+    assert!(house.changed().contains(&0));
+    assert_eq!(house.lengths(0), [CHAPTER_SEGMENTS, CHAPTER_SEGMENTS]);
+}
+
+#[test]
+fn what_a_rung_has_and_was_a_gap_is_noted_once() {
+    let mut house = House::new();
+    house.begin();
+    (0..2).for_each(|n| house.source(n));
+    house.rung(0);
+    house.0.rung_lost(&low(), at(1), NOW);
+    assert_eq!(house.0.look(NOW).1, []);
+    // It comes all the same.
+    house.rung(1);
+    let n = house.1 - 1;
+    assert_eq!(house.0.look(NOW).1, [Record::Gap { n }]);
+    assert_eq!(house.0.look(NOW).1, []);
+    let reel = house.0.reel.clone();
+    let mut notes = Vec::new();
+    let again = Shelf::new(house.0.plan.clone(), reel, &Nodes::new(), NOW, &mut notes);
+    let state = again.reel.rungs()[0].was_gap(at(1));
+    assert!(state, "a restart knows it");
+}
