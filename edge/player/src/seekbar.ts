@@ -9,7 +9,7 @@ import type { SeekPictures } from "./seekpictures";
 const SEEKABLE_S_MIN = 15;
 /** How long what is to be seen there stays behind a step that was not made with a pointer, in milliseconds. */
 const LINGER_MS = 1_500;
-/** How far it keeps from the edges of the stage, and from the score, in pixels. */
+/** How far it keeps from the bar, and from the score, in pixels. */
 const APART_PX = 6;
 /** How much of the bar's length its thumb takes, in pixels, as browsers draw it. */
 const THUMB_PX = 16;
@@ -140,12 +140,12 @@ export class SeekBar {
     this.#put((at_s - range.from) / (range.to - range.from));
   }
 
-  /** Puts it over its place, within the stage, and above the score where that is in its way. */
+  /** Puts it over its place, within the bar's width, and above the score where that is in its way. */
   #put(share: number): void {
-    const [peek, stage, line, seek] = [this.#peek, this.#stage, this.timeline, this.#seek].map((of) => of.getBoundingClientRect()) as [DOMRect, DOMRect, DOMRect, DOMRect];
+    const [peek, line, seek] = [this.#peek.getBoundingClientRect(), this.timeline.getBoundingClientRect(), this.#seek.getBoundingClientRect()];
     const wanted = seek.left + THUMB_PX / 2 + share * (seek.width - THUMB_PX);
     const half = peek.width / 2;
-    const middle = Math.max(stage.left + APART_PX + half, Math.min(wanted, stage.right - APART_PX - half));
+    const middle = Math.max(line.left + half, Math.min(wanted, line.right - half));
     this.#peek.style.left = `${middle - line.left}px`;
     const bottom = line.top - APART_PX;
     const board = this.#stage.querySelector(".board")?.getBoundingClientRect();
