@@ -154,6 +154,9 @@ export async function playable(path: string): Promise<void> {
   await response.body?.cancel();
 }
 
+/** The bytes of a content key, at the address that a playlist names. */
+export const keyBytes = async (url: string): Promise<ArrayBuffer> => (await ask(url)).arrayBuffer();
+
 /** A channel's nodes as the edge has them at this moment. */
 export interface Nodes {
   nodes: Node[];

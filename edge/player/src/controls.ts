@@ -1,14 +1,13 @@
 // The controls under the picture: play, sound, where in the programme, live, full screen. Ours, so that nothing covers the score.
 
-import { clock } from "./replays";
 import { el, icon, setText, type Icon } from "./dom";
+import { SeekBar } from "./seekbar";
+import type { SeekPictures } from "./seekpictures";
 
 /** Further behind than this, in seconds, a viewer no longer watches live. Playlists move by whole segments. */
 const LIVE_WITHIN_S = 5;
 /** How far an arrow key goes, in seconds. */
 const STEP_S = 10;
-/** A window shorter than this, in seconds, is nothing to seek in. */
-const SEEKABLE_S_MIN = 15;
 /** After this time without a movement the controls leave a full screen, in milliseconds. */
 const IDLE_MS = 3_000;
 /** A phone on its side, as app.css knows it: there the picture fills the window. */
@@ -24,12 +23,16 @@ export interface Actions {
   live(): boolean;
   /** Nobody is to know how long it is. */
   endless(): boolean;
+  /** What is to be seen where a viewer points; `null` where the browser can't say. */
+  pictures: SeekPictures | null;
 }
 
 export interface Controls {
   bar: HTMLElement;
   /** Call every second or so. */
   refresh(): void;
+  /** A small picture that was wanted has been made. */
+  pictured(): void;
 }
 
 interface Button {
@@ -74,23 +77,9 @@ export function controls(stage: HTMLElement, video: HTMLVideoElement, status: HT
   const volume = el("input", { type: "range", min: "0", max: "1", step: "0.05", class: "volume", "aria-label": "Volume" });
   const live = el("button", { type: "button", class: "live", "data-testid": "live" });
   const over = el("button", { type: "button", class: "start-over", "data-testid": "start-over" }, "Start over");
-  const seek = el("input", { type: "range", min: "0", step: "1", class: "seek", "aria-label": "Position", "data-testid": "seek" });
-  const place = el("span", { class: "place", "data-testid": "position" });
-  const timeline = el("div", { class: "timeline" }, seek, place);
+  const seek = new SeekBar(video, stage, actions);
   const screen = fullScreen(stage);
 
-  /** What can be played: from and to, in seconds; `null` where that is next to nothing. */
-  const range = (): { from: number; to: number } | null => {
-    const { seekable } = video;
-    if (seekable.length === 0) return null;
-    const [from, to] = [seekable.start(0), seekable.end(seekable.length - 1)];
-    return Number.isFinite(to) && to - from >= SEEKABLE_S_MIN ? { from, to } : null;
-  };
-  const seekTo = (position_s: number) => {
-    const now = range();
-    if (now !== null) video.currentTime = Math.min(Math.max(position_s, now.from), now.to);
-  };
-  seek.addEventListener("input", () => seekTo((range()?.from ?? 0) + Number(seek.value)));
   over.addEventListener("click", () => actions.startOver()?.());
 
   const togglePlay = () => {
@@ -121,25 +110,14 @@ export function controls(stage: HTMLElement, video: HTMLVideoElement, status: HT
     sound.set(video.muted ? "muted" : "sound", video.muted ? "Sound on (M)" : "Sound off (M)");
     full.set(screen.active() ? "shrink" : "enlarge", screen.active() ? "Leave full screen (F)" : "Full screen (F)");
     volume.value = String(video.muted ? 0 : video.volume);
-    const now_range = range();
-    timeline.hidden = now_range === null;
-    if (now_range !== null) {
-      const at_s = video.currentTime - now_range.from;
-      const whole_s = now_range.to - now_range.from;
-      seek.max = String(Math.floor(whole_s));
-      seek.value = String(Math.floor(at_s));
-      seek.hidden = actions.endless();
-      const text = seek.hidden ? clock(at_s) : actions.live() ? `−${clock(whole_s - at_s)}` : `${clock(at_s)} / ${clock(whole_s)}`;
-      setText(place, text);
-      seek.setAttribute("aria-valuetext", actions.live() ? `${clock(whole_s - at_s)} behind` : clock(at_s));
-    }
+    seek.refresh();
     over.hidden = actions.startOver() === null;
     live.hidden = video.readyState === HTMLMediaElement.HAVE_NOTHING || !actions.live();
     const behind_s = actions.behind();
     const near = behind_s < LIVE_WITHIN_S;
     const now = near && !video.paused && video.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA;
     live.dataset["live"] = String(now);
-    setText(live, near ? (video.paused ? "Go live" : "Live") : now_range === null ? `Go live (−${Math.round(behind_s)} s)` : "Go live");
+    setText(live, near ? (video.paused ? "Go live" : "Live") : seek.range() === null ? `Go live (−${Math.round(behind_s)} s)` : "Go live");
     live.title = now ? "You are watching live" : "Jump to the live picture (L)";
   }
 
@@ -164,9 +142,9 @@ export function controls(stage: HTMLElement, video: HTMLVideoElement, status: HT
     else if (key === "m") toggleSound();
     else if (key === "f") screen.toggle();
     else if (key === "l" && actions.live()) actions.goLive();
-    else if (key === "arrowleft") seekTo(video.currentTime - STEP_S);
-    else if (key === "arrowright") seekTo(video.currentTime + STEP_S);
-    else if (key === "home") seekTo(0);
+    else if (key === "arrowleft") seek.step(-STEP_S);
+    else if (key === "arrowright") seek.step(STEP_S);
+    else if (key === "home") seek.seekTo(0);
     else if (key === "escape" && stage.classList.contains("filled")) screen.toggle();
     else return;
     event.preventDefault();
@@ -175,7 +153,7 @@ export function controls(stage: HTMLElement, video: HTMLVideoElement, status: HT
   });
 
   const bar = el("div", { class: "bar", role: "group", "aria-label": "Playback" });
-  bar.append(play.button, sound.button, volume, live, over, timeline, status, full.button);
+  bar.append(play.button, sound.button, volume, live, over, seek.timeline, status, full.button);
   refresh();
-  return { bar, refresh };
+  return { bar, refresh, pictured: () => seek.shown() };
 }

@@ -15,12 +15,13 @@ import { CATCH_UP_RATE, CatchUp } from "./catchup";
 import type { Facts } from "./facts";
 import { Extra } from "./extra";
 import { fragmentLoader, playlistLoader } from "./loader";
-import type { NodeBook } from "./nodes";
+import type { NodeBook, Place } from "./nodes";
 import { Objects } from "./objects";
 import { Patience } from "./patience";
 import { type Answer, RACE_MS_MAX } from "./race";
 import { Keeper, placeOf, remembered } from "./quality";
 import { AHEAD_MS, AHEAD_MS_MIN, runsOut, withUntil } from "./reach";
+import { type Sight, sightAt } from "./sights";
 
 /** What a viewer should know of the state of playback. */
 export type State =
@@ -148,6 +149,7 @@ export class Playback {
   /** What is played is live, and comes in parts. */
   #lowLatency = false;
   #hls: Hls | null = null;
+  #objects: Objects | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #troubles = 0;
   #repaired_ms = Number.NEGATIVE_INFINITY;
@@ -300,6 +302,17 @@ export class Playback {
     return Number.isNaN(start) ? null : new Date(start + video.currentTime * 1000);
   }
 
+  /** What is to be seen at a moment of the video's clock, in seconds; `null` where that is not known. */
+  sightAt(at_s: number): Sight | null {
+    const [details, level] = [this.#hls?.latestLevelDetails, this.#hls?.levels[this.#hls.loadLevel]];
+    return details === undefined || details === null ? null : sightAt(details.fragments, at_s, level?.videoCodec ?? "");
+  }
+
+  /** Where an object of a playlist may be asked for, the best place first. */
+  places(url: string): Place[] {
+    return this.#objects === null ? [] : this.#book.places(this.#objects.find(url), performance.now());
+  }
+
   /** Seconds behind the live edge; `null` where unknown. */
   latency(): number | null {
     const latency = this.#hls?.latency ?? 0;
@@ -443,7 +456,7 @@ export class Playback {
     const objects = new Objects(this.#channel);
     const fLoader = fragmentLoader(course, objects, page);
     const hls = new Hls({ ...CONFIG, startPosition: this.#replay === null ? -1 : this.#resume_s, fLoader, pLoader: playlistLoader(objects, loader, (url) => withUntil(url, this.#replay === null ? null : this.#part.until_ms())) });
-    this.#hls = hls;
+    [this.#hls, this.#objects] = [hls, objects];
     this.#catchUp.begin();
     hls.on(Events.MANIFEST_PARSED, () => {
       this.#chooseLevel(hls);

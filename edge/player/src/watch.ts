@@ -23,6 +23,7 @@ import type { Replay } from "./replays";
 import { ScoreView } from "./scoreview";
 import { askWhich, tellStopped } from "./screenpanel";
 import { deviceName, Lease, storedId } from "./screens";
+import { seekPictures } from "./seekpictures";
 
 /** How often the channels are asked for, in milliseconds. */
 const CHANNELS_MS = 20_000;
@@ -316,6 +317,7 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
     },
     live: () => recording === null,
     endless: () => reach !== null && part.clip === null,
+    pictures: seekPictures(playback, () => bar.pictured()),
   });
   const quality = qualities(() => playback.heights(), (height) => playback.choose(height));
   bar.bar.append(quality.bar);

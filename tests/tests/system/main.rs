@@ -59,6 +59,8 @@ mod retention;
 #[cfg(test)]
 mod score_clock;
 #[cfg(test)]
+mod seek_pictures;
+#[cfg(test)]
 mod sim;
 #[cfg(test)]
 mod sink;

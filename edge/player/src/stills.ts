@@ -1,0 +1,76 @@
+// Small pictures for the seek bar: one is made at a time, the one that is wanted by then, and the newest are kept.
+
+import type { Sight, Still } from "./sights";
+
+/** The most pictures kept. */
+export const PICTURES_MAX = 96;
+/** What came to nothing is tried again after this time, in milliseconds. */
+export const AGAIN_MS = 5_000;
+
+/** What makes pictures, and who hears that there is one. */
+export interface Maker<P> {
+  read(sight: Sight): Promise<Still | null>;
+  draw(still: Still): Promise<P>;
+  now(): number;
+  /** One was made of this segment. */
+  made(url: string): void;
+}
+
+export class Stills<P> {
+  #maker: Maker<P>;
+  #pictures = new Map<string, P>();
+  #failed = new Map<string, number>();
+  #wanted: Sight | null = null;
+  #busy = false;
+
+  constructor(maker: Maker<P>) {
+    this.#maker = maker;
+  }
+
+  /** The picture of a segment; where there is none yet, it is made as soon as nothing else is, unless another one is wanted by then. */
+  want(sight: Sight | null): P | null {
+    this.#wanted = sight;
+    if (sight === null) return null;
+    const known = this.#pictures.get(sight.url);
+    if (known !== undefined) {
+      this.#keep(this.#pictures, sight.url, known);
+      return known;
+    }
+    void this.#work();
+    return null;
+  }
+
+  async #work(): Promise<void> {
+    if (this.#busy) return;
+    this.#busy = true;
+    for (let sight = this.#next(); sight !== null; sight = this.#next()) {
+      try {
+        const still = await this.#maker.read(sight);
+        if (still === null) throw new Error("it begins with no key frame");
+        this.#keep(this.#pictures, sight.url, await this.#maker.draw(still));
+        this.#maker.made(sight.url);
+      } catch {
+        // There is none then: the bar seeks as well without.
+        this.#keep(this.#failed, sight.url, this.#maker.now());
+      }
+    }
+    this.#busy = false;
+  }
+
+  /** What is wanted and not there. */
+  #next(): Sight | null {
+    const sight = this.#wanted;
+    if (sight === null || this.#pictures.has(sight.url)) return null;
+    const failed_ms = this.#failed.get(sight.url) ?? Number.NEGATIVE_INFINITY;
+    return this.#maker.now() - failed_ms < AGAIN_MS ? null : sight;
+  }
+
+  #keep<V>(into: Map<string, V>, name: string, value: V): void {
+    into.delete(name);
+    into.set(name, value);
+    for (const oldest of into.keys()) {
+      if (into.size <= PICTURES_MAX) break;
+      into.delete(oldest);
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Sight } from "../src/sights";
+import { AGAIN_MS, PICTURES_MAX, Stills } from "../src/stills";
+
+const sight = (url: string): Sight => ({ url, init: "init", key: null, codec: "" });
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+/** Makes pictures when the test says so; a picture is its segment's name. */
+class Making {
+  asked: string[] = [];
+  made: string[] = [];
+  now_ms = 0;
+  #answer: ((bytes: Uint8Array | null) => void)[] = [];
+  readonly stills = new Stills<string>({
+    read: async ({ url }) => {
+      this.asked.push(url);
+      const bytes = await new Promise<Uint8Array | null>((resolve) => this.#answer.push(resolve));
+      return bytes === null ? null : { codec: url, description: null, bytes };
+    },
+    draw: async ({ codec }) => codec,
+    now: () => this.now_ms,
+    made: (url) => void this.made.push(url),
+  });
+  async answer(bytes: Uint8Array | null = new Uint8Array(1)): Promise<void> {
+    this.#answer.shift()?.(bytes);
+    await settled();
+  }
+}
+
+test("a picture is made once, and there is one at a time: the one that is wanted by then", async () => {
+  const making = new Making();
+  for (const url of ["a", "b", "c"]) assert.equal(making.stills.want(sight(url)), null);
+  assert.deepEqual(making.asked, ["a"]);
+  await making.answer();
+  // Nobody waits for b any more.
+  assert.deepEqual(making.asked, ["a", "c"]);
+  await making.answer();
+  assert.deepEqual(making.made, ["a", "c"]);
+  assert.equal(making.stills.want(sight("c")), "c");
+  assert.equal(making.stills.want(sight("a")), "a");
+  await settled();
+  assert.deepEqual(making.asked, ["a", "c"]);
+});
+
+test("when the viewer looks elsewhere, nothing more is made", async () => {
+  const making = new Making();
+  making.stills.want(sight("a"));
+  making.stills.want(sight("b"));
+  making.stills.want(null);
+  await making.answer();
+  assert.deepEqual(making.asked, ["a"]);
+});
+
+test("what came to nothing is tried again after a while, not at once", async () => {
+  const making = new Making();
+  making.stills.want(sight("a"));
+  await making.answer(null);
+  making.stills.want(sight("a"));
+  making.now_ms = AGAIN_MS - 1;
+  making.stills.want(sight("a"));
+  assert.deepEqual([making.asked, making.made], [["a"], []]);
+  making.now_ms = AGAIN_MS;
+  making.stills.want(sight("a"));
+  await making.answer();
+  assert.deepEqual([making.asked, making.made], [["a", "a"], ["a"]]);
+});
+
+test("the pictures that were looked at last are kept, and no more of them than are named", async () => {
+  const making = new Making();
+  for (let n = 0; n <= PICTURES_MAX; n += 1) {
+    making.stills.want(sight(String(n)));
+    await making.answer();
+    making.stills.want(sight("0"));
+  }
+  const asked = making.asked.length;
+  assert.equal(making.stills.want(sight("0")), "0");
+  assert.equal(making.stills.want(sight(String(PICTURES_MAX))), String(PICTURES_MAX));
+  assert.equal(making.asked.length, asked);
+  assert.equal(making.stills.want(sight("1")), null);
+});

@@ -1,0 +1,88 @@
+// A pass holder looks over the seek bar for a place: `node peek.mjs READY.json RECORDING|live COLOURS SHOT.png`.
+//
+// COLOURS is a JSON list of [red, green, blue], one for each two seconds of what is played. The picture over the bar must have the
+// colour of the moment that is pointed at, for the first half of them. Then it prints `looked` and the node in use, and waits for a
+// line on its input: whoever started this has let that node die by then. The other half must be there from then on, too. A key
+// shows the place that it leads to, and somebody without a session gets no key. Prints what it saw as JSON; exits 0 when all was
+// well, else 1.
+import { createInterface } from "node:readline";
+import { given, logIn, playing, ready, told } from "./viewer.mjs";
+
+/** How far a colour may be off, of 255: coding rounds, and browsers differ in the matrix they take. */
+const OFF_MAX = 48;
+const SECONDS_EACH = 2;
+/** How wide the bar's thumb is; its middle stays within the bar. */
+const THUMB_PX = 16;
+
+/** Run in the page: whether the picture over the bar has this colour in its middle, at a place that reads so. */
+function shows([text, colour, off_max]) {
+  const canvas = document.querySelector('[data-testid="peek-picture"] canvas');
+  if (canvas === null || document.querySelector('[data-testid="peek-time"]').textContent !== text) return false;
+  const { data } = canvas.getContext("2d").getImageData(canvas.width >> 1, canvas.height >> 1, 1, 1);
+  return colour.every((value, n) => Math.abs(value - data[n]) <= off_max);
+}
+
+const clock = (at_s) => `${Math.floor(at_s / 60)}:${String(Math.floor(at_s) % 60).padStart(2, "0")}`;
+
+const [path, what, list, shot] = given("peek.mjs READY.json RECORDING|live COLOURS SHOT.png", 4);
+const colours = JSON.parse(list);
+const input = createInterface({ input: process.stdin });
+const line = new Promise((resolve) => input.once("line", resolve));
+await told(async ({ report, problem, person, stranger }) => {
+  const page = await person([]);
+  const [ranges, keys] = [[], new Set()];
+  page.on("request", async (request) => {
+    const url = new URL(request.url());
+    if (/\/key\//.test(url.pathname)) keys.add(url.href);
+    const range = await request.headerValue("range").catch(() => null);
+    if (/\.m4s$/.test(url.pathname) && range !== null) ranges.push(`${url.host} ${range}`);
+  });
+  const demo = await ready(path);
+  await logIn(page, demo);
+  await page.goto(new URL(what === "live" ? "/watch/t" : `/watch/t/${what}`, demo.edge).href);
+  await playing(page);
+  await page.evaluate(() => document.querySelector("video").pause());
+  const whole_s = await page.evaluate(() => {
+    const { seekable } = document.querySelector("video");
+    return seekable.end(0) - seekable.start(0);
+  });
+  if (Math.abs(whole_s - colours.length * SECONDS_EACH) > 1) problem(`there are ${whole_s} s to seek in`);
+  if (what !== "live") {
+    // What is buffered, no node is asked for any more but for the pictures.
+    await page.waitForFunction((end) => document.querySelector("video").buffered.end(0) > end - 0.5, whole_s);
+  }
+  const bar = page.getByTestId("seek");
+  const look = async (n) => {
+    const { x, y, width, height } = await bar.boundingBox();
+    const at_s = n * SECONDS_EACH + 1.25;
+    await page.mouse.move(x + THUMB_PX / 2 + (at_s / whole_s) * (width - THUMB_PX), y + height / 2);
+    const text = what === "live" ? `−${clock(whole_s - at_s)}` : clock(at_s);
+    await page
+      .waitForFunction(shows, [text, colours[n], OFF_MAX], { timeout: 15_000 })
+      .catch(async () => problem(`no ${colours[n]} at ${text}: ${await page.getByTestId("peek").innerText()}, ${ranges.length} ranges`));
+  };
+  const half = colours.length >> 1;
+  for (let n = 0; n < half; n += 1) await look(n);
+  await page.screenshot({ path: shot });
+  const before = ranges.length;
+  console.log(`looked\n${await page.evaluate(() => window.railbird.stats.node)}`);
+  await line;
+  for (let n = half; n < colours.length; n += 1) await look(n);
+  report.asked = { before, after: ranges.length - before, of: [...new Set(ranges)] };
+  if (before < half || ranges.length < colours.length) problem(`only ${ranges.length} beginnings were asked for`);
+  // Away from the bar there is nothing.
+  await page.mouse.move(10, 10);
+  await page.getByTestId("peek").waitFor({ state: "hidden" });
+  // A step by key shows where it leads to, and goes by itself.
+  await page.keyboard.press("ArrowLeft");
+  await page.getByTestId("peek").waitFor({ state: "visible" });
+  await page.getByTestId("peek").waitFor({ state: "hidden" });
+  const nobody = await stranger();
+  for (const url of keys) {
+    const answer = await nobody.request.get(url);
+    if (answer.status() !== 401) problem(`without a session, ${url} answers ${answer.status()}`);
+  }
+  if (keys.size === 0) problem("no key was asked for");
+  report.keys = keys.size;
+});
+input.close();
