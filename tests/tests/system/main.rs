@@ -62,6 +62,7 @@ mod score_clock;
 mod sim;
 #[cfg(test)]
 mod sink;
+mod sounds;
 mod splices;
 mod srt;
 mod subtitles;
