@@ -67,6 +67,7 @@ fn state(segments: u64) -> ChannelState {
             height: 1080,
             frame_rate_milli: 30_000,
             range: Default::default(),
+            sound: None,
             captions: Default::default(),
             frames_bandwidth: 0,
             target_duration_s: 2,
@@ -115,8 +116,6 @@ fn cut() -> Cut {
             match event {
                 railbird_core::media::FeedEvent::Video(video) => segmenter.handle(Input::Video(video)),
                 railbird_core::media::FeedEvent::Audio(audio) => segmenter.handle(Input::Audio(audio)),
-                railbird_core::media::FeedEvent::Captured(_) | railbird_core::media::FeedEvent::Splice(_) => {
-                }
                 railbird_core::media::FeedEvent::Frame(frame) => {
                     let anchor = || Timeline::new(Anchor::from_arrival(&frame, NOW), MediaTime::default());
                     let timeline = timeline.get_or_insert_with(anchor);
@@ -125,6 +124,7 @@ fn cut() -> Cut {
                         segmenter.handle(Input::Sample(sample));
                     }
                 }
+                _ => {}
             }
         }
     }

@@ -209,7 +209,12 @@ fn clear(stream: &Path, dir: &Path) -> Result<()> {
                     segmenter.handle(Input::Sample(sample));
                 }
             }
-            Some(FeedEvent::Captured(_) | FeedEvent::Splice(_)) => {}
+            Some(
+                FeedEvent::Captured(_)
+                | FeedEvent::Splice(_)
+                | FeedEvent::Further { .. }
+                | FeedEvent::Language { .. },
+            ) => {}
             None => segmenter.finish(),
         }
         while let Some(event) = segmenter.poll() {

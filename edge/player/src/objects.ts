@@ -9,9 +9,13 @@ export const OBJECT_BASE = "https://object.invalid";
 /** The most objects whose place is remembered: more than twelve hours of them; the oldest are forgotten. */
 export const OBJECTS_MAX = 32_768;
 
-/** The line before a variant's URI, and the pathway that it names. */
+/** The line before a variant's URI, the pathway that it names, and the group of sounds that goes with it. */
 const VARIANT = /^#EXT-X-STREAM-INF:/;
 const PATHWAY = /[:,]PATHWAY-ID="([^"]*)"/;
+const SOUNDS = /[:,]AUDIO="([^"]*)"/;
+/** A sound that goes with variants, and its group. */
+const SOUND = /^#EXT-X-MEDIA:TYPE=AUDIO,/;
+const GROUP = /[:,]GROUP-ID="([^"]*)"/;
 
 /**
  * A multivariant playlist with its first pathway only, and without steering.
@@ -36,7 +40,10 @@ export function onePathway(playlist: string): string {
     if (own) skipped = false;
     return !own;
   });
-  return kept.join("\n");
+  // Each pathway has its own group of sounds.
+  const groups = kept.flatMap((line) => (VARIANT.test(line) ? [SOUNDS.exec(line)?.[1] ?? ""] : []));
+  const used = (line: string) => !SOUND.test(line) || groups.includes(GROUP.exec(line)?.[1] ?? "");
+  return kept.filter(used).join("\n");
 }
 
 /**

@@ -20,6 +20,7 @@ import { Objects } from "./objects";
 import { Patience } from "./patience";
 import { type Answer, RACE_MS_MAX } from "./race";
 import { Keeper, placeOf, remembered } from "./quality";
+import { type Sound, placeOf as placeOfSound, remembered as rememberedSound } from "./sounds";
 import { AHEAD_MS, AHEAD_MS_MIN, runsOut, withUntil } from "./reach";
 import { type Sight, sightAt } from "./sights";
 
@@ -165,6 +166,8 @@ export class Playback {
   /** How high a picture the viewer chose. */
   #height = remembered();
   #keeper = new Keeper();
+  /** Which sound the viewer chose. */
+  #sound = rememberedSound();
   /** Where the viewer wants to be, on the media timeline, once that is listed. */
   #goal_ms: number | null = null;
   /** Up to where the browser's own player knows the recording, in milliseconds of media time; `null`: all of it. */
@@ -462,6 +465,7 @@ export class Playback {
       this.#chooseLevel(hls);
       this.play();
     });
+    hls.on(Events.AUDIO_TRACKS_UPDATED, () => this.#chooseSound(hls));
     hls.on(Events.LEVEL_LOADED, () => {
       if (this.#failing === "edge-failing") this.#well();
     });
@@ -495,6 +499,27 @@ export class Playback {
     const place = placeOf(this.heights(), this.#height);
     const left = place !== -1 && hls.autoLevelEnabled;
     if (this.#keeper.goesBack(left, performance.now())) hls.loadLevel = place;
+  }
+
+  /** The sounds that there are; none where the browser plays by itself, or where the picture brings its own. */
+  sounds(): readonly Sound[] {
+    return this.#hls?.audioTracks.map(({ name, lang }) => ({ name, language: lang ?? "" })) ?? [];
+  }
+
+  /** The place of the sound that plays. */
+  soundPlaying(): number {
+    return this.#hls?.audioTrack ?? -1;
+  }
+
+  /** Plays this sound. */
+  chooseSound(sound: Sound): void {
+    this.#sound = sound;
+    if (this.#hls !== null) this.#chooseSound(this.#hls);
+  }
+
+  #chooseSound(hls: Hls): void {
+    const place = placeOfSound(this.sounds(), this.#sound);
+    if (place !== -1 && hls.audioTrack !== place) hls.audioTrack = place;
   }
 
   #isOfLowLatency(hls: Hls, is: boolean): void {

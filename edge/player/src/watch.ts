@@ -18,6 +18,7 @@ import { leastAheadMs, Playback, type State } from "./playback";
 import { clipOf, Reach, setSpoilerFree, spoilerFree } from "./reach";
 import { loginOver, Relogin } from "./relogin";
 import { keepAlive } from "./renewal";
+import { sounds } from "./sounds";
 import { clipBar, replayBar } from "./replaybar";
 import type { Replay } from "./replays";
 import { ScoreView } from "./scoreview";
@@ -282,6 +283,7 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
     languageChanged() {
       data.refresh();
       quality.refresh();
+      sound.refresh();
       if (recording !== null && part.clip === null) around.replaceWith((around = replay()));
     },
     sessionEnded,
@@ -320,7 +322,12 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
     pictures: seekPictures(playback, () => bar.pictured()),
   });
   const quality = qualities(() => playback.heights(), (height) => playback.choose(height));
-  bar.bar.append(quality.bar);
+  const sound = sounds(
+    () => playback.sounds(),
+    () => playback.soundPlaying(),
+    (chosen) => playback.chooseSound(chosen),
+  );
+  bar.bar.append(sound.bar, quality.bar);
   stage.append(bar.bar);
   const showUnmute = () => {
     unmute.hidden = !video.muted || video.paused || !playback.started;
@@ -370,6 +377,7 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
   });
   setInterval(() => {
     bar.refresh();
+    sound.refresh();
     quality.refresh();
     if (video.paused || !playback.started) view.draw(0);
     line.refresh(performance.now());

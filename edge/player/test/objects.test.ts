@@ -50,6 +50,15 @@ test("hls.js sees the first pathway only, and no steering", () => {
   assert.equal(onePathway(plain), plain);
 });
 
+test("of a multivariant playlist with sounds beside pictures, those of the first pathway are left", () => {
+  const sound = (node: string) => `#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound-${node}",NAME="A",URI="${node}/audio.m3u8"\n`;
+  const variant = (node: string) => `#EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO="sound-${node}",PATHWAY-ID="${node}"\n${node}/source.m3u8\n`;
+  const captions = '#EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,GROUP-ID="captions",NAME="CC1"\n';
+  const head = `#EXTM3U\n${captions}`;
+  const all = head + sound("b") + sound("a") + variant("b") + variant("a");
+  assert.equal(onePathway(all), head + sound("b") + variant("b"));
+});
+
 test("each media playlist is asked for with its parts at nodes", () => {
   const head = "#EXTM3U\n#EXT-X-VERSION:7\n";
   const variant = (query: string) => `#EXT-X-STREAM-INF:BANDWIDTH=1\na/source.m3u8${query}\n`;

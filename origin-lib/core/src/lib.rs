@@ -16,6 +16,7 @@
 //! | [`fmp4`] | the boxes of an init segment and of a segment |
 //! | [`object`], [`keys`] | what an object is called and with which key it is encrypted |
 //! | [`package`] | the walk through the rooms above, from samples to objects |
+//! | [`sound`] | which sound tracks are renditions, and in which languages |
 //! | [`recording`] | what a recording's journal says: every object, its hash, who has it |
 //! | [`publish`] | what may be listed |
 //! | [`state`], [`playlist`] | the snapshot that the edge gets, and the text made from it |
@@ -61,6 +62,7 @@ pub mod scte35;
 pub mod segment;
 pub mod session;
 pub mod sign;
+pub mod sound;
 pub mod srt;
 pub mod state;
 pub mod time;

@@ -1,5 +1,6 @@
 //! What flows from the demultiplexers through the timeline and the segmenter to the boxes.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -7,6 +8,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::scte35::Section;
+use crate::sound::Language;
 use crate::time::{MediaTime, UtcMs};
 
 /// Which of a channel's feeds.
@@ -190,6 +192,20 @@ pub enum FeedEvent {
     Captured(Captured),
     /// Where the programme is left, or goes on.
     Splice(FeedSplice),
+    /// What a track brings that is not the first of its kind: parameters, or an access unit.
+    Further {
+        /// Its number among those of its kind, as the encoder counts them: 1 or more.
+        track: u8,
+        /// [`FeedEvent::Video`], [`FeedEvent::Audio`] or [`FeedEvent::Frame`].
+        event: Box<FeedEvent>,
+    },
+    /// The language that the stream says a sound track is in.
+    Language {
+        /// Its number among the sound tracks; 0: the first.
+        track: u8,
+        /// The language.
+        language: Language,
+    },
 }
 
 /// Splice information as a demultiplexer gives it ([`crate::scte35`]).

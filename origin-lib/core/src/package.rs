@@ -3,6 +3,8 @@
 //! One packager lives as long as its channel, behind [`crate::programme`], which decides whose samples come here. It never
 //! fails: bad input is counted and left out by the rooms it walks through.
 
+mod views;
+mod voices;
 mod wrapper;
 
 use alloc::boxed::Box;
@@ -16,12 +18,15 @@ use crate::captions::Captions;
 use crate::fmp4;
 use crate::id::{ChannelId, RenditionId};
 use crate::keys::MasterSecret;
-use crate::media::{self, Cut, Tracks};
+use crate::media::{self, AudioConfig, Cut, Tracks, VideoConfig};
 use crate::publish::Init;
 use crate::scte35::Splice;
 use crate::segment::{self, Bound, Input, Segmenter};
+use crate::sound::{Language, Voice};
 use crate::time::{MediaSpan, MediaTime};
 
+use views::Views;
+use voices::{Made, Voices};
 pub use wrapper::Wrapper;
 
 /// What a channel's packager needs to know.
@@ -125,6 +130,8 @@ pub enum Output {
     Forced(Bound),
     /// The segment that came before, as it was cut; only where [`Packager::with_cuts`] asks for it.
     Cut(Box<Cut>),
+    /// This rung will have nothing in the place of the source's segment that starts here.
+    Lost(RenditionId, MediaTime),
 }
 
 /// Makes one channel's objects.
@@ -133,6 +140,10 @@ pub struct Packager {
     wrapper: Wrapper,
     /// The rung that has the sound alone.
     sound: Option<Wrapper>,
+    /// Sound tracks beside the pictures.
+    voices: Voices,
+    /// Further tracks of pictures.
+    views: Views,
     cuts: bool,
     segmenter: Segmenter,
     end: MediaTime,
@@ -161,6 +172,8 @@ impl Packager {
             },
             wrapper: Wrapper::new(settings),
             sound: None,
+            voices: Voices::default(),
+            views: Views::default(),
             cuts: false,
             end: not_before,
             events: Vec::new(),
@@ -176,6 +189,18 @@ impl Packager {
         self
     }
 
+    /// The same, which makes a rung of each of these sound tracks, and leaves sound out of the source where that has pictures.
+    pub fn with_voices(mut self, voices: Vec<Voice>) -> Packager {
+        self.voices = Voices::new(&self.wrapper.settings, voices);
+        self
+    }
+
+    /// The same, which makes a rung of each of these tracks of pictures: its number, and the rung's name.
+    pub fn with_views(mut self, views: Vec<(u8, RenditionId)>) -> Packager {
+        self.views = Views::new(&self.wrapper.settings, views);
+        self
+    }
+
     /// The same, which gives out each cut as well, for who makes further rungs of it.
     pub fn with_cuts(mut self) -> Packager {
         self.cuts = true;
@@ -188,17 +213,47 @@ impl Packager {
         self.collect();
     }
 
+    /// The parameters of a sound track that is not the first, from here on.
+    pub fn further_audio(&mut self, track: u8, config: AudioConfig) {
+        self.voices.config(track, config);
+    }
+
+    /// The parameters of a track of pictures that is not the first, from here on.
+    pub fn further_video(&mut self, track: u8, config: VideoConfig) {
+        self.views.config(track, config);
+        self.give();
+    }
+
+    /// A sample of a track that is not the first of its kind, on the same timeline. One that lies before what came is left out.
+    pub fn further_sample(&mut self, track: u8, sample: media::Sample) {
+        match sample.kind {
+            media::Kind::Video => self.views.sample(track, sample),
+            media::Kind::Audio => self.voices.sample(track, sample),
+        }
+        self.give();
+    }
+
+    /// The stream says that a sound track is in this language.
+    pub fn language(&mut self, track: u8, language: Language) {
+        self.voices.language(track, language);
+    }
+
     /// Media has ended, for now or for good: what is open becomes a last segment. What comes later begins with its init
     /// segment, so that a recording that begins there has it.
     pub fn finish(&mut self) {
         self.segmenter.finish();
         self.collect();
+        self.voices.finish();
+        self.views.finish();
+        self.give();
         self.forget_inits();
     }
 
     /// The same, but what is open becomes nothing.
     pub fn abandon(&mut self) {
         self.segmenter.abandon();
+        self.voices.abandon();
+        self.views.abandon();
         self.forget_inits();
     }
 
@@ -289,15 +344,24 @@ impl Packager {
         }
     }
 
-    fn package(&mut self, cut: Box<Cut>) {
+    fn package(&mut self, mut cut: Box<Cut>) {
         self.end = self.end.max(cut.end());
         let (events, splices) = (self.events(&cut), self.splices(&cut));
-        self.wrapper.segment(&cut, &events, splices);
+        if self.voices.are_any() && cut.tracks.video.is_some() {
+            let of = cut.clone();
+            (cut.tracks.audio, cut.audio) = (None, Vec::new());
+            self.wrapper.segment(&cut, &events, splices);
+            self.give();
+            self.voices.cut(&of);
+        } else {
+            self.wrapper.segment(&cut, &events, splices);
+        }
         if let Some(sound) = &mut self.sound
             && let Some(alone) = only_audio(&cut)
         {
             sound.rung(&alone);
         }
+        self.views.cut(&cut);
         self.give();
         if self.cuts {
             self.outputs.push_back(Output::Cut(cut));
@@ -309,6 +373,12 @@ impl Packager {
             while let Some(object) = wrapper.poll() {
                 self.outputs.push_back(Output::Object(object));
             }
+        }
+        while let Some(made) = self.voices.poll().or_else(|| self.views.poll()) {
+            self.outputs.push_back(match made {
+                Made::Object(object) => Output::Object(object),
+                Made::Lost(rendition, start) => Output::Lost(rendition, start),
+            });
         }
     }
 }
@@ -327,3 +397,6 @@ fn only_audio(cut: &Cut) -> Option<Cut> {
         ..Cut::default()
     })
 }
+
+#[cfg(test)]
+mod tests;

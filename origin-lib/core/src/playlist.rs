@@ -13,6 +13,7 @@ mod frames;
 mod low_latency;
 mod ranges;
 mod recorded;
+mod sounds;
 mod splices;
 mod subtitles;
 
@@ -75,11 +76,19 @@ fn write_multivariant(
     }
     let captions = captions::Told::of(state);
     captions.write_media(text)?;
+    let sounds = sounds::Told::of(state);
+    sounds.write_media(text, order, query)?;
     for node in order {
-        for rendition in &state.renditions {
-            write!(text, "#EXT-X-STREAM-INF:BANDWIDTH={}", rendition.bandwidth)?;
-            write!(text, ",AVERAGE-BANDWIDTH={}", rendition.average_bandwidth)?;
-            write!(text, ",CODECS=\"{}\"", rendition.codecs)?;
+        for rendition in state.renditions.iter().filter(|rendition| sounds.is_variant(rendition)) {
+            let group = sounds.group_of(rendition, node);
+            let bandwidth = sounds.bandwidth(rendition, |of| of.bandwidth);
+            write!(text, "#EXT-X-STREAM-INF:BANDWIDTH={bandwidth}")?;
+            let average = sounds.bandwidth(rendition, |of| of.average_bandwidth);
+            write!(text, ",AVERAGE-BANDWIDTH={average}")?;
+            match group {
+                Some(_) => write!(text, ",CODECS=\"{}\"", sounds.codecs(rendition))?,
+                None => write!(text, ",CODECS=\"{}\"", rendition.codecs)?,
+            }
             if rendition.width > 0 && rendition.height > 0 {
                 write!(text, ",RESOLUTION={}x{}", rendition.width, rendition.height)?;
             }
@@ -89,6 +98,9 @@ fn write_multivariant(
             }
             if !rendition.range.is_sdr() {
                 write!(text, ",VIDEO-RANGE={}", rendition.range.as_str())?;
+            }
+            if let Some(group) = group {
+                write!(text, ",AUDIO=\"{group}\"")?;
             }
             if score.is_some() {
                 write!(text, ",SUBTITLES=\"{}\"", subtitles::GROUP)?;

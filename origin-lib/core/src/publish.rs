@@ -26,6 +26,7 @@ use crate::object;
 use crate::package;
 use crate::recording::{self, Reel, Slots, compact, rate, rounded_s};
 use crate::scte35::{self, Splice};
+use crate::sound::Sound;
 use crate::state::merge::REVISION_AHEAD_MS_MAX;
 use crate::state::{
     self, ChannelState, NODES_MAX, Node, PART_SEGMENTS, PARTS_IDLE_MS, Part, Phase, Rendition, SEGMENTS_MAX,
@@ -96,6 +97,9 @@ pub struct Init {
     /// The range of light of its pictures.
     #[serde(default, skip_serializing_if = "VideoRange::is_sdr")]
     pub range: VideoRange,
+    /// What is to be said of it where it is the sound that goes with other renditions' pictures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sound: Option<Sound>,
 }
 
 /// A channel's book: the rendition of the feed itself, the source, and its rungs.
@@ -577,11 +581,12 @@ impl Book {
         }
     }
 
-    /// A new snapshot, where anything changed since the last. None before the first segment is listed: an origin that
-    /// has just started must not wipe what the edge knows. The first one waits for rungs, for [`START_WAIT_SEGMENTS`] at most.
+    /// A new snapshot, where anything changed since the last. None before the first segment is listed, and with it the sound
+    /// that goes with it: an origin that has just started must not wipe what the edge knows. The first one waits for rungs,
+    /// for [`START_WAIT_SEGMENTS`] at most.
     pub fn poll(&mut self, now: UtcMs) -> Option<ChannelState> {
         self.advance(now);
-        if self.listed.is_empty() || self.waits_for_rungs(now) {
+        if self.listed.is_empty() || self.waits_for_sound() || self.waits_for_rungs(now) {
             return None;
         }
         self.told = true;
@@ -655,6 +660,7 @@ impl Book {
             height: init.height,
             frame_rate_milli: init.frame_rate_milli,
             range: init.range,
+            sound: init.sound.clone(),
             captions: self.captions,
             frames_bandwidth: self.frames.bandwidth_max,
             target_duration_s: self.target_duration_s.unwrap_or(1),

@@ -14,6 +14,7 @@ use crate::id::{ChannelId, EventId, MatchId, NodeId, OriginId, RecordingId, Rend
 use crate::media::VideoRange;
 use crate::score::{NAME_CHARS_MAX, Range};
 use crate::scte35::{SPLICES_MAX, Splice};
+use crate::sound::Sound;
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 use crate::web;
 
@@ -309,6 +310,9 @@ pub struct Rendition {
     /// The range of light of its pictures: `VIDEO-RANGE`.
     #[serde(default, skip_serializing_if = "VideoRange::is_sdr")]
     pub range: VideoRange,
+    /// What is to be said of it where it is the sound that goes with other renditions' pictures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sound: Option<Sound>,
     /// The closed captions that were seen in its pictures so far.
     #[serde(default, skip_serializing_if = "Captions::is_none")]
     pub captions: Captions,
@@ -419,6 +423,9 @@ impl ChannelState {
             if !names || !is_plain(&rendition.codecs) || rendition.codecs.len() > 256 {
                 return Err(StateError::Text);
             }
+            if rendition.sound.as_ref().is_some_and(|sound| !sound.is_within_bounds()) {
+                return Err(StateError::Sound);
+            }
             let inits = |segment: &Segment| usize::from(segment.init) < rendition.inits.len();
             let spans = |segment: &Segment| segment.duration.0 > 0;
             let bounded = rendition.segments.len() <= SEGMENTS_MAX;
@@ -473,6 +480,9 @@ pub enum StateError {
     /// A text that can't stand in a playlist.
     #[error("codecs and init names must be printable ASCII without space and quote")]
     Text,
+    /// A sound track's name that can't stand in a playlist.
+    #[error("a sound track's name has 1 to 64 characters, without quotes and control characters")]
+    Sound,
     /// Too many ranges, one that ends before it begins, or one without a proper name.
     #[error(
         "a channel's score has at most {RANGES_MAX} ranges, by where they begin, each with an id of 1 to 40 hexadecimal digits and a title of at most 100 characters"

@@ -159,7 +159,7 @@ fn objects_with(events: &[FeedEvent], part_ms: Option<u32>, carried: Vec<fmp4::E
     let objects = std::iter::from_fn(|| packager.poll()).map(|output| match output {
         package::Output::Object(object) => object,
         package::Output::Forced(bound) => panic!("{bound}"),
-        package::Output::Cut(_) => panic!("nobody asked for cuts"),
+        package::Output::Cut(_) | package::Output::Lost(..) => panic!("nobody asked for it"),
     });
     objects.collect()
 }

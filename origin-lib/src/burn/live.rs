@@ -345,7 +345,10 @@ impl Taker<'_> {
                 }
                 self.give(frame, &tracks);
             }
-            FeedEvent::Captured(_) | FeedEvent::Splice(_) => {}
+            FeedEvent::Captured(_)
+            | FeedEvent::Splice(_)
+            | FeedEvent::Further { .. }
+            | FeedEvent::Language { .. } => {}
         };
         read_flv(output, take).await
     }

@@ -17,22 +17,16 @@ pub const SOUND: &str = "audio";
 const RUNGS_MAX: usize = 6;
 
 /// All rungs of a channel, the highest first.
-pub(super) fn rungs(reader: &Reader<'_>, channel: &Table<'_, '_>) -> Vec<Rung> {
-    let mut names = Unique::default();
+pub(super) fn rungs(reader: &Reader<'_>, channel: &Table<'_, '_>, names: &mut Unique) -> Vec<Rung> {
     let tables = channel.tables("ladder", RUNGS_MAX).into_iter();
-    let mut rungs: Vec<Rung> = tables.filter_map(|table| rung(reader, table, &mut names)).collect();
+    let mut rungs: Vec<Rung> = tables.filter_map(|table| rung(reader, table, names)).collect();
     rungs.sort_by_key(|rung| std::cmp::Reverse((rung.height, rung.video_kbps)));
     rungs
 }
 
 fn rung(reader: &Reader<'_>, table: Table<'_, '_>, names: &mut Unique) -> Option<Rung> {
-    let free = |text: &str| match text {
-        SOURCE => Err("is the name of what the encoder sends: choose another one".to_string()),
-        SOUND => Err("is the name of the sound alone: choose another one".to_string()),
-        text => text.parse::<RenditionId>().map_err(|error| error.to_string()),
-    };
     let name = table.text_needed("name", "its name in playlists and object names, as \"540p\"");
-    let name = name.and_then(|text| table.parsed(text, free));
+    let name = name.and_then(|text| table.parsed(text, free_name));
     if let Some(name) = &name {
         names.check(reader, name);
     }
@@ -54,4 +48,13 @@ fn rung(reader: &Reader<'_>, table: Table<'_, '_>, names: &mut Unique) -> Option
         video_kbps: u32::try_from(video_kbps).ok()?,
         preset: preset?.value,
     })
+}
+
+/// A rendition's name that is none of those which a channel has by itself.
+pub(super) fn free_name(text: &str) -> Result<RenditionId, String> {
+    match text {
+        SOURCE => Err("is the name of what the encoder sends: choose another one".to_string()),
+        SOUND => Err("is the name of the sound alone: choose another one".to_string()),
+        text => text.parse::<RenditionId>().map_err(|error| error.to_string()),
+    }
 }

@@ -4,6 +4,7 @@
 //! errors. Secrets come from environment variables or files and never stand in the file itself.
 //! `infra/railbird.example.toml` shows and explains every key.
 
+mod audio;
 mod ladder;
 mod push;
 mod read;
@@ -14,6 +15,7 @@ mod tables;
 mod target;
 #[cfg(test)]
 pub(crate) mod tests;
+mod video;
 mod whip;
 
 use std::collections::BTreeMap;
@@ -23,10 +25,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use railbird_core::id::{ChannelId, EventId, NodeId, OriginId, PushId, TargetId};
+use railbird_core::id::{ChannelId, EventId, NodeId, OriginId, PushId, RenditionId, TargetId};
 use railbird_core::rtmp::Url;
 use railbird_core::score::Offsets;
 use railbird_core::score::foreign::Mapping;
+use railbird_core::sound::Voice;
 
 use crate::burn;
 use crate::ladder::Rung;
@@ -145,6 +148,12 @@ pub struct Channel {
     pub iframes: bool,
     /// The sound alone is a rendition as well; only where the channel is none of low latency.
     pub audio_only: bool,
+    /// The sound tracks that are renditions of their own, the first one first; none where one is muxed with the picture. Only
+    /// where the channel is none of low latency.
+    pub voices: Vec<Voice>,
+    /// The further tracks of pictures that its encoder sends: their numbers, and the names of their renditions. Only where the
+    /// channel is none of low latency.
+    pub views: Vec<(u8, RenditionId)>,
     /// The further renditions that are made, the highest first; only where the channel is none of low latency.
     pub ladder: Vec<Rung>,
     /// Length of a key period, in seconds.

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use railbird_core::keys::SECRET_LEN_MIN;
 use railbird_core::score::{CODE_LEN_MAX, is_code};
-use railbird_core::state::{NODES_MAX, PART_MS, SEGMENTS_MAX};
+use railbird_core::state::{NODES_MAX, PART_MS, RENDITIONS_MAX, SEGMENTS_MAX};
 use railbird_core::web;
 use toml::de::DeTable;
 
-use super::{ladder, push, srt, system, whip};
+use super::{audio, ladder, push, srt, system, video, whip};
 use crate::evidence::KEEP_DAYS;
 
 use super::read::{At, Lookup, Problem, Reader, Table};
@@ -356,9 +356,25 @@ fn channel(
     let preload_hints = table.flag("preload_hints", false) && part_ms.is_some();
     let iframes = table.flag("iframes", false);
     let audio_only = table.flag("audio_only", false);
-    let rungs = ladder::rungs(reader, &table);
-    if part_ms.is_some() && (audio_only || !rungs.is_empty()) {
-        table.problem("has low_latency and further renditions, which have no parts: take out low_latency, or audio_only and the ladder");
+    let voices = audio::voices(reader, &table, audio_only);
+    let mut names = Unique::default();
+    let views = video::views(reader, &table, &mut names);
+    let rungs = ladder::rungs(reader, &table, &mut names);
+    let further = voices.len() + views.len() + rungs.len();
+    if part_ms.is_some() && (audio_only || further > 0) {
+        table.problem("has low_latency and further renditions, which have no parts: take out low_latency, or audio_only, the ladder and the further tracks");
+    }
+    let mut named = rungs.iter().map(|rung| &rung.name).chain(views.iter().map(|(_, name)| name));
+    if let Some(name) = named.find(|name| voices.iter().any(|voice| voice.rendition == **name)) {
+        let name = name.as_str();
+        table.problem(format!(
+            "has a rendition {name:?}, which is the name of a sound track: choose another one"
+        ));
+    }
+    if 1 + further > RENDITIONS_MAX {
+        table.problem(format!(
+            "has too many renditions: {RENDITIONS_MAX} are the most, the source among them"
+        ));
     }
     let far = railbird_core::calibration::DELAY_MS_MAX;
     let picture_delay_ms = table.number("picture_delay_ms", 0, -far..=far, "milliseconds").value;
@@ -390,6 +406,8 @@ fn channel(
         preload_hints,
         iframes,
         audio_only,
+        voices,
+        views,
         ladder: rungs,
         key_period_s: u32::try_from(key_period_s.value).ok()?,
         dvr_s: u32::try_from(dvr_s.value).ok()?,

@@ -127,8 +127,9 @@ fn the_example_is_valid_and_has_every_key() {
         let problems = parse(&broken).unwrap_err();
         let problem = problems.iter().find(|text| text.contains("strange: is not a key here")).unwrap();
         let known = problem.split("one of ").nth(1).unwrap();
-        for key in
-            known.split(", ").filter(|key| !["feed", "system", "burn_in", "call", "ladder"].contains(key))
+        for key in known
+            .split(", ")
+            .filter(|key| !["feed", "system", "burn_in", "call", "ladder", "audio", "video"].contains(key))
         {
             assert!(EXAMPLE.contains(&format!("{key} = ")), "{header} {key}");
         }
@@ -293,6 +294,46 @@ fn only_what_has_parts_hints_at_them() {
     {
         let text = SMALL.replace("id = \"table-1\"", &format!("id = \"table-1\"\n{keys}"));
         assert_eq!(parse(&text).unwrap().channels[0].preload_hints, preload_hints, "{keys}");
+    }
+}
+
+#[test]
+fn sound_tracks_are_named_and_the_first_one_is_the_default() {
+    let with = |keys: &str, audio: &str| {
+        let small = SMALL.replacen("id = \"table-1\"", &format!("id = \"table-1\"\n{keys}"), 1);
+        parse(&small.replacen("[[target]]", &format!("{audio}\n[[target]]"), 1))
+    };
+    let korean = "[[channel.audio]]\nlanguage = \"ko\"\nname = \"Korean commentary\"\n";
+    let config = with("audio_only = true", &format!("{korean}[[channel.audio]]\ntrack = 4")).unwrap();
+    let told: Vec<_> = config.channels[0]
+        .voices
+        .iter()
+        .map(|voice| (voice.track, voice.rendition.as_str(), voice.name.as_deref(), voice.alone))
+        .collect();
+    let named = Some("Korean commentary");
+    assert_eq!(told, [(0, "audio", None, true), (1, "audio-1", named, false), (4, "audio-4", None, false)]);
+    assert_eq!(config.channels[0].voices[1].language.as_ref().unwrap().as_str(), "ko");
+    assert!(with("", "").unwrap().channels[0].voices.is_empty());
+    for (keys, audio, text) in [
+        ("", "[[channel.audio]]\ntrack = 0", "has one sound track, which is muxed"),
+        ("", "[[channel.audio]]\n[[channel.audio]]", "is already used by"),
+        ("", "[[channel.audio]]\ntrack = 64", "is out of range"),
+        ("", "[[channel.audio]]\nlanguage = \"korean_\"", "is no language tag"),
+        ("", "[[channel.audio]]\nname = \"a\\\"b\"", "needs 1 to 64 characters"),
+        (
+            "",
+            "[[channel.audio]]\nname = \"a\"\n[[channel.audio]]\ntrack = 2\nname = \"a\"",
+            "is already used by",
+        ),
+        ("", "[[channel.audio]]\n[[channel.ladder]]\nname = \"audio-1\"", "is the name of a sound track"),
+        ("", "[[channel.video]]", "video[0].name: is missing"),
+        ("", "[[channel.video]]\nname = \"a\"\n[[channel.ladder]]\nname = \"a\"", "is already used by"),
+        ("", "[[channel.video]]\ntrack = 0\nname = \"a\"", "is out of range"),
+        ("", "[[channel.video]]\nname = \"source\"", "is the name of what the encoder sends"),
+        ("low_latency = true", "[[channel.audio]]", "has low_latency and further renditions"),
+    ] {
+        let problems = with(keys, audio).unwrap_err();
+        assert!(problems.iter().any(|problem| problem.contains(text)), "{keys}{audio}: {problems:?}");
     }
 }
 

@@ -273,6 +273,8 @@ fn configuration(
             preload_hints: false,
             iframes: false,
             audio_only: false,
+            voices: Vec::new(),
+            views: Vec::new(),
             ladder: Vec::new(),
             key_period_s: 600,
             dvr_s: 120,

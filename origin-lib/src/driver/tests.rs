@@ -143,6 +143,7 @@ impl House {
             height: 16,
             frame_rate_milli: 0,
             range: Default::default(),
+            sound: None,
         };
         self.make(Kind::Init(init), name).await;
     }

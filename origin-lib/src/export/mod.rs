@@ -15,7 +15,7 @@ use railbird_core::fmp4::movie::{self, Movie, MovieError};
 use railbird_core::fmp4::read::{self, Fragment, Track};
 use railbird_core::keys::{self, MasterSecret};
 use railbird_core::media::Kind;
-use railbird_core::recording::{Reel, Segment};
+use railbird_core::recording::{self, Reel, Segment};
 use railbird_core::time::{MEDIA_HZ, MediaTime};
 
 use crate::recorded::{self, Gap};
@@ -78,6 +78,14 @@ pub(crate) struct Clear {
     pub(crate) has_audio: bool,
 }
 
+/// An object of media: its number, that of its init segment, and where it starts.
+#[derive(Clone, Copy, Debug)]
+struct Media {
+    n: u32,
+    init: u32,
+    start: MediaTime,
+}
+
 /// Reads a recording's segments.
 pub(crate) struct Reader<'a> {
     reel: &'a Reel,
@@ -105,7 +113,20 @@ pub fn export(
         match reader.segment(n) {
             Ok((_, fragments)) => {
                 movie.add(reader.tracks(n), &fragments)?;
-                used.push(n);
+                let mut heard = None;
+                if let Some(sound) = reader.sound(segment.start) {
+                    match reader.read(sound) {
+                        Ok((_, fragments)) => {
+                            movie.add(reader.tracks_of(Some(sound.init)), &fragments)?;
+                            heard = Some(sound);
+                        }
+                        Err(why) => {
+                            let why = format!("its sound: {why}");
+                            recorded::add(&mut unusable, Gap { from: segment.start, to: end, why });
+                        }
+                    }
+                }
+                used.push((n, heard));
                 span = Some((span.map_or(segment.start, |(start, _)| start), end));
             }
             Err(why) => recorded::add(&mut unusable, Gap { from: segment.start, to: end, why }),
@@ -116,11 +137,14 @@ pub fn export(
     };
     let head = movie.head();
     out.write_all(&head)?;
-    for n in &used {
+    for (n, sound) in &used {
         // What passed its hash before and passes it again has the same samples.
-        let (bytes, fragments) = reader
-            .segment(*n)
-            .map_err(|why| ExportError::Changed { name: reader.name(*n).unwrap_or_default(), why })?;
+        let (bytes, fragments) = reader.segment(*n).map_err(|why| reader.changed(*n, why))?;
+        for media in movie::media(&bytes, &fragments) {
+            out.write_all(media)?;
+        }
+        let Some(sound) = sound else { continue };
+        let (bytes, fragments) = reader.read(*sound).map_err(|why| reader.changed(sound.n, why))?;
         for media in movie::media(&bytes, &fragments) {
             out.write_all(media)?;
         }
@@ -182,17 +206,39 @@ impl<'a> Reader<'a> {
 
     /// The tracks of a segment that was read.
     fn tracks(&self, n: u32) -> &[Track] {
-        let init = self.reel.segment(n).and_then(|segment| segment.init);
+        self.tracks_of(self.reel.segment(n).and_then(|segment| segment.init))
+    }
+
+    fn tracks_of(&self, init: Option<u32>) -> &[Track] {
         init.and_then(|init| self.inits.get(&init)).map_or(&[], Vec::as_slice)
+    }
+
+    fn changed(&self, n: u32, why: String) -> ExportError {
+        ExportError::Changed { name: self.name(n).unwrap_or_default(), why }
+    }
+
+    /// The sound that is played by default with the segment that starts here, where it is beside the pictures.
+    fn sound(&self, start: MediaTime) -> Option<Media> {
+        self.reel.rungs().iter().filter_map(|rung| rung.at(start)).find_map(|n| {
+            let object = self.reel.objects().get(n as usize).filter(|object| object.sha256.is_some())?;
+            let recording::Kind::RungSegment { init, start, .. } = object.kind else { return None };
+            let sound = self.reel.init(init)?.sound.as_ref()?;
+            sound.default.then_some(Media { n, init, start })
+        })
     }
 
     /// The segment in clear, and where its samples lie in it.
     fn segment(&mut self, n: u32) -> Result<(Vec<u8>, Vec<Fragment>), String> {
         let segment = self.reel.segment(n).ok_or("it is not in the journal")?;
-        self.load(segment.init.ok_or("its init segment is not in the journal")?)?;
+        let init = segment.init.ok_or("its init segment is not in the journal")?;
+        self.read(Media { n, init, start: segment.start })
+    }
+
+    fn read(&mut self, Media { n, init, start }: Media) -> Result<(Vec<u8>, Vec<Fragment>), String> {
+        self.load(init)?;
         let mut bytes = self.object(n)?;
         let head = self.reel.head();
-        let period = keys::period(segment.start, head.key_period_s);
+        let period = keys::period(start, head.key_period_s);
         let key = match self.key {
             Some((of, key)) if of == period => key,
             _ => self.secret.content_key(&head.channel, period),
@@ -200,7 +246,8 @@ impl<'a> Reader<'a> {
         self.key = Some((period, key));
         keys::decrypt(&key, &keys::iv(&head.channel, period), &mut bytes)
             .map_err(|_| "it does not decrypt: is secrets.master the one that it was recorded with?")?;
-        let fragments = read::segment(&bytes, self.tracks(n)).map_err(|error| error.to_string())?;
+        let fragments =
+            read::segment(&bytes, self.tracks_of(Some(init))).map_err(|error| error.to_string())?;
         Ok((bytes, fragments))
     }
 

@@ -10,6 +10,7 @@ use railbird_core::media::{self, FeedEvent, Frame, Role};
 use railbird_core::package::{self, Kind};
 use railbird_core::programme::{End, Output, Programme, Resume, Settings};
 use railbird_core::recording::{Head, Record};
+use railbird_core::sound::Voice;
 use railbird_core::time::{MediaSpan, Moment, UtcMs};
 
 use super::*;
@@ -30,11 +31,18 @@ pub(crate) struct Recorded {
 impl Recorded {
     /// So many rounds of the clip; `key_period_s` is short enough that keys change.
     pub(crate) fn new(rounds: u32) -> Recorded {
-        Recorded::of(rounds, |_| true)
+        Recorded::of(rounds, Vec::new(), |_| true)
+    }
+
+    /// The same of a channel with several sound tracks.
+    fn spoken(rounds: u32) -> Recorded {
+        let rendition = "audio".parse().unwrap();
+        let voice = Voice { track: 0, rendition, name: None, language: None, alone: false };
+        Recorded::of(rounds, vec![voice], |_| true)
     }
 
     /// The same of an origin that got only some of the frames.
-    fn of(rounds: u32, got: impl Fn(&Frame) -> bool) -> Recorded {
+    fn of(rounds: u32, voices: Vec<Voice>, got: impl Fn(&Frame) -> bool) -> Recorded {
         let settings = package::Settings {
             channel: "table-1".parse().unwrap(),
             rendition: "source".parse().unwrap(),
@@ -54,7 +62,7 @@ impl Recorded {
         });
         let (dir, secret) = (tempfile::tempdir().unwrap(), settings.secret.clone());
         let mut recorded = Recorded { dir, reel, secret, records: Vec::new() };
-        let mut programme = Programme::new(Settings::new(settings), Resume::default());
+        let mut programme = Programme::new(Settings { voices, ..Settings::new(settings) }, Resume::default());
         let moment = |ms: u32| Moment { utc: NOW.plus_ms(u64::from(ms)), up_ms: u64::from(ms) };
         let publish = programme.begin(Role::Primary, moment(0));
         let mut demux = Demux::new();
@@ -92,7 +100,13 @@ impl Recorded {
             }
             Kind::FramesInit(_) => Record::FramesInit { n, len, sha256 },
             Kind::Frame(start) => Record::Frame { n, start, len, sha256 },
-            Kind::Part(_) | Kind::Rung(..) => return,
+            Kind::Rung(rendition, package::Rung::Init(init)) => {
+                Record::RungInit { n, rendition, init, len, sha256 }
+            }
+            Kind::Rung(rendition, package::Rung::Segment { start, duration, captions }) => {
+                Record::RungSegment { n, rendition, start, duration, captions, len, sha256 }
+            }
+            Kind::Part(_) => return,
         };
         self.records.push(record.clone());
         self.reel.apply(record).unwrap();
@@ -107,7 +121,7 @@ impl Recorded {
     pub(crate) fn retold(&self, n: u32) -> Bytes {
         let rounds = self.reel.segment(n).unwrap().start.utc().ms_since(NOW) / u64::from(ROUND_MS) + 1;
         let lost = |frame: &Frame| frame.kind == media::Kind::Audio && frame.dts_ms.rem_euclid(400) < 40;
-        let other = Recorded::of(u32::try_from(rounds).unwrap(), |frame| !lost(frame));
+        let other = Recorded::of(u32::try_from(rounds).unwrap(), Vec::new(), |frame| !lost(frame));
         let name = self.reel.name(&self.reel.objects()[n as usize]);
         let bytes = fs::read(other.dir.path().join(name)).unwrap();
         assert_ne!(bytes, fs::read(self.path(n)).unwrap());
@@ -183,6 +197,23 @@ fn ffmpeg_finds_every_packet_of_the_clip_in_its_place() {
             assert!((pts - (sent_pts - zero)).abs() <= 4, "{pts} ms is not {} ms", sent_pts - zero);
         }
     }
+}
+
+#[test]
+fn sound_that_is_beside_the_pictures_is_in_the_file_as_sound_that_is_muxed_with_them() {
+    let (muxed, spoken) = (Recorded::new(2), Recorded::spoken(2));
+    let of = |recorded: &Recorded| {
+        let (bytes, exported) = recorded.export(None, None).unwrap();
+        assert_eq!((exported.segments, &exported.gaps[..]), (8, &[][..]));
+        packets("out.mp4", &bytes, recorded.dir.path())
+    };
+    assert_eq!(of(&muxed), of(&spoken));
+    let sound =
+        spoken.reel.rungs()[0].at(spoken.reel.segment(spoken.reel.order()[2]).unwrap().start).unwrap();
+    fs::remove_file(spoken.path(sound)).unwrap();
+    let (_, exported) = spoken.export(None, None).unwrap();
+    assert_eq!(exported.segments, 8);
+    assert!(exported.gaps[0].why.contains("its sound"), "{:?}", exported.gaps);
 }
 
 fn sent_video(dir: &Path) -> Vec<(u32, i64, String)> {

@@ -1,6 +1,6 @@
 //! A channel as its feeds see it: the programme that they go through, and where what it makes goes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -134,6 +134,12 @@ pub struct Channel {
     id: ChannelId,
     output: Output,
     segment_ms: u32,
+    /// The numbers of its further sound tracks.
+    sounds: Vec<u8>,
+    /// The numbers of its further tracks of pictures.
+    pictures: Vec<u8>,
+    /// The rungs whose newest segment is a gap.
+    lacking: Mutex<BTreeSet<RenditionId>>,
     metrics: BTreeMap<Role, FeedMetrics>,
     taps: Vec<Tap>,
     ladder: Option<Arc<Ladder>>,
@@ -214,7 +220,10 @@ impl Channel {
             steady_ms: u64::from(channel.steady_ms),
             ask: output.pair.is_some(),
             tap: !taps.is_empty(),
-            sound: channel.audio_only.then(|| SOUND.parse().ok()).flatten(),
+            // With several sound tracks, the first one is a rendition by itself.
+            sound: (channel.audio_only && channel.voices.is_empty()).then(|| SOUND.parse().ok()).flatten(),
+            voices: channel.voices.clone(),
+            views: channel.views.clone(),
             cuts: ladder.is_some(),
         };
         let roles = channel.feeds.iter().map(|feed| feed.role);
@@ -232,6 +241,9 @@ impl Channel {
             id: channel.id.clone(),
             output,
             segment_ms: channel.segment_ms,
+            sounds: channel.voices.iter().map(|voice| voice.track).filter(|track| *track > 0).collect(),
+            pictures: channel.views.iter().map(|(track, _)| *track).collect(),
+            lacking: Mutex::default(),
             metrics,
             taps,
             ladder,
@@ -272,6 +284,16 @@ impl Channel {
         self.segment_ms
     }
 
+    /// The numbers of the further sound tracks that it wants of its feeds.
+    pub fn sounds(&self) -> &[u8] {
+        &self.sounds
+    }
+
+    /// The numbers of the further tracks of pictures that it wants of its feeds.
+    pub fn pictures(&self) -> &[u8] {
+        &self.pictures
+    }
+
     /// A publish is over, in this way. What was left out of it.
     pub fn end(self: &Arc<Self>, publish: Publish, end: End) -> timeline::Counts {
         self.with(|programme| {
@@ -296,6 +318,7 @@ impl Channel {
                 Made::Object(object) => self.write(&mut inner, object),
                 Made::Passed(passed) => self.taps.iter().for_each(|tap| tap(&passed)),
                 Made::Cut(cut) => self.ladder.iter().for_each(|ladder| ladder.cut(&cut)),
+                Made::Lost(rung, start) => self.lost(rung, start),
                 Made::Note(note) => self.note(note),
                 Made::Anchored { role, anchor, from } => self.anchored(role, anchor, from),
                 Made::Ask { publish, role, feed_ms, arrived } => {
@@ -345,6 +368,9 @@ impl Channel {
         {
             metrics.segment();
         }
+        if let Kind::Rung(rung, package::Rung::Segment { .. }) = &object.kind {
+            self.lacking.lock().unwrap_or_else(PoisonError::into_inner).remove(rung);
+        }
         let made = driver::Made { channel: self.id.clone(), object };
         if let Kind::Part(_) = made.object.kind {
             // A desk that has no room for it has more important things to do: viewers get the segment.
@@ -359,6 +385,17 @@ impl Channel {
                 }
             }
         }
+    }
+
+    /// A further track has nothing in the place of a segment. Said once, until it has something again.
+    fn lost(&self, rung: RenditionId, start: MediaTime) {
+        let channel = &self.id;
+        if self.lacking.lock().unwrap_or_else(PoisonError::into_inner).insert(rung.clone()) {
+            let rendition = rung.as_str();
+            tracing::warn!(%channel, rendition, "a further track has a gap: it lacks something, or its key frames are not where those of the first one are");
+        }
+        // Where there is no room, the gap is listed somewhat later.
+        let _ = self.output.desk.try_send(Message::RungLost { channel: channel.clone(), rung, start });
     }
 
     fn note(&self, note: Note) {

@@ -39,8 +39,8 @@ impl Feed {
         Feed {
             lease,
             peer: peer.to_string(),
-            demux: Demux::new(),
-            stream: ts::Demux::new(),
+            demux: Demux::new().with_sounds(channel.sounds()).with_pictures(channel.pictures()),
+            stream: ts::Demux::new().with_sounds(channel.sounds()),
             channel,
             publish,
             metrics,
@@ -74,7 +74,7 @@ impl Feed {
     /// Says that a track of the encoder is not used.
     pub fn leave_out(&self, track: &str) {
         let (channel, feed) = (&self.lease.channel, self.lease.role.as_str());
-        tracing::warn!(%channel, feed, track, "a further track of the feed is left out: one of each kind is taken");
+        tracing::warn!(%channel, feed, track, "a further track of the feed is left out: one of each kind is taken, and those that [[channel.audio]] and [[channel.video]] name");
     }
 
     /// Takes the next bytes of an MPEG transport stream. An error is a reason to refuse the feed.
@@ -168,6 +168,15 @@ impl Feed {
             FeedEvent::Splice(splice) => {
                 let section = splice.section.hexadecimal();
                 tracing::debug!(%channel, feed, section, "splice information");
+            }
+            FeedEvent::Further { track, event } => {
+                if let FeedEvent::Audio(audio) = &**event {
+                    let codec = &audio.codec;
+                    tracing::info!(%channel, feed, track, codec, "further audio {} Hz", audio.sample_rate);
+                }
+            }
+            FeedEvent::Language { track, language } => {
+                tracing::info!(%channel, feed, track, %language, "language of the sound");
             }
         }
         self.channel.handle(self.publish, event);

@@ -138,6 +138,8 @@ mod tests {
             preload_hints: false,
             iframes: false,
             audio_only: false,
+            voices: Vec::new(),
+            views: Vec::new(),
             ladder: Vec::new(),
             key_period_s: 60,
             dvr_s: 60,

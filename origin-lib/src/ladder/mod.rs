@@ -286,7 +286,12 @@ impl Ladder {
                 let sample = Sample { kind, dts, cts, key, leading, data };
                 self.with(place, |maker| maker.picture(sample));
             }
-            FeedEvent::Audio(_) | FeedEvent::Frame(_) | FeedEvent::Captured(_) | FeedEvent::Splice(_) => {}
+            FeedEvent::Audio(_)
+            | FeedEvent::Frame(_)
+            | FeedEvent::Captured(_)
+            | FeedEvent::Splice(_)
+            | FeedEvent::Further { .. }
+            | FeedEvent::Language { .. } => {}
         }
     }
 

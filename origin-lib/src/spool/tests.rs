@@ -14,6 +14,7 @@ fn init(name: &str) -> Made {
         height: 16,
         frame_rate_milli: 0,
         range: Default::default(),
+        sound: None,
     };
     let object =
         Object { name: name.to_string(), bytes: Bytes::from_static(b"init"), kind: Kind::Init(init) };

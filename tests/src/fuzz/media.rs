@@ -21,7 +21,10 @@ pub(super) fn feed(input: &[u8]) {
         match event {
             FeedEvent::Video(config) => segmenter.handle(Input::Video(config)),
             FeedEvent::Audio(config) => segmenter.handle(Input::Audio(config)),
-            FeedEvent::Captured(_) | FeedEvent::Splice(_) => {}
+            FeedEvent::Captured(_)
+            | FeedEvent::Splice(_)
+            | FeedEvent::Further { .. }
+            | FeedEvent::Language { .. } => {}
             FeedEvent::Frame(frame) => {
                 let timeline = timeline.get_or_insert_with(|| {
                     Timeline::new(Anchor::from_arrival(&frame, NOW), MediaTime::default())

@@ -52,7 +52,13 @@ pub(super) fn units(input: &[u8]) {
                 }
                 Ok(FeedEvent::Video(config)) => assert!(config.width > 0 && config.height > 0),
                 Ok(FeedEvent::Audio(config)) => assert!(config.sample_rate > 0 && config.channels > 0),
-                Ok(FeedEvent::Captured(_) | FeedEvent::Splice(_)) | Err(_) => {}
+                Ok(
+                    FeedEvent::Captured(_)
+                    | FeedEvent::Splice(_)
+                    | FeedEvent::Further { .. }
+                    | FeedEvent::Language { .. },
+                )
+                | Err(_) => {}
             }
         }
     }

@@ -64,6 +64,7 @@ mod seek_pictures;
 mod sim;
 #[cfg(test)]
 mod sink;
+mod sounds;
 mod splices;
 mod srt;
 mod subtitles;

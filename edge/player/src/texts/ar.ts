@@ -71,6 +71,7 @@ export const ARABIC: Texts = {
   show_everything: "إظهار كل شيء",
   show_picture: "إظهار الصورة",
   skip: "+{n} د",
+  sound: "الصوت",
   spoiler_free: "دون كشف النتيجة",
   spoiler_home: "إعادات دون كشف النتيجة: لا مدة ولا نتيجة قبل أن تشاهدها",
   spoiler_note: "دون كشف النتيجة: لا يُذكر شيء قبل أن تشاهده.",

@@ -71,6 +71,7 @@ export const ENGLISH = {
   show_everything: "Show everything",
   show_picture: "Show the picture",
   skip: "+{n} min",
+  sound: "Sound",
   spoiler_free: "Spoiler-free",
   spoiler_home: "Spoiler-free replays: no length, no result before you see it",
   spoiler_note: "Spoiler-free: nothing is told before you see it.",

@@ -71,6 +71,7 @@ export const SPANISH: Texts = {
   show_everything: "Mostrar todo",
   show_picture: "Mostrar la imagen",
   skip: "+{n} min",
+  sound: "Sonido",
   spoiler_free: "Sin spoilers",
   spoiler_home: "Repeticiones sin spoilers: ni duración ni resultado antes de verlo",
   spoiler_note: "Sin spoilers: nada se dice antes de que lo vea.",

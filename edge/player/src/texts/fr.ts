@@ -71,6 +71,7 @@ export const FRENCH: Texts = {
   show_everything: "Tout montrer",
   show_picture: "Montrer l’image",
   skip: "+{n} min",
+  sound: "Son",
   spoiler_free: "Sans divulgation",
   spoiler_home: "Rediffusions sans divulgation : ni durée ni résultat avant de l’avoir vu",
   spoiler_note: "Sans divulgation : rien n’est dit avant que vous l’ayez vu.",

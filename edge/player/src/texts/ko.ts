@@ -71,6 +71,7 @@ export const KOREAN: Texts = {
   show_everything: "모두 보기",
   show_picture: "영상 보기",
   skip: "+{n}분",
+  sound: "음성",
   spoiler_free: "스포일러 없이",
   spoiler_home: "스포일러 없는 다시보기: 보기 전에는 길이도 결과도 알리지 않습니다",
   spoiler_note: "스포일러 없이: 보기 전에는 아무것도 알리지 않습니다.",

@@ -71,6 +71,7 @@ export const DUTCH: Texts = {
   show_everything: "Alles tonen",
   show_picture: "Beeld tonen",
   skip: "+{n} min",
+  sound: "Geluid",
   spoiler_free: "Zonder spoilers",
   spoiler_home: "Herhalingen zonder spoilers: geen duur, geen uitslag voordat u het ziet",
   spoiler_note: "Zonder spoilers: niets wordt verteld voordat u het ziet.",

@@ -71,6 +71,7 @@ export const TURKISH: Texts = {
   show_everything: "Hepsini göster",
   show_picture: "Görüntüyü göster",
   skip: "+{n} dk",
+  sound: "Ses",
   spoiler_free: "Sürprizi bozmadan",
   spoiler_home: "Sürprizi bozmayan tekrarlar: görmeden önce ne süre ne sonuç",
   spoiler_note: "Sürprizi bozmadan: siz görmeden hiçbir şey söylenmez.",

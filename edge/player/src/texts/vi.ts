@@ -71,6 +71,7 @@ export const VIETNAMESE: Texts = {
   show_everything: "Hiện tất cả",
   show_picture: "Hiện hình",
   skip: "+{n} phút",
+  sound: "Âm thanh",
   spoiler_free: "Không tiết lộ",
   spoiler_home: "Xem lại không tiết lộ: không độ dài, không kết quả trước khi bạn xem đến",
   spoiler_note: "Không tiết lộ: không báo gì trước khi bạn xem đến.",

@@ -1,5 +1,6 @@
 //! From message bodies to frames.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::String;
@@ -25,14 +26,17 @@ const OTHERS_MAX: usize = 16;
 /// codec that can't be used gives [`Error::Refuse`], but only until its track has begun: after that a message that claims
 /// another codec is malformed, because an encoder can't change to it without a new connection.
 ///
-/// Of several tracks of a kind, the first one (number 0) is taken; [`Demux::poll_other`] tells of the others.
+/// Of several tracks of a kind, the first one (number 0) is taken, and those that were asked for ([`Demux::with_sounds`],
+/// [`Demux::with_pictures`]); [`Demux::poll_other`] tells of the others.
 #[derive(Debug, Default)]
 pub struct Demux {
     clock: Clock,
     video: Option<VideoTrack>,
-    audio: Option<AudioConfig>,
-    /// The parameters of the sound wait for the first of it, which says how long its frames are.
-    audio_untold: bool,
+    audio: AudioTrack,
+    /// Further sound tracks that are wanted.
+    further: Vec<(u8, AudioTrack)>,
+    /// Further tracks of pictures that are wanted.
+    views: Vec<(u8, Option<VideoTrack>)>,
     /// What the encoder says beside the stream that its numbers mean.
     colour: Option<Colour>,
     events: VecDeque<FeedEvent>,
@@ -51,10 +55,37 @@ struct VideoTrack {
     length_size: usize,
 }
 
+#[derive(Debug, Default)]
+struct AudioTrack {
+    config: Option<AudioConfig>,
+    /// Its parameters wait for the first of it, which says how long its frames are.
+    untold: bool,
+}
+
 impl Demux {
     /// A demultiplexer at the start of a stream.
     pub fn new() -> Demux {
         Demux::default()
+    }
+
+    /// The same, which takes these sound tracks as well ([`FeedEvent::Further`]): numbers from 1 on.
+    pub fn with_sounds(mut self, tracks: &[u8]) -> Demux {
+        self.further = tracks.iter().map(|track| (*track, AudioTrack::default())).collect();
+        self
+    }
+
+    /// The same, which takes these tracks of pictures as well ([`FeedEvent::Further`]): numbers from 1 on.
+    pub fn with_pictures(mut self, tracks: &[u8]) -> Demux {
+        self.views = tracks.iter().map(|track| (*track, None)).collect();
+        self
+    }
+
+    /// Whether this further track is taken.
+    fn takes(&self, kind: TagKind, track: u8) -> bool {
+        match kind {
+            TagKind::Audio => self.further.iter().any(|(of, _)| *of == track),
+            _ => self.views.iter().any(|(of, _)| *of == track),
+        }
     }
 
     /// Takes a message: its kind, its 32-bit timestamp in milliseconds (which may wrap around) and its body.
@@ -110,8 +141,8 @@ impl Demux {
         };
         let data = payload.slice(5..);
         match packet {
-            SEQUENCE_HEADER => self.video_config(coding, &data),
-            NAL_UNITS => self.picture(timestamp_ms, coding, composition([c2, c1, c0]), data),
+            SEQUENCE_HEADER => self.video_config(0, coding, &data),
+            NAL_UNITS => self.picture(0, timestamp_ms, coding, composition([c2, c1, c0]), data),
             END_OF_SEQUENCE => Ok(()),
             _ => Err(Error::Skip("a video message of an unknown packet type")),
         }
@@ -131,8 +162,8 @@ impl Demux {
         };
         let data = payload.slice(2..);
         match packet {
-            SEQUENCE_HEADER => self.audio_config(AudioCoding::Aac, &data),
-            RAW => self.sound(timestamp_ms, AudioCoding::Aac, data),
+            SEQUENCE_HEADER => self.audio_config(0, AudioCoding::Aac, &data),
+            RAW => self.sound(0, timestamp_ms, AudioCoding::Aac, data),
             _ => Err(Error::Skip("an audio message of an unknown packet type")),
         }
     }
@@ -151,6 +182,17 @@ impl Demux {
         let mut result = Ok(());
         for packet in enhanced::packets(kind, payload)? {
             let done = match (packet.track, kind) {
+                (1.., kind) if self.takes(kind, packet.track) => {
+                    let done = match kind {
+                        TagKind::Audio => self.enhanced_audio(timestamp_ms, packet),
+                        _ => self.enhanced_video(timestamp_ms, packet),
+                    };
+                    // One that is no use is no reason to refuse the feed.
+                    done.map_err(|error| match error {
+                        Error::Refuse { .. } => Error::Skip("a further track that viewers can't play"),
+                        error => error,
+                    })
+                }
                 (1.., _) => {
                     self.other(kind, &packet);
                     continue;
@@ -164,9 +206,10 @@ impl Demux {
     }
 
     fn enhanced_video(&mut self, timestamp_ms: u32, packet: Packet) -> Result<(), Error> {
-        let Packet { kind, four_cc, nano, mut body, .. } = packet;
+        let Packet { kind, four_cc, track, nano, mut body } = packet;
         if kind == enhanced::METADATA {
-            return self.metadata(&body);
+            // What is said of a further track, its stream says, too.
+            return if track == 0 { self.metadata(&body) } else { Ok(()) };
         }
         let coding = match &four_cc {
             b"avc1" => VideoCoding::Avc,
@@ -176,17 +219,17 @@ impl Demux {
         };
         let later = i64::from(nano) * 90 / 1_000_000;
         match kind {
-            enhanced::SEQUENCE_START => self.video_config(coding, &body),
+            enhanced::SEQUENCE_START => self.video_config(track, coding, &body),
             enhanced::CODED_FRAMES if body.is_empty() => Ok(()),
             enhanced::CODED_FRAMES if coding != VideoCoding::Av1 => {
                 let Some((cts, _)) = body.split_first_chunk::<3>() else {
                     return Err(Error::Skip("a video message that is cut off"));
                 };
                 let cts = composition(*cts);
-                self.picture(timestamp_ms, coding, cts + later as i32, body.split_off(3))
+                self.picture(track, timestamp_ms, coding, cts + later as i32, body.split_off(3))
             }
             enhanced::CODED_FRAMES | enhanced::CODED_FRAMES_X => {
-                self.picture(timestamp_ms, coding, later as i32, body)
+                self.picture(track, timestamp_ms, coding, later as i32, body)
             }
             enhanced::MPEG2TS_SEQUENCE_START if self.video.is_none() => {
                 let sent = format!(
@@ -201,15 +244,15 @@ impl Demux {
     }
 
     fn enhanced_audio(&mut self, timestamp_ms: u32, packet: Packet) -> Result<(), Error> {
-        let Packet { kind, four_cc, body, .. } = packet;
+        let Packet { kind, four_cc, track, body, .. } = packet;
         let coding = match &four_cc {
             b"mp4a" => AudioCoding::Aac,
             b"Opus" => AudioCoding::Opus,
             _ => return Err(self.refuse(TagKind::Audio, names::four_cc(four_cc))),
         };
         match kind {
-            enhanced::SEQUENCE_START => self.audio_config(coding, &body),
-            enhanced::CODED_FRAMES => self.sound(timestamp_ms, coding, body),
+            enhanced::SEQUENCE_START => self.audio_config(track, coding, &body),
+            enhanced::CODED_FRAMES => self.sound(track, timestamp_ms, coding, body),
             // SequenceEnd; MultichannelConfig, which says nothing that the parameters do not say.
             _ => Ok(()),
         }
@@ -218,7 +261,9 @@ impl Demux {
     /// What to answer to a codec that can't be used; `None` where the bytes mean nothing.
     fn refuse(&self, kind: TagKind, sent: Option<String>) -> Error {
         match (kind, sent) {
-            (TagKind::Audio, Some(sent)) if self.audio.is_none() => Error::Refuse { sent, set: SET_AUDIO },
+            (TagKind::Audio, Some(sent)) if self.audio.config.is_none() => {
+                Error::Refuse { sent, set: SET_AUDIO }
+            }
             (TagKind::Audio, _) => Error::Skip("an audio message of an unknown codec"),
             (_, Some(sent)) if self.video.is_none() => Error::Refuse { sent, set: SET_VIDEO },
             _ => Error::Skip("a video message of an unknown codec"),
@@ -238,6 +283,7 @@ impl Demux {
 
     fn picture(
         &mut self,
+        track: u8,
         timestamp_ms: u32,
         coding: VideoCoding,
         cts: i32,
@@ -246,34 +292,46 @@ impl Demux {
         if data.is_empty() {
             return Ok(());
         }
-        let Some(track) = self.video.as_ref().filter(|track| track.config.coding == coding) else {
+        let state = self.video_track(track).and_then(|state| state.as_ref());
+        let Some(state) = state.filter(|state| state.config.coding == coding) else {
             return Err(Error::Skip("a picture before its codec's sequence header"));
         };
-        let picture = codec::picture(coding, track.length_size, data);
+        let picture = codec::picture(coding, state.length_size, data);
         let (data, Picture { key, leading }) = picture.map_err(Error::Skip)?;
         let dts_ms = self.clock.unwrap(timestamp_ms);
-        self.events.push_back(FeedEvent::Frame(Frame { kind: Kind::Video, dts_ms, cts, key, leading, data }));
+        let frame = Frame { kind: Kind::Video, dts_ms, cts, key, leading, data };
+        self.events.push_back(of_track(track, FeedEvent::Frame(frame)));
         Ok(())
     }
 
-    fn video_config(&mut self, coding: VideoCoding, record: &Bytes) -> Result<(), Error> {
-        let known = |track: &VideoTrack| track.config.coding == coding && track.config.record == *record;
-        if record.is_empty() || self.video.as_ref().is_some_and(known) {
+    /// A track of pictures that is taken.
+    fn video_track(&mut self, track: u8) -> Option<&mut Option<VideoTrack>> {
+        match track {
+            0 => Some(&mut self.video),
+            _ => self.views.iter_mut().find(|(of, _)| *of == track).map(|(_, state)| state),
+        }
+    }
+
+    fn video_config(&mut self, track: u8, coding: VideoCoding, record: &Bytes) -> Result<(), Error> {
+        let said = self.colour.filter(|_| track == 0);
+        let Some(state) = self.video_track(track) else { return Ok(()) };
+        let known = |known: &VideoTrack| known.config.coding == coding && known.config.record == *record;
+        if record.is_empty() || state.as_ref().is_some_and(known) {
             return Ok(());
         }
         // A copy: the record outlives by hours the message that it came in.
         let record = Bytes::copy_from_slice(record);
         let parsed = codec::video(coding, &record).map_err(Error::from);
         let (mut config, length_size) = parsed.map_err(|error| match error {
-            Error::Refuse { .. } if self.video.is_some() => {
+            Error::Refuse { .. } if state.is_some() => {
                 Error::Skip("a sequence header of pictures that viewers can't play")
             }
             error => error,
         })?;
         let colour = config.colour;
-        config.colour = colour.or(self.colour);
-        self.video = Some(VideoTrack { config: config.clone(), colour, length_size });
-        self.events.push_back(FeedEvent::Video(config));
+        config.colour = colour.or(said);
+        *state = Some(VideoTrack { config: config.clone(), colour, length_size });
+        self.events.push_back(of_track(track, FeedEvent::Video(config)));
         Ok(())
     }
 
@@ -303,56 +361,69 @@ impl Demux {
         Ok(())
     }
 
-    fn audio_config(&mut self, coding: AudioCoding, header: &Bytes) -> Result<(), Error> {
-        if header.is_empty() {
-            return Ok(());
+    /// A sound track that is taken.
+    fn audio_track(&mut self, track: u8) -> Option<&mut AudioTrack> {
+        match track {
+            0 => Some(&mut self.audio),
+            _ => self.further.iter_mut().find(|(of, _)| *of == track).map(|(_, state)| state),
         }
+    }
+
+    fn audio_config(&mut self, track: u8, coding: AudioCoding, header: &Bytes) -> Result<(), Error> {
+        let Some(state) = self.audio_track(track).filter(|_| !header.is_empty()) else { return Ok(()) };
         let parsed = match coding {
             AudioCoding::Aac => aac::config(&Bytes::copy_from_slice(header)),
             AudioCoding::Opus => opus::config(header),
         };
         let config = parsed.map_err(|error| match Error::from(error) {
-            Error::Refuse { .. } if self.audio.is_some() => {
+            Error::Refuse { .. } if state.config.is_some() => {
                 Error::Skip("a header of sound that viewers can't play")
             }
             error => error,
         })?;
         let known = |known: &AudioConfig| known.coding == coding && known.record == config.record;
-        if self.audio.as_ref().is_some_and(known) {
+        if state.config.as_ref().is_some_and(known) {
             return Ok(());
         }
-        self.audio = Some(config.clone());
-        self.audio_untold = coding == AudioCoding::Opus;
-        if !self.audio_untold {
-            self.events.push_back(FeedEvent::Audio(config));
+        state.config = Some(config.clone());
+        state.untold = coding == AudioCoding::Opus;
+        if !state.untold {
+            self.events.push_back(of_track(track, FeedEvent::Audio(config)));
         }
         Ok(())
     }
 
-    fn sound(&mut self, timestamp_ms: u32, coding: AudioCoding, data: Bytes) -> Result<(), Error> {
+    fn sound(&mut self, track: u8, timestamp_ms: u32, coding: AudioCoding, data: Bytes) -> Result<(), Error> {
         if data.is_empty() {
             return Ok(());
         }
-        let Some(config) = self.audio.as_mut().filter(|config| config.coding == coding) else {
+        let state = self.audio_track(track);
+        let Some((config, untold)) = state
+            .and_then(|state| Some((state.config.as_mut()?, &mut state.untold)))
+            .filter(|(config, _)| config.coding == coding)
+        else {
             return Err(Error::Skip("sound before its codec's header"));
         };
         if coding == AudioCoding::Opus {
             let len = opus::packet_len(&data).ok_or(Error::Skip("sound that is no packet of Opus"))?;
-            if core::mem::take(&mut self.audio_untold) {
+            if core::mem::take(untold) {
                 config.frame_len = len;
-                self.events.push_back(FeedEvent::Audio(config.clone()));
+                let event = of_track(track, FeedEvent::Audio(config.clone()));
+                self.events.push_back(event);
             }
         }
         let dts_ms = self.clock.unwrap(timestamp_ms);
-        self.events.push_back(FeedEvent::Frame(Frame {
-            kind: Kind::Audio,
-            dts_ms,
-            cts: 0,
-            key: true,
-            leading: false,
-            data,
-        }));
+        let frame = Frame { kind: Kind::Audio, dts_ms, cts: 0, key: true, leading: false, data };
+        self.events.push_back(of_track(track, FeedEvent::Frame(frame)));
         Ok(())
+    }
+}
+
+/// What a track brings, the first one's as it is.
+fn of_track(track: u8, event: FeedEvent) -> FeedEvent {
+    match track {
+        0 => event,
+        _ => FeedEvent::Further { track, event: Box::new(event) },
     }
 }
 

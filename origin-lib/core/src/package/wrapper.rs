@@ -13,6 +13,7 @@ use crate::keys;
 use crate::media::{self, Cut, Tracks};
 use crate::publish::Init;
 use crate::scte35::Splice;
+use crate::sound::{Language, Voice};
 use crate::time::{MediaSpan, MediaTime};
 use crate::{fmp4, object};
 
@@ -20,6 +21,10 @@ use crate::{fmp4, object};
 #[derive(Debug)]
 pub struct Wrapper {
     pub(super) settings: Settings,
+    /// The sound track that it makes objects of, where it is one of several.
+    voice: Option<Voice>,
+    /// The language that the stream says this is in.
+    language: Option<Language>,
     /// The tracks of the init segment in force, and its name.
     init: Option<(Tracks, String)>,
     /// The key in force, and its period.
@@ -30,7 +35,21 @@ pub struct Wrapper {
 impl Wrapper {
     /// One that has given nothing out yet.
     pub fn new(settings: Settings) -> Wrapper {
-        Wrapper { settings, init: None, key: None, objects: VecDeque::new() }
+        Wrapper { settings, voice: None, language: None, init: None, key: None, objects: VecDeque::new() }
+    }
+
+    /// One for a sound track that is one of several.
+    pub(super) fn of_voice(settings: Settings, voice: Voice) -> Wrapper {
+        let settings =
+            Settings { rendition: voice.rendition.clone(), part_ms: None, frames: false, ..settings };
+        Wrapper { voice: Some(voice), ..Wrapper::new(settings) }
+    }
+
+    /// The stream says that its sound is in this language.
+    pub(super) fn set_language(&mut self, language: Language) {
+        if self.language.replace(language) != self.language {
+            self.forget_init();
+        }
     }
 
     /// A segment of a rung, which the source cut; behind its init segment where that is another one than before. It says which
@@ -138,7 +157,9 @@ impl Wrapper {
         }
         let bytes = fmp4::init(tracks);
         let Settings { channel, rendition, .. } = &self.settings;
-        let init = describe(tracks, object::init_name(channel, rendition, &bytes));
+        let mut init = describe(tracks, object::init_name(channel, rendition, &bytes));
+        let channels = tracks.audio.as_ref().map_or(0, |audio| audio.channels);
+        init.sound = self.voice.as_ref().map(|voice| voice.told(self.language.as_ref(), channels));
         let name = init.name.clone();
         self.init = Some((tracks.clone(), name.clone()));
         let object = Object { name: name.clone(), bytes: bytes.into(), kind: Kind::Init(init) };
@@ -199,5 +220,6 @@ fn describe(tracks: &Tracks, name: String) -> Init {
         height: video.map_or(0, |video| video.height),
         frame_rate_milli: video.and_then(|video| video.frame_rate_milli).unwrap_or(0),
         range: video.and_then(|video| Some(video.colour?.range())).unwrap_or_default(),
+        sound: None,
     }
 }

@@ -11,6 +11,7 @@ mod frames;
 pub(crate) mod linted;
 mod low_latency;
 mod ranges;
+mod sounds;
 mod splices;
 mod stretches;
 mod subtitles;
@@ -60,6 +61,7 @@ pub(crate) fn state() -> ChannelState {
             height: 720,
             frame_rate_milli: 29_970,
             range: Default::default(),
+            sound: None,
             captions: Default::default(),
             frames_bandwidth: 0,
             target_duration_s: 2,

@@ -2,9 +2,11 @@
 
 use alloc::collections::VecDeque;
 
+use super::beside::{Beside, Further};
 use super::{AnchorFrom, HELD_LEN_MAX, HELD_SAMPLES_MAX, Publish, TICKS, WAITING_LEN_MAX};
-use crate::media::{Captured, FeedEvent, FeedSplice, Kind, Sample, Tracks};
+use crate::media::{Captured, FeedEvent, FeedSplice, Frame, Kind, Sample, Tracks};
 use crate::scte35::Section;
+use crate::sound::Language;
 use crate::time::{MediaSpan, MediaTime, Moment, UtcMs};
 use crate::timeline::{self, Anchor, Anchors, LATE_MS_MAX, Timeline};
 
@@ -22,6 +24,10 @@ pub(super) enum Item {
     Jumped(Anchor),
     /// The encoder said that the programme is left, or goes on, at this time.
     Splice { at: MediaTime, section: Section },
+    /// Something of a track that is not the first of its kind.
+    Further(u8, Further),
+    /// The stream says that a sound track is in this language.
+    Language(u8, Language),
 }
 
 /// What a feed wants of its programme.
@@ -80,6 +86,8 @@ pub(super) struct Feed {
     pub(super) items: VecDeque<Item>,
     pub(super) wants: VecDeque<Want>,
     pub(super) held: Held,
+    /// Its further tracks.
+    pub(super) beside: Beside,
     /// When video last came, or the publish began.
     pub(super) heard: u64,
     /// Since when it has come without a stall.
@@ -119,6 +127,7 @@ impl Feed {
             items: VecDeque::new(),
             wants: VecDeque::new(),
             held: Held::default(),
+            beside: Beside::default(),
             heard: now.up_ms,
             steady_since: now.up_ms,
             interval: None,
@@ -348,8 +357,24 @@ impl Feed {
                     self.items.push_back(Item::Splice { at, section });
                 }
             }
+            FeedEvent::Further { track, event } => self.place_further(track, *event),
+            FeedEvent::Language { track, language } => self.items.push_back(Item::Language(track, language)),
             FeedEvent::Captured(_) => {}
         }
+    }
+
+    fn place_further(&mut self, track: u8, event: FeedEvent) {
+        let further = match event {
+            FeedEvent::Audio(config) => Further::Audio(config),
+            FeedEvent::Video(config) => Further::Video(config),
+            FeedEvent::Frame(Frame { kind, dts_ms, cts, key, leading, data }) => {
+                let Place::On(timeline) = &self.place else { return };
+                let Some(dts) = timeline.beside(dts_ms) else { return };
+                Further::Sample(Sample { kind, dts, cts, key, leading, data })
+            }
+            _ => return,
+        };
+        self.items.push_back(Item::Further(track, further));
     }
 
     /// The parameters of what comes next.
@@ -472,6 +497,7 @@ fn event_len(event: &FeedEvent) -> usize {
     const ROOM: usize = 128;
     match event {
         FeedEvent::Frame(frame) => frame.data.len() + ROOM,
+        FeedEvent::Further { event, .. } => event_len(event),
         _ => ROOM,
     }
 }

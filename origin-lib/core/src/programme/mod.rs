@@ -33,6 +33,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod beside;
 mod feed;
 mod short;
 mod switch;
@@ -54,6 +55,7 @@ use crate::media::{Cut, FeedEvent, Kind, Role, Sample, Tracks};
 use crate::package::{self, Object, Packager};
 use crate::scte35::Splice;
 use crate::segment::{self, Bound, Input};
+use crate::sound::Voice;
 use crate::time::{MediaTime, Moment, UtcMs};
 use crate::timeline::{self, Anchor, Anchors};
 
@@ -106,6 +108,10 @@ pub struct Settings {
     pub tap: bool,
     /// Make a rung of the sound alone as well, of this name.
     pub sound: Option<RenditionId>,
+    /// Make a rung of each of these sound tracks, and leave sound out of the source; none: the first one is muxed.
+    pub voices: Vec<Voice>,
+    /// Make a rung of each of these tracks of pictures as well: its number among the feed's, and the rung's name.
+    pub views: Vec<(u8, RenditionId)>,
     /// Give out each segment as it was cut as well ([`Output::Cut`]), for who makes further rungs of it.
     pub cuts: bool,
 }
@@ -120,6 +126,8 @@ impl Settings {
             ask: false,
             tap: false,
             sound: None,
+            voices: Vec::new(),
+            views: Vec::new(),
             cuts: false,
         }
     }
@@ -252,6 +260,8 @@ pub enum Output {
     Passed(Passed),
     /// The segment that came before, as it was cut; only where [`Settings::cuts`] asks for it.
     Cut(Box<Cut>),
+    /// This rung will have nothing in the place of the source's segment that starts here.
+    Lost(RenditionId, MediaTime),
 }
 
 /// One channel's feeds, and what is made of them. See the [module](self).
@@ -319,6 +329,12 @@ impl Programme {
         let mut packager = Packager::new(settings.package.clone(), resume.not_before);
         if let Some(sound) = &settings.sound {
             packager = packager.with_sound(sound.clone());
+        }
+        if !settings.voices.is_empty() {
+            packager = packager.with_voices(settings.voices.clone());
+        }
+        if !settings.views.is_empty() {
+            packager = packager.with_views(settings.views.clone());
         }
         if settings.cuts {
             packager = packager.with_cuts();
@@ -520,6 +536,18 @@ impl Programme {
                 self.packager.splice(Splice { said, at, section });
             }
             Item::Splice { .. } => {}
+            Item::Further(track, further) => {
+                let Some(feed) = &mut self.feeds[slot(role)] else { return };
+                feed.beside.take(track, further, used.then_some(&mut self.packager));
+            }
+            Item::Language(track, language) => {
+                if let Some(feed) = &mut self.feeds[slot(role)] {
+                    feed.beside.language(track, language.clone());
+                }
+                if used {
+                    self.packager.language(track, language);
+                }
+            }
             Item::Sample(sample) => {
                 let wanted = !used && self.is_startable(role);
                 if let Some(feed) = &mut self.feeds[slot(role)] {

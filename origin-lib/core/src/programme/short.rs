@@ -30,6 +30,7 @@ impl Programme {
                     }
                 }
                 package::Output::Cut(cut) => self.put(Output::Cut(cut)),
+                package::Output::Lost(rung, start) => self.put(Output::Lost(rung, start)),
                 package::Output::Forced(bound) => self.outputs.push_back(Output::Note(Note::Forced(bound))),
             }
         }
@@ -52,6 +53,7 @@ impl Programme {
             match output {
                 package::Output::Object(object) => short.waiting.push_back(Output::Object(object)),
                 package::Output::Cut(cut) => short.waiting.push_back(Output::Cut(cut)),
+                package::Output::Lost(rung, start) => short.waiting.push_back(Output::Lost(rung, start)),
                 package::Output::Forced(_) => {}
             }
         }

@@ -332,6 +332,7 @@ impl Programme {
         let Some(feed) = &mut self.feeds[slot(to)] else { return };
         let held = core::mem::take(&mut feed.held);
         let Some(start) = held.samples.front() else { return };
+        let mut beside = core::mem::take(&mut feed.beside);
         let seamless = resumes || self.is_seamless(&held.tracks, start);
         if !seamless {
             if self.settings.ask && self.run {
@@ -339,6 +340,10 @@ impl Programme {
             }
             self.packager.handle(Input::Discontinuity);
             self.packager.handle(Input::Tracks(held.tracks.clone()));
+        }
+        beside.pass(&mut self.packager);
+        if let Some(feed) = &mut self.feeds[slot(to)] {
+            feed.beside = beside;
         }
         self.tracks = Arc::new(held.tracks);
         let from = self.last.replace(to);

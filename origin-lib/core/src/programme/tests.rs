@@ -12,6 +12,8 @@ use crate::keys::MasterSecret;
 use crate::media::{AudioCoding, AudioConfig, Frame, VideoCoding, VideoConfig};
 use crate::package::Kind as Made;
 
+mod further;
+
 const START: Moment = Moment { utc: UtcMs(1_795_171_920_000), up_ms: 50_000 };
 const FRAME_MS: i64 = 40;
 const GOP_MS: i64 = 2000;
@@ -203,7 +205,7 @@ impl Bench {
                     self.notes.push((self.now, note));
                 }
                 Output::Anchored { role, anchor, from } => self.anchored.push((role, anchor, from)),
-                Output::Cut(_) => panic!("nobody asked for cuts"),
+                Output::Cut(_) | Output::Lost(..) => panic!("nobody asked for these"),
                 Output::Ask { publish, feed_ms, arrived, .. } => self.asked.push((publish, feed_ms, arrived)),
                 Output::Object(object) => {
                     if let Made::Segment { start, duration, discontinuity, .. } = object.kind {

@@ -14,7 +14,7 @@ use super::{Book, GAP_WAIT_SEGMENTS, INITS_KEPT, Init, WAITING_MAX, bit};
 use crate::captions::Captions;
 use crate::id::RenditionId;
 use crate::recording::{Reel, rate};
-use crate::state::{Rendition, Segment};
+use crate::state::{Phase, Rendition, Segment};
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 
 /// By how many segments the source may be ahead of what a rung has made.
@@ -282,6 +282,15 @@ impl Book {
         }
     }
 
+    /// Whether the sound that is played by default may still come to the first segments: a player that begins without it stays
+    /// without it.
+    pub(super) fn waits_for_sound(&self) -> bool {
+        let is_default = |(init, _): &(Init, u32)| init.sound.as_ref().is_some_and(|sound| sound.default);
+        let awaited = |rung: &Rung| rung.inits.last().is_some_and(is_default) && rung.listed.is_empty();
+        let early = self.phase != Phase::Ended && self.listed.len() <= RUNG_BEHIND_MAX;
+        early && self.rungs.iter().any(awaited)
+    }
+
     /// Up to where each rung is listed, and which it is.
     pub fn rungs_listed(&self) -> impl Iterator<Item = (&RenditionId, MediaTime)> {
         let next = |rung: &Rung| self.listed.get(rung.listed.len()).map(|segment| segment.start);
@@ -315,6 +324,7 @@ impl Book {
             height: init.height,
             frame_rate_milli: init.frame_rate_milli,
             range: init.range,
+            sound: init.sound.clone(),
             captions: rung.captions,
             frames_bandwidth: 0,
             target_duration_s: source.target_duration_s,

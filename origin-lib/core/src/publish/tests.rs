@@ -39,6 +39,7 @@ fn init(name: &str) -> Init {
         height: 16,
         frame_rate_milli: 0,
         range: Default::default(),
+        sound: None,
     }
 }
 

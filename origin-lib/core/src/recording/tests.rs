@@ -26,6 +26,7 @@ fn init(n: u32, name: &str) -> Record {
         height: 16,
         frame_rate_milli: 25_000,
         range: Default::default(),
+        sound: None,
     };
     Record::Init { n, init, len: 700, sha256: Hash::of(name.as_bytes()) }
 }

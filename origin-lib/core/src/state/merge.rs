@@ -473,6 +473,7 @@ fn extend(kept: &mut Rendition, said: &Rendition, bits: &[u32], closed: bool, wi
     let newest = |of: &Rendition| of.segments.last().map(key);
     if newest(said) >= newest(kept) {
         kept.codecs.clone_from(&said.codecs);
+        kept.sound.clone_from(&said.sound);
         (kept.width, kept.height) = (said.width, said.height);
         (kept.frame_rate_milli, kept.range) = (said.frame_rate_milli, said.range);
     }

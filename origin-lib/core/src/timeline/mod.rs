@@ -294,6 +294,15 @@ impl Timeline {
         }
     }
 
+    /// Where a frame of a further track lies, which is muxed beside the first ones: on their clock. `None` where that makes no
+    /// sense: far from both, or before what may be used.
+    pub fn beside(&self, feed_ms: i64) -> Option<MediaTime> {
+        let tips = [self.video, self.audio];
+        let near = |tip: &Tip| feed_ms.saturating_sub(tip.feed_ms).saturating_abs() <= FORWARD_MS_MAX;
+        let is_near = tips.iter().flatten().any(near);
+        self.anchor.media(feed_ms).filter(|dts| is_near && *dts >= self.not_before)
+    }
+
     /// What follows from the input so far, until `None`.
     pub fn poll(&mut self) -> Option<Event> {
         self.events.pop_front()

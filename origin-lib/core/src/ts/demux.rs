@@ -1,12 +1,15 @@
 //! From bytes to frames.
 
+mod sounds;
+
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use super::audio::Audio;
+use sounds::Heard;
+
 use super::packets::{Continuity, Follows, Packet, Packets, Piece};
 use super::pes::{self, Assembly, Clock, Pes};
-use super::streams::{Carried, Sound};
+use super::streams::Carried;
 use super::tables::{PROGRAMMES_MAX, Sections, Stream, Table};
 use super::video::Video;
 use super::{Error, Unit};
@@ -58,9 +61,9 @@ pub struct Demux {
     /// The number of the one that is used.
     chosen: Option<u16>,
     video: Track<Video>,
-    audio: Track<Audio>,
-    /// How the sound is framed that is read.
-    sound: Option<Sound>,
+    audio: Heard,
+    /// Further sound tracks that are wanted.
+    further: Vec<Heard>,
     /// Where splice information comes.
     splices: Option<TablePid>,
     outputs: VecDeque<Result<FeedEvent, Error>>,
@@ -145,7 +148,7 @@ impl Demux {
             return;
         }
         self.end_video();
-        self.end_audio();
+        self.all_heard().for_each(|which| self.end_audio(which));
     }
 
     /// What is open is whole.
@@ -154,11 +157,6 @@ impl Demux {
         self.video_pes(pes);
         let last = self.video.reader.end();
         self.picture(last);
-    }
-
-    fn end_audio(&mut self) {
-        let pes = self.audio.assembly.end();
-        self.audio_pes(pes);
     }
 
     /// The next event, or why there is none.
@@ -215,7 +213,7 @@ impl Demux {
         self.counts.lost_bytes += len as u64;
         self.tables.iter_mut().chain(&mut self.splices).for_each(|table| table.sections.drop_open());
         self.video_gap();
-        self.audio_gap();
+        self.all_heard().for_each(|which| self.audio_gap(which));
         self.outputs.push_back(Err(Error::Skip("bytes between packets: some were lost or damaged")));
     }
 
@@ -237,8 +235,10 @@ impl Demux {
             self.table(packet);
         } else if self.video.pid == pid {
             self.video_packet(packet);
-        } else if self.audio.pid == pid {
-            self.audio_packet(packet);
+        } else if self.audio.track.pid == pid {
+            self.audio_packet(None, packet);
+        } else if let Some(at) = self.further.iter().position(|heard| heard.track.pid == pid) {
+            self.audio_packet(Some(at), packet);
         } else if self.splices.as_ref().is_some_and(|splices| splices.pid == packet.pid) {
             self.splice_packet(packet);
         } else if packet.pid != NULL_PID {
@@ -368,11 +368,17 @@ impl Demux {
             streams().find(|stream| stream.carried.is_supported()).or(streams().next()).cloned()
         };
         let (video, audio) = (of(Kind::Video), of(Kind::Audio));
+        let sounds = || programme.streams.iter().filter(|stream| matches!(stream.carried, Carried::Audio(_)));
+        let further = |heard: &Heard| sounds().nth(usize::from(heard.number)).cloned();
+        let further: Vec<Option<Stream>> = self.further.iter().map(further).collect();
         self.tune(video, audio);
+        for (at, stream) in further.into_iter().enumerate() {
+            self.tune_sound(Some(at), stream);
+        }
     }
 
     fn tune(&mut self, video: Option<Stream>, audio: Option<Stream>) {
-        let (video_begun, audio_begun) = (self.video.reader.has_begun(), self.audio.reader.has_begun());
+        let (video_begun, audio_begun) = (self.video.reader.has_begun(), self.audio.track.reader.has_begun());
         let video = self.usable(video, video_begun, SET_VIDEO);
         let coding = match &video {
             Some(Stream { carried: Carried::Video(coding), .. }) => *coding,
@@ -385,18 +391,7 @@ impl Demux {
             (self.video.pid, self.video.continuity) = (video, Continuity::default());
         }
         let audio = self.usable(audio, audio_begun, SET_AUDIO);
-        let sound = match &audio {
-            Some(Stream { carried: Carried::Audio(sound), .. }) => Some(*sound),
-            _ => self.sound,
-        };
-        let audio = audio.map(|stream| stream.pid);
-        if self.audio.pid != audio || self.sound != sound {
-            self.end_audio();
-            if let Some(sound) = sound {
-                self.audio.reader.turn_to(sound);
-            }
-            (self.audio.pid, self.audio.continuity, self.sound) = (audio, Continuity::default(), sound);
-        }
+        self.tune_sound(None, audio);
     }
 
     /// A stream, where it can be used. A codec that becomes known is told apart here.
@@ -441,23 +436,6 @@ impl Demux {
         self.video_pes(pes);
     }
 
-    fn audio_packet(&mut self, packet: &Packet<'_>) {
-        let follows = self.audio.continuity.next(packet);
-        if !self.follows(follows) {
-            return;
-        }
-        if follows == Follows::Gap {
-            self.audio_gap();
-        }
-        let Some(payload) = self.readable(packet, self.audio.reader.has_begun()) else { return };
-        if packet.starts {
-            let pes = self.audio.assembly.start();
-            self.audio_pes(pes);
-        }
-        let pes = self.audio.assembly.handle(payload, pes::SOUND_LEN_MAX);
-        self.audio_pes(pes);
-    }
-
     fn readable<'a>(&mut self, packet: &Packet<'a>, begun: bool) -> Option<&'a [u8]> {
         if packet.scrambled {
             self.error(super::refuse(
@@ -474,13 +452,6 @@ impl Demux {
         let open = self.video.assembly.drop_open() | self.video.reader.drop_open();
         if open {
             self.damaged("an access unit of video of which packets are missing");
-        }
-    }
-
-    fn audio_gap(&mut self) {
-        let open = self.audio.assembly.drop_open() | self.audio.reader.drop_open();
-        if open {
-            self.damaged("a PES packet of sound of which packets are missing");
         }
     }
 
@@ -503,36 +474,17 @@ impl Demux {
             Ok(read) => {
                 self.outputs.extend(read.config.map(|config| Ok(FeedEvent::Video(config))));
                 if let Some(unit) = read.unit {
-                    self.frame(Kind::Video, unit);
+                    let frame = self.frame(Kind::Video, unit);
+                    self.outputs.push_back(Ok(FeedEvent::Frame(frame)));
                 }
             }
             Err(error) => self.error(super::only_at_first(error, self.video.reader.has_begun())),
         }
     }
 
-    fn audio_pes(&mut self, pes: Result<Option<Pes>, &'static str>) {
-        match pes {
-            Ok(None) => {}
-            Ok(Some(pes)) => {
-                let read = self.audio.reader.handle(pes);
-                for (config, unit) in read.units {
-                    self.outputs.extend(config.map(|config| Ok(FeedEvent::Audio(config))));
-                    self.frame(Kind::Audio, unit);
-                }
-                if let Some(error) = read.error {
-                    self.error(error);
-                }
-            }
-            Err(what) => {
-                self.audio.reader.drop_open();
-                self.damaged(what);
-            }
-        }
-    }
-
     /// A frame that is decoded at a whole millisecond, not later than is said, and shown exactly when it is said. None is shown
     /// before it is decoded.
-    fn frame(&mut self, kind: Kind, unit: Unit) {
+    fn frame(&mut self, kind: Kind, unit: Unit) -> Frame {
         let dts = self.clock.unwrap(unit.times.dts);
         let (dts_ms, since) = (dts.div_euclid(90), dts.rem_euclid(90));
         let later = pes::distance(unit.times.dts, unit.times.pts).max(0);
@@ -542,7 +494,6 @@ impl Demux {
             Kind::Audio => 0,
         };
         let Unit { picture: Picture { key, leading }, data, .. } = unit;
-        let frame = Frame { kind, dts_ms, cts, key, leading, data };
-        self.outputs.push_back(Ok(FeedEvent::Frame(frame)));
+        Frame { kind, dts_ms, cts, key, leading, data }
     }
 }

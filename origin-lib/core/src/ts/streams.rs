@@ -7,6 +7,7 @@ use alloc::string::{String, ToString};
 
 use super::video::Coding;
 use crate::media::Kind;
+use crate::sound::Language;
 
 /// The descriptor that says by four letters whose private data it is.
 const REGISTRATION: u8 = 0x05;
@@ -126,6 +127,13 @@ fn opus(about: &[u8]) -> Carried {
         Some(channel_config_code @ 1..=8) => Carried::Audio(Sound::Opus { channel_config_code }),
         _ => Carried::Unsupported(Kind::Audio, "Opus that is not mono, stereo or surround sound".to_string()),
     }
+}
+
+/// The language that a stream's descriptor tells (ISO_639_language_descriptor, 2.6.18), where it tells one.
+pub(super) fn language(about: &[u8]) -> Option<Language> {
+    const ISO_639_LANGUAGE: u8 = 0x0a;
+    let told = descriptors(about).find(|(tag, _)| *tag == ISO_639_LANGUAGE)?.1;
+    Language::of_iso639(core::str::from_utf8(told.get(..3)?).ok()?)
 }
 
 fn registered(about: &[u8], format: &[u8; 4]) -> bool {

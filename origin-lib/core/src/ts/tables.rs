@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use bytes::{Buf, BytesMut};
 
 use super::streams::{self, Carried};
+use crate::sound::Language;
 
 /// The longest section of these tables, header included (2.4.4.4 and 2.4.4.9).
 pub const SECTION_LEN_MAX: usize = 1024;
@@ -151,7 +152,8 @@ impl<'a> Table<'a> {
         {
             let (about, after) = after.split_at_checked(length([high, low]))?;
             let pid = u16::from_be_bytes([p1 & 0x1f, p0]);
-            streams.push(Stream { pid, carried: streams::carried(kind, about, programme) });
+            let (carried, language) = (streams::carried(kind, about, programme), streams::language(about));
+            streams.push(Stream { pid, carried, language });
             rest = after;
         }
         Some(streams)
@@ -163,6 +165,8 @@ impl<'a> Table<'a> {
 pub(super) struct Stream {
     pub(super) pid: u16,
     pub(super) carried: Carried,
+    /// What its descriptor says.
+    pub(super) language: Option<Language>,
 }
 
 fn length(bytes: [u8; 2]) -> usize {

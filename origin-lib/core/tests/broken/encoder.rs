@@ -63,7 +63,11 @@ pub(crate) fn configs() -> (VideoConfig, AudioConfig) {
             match event {
                 FeedEvent::Video(config) => video = Some(config),
                 FeedEvent::Audio(config) => audio = Some(config),
-                FeedEvent::Frame(_) | FeedEvent::Captured(_) | FeedEvent::Splice(_) => {}
+                FeedEvent::Frame(_)
+                | FeedEvent::Captured(_)
+                | FeedEvent::Splice(_)
+                | FeedEvent::Further { .. }
+                | FeedEvent::Language { .. } => {}
             }
         }
     }

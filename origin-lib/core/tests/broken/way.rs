@@ -181,7 +181,7 @@ impl Way {
                 Output::Object(object) => self.object(object),
                 Output::Note(note) => self.notes.push(note),
                 Output::Anchored { anchor, .. } => self.anchor = Some(anchor),
-                Output::Ask { .. } | Output::Passed(_) | Output::Cut(_) => {
+                Output::Ask { .. } | Output::Passed(_) | Output::Cut(_) | Output::Lost(..) => {
                     panic!("nobody asked for {output:?}")
                 }
             }

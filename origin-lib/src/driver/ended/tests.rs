@@ -44,6 +44,7 @@ fn reel(day: u64) -> Reel {
         height,
         frame_rate_milli,
         range: Default::default(),
+        sound: None,
     };
     reel.apply(Record::Init { n: 0, init, len: 1, sha256 }).unwrap();
     for n in 1..=SEGMENTS {

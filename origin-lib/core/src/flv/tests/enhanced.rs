@@ -151,6 +151,41 @@ fn of_many_tracks_the_first_one_is_taken_and_the_others_are_named() {
 }
 
 #[test]
+fn further_sound_tracks_that_are_wanted_are_taken_and_one_that_is_no_use_refuses_nothing() {
+    let mut demux = Demux::new().with_sounds(&[1, 3]);
+    let len = |text: &str| format!("{:06x}", bytes(text).len());
+    let start = format!("95 20 {OPUS_CC} 00 {}{OPUS} {MP4A} 01 000002 1190 {MP4A} 02 000002 1190", len(OPUS));
+    let events = handle(&mut demux, TagKind::Audio, &start).unwrap();
+    let [FeedEvent::Further { track: 1, event }] = &events[..] else { panic!("{events:?}") };
+    assert!(matches!(&**event, FeedEvent::Audio(config) if config.coding == AudioCoding::Aac));
+    let frames = format!("95 21 {MP4A} 01 000002 211b {OPUS_CC} 00 000002 fcaa {MP4A} 02 000001 21");
+    let events = handle(&mut demux, TagKind::Audio, &frames).unwrap();
+    let [FeedEvent::Further { track: 1, event }, of_first @ ..] = &events[..] else { panic!("{events:?}") };
+    assert_eq!(frame_of(std::slice::from_ref(event)).data, bytes("211b"));
+    assert_eq!(audio_of(of_first).frame_len, 960);
+    let other = format!("95 00 2e6d7033 03 00");
+    assert!(matches!(handle(&mut demux, TagKind::Audio, &other), Err(Error::Skip(_))));
+    let others: Vec<_> = std::iter::from_fn(|| demux.poll_other()).collect();
+    assert_eq!(others, ["audio track 2 (AAC)"]);
+}
+
+#[test]
+fn further_tracks_of_pictures_that_are_wanted_are_taken() {
+    let mut demux = Demux::new().with_pictures(&[1]);
+    let start = format!("96 00 {AV01} 01 {AV1C}");
+    let events = handle(&mut demux, TagKind::Video, &start).unwrap();
+    let [FeedEvent::Further { track: 1, event }] = &events[..] else { panic!("{events:?}") };
+    assert_eq!(video_of(std::slice::from_ref(event)).coding, VideoCoding::Av1);
+    // The first track is not begun by it.
+    assert!(matches!(handle(&mut demux, TagKind::Video, &format!("91{AV01} 320110")), Err(Error::Skip(_))));
+    let events = handle(&mut demux, TagKind::Video, &format!("96 01 {AV01} 01 1200 320110")).unwrap();
+    let [FeedEvent::Further { track: 1, event }] = &events[..] else { panic!("{events:?}") };
+    let frame = frame_of(std::slice::from_ref(event));
+    assert_eq!((&frame.data, frame.key), (&bytes("320110"), true));
+    assert_eq!(demux.poll_other(), None);
+}
+
+#[test]
 fn metadata_says_what_the_numbers_mean_where_the_stream_does_not() {
     use crate::rtmp::amf0::Value;
     let code = |name: &str, code: f64| (name.to_string(), Value::Number(code));

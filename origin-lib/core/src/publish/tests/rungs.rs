@@ -395,3 +395,39 @@ proptest! {
         }
     }
 }
+
+/// A rung of the sound that goes with the source's pictures, of which something is made.
+fn with_sound(segments: u64) -> Book {
+    let mut book = book(20);
+    let audio: RenditionId = "audio".parse().unwrap();
+    book.rungs.push(Rung::new(audio.clone()));
+    book.ack_init(0, "init-1", NOW);
+    let name = "English".to_string();
+    let sound = Some(Sound { name, language: None, channels: 2, default: true, alone: false });
+    for n in 0..segments {
+        source(&mut book, n, NOW);
+        book.rung_init(&audio, Init { width: 0, height: 0, sound: sound.clone(), ..init("init-audio") });
+        book.rung_segment(&audio, at(n), (SEGMENT, Captions::default()), 10_000, NOW);
+    }
+    book
+}
+
+#[test]
+fn nothing_is_told_of_pictures_before_their_sound_is_there_as_long_as_it_may_soon_be() {
+    let audio: RenditionId = "audio".parse().unwrap();
+    let mut book = with_sound(1);
+    assert_eq!(book.poll(NOW), None);
+    book.ack_rung_init(0, &audio, "init-audio", NOW);
+    book.ack_rung(0, &audio, at(0), NOW);
+    let state = book.poll(NOW).unwrap();
+    assert_eq!(state.renditions.len(), 2);
+    assert_eq!(state.renditions[1].sound.as_ref().unwrap().name, "English");
+
+    let mut late = with_sound(RUNG_BEHIND_MAX as u64);
+    assert_eq!(late.poll(NOW), None);
+    source(&mut late, RUNG_BEHIND_MAX as u64, NOW);
+    assert_eq!(late.poll(NOW).unwrap().renditions.len(), 1, "pictures do not wait for it for ever");
+    let mut ended = with_sound(1);
+    ended.set_phase(Phase::Ended);
+    assert!(ended.poll(NOW).is_some());
+}

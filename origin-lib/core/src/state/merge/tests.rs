@@ -55,6 +55,7 @@ fn said(origin: &str, revision: u64, nodes: &[&str], numbers: core::ops::Range<u
             height: 16,
             frame_rate_milli: 0,
             range: Default::default(),
+            sound: None,
             captions: Default::default(),
             frames_bandwidth: 0,
             target_duration_s: 2,
@@ -471,6 +472,7 @@ impl Origin {
             height: 16,
             frame_rate_milli: 0,
             range: Default::default(),
+            sound: None,
         };
         self.book.init(init.clone());
         self.book.segment(start, duration, discontinuity, 1000, now);

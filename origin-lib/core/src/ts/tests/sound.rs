@@ -203,3 +203,42 @@ fn sound_that_changes_its_framing_is_read_on() {
     let configs = told.iter().filter(|one| matches!(one, Ok(FeedEvent::Audio(_)))).count();
     assert_eq!(configs, 2);
 }
+
+#[test]
+fn further_streams_of_sound_are_tracks_with_the_languages_that_descriptors_tell() {
+    let mut writer = write::Writer::default();
+    writer.pat(0, &[(1, write::PMT_PID)]);
+    let (english, korean) = ("0a04 656e6700", "0a04 6b6f7200");
+    let streams = [
+        (0x1b, write::VIDEO_PID, ""),
+        (0x0f, write::AUDIO_PID, english),
+        // One that can't be used counts for nothing.
+        (0x81, 0x110, ""),
+        (0x0f, 0x111, korean),
+        (0x0f, 0x112, ""),
+    ];
+    writer.pmt(write::PMT_PID, 1, 0, &streams);
+    writer.key(90_000, 90_000);
+    for (pid, sound) in [(write::AUDIO_PID, 1), (0x111, 2), (0x112, 3), (write::AUDIO_PID, 1), (0x111, 2)] {
+        writer.pes(pid, &[90_000], true, &write::adts(&[sound; 4]));
+    }
+    let mut demux = Demux::new().with_sounds(&[1, 5]);
+    demux.handle(&writer.bytes);
+    demux.end();
+    let (mut languages, mut sounds) = (Vec::new(), Vec::new());
+    while let Some(event) = demux.poll() {
+        match event.unwrap() {
+            FeedEvent::Language { track, language } => languages.push((track, language.to_string())),
+            FeedEvent::Frame(frame) if frame.kind == Kind::Audio => sounds.push((0, frame.data[0])),
+            FeedEvent::Further { track, event } => {
+                if let FeedEvent::Frame(frame) = *event {
+                    sounds.push((track, frame.data[0]));
+                }
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(languages, [(0, "en".to_string()), (1, "ko".to_string())]);
+    sounds.sort_unstable();
+    assert_eq!(sounds, [(0, 1), (0, 1), (1, 2), (1, 2)]);
+}

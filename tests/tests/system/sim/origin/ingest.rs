@@ -104,7 +104,7 @@ impl Origin {
                         self.disk.note(Record::Anchor { feed, feed_ms, utc }, at, life, around);
                     }
                 }
-                Output::Cut(_) => {}
+                Output::Cut(_) | Output::Lost(..) => {}
                 Output::Ask { publish, role, feed_ms, arrived } => {
                     let mine = Anchor { feed_ms, utc: arrived };
                     around.soon.ask(at, life, publish, role, mine, around.rng);
