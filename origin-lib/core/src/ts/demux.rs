@@ -3,6 +3,7 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use super::ahead::Ahead;
 use super::audio::Audio;
 use super::packets::{Continuity, Follows, Packet, Packets, Piece};
 use super::pes::{self, Assembly, Clock, Pes};
@@ -61,6 +62,8 @@ pub struct Demux {
     audio: Track<Audio>,
     /// How the sound is framed that is read.
     sound: Option<Sound>,
+    /// Sound that came before the first picture.
+    ahead: Ahead,
     /// Where splice information comes.
     splices: Option<TablePid>,
     outputs: VecDeque<Result<FeedEvent, Error>>,
@@ -146,6 +149,7 @@ impl Demux {
         }
         self.end_video();
         self.end_audio();
+        self.tell_sound();
     }
 
     /// What is open is whole.
@@ -504,6 +508,7 @@ impl Demux {
                 self.outputs.extend(read.config.map(|config| Ok(FeedEvent::Video(config))));
                 if let Some(unit) = read.unit {
                     self.frame(Kind::Video, unit);
+                    self.tell_sound();
                 }
             }
             Err(error) => self.error(super::only_at_first(error, self.video.reader.has_begun())),
@@ -515,9 +520,9 @@ impl Demux {
             Ok(None) => {}
             Ok(Some(pes)) => {
                 let read = self.audio.reader.handle(pes);
-                for (config, unit) in read.units {
-                    self.outputs.extend(config.map(|config| Ok(FeedEvent::Audio(config))));
-                    self.frame(Kind::Audio, unit);
+                read.units.into_iter().for_each(|frame| self.ahead.push(frame));
+                if !self.lacks_picture() || !self.ahead.waits() {
+                    self.tell_sound();
                 }
                 if let Some(error) = read.error {
                     self.error(error);
@@ -527,6 +532,19 @@ impl Demux {
                 self.audio.reader.drop_open();
                 self.damaged(what);
             }
+        }
+    }
+
+    /// Whether the tables name video of which no picture has come.
+    fn lacks_picture(&self) -> bool {
+        self.video.pid.is_some() && !self.video.reader.has_begun()
+    }
+
+    /// Sound waits for nothing any more.
+    fn tell_sound(&mut self) {
+        for (config, unit) in self.ahead.take() {
+            self.outputs.extend(config.map(|config| Ok(FeedEvent::Audio(config))));
+            self.frame(Kind::Audio, unit);
         }
     }
 
