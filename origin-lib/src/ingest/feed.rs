@@ -28,7 +28,12 @@ pub struct Feed {
     metrics: FeedMetrics,
     skipped: u64,
     last_key_ms: Option<i64>,
+    /// So many key frames in a row came too late for the channel's segments.
+    late_keys: u32,
 }
+
+/// The log says it where so many key frames in a row came too late: one may, where the encoder was held up.
+const LATE_KEYS: u32 = 2;
 
 impl Feed {
     /// The publisher was let in, and its channel's programme knows it.
@@ -46,6 +51,7 @@ impl Feed {
             metrics,
             skipped: 0,
             last_key_ms: None,
+            late_keys: 0,
         }
     }
 
@@ -191,7 +197,18 @@ impl Feed {
             let since = self.last_key_ms.replace(frame.dts_ms).map(|last| frame.dts_ms.saturating_sub(last));
             if let Some(ms) = since.and_then(|ms| u64::try_from(ms).ok()) {
                 self.metrics.key_interval(Duration::from_millis(ms));
+                self.warn_if_late(ms);
             }
+        }
+    }
+
+    /// Says that segments are much longer than they should be: once, as long as it stays so.
+    fn warn_if_late(&mut self, interval_ms: u64) {
+        let segment_ms = u64::from(self.segment_ms());
+        self.late_keys = if interval_ms > 2 * segment_ms { self.late_keys.saturating_add(1) } else { 0 };
+        if self.late_keys == LATE_KEYS {
+            let (channel, feed) = (&self.lease.channel, self.lease.role.as_str());
+            tracing::warn!(%channel, feed, interval_ms, segment_ms, "key frames are so far apart that segments are as long, and viewers so much later: set the encoder's key frame interval to the segment's length");
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use railbird_core::programme::End;
 use railbird_core::rtmp::{Error, Output, Server};
+use rustls::AlertDescription;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
@@ -128,6 +129,7 @@ async fn accept(socket: TcpListener, certificate: Option<Certificate>, around: A
             server: Server::new(entropy()),
             peer: peer.to_string(),
             feed: None,
+            published: false,
             refused: false,
             stranger: Some(around.strangers.enter()),
             slot: Slot::default(),
@@ -150,6 +152,8 @@ struct Connection {
     around: Around,
     peer: String,
     feed: Option<Feed>,
+    /// It published a feed, which has ended: its end has its own line.
+    published: bool,
     refused: bool,
     /// Set as long as it publishes nothing.
     stranger: Option<Stranger>,
@@ -213,8 +217,8 @@ impl Connection {
         match self.feed.take() {
             // Whatever broke it off, its encoder did not end it.
             Some(feed) => feed.end(End::Lost, if self.refused { REFUSED } else { &reason }),
-            // A refusal has its own line.
-            None if self.refused => {}
+            // A refusal has its own line, and so has a feed's end.
+            None if self.refused || self.published => {}
             None => tracing::info!(peer = self.peer, reason, "RTMP connection ended without a feed"),
         }
     }
@@ -233,9 +237,7 @@ impl Connection {
             () = self.around.stop.cancelled() => return Err(io::Error::other("the origin is stopping")),
         };
         let shaken = shaken.map_err(|_| io::Error::other("TLS was not there within 10 s"))?;
-        shaken.map_err(|error| {
-            io::Error::other(format!("no TLS ({error}): the encoder's URL must begin with rtmps://"))
-        })
+        shaken.map_err(|error| io::Error::other(format!("no TLS ({error}): {}", what_to_set(&error))))
     }
 
     async fn serve(&mut self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<String> {
@@ -319,13 +321,29 @@ impl Connection {
 
     fn let_in(&mut self, stream_key: &str) -> Result<Feed, Refusal> {
         let feed = self.around.door.let_in(&mut self.slot, stream_key, &self.peer)?;
-        self.stranger = None;
+        (self.stranger, self.published) = (None, true);
         Ok(feed)
     }
 
     fn refuse(&mut self, reason: &str) {
         self.refused = true;
         self.server.refuse(reason);
+    }
+}
+
+/// What is wrong at an encoder with which TLS did not come about.
+fn what_to_set(error: &io::Error) -> &'static str {
+    match error.get_ref().and_then(|error| error.downcast_ref()) {
+        Some(rustls::Error::AlertReceived(
+            AlertDescription::UnknownCA
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown,
+        )) => {
+            "the encoder does not take the certificate: it must be of an authority that the encoder trusts, in date, and name the host in its URL"
+        }
+        _ => "the encoder's URL must begin with rtmps://",
     }
 }
 
@@ -366,6 +384,15 @@ async fn sleep_until(at: Option<Instant>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_encoder_that_trusts_no_certificate_is_told_from_one_without_tls() {
+        let told = |error: rustls::Error| what_to_set(&io::Error::new(io::ErrorKind::InvalidData, error));
+        let alert = rustls::Error::AlertReceived;
+        assert!(told(alert(AlertDescription::UnknownCA)).contains("certificate"));
+        assert!(told(alert(AlertDescription::ProtocolVersion)).contains("rtmps://"));
+        assert!(what_to_set(&io::ErrorKind::UnexpectedEof.into()).contains("rtmps://"));
+    }
 
     #[test]
     fn invariant_1_whoever_holds_connections_open_keeps_no_encoder_out() {

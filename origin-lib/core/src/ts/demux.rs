@@ -148,7 +148,10 @@ impl Demux {
             return;
         }
         self.end_video();
-        self.all_heard().for_each(|which| self.end_audio(which));
+        self.all_heard().for_each(|which| {
+            self.end_audio(which);
+            self.tell_sound(which);
+        });
     }
 
     /// What is open is whole.
@@ -476,6 +479,7 @@ impl Demux {
                 if let Some(unit) = read.unit {
                     let frame = self.frame(Kind::Video, unit);
                     self.outputs.push_back(Ok(FeedEvent::Frame(frame)));
+                    self.all_heard().for_each(|which| self.tell_sound(which));
                 }
             }
             Err(error) => self.error(super::only_at_first(error, self.video.reader.has_begun())),

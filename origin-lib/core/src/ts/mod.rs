@@ -5,6 +5,7 @@
 //!
 //! Clock references are not read: decoding times say when, and the arrival anchors them ([`crate::timeline`]).
 
+mod ahead;
 mod audio;
 mod demux;
 mod packets;

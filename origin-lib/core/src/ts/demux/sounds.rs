@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 
 use super::super::Error;
+use super::super::ahead::Ahead;
 use super::super::audio::Audio;
 use super::super::packets::{Continuity, Follows, Packet};
 use super::super::pes::{self, Pes};
@@ -21,6 +22,8 @@ pub(super) struct Heard {
     /// How the sound is framed that is read.
     sound: Option<Sound>,
     language: Option<Language>,
+    /// What came before the first picture.
+    ahead: Ahead,
 }
 
 /// Which sound track: the first, or the place of a further one.
@@ -108,20 +111,16 @@ impl Demux {
     }
 
     pub(super) fn audio_pes(&mut self, which: Which, pes: Result<Option<Pes>, &'static str>) {
+        let lacks_picture = self.lacks_picture();
         let Some(heard) = self.heard(which) else { return };
-        let number = heard.number;
-        let of_track = |event| match number {
-            0 => event,
-            track => FeedEvent::Further { track, event: Box::new(event) },
-        };
         match pes {
             Ok(None) => {}
             Ok(Some(pes)) => {
                 let read = heard.track.reader.handle(pes);
-                for (config, unit) in read.units {
-                    self.outputs.extend(config.map(|config| Ok(of_track(FeedEvent::Audio(config)))));
-                    let frame = self.frame(Kind::Audio, unit);
-                    self.outputs.push_back(Ok(of_track(FeedEvent::Frame(frame))));
+                read.units.into_iter().for_each(|frame| heard.ahead.push(frame));
+                let (number, waits) = (heard.number, lacks_picture && heard.ahead.waits());
+                if !waits {
+                    self.tell_sound(which);
                 }
                 match read.error {
                     // A further track that is no use is no reason to refuse the feed.
@@ -136,6 +135,26 @@ impl Demux {
                 heard.track.reader.drop_open();
                 self.damaged(what);
             }
+        }
+    }
+
+    /// Whether the tables name video of which no picture has come.
+    fn lacks_picture(&self) -> bool {
+        self.video.pid.is_some() && !self.video.reader.has_begun()
+    }
+
+    /// This sound waits for nothing any more.
+    pub(super) fn tell_sound(&mut self, which: Which) {
+        let Some(heard) = self.heard(which) else { return };
+        let (number, frames) = (heard.number, heard.ahead.take());
+        let of_track = |event| match number {
+            0 => event,
+            track => FeedEvent::Further { track, event: Box::new(event) },
+        };
+        for (config, unit) in frames {
+            self.outputs.extend(config.map(|config| Ok(of_track(FeedEvent::Audio(config)))));
+            let frame = self.frame(Kind::Audio, unit);
+            self.outputs.push_back(Ok(of_track(FeedEvent::Frame(frame))));
         }
     }
 }

@@ -242,3 +242,52 @@ fn further_streams_of_sound_are_tracks_with_the_languages_that_descriptors_tell(
     sounds.sort_unstable();
     assert_eq!(sounds, [(0, 1), (0, 1), (1, 2), (1, 2)]);
 }
+
+/// A feed whose beginning nobody heard: sound, and pictures that refer to what was before.
+fn from_the_middle(frames: u64) -> Writer {
+    let mut writer = Writer::begun();
+    for n in 0..frames {
+        writer.pes(AUDIO_PID, &[n * 1_920], true, &adts(b"sound"));
+        if n % 2 == 0 {
+            writer.picture(n * 1_920, n * 1_920);
+        }
+    }
+    writer
+}
+
+/// The first events, errors aside, by kind and time.
+fn events(writer: &Writer) -> Vec<std::string::String> {
+    let (told, _) = told(&writer.bytes, 188);
+    let events = told.iter().filter_map(|one| match one {
+        Ok(FeedEvent::Video(_)) => Some("video".into()),
+        Ok(FeedEvent::Audio(_)) => Some("audio".into()),
+        Ok(FeedEvent::Frame(frame)) => Some(std::format!("{:?} {}", frame.kind, frame.dts_ms)),
+        _ => None,
+    });
+    events.collect()
+}
+
+#[test]
+fn sound_from_before_the_first_picture_is_told_behind_it() {
+    let mut writer = from_the_middle(140);
+    writer.key(270_000, 270_000);
+    writer.picture(273_600, 273_600);
+    writer.pes(AUDIO_PID, &[273_600], true, &adts(b"sound"));
+    let events = events(&writer);
+    // Of what came before, the newest 128 frames: 12 to 139.
+    assert_eq!(events[..4], ["video", "Video 3000", "audio", "Audio 256"], "{events:?}");
+    assert_eq!(events[130..], ["Audio 2965", "Audio 3040", "Video 3040"], "{events:?}");
+}
+
+#[test]
+fn sound_waits_ten_seconds_for_a_picture_and_goes_on_alone() {
+    let writer = from_the_middle(469);
+    let events_of_all = events(&writer);
+    assert_eq!(events_of_all.len(), 1 + 128, "told at the stream's end");
+    let mut writer = from_the_middle(471);
+    writer.key(904_320, 904_320);
+    let events = events(&writer);
+    // The frame 469 is 10 s behind the first one.
+    assert_eq!(events[..2], ["audio", "Audio 7274"], "{events:?}");
+    assert_eq!(events[129..], ["Audio 10005", "Audio 10026", "video", "Video 10048"], "{events:?}");
+}
