@@ -40,7 +40,7 @@ fn encoder(kbps: u32) -> anyhow::Result<Option<String>> {
 async fn signal(name: &str, pid: &str) -> anyhow::Result<()> {
     let mut kill = tokio::process::Command::new("kill");
     kill.args([name, pid]);
-    finish(kill).await
+    finish(kill).await.map(drop)
 }
 
 /// What a media playlist lists.
