@@ -129,6 +129,9 @@ const CONFIG: Partial<HlsConfig> = {
 /** How far ahead of the picture a recording is asked for at least, where nothing later is to be known, in milliseconds. */
 export const leastAheadMs = (): number => (Hls.isSupported() ? AHEAD_MS_MIN : AHEAD_MS);
 
+/** After a gap in the sound that was chosen, it is tried again so much later, in milliseconds. */
+const SOUND_AWAY_MS = 30_000;
+
 /** A delay within the bounds that a `retry-after` is followed in. */
 export const retryAfterMs = (retry_after_s: number | null, otherwise_ms: number): number =>
   retry_after_s === null
@@ -168,6 +171,7 @@ export class Playback {
   #keeper = new Keeper();
   /** Which sound the viewer chose. */
   #sound = rememberedSound();
+  #soundTimer: ReturnType<typeof setTimeout> | undefined;
   /** Where the viewer wants to be, on the media timeline, once that is listed. */
   #goal_ms: number | null = null;
   /** Up to where the browser's own player knows the recording, in milliseconds of media time; `null`: all of it. */
@@ -517,6 +521,17 @@ export class Playback {
     if (this.#hls !== null) this.#chooseSound(this.#hls);
   }
 
+  /** What is chosen lacks something, over which hls.js would jump, picture and all: meanwhile the default is heard. */
+  #soundLacks(hls: Hls): void {
+    const place = hls.audioTracks.findIndex((sound) => sound.default);
+    if (place === -1 || place === hls.audioTrack) return;
+    hls.audioTrack = place;
+    clearTimeout(this.#soundTimer);
+    this.#soundTimer = setTimeout(() => {
+      if (hls === this.#hls) this.#chooseSound(hls);
+    }, SOUND_AWAY_MS);
+  }
+
   #chooseSound(hls: Hls): void {
     const place = placeOfSound(this.sounds(), this.#sound);
     if (place !== -1 && hls.audioTrack !== place) hls.audioTrack = place;
@@ -563,6 +578,7 @@ export class Playback {
     // After trouble, a recording goes on where it was.
     this.#resume_s = this.#pictured ? this.#video.currentTime : this.#resume_s;
     if (this.#hls !== null) this.#isOfLowLatency(this.#hls, false);
+    clearTimeout(this.#soundTimer);
     this.#hls?.destroy();
     this.#hls = null;
   }
@@ -592,6 +608,7 @@ export class Playback {
     if (hls !== this.#hls) return;
     // hls.js' own changes of mind.
     if (data.details === ErrorDetails.INTERNAL_ABORTED) return;
+    if (data.details === ErrorDetails.FRAG_GAP && data.frag?.type === "audio") this.#soundLacks(hls);
     const fatal = data.fatal ? " (fatal)" : "";
     this.#facts.note(`${data.details}${fatal}: ${data.error.message}`.slice(0, NOTE_LEN_MAX), this.#video.currentTime);
     if (data.details === ErrorDetails.BUFFER_STALLED_ERROR) this.#facts.stalls += 1;
