@@ -1,8 +1,8 @@
 // A pass holder looks over the seek bar for a place: `node peek.mjs READY.json RECORDING|live COLOURS SHOT.png`.
 //
 // COLOURS is a JSON list of [red, green, blue], one for each two seconds of what is played. The picture over the bar must have the
-// colour of the moment that is pointed at, for the first half of them. Then it prints `looked` and the node in use, and waits for a
-// line on its input: whoever started this has let that node die by then. The other half must be there from then on, too. A key
+// colour of the moment that is pointed at, for the first half of them. Then it prints `looked` and the node that was asked for them, and
+// waits for a line on its input: whoever started this has let that node die by then. The other half must be there from then on, too. A key
 // shows the place that it leads to, and somebody without a session gets no key. Prints what it saw as JSON; exits 0 when all was
 // well, else 1.
 import { createInterface } from "node:readline";
@@ -31,11 +31,11 @@ const line = new Promise((resolve) => input.once("line", resolve));
 await told(async ({ report, problem, person, stranger }) => {
   const page = await person([]);
   const [ranges, keys] = [[], new Set()];
-  page.on("request", async (request) => {
+  page.on("request", (request) => {
     const url = new URL(request.url());
     if (/\/key\//.test(url.pathname)) keys.add(url.href);
-    const range = await request.headerValue("range").catch(() => null);
-    if (/\.m4s$/.test(url.pathname) && range !== null) ranges.push(`${url.host} ${range}`);
+    const { range } = request.headers();
+    if (/\.m4s$/.test(url.pathname) && range !== undefined) ranges.push(`${url.host} ${range}`);
   });
   const demo = await ready(path);
   await logIn(page, demo);
@@ -65,10 +65,14 @@ await told(async ({ report, problem, person, stranger }) => {
   for (let n = 0; n < half; n += 1) await look(n);
   await page.screenshot({ path: shot });
   const before = ranges.length;
-  console.log(`looked\n${await page.evaluate(() => window.railbird.stats.node)}`);
+  const asked = ranges.at(-1)?.split(" ")[0];
+  const { nodes } = await page.evaluate(async () => (await fetch("/live/t/nodes.json")).json());
+  console.log(`looked\n${nodes.find(({ url }) => new URL(url).host === asked)?.id}`);
   await line;
   for (let n = half; n < colours.length; n += 1) await look(n);
   report.asked = { before, after: ranges.length - before, of: [...new Set(ranges)] };
+  // What was played already may be in the browser's cache; of the rest, the nodes are asked.
+  if (what === "live" && new Set(ranges.map((of) => of.split(" ")[0])).size < 2) problem(`only one node was asked: ${ranges}`);
   if (before < half || ranges.length < colours.length) problem(`only ${ranges.length} beginnings were asked for`);
   // Away from the bar there is nothing.
   await page.mouse.move(10, 10);
