@@ -138,7 +138,8 @@ const SHORT: &[(&str, &str)] = &[
 impl FromStr for Language {
     type Err = LanguageError;
 
-    /// Well-formed in the sense of RFC 5646, 2.2.9, without the tags that were grandfathered; brought into its usual case (2.1.1).
+    /// Well-formed in the sense of RFC 5646, 2.2.9, without the tags that were grandfathered, and with a language of two or three
+    /// letters: there is no longer one. Brought into its usual case (2.1.1).
     fn from_str(text: &str) -> Result<Language, LanguageError> {
         if text.len() > LANGUAGE_LEN_MAX {
             return Err(LanguageError);
@@ -155,7 +156,7 @@ impl FromStr for Language {
             let lower = part.to_ascii_lowercase();
             let starts_with_digit = part.bytes().next().is_some_and(|byte| byte.is_ascii_digit());
             let (next, part) = match part.len() {
-                2..=8 if place == Place::Language && letters(part) => (Place::Extended, lower),
+                2..=3 if place == Place::Language && letters(part) => (Place::Extended, lower),
                 1 if lower == "x" => (Place::Private, lower),
                 _ if place == Place::Language => return Err(LanguageError),
                 _ if place == Place::Private => (Place::Private, lower),

@@ -17,6 +17,8 @@ fn channel(dir: &std::path::Path, desk: Sender) -> Arc<Channel> {
         preload_hints: false,
         iframes: false,
         audio_only: false,
+        voices: Vec::new(),
+        views: Vec::new(),
         ladder: Vec::new(),
         key_period_s: 60,
         dvr_s: 60,
