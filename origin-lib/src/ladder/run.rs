@@ -113,7 +113,8 @@ async fn session(ladder: &Ladder, first: Passed, next: &mut Option<Passed>) -> R
     ladder.state.send_replace(State::Running);
     made.iter().for_each(|place| _ = ladder.with(*place, |maker| maker.begin()));
     // What was wanted of one before.
-    (ladder.flush.notified().now_or_never(), ladder.behind.notified().now_or_never());
+    ladder.flush.notified().now_or_never();
+    ladder.behind.notified().now_or_never();
     let Running { child, media: media_pipe, outputs, said, .. } = running;
     let began = first.sample.dts + MediaSpan::from_ms(-BEGIN_MS);
     let (sender, receiver) = media();
