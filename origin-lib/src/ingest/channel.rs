@@ -104,20 +104,16 @@ impl Channels {
     /// resolves. For a channel that is about to end.
     pub async fn settle(&self, id: &ChannelId) {
         let Some(channel) = self.get(id) else { return };
-        let waited = channel.with(|programme| {
-            let waits = !programme.is_live() && programme.deadline().is_some();
-            if waits {
+        channel.with(|programme| {
+            if !programme.is_live() && programme.deadline().is_some() {
                 programme.give_up_waiting();
             }
-            waits
         });
         if let Some(ladder) = &channel.ladder {
             ladder.flush().await;
         }
-        if waited || channel.ladder.is_some() {
-            // A disk that takes nothing is told of elsewhere, and ends nothing.
-            let _ = tokio::time::timeout(SETTLE_MAX, channel.output.spool.settled()).await;
-        }
+        // Also what a feed has just ended with. A disk that takes nothing is told of elsewhere, and ends nothing.
+        let _ = tokio::time::timeout(SETTLE_MAX, channel.output.spool.settled()).await;
     }
 
     /// The feeds whose encoder was refused lately and has not come back as it should: the channel, and a sentence. For ways on which

@@ -153,7 +153,7 @@ async fn invariant_3_two_origins_make_the_same_of_srt_of_a_put_and_of_fragments(
     let (source, a, more) = (Source::new(SECONDS as u32).await?, Store::start().await?, more());
     let sink = Sink::start(vec![("a", a.dir())]).await?;
     let (targets, edges) = ([a.target("a")], [sink.url.clone()]);
-    let files = [("put-key", "put-key"), ("cmaf-key", "cmaf-key")];
+    let files = [("put-key", "the-put-key"), ("cmaf-key", "the-cmaf-key")];
     let mut origins = Vec::new();
     for id in ["north", "south"] {
         let plan = Plan { id, title: "T", targets: &targets, edges: &edges, more: &more, files: &files };
@@ -167,8 +167,8 @@ async fn invariant_3_two_origins_make_the_same_of_srt_of_a_put_and_of_fragments(
         let srt = format!("srt://{}?streamid=primary-key&latency=2000", srt.trim_matches('"'));
         urls.push([
             srt,
-            format!("http://{http}/ingest/put-key"),
-            format!("http://{http}/ingest/cmaf-key/v.mp4"),
+            format!("http://{http}/ingest/the-put-key"),
+            format!("http://{http}/ingest/the-cmaf-key/v.mp4"),
         ]);
     }
     let open = |origin: usize, channel: usize| match &urls[origin][channel] {
@@ -212,7 +212,9 @@ async fn invariant_3_two_origins_make_the_same_of_srt_of_a_put_and_of_fragments(
         let inits = |made: &BTreeMap<String, Hash>| -> Vec<String> {
             made.keys().filter(|name| name.contains("/init-")).cloned().collect()
         };
-        ensure!(inits(&north) == inits(&south), "{north:#?}\n{south:#?}");
+        // Whoever joins late may see pictures before it sees sound.
+        let (ours, theirs) = (inits(&north), inits(&south));
+        ensure!(ours.len() == 1 && theirs.contains(&ours[0]), "{north:#?}\n{south:#?}");
         // What was open when the uplink was lost is as long at the one as it came.
         let differ: Vec<_> = north
             .iter()
