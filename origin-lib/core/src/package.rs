@@ -20,7 +20,7 @@ use crate::id::{ChannelId, RenditionId};
 use crate::keys::MasterSecret;
 use crate::media::{self, AudioConfig, Cut, Tracks, VideoConfig};
 use crate::publish::Init;
-use crate::scte35::Splice;
+use crate::scte35::{self, Splice};
 use crate::segment::{self, Bound, Input, Segmenter};
 use crate::sound::{Language, Voice};
 use crate::time::{MediaSpan, MediaTime};
@@ -271,7 +271,7 @@ impl Packager {
 
     /// Something is said of a splice: what has not been said before goes with the segment that is cut behind it.
     pub fn splice(&mut self, splice: Splice) {
-        if self.splices.iter().any(|(known, _)| known.is_same(&splice)) {
+        if !splice.is_near() || !scte35::is_new(self.splices.iter().map(|(known, _)| known), &splice) {
             return;
         }
         if self.splices.len() >= SPLICES_MAX {

@@ -162,7 +162,8 @@ pub fn media(
         let from = rendition.segments.first().map_or(MediaTime(0), |first| first.start);
         let _ = ranges::write(&mut writer.text, &score.ranges, from, end_of(rendition), None);
     }
-    let _ = splices::write(&mut writer.text, &state.splices, MediaTime(0), MediaTime(u64::MAX));
+    let all = (MediaTime(0), MediaTime(u64::MAX));
+    let _ = splices::write(&mut writer.text, &state.splices, all, end_of(rendition));
     writer.hints = state.preload_hints && !wanted.parts_at_nodes;
     let _ = writer.run(&run, false).and_then(|()| writer.tail(&run));
     Some(writer.end(ended))

@@ -104,20 +104,29 @@ impl Channels {
     /// resolves. For a channel that is about to end.
     pub async fn settle(&self, id: &ChannelId) {
         let Some(channel) = self.get(id) else { return };
-        let waited = channel.with(|programme| {
-            let waits = !programme.is_live() && programme.deadline().is_some();
-            if waits {
+        channel.with(|programme| {
+            if !programme.is_live() && programme.deadline().is_some() {
                 programme.give_up_waiting();
             }
-            waits
         });
         if let Some(ladder) = &channel.ladder {
             ladder.flush().await;
         }
-        if waited || channel.ladder.is_some() {
-            // A disk that takes nothing is told of elsewhere, and ends nothing.
-            let _ = tokio::time::timeout(SETTLE_MAX, channel.output.spool.settled()).await;
-        }
+        // Also what a feed has just ended with. A disk that takes nothing is told of elsewhere, and ends nothing.
+        let _ = tokio::time::timeout(SETTLE_MAX, channel.output.spool.settled()).await;
+    }
+
+    /// The feeds whose encoder was refused lately and has not come back as it should: the channel, and a sentence. For ways on which
+    /// it can't be told itself, as SRT.
+    pub fn unwell(&self) -> Vec<(&'static str, String, String)> {
+        let of = |channel: &Arc<Channel>| {
+            let refused = channel.refused().into_iter();
+            let told = refused.map(|(role, reason)| {
+                ("feed", channel.id.to_string(), format!("its {} feed is refused: {reason}", role.as_str()))
+            });
+            told.collect::<Vec<_>>()
+        };
+        self.0.values().flat_map(of).collect()
     }
 
     /// The channel of this name.
@@ -125,6 +134,9 @@ impl Channels {
         self.0.get(id).cloned()
     }
 }
+
+/// How long it is said that an encoder was refused which does not come back, in milliseconds: ten minutes.
+const REFUSED_MS: u64 = 600_000;
 
 /// How long the end of a channel waits for the disk.
 const SETTLE_MAX: Duration = Duration::from_secs(2);
@@ -143,6 +155,8 @@ pub struct Channel {
     metrics: BTreeMap<Role, FeedMetrics>,
     taps: Vec<Tap>,
     ladder: Option<Arc<Ladder>>,
+    /// Why a feed's encoder was refused, and when.
+    refused: Mutex<BTreeMap<Role, (String, u64)>>,
     /// The anchor that each feed is on.
     anchors: Mutex<BTreeMap<Role, Anchor>>,
     inner: Mutex<Inner>,
@@ -247,6 +261,7 @@ impl Channel {
             metrics,
             taps,
             ladder,
+            refused: Mutex::default(),
             anchors: Mutex::default(),
             inner,
         }
@@ -256,6 +271,24 @@ impl Channel {
     pub fn metrics(&self, role: Role) -> FeedMetrics {
         let new = || self.output.metrics.feed(&self.id, role);
         self.metrics.get(&role).cloned().unwrap_or_else(new)
+    }
+
+    /// A feed's encoder sends what can't be used, for this reason.
+    pub fn refuse(&self, role: Role, reason: String) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.insert(role, (reason, clock::moment().up_ms));
+    }
+
+    /// A feed's encoder sends what can be used.
+    pub fn accept(&self, role: Role) {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(&role);
+    }
+
+    /// Which feeds were refused lately, and why.
+    fn refused(&self) -> Vec<(Role, String)> {
+        let (refused, now) = (self.refused.lock().unwrap_or_else(PoisonError::into_inner), clock::moment());
+        let lately = refused.iter().filter(|(_, (_, at))| now.ms_since(*at) < REFUSED_MS);
+        lately.map(|(role, (reason, _))| (*role, reason.clone())).collect()
     }
 
     /// A feed is published from now on.
@@ -477,4 +510,4 @@ impl Channel {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

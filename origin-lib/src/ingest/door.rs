@@ -27,6 +27,12 @@ impl Door {
         Door { registry, channels, slots: Arc::new(Semaphore::new(FEEDS_MAX)) }
     }
 
+    /// The channels that it lets in to.
+    #[cfg(test)]
+    pub(super) fn channels(&self) -> &Channels {
+        &self.channels
+    }
+
     /// Whether this stream key opens anything; nothing happens yet.
     pub fn knows(&self, stream_key: &str) -> Result<(), Refusal> {
         self.registry.knows(stream_key)

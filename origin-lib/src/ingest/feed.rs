@@ -27,6 +27,8 @@ pub struct Feed {
     publish: Publish,
     metrics: FeedMetrics,
     skipped: u64,
+    /// A frame of it was of use.
+    taken: bool,
     last_key_ms: Option<i64>,
     /// So many key frames in a row came too late for the channel's segments.
     late_keys: u32,
@@ -50,6 +52,7 @@ impl Feed {
             publish,
             metrics,
             skipped: 0,
+            taken: false,
             last_key_ms: None,
             late_keys: 0,
         }
@@ -148,6 +151,7 @@ impl Feed {
             }
             refusal => {
                 tracing::warn!(channel = %self.lease.channel, peer = self.peer, reason = %refusal, "feed refused");
+                self.channel.refuse(self.lease.role, refusal.to_string());
                 Err(refusal)
             }
         }
@@ -166,6 +170,9 @@ impl Feed {
             FeedEvent::Frame(frame) => {
                 key_ms = (frame.kind == media::Kind::Video && frame.key).then_some(frame.dts_ms);
                 self.count(frame);
+                if !std::mem::replace(&mut self.taken, true) {
+                    self.channel.accept(self.lease.role);
+                }
             }
             FeedEvent::Captured(captured) if captured.by_encoder => {
                 self.metrics.captured(clock::now().media() - captured.utc.media());
@@ -247,6 +254,31 @@ fn captured_ago(of_day_ms: u32, now: UtcMs) -> MediaSpan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ingest::channel::tests::door;
+    use crate::ingest::door::Slot;
+
+    #[tokio::test]
+    async fn why_an_encoder_was_refused_is_said_until_it_sends_what_can_be_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let door = door(dir.path(), &["key"]);
+        let mut feed = door.let_in(&mut Slot::default(), "key", "peer").unwrap();
+        let said = || door.channels().unwell();
+        assert_eq!(said(), []);
+        // Sorenson's H.263.
+        assert!(feed.media(TagKind::Video, 0, Bytes::from_static(&[0x12, 0, 0, 0])).is_err());
+        feed.end(End::Lost, "refused");
+        let [(part, channel, reason)] = &said()[..] else { panic!("{:?}", said()) };
+        assert!(
+            (*part, &channel[..]) == ("feed", "key") && reason.starts_with("its primary feed is refused: "),
+            "{reason}"
+        );
+        let mut feed = door.let_in(&mut Slot::default(), "key", "peer").unwrap();
+        assert_eq!(said().len(), 1, "it may be the same again");
+        let data = Bytes::from_static(b"x");
+        let frame = Frame { kind: media::Kind::Audio, dts_ms: 0, cts: 0, key: true, leading: false, data };
+        feed.take(Ok(FeedEvent::Frame(frame))).unwrap();
+        assert_eq!(said(), []);
+    }
 
     #[test]
     fn an_encoders_time_of_day_counts_in_any_time_zone() {

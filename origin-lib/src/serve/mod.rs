@@ -73,6 +73,8 @@ pub struct Running {
     pub srt: Option<SocketAddr>,
     /// Where WHIP is listened for, if it is.
     pub whip: Option<SocketAddr>,
+    /// Where the media of WHIP sessions comes, if it does.
+    pub whip_udp: Option<SocketAddr>,
     /// What the crew may change.
     pub crew: Crew,
     feeds: ingest::Channels,
@@ -101,9 +103,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     raise_open_files();
     let running = start(config, |_| Router::new()).await?;
     let none_or = |addr: Option<SocketAddr>| addr.map_or("none".to_string(), |addr| addr.to_string());
-    let [rtmps, http_ingest, srt, whip] =
-        [running.rtmps, running.http_ingest, running.srt, running.whip].map(none_or);
-    tracing::info!(rtmp = %running.rtmp, rtmps, http_ingest, srt, whip, api = %running.api, edge, "the origin runs");
+    let [rtmps, http_ingest, srt, whip, whip_udp] =
+        [running.rtmps, running.http_ingest, running.srt, running.whip, running.whip_udp].map(none_or);
+    tracing::info!(rtmp = %running.rtmp, rtmps, http_ingest, srt, whip, whip_udp, api = %running.api, edge, "the origin runs");
     tokio::pin!(stopped);
     let mut reloads = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
     loop {
@@ -240,6 +242,8 @@ pub async fn start(
     let feeds = ingest::Channels::new(&config.channels, &objects, resume, taps, |channel| {
         channel.score_emsg.then(|| scores.subscribe(&channel.id))?
     });
+    let of_feeds = feeds.clone();
+    health.watch(move || of_feeds.unwell());
     let door = Door::new(Registry::new(&config.channels), feeds.clone());
     let listener = Listener::start(config.rtmp, config.rtmps.as_ref(), door.clone()).await?;
     let http_listener = match config.http_ingest {
@@ -299,6 +303,7 @@ pub async fn start(
         http_ingest: http_listener.as_ref().map(|listener| listener.addr),
         srt: srt_listener.as_ref().map(|listener| listener.addr),
         whip: whip_listener.as_ref().map(|listener| listener.addr),
+        whip_udp: whip_listener.as_ref().map(|listener| listener.udp),
         crew,
         feeds,
         ladders,

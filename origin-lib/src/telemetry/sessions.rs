@@ -20,6 +20,7 @@ pub(super) struct Sessions {
     gaps: Family<Labels, Counter>,
     undecodable: Family<Labels, Counter>,
     restarts: Family<Labels, Counter>,
+    dropped: Family<Labels, Counter>,
     loss: Family<Labels, Number>,
     rtt: Family<Labels, Number>,
 }
@@ -41,6 +42,8 @@ pub struct Session {
     pub undecodable: u64,
     /// Times that ICE was restarted.
     pub restarts: u64,
+    /// Datagrams that came faster than they were taken.
+    pub dropped: u64,
 }
 
 impl Sessions {
@@ -66,6 +69,11 @@ impl Sessions {
             f.restarts,
         );
         r.register(
+            "whip_dropped",
+            "Datagrams that came faster than the origin took them, and were asked for again",
+            f.dropped,
+        );
+        r.register(
             "whip_loss_ratio",
             "The share of packets that were lost on the way, as last reported",
             f.loss,
@@ -82,6 +90,7 @@ impl Sessions {
             gaps: self.gaps.get_or_create_owned(labels),
             undecodable: self.undecodable.get_or_create_owned(labels),
             restarts: self.restarts.get_or_create_owned(labels),
+            dropped: self.dropped.get_or_create_owned(labels),
             loss: self.loss.get_or_create_owned(labels),
             rtt: self.rtt.get_or_create_owned(labels),
         }
@@ -98,6 +107,7 @@ pub struct SessionMetrics {
     gaps: Counter,
     undecodable: Counter,
     restarts: Counter,
+    dropped: Counter,
     loss: Number,
     rtt: Number,
 }
@@ -113,6 +123,7 @@ impl SessionMetrics {
             (&self.gaps, now.gaps, told.gaps),
             (&self.undecodable, now.undecodable, told.undecodable),
             (&self.restarts, now.restarts, told.restarts),
+            (&self.dropped, now.dropped, told.dropped),
         ] {
             counter.inc_by(now.saturating_sub(told));
         }

@@ -9,7 +9,7 @@ use crate::http_ingest::origin;
 use crate::origin::{Origin, Source};
 use crate::play::ffmpeg;
 
-const FRAGMENTED: &str = "empty_moov+frag_keyframe+default_base_moof";
+pub(crate) const FRAGMENTED: &str = "empty_moov+frag_keyframe+default_base_moof";
 
 /// ffmpeg puts a file in this way, and the recording is the file.
 async fn recorded(arguments: &[&str], path: &str) -> anyhow::Result<()> {
@@ -48,7 +48,7 @@ async fn every_frame_of_segments_that_ffmpeg_pushes_for_hls_is_recorded_once() -
 }
 
 /// A body, and each of its boxes.
-fn boxes(body: &[u8]) -> anyhow::Result<Vec<(&[u8], &[u8])>> {
+pub(crate) fn boxes(body: &[u8]) -> anyhow::Result<Vec<(&[u8], &[u8])>> {
     let (mut found, mut rest) = (Vec::new(), body);
     while let Some((size, _)) = rest.split_first_chunk::<4>() {
         let size = u32::from_be_bytes(*size) as usize;
@@ -115,8 +115,6 @@ async fn invariant_3_two_origins_that_know_nothing_of_each_other_make_the_same_o
     let source = Source::new(6).await?;
     let ((north, at_north, _a, _b), (south, at_south, _c, _d)) = (origin().await?, origin().await?);
     let body = since_1970(&source).await?;
-    let (status, said) = put(&at_north, "primary-key/all.mp4", &body).await?;
-    ensure!(status == 200, "{status} {said}");
     // The other one gets a request for each fragment, and one of them twice.
     let found = boxes(&body)?;
     let header: Vec<u8> = found
@@ -133,10 +131,19 @@ async fn invariant_3_two_origins_that_know_nothing_of_each_other_make_the_same_o
     ensure!(fragments.len() >= 4, "only {} fragments", fragments.len());
     let again = &fragments[1];
     let last = [&b"\0\0\0\x18stypmsdh\0\0\0\0msdhlmsg"[..], fragments.last().context("none")?].concat();
-    let rest = fragments[1..fragments.len() - 1].iter();
-    for part in [&header, &fragments[0], again].into_iter().chain(rest).chain([&last]) {
+    let to_south = async |part: &[u8]| {
         let (status, said) = put(&at_south, "primary-key/Streams(all.cmfv)", part).await?;
         ensure!(status == 200, "{status} {said}");
+        anyhow::Ok(())
+    };
+    // What begins long after its own times gets another anchor: both see the first of it before either sees the rest.
+    to_south(&header).await?;
+    to_south(&fragments[0]).await?;
+    let (status, said) = put(&at_north, "primary-key/all.mp4", &body).await?;
+    ensure!(status == 200, "{status} {said}");
+    to_south(again).await?;
+    for part in fragments[1..fragments.len() - 1].iter().chain([&last]) {
+        to_south(part).await?;
     }
     for origin in [&north, &south] {
         origin.logged("timeline anchored at the capture time that the encoder tells").await?;

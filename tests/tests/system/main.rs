@@ -28,6 +28,7 @@ mod gate;
 #[cfg(test)]
 mod hosts;
 mod http_ingest;
+mod identity;
 #[cfg(test)]
 mod iframes;
 #[cfg(test)]

@@ -21,25 +21,24 @@ use crate::play::ffmpeg;
 use crate::sink::Sink;
 use crate::srt::figure;
 
-/// An origin that takes WHIP sessions whose media is sent to this address, and where its HTTP is.
-async fn origin(media: SocketAddr, udp: SocketAddr) -> anyhow::Result<(Origin, String, Store, Sink)> {
+/// An origin that takes WHIP sessions, where its HTTP is and where media comes. Encoders are told to send it to `media`, or there.
+async fn origin(media: Option<SocketAddr>) -> anyhow::Result<(Origin, String, SocketAddr, Store, Sink)> {
+    let media = media.map_or_else(|| "127.0.0.1:0".to_string(), |media| media.to_string());
     let store = Store::start().await?;
     let sink = Sink::start(vec![("a", store.dir())]).await?;
     let (targets, edges) = ([store.target("a")], [sink.url.clone()]);
     let more = format!(
-        "[whip]\nlisten = \"127.0.0.1:0\"\nudp_listen = \"{udp}\"\naddresses = [\"{media}\"]\nsessions_max = 1\n"
+        "[whip]\nlisten = \"127.0.0.1:0\"\nudp_listen = \"127.0.0.1:0\"\naddresses = [\"{media}\"]\nsessions_max = 1\n"
     );
     let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more: &more, files: &[] };
     let origin = Origin::start(&plan).await?;
     let log = origin.log();
-    let address = log.split("whip=").nth(1).and_then(|rest| rest.split(' ').next());
-    let address = address.context("it listens nowhere for WHIP")?.trim_matches('"').to_string();
-    Ok((origin, format!("http://{address}"), store, sink))
-}
-
-/// A port that nobody has: whoever was given it a moment ago is gone.
-async fn free() -> anyhow::Result<SocketAddr> {
-    Ok(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?.local_addr()?)
+    let told = |name: &str| {
+        let address = log.split(name).nth(1).and_then(|rest| rest.split_whitespace().next());
+        anyhow::Ok(address.context("it listens nowhere for WHIP")?.trim_matches('"').to_string())
+    };
+    let (address, udp) = (told("whip=")?, told("whip_udp=")?.parse()?);
+    Ok((origin, format!("http://{address}"), udp, store, sink))
 }
 
 /// So many packets come through at first: nobody can ask for one before the first that comes.
@@ -48,15 +47,19 @@ const WHOLE: u32 = 100;
 /// A way between encoders and origin on which one packet of media of twenty is lost. Each address of an encoder's is another one to the
 /// origin, too.
 struct Lossy {
-    address: SocketAddr,
     lost: Arc<AtomicU64>,
     _tasks: JoinSet<()>,
 }
 
 impl Lossy {
-    async fn start(to: SocketAddr) -> anyhow::Result<Lossy> {
-        let near = Arc::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?);
-        let (address, lost) = (near.local_addr()?, Arc::new(AtomicU64::new(0)));
+    /// Where it begins; it leads nowhere yet.
+    async fn begin() -> anyhow::Result<UdpSocket> {
+        Ok(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?)
+    }
+
+    async fn lead(near: UdpSocket, to: SocketAddr) -> anyhow::Result<Lossy> {
+        let near = Arc::new(near);
+        let lost = Arc::new(AtomicU64::new(0));
         let (mut tasks, count) = (JoinSet::new(), lost.clone());
         tasks.spawn(async move {
             // Dropped with this task: what comes back by each way.
@@ -84,7 +87,7 @@ impl Lossy {
                 let _ = far.send_to(datagram, to).await;
             }
         });
-        Ok(Lossy { address, lost, _tasks: tasks })
+        Ok(Lossy { lost, _tasks: tasks })
     }
 }
 
@@ -112,9 +115,9 @@ async fn decoded(file: &std::path::Path, stream: &str) -> anyhow::Result<Vec<(i6
 
 /// What Chromium sends in this codec over a way that loses packets is recorded, whole.
 async fn a_browser_sends(codec: &str, named: &str) -> anyhow::Result<()> {
-    let udp = free().await?;
-    let way = Lossy::start(udp).await?;
-    let (origin, whip, _store, _sink) = origin(way.address, udp).await?;
+    let begin = Lossy::begin().await?;
+    let (origin, whip, udp, _store, _sink) = origin(Some(begin.local_addr()?)).await?;
+    let way = Lossy::lead(begin, udp).await?;
     let scripts = workspace().join("tests/browser");
     ensure!(scripts.join("node_modules").exists(), "run `npm ci --ignore-scripts` in tests/browser");
     let mut holder = Command::new("node");
@@ -194,8 +197,7 @@ fn offer(codec: &str, fragment: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_session_is_told_why_and_one_is_changed_and_ended() -> anyhow::Result<()> {
-    let udp = free().await?;
-    let (origin, whip, _store, _sink) = origin(udp, udp).await?;
+    let (origin, whip, udp, _store, _sink) = origin(None).await?;
     let send = async |method: Method, path: &str, headers: &[(&str, &str)], body: String| {
         let mut request = client()?.request(method, format!("{whip}{path}")).body(body);
         for (name, value) in headers {

@@ -1,6 +1,7 @@
 //! From the requests of a feed to its frames.
 
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -8,11 +9,12 @@ use core::ops::Range;
 
 use bytes::Bytes;
 
+use super::Refusal;
 use super::boxes::{Boxes, Piece};
 use super::fragment::{self, Filling, Message, Produced, Run};
 use super::header::{Coding, Header};
+use super::known::{Catalogue, Headers};
 use super::lane::{Coming, Lane, Source};
-use super::{Refusal, names};
 use crate::flv::Error;
 use crate::media::{Captured, FeedEvent, FeedSplice, Kind};
 use crate::programme::End;
@@ -23,9 +25,6 @@ use crate::timeline::{EARLY_MS_MAX, LATE_MS_MAX};
 /// The most requests of a feed at a time.
 pub const REQUESTS_MAX: usize = 32;
 
-/// The most headers of a feed that are known at a time.
-pub const HEADERS_MAX: usize = 16;
-
 /// The longest name of a request that counts.
 pub const NAME_LEN_MAX: usize = 256;
 
@@ -34,6 +33,10 @@ pub const IDLE_MS_MAX: u64 = 20_000;
 
 /// How long, after the encoder has said that it is over, what it still sends is taken for a part of it, in milliseconds.
 pub const ORDER_MS: u64 = 1_000;
+
+/// So long, since the first header or fragment, nothing is given out, in milliseconds: which of the tracks are used, what they are
+/// decides and not which request comes first.
+pub const CHOICE_MS: u64 = 1_000;
 
 /// A track that was chosen and of which nothing ever came makes room for one that comes after this long, in milliseconds, or
 /// three of the other one's fragments where that is longer.
@@ -56,11 +59,14 @@ pub struct Request(u64);
 /// says how, the feed is over.
 #[derive(Debug)]
 pub struct Gather {
-    headers: Vec<Known>,
+    known: Catalogue,
     requests: BTreeMap<Request, Reader>,
     video: Lane,
     audio: Lane,
-    /// Numbers of requests and headers.
+    /// Until when a better track takes the place of one that was chosen as if it had come first; `None` before the first one, and 0
+    /// once that is over.
+    choosing: Option<u64>,
+    /// The number of the last request.
     last: u64,
     /// When something came last.
     heard: u64,
@@ -71,29 +77,15 @@ pub struct Gather {
     untold_others: VecDeque<String>,
 }
 
-/// The headers that a feed brought, for one that goes on without sending them again.
-#[derive(Clone, Debug, Default)]
-pub struct Headers(pub(super) Vec<(String, Arc<Header>)>);
-
-/// A header that is known, and of which name.
-#[derive(Debug)]
-struct Known {
-    number: u64,
-    /// Another one, once it says something else.
-    version: u64,
-    name: String,
-    header: Arc<Header>,
-    /// It came in this feed.
-    fresh: bool,
-}
-
 /// What is read of a request.
 #[derive(Debug)]
 struct Reader {
     name: String,
     boxes: Boxes,
-    /// The number of its header.
-    header: Option<u64>,
+    /// The number of its header, and the version that it goes by.
+    header: Option<(u64, u64)>,
+    /// A header of its own that may be that of a track that is known: its first fragment tells.
+    doubted: Option<Arc<Header>>,
     produced: Option<Produced>,
     /// Those before the next fragment.
     messages: Vec<Message>,
@@ -102,6 +94,8 @@ struct Reader {
     of: Option<(Arc<Header>, u64)>,
     /// The encoder says that it is the last one of its tracks.
     last: bool,
+    /// It is of no use: nothing more is said of it.
+    refused: bool,
 }
 
 /// A sample whose media is awaited, and of which track.
@@ -116,25 +110,19 @@ impl Gather {
     /// Of a feed of which nothing has come. `kept` are the [`headers`](Self::headers) of the one before it: packagers send them
     /// once, and not again where a feed goes on.
     pub fn new(kept: &Headers, now: Moment) -> Gather {
-        let mut gather = Gather {
-            headers: Vec::new(),
+        Gather {
+            known: Catalogue::new(kept),
             requests: BTreeMap::new(),
             video: Lane::default(),
             audio: Lane::default(),
+            choosing: None,
             last: 0,
             heard: now.up_ms,
             over: false,
             outputs: VecDeque::new(),
             others: Vec::new(),
             untold_others: VecDeque::new(),
-        };
-        for (name, header) in kept.0.iter().take(HEADERS_MAX) {
-            gather.last += 1;
-            let (number, name, header) = (gather.last, name.clone(), header.clone());
-            gather.headers.push(Known { number, version: number, name, header, fresh: false });
-            gather.choose(number, None, now);
         }
-        gather
     }
 
     /// A request begins. Of its name, [`NAME_LEN_MAX`] bytes count.
@@ -149,11 +137,13 @@ impl Gather {
             name,
             boxes: Boxes::default(),
             header: None,
+            doubted: None,
             produced: None,
             messages: Vec::new(),
             filling: Filling::default(),
             of: None,
             last: false,
+            refused: false,
         };
         self.requests.insert(Request(self.last), reader);
         Ok(Request(self.last))
@@ -161,12 +151,12 @@ impl Gather {
 
     /// The headers that are known, at most [`HEADERS_MAX`].
     pub fn headers(&self) -> Headers {
-        Headers(self.headers.iter().map(|known| (known.name.clone(), known.header.clone())).collect())
+        self.known.headers()
     }
 
     /// Whether a header is known.
     pub fn has_headers(&self) -> bool {
-        !self.headers.is_empty()
+        !self.known.is_empty()
     }
 
     /// Takes the next bytes of a request. After an error the request must be closed.
@@ -181,21 +171,26 @@ impl Gather {
             result = self.piece(&mut reader, piece, now);
             self.settle(now);
         }
+        reader.refused |= result.is_err();
         self.requests.insert(request, reader);
         result
     }
 
     /// A request has ended; `whole`: its encoder said so.
     pub fn close(&mut self, request: Request, whole: bool, now: Moment) -> Result<(), Refusal> {
-        let Some(reader) = self.requests.remove(&request) else { return Ok(()) };
+        let Some(mut reader) = self.requests.remove(&request) else { return Ok(()) };
         self.heard = now.up_ms;
+        if let Some(header) = reader.doubted.take() {
+            self.known.add(&reader.name, header, &self.used());
+        }
         if reader.last && whole {
+            let number = reader.header.map(|(number, _)| number);
             for lane in [&mut self.video, &mut self.audio] {
-                lane.ended |= lane.source.is_some_and(|source| Some(source.header) == reader.header);
+                lane.ended |= lane.source.is_some_and(|source| Some(source.header) == number);
             }
             self.settle(now);
         }
-        if whole && !(reader.boxes.is_whole() && reader.filling.is_full()) {
+        if whole && !reader.refused && !(reader.boxes.is_whole() && reader.filling.is_full()) {
             if !reader.boxes.have_begun() {
                 return Err(Refusal::Malformed("it ended in its first box"));
             }
@@ -228,12 +223,15 @@ impl Gather {
     pub fn finish(&mut self, now: Moment) {
         self.video.give_up();
         self.audio.give_up();
+        self.choosing = Some(0);
         self.settle(now);
     }
 
     /// When to `tick` at the latest, on [`Moment::up_ms`], and to ask whether it has ended.
     pub fn deadline(&self) -> Option<u64> {
-        let waits = [&self.video, &self.audio].into_iter().filter_map(Lane::due);
+        let waiting = [&self.video, &self.audio].into_iter().any(|lane| lane.front_ms().is_some());
+        let chosen = self.choosing.filter(|until| waiting && *until > 0);
+        let waits = [&self.video, &self.audio].into_iter().filter_map(Lane::due).chain(chosen);
         let over = self
             .requests
             .is_empty()
@@ -304,84 +302,93 @@ impl Gather {
 
     fn header(&mut self, reader: &mut Reader, moov: &[u8], now: Moment) -> Result<(), Refusal> {
         let header = Header::read(moov).map_err(|error| Refusal::Malformed(error.0))?;
-        for track in &header.tracks {
-            match &track.coding {
-                Coding::Unusable(_, Error::Refuse { sent, set }) => {
-                    return Err(Refusal::Codec { sent: sent.clone(), set });
-                }
-                Coding::Unusable(_, Error::Skip(what)) => return Err(Refusal::Malformed(what)),
-                _ => {}
-            }
+        for (track, error) in header.usable()? {
+            self.leave_out(format!("{track} of {} ({error})", reader.name));
         }
-        self.last += 1;
-        let number = match self.headers.iter_mut().find(|known| known.name == reader.name) {
-            Some(known) => {
-                known.fresh = true;
-                if *known.header != header {
-                    (known.header, known.version) = (Arc::new(header), self.last);
-                }
-                known.number
-            }
-            None => {
-                self.make_room();
-                let (number, name) = (self.last, reader.name.clone());
-                let header = Arc::new(header);
-                self.headers.push(Known { number, version: number, name, header, fresh: true });
-                number
-            }
-        };
-        reader.header = Some(number);
-        self.choose(number, None, now);
+        let header = Arc::new(header);
+        reader.header = None;
+        if self.known.may_go_on(&reader.name, &header) {
+            reader.doubted = Some(header);
+            return Ok(());
+        }
+        let (number, version) = self.known.add(&reader.name, header.clone(), &self.used());
+        reader.header = Some((number, version));
+        for track in header.tracks.iter().filter(|track| !matches!(track.coding, Coding::Unusable(..))) {
+            self.offer(Source { header: number, track: track.id }, track.kind(), now);
+        }
         Ok(())
     }
 
-    /// Forgets the oldest header of which no track is used, where there are many.
-    fn make_room(&mut self) {
-        let used = [&self.video, &self.audio].map(|lane| lane.source.map(|source| source.header));
-        if self.headers.len() >= HEADERS_MAX
-            && let Some(at) = self.headers.iter().position(|known| !used.contains(&Some(known.number)))
-        {
-            self.headers.remove(at);
-        }
+    /// The headers of which a track is used.
+    fn used(&self) -> Vec<u64> {
+        [&self.video, &self.audio].iter().filter_map(|lane| lane.source).map(|source| source.header).collect()
     }
 
-    /// Takes the tracks of a header for the kinds of which there are none. Before anything has come of a kind, the largest
-    /// picture is taken: an encoder sends the headers of all it has first. Where one of their fragments comes, it lasts `span_ms`:
-    /// it may take the place of what comes no longer, or never came.
-    fn choose(&mut self, number: u64, span_ms: Option<u64>, now: Moment) {
-        let Some(known) = self.headers.iter().find(|known| known.number == number) else { return };
-        let header = known.header.clone();
-        for track in &header.tracks {
-            let source = Source { header: number, track: track.id };
-            let before = self.lane(track.kind()).source;
-            let size = |source| self.coding(source).map_or(0, area);
-            let larger = before.is_some_and(|before| size(source) > size(before));
-            let lane = self.lane(track.kind());
-            let is_stale = span_ms.is_some_and(|span_ms| {
-                let after = if lane.has_begun() { IDLE_MS_MAX } else { ABSENT_MS };
-                now.ms_since(lane.heard) >= after.max(span_ms.saturating_mul(3))
-            });
-            if before.is_none() || (larger && !lane.has_begun()) || (before != Some(source) && is_stale) {
-                lane.follow(source, now);
+    /// There is this track. It is used where there is none of its kind; or none of which anything was given out, and it is better.
+    /// Whether it is.
+    fn offer(&mut self, source: Source, kind: Kind, now: Moment) -> bool {
+        let until = *self.choosing.get_or_insert(now.up_ms.saturating_add(CHOICE_MS));
+        let before = self.lane(kind).source;
+        let is_better = before.is_some_and(|before| self.known.is_better(source, before));
+        let is_choosing = now.up_ms < until;
+        let lane = self.lane(kind);
+        if before.is_none() || (is_better && (is_choosing || !lane.has_begun())) {
+            lane.follow(source, now);
+        }
+        self.lane(kind).source == Some(source)
+    }
+
+    /// A fragment of a track comes, from `start` to `end` in milliseconds. It may take the place of one that comes no longer or
+    /// never came; and of one that it is better than, from its own next fragment on. Whether this one is used.
+    fn choose(&mut self, source: Source, kind: Kind, (start, end): (Option<i64>, i64), now: Moment) -> bool {
+        if self.offer(source, kind, now) {
+            return true;
+        }
+        let lane = self.lane(kind);
+        let after = if lane.has_begun() { IDLE_MS_MAX } else { ABSENT_MS };
+        let quiet = now.ms_since(lane.heard);
+        let Some(before) = lane.source else { return false };
+        // Either may come seldom.
+        let span_ms = self.known.span_ms(source).max(self.known.span_ms(before)).saturating_mul(3);
+        if quiet >= after.max(span_ms) {
+            if self.known.best(kind, ABSENT_MS, now) == Some(source) {
+                self.lane(kind).follow_anew(source, now);
+            }
+        } else if self.known.is_better(source, before)
+            && let Some(start) = start
+        {
+            let rival = self.lane(kind).rival(now);
+            if rival.is_none_or(|rival| rival == source || self.known.is_better(source, rival)) {
+                self.lane(kind).lead_to(source, (start, end), ABSENT_MS.max(span_ms), now);
             }
         }
+        self.lane(kind).source == Some(source)
     }
 
-    fn coding(&self, source: Source) -> Option<&Coding> {
-        let known = self.headers.iter().find(|known| known.number == source.header)?;
-        known.header.track(source.track).map(|track| &track.coding)
-    }
-
-    /// The number of the header of what comes in this request.
-    fn header_of(&self, reader: &Reader, ids: &[u32]) -> Option<u64> {
-        let has = |known: &&Known| ids.iter().any(|id| known.header.track(*id).is_some());
-        if let Some(number) = reader.header {
-            return Some(number);
+    /// The header of what comes in this request, and which version of it.
+    fn header_of(&mut self, reader: &mut Reader, moof: &[u8], at: u64, now: Moment) -> Option<(u64, u64)> {
+        if let Some(header) = reader.doubted.take() {
+            let runs = fragment::fragment(moof, at, &header).unwrap_or_default();
+            let begins = runs.iter().find_map(|(run, _)| Some((run.track, run.start?)));
+            let used = self.used();
+            reader.header = Some(match begins {
+                Some(begins) => self.known.go_on(&reader.name, header, begins, (&used, ABSENT_MS, now)),
+                None => self.known.add(&reader.name, header, &used),
+            });
         }
-        let like = |known: &Known| (names::likeness(&known.name, &reader.name), known.fresh);
-        let best = self.headers.iter().filter(has).max_by_key(|known| like(known))?;
-        let mut rivals = self.headers.iter().filter(has).filter(|known| like(known) == like(best));
-        (rivals.next().is_some() && rivals.next().is_none()).then_some(best.number)
+        if reader.header.is_none() {
+            let ids = fragment::tracks(moof).unwrap_or_default();
+            // Whoever sends headers apart sends none with its segments.
+            let used = self.used();
+            for other in self.requests.values_mut() {
+                if let Some(header) = other.doubted.take() {
+                    other.header = Some(self.known.add(&other.name, header, &used));
+                }
+            }
+            let known = self.known.of(&reader.name, &ids)?;
+            reader.header = Some((known.number, known.version));
+        }
+        reader.header
     }
 
     fn fragment(&mut self, reader: &mut Reader, moof: &[u8], at: u64, now: Moment) -> Result<(), Refusal> {
@@ -390,16 +397,18 @@ impl Gather {
             self.skip("a fragment whose media did not come");
         }
         reader.filling = Filling::default();
-        let Ok(ids) = fragment::tracks(moof) else {
+        if fragment::tracks(moof).is_err() {
             self.skip("a fragment that makes no sense");
             return Ok(());
-        };
-        let number = self.header_of(reader, &ids).ok_or(Refusal::NoHeader)?;
-        reader.header = Some(number);
-        let Some(known) = self.headers.iter().find(|known| known.number == number) else {
-            return Err(Refusal::NoHeader);
-        };
-        let (header, version) = (known.header.clone(), known.version);
+        }
+        let (number, version) = self.header_of(reader, moof, at, now).ok_or(Refusal::NoHeader)?;
+        let Some(known) = self.known.get(number) else { return Err(Refusal::NoHeader) };
+        if known.version != version {
+            // It would be read as what it is not.
+            self.skip("a fragment whose header another request of its name has replaced");
+            return Ok(());
+        }
+        let header = known.header.clone();
         let runs = match fragment::fragment(moof, at, &header) {
             Ok(runs) => runs,
             Err(error) => {
@@ -407,11 +416,6 @@ impl Gather {
                 return Ok(());
             }
         };
-        let span_ms = |(run, span): &(Run, u64)| {
-            let timescale = header.track(run.track).map_or(1, |track| track.timescale);
-            super::ms(i128::from(*span), timescale).unsigned_abs()
-        };
-        self.choose(number, runs.iter().map(span_ms).max(), now);
         let (mut wanted, mut begins) = (Vec::new(), None);
         for (run, span) in runs {
             let begun = self.run(&header, number, &run, span, produced, &mut wanted, now);
@@ -443,7 +447,14 @@ impl Gather {
     ) -> Option<(Kind, i64, i64)> {
         let track = header.track(run.track)?;
         let (source, kind) = (Source { header: number, track: track.id }, track.kind());
-        if self.lane(kind).source != Some(source) {
+        if let Coding::Unusable(..) = track.coding {
+            return None;
+        }
+        let ends = run.start.map(|start| start.saturating_add(span));
+        let ms = |ticks: u64| super::ms(i128::from(ticks) + i128::from(track.shift), track.timescale);
+        let span_ms = super::ms(i128::from(span), track.timescale).unsigned_abs();
+        self.known.came(source, ends, span_ms, now);
+        if !self.choose(source, kind, (run.start.map(ms), ends.map_or(0, ms)), now) {
             self.other(source, kind);
             return None;
         }
@@ -492,10 +503,14 @@ impl Gather {
     fn other(&mut self, source: Source, kind: Kind) {
         if self.others.len() < OTHERS_MAX && !self.others.contains(&source) {
             self.others.push(source);
-            let of = self.headers.iter().find(|known| known.number == source.header);
-            let of = of.map_or("", |known| &known.name);
-            let kind = if kind == Kind::Video { "video" } else { "audio" };
-            self.untold_others.push_back(alloc::format!("{kind} track {} of {of}", source.track));
+            let track = super::header::title(kind, source.track);
+            self.leave_out(format!("{track} of {}", self.known.name(source.header)));
+        }
+    }
+
+    fn leave_out(&mut self, track: String) {
+        if self.untold_others.len() < OTHERS_MAX {
+            self.untold_others.push_back(track);
         }
     }
 
@@ -506,10 +521,10 @@ impl Gather {
                 self.skip("a sample whose media lies in no media box, or in another sample's");
                 continue;
             };
+            let is_replaced = self.known.get(source.header).is_none_or(|known| known.version != version);
             let lane = self.lane(kind);
-            let Some(track) = header.track(source.track).filter(|_| lane.source == Some(source)) else {
-                continue;
-            };
+            let is_used = lane.source == Some(source) && !is_replaced;
+            let Some(track) = header.track(source.track).filter(|_| is_used) else { continue };
             if let Err(error) = lane.sample(coming, data, track, version, now) {
                 self.outputs.push_back(Err(error));
             }
@@ -520,6 +535,11 @@ impl Gather {
 
     /// Gives out what need not wait: both kinds in the order of their decoding times, and what is no frame before them.
     fn settle(&mut self, now: Moment) {
+        let full = self.video.is_full() || self.audio.is_full();
+        match self.choosing {
+            Some(until) if full || now.up_ms >= until => self.choosing = Some(0),
+            _ => return,
+        }
         loop {
             let event = self.video.pop(true).or_else(|| self.audio.pop(true)).or_else(|| {
                 match (self.video.front_ms(), self.audio.front_ms()) {
@@ -535,14 +555,6 @@ impl Gather {
             let Some(event) = event else { return };
             self.outputs.push_back(Ok(event));
         }
-    }
-}
-
-/// How large a picture is.
-fn area(coding: &Coding) -> u32 {
-    match coding {
-        Coding::Video { config, .. } => u32::from(config.width) * u32::from(config.height),
-        _ => 0,
     }
 }
 

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use super::Refusal;
 use crate::codec::{self, aac, opus};
 use crate::flv::Error;
 use crate::fmp4::read::{self, Defaults, ReadError, TRACKS_MAX, boxes, child, skip, u32, u64, version};
@@ -67,19 +68,32 @@ impl Header {
             Ok((wide, _)) => skip(&mut mvhd, if wide == 1 { 16 } else { 8 }).and_then(|()| u32(&mut mvhd)),
             Err(error) => Err(error),
         };
-        let (mut found, mut shifts) = (Vec::new(), Vec::new());
+        let (mut found, mut shifts, mut damaged) = (Vec::new(), Vec::new(), None);
         for one in boxes(moov) {
             let (name, trak, _) = one?;
             if name != b"trak" {
                 continue;
             }
             // Subtitles and metadata are left out.
-            let Some(track) = read::track(trak)? else { continue };
-            if found.len() >= TRACKS_MAX {
-                return Err(ReadError("it has more than eight tracks"));
+            let read = read::track(trak).and_then(|track| {
+                let Some(track) = track else { return Ok(None) };
+                Ok(Some((shift(trak, movie_hz.unwrap_or_default(), track.timescale)?, track)))
+            });
+            match read {
+                Ok(Some(_)) if found.len() >= TRACKS_MAX => {
+                    return Err(ReadError("it has more than eight tracks"));
+                }
+                Ok(Some((shift, track))) => {
+                    shifts.push(shift);
+                    found.push(track);
+                }
+                Ok(None) => {}
+                // The others may be fine.
+                Err(error) => damaged = damaged.or(Some(error)),
             }
-            shifts.push(shift(trak, movie_hz.unwrap_or_default(), track.timescale)?);
-            found.push(track);
+        }
+        if let Some(error) = damaged.take_if(|_| found.is_empty()) {
+            return Err(error);
         }
         if child(moov, b"mvex")?.is_none() {
             const SET: &str =
@@ -95,9 +109,37 @@ impl Header {
         Ok(Header { tracks: tracks.collect() })
     }
 
+    /// Says which tracks can't be used, and why: the others are. A header without any other is refused, and one of which that is
+    /// the only picture, without which nobody wants the sound.
+    pub(super) fn usable(&self) -> Result<Vec<(String, String)>, Refusal> {
+        let (mut bad, mut first) = (Vec::new(), None);
+        for track in &self.tracks {
+            let Coding::Unusable(kind, error) = &track.coding else { continue };
+            let is_only = self.tracks.iter().all(|other| {
+                matches!(other.coding, Coding::Unusable(..))
+                    || (*kind == Kind::Video && other.kind() != *kind)
+            });
+            if is_only && first.is_none() {
+                first = Some(error);
+            }
+            bad.push((title(*kind, track.id), format!("{error}")));
+        }
+        match first {
+            Some(Error::Refuse { sent, set }) => Err(Refusal::Codec { sent: sent.clone(), set }),
+            Some(Error::Skip(what)) => Err(Refusal::Malformed(what)),
+            None => Ok(bad),
+        }
+    }
+
     pub(super) fn track(&self, id: u32) -> Option<&Track> {
         self.tracks.iter().find(|track| track.id == id)
     }
+}
+
+/// What a track is called where it is told of.
+pub(super) fn title(kind: Kind, id: u32) -> String {
+    let kind = if kind == Kind::Video { "video" } else { "audio" };
+    format!("{kind} track {id}")
 }
 
 /// What an edit list (8.6.6) adds to every time: what comes before the track is waiting, and its begin may be cut off.

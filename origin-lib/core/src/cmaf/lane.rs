@@ -29,6 +29,9 @@ const BACK_MS_MAX: i64 = 60_000;
 /// After so many fragments, one after another, that come late, a clock began anew, too.
 const LATE_MAX: u8 = 3;
 
+/// Times of two tracks that mean the same differ by so many milliseconds at the most: either is rounded.
+const ROUNDED_MS: i64 = 2;
+
 /// So many of the newest fragments are known again.
 const KNOWN_MAX: usize = 16;
 
@@ -59,13 +62,29 @@ struct Waiting {
     event: FeedEvent,
 }
 
+/// A better track, which takes over where its next fragment begins.
+#[derive(Clone, Copy, Debug)]
+struct Rival {
+    source: Source,
+    /// Its own time from which it does, in milliseconds: nothing of the other one that is decoded later is used.
+    from_ms: i64,
+    /// It is forgotten then if nothing of it comes.
+    until: u64,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Lane {
     pub(super) source: Option<Source>,
+    /// A better track comes, and takes over.
+    rival: Option<Rival>,
+    /// It goes on with a key frame.
+    awaits_key: bool,
     /// Which version of the source's header was told.
     told: Option<u64>,
     /// The newest decoding time that came.
     newest: Option<i128>,
+    /// The newest one that was taken, of whichever track, in milliseconds.
+    newest_ms: Option<i64>,
     /// Where the next fragment begins that does not say.
     next: u64,
     known: VecDeque<(Mark, u64)>,
@@ -82,11 +101,46 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    /// It comes from this track from now on.
+    /// It comes from this track, as if there had been no other.
     pub(super) fn follow(&mut self, source: Source, now: Moment) {
+        self.turn_to(source, now);
+        // The clock is the feed's, whichever track tells where it stands; and so are splices.
+        self.waiting.retain(|waiting| {
+            !matches!(waiting.event, FeedEvent::Frame(_) | FeedEvent::Video(_) | FeedEvent::Audio(_))
+        });
+        self.len = self.waiting.iter().map(|waiting| len(&waiting.event)).sum();
+        self.told = None;
+    }
+
+    /// It comes from this track from now on, in the place of another one.
+    pub(super) fn follow_anew(&mut self, source: Source, now: Moment) {
+        self.turn_to(source, now);
+        self.awaits_key = self.told.is_some();
+    }
+
+    fn turn_to(&mut self, source: Source, now: Moment) {
         (self.source, self.heard, self.ended, self.late) = (Some(source), now.up_ms, false, false);
-        (self.newest, self.next, self.back) = (None, 0, 0);
+        (self.newest, self.next, self.back, self.rival) = (None, 0, 0, None);
         self.known.clear();
+    }
+
+    /// The better track that is about to take over.
+    pub(super) fn rival(&self, now: Moment) -> Option<Source> {
+        self.rival.filter(|rival| now.up_ms < rival.until).map(|rival| rival.source)
+    }
+
+    /// A fragment of a better track comes, from `start` to `end`: what follows that is taken from there. Nothing is taken twice,
+    /// whichever of both is ahead.
+    pub(super) fn lead_to(&mut self, source: Source, (start, end): (i64, i64), wait_ms: u64, now: Moment) {
+        match self.rival.filter(|rival| self.rival(now) == Some(rival.source) && rival.source == source) {
+            Some(rival) if start.saturating_add(ROUNDED_MS) >= rival.from_ms => self.follow_anew(source, now),
+            Some(_) => {}
+            None => {
+                let from_ms = self.newest_ms.map_or(end, |newest| end.max(newest.saturating_add(1)));
+                let until = now.up_ms.saturating_add(wait_ms);
+                self.rival = Some(Rival { source, from_ms, until });
+            }
+        }
     }
 
     /// Whether anything of its track has come.
@@ -144,12 +198,20 @@ impl Lane {
     ) -> Result<(), Error> {
         self.newest = self.newest.max(Some(coming.dts));
         let dts_ms = super::ms(coming.dts, track.timescale);
+        if self.rival(now).is_some()
+            && self.rival.is_some_and(|rival| dts_ms.saturating_add(ROUNDED_MS) >= rival.from_ms)
+        {
+            return Ok(());
+        }
         let shown = super::ticks(coming.dts + i128::from(coming.cts), track.timescale);
         let is_new = self.told != Some(version);
         let (event, frame) = match &track.coding {
             Coding::Video { config, length_size } => {
                 let picture = codec::picture(config.coding, *length_size, data);
                 let (data, Picture { key, leading }) = picture.map_err(Error::Skip)?;
+                if self.awaits_key && !key {
+                    return Ok(());
+                }
                 let cts = shown.saturating_sub(dts_ms.saturating_mul(90));
                 let cts = i32::try_from(cts).unwrap_or(if cts < 0 { i32::MIN } else { i32::MAX });
                 let frame = Frame { kind: Kind::Video, dts_ms, cts, key, leading, data };
@@ -167,7 +229,7 @@ impl Lane {
             }
             Coding::Unusable(_, error) => return Err(error.clone()),
         };
-        self.told = Some(version);
+        (self.told, self.awaits_key, self.newest_ms) = (Some(version), false, Some(dts_ms));
         if let Some(event) = event {
             self.push(dts_ms, event, now);
         }
@@ -198,6 +260,11 @@ impl Lane {
         Some(event)
     }
 
+    /// Whether as much waits as may.
+    pub(super) fn is_full(&self) -> bool {
+        self.len > WAIT_LEN_MAX
+    }
+
     /// When what waits first is let go for want of the other kind.
     pub(super) fn due(&self) -> Option<u64> {
         self.waiting.front().map(|waiting| waiting.since.saturating_add(WAIT_MS_MAX))
@@ -208,7 +275,7 @@ impl Lane {
         let (first, last) = (other.waiting.front(), other.waiting.back());
         let span = first.zip(last).map_or(0, |(first, last)| last.dts_ms.saturating_sub(first.dts_ms));
         let over = other.due().is_some_and(|due| due <= now.up_ms);
-        self.late |= over || span > WAIT_SPAN_MS_MAX || other.len > WAIT_LEN_MAX;
+        self.late |= over || span > WAIT_SPAN_MS_MAX || other.is_full();
         !self.late && !self.ended
     }
 

@@ -2,11 +2,16 @@
 //! put file by file.
 //!
 //! A channel's tracks may come in one request or in several beside each other, each of them as one long body or as a request
-//! for every segment. [`Gather`] makes one feed of them: of each kind of media the first track that can be used, both in the
+//! for every segment. [`Gather`] makes one feed of them: of each kind of media the best track that can be used, both in the
 //! order of their decoding times. It knows no request but by its name, which is the path below the channel's.
 //!
+//! The best picture is the largest, the best sound the first by its name and number: a rule of what comes and not of when, so that
+//! two origins that take the same requests choose the same. In the first second nothing is given out. A better track that comes
+//! later, or comes again, takes over between two of its fragments; one that comes no longer makes room after a while.
+//!
 //! A header (`ftyp`, `moov`) stays known to later requests of the same name, or of names like it. A header that comes
-//! again changes nothing where it says the same; a fragment that comes again is known by its time and size, and only what had
+//! again changes nothing where it says the same, also under the name of each segment; of two that say otherwise under one name the
+//! later one counts, and what belongs to the other is left out; a fragment that comes again is known by its time and size, and only what had
 //! not come of it is taken. What is missing is a gap. `styp`, `sidx`, `prft`, `emsg` and what else may stand between fragments is
 //! read or passed over; a fragment that makes no sense is left out, and its track goes on.
 //!
@@ -17,6 +22,7 @@ mod boxes;
 mod fragment;
 mod gather;
 mod header;
+mod known;
 mod lane;
 mod names;
 #[cfg(test)]
@@ -26,7 +32,8 @@ use alloc::string::String;
 
 pub use boxes::{MOOF_LEN_MAX, MOOV_LEN_MAX, SMALL_LEN_MAX, may_begin};
 pub use fragment::SAMPLE_LEN_MAX;
-pub use gather::{Gather, HEADERS_MAX, Headers, IDLE_MS_MAX, NAME_LEN_MAX, ORDER_MS, REQUESTS_MAX, Request};
+pub use gather::{CHOICE_MS, Gather, IDLE_MS_MAX, NAME_LEN_MAX, ORDER_MS, REQUESTS_MAX, Request};
+pub use known::{HEADERS_MAX, Headers};
 pub use lane::{WAIT_LEN_MAX, WAIT_MS_MAX, WAIT_SPAN_MS_MAX};
 
 use crate::time::MEDIA_HZ;

@@ -15,6 +15,20 @@ pub(super) fn likeness(header: &str, segment: &str) -> impl Ord + use<> {
     (header == segment, count, Reverse(first))
 }
 
+/// Whether two names are the same but for their last number, the extension aside: those of two segments of a track.
+pub(super) fn in_series(one: &str, other: &str) -> bool {
+    let (one, other) = (around_number(one), around_number(other));
+    one.is_some() && one == other
+}
+
+/// What stands before and behind the last number of a name.
+fn around_number(name: &str) -> Option<(&str, &str)> {
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    let end = stem.rfind(|c: char| c.is_ascii_digit())? + 1;
+    let begin = stem.get(..end)?.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    Some((name.get(..begin)?, name.get(end..)?))
+}
+
 fn words(name: &str) -> impl Iterator<Item = &str> {
     name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty())
 }
@@ -22,6 +36,21 @@ fn words(name: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_differ_in_their_last_number_are_a_series() {
+        for (one, other, expected) in [
+            ("seg-1.mp4", "seg-20.mp4", true),
+            ("a0-1.m4s", "a0-2.m4s", true),
+            ("a0-1.m4s", "a1-1.m4s", false),
+            ("7", "8", true),
+            ("video.mp4", "video.mp4", false),
+            ("v1/x.mp4", "v2/x.mp4", true),
+            ("1.m4s", "1.mp4", false),
+        ] {
+            assert_eq!(in_series(one, other), expected, "{one} {other}");
+        }
+    }
 
     #[test]
     fn a_segment_goes_with_the_header_whose_name_is_most_like_its_own() {

@@ -14,6 +14,7 @@ use crate::time::{Moment, UtcMs};
 mod boxed;
 mod oracle;
 mod requests;
+mod tracks;
 mod written;
 
 use boxed::{first_of, flat, full};
@@ -173,6 +174,17 @@ fn whole_and_one_byte_at_a_time_it_is_the_same() {
         let whole = told(&[Whole("a", body)], body.len());
         assert!(whole.len() > 40);
         assert_eq!(told(&[Whole("a", body)], 1), whole);
+    }
+}
+
+#[test]
+fn what_is_said_of_a_request_that_is_refused_does_not_depend_on_its_pieces() {
+    let mut body = MUXED[..1363].to_vec();
+    body[144] = 1;
+    for piece in [1, 227, 1363] {
+        let mut bench = Bench::new();
+        assert_eq!(bench.push(&Whole("a", &body), piece), Err(Refusal::Malformed("a box is cut off")));
+        assert_eq!(bench.finish(), [], "{piece}");
     }
 }
 

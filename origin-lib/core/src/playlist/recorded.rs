@@ -106,7 +106,7 @@ impl<'a> Recorded<'a> {
         let states = self.chapters.iter().chain(self.live);
         let splices = states.flat_map(|state| &state.splices);
         let to = until.map_or(listed.to, |until| until.min(listed.to));
-        let _ = splices::write(&mut writer.text, splices, listed.from, to);
+        let _ = splices::write(&mut writer.text, splices, (listed.from, to), to);
         listed.walk(head.left_out, |run, hole| _ = writer.run(run, hole));
         Some(writer.end(listed.ended))
     }

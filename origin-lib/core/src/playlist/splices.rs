@@ -9,26 +9,28 @@ use crate::scte35::{self, Splice};
 use crate::time::MediaTime;
 
 /// Those of the splices that have something to say of the media between `from` and `to`, or of what follows it. Nothing that was
-/// said after `to` is told.
+/// said after `to` is told, nor a way back before the media has `reached` it: it may still be put off, and what was told of a
+/// range stays.
 pub(super) fn write<'a>(
     text: &mut String,
     splices: impl IntoIterator<Item = &'a Splice>,
-    from: MediaTime,
-    to: MediaTime,
+    (from, to): (MediaTime, MediaTime),
+    reached: MediaTime,
 ) -> fmt::Result {
     let mut splices: Vec<&Splice> = splices.into_iter().filter(|splice| splice.said < to).collect();
     splices.sort_by_key(|splice| splice.at);
     // A chapter and what is live may tell the same.
-    splices.dedup_by(|later, earlier| later.at == earlier.at && later.is_same(earlier));
+    splices.dedup_by(|later, earlier| later.at == earlier.at && later.is_again(earlier));
     for range in scte35::ranges(splices).into_iter().filter(|range| range.end() >= from) {
         begin(text, &range.id, None, range.start)?;
-        if let Some((back, _)) = range.back {
+        let back = range.back.filter(|(back, _)| *back <= reached);
+        if let Some((back, _)) = back {
             write!(text, ",DURATION={}", (back - range.start).decimal_seconds(3))?;
         }
         if let Some(planned) = range.planned {
             write!(text, ",PLANNED-DURATION={}", planned.decimal_seconds(3))?;
         }
-        let back = range.back.map(|(_, section)| section);
+        let back = back.map(|(_, section)| section);
         for (way, section) in [("OUT", range.out), ("IN", back), ("CMD", range.other)] {
             if let Some(section) = section {
                 write!(text, ",SCTE35-{way}={}", section.hexadecimal())?;

@@ -17,6 +17,9 @@ pub const UNIT_LEN_MAX: usize = 8 << 20;
 /// Ticks of a millisecond.
 const MS: i64 = MEDIA_HZ as i64 / 1000;
 
+/// An encoder that sends so many key frames in a row without their parameters, none of which lost anything, sends them once.
+const BARE_MIN: u8 = 2;
+
 /// What an encoder of Opus for WebRTC puts before the first sample, in samples (RFC 7845, 4.2).
 const PRE_SKIP: u16 = 312;
 
@@ -62,6 +65,8 @@ struct Video {
     awaits: bool,
     /// Key frames bring their parameters with them.
     in_band: bool,
+    /// So many whole ones in a row did not.
+    bare: u8,
 }
 
 /// A picture that can be used.
@@ -134,7 +139,7 @@ impl Demux {
             video.awaits = true;
             self.counts.gaps += 1;
         }
-        match video.read(&unit.data) {
+        match video.read(&unit.data, unit.follows) {
             Ok(Some(picture)) => {
                 if let Some(config) = picture.config {
                     self.outputs.push_back(Ok(FeedEvent::Video(config)));
@@ -208,26 +213,33 @@ impl Demux {
 
 impl Video {
     fn new(codec: Codec) -> Video {
-        Video { codec, reader: Reader::new(Coding::Avc), av1: None, awaits: true, in_band: false }
+        Video { codec, reader: Reader::new(Coding::Avc), av1: None, awaits: true, in_band: false, bare: 0 }
     }
 
     /// What a unit is; `None` where nobody can decode it.
-    fn read(&mut self, unit: &Bytes) -> Result<Option<Picture>, ConfigError> {
+    fn read(&mut self, unit: &Bytes, follows: bool) -> Result<Option<Picture>, ConfigError> {
         match self.codec {
             Codec::Av1 => self.read_av1(unit),
-            Codec::H264 | Codec::Opus => self.read_avc(unit),
+            Codec::H264 | Codec::Opus => self.read_avc(unit, follows),
         }
     }
 
-    fn read_avc(&mut self, unit: &Bytes) -> Result<Option<Picture>, ConfigError> {
+    fn read_avc(&mut self, unit: &Bytes, follows: bool) -> Result<Option<Picture>, ConfigError> {
         // Two pictures are the two fields of a frame.
         const PICTURES_MAX: usize = 2;
         let read = self.reader.read(unit)?;
-        self.in_band |= read.has_sequence;
+        // Where they come with one key frame and not with the next, that one lost its begin; unless none has lost anything, as
+        // from an encoder that sends them once.
+        if read.has_sequence {
+            (self.in_band, self.bare) = (true, 0);
+        } else if read.picture.key && follows {
+            self.bare = self.bare.saturating_add(1);
+            self.in_band &= self.bare < BARE_MIN;
+        }
         if read.pictures > PICTURES_MAX {
             return Err(ConfigError::Malformed("several pictures of one time"));
         }
-        let whole = read.has_sequence || !self.in_band;
+        let whole = read.has_sequence || (!self.in_band && follows);
         let begins = read.picture.key && whole && self.reader.is_configured() && read.pictures > 0;
         if !self.is_usable(begins) || read.pictures == 0 {
             return Ok(None);

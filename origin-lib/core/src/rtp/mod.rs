@@ -7,6 +7,7 @@
 
 mod clock;
 mod demux;
+mod held;
 mod keys;
 pub mod sdp;
 pub mod stun;
@@ -19,6 +20,7 @@ use crate::media::Kind;
 
 pub use clock::{JUMP_MS_MAX, SYNC_MS_MAX};
 pub use demux::{Counts, Demux, UNIT_LEN_MAX};
+pub use held::{HELD_LEN_MAX, Held};
 pub use keys::Keys;
 
 /// Why something gave no event: as with FLV.

@@ -1,5 +1,6 @@
 mod clock;
 mod demux;
+mod held;
 mod keys;
 mod sdp;
 mod stun;

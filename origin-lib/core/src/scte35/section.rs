@@ -1,6 +1,7 @@
 //! `splice_info_section` (ANSI/SCTE 35, 9.6).
 
-use super::SECTION_LEN_MAX;
+use super::{PLANNED_MAX, SECTION_LEN_MAX};
+use crate::time::MediaSpan;
 use crate::ts::crc;
 
 /// What a section says.
@@ -23,6 +24,8 @@ pub enum What {
     Out,
     /// Back to it.
     In,
+    /// Nothing comes of what was said of an event.
+    Cancel,
     /// Neither, or more than one thing at once.
     Other,
 }
@@ -71,6 +74,12 @@ impl<'a> Bytes<'a> {
 }
 
 impl Command {
+    /// [`planned`](Self::planned), where that is a length that anybody means.
+    pub(super) fn planned(&self) -> Option<MediaSpan> {
+        let planned = self.planned.and_then(|ticks| i64::try_from(ticks).ok()).map(MediaSpan);
+        planned.filter(|planned| *planned <= PLANNED_MAX)
+    }
+
     /// Reads a section, whose end is that of its CRC.
     pub fn read(section: &[u8]) -> Result<Command, Unusable> {
         const TABLE: u8 = 0xfc;
@@ -122,7 +131,7 @@ fn insert(bytes: &mut Bytes<'_>) -> Result<Command, Unusable> {
     let event = Some(u32::from_be_bytes(bytes.take()?));
     let [cancelled] = bytes.take()?;
     if cancelled & 0x80 != 0 {
-        return Ok(Command { what: What::Other, at: None, event, planned: None });
+        return Ok(Command { what: What::Cancel, at: None, event, planned: None });
     }
     let [flags] = bytes.take()?;
     let (out, whole, lasts, at_once) =
@@ -157,6 +166,7 @@ fn segmented(signal: Command, mut loops: Bytes<'_>) -> Result<Command, Unusable>
         }
         let segment = segmentation(&mut about)?;
         found = Some(match found {
+            None if segment.what == What::Cancel => segment,
             None => Command { at: signal.at, ..segment },
             Some(_) => signal,
         });
@@ -169,7 +179,7 @@ fn segmentation(bytes: &mut Bytes<'_>) -> Result<Command, Unusable> {
     let none = Command { what: What::Other, at: None, event, planned: None };
     let [cancelled] = bytes.take()?;
     if cancelled & 0x80 != 0 {
-        return Ok(none);
+        return Ok(Command { what: What::Cancel, ..none });
     }
     let [flags] = bytes.take()?;
     if flags & 0x80 == 0 {

@@ -52,7 +52,11 @@ fn what_sections_say() {
         (insert(9, 0x4f, &[&time(6_300_000, 0xfe)]), command(What::In, Some(6_300_000), Some(9), None)),
         (insert(9, 0xdf, &[]), command(What::Out, None, Some(9), None)),
         (insert(9, 0x8f, &[&[1, 3], &time(1, 0xfe)]), command(What::Out, Some(1), Some(9), None)),
-        (section(5, &[0, 0, 0, 9, 0xff], &[], 0), command(What::Other, None, Some(9), None)),
+        (section(5, &[0, 0, 0, 9, 0xff], &[], 0), command(What::Cancel, None, Some(9), None)),
+        (
+            section(6, &time(5, 0xfe), b"\x02\x09CUEI\0\0\0\x07\xff", 0),
+            command(What::Cancel, None, Some(7), None),
+        ),
         (
             section(6, &time(0x1_ffff_ffff, 0xfe), &segmentation(7, 0x34, Some(90_000)), 91),
             command(What::Out, Some(90), Some(7), Some(90_000)),
@@ -234,4 +238,111 @@ fn what_is_said_goes_with_the_segment_during_which_it_is_said_once() {
         }
     }
     assert_eq!(events, [vec![1], vec![2], vec![], vec![], vec![]]);
+}
+
+/// Said at `said`, of what is to happen at `at`.
+fn timed(said: u64, at: u64, flags: u8, event: u32, planned: Option<u64>) -> Splice {
+    let planned = planned.map(|ticks| time(ticks, 0xfe)).unwrap_or_default();
+    let flags = (flags & !0x10) | if planned.is_empty() { 0 } else { 0x20 };
+    let bytes = insert(event, flags, &[&time(at, 0xfe), &planned]);
+    Splice { said: MediaTime(said), at: MediaTime(at), section: Section::new(&bytes).unwrap() }
+}
+
+fn cancel(said: u64, event: u32) -> Splice {
+    let bytes = section(5, &[&event.to_be_bytes()[..], &[0xff]].concat(), &[], 0);
+    Splice { said: MediaTime(said), at: MediaTime(said), section: Section::new(&bytes).unwrap() }
+}
+
+/// The begin and the end of each range, and what is planned.
+fn told(of: &[Splice]) -> Vec<(u64, Option<u64>, Option<i64>)> {
+    let splices = all(of);
+    let ranges = ranges(&splices);
+    let told = ranges
+        .iter()
+        .map(|range| (range.start.0, range.back.map(|(at, _)| at.0), range.planned.map(|span| span.0)));
+    told.collect()
+}
+
+#[test]
+fn what_is_said_again_to_happen_at_once_is_one_range_until_something_else_is_said() {
+    const MINUTE: u64 = 60 * 90_000;
+    for planned in [None, Some(3 * MINUTE)] {
+        let again = [
+            splice(10_000, OUT, 1, planned),
+            splice(10_000 + MINUTE, OUT, 1, planned),
+            splice(10_000 + 2 * MINUTE, OUT, 1, planned),
+        ];
+        let ticks = planned.map(|ticks| ticks as i64);
+        assert_eq!(told(&again), [(10_000, None, ticks)]);
+        let mut late = again.clone();
+        late.reverse();
+        assert_eq!(told(&late), told(&again), "whoever came late tells the same");
+    }
+    let pair = [
+        splice(10_000, OUT, 1, None),
+        splice(20_000, IN, 1, None),
+        splice(21_000, IN, 1, None),
+        splice(30_000, OUT, 1, None),
+        splice(31_000, OUT, 2, None),
+    ];
+    assert_eq!(told(&pair), [(10_000, Some(20_000), None), (30_000, None, None), (31_000, None, None)]);
+    let later = [splice(10_000, OUT, 1, Some(1_000)), splice(20_000, OUT, 1, Some(1_000))];
+    assert_eq!(told(&later).len(), 2, "what is over may begin once more");
+}
+
+#[test]
+fn what_is_put_off_or_cancelled_before_it_begins_is_told_as_it_will_be_and_what_was_told_keeps_its_name() {
+    let out = timed(1_000, 9_000, 0xcf, 1, Some(500));
+    let id = |of: &[Splice]| ranges(&all(of)).last().map(|range| range.id.clone());
+    for (name, change, expected) in [
+        ("put off", timed(2_000, 12_000, 0xcf, 1, Some(500)), &[(12_000, None, Some(500))][..]),
+        ("sooner", timed(2_000, 4_000, 0xcf, 1, Some(500)), &[(4_000, None, Some(500))]),
+        ("longer", timed(2_000, 9_000, 0xcf, 1, Some(700)), &[(9_000, None, Some(700))]),
+        ("cancelled", cancel(2_000, 1), &[]),
+        ("cancelled too late", cancel(9_000, 1), &[(9_000, None, Some(500))]),
+        ("longer too late", timed(9_000, 9_000, 0xcf, 1, Some(700)), &[(9_000, None, Some(500))]),
+        ("another event", cancel(2_000, 2), &[(9_000, None, Some(500))]),
+    ] {
+        assert_eq!(told(&[out.clone(), change.clone()]), expected, "{name}");
+        assert_eq!(told(&[change.clone(), out.clone()]), expected, "{name}, the other way about");
+        let (before, after) = (id(&[out.clone()]), id(&[out.clone(), change.clone()]));
+        let same = expected == [(9_000, None, Some(500))];
+        assert!(expected.is_empty() || (before == after) == same, "{name}");
+        // It does not come to life again while the list grows short.
+        let mut splices = all(&[out.clone(), change]);
+        for from in (0..9_000).step_by(500) {
+            keep_from(&mut splices, MediaTime(from));
+            assert!(
+                same || ranges(&splices).iter().all(|range| range.id != *before.as_ref().unwrap()),
+                "{name} {from}"
+            );
+        }
+        keep_from(&mut splices, MediaTime(20_000));
+        assert_eq!(splices, [], "{name}");
+    }
+    let again = [out, cancel(2_000, 1), timed(3_000, 9_500, 0xcf, 1, None), cancel(4_000, 1)];
+    assert_eq!(told(&again[..3]), [(9_500, None, None)]);
+    assert_eq!(told(&again), [], "it is cancelled twice");
+}
+
+#[test]
+fn what_lies_far_from_where_it_is_said_and_lengths_that_nobody_means_are_not_told() {
+    let (hour, now) = (3_600 * 90_000, 1_000 * 3_600 * 90_000_u64);
+    for (at, near) in [
+        (now, true),
+        (now + 4 * hour, true),
+        (now + 4 * hour + 1, false),
+        (now - hour / 6, true),
+        (now - hour / 6 - 1, false),
+        (u64::MAX, false),
+        (0, false),
+    ] {
+        let splice = Splice { said: MediaTime(now), at: MediaTime(at), ..splice(1_000, OUT, 1, None) };
+        assert_eq!(splice.is_near(), near, "{at}");
+    }
+    let long =
+        Section::new(&section(6, &time(5, 0xfe), &segmentation(7, 0x34, Some(0xff_ffff_ffff)), 0)).unwrap();
+    let splices = [Splice { said: MediaTime(1), at: MediaTime(u64::MAX - 1), section: long }];
+    assert_eq!(ranges(&splices)[0].planned, None);
+    assert_eq!(ranges(&splices)[0].end(), MediaTime(u64::MAX));
 }

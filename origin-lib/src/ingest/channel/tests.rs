@@ -6,11 +6,11 @@ use tokio::time::timeout;
 use super::*;
 
 /// Longer than anything here takes; a test that waits this long has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(in crate::ingest) const PATIENCE: Duration = Duration::from_secs(60);
 
-fn channel(dir: &std::path::Path, desk: Sender) -> Arc<Channel> {
-    let config = config::Channel {
-        id: "t".parse().unwrap(),
+fn config(id: &str, key: &str) -> config::Channel {
+    config::Channel {
+        id: id.parse().unwrap(),
         title: "T".into(),
         segment_ms: 2000,
         part_ms: None,
@@ -27,11 +27,14 @@ fn channel(dir: &std::path::Path, desk: Sender) -> Arc<Channel> {
         score_key: None,
         score_emsg: false,
         system: None,
-        feeds: vec![config::Feed { stream_key: config::Secret::new("key"), role: Role::Primary, call: None }],
+        feeds: vec![config::Feed { stream_key: config::Secret::new(key), role: Role::Primary, call: None }],
         stall_ms: 1000,
         steady_ms: 10_000,
-    };
-    let output = Output {
+    }
+}
+
+fn output(dir: &std::path::Path, desk: Sender) -> Output {
+    Output {
         spool: Spool::start(dir, BTreeMap::new(), |_| {}).unwrap(),
         desk,
         rendition: "source".parse().unwrap(),
@@ -40,8 +43,20 @@ fn channel(dir: &std::path::Path, desk: Sender) -> Arc<Channel> {
         pair: None,
         ladders: Ladders::default(),
         anchored: Arc::new(|_, _, _| {}),
-    };
+    }
+}
+
+fn channel(dir: &std::path::Path, desk: Sender) -> Arc<Channel> {
+    let (config, output) = (config("t", "key"), output(dir, desk));
     Arc::new(Channel::new(&config, output, Resume::default(), Vec::new(), None))
+}
+
+/// Lets in those who know one of these stream keys, each of which is also its channel's name.
+pub(in crate::ingest) fn door(dir: &std::path::Path, keys: &[&str]) -> super::super::Door {
+    let configs: Vec<_> = keys.iter().map(|key| config(key, key)).collect();
+    let output = output(dir, driver::channel().0);
+    let channels = Channels::new(&configs, &output, |_| Resume::default(), |_| Vec::new(), |_| None);
+    super::super::Door::new(super::super::Registry::new(&configs), channels)
 }
 
 /// The next phase that the desk is told.

@@ -36,12 +36,20 @@ pub(super) struct Pushes {
     door: Door,
     stop: CancellationToken,
     tasks: TaskTracker,
-    open: Arc<Mutex<BTreeMap<Of, Arc<Push>>>>,
-    /// The headers of those that have ended, of as many as there are stream keys.
-    kept: Arc<Mutex<BTreeMap<Of, Headers>>>,
+    /// Of as many feeds as there are stream keys. It is held to find one and never longer: what a request brings, and one that
+    /// waits for that, holds up its own feed.
+    places: Arc<Mutex<BTreeMap<Of, Arc<Mutex<Place>>>>>,
 }
 
-/// One of them.
+/// Where the requests of a feed meet. Whoever joins them or ends them holds it.
+#[derive(Default)]
+struct Place {
+    open: Option<Arc<Push>>,
+    /// The headers of what has ended.
+    kept: Headers,
+}
+
+/// A feed that is pushed.
 struct Push {
     gathered: Mutex<Gathered>,
     /// The feed was taken over.
@@ -65,13 +73,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Pushes {
     pub(super) fn new(door: Door, stop: CancellationToken, tasks: TaskTracker) -> Pushes {
-        Pushes { door, stop, tasks, open: Arc::default(), kept: Arc::default() }
+        Pushes { door, stop, tasks, places: Arc::default() }
+    }
+
+    fn place(&self, of: &Of) -> Arc<Mutex<Place>> {
+        lock(&self.places).entry(of.clone()).or_default().clone()
     }
 
     /// An encoder put a playlist of what it pushes.
     pub(super) fn listed(&self, stream_key: &str, over: bool) {
         let Ok(feed) = self.door.feed_of(stream_key) else { return };
-        let push = lock(&self.open).get(&feed).cloned();
+        let push = lock(&self.place(&feed)).open.clone();
         if let Some(push) = push {
             lock(&push.gathered).gather.listed(over, clock::moment());
             push.changed.notify_one();
@@ -119,13 +131,14 @@ impl Pushes {
     /// Begins a request of the feed of this stream key that is pushed, or of a new one.
     fn join(&self, stream_key: &str, name: &str, peer: &str) -> Result<(Arc<Push>, Request), Said> {
         let of = self.door.feed_of(stream_key).map_err(refused)?;
+        let place = self.place(&of);
         // What ends a feed holds this, too.
-        let mut open = lock(&self.open);
+        let mut at = lock(&place);
         let begin = |push: Arc<Push>| {
             let request = lock(&push.gathered).gather.open(name, clock::moment()).map_err(told)?;
             Ok((push, request))
         };
-        if let Some(push) = open.get(&of)
+        if let Some(push) = &at.open
             && !push.ended.is_cancelled()
         {
             return begin(push.clone());
@@ -133,20 +146,21 @@ impl Pushes {
         let mut slot = Slot::default();
         let feed = self.door.let_in(&mut slot, stream_key, peer).map_err(refused)?;
         // One that was taken over may not have been seen to its end yet.
-        let kept = match open.get(&of) {
-            Some(before) => lock(&before.gathered).gather.headers(),
-            None => lock(&self.kept).get(&of).cloned().unwrap_or_default(),
-        };
-        let (ended, gather) = (feed.ended(), Gather::new(&kept, clock::moment()));
+        if let Some(before) = &at.open {
+            let kept = lock(&before.gathered).gather.headers();
+            at.kept = kept;
+        }
+        let (ended, gather) = (feed.ended(), Gather::new(&at.kept, clock::moment()));
         let gathered = Mutex::new(Gathered { gather, feed: Some(feed), _slot: slot });
         let push = Arc::new(Push { gathered, ended, changed: Notify::new(), headed: Notify::new() });
-        open.insert(of.clone(), push.clone());
-        self.tasks.spawn(self.clone().keep(of, push.clone()));
+        at.open = Some(push.clone());
+        drop(at);
+        self.tasks.spawn(self.clone().keep(place, push.clone()));
         begin(push)
     }
 
     /// Sees to it that nothing waits too long, and that the feed ends.
-    async fn keep(self, of: (ChannelId, Role), push: Arc<Push>) {
+    async fn keep(self, place: Arc<Mutex<Place>>, push: Arc<Push>) {
         loop {
             let due = lock(&push.gathered).gather.deadline();
             let after = due.map(|due| Duration::from_millis(due.saturating_sub(clock::moment().up_ms)));
@@ -158,7 +172,7 @@ impl Pushes {
                 () = tokio::time::sleep(after.unwrap_or(SILENT_MAX)) => None,
             };
             // Whoever joins holds this: nobody does while it ends.
-            let mut open = lock(&self.open);
+            let mut at = lock(&place);
             let mut gathered = lock(&push.gathered);
             gathered.gather.tick(clock::moment());
             gathered.tell();
@@ -173,9 +187,8 @@ impl Pushes {
             if let Some(feed) = gathered.feed.take() {
                 feed.end(end, &text);
             }
-            if open.get(&of).is_some_and(|other| Arc::ptr_eq(other, &push)) {
-                open.remove(&of);
-                lock(&self.kept).insert(of, gathered.gather.headers());
+            if at.open.as_ref().is_some_and(|other| Arc::ptr_eq(other, &push)) {
+                (at.open, at.kept) = (None, gathered.gather.headers());
             }
             return;
         }
@@ -245,4 +258,45 @@ fn told(refusal: Refusal) -> Said {
         Refusal::TooMany => StatusCode::SERVICE_UNAVAILABLE,
     };
     (status, refusal.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::ingest::channel::tests::{PATIENCE, door};
+
+    /// One sender's bytes may be much to read; no other channel waits for that.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_feed_whose_bytes_are_being_read_holds_up_no_other_feed() {
+        let dir = tempfile::tempdir().unwrap();
+        let pushes =
+            Pushes::new(door(dir.path(), &["slow", "other"]), CancellationToken::new(), TaskTracker::new());
+        let (push, _) = pushes.join("slow", "v", "peer").unwrap();
+        let reading = lock(&push.gathered);
+        let joined = |key: &'static str| {
+            let (pushes, (done, joined), on) =
+                (pushes.clone(), mpsc::channel(), tokio::runtime::Handle::current());
+            std::thread::spawn(move || {
+                let _on = on.enter();
+                let joined = pushes.join(key, "a", "peer").map(|(_, request)| request);
+                let _ = done.send(joined.is_ok());
+            });
+            joined
+        };
+        let slow = joined("slow");
+        // That one holds its place now, and waits for what is read.
+        let of = pushes.door.feed_of("slow").unwrap();
+        let place = pushes.place(&of);
+        while place.try_lock().is_ok() {
+            std::thread::yield_now();
+        }
+        let other = joined("other");
+        assert_eq!(other.recv_timeout(PATIENCE), Ok(true));
+        assert!(slow.try_recv().is_err(), "its own requests wait");
+        drop(reading);
+        assert_eq!(slow.recv_timeout(PATIENCE), Ok(true));
+        pushes.stop.cancel();
+    }
 }

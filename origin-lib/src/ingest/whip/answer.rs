@@ -87,6 +87,8 @@ fn build() -> Rtc {
         .enable_h264(true)
         .enable_av1(true)
         .set_extension_map(extensions)
+        // What is held of H.264 is told from them: see `Session::packet`.
+        .enable_raw_packets(true)
         .set_stats_interval(Some(FIGURES_EVERY))
         .build(Instant::now())
 }

@@ -37,6 +37,8 @@ const SOCKET_LEN: usize = 4 << 20;
 pub struct WhipListener {
     /// Where it listens for HTTP.
     pub addr: SocketAddr,
+    /// Where media comes.
+    pub udp: SocketAddr,
     stop: CancellationToken,
     close: watch::Sender<bool>,
     tasks: TaskTracker,
@@ -80,7 +82,8 @@ impl WhipListener {
             UdpSocket::bind(udp).await.with_context(|| format!("whip.udp_listen: can't listen at {udp}"))?;
         // Where the system gives less, a burst is lost, and asked for again.
         let _ = SockRef::from(&socket).set_recv_buffer_size(SOCKET_LEN);
-        let port = socket.local_addr()?.port();
+        let udp = socket.local_addr()?;
+        let port = udp.port();
         let announced = |addr: &SocketAddr| {
             let addr = *addr;
             if addr.port() == 0 { SocketAddr::new(addr.ip(), port) } else { addr }
@@ -103,7 +106,7 @@ impl WhipListener {
         let (close, closed) = watch::channel(false);
         let service = routes::service(around);
         let http = tokio::spawn(http_server::serve_over(listener, certificate, service, closed));
-        Ok(WhipListener { addr, stop, close, tasks, http })
+        Ok(WhipListener { addr, udp, stop, close, tasks, http })
     }
 
     /// Ends every feed, and stops listening.

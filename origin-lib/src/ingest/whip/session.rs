@@ -2,16 +2,18 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use railbird_core::media::{FeedEvent, Kind};
 use railbird_core::programme;
 use railbird_core::rtp::sdp::{self, Credentials, Offer};
-use railbird_core::rtp::{Codec, Demux, Error, Keys, Report, Unit};
+use railbird_core::rtp::{Codec, Demux, Error, HELD_LEN_MAX, Held, Keys, Report, Unit};
 use railbird_core::time::{MediaSpan, MediaTime};
 use str0m::media::{KeyframeRequestKind, MediaData, Mid};
 use str0m::net::{Protocol, Receive};
+use str0m::rtp::{RawPacket, RtpHeader};
 use str0m::stats::MediaIngressStats;
 use str0m::{Event, Input, Output, Rtc, RtcError, format};
 use tokio::sync::oneshot;
@@ -56,6 +58,8 @@ pub(super) struct Session {
     video: Option<Mid>,
     /// A packet of pictures made no sense: what comes next does not follow.
     missing: bool,
+    /// What is kept of pictures that never end.
+    held: Held,
     /// What was told before there was something to publish: parameters.
     told: Vec<FeedEvent>,
     /// Addresses from which the session was looked for, since ICE began.
@@ -122,6 +126,7 @@ impl Session {
             publishing: None,
             video: None,
             missing: false,
+            held: Held::default(),
             told: Vec::new(),
             sources: HashSet::new(),
             // Until the channel is known, only what is lost is asked for.
@@ -212,7 +217,11 @@ impl Session {
                 Ok(output) => output,
                 // A packet that made no sense costs what it was a part of, and no more.
                 Err(RtcError::Packet(mid, _, error)) => {
-                    self.missing |= Some(mid) == self.video;
+                    if Some(mid) == self.video {
+                        self.missing = true;
+                        self.held.failed();
+                        self.is_bounded()?;
+                    }
                     tracing::debug!(peer = self.peer, %error, "a packet makes no sense");
                     continue;
                 }
@@ -258,11 +267,44 @@ impl Session {
             Event::Connected => tracing::debug!(peer = self.peer, "a WHIP session is connected"),
             Event::MediaAdded(added) if added.kind.is_video() => self.video = Some(added.mid),
             Event::MediaData(data) => self.media(data)?,
+            Event::RawPacket(packet) => {
+                if let RawPacket::RtpRx(header, media) = *packet {
+                    self.packet(&header, &media);
+                }
+            }
             Event::MediaIngressStats(figures) => self.figures(&figures),
             Event::Closed => return Err(in_order("the encoder closed the connection", None)),
             _ => {}
         }
         Ok(())
+    }
+
+    /// A packet of media came, decrypted.
+    fn packet(&mut self, header: &RtpHeader, media: &[u8]) {
+        let of = self.rtc.codec_config().params().iter().find_map(|params| {
+            let again = params.resend() == Some(header.payload_type);
+            let is_ours = again || params.pt() == header.payload_type;
+            (is_ours && params.spec().codec == format::Codec::H264).then_some(again)
+        });
+        match (of, media) {
+            // RFC 4588, 4: what is sent again says which one it was.
+            (Some(true), [high, low, media @ ..]) => {
+                self.held.packet(u16::from_be_bytes([*high, *low]), media.len());
+            }
+            (Some(false), media) => self.held.packet(header.sequence_number, media.len()),
+            _ => {}
+        }
+    }
+
+    /// Whether no more is held than may be.
+    fn is_bounded(&self) -> Result<(), Over> {
+        if self.held.len() <= HELD_LEN_MAX {
+            return Ok(());
+        }
+        let most = HELD_LEN_MAX >> 20;
+        Err(lost(format!(
+            "the encoder begins fragments of pictures (FU-A) and ends none: {most} MiB are held"
+        )))
     }
 
     fn media(&mut self, data: MediaData) -> Result<(), Over> {
@@ -273,6 +315,12 @@ impl Session {
             // Nothing else was agreed on.
             _ => return Ok(()),
         };
+        if codec == Codec::H264 {
+            // Only their last 16 bits were sent.
+            let [first, last] = [data.seq_range.start(), data.seq_range.end()].map(|number| **number as u16);
+            self.held.unit((first, last), data.data.len());
+            self.is_bounded()?;
+        }
         let report = data.last_sender_info.and_then(|info| {
             let wall = info.ntp_time.duration_since(std::time::UNIX_EPOCH).ok()?;
             let wall_us = u64::try_from(wall.as_micros()).ok()?;
@@ -392,6 +440,7 @@ impl Session {
             None => self.ingress.push((of_track.mid, now)),
         }
         let sum = |at: usize| self.ingress.iter().filter_map(|(_, known)| known.get(at)).sum();
+        self.figures.dropped = self.seat.dropped.load(Ordering::Relaxed);
         (self.figures.packets, self.figures.bytes, self.figures.nacks) = (sum(0), sum(1), sum(2));
         let Some(publishing) = self.publishing.as_mut() else { return };
         publishing.metrics.session(&self.figures, &mut publishing.told);

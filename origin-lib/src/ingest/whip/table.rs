@@ -2,12 +2,14 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use railbird_core::hex;
 use railbird_core::rtp::sdp::Credentials;
 use sha2::{Digest, Sha256};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 /// So many datagrams wait for a session's task; what comes beyond is asked for again.
@@ -54,6 +56,8 @@ pub(super) struct Table(Arc<Mutex<Inner>>);
 struct Inner {
     max: usize,
     sessions: HashMap<String, Known>,
+    /// How many were seated.
+    seated: u64,
     /// Names by our user name fragments, and by the addresses that proved to know one.
     by_fragment: HashMap<String, String>,
     by_address: HashMap<SocketAddr, String>,
@@ -63,12 +67,15 @@ struct Inner {
 #[derive(Debug)]
 struct Known {
     key: [u8; 32],
+    /// The how manieth it was.
+    nth: u64,
     /// Media has come.
     publishes: bool,
     tag: String,
     fragment: String,
     addresses: VecDeque<SocketAddr>,
     inbox: mpsc::Sender<Datagram>,
+    dropped: Arc<AtomicU64>,
     orders: mpsc::Sender<Order>,
 }
 
@@ -78,6 +85,8 @@ pub(super) struct Seat {
     table: Table,
     pub(super) name: String,
     pub(super) inbox: mpsc::Receiver<Datagram>,
+    /// How many datagrams found no room in it.
+    pub(super) dropped: Arc<AtomicU64>,
     pub(super) orders: mpsc::Receiver<Order>,
     /// How it is over, once that is known.
     pub(super) ended: Ended,
@@ -120,6 +129,7 @@ impl Table {
         Table(Arc::new(Mutex::new(Inner {
             max,
             sessions: HashMap::new(),
+            seated: 0,
             by_fragment: HashMap::new(),
             by_address: HashMap::new(),
             over: VecDeque::new(),
@@ -131,43 +141,54 @@ impl Table {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether there is room for a session with this key. One with the same key that publishes nothing yet makes room: whoever asks
-    /// anew has given it up. Nor does one that publishes keep its own encoder out, which may have lost it.
+    /// Whether there is room for a session with this key. Those with the same key make room: whoever asks anew has given up one that
+    /// publishes nothing yet, and may have lost one that does.
     pub(super) fn has_room(&self, key: &str) -> bool {
         self.lock().has_room(&hash(key))
     }
 
-    /// Seats a session, in the place of one with the same key that publishes nothing yet. `None` where there is no room.
+    /// Seats a session, in the place of one with the same key that publishes nothing yet, and of the eldest that do where they are
+    /// many. `None` where there is no room.
     pub(super) fn seat(&self, key: &str, fragment: &str) -> Option<(Seat, String)> {
         let mut name = [0; NAME_LEN];
         getrandom::fill(&mut name).ok()?;
         let (name, key) = (hex::encode(&name), hash(key));
         let mut inner = self.lock();
-        let idle = inner.sessions.iter().filter(|(_, known)| known.key == key && !known.publishes);
-        for old in idle.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+        if !inner.has_room(&key) {
+            return None;
+        }
+        let own = inner.sessions.iter().filter(|(_, known)| known.key == key);
+        let mut given_up: Vec<_> =
+            own.map(|(name, known)| (known.publishes, known.nth, name.clone())).collect();
+        given_up.sort_unstable();
+        let idle = given_up.partition_point(|(publishes, ..)| !publishes);
+        let publishing = given_up.len() - idle;
+        given_up.truncate(idle + (publishing + 1).saturating_sub(OF_ONE_KEY_MAX));
+        for (_, _, old) in given_up {
             // Its task sees that nothing comes any more.
             let reason = "the encoder began another session".to_string();
             inner.forget(&old, Ended { reason, replaced: true });
         }
-        if !inner.has_room(&key) {
-            return None;
-        }
+        inner.seated += 1;
         let (inbox, datagrams) = mpsc::channel(INBOX_LEN);
         let (orders, wanted) = mpsc::channel(ORDERS_MAX);
         let tag = tag(fragment);
         inner.by_fragment.insert(fragment.to_string(), name.clone());
+        let dropped = Arc::<AtomicU64>::default();
         let known = Known {
             key,
+            nth: inner.seated,
             publishes: false,
             tag: tag.clone(),
             fragment: fragment.to_string(),
             addresses: VecDeque::new(),
             inbox,
+            dropped: dropped.clone(),
             orders,
         };
         inner.sessions.insert(name.clone(), known);
-        let seat =
-            Seat { table: self.clone(), name, inbox: datagrams, orders: wanted, ended: Ended::default() };
+        let (table, inbox, orders, ended) = (self.clone(), datagrams, wanted, Ended::default());
+        let seat = Seat { table, name, inbox, dropped, orders, ended };
         Some((seat, tag))
     }
 
@@ -196,10 +217,13 @@ impl Table {
                 Some(fragment) => inner.by_fragment.get(fragment),
                 None => inner.by_address.get(&from),
             };
-            name.and_then(|name| inner.sessions.get(name)).map(|known| known.inbox.clone())
+            let known = name.and_then(|name| inner.sessions.get(name));
+            known.map(|known| (known.inbox.clone(), known.dropped.clone()))
         };
-        if let Some(inbox) = inbox {
-            let _ = inbox.try_send((from, Bytes::copy_from_slice(datagram)));
+        if let Some((inbox, dropped)) = inbox
+            && let Err(TrySendError::Full(_)) = inbox.try_send((from, Bytes::copy_from_slice(datagram)))
+        {
+            dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
@@ -256,9 +280,8 @@ impl Drop for Seat {
 impl Inner {
     /// Whether one more of this key may come, beside those that publish.
     fn has_room(&self, key: &[u8; 32]) -> bool {
-        let own = self.sessions.values().filter(|known| known.key == *key);
-        let publishing = own.clone().filter(|known| known.publishes).count();
-        self.sessions.len() - own.count() < self.max && publishing < OF_ONE_KEY_MAX
+        let own = self.sessions.values().filter(|known| known.key == *key).count();
+        self.sessions.len() - own < self.max
     }
 
     fn forget(&mut self, name: &str, ended: Ended) {
@@ -356,8 +379,27 @@ mod tests {
         assert!(table.has_room("key") && !table.has_room("another"));
         let (again, _) = table.seat("key", "bbbb").unwrap();
         again.publishes();
-        assert!(!table.has_room("key") && table.seat("key", "cccc").is_none());
-        drop(before);
-        assert!(table.has_room("key"));
+        // Both may be dead without knowing it. The eldest gives way, and its task hears of it.
+        let (third, _) = table.seat("key", "cccc").unwrap();
+        let (mut before, mut again) = (before, again);
+        assert_eq!(before.orders.try_recv().unwrap_err(), mpsc::error::TryRecvError::Disconnected);
+        assert_eq!(again.orders.try_recv().unwrap_err(), mpsc::error::TryRecvError::Empty);
+        third.publishes();
+        drop(table.seat("key", "dddd").unwrap());
+        assert_eq!(again.orders.try_recv().unwrap_err(), mpsc::error::TryRecvError::Disconnected);
+        assert!(!table.has_room("another") && table.seat("another", "eeee").is_none());
+    }
+
+    #[tokio::test]
+    async fn datagrams_that_find_no_room_are_counted() {
+        let table = Table::new(1);
+        let (mut seat, _) = table.seat("key", "aaaa").unwrap();
+        for _ in 0..INBOX_LEN + 3 {
+            table.deliver(Some("aaaa"), address(1), b"one");
+        }
+        assert_eq!(seat.dropped.load(Ordering::Relaxed), 3);
+        seat.inbox.close();
+        table.deliver(Some("aaaa"), address(1), b"one");
+        assert_eq!(seat.dropped.load(Ordering::Relaxed), 3, "nobody waits for that one");
     }
 }

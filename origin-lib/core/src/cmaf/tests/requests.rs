@@ -200,7 +200,10 @@ fn one_kind_waits_for_the_other_for_a_while() {
     let mut bench = Bench::new();
     bench.push(&Whole("v", &[&video[..], &pictures[0]].concat()), 100).unwrap();
     assert_eq!(frames(&bench.told, Kind::Video).len(), 0);
-    assert_eq!(bench.gather.deadline(), Some(bench.now.up_ms + WAIT_MS_MAX));
+    assert_eq!(bench.gather.deadline(), Some(bench.now.up_ms + CHOICE_MS));
+    bench.push(&Pass(CHOICE_MS), 1).unwrap();
+    assert_eq!(frames(&bench.told, Kind::Video).len(), 0);
+    assert_eq!(bench.gather.deadline(), Some(bench.now.up_ms + WAIT_MS_MAX - CHOICE_MS));
     bench.push(&Pass(WAIT_MS_MAX), 1).unwrap();
     assert_eq!(frames(&bench.told, Kind::Video).len(), 25);
     bench.push(&Whole("v", &pictures[1]), 100).unwrap();

@@ -39,6 +39,8 @@ fn a_way_out_and_its_way_in_are_one_date_range_with_their_sections() {
         rest,
         std::format!("\"2026-11-20T10:52:02.040Z\",PLANNED-DURATION=60.000,SCTE35-OUT={section}")
     );
+    // A way in that the playlist does not reach yet may still be put off.
+    assert_eq!(tags(&media_text(&with(&[out(2_000), back(90_000)]), &["a"])), opened);
     let whole = media_text(&with(&[out(2_000), back(7_000)]), &["a"]);
     let way_in = back(7_000).section.hexadecimal();
     assert_eq!(

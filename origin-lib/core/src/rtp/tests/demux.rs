@@ -87,6 +87,19 @@ fn pictures_begin_with_a_key_frame_and_their_parameters() {
 }
 
 #[test]
+fn an_encoder_that_sends_its_parameters_once_is_used_again_after_a_gap() {
+    let mut sender = Sender::default();
+    sender.avc(0, true, &[SPS, PPS, IDR]);
+    assert!(!sender.avc(40, true, &[IDR]).is_empty());
+    assert!(sender.avc(120, false, &[SLICE]).is_empty());
+    assert!(sender.avc(160, false, &[IDR]).is_empty(), "it lost something");
+    // The second whole one without them shows that nothing was lost of either.
+    assert_eq!(told(&sender.avc(200, true, &[IDR])), ["Video 200+0 0000000465888040 key"]);
+    assert!(sender.avc(280, false, &[IDR]).is_empty());
+    assert!(!sender.avc(320, true, &[IDR]).is_empty());
+}
+
+#[test]
 fn another_size_is_told_before_its_picture() {
     let mut sender = Sender::default();
     sender.avc(0, true, &[SPS, PPS, IDR]);

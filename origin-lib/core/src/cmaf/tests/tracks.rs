@@ -1,0 +1,193 @@
+//! Which of several tracks are used, and which header each fragment is read with.
+
+use super::*;
+
+/// The same track with other media: the last byte of each media box differs.
+fn marked(body: &[u8]) -> Vec<u8> {
+    let boxes = boxed::all(body).into_iter().map(|(name, whole)| {
+        let mut whole = whole.to_vec();
+        if name == b"mdat"
+            && let Some(last) = whole.last_mut()
+        {
+            *last ^= 0xff;
+        }
+        whole
+    });
+    boxes.collect::<Vec<_>>().concat()
+}
+
+/// Some numbers, from a seed.
+fn numbers(mut seed: u64) -> impl FnMut(usize) -> usize {
+    move |below| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % below.max(1)
+    }
+}
+
+fn all_frames(told: &[Result<FeedEvent, Error>]) -> Vec<Frame> {
+    let frames = told.iter().filter_map(|one| match one {
+        Ok(FeedEvent::Frame(frame)) => Some(frame.clone()),
+        _ => None,
+    });
+    frames.collect()
+}
+
+#[test]
+fn long_requests_in_any_order_and_in_any_pieces_give_the_same_frames() {
+    let (other_video, other_audio) = (marked(VIDEO), marked(AUDIO));
+    let requests =
+        [("v1.cmfv", VIDEO), ("v2.cmfv", &other_video), ("de.cmfa", AUDIO), ("en.cmfa", &other_audio)];
+    let expected = all_frames(&told(&[Whole("v", VIDEO), Whole("a", AUDIO)], 4000));
+    assert!(expected.len() > 140);
+    for seed in 0..40 {
+        let mut number = numbers(seed);
+        let mut bench = Bench::new();
+        let mut left: Vec<_> = requests.iter().map(|(name, body)| (*name, *body, None)).collect();
+        while !left.is_empty() {
+            let at = number(left.len());
+            let (name, body, request) = &mut left[at];
+            let request = *request.get_or_insert_with(|| bench.gather.open(name, bench.now).unwrap());
+            let (piece, rest) = body.split_at((1 + number(3000)).min(body.len()));
+            bench.gather.handle(request, piece, bench.now).unwrap();
+            *body = rest;
+            if rest.is_empty() {
+                bench.gather.close(request, true, bench.now).unwrap();
+                left.remove(at);
+            }
+            // Far less than the choice takes.
+            bench.push(&Pass(number(2) as u64), 1).unwrap();
+        }
+        assert_eq!(all_frames(&bench.finish()), expected, "{seed}");
+    }
+}
+
+#[test]
+fn a_better_track_that_comes_later_takes_over_between_two_fragments() {
+    let (header, sounds) = first_of(AUDIO);
+    let other = marked(AUDIO);
+    let (_, others) = first_of(&other);
+    let whole = frames(&told(&[Whole("a", AUDIO)], 4000), Kind::Audio);
+    let others_frames = frames(&told(&[Whole("a", &other)], 4000), Kind::Audio);
+    let count = |segment: usize| {
+        frames(&told(&[Whole("a", &[&header[..], &sounds[segment]].concat())], 4000), Kind::Audio).len()
+    };
+    let first = count(0);
+    assert_ne!(whole[first - 1].data, others_frames[first - 1].data);
+    let begin = || {
+        let mut bench = Bench::new();
+        bench.push(&Whole("b", &[&header[..], &others[0]].concat()), 100).unwrap();
+        bench.push(&Pass(CHOICE_MS), 1).unwrap();
+        // Its header alone changes nothing, nor does what the other one has given already.
+        bench.push(&Whole("a", &[&header[..], &sounds[0]].concat()), 100).unwrap();
+        bench
+    };
+    let expected = [&others_frames[..first], &whole[first..]].concat();
+    for turn in [[0, 1], [1, 0]] {
+        let mut bench = begin();
+        for segment in 1..sounds.len() {
+            for which in turn {
+                let (name, segments) = [("a", &sounds), ("b", &others)][which];
+                bench.push(&Whole(name, &segments[segment]), 100).unwrap();
+            }
+        }
+        assert_eq!(frames(&bench.finish(), Kind::Audio), expected, "{turn:?}");
+    }
+    // One that comes no more leaves it as it is.
+    let mut bench = begin();
+    bench.push(&Pass(10_000), 1).unwrap();
+    (1..others.len()).for_each(|n| bench.push(&Whole("b", &others[n]), 100).unwrap());
+    assert_eq!(frames(&bench.finish(), Kind::Audio), others_frames);
+}
+
+#[test]
+fn a_fragment_is_never_read_with_the_header_of_another_request_of_its_name() {
+    let ((video, pictures), (audio, sounds)) = (first_of(VIDEO), first_of(AUDIO));
+    let mut bench = Bench::new();
+    let one = bench.gather.open("live", bench.now).unwrap();
+    bench.gather.handle(one, &[&video[..], &pictures[0]].concat(), bench.now).unwrap();
+    let (begun, rest) = pictures[1].split_at(pictures[1].len() - 500);
+    bench.gather.handle(one, begun, bench.now).unwrap();
+    let other = bench.gather.open("live", bench.now).unwrap();
+    bench.gather.handle(other, &audio, bench.now).unwrap();
+    // The track's number is the same in both.
+    bench.gather.handle(one, rest, bench.now).unwrap();
+    bench.gather.handle(one, &pictures[0], bench.now).unwrap();
+    sounds.iter().for_each(|sound| bench.gather.handle(other, sound, bench.now).unwrap());
+    let told = bench.finish();
+    assert_eq!(frames(&told, Kind::Audio), frames(&super::told(&[Whole("a", AUDIO)], 4000), Kind::Audio));
+    let before = frames(&super::told(&[Whole("v", VIDEO)], 4000), Kind::Video);
+    let pictures = frames(&told, Kind::Video);
+    assert!(pictures.len() >= 25 && pictures[..] == before[..pictures.len()]);
+    assert_eq!(errors(&told).len(), 1, "{:?}", errors(&told));
+}
+
+#[test]
+fn a_header_in_each_segments_request_is_no_other_track_and_nothing_grows() {
+    let ((video, _), (audio, _)) = (first_of(VIDEO), first_of(AUDIO));
+    let expected = told(&[Whole("v", VIDEO), Whole("a", AUDIO)], 4000);
+    let other = marked(AUDIO);
+    // Their clocks go on, for many segments.
+    let segments = |body: &[u8]| first_of(body).1;
+    for names in [["v-", "a-", "b-"], ["0/", "1/", "2/"], ["x0_", "x1_", "x2_"]] {
+        let mut bench = Bench::new();
+        for n in 0..3 {
+            for (prefix, header, body) in
+                [(names[1], &audio, AUDIO), (names[2], &audio, &other), (names[0], &video, VIDEO)]
+            {
+                let Some(segment) = segments(body).get(n).cloned() else { continue };
+                let name = format!("{prefix}{}.mp4", n + 9);
+                bench.push(&Whole(&name, &[&header[..], &segment].concat()), 300).unwrap();
+            }
+            bench.push(&Pass(900), 1).unwrap();
+        }
+        assert_eq!(bench.gather.headers().0.len(), 3, "{names:?}");
+        assert_eq!(bench.gather.poll_other(), Some(format!("audio track 1 of {}9.mp4", names[2])));
+        assert_eq!(bench.gather.poll_other(), None);
+        let told = bench.finish();
+        assert_eq!(parameters(&told).len(), 2);
+        assert_eq!(errors(&told), Vec::<String>::new());
+        for kind in [Kind::Video, Kind::Audio] {
+            assert_eq!(frames(&told, kind), frames(&expected, kind), "{names:?}");
+        }
+    }
+}
+
+#[test]
+fn a_header_that_comes_beside_its_first_segment_is_that_ones_also_where_it_is_like_anothers() {
+    let ((header, sounds), other) = (first_of(AUDIO), marked(AUDIO));
+    let mut bench = Bench::new();
+    bench.push(&Whole("init-stream1.m4s", &header), 100).unwrap();
+    bench.push(&Whole("chunk-stream1-0.m4s", &sounds[0]), 100).unwrap();
+    // Its request is not over when the segment comes.
+    let late = bench.gather.open("init-stream2.m4s", bench.now).unwrap();
+    bench.gather.handle(late, &header, bench.now).unwrap();
+    bench.push(&Whole("chunk-stream2-1.m4s", &first_of(&other).1[1]), 100).unwrap();
+    bench.gather.close(late, true, bench.now).unwrap();
+    for n in 1..sounds.len() {
+        bench.push(&Whole(&format!("chunk-stream1-{n}.m4s"), &sounds[n]), 100).unwrap();
+    }
+    assert_eq!(bench.gather.poll_other().as_deref(), Some("audio track 1 of init-stream2.m4s"));
+    let whole = told(&[Whole("a", AUDIO)], 4000);
+    assert_eq!(frames(&bench.finish(), Kind::Audio), frames(&whole, Kind::Audio));
+}
+
+#[test]
+fn one_track_that_can_t_be_used_is_named_and_the_others_are_used() {
+    let replaced = |old: &[u8], new: &[u8]| {
+        let at = MUXED.windows(old.len()).position(|bytes| bytes == old).unwrap();
+        [&MUXED[..at], new, &MUXED[at + old.len()..]].concat()
+    };
+    let pictures = frames(&told(&[Whole("m", MUXED)], 4000), Kind::Video);
+    for (old, new, says) in [
+        (b"mp4a\0", b"ec-3\0", "audio track 2 of m (the encoder sends E-AC-3: set AAC-LC or Opus)"),
+        (b"esds\0", b"free\0", "audio track 2 of m (skipped: a sample entry without its configuration)"),
+    ] {
+        let mut bench = Bench::new();
+        bench.push(&Whole("m", &replaced(old, new)), 100).unwrap();
+        assert_eq!(bench.gather.poll_other().as_deref(), Some(says));
+        assert_eq!(frames(&bench.finish(), Kind::Video), pictures);
+    }
+    // Nobody wants the sound alone.
+    let refusal = Bench::new().push(&Whole("m", &replaced(b"avc1\0", b"vp09\0")), 100).unwrap_err();
+    assert!(format!("{refusal}").contains("VP9"), "{refusal}");
+}
