@@ -10,10 +10,13 @@ use alloc::vec::Vec;
 
 use crate::media::{Cut, Sample, Tracks, VideoConfig};
 use crate::package::{Object, Settings, Wrapper};
-use crate::time::MediaTime;
+use crate::time::{MediaSpan, MediaTime};
 
-/// By how many segments an encoder may lag: what is further behind is lost.
+/// By how many segments, of the length that is configured, an encoder may lag: what is further behind is lost.
 pub const BEHIND_MAX: usize = 4;
+
+/// So many of the source's segments wait, however short they are.
+const WANTED_MAX: usize = 4 * BEHIND_MAX;
 
 /// So many segments in a row that are lost though the encoder runs, and it is of no more use: one that is too far behind, and no
 /// faster than the source, would stay behind for ever ([`Assembler::is_left_behind`]).
@@ -53,6 +56,7 @@ struct Wanted {
 #[derive(Debug)]
 pub struct Assembler {
     wrapper: Wrapper,
+    segment: MediaSpan,
     wanted: VecDeque<Wanted>,
     video: Option<VideoConfig>,
     samples: VecDeque<Sample>,
@@ -68,6 +72,7 @@ impl Assembler {
     /// One for the rung that `settings` name.
     pub fn new(settings: Settings) -> Assembler {
         Assembler {
+            segment: MediaSpan::from_ms(i64::from(settings.segment_ms)),
             wrapper: Wrapper::new(Settings { part_ms: None, frames: false, ..settings }),
             wanted: VecDeque::new(),
             video: None,
@@ -97,9 +102,17 @@ impl Assembler {
         };
         self.wanted.push_back(Wanted { cut, shown });
         self.settle();
-        while self.wanted.len() > BEHIND_MAX {
+        while self.is_too_far_behind() {
             self.lose_first();
         }
+    }
+
+    /// Segments may be shorter than configured, where key frames are.
+    fn is_too_far_behind(&self) -> bool {
+        let ends = self.wanted.front().zip(self.wanted.back());
+        let lag = ends.map_or(MediaSpan::default(), |(first, last)| last.cut.start - first.cut.start);
+        let far = (lag.0 + self.segment.0 / 2) / self.segment.0.max(1) >= BEHIND_MAX as i64;
+        (far && self.wanted.len() > BEHIND_MAX) || self.wanted.len() > WANTED_MAX
     }
 
     /// The encoder begins: something may come of it.

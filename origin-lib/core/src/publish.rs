@@ -29,8 +29,7 @@ use crate::scte35::{self, Splice};
 use crate::sound::Sound;
 use crate::state::merge::REVISION_AHEAD_MS_MAX;
 use crate::state::{
-    self, ChannelState, NODES_MAX, Node, PART_SEGMENTS, PARTS_IDLE_MS, Part, Phase, Rendition, SEGMENTS_MAX,
-    Segment,
+    self, ChannelState, NODES_MAX, Node, PARTS_IDLE_MS, Part, Phase, Rendition, SEGMENTS_MAX, Segment,
 };
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 
@@ -510,7 +509,8 @@ impl Book {
         if self.parts.advance(newest, init_on) {
             (self.changed, self.part_listed) = (true, Some(now));
         }
-        let kept = self.listed.len().saturating_sub(PART_SEGMENTS);
+        let kept = state::part_segments(self.listed.iter(), self.target_duration_s.unwrap_or(1));
+        let kept = self.listed.len().saturating_sub(kept);
         let of_listed = |of| self.listed.range(kept..).any(|segment| segment.start == of);
         self.parts.keep(|of| newest.is_none_or(|newest| of > newest) || of_listed(of));
     }

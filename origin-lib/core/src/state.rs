@@ -31,9 +31,20 @@ pub const SEGMENTS_MAX: usize = 20_000;
 /// The most parts that a rendition can list.
 pub const PARTS_MAX: usize = 512;
 
-/// The newest segments whose parts are kept, beside those of what follows them: RFC 8216bis, 6.2.2 wants parts that are less
-/// than three target durations from the end.
+/// How many of the newest segments have their parts kept, beside those of what follows them, at least.
 pub const PART_SEGMENTS: usize = 3;
+
+/// How many of the newest of these segments have their parts kept: RFC 8216bis, 6.2.2 wants parts that are less than three
+/// target durations from the end.
+pub(crate) fn part_segments<'a>(
+    segments: impl DoubleEndedIterator<Item = &'a Segment>,
+    target_duration_s: u32,
+) -> usize {
+    let least = MediaSpan::from_ms(i64::from(target_duration_s) * 3000);
+    let mut newest_first = segments.rev().peekable();
+    let Some(end) = newest_first.peek().map(|newest| newest.end()) else { return PART_SEGMENTS };
+    newest_first.take_while(|segment| end - segment.end() < least).count().max(PART_SEGMENTS)
+}
 
 /// After so long without a further part that a target has, an origin tells of none any more, in milliseconds: nobody waits for
 /// the next one, and targets keep none for ever.

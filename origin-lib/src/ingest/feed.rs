@@ -209,10 +209,13 @@ impl Feed {
         }
     }
 
-    /// Says that segments are much longer than they should be: once, as long as it stays so.
+    /// Says that segments are much longer than they should be: once a publish.
     fn warn_if_late(&mut self, interval_ms: u64) {
         let segment_ms = u64::from(self.segment_ms());
-        self.late_keys = if interval_ms > 2 * segment_ms { self.late_keys.saturating_add(1) } else { 0 };
+        if self.late_keys >= LATE_KEYS {
+            return;
+        }
+        self.late_keys = if interval_ms > 2 * segment_ms { self.late_keys + 1 } else { 0 };
         if self.late_keys == LATE_KEYS {
             let (channel, feed) = (&self.lease.channel, self.lease.role.as_str());
             tracing::warn!(%channel, feed, interval_ms, segment_ms, "key frames are so far apart that segments are as long, and viewers so much later: set the encoder's key frame interval to the segment's length");

@@ -130,6 +130,14 @@ impl Rung {
     }
 }
 
+/// How many segments are listed behind the one at `at`, of the configured length: where key frames make them shorter, no rung is
+/// given up any sooner.
+fn ahead_of(listed: &VecDeque<Segment>, at: usize, segment: MediaSpan) -> usize {
+    let Some((of, newest)) = listed.get(at).zip(listed.back()) else { return 0 };
+    let lag = ((newest.start - of.start).0 + segment.0 / 2) / segment.0.max(1);
+    usize::try_from(lag).unwrap_or(0).min(listed.len() - at - 1)
+}
+
 impl Book {
     fn rung(&mut self, id: &RenditionId) -> Option<&mut Rung> {
         self.rungs.iter_mut().find(|rung| rung.id == *id)
@@ -262,9 +270,10 @@ impl Book {
     pub(super) fn advance_rungs(&mut self, now: UtcMs) {
         let wait_ms = GAP_WAIT_SEGMENTS * u64::from(self.channel.segment_ms);
         let over = self.ended.is_some_and(|ended| now.ms_since(ended) >= wait_ms);
+        let segment = MediaSpan::from_ms(i64::from(self.channel.segment_ms));
         for rung in &mut self.rungs {
             while let Some(of) = self.listed.get(rung.listed.len()) {
-                let ahead = self.listed.len() - rung.listed.len() - 1;
+                let ahead = ahead_of(&self.listed, rung.listed.len(), segment);
                 let step = rung.step(of.start, ahead, wait_ms, now);
                 let Some(mut step) = step.or(over.then_some(GAP)) else { break };
                 if step.gap {

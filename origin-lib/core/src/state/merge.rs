@@ -98,7 +98,7 @@ pub enum Outcome {
 /// Two origins of a channel that can't be merged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "another origin sends this channel with another segment_ms or key_period_s: give both origins the same settings"
+    "another origin sends this channel with another segment_ms or key_period_s, or one with parts and one without: give both origins the same settings"
 )]
 pub struct Conflict;
 
@@ -133,9 +133,11 @@ pub fn merge(kept: Option<Merged>, mut said: ChannelState, now: UtcMs) -> Result
     });
     let state = &kept.state;
     let same_names = state.segment_ms == said.segment_ms && state.key_period_s == said.key_period_s;
+    // With parts, other segments are cut under the same names where key frames are uneven.
+    let same_cuts = state.part_ms.is_some() == said.part_ms.is_some();
     if kept.is_over_for(&said) || (alone && (!same_names || back)) {
         kept.begin(&said);
-    } else if !same_names {
+    } else if !same_names || (!alone && !same_cuts) {
         return Err(Conflict);
     }
     kept.take(said, now);

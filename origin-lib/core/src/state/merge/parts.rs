@@ -1,7 +1,7 @@
 //! Parts of several origins, merged: told apart, like segments, by the names that their starts give them.
 
 use super::{JOINT, bits_of, key, position};
-use crate::state::{PART_SEGMENTS, PARTS_MAX, Part, Rendition, Segment};
+use crate::state::{PARTS_MAX, Part, Rendition, Segment, part_segments};
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 
 /// How far from its segment's end the last part of it may end: less than any frame lasts, more than clocks that stamp in
@@ -26,7 +26,8 @@ pub(super) fn extend(kept: &mut Rendition, said: &Rendition, bits: &[u32]) {
         let Some(init) = position(&mut kept.inits, init) else { continue };
         kept.parts.push(Part { init, discontinuity, on: bits_of(part.on, bits), ..*part });
     }
-    let newest = kept.segments.get(kept.segments.len().saturating_sub(PART_SEGMENTS)..).unwrap_or_default();
+    let count = part_segments(kept.segments.iter(), kept.target_duration_s);
+    let newest = kept.segments.get(kept.segments.len().saturating_sub(count)..).unwrap_or_default();
     let last = newest.last().map(key);
     let is_kept =
         |of: UtcMs| last.is_none_or(|last| of > last) || newest.iter().any(|segment| key(segment) == of);
@@ -54,8 +55,9 @@ fn follows(kept: &Rendition, part: &Part) -> bool {
     let of = part.of.utc();
     let behind = |end: MediaTime| part.of + JOINT >= end;
     let last = kept.segments.last();
+    let count = part_segments(kept.segments.iter(), kept.target_duration_s);
     let in_line = last.is_none_or(|last| behind(last.end()))
-        || kept.segments.iter().rev().take(PART_SEGMENTS).any(|segment| key(segment) == of);
+        || kept.segments.iter().rev().take(count).any(|segment| key(segment) == of);
     let next = kept.parts.last().is_none_or(|last| {
         part.start.utc() > last.start.utc() && (last.of.utc() == of || behind(last.start + last.duration))
     });
