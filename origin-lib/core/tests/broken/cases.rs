@@ -10,7 +10,7 @@ use super::encoder::{At, Encoder, configs, other};
 use super::way::{Segment, Way};
 
 /// A way that took a publish, which began at its beginning and was ended in order.
-fn way_of(segment_ms: u32, sent: &[At]) -> Way {
+pub(super) fn way_of(segment_ms: u32, sent: &[At]) -> Way {
     let mut way = Way::new(segment_ms);
     publish(&mut way, 0, sent);
     way.finish();
@@ -18,7 +18,7 @@ fn way_of(segment_ms: u32, sent: &[At]) -> Way {
 }
 
 /// A publish that begins so many milliseconds after the start.
-fn publish(way: &mut Way, at_ms: u64, sent: &[At]) {
+pub(super) fn publish(way: &mut Way, at_ms: u64, sent: &[At]) {
     way.at(at_ms);
     way.begin();
     for At { ms, event } in sent {
@@ -49,9 +49,9 @@ fn spans(way: &Way) -> Vec<(i64, i64)> {
 }
 
 /// What is done to a good feed of twelve seconds, and what comes of it.
-struct Case {
-    name: &'static str,
-    harm: fn(&mut Vec<At>),
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    pub(super) harm: fn(&mut Vec<At>),
     breaks: usize,
     /// At most so many pictures are in no segment, and so many frames of sound. Sound from before the first picture is shown,
     /// in a run that begins, is in none by rights.
@@ -71,7 +71,7 @@ fn frames_from(sent: &mut [At], ms: u64) -> impl Iterator<Item = &mut railbird_c
     sent.iter_mut().filter(move |at| at.ms >= ms).filter_map(At::frame_mut)
 }
 
-const CASES: &[Case] = &[
+pub(super) const CASES: &[Case] = &[
     GOOD,
     Case {
         name: "the clock jumps forward by a day within a group of pictures",
@@ -274,13 +274,13 @@ fn bad_input_is_normal() {
 }
 
 /// How an encoder comes back that was lost after seven seconds and a half.
-struct Return {
-    name: &'static str,
-    end: Option<End>,
+pub(super) struct Return {
+    pub(super) name: &'static str,
+    pub(super) end: Option<End>,
     /// For how long it was away.
-    away_ms: u64,
+    pub(super) away_ms: u64,
     /// What it sends then.
-    sends: fn() -> Vec<At>,
+    pub(super) sends: fn() -> Vec<At>,
     breaks: usize,
 }
 
@@ -292,9 +292,9 @@ fn kept(from_ms: u64, away_ms: u64) -> Vec<At> {
     sent
 }
 
-const LOST_MS: u64 = 7_500;
+pub(super) const LOST_MS: u64 = 7_500;
 
-const RETURNS: &[Return] = &[
+pub(super) const RETURNS: &[Return] = &[
     Return {
         name: "it was started again",
         end: Some(End::Lost),

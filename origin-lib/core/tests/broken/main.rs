@@ -2,8 +2,8 @@
 //!
 //! `cases` has each kind of bad input by name, with what has to come of it. `mutants` breaks good streams in ways that a seed
 //! decides, thousands of times, and asks of each only what must hold whatever comes. Both go through `way`, which checks every
-//! segment and every playlist with our own readers and with other people's. `play` has ffmpeg decode what comes out, and `pairs`
-//! compares two origins.
+//! segment and every playlist with our own readers and with other people's. `play` has ffmpeg decode what comes out, `players` has it
+//! and two players in a browser play every case from end to end, and `pairs` compares two origins.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's helpers")]
 
@@ -13,6 +13,8 @@ mod flv;
 mod mutants;
 mod pairs;
 mod play;
+mod players;
+mod real;
 mod seed;
 mod ts;
 mod way;

@@ -11,34 +11,24 @@ use railbird_core::programme::End;
 use super::flv::{publish, send, tags};
 use super::way::{Segment, Way};
 
-const SEGMENT_MS: u32 = 1_000;
+pub(super) const SEGMENT_MS: u32 = 1_000;
 
 /// The tags of another encoder's three seconds: twice as large, and without reordered pictures.
 fn larger() -> Vec<Tag> {
-    let source = "testsrc2=s=192x128:r=25:d=3";
+    encoded("-f lavfi -i testsrc2=s=192x128:r=25:d=3 -c:v libx264 -preset ultrafast -g 25 -pix_fmt yuv420p")
+}
+
+/// The tags of what ffmpeg makes.
+pub(super) fn encoded(arguments: &str) -> Vec<Tag> {
     let mut made = Command::new("ffmpeg");
-    made.args([
-        "-v",
-        "error",
-        "-f",
-        "lavfi",
-        "-i",
-        source,
-        "-c:v",
-        "libx264",
-        "-preset",
-        "ultrafast",
-        "-g",
-        "25",
-    ]);
-    made.args(["-pix_fmt", "yuv420p", "-f", "flv", "-"]);
+    made.args(["-v", "error"]).args(arguments.split(' ')).args(["-f", "flv", "-"]);
     let output = made.output().expect("ffmpeg");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     File::new(Bytes::from(output.stdout)).unwrap().map(Result::unwrap).collect()
 }
 
 /// Plays a run of segments by ffmpeg: how many pictures it decodes, and what it complains of.
-fn decoded(way: &Way, run: &[Segment]) -> (usize, String) {
+pub(super) fn decoded(way: &Way, run: &[Segment]) -> (usize, String) {
     static PLAYED: AtomicU32 = AtomicU32::new(0);
     let nth = PLAYED.fetch_add(1, Ordering::Relaxed);
     let dir = std::env::temp_dir().join(format!("railbird-broken-{}-{nth}", std::process::id()));
@@ -91,18 +81,22 @@ fn plays(name: &str, way: &Way) -> usize {
     played.sum()
 }
 
-#[test]
-fn ffmpeg_decodes_each_picture_of_what_comes_of_broken_streams() {
+fn later(tags: &[Tag], ms: u32) -> Vec<Tag> {
+    tags.iter().map(|tag| Tag { timestamp_ms: tag.timestamp_ms.wrapping_add(ms), ..tag.clone() }).collect()
+}
+
+/// The clock jumps by an hour in the middle.
+pub(super) fn jump(good: &[Tag]) -> Vec<Tag> {
+    let (first, rest) = good.split_at(good.len() / 2);
+    [first, &later(rest, 3_600_000)].concat()
+}
+
+/// Broken streams, and how many pictures at least are to come of each.
+pub(super) fn cases() -> [(&'static str, Vec<Tag>, usize); 5] {
     let good = tags();
-    let later = |tags: &[Tag], ms: u32| -> Vec<Tag> {
-        tags.iter()
-            .map(|tag| Tag { timestamp_ms: tag.timestamp_ms.wrapping_add(ms), ..tag.clone() })
-            .collect()
-    };
     let is_sound = |tag: &&Tag| tag.kind == TagKind::Audio;
-    let middle = good.len() / 2;
-    let cases: [(&str, Vec<Tag>, usize); 5] = [
-        ("a jump by an hour", [good[..middle].to_vec(), later(&good[middle..], 3_600_000)].concat(), 120),
+    [
+        ("a jump by an hour", jump(&good), 120),
         ("another size of picture", [good.clone(), later(&larger(), 6_120)].concat(), 225),
         (
             "no sound for two seconds",
@@ -131,24 +125,39 @@ fn ffmpeg_decodes_each_picture_of_what_comes_of_broken_streams() {
                 .collect(),
             150,
         ),
-    ];
-    for (name, tags, at_least) in cases {
-        let mut way = Way::new(SEGMENT_MS);
-        send(&mut way, &tags, good.len(), 6_000);
+    ]
+}
+
+/// What comes of such a stream.
+pub(super) fn way_of(tags: &[Tag]) -> Way {
+    let mut way = Way::new(SEGMENT_MS);
+    send(&mut way, tags, self::tags().len(), 6_000);
+    way
+}
+
+#[test]
+fn ffmpeg_decodes_each_picture_of_what_comes_of_broken_streams() {
+    for (name, tags, at_least) in cases() {
+        let way = way_of(&tags);
         let frames = plays(name, &way);
         assert!(frames >= at_least, "{name}: {frames} pictures");
     }
 }
 
-#[test]
-fn ffmpeg_plays_on_over_a_reconnect() {
+/// It breaks off in the middle of a group of pictures, and is started again two seconds later.
+pub(super) fn reconnect() -> Way {
     let good = tags();
     let mut way = Way::new(SEGMENT_MS);
-    // It breaks off in the middle of a group of pictures, and is started again two seconds later.
     publish(&mut way, &good[..good.len() * 3 / 5], 0, good.len(), 6_000);
     way.end(End::Lost);
     publish(&mut way, &good, 6_000, good.len(), 6_000);
     way.finish();
+    way
+}
+
+#[test]
+fn ffmpeg_plays_on_over_a_reconnect() {
+    let way = reconnect();
     assert_eq!(way.segments.iter().filter(|segment| segment.discontinuity).count(), 2);
     assert!(plays("a reconnect", &way) >= 90 + 150 - 1);
 }

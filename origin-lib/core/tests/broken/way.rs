@@ -12,7 +12,7 @@ use railbird_core::package::{self, Object};
 use railbird_core::playlist::{self, Wanted};
 use railbird_core::programme::{End, Note, Output, Programme, Publish, Resume, Settings};
 use railbird_core::publish::{Book, Channel};
-use railbird_core::state::Node;
+use railbird_core::state::{ChannelState, Node};
 use railbird_core::time::{MediaSpan, MediaTime, Moment, UtcMs};
 use railbird_core::timeline::Anchor;
 
@@ -20,6 +20,20 @@ use railbird_core::timeline::Anchor;
 pub(crate) const START: Moment = Moment { utc: UtcMs(1_795_171_920_000), up_ms: 50_000 };
 
 const KEY_PERIOD_S: u32 = 60;
+
+/// How much is listed live.
+const WINDOW_S: u32 = 12;
+
+/// How much is listed of a recording.
+const RECORDING_S: u32 = 3_600;
+
+/// Where its only node is.
+pub(crate) const NODE: &str = "http://a";
+
+/// The content key of a period.
+pub(crate) fn key(period: u64) -> [u8; 16] {
+    secret().content_key(&"t".parse().unwrap(), period)
+}
 
 /// A sample as a player finds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +92,7 @@ fn secret() -> MasterSecret {
     MasterSecret::new(b"a secret of some length").unwrap()
 }
 
-fn book(segment_ms: u32) -> Book {
+fn book(segment_ms: u32, window_s: u32) -> Book {
     let channel = Channel {
         id: "t".parse().unwrap(),
         origin: "north".parse().unwrap(),
@@ -88,9 +102,9 @@ fn book(segment_ms: u32) -> Book {
         key_period_s: KEY_PERIOD_S,
         part_ms: None,
         preload_hints: false,
-        window_s: 12,
+        window_s,
         msn_min: 0,
-        nodes: vec![Node::new("a".parse().unwrap(), "http://a".into(), true)],
+        nodes: vec![Node::new("a".parse().unwrap(), NODE.into(), true)],
         rungs: Vec::new(),
     };
     Book::new(channel, "source".parse().unwrap())
@@ -122,7 +136,7 @@ impl Way {
             ),
             anchor,
             publish: None,
-            book: book(segment_ms),
+            book: book(segment_ms, WINDOW_S),
             player: Follower::default(),
             now_ms: 0,
             init: Default::default(),
@@ -173,6 +187,28 @@ impl Way {
         self.end(End::InOrder);
         self.programme.give_up_waiting();
         self.collect();
+    }
+
+    /// The recording that was made of it, as an edge knows it.
+    pub(crate) fn recording(&self, segment_ms: u32) -> ChannelState {
+        let (mut book, now) = (book(segment_ms, RECORDING_S), self.now().utc);
+        for run in self.segments.chunk_by(|one, next| one.init == next.init) {
+            let mut inits = self.inits.iter().filter_map(|kind| match kind {
+                package::Kind::Init(init) => Some(init),
+                _ => None,
+            });
+            let init = inits.find(|init| init.name == run[0].init).expect("its init segment");
+            book.init(init.clone());
+            book.ack_init(0, &init.name, now);
+            for Segment { object, .. } in run {
+                let package::Kind::Segment { start, duration, discontinuity, .. } = object.kind else {
+                    panic!("nobody asked for {:?}", object.kind)
+                };
+                book.segment(start, duration, discontinuity, object.bytes.len(), now);
+                book.ack(0, start, now);
+            }
+        }
+        book.poll(now).expect("a channel")
     }
 
     fn collect(&mut self) {
