@@ -222,6 +222,11 @@ impl Feed {
         }
     }
 
+    /// Whether a key frame has come.
+    pub fn has_key_frame(&self) -> bool {
+        self.last_key_ms.is_some()
+    }
+
     /// The publish is over, in this way and for this reason.
     pub fn end(mut self, end: End, reason: &str) {
         while let Some(event) = self.demux.poll() {
@@ -236,7 +241,7 @@ impl Feed {
             feed = self.lease.role.as_str(),
             peer = self.peer,
             reason,
-            left_out = counts.early + counts.stragglers,
+            left_out = counts.early + counts.stragglers + counts.empty,
             skipped = self.skipped,
             jumps = counts.jumps,
             "feed ended"

@@ -164,6 +164,13 @@ impl Feed {
             }
             return;
         }
+        if let FeedEvent::Frame(frame) = &event
+            && frame.data.is_empty()
+        {
+            // It shows nothing, and decoders stop at it.
+            self.counts.empty += 1;
+            return;
+        }
         if let FeedEvent::Frame(frame) = &event {
             // Where there is video, sound alone is a stall.
             if frame.kind == Kind::Video || self.tracks.video.is_none() {

@@ -121,6 +121,8 @@ pub struct Counts {
     pub nudged: u64,
     /// Jumps of the feed's clock.
     pub jumps: u64,
+    /// Frames without a byte.
+    pub empty: u64,
 }
 
 impl Counts {
@@ -131,6 +133,7 @@ impl Counts {
             stragglers: self.stragglers + other.stragglers,
             nudged: self.nudged + other.nudged,
             jumps: self.jumps + other.jumps,
+            empty: self.empty + other.empty,
         }
     }
 }

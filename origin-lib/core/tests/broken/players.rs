@@ -35,9 +35,6 @@ struct Other {
 const NO_FURTHER_TRACK: &str =
     "tracks come or go at a discontinuity, which browsers' media sources can't take up";
 
-/// Ours to mend: frames that hold nothing are samples that hold nothing, which some players take for a broken file.
-const EMPTY_SAMPLES: &str = "samples that hold nothing";
-
 const OTHERS: &[Other] = &[
     Other {
         player: "hls.js",
@@ -52,9 +49,6 @@ const OTHERS: &[Other] = &[
     Other { player: "hls.js", case: "it comes back without sound", why: NO_FURTHER_TRACK },
     Other { player: "Shaka", case: "it comes back without sound", why: NO_FURTHER_TRACK },
     Other { player: "hls.js", case: "another size of picture", why: NO_FURTHER_TRACK },
-    Other { player: "hls.js", case: "empty frames", why: EMPTY_SAMPLES },
-    Other { player: "Shaka", case: "empty frames", why: EMPTY_SAMPLES },
-    Other { player: "ffmpeg", case: "empty frames", why: EMPTY_SAMPLES },
     Other {
         player: "ffmpeg",
         case: "a key frame is missing",

@@ -112,19 +112,24 @@ impl Pushes {
             }
             let frame = tokio::select! {
                 biased;
-                () = self.stop.cancelled() => break Err(stopping()),
-                () = push.ended.cancelled() => break Err(taken_over()),
+                () = self.stop.cancelled() => break Ok(Some(stopping())),
+                () = push.ended.cancelled() => break Ok(Some(taken_over())),
                 frame = tokio::time::timeout(SILENT_MAX, body.frame()) => frame,
             };
             match frame {
                 Ok(Some(Ok(frame))) => next = frame.into_data().ok(),
-                Ok(Some(Err(error))) => break Err(broken_off(&error)),
-                Ok(None) => break Ok(()),
-                Err(_) => break Err(silent(SILENT_MAX)),
+                Ok(Some(Err(error))) => break Ok(Some(broken_off(&error))),
+                Ok(None) => break Ok(None),
+                Err(_) => break Ok(Some(silent(SILENT_MAX))),
             }
         };
-        let closed = push.close(request, result.is_ok());
-        result.and(closed.map_err(told))?;
+        let closed = push.close(request, matches!(result, Ok(None)));
+        // What was not refused, and did not come to its end, was lost.
+        if let Some(lost) = result? {
+            tracing::info!(peer, reason = lost.1, "a request of a feed broke off");
+            return Ok(lost);
+        }
+        closed.map_err(told)?;
         Ok((StatusCode::OK, "taken".to_string()))
     }
 

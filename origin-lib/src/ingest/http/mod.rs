@@ -17,6 +17,7 @@ use railbird_core::programme::End;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -26,23 +27,29 @@ use crate::http_server;
 
 mod cmaf;
 mod first;
+mod pieces;
 
 use cmaf::Pushes;
 use first::{Content, First};
+use pieces::Pieces;
 
 /// How long an encoder may send nothing.
 const IDLE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// A request that goes on for so long is no piece, whatever is in it.
+const PIECE_MAX: Duration = Duration::from_secs(2);
 
 /// How long a publisher that is refused may go on sending while it reads why: an earlier reset could lose the reason.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(1);
 
 /// What a transport stream, fragmented MP4 or a playlist may be called; nothing at all is fine, too.
-const CONTENT_TYPES: [&str; 13] = [
+const CONTENT_TYPES: [&str; 14] = [
     "video/mp2t",
     "video/mpeg",
     "video/mpegts",
     "application/octet-stream",
     "video/mp4",
+    "video/quicktime",
     "audio/mp4",
     "application/mp4",
     "video/iso.segment",
@@ -80,9 +87,16 @@ impl HttpListener {
         let (close, closed) = watch::channel(false);
         let (stopped, tracked) = (stop.clone(), feeds.clone());
         let pushes = Pushes::new(door.clone(), stop.clone(), feeds.clone());
+        let pieces = Pieces::default();
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
             // A task of its own, so that a feed is ended whatever becomes of its connection.
-            let answered = tracked.spawn(answer(request, door.clone(), pushes.clone(), stopped.clone()));
+            let around = Around {
+                door: door.clone(),
+                pushes: pushes.clone(),
+                pieces: pieces.clone(),
+                stop: stopped.clone(),
+            };
+            let answered = tracked.spawn(answer(request, around));
             async move {
                 let failed = || said(StatusCode::INTERNAL_SERVER_ERROR, "the feed could not be taken", None);
                 Ok::<_, Infallible>(answered.await.unwrap_or_else(|_| failed()))
@@ -106,15 +120,19 @@ impl HttpListener {
 /// Why a publisher is turned away, or how its feed ended.
 type Said = (StatusCode, String);
 
-async fn answer(
-    request: Request<Incoming>,
+/// What all requests have in common.
+#[derive(Clone, Debug)]
+struct Around {
     door: Door,
     pushes: Pushes,
+    pieces: Pieces,
     stop: CancellationToken,
-) -> Response<Body> {
+}
+
+async fn answer(request: Request<Incoming>, around: Around) -> Response<Body> {
     let (head, mut body) = request.into_parts();
     let peer = head.extensions.get::<SocketAddr>().map_or_else(|| "http".to_string(), SocketAddr::to_string);
-    let (status, text) = match take(&head, &mut body, &door, &pushes, &stop, &peer).await {
+    let (status, text) = match take(&head, &mut body, &around, &peer).await {
         Ok(said) => said,
         Err((status, text)) => {
             tracing::warn!(peer, reason = text, "feed refused");
@@ -128,11 +146,10 @@ async fn answer(
 async fn take(
     head: &http::request::Parts,
     body: &mut Incoming,
-    door: &Door,
-    pushes: &Pushes,
-    stop: &CancellationToken,
+    around: &Around,
     peer: &str,
 ) -> Result<Said, Said> {
+    let Around { door, pushes, pieces, stop } = around;
     let Target { key, name } = target(head, |key| door.knows(key).is_ok())?;
     let First { content, bytes } = tokio::select! {
         first = first::read(head, body) => first?,
@@ -155,9 +172,15 @@ async fn take(
             Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, text.to_string()))
         }
         Content::Stream => {
+            let begun = Instant::now();
+            if !pieces.may_begin(key, begun) {
+                return Err((StatusCode::TOO_MANY_REQUESTS, pieces::TOLD.to_string()));
+            }
             let mut slot = Slot::default();
             let feed = door.let_in(&mut slot, key, peer).map_err(refused)?;
-            Ok(publish(feed, bytes, body, stop).await)
+            let (said, pictured) = publish(feed, bytes, body, stop).await;
+            pieces.ended(key, pictured || begun.elapsed() >= PIECE_MAX, Instant::now());
+            Ok(said)
         }
     }
 }
@@ -242,8 +265,13 @@ fn content_type(head: &http::request::Parts) -> Option<&str> {
     Some(sent.split(';').next().unwrap_or_default().trim())
 }
 
-/// Takes a feed to its end, whose first bytes have come.
-async fn publish(mut feed: Feed, first: Bytes, body: &mut Incoming, stop: &CancellationToken) -> Said {
+/// Takes a feed to its end, whose first bytes have come. Says how it ended, and whether it had a picture to begin with.
+async fn publish(
+    mut feed: Feed,
+    first: Bytes,
+    body: &mut Incoming,
+    stop: &CancellationToken,
+) -> (Said, bool) {
     let ended = feed.ended();
     let mut next = Some(first);
     let (end, (status, text)) = loop {
@@ -268,8 +296,9 @@ async fn publish(mut feed: Feed, first: Bytes, body: &mut Incoming, stop: &Cance
             Err(_) => break (End::Lost, silent(IDLE_DEADLINE)),
         }
     };
+    let pictured = feed.has_key_frame();
     feed.end(end, &text);
-    (status, text)
+    ((status, text), pictured)
 }
 
 /// What is wrong with a feed that can't be used: that it is no transport stream, or what is in it.
