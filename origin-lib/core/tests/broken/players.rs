@@ -35,6 +35,9 @@ struct Other {
 const NO_FURTHER_TRACK: &str =
     "tracks come or go at a discontinuity, which browsers' media sources can't take up";
 
+/// ffmpeg says so, and decodes all that there is; Chromium's decoder gives up at some of them.
+const NEEDED: &str = "pictures refer to what the encoder did not send";
+
 const OTHERS: &[Other] = &[
     Other {
         player: "hls.js",
@@ -49,11 +52,10 @@ const OTHERS: &[Other] = &[
     Other { player: "hls.js", case: "it comes back without sound", why: NO_FURTHER_TRACK },
     Other { player: "Shaka", case: "it comes back without sound", why: NO_FURTHER_TRACK },
     Other { player: "hls.js", case: "another size of picture", why: NO_FURTHER_TRACK },
-    Other {
-        player: "ffmpeg",
-        case: "a key frame is missing",
-        why: "pictures that need it are shown, and it says so",
-    },
+    Other { player: "ffmpeg", case: "a key frame is missing", why: NEEDED },
+    Other { player: "ffmpeg", case: "empty frames", why: NEEDED },
+    Other { player: "hls.js", case: "empty frames", why: NEEDED },
+    Other { player: "Shaka", case: "empty frames", why: NEEDED },
 ];
 
 /// A case as it is served.
