@@ -66,6 +66,7 @@ impl House {
             height: 16,
             frame_rate_milli: 0,
             range: Default::default(),
+            sound: None,
         };
         self.put(package::Kind::Init(init("init-1")));
         self.put(package::Kind::Rung(low(), package::Rung::Init(init("init-low"))));

@@ -121,7 +121,7 @@ impl HttpListener {
 type Said = (StatusCode, String);
 
 /// What all requests have in common.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Around {
     door: Door,
     pushes: Pushes,
