@@ -66,7 +66,8 @@ async function first(fetch: Fetch, url: string, len: number): Promise<Uint8Array
   try {
     // One range from a first byte to a last one may be asked of another host without asking it before (Fetch, 2.2.2).
     const headers = { range: `bytes=0-${len - 1}` };
-    const response = await fetch(url, { headers, credentials: "same-origin", signal: controller.signal });
+    // What is played goes first.
+    const response = await fetch(url, { headers, credentials: "same-origin", priority: "low", signal: controller.signal });
     if (!response.ok) throw new Error(`it answers ${response.status}`);
     const bytes = new Uint8Array(len);
     let have = 0;

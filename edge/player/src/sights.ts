@@ -13,6 +13,8 @@ const FIRST_BYTES = 96 << 10;
 const INIT_BYTES_MAX = 64 << 10;
 /** The most init segments, and the most keys, that are kept. */
 const KEPT_MAX = 64;
+/** The most places of what is listed that have pictures of their own: there, a pointer can hardly tell more of them apart. */
+export const PLACES_MAX = 160;
 /** How much a block has, in bytes. */
 const BLOCK_BYTES = 16;
 
@@ -30,6 +32,8 @@ export interface Sight {
 /** What hls.js knows of a segment, as far as it is needed here. */
 export interface Listed {
   url: string;
+  /** Its number, which it keeps while the window moves on. */
+  sn: number;
   start: number;
   duration: number;
   gap?: boolean;
@@ -37,7 +41,10 @@ export interface Listed {
   decryptdata: { method: string; uri: string; iv: Uint8Array<ArrayBuffer> | null } | null;
 }
 
-/** The segment in which a moment lies, in seconds of the video's clock; `null` in a hole. */
+/**
+ * What is to be seen at a moment, in seconds of the video's clock: the segment in which it lies, or, of more segments than places,
+ * the middle one of its place. `null` in a hole.
+ */
 export function sightAt(listed: readonly Listed[], at_s: number, codec: string): Sight | null {
   // Half of what may hold it is left out each time: there may be thousands, and a pointer moves fast.
   let [from, to] = [0, listed.length];
@@ -47,8 +54,18 @@ export function sightAt(listed: readonly Listed[], at_s: number, codec: string):
     else to = middle;
   }
   const found = listed[from];
-  if (found === undefined || found.gap === true || at_s < found.start || at_s > found.start + found.duration || found.initSegment === null) return null;
-  const { url, initSegment, decryptdata } = found;
+  if (found === undefined || at_s < found.start || at_s > found.start + found.duration) return null;
+  const own = seen(found, codec);
+  if (own === null) return null;
+  const each = Math.ceil(listed.length / PLACES_MAX);
+  // Counted by numbers, places stay where they are while the window moves on.
+  const middle = from - (found.sn % each) + (each >> 1);
+  const common = listed[Math.min(Math.max(middle, 0), listed.length - 1)];
+  return (common === undefined ? null : seen(common, codec)) ?? own;
+}
+
+function seen({ url, gap, initSegment, decryptdata }: Listed, codec: string): Sight | null {
+  if (gap === true || initSegment === null) return null;
   if (decryptdata === null) return { url, init: initSegment.url, key: null, codec };
   const { method, uri, iv } = decryptdata;
   if (method !== "AES-128" || iv === null) return null;

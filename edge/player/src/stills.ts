@@ -1,9 +1,11 @@
-// Small pictures for the seek bar: one is made at a time, the one that is wanted by then, and the newest are kept.
+// Small pictures for the seek bar: one is made at a time, of what a viewer stays at, and the newest are kept.
 
 import type { Sight, Still } from "./sights";
 
 /** The most pictures kept. */
 export const PICTURES_MAX = 96;
+/** How long a viewer must stay at one for it to be made, in milliseconds: what is only passed on the way asks for nothing. */
+export const REST_MS = 120;
 /** What came to nothing is tried again after this time, in milliseconds. */
 export const AGAIN_MS = 5_000;
 
@@ -21,23 +23,40 @@ export class Stills<P> {
   #pictures = new Map<string, P>();
   #failed = new Map<string, number>();
   #wanted: Sight | null = null;
+  /** Whether the viewer has stayed at what is wanted. */
+  #rested = false;
+  #rest: ReturnType<typeof setTimeout> | undefined;
   #busy = false;
 
   constructor(maker: Maker<P>) {
     this.#maker = maker;
   }
 
-  /** The picture of a segment; where there is none yet, it is made as soon as nothing else is, unless another one is wanted by then. */
+  /**
+   * The picture of a segment. Where there is none yet, it is made as soon as the same one has been wanted for a while and nothing
+   * else is made.
+   */
   want(sight: Sight | null): P | null {
-    this.#wanted = sight;
-    if (sight === null) return null;
-    const known = this.#pictures.get(sight.url);
-    if (known !== undefined) {
+    const known = sight === null ? undefined : this.#pictures.get(sight.url);
+    if (sight === null || known !== undefined) {
+      this.#turn(null);
+      if (sight === null || known === undefined) return null;
       this.#keep(this.#pictures, sight.url, known);
       return known;
     }
-    void this.#work();
+    if (sight.url !== this.#wanted?.url) this.#turn(sight);
+    else if (this.#rested) void this.#work();
     return null;
+  }
+
+  #turn(sight: Sight | null): void {
+    clearTimeout(this.#rest);
+    [this.#wanted, this.#rested] = [sight, false];
+    if (sight === null) return;
+    this.#rest = setTimeout(() => {
+      this.#rested = true;
+      void this.#work();
+    }, REST_MS);
   }
 
   async #work(): Promise<void> {
@@ -57,10 +76,10 @@ export class Stills<P> {
     this.#busy = false;
   }
 
-  /** What is wanted and not there. */
+  /** What is wanted, has been for long enough, and is not there. */
   #next(): Sight | null {
     const sight = this.#wanted;
-    if (sight === null || this.#pictures.has(sight.url)) return null;
+    if (sight === null || !this.#rested || this.#pictures.has(sight.url)) return null;
     const failed_ms = this.#failed.get(sight.url) ?? Number.NEGATIVE_INFINITY;
     return this.#maker.now() - failed_ms < AGAIN_MS ? null : sight;
   }

@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
 import { Beginnings, contentKey, inClear } from "../src/beginning";
-import { type Listed, type Sight, sightAt, Sights } from "../src/sights";
+import { type Listed, type Sight, PLACES_MAX, sightAt, Sights } from "../src/sights";
 import { AVC_RECORD, init, segment } from "./boxes";
 
 const SECRET = new Uint8Array(16).fill(7);
@@ -124,6 +124,19 @@ test("where no node has it, or the edge gives no key, there is no picture", asyn
   assert.equal(await wrong.still(sight("/small.m4s")), null);
 });
 
+test("what is asked for comes after what is played", async () => {
+  const priorities: unknown[] = [];
+  const beginnings = new Beginnings({
+    fetch(url, init) {
+      priorities.push(init.priority);
+      return fetch(url, init);
+    },
+    now: () => 0,
+  });
+  await beginnings.read([{ node: "a", url: `${nodes[0].url}/clear.m4s` }], 16);
+  assert.deepEqual(priorities, ["low"]);
+});
+
 test("media in clear is read as it is", async () => {
   const { sights } = reader([nodes[0].url]);
   assert.deepEqual((await sights.still({ ...sight("/clear.m4s"), key: null }))?.bytes, new Uint8Array([5, 6]));
@@ -131,10 +144,25 @@ test("media in clear is read as it is", async () => {
 
 test("the segment of a moment is the one in which it lies, and in a hole there is none", () => {
   const decryptdata = { method: "AES-128", uri: "/key", iv: IV };
-  const at = (start: number, more: Partial<Listed> = {}): Listed => ({ url: `${start}.m4s`, start, duration: 2, initSegment: { url: "init" }, decryptdata, ...more });
+  const at = (start: number, more: Partial<Listed> = {}): Listed => ({ url: `${start}.m4s`, sn: start, start, duration: 2, initSegment: { url: "init" }, decryptdata, ...more });
   const listed = [at(10), at(12), at(14, { gap: true }), at(16), at(20, { decryptdata: null }), at(22, { initSegment: null }), at(24, { decryptdata: { ...decryptdata, method: "SAMPLE-AES" } })];
   const seen = (at_s: number) => sightAt(listed, at_s, "avc1")?.url ?? null;
   assert.deepEqual([9, 10, 11.9, 12, 14, 16, 18, 19, 20, 22, 24, 30].map(seen), [null, "10.m4s", "10.m4s", "12.m4s", null, "16.m4s", "16.m4s", null, "20.m4s", null, null, null]);
   assert.equal(sightAt([], 1, ""), null);
   assert.deepEqual(sightAt(listed, 10, "avc1"), { url: "10.m4s", init: "init", key: { url: "/key", iv: IV }, codec: "avc1" });
+});
+
+test("of a long recording, moments near each other have one picture between them, which stays theirs while the window moves on", () => {
+  const listed = Array.from({ length: 5400 }, (_, n): Listed => ({ url: String(n), sn: n, start: n * 2, duration: 2, initSegment: { url: "init" }, decryptdata: null }));
+  const seen = (from: number, n: number) => Number(sightAt(listed.slice(from), n * 2 + 1, "avc1")?.url);
+  const all = listed.map((_, n) => seen(0, n));
+  assert.ok(new Set(all).size <= PLACES_MAX, `${new Set(all).size} pictures`);
+  // None is further away than half a place.
+  all.forEach((shown, n) => assert.ok(Math.abs(shown - n) <= 5400 / PLACES_MAX / 2 + 1, `${shown} at ${n}`));
+  for (const from of [1, 7, 20]) assert.equal(seen(from, 3000), seen(0, 3000));
+  // Where the middle of a place is a hole, the moment's own segment is shown; in a hole there is nothing.
+  const hole = Number(seen(0, 3000));
+  listed[hole] = { ...(listed[hole] as Listed), gap: true };
+  assert.equal(seen(0, 3000), 3000);
+  assert.equal(sightAt(listed, hole * 2 + 1, "avc1"), null);
 });
