@@ -47,7 +47,6 @@ export class SeekBar {
 
   constructor(video: HTMLVideoElement, stage: HTMLElement, actions: SeekActions) {
     [this.#video, this.#stage, this.#actions] = [video, stage, actions];
-    this.#peek.classList.toggle("bare", actions.pictures === null);
     this.timeline = el("div", { class: "timeline" }, this.#seek, this.#place, this.#peek);
     const seek = this.#seek;
     seek.addEventListener("input", () => {
@@ -132,9 +131,10 @@ export class SeekBar {
     clearTimeout(this.#linger);
     const at_s = Math.min(Math.max(looked_s, range.from), range.to);
     this.#at_s = at_s;
-    const picture = this.#actions.pictures?.picture(at_s) ?? null;
-    if (picture === null) this.#frame.replaceChildren();
-    else if (this.#frame.firstChild !== picture) this.#frame.replaceChildren(picture);
+    const seen = this.#actions.pictures?.look(at_s) ?? { what: "nothing" };
+    this.#peek.classList.toggle("bare", seen.what === "nothing");
+    if (seen.what !== "picture") this.#frame.replaceChildren();
+    else if (this.#frame.firstChild !== seen.picture) this.#frame.replaceChildren(seen.picture);
     setText(this.#time, this.#words(at_s - range.from, range.to - range.from));
     this.#peek.hidden = false;
     this.#put((at_s - range.from) / (range.to - range.from));
@@ -163,6 +163,6 @@ export class SeekBar {
     if (this.#at_s === null) return;
     this.#at_s = null;
     this.#peek.hidden = true;
-    this.#actions.pictures?.picture(null);
+    this.#actions.pictures?.leave();
   }
 }

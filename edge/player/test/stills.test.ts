@@ -16,11 +16,14 @@ class Making {
   asked: string[] = [];
   made: string[] = [];
   now_ms = 0;
-  #answer: ((bytes: Uint8Array | null) => void)[] = [];
+  may = true;
+  #answer: ((bytes: Uint8Array | null | Error) => void)[] = [];
   readonly stills = new Stills<string>({
+    may: () => this.may,
     read: async ({ url }) => {
       this.asked.push(url);
-      const bytes = await new Promise<Uint8Array | null>((resolve) => this.#answer.push(resolve));
+      const bytes = await new Promise<Uint8Array | null | Error>((resolve) => this.#answer.push(resolve));
+      if (bytes instanceof Error) throw bytes;
       return bytes === null ? null : { codec: url, description: null, bytes };
     },
     draw: async ({ codec }) => codec,
@@ -28,12 +31,12 @@ class Making {
     made: (url) => void this.made.push(url),
   });
   /** Wants it for as long as it takes. */
-  stay(url: string): string | null {
+  stay(url: string): string | undefined {
     const seen = this.stills.want(sight(url));
     mock.timers.tick(REST_MS);
-    return seen;
+    return seen.what === "picture" ? seen.picture : seen.what;
   }
-  async answer(bytes: Uint8Array | null = new Uint8Array(1)): Promise<void> {
+  async answer(bytes: Uint8Array | null | Error = new Uint8Array(1)): Promise<void> {
     this.#answer.shift()?.(bytes);
     await settled();
   }
@@ -41,7 +44,7 @@ class Making {
 
 test("a picture is made once, and there is one at a time: the one that is wanted by then", async () => {
   const making = new Making();
-  for (const url of ["a", "b", "c"]) assert.equal(making.stay(url), null);
+  for (const url of ["a", "b", "c"]) assert.equal(making.stay(url), "coming");
   assert.deepEqual(making.asked, ["a"]);
   await making.answer();
   // Nobody waits for b any more.
@@ -84,18 +87,37 @@ test("when the viewer looks elsewhere, nothing more is made", async () => {
   assert.deepEqual(making.asked, ["a"]);
 });
 
-test("what came to nothing is tried again after a while, not at once", async () => {
+test("what failed is tried again after a while, and what has no picture never", async () => {
   const making = new Making();
   making.stay("a");
-  await making.answer(null);
-  making.stay("a");
+  await making.answer(new Error("404"));
+  assert.equal(making.stay("a"), "nothing");
   making.now_ms = AGAIN_MS - 1;
-  making.stay("a");
+  assert.equal(making.stay("a"), "nothing");
   assert.deepEqual([making.asked, making.made], [["a"], []]);
   making.now_ms = AGAIN_MS;
-  making.stay("a");
+  assert.equal(making.stay("a"), "coming");
   await making.answer();
   assert.deepEqual([making.asked, making.made], [["a", "a"], ["a"]]);
+  making.stay("b");
+  await making.answer(null);
+  making.now_ms = 1e9;
+  assert.equal(making.stay("b"), "nothing");
+  assert.deepEqual(making.asked, ["a", "a", "b"]);
+});
+
+test("where there is no use in it, nothing is asked for, and what is there is shown", async () => {
+  const making = new Making();
+  making.stay("a");
+  making.stay("b");
+  making.may = false;
+  await making.answer();
+  assert.deepEqual([making.stay("a"), making.stay("b")], ["a", "nothing"]);
+  assert.deepEqual(making.asked, ["a"]);
+  // A pointer that has stayed there meanwhile is asked about again and again.
+  making.may = true;
+  making.stay("b");
+  assert.deepEqual(making.asked, ["a", "b"]);
 });
 
 test("the pictures that were looked at last are kept, and no more of them than are named", async () => {
@@ -109,5 +131,5 @@ test("the pictures that were looked at last are kept, and no more of them than a
   assert.equal(making.stay("0"), "0");
   assert.equal(making.stay(String(PICTURES_MAX)), String(PICTURES_MAX));
   assert.equal(making.asked.length, asked);
-  assert.equal(making.stay("1"), null);
+  assert.equal(making.stay("1"), "coming");
 });
