@@ -48,6 +48,11 @@ export interface Listed {
   decryptdata: { method: string; uri: string; iv: Uint8Array<ArrayBuffer> | null } | null;
 }
 
+/** The codec of a rendition's pictures, empty where no playlist says; `null` where it is known to have sound only. */
+export function pictureCodec({ videoCodec, audioCodec }: { videoCodec?: string | undefined; audioCodec?: string | undefined }): string | null {
+  return videoCodec ?? (audioCodec === undefined ? "" : null);
+}
+
 /**
  * What is to be seen at a moment, in seconds of the video's clock: the segment in which it lies, or, of more segments than places,
  * the middle one of its place. `null` in a hole.

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { after, before, mock, test } from "node:test";
 import { BEGINNING_MS_MAX, Beginnings, contentKey, inClear } from "../src/beginning";
 import type { Fetch } from "../src/request";
-import { FIRST_BYTES, KEYS_MAX, type Listed, PAUSE_MS, PLACES_MAX, type Sight, sightAt, Sights, type Source, USUAL_BYTES_MAX, USUAL_BYTES_MIN } from "../src/sights";
+import { FIRST_BYTES, KEYS_MAX, type Listed, PAUSE_MS, pictureCodec, PLACES_MAX, type Sight, sightAt, Sights, type Source, USUAL_BYTES_MAX, USUAL_BYTES_MIN } from "../src/sights";
 import { AVC_RECORD, init, segment } from "./boxes";
 
 const SECRET = new Uint8Array(16).fill(7);
@@ -295,4 +295,10 @@ test("of a long recording, moments near each other have one picture between them
   listed[hole] = { ...(listed[hole] as Listed), gap: true };
   assert.equal(seen(0, 3000), 3000);
   assert.equal(sightAt(listed, hole * 2 + 1, "avc1"), null);
+});
+
+test("a rendition with nothing but sound has no pictures, and one of which nobody says what it has may have some", () => {
+  assert.equal(pictureCodec({ audioCodec: "mp4a.40.2" }), null);
+  assert.equal(pictureCodec({}), "");
+  assert.equal(pictureCodec({ videoCodec: "avc1.4d401f", audioCodec: "mp4a.40.2" }), "avc1.4d401f");
 });
