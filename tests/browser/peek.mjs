@@ -1,5 +1,6 @@
 // A pass holder looks over the seek bar for a place: `node peek.mjs READY.json RECORDING|live COLOURS SHOT.png`.
 //
+// A pointer that sweeps over the bar first asks for no more pictures than it could have rested for.
 // COLOURS is a JSON list of [red, green, blue], one for each two seconds of what is played. The picture over the bar must have the
 // colour of the moment that is pointed at, for the first half of them. Then it prints `looked` and the node that was asked for them, and
 // waits for a line on its input: whoever started this has let that node die by then. The other half must be there from then on, too. A key
@@ -11,6 +12,10 @@ import { given, logIn, playing, ready, told } from "./viewer.mjs";
 /** How far a colour may be off, of 255: coding rounds, and browsers differ in the matrix they take. */
 const OFF_MAX = 48;
 const SECONDS_EACH = 2;
+/** As the player's: how long a pointer rests for a picture, in milliseconds. */
+const REST_MS = 120;
+/** In how many steps a sweep goes over half of the bar. */
+const STEPS = 30;
 /** How wide the bar's thumb is; its middle stays within the bar. */
 const THUMB_PX = 16;
 
@@ -52,16 +57,26 @@ await told(async ({ report, problem, person, stranger }) => {
     await page.waitForFunction((end) => document.querySelector("video").buffered.end(0) > end - 0.5, whole_s);
   }
   const bar = page.getByTestId("seek");
-  const look = async (n) => {
+  const point = async (at_s, steps) => {
     const { x, y, width, height } = await bar.boundingBox();
+    await page.mouse.move(x + THUMB_PX / 2 + (at_s / whole_s) * (width - THUMB_PX), y + height / 2, { steps });
+  };
+  const look = async (n) => {
     const at_s = n * SECONDS_EACH + 1.25;
-    await page.mouse.move(x + THUMB_PX / 2 + (at_s / whole_s) * (width - THUMB_PX), y + height / 2);
+    await point(at_s, 1);
     const text = what === "live" ? `−${clock(whole_s - at_s)}` : clock(at_s);
     await page
       .waitForFunction(shows, [text, colours[n], OFF_MAX], { timeout: 15_000 })
       .catch(async () => problem(`no ${colours[n]} at ${text}: ${await page.getByTestId("peek").innerText()}, ${ranges.length} ranges`));
   };
   const half = colours.length >> 1;
+  // To and fro over the half that is looked at before the node dies.
+  const began = performance.now();
+  for (const n of [0, half - 1, 0]) await point(n * SECONDS_EACH + 1.25, STEPS);
+  await page.mouse.move(10, 10);
+  const [swept, rests] = [ranges.length, Math.floor((performance.now() - began) / REST_MS)];
+  report.swept = { asked: swept, rests };
+  if (swept > rests) problem(`a sweep with time for ${rests} rests asked for ${swept} beginnings`);
   for (let n = 0; n < half; n += 1) await look(n);
   await page.screenshot({ path: shot });
   const before = ranges.length;
@@ -74,6 +89,8 @@ await told(async ({ report, problem, person, stranger }) => {
   // What was played already may be in the browser's cache; of the rest, the nodes are asked.
   if (what === "live" && new Set(ranges.map((of) => of.split(" ")[0])).size < 2) problem(`only one node was asked: ${ranges}`);
   if (before < half || ranges.length < colours.length) problem(`only ${ranges.length} beginnings were asked for`);
+  // One for each picture, and one more where the node that is dead was asked for it.
+  if (ranges.length > 2 * colours.length) problem(`${ranges.length} beginnings were asked for ${colours.length} pictures`);
   // Away from the bar there is nothing.
   await page.mouse.move(10, 10);
   await page.getByTestId("peek").waitFor({ state: "hidden" });
