@@ -14,6 +14,19 @@ const SHY_MAX = 32;
 /** AES-128-CBC's block, in bytes. */
 const BLOCK_BYTES = 16;
 
+/** What came of an object, and whether it took all the time there is: then it may be less than was asked for. */
+export interface Beginning {
+  bytes: Uint8Array;
+  late: boolean;
+}
+
+/** Nothing came of an object in time. */
+export class Late extends Error {
+  constructor() {
+    super("it takes too long");
+  }
+}
+
 /** What is needed of the page. */
 export interface Host {
   fetch: Fetch;
@@ -34,19 +47,22 @@ export class Beginnings {
     this.#host = host;
   }
 
-  /** Up to `len` bytes of an object, of the first of its places that gives some; fails where none does. */
-  async read(places: readonly Place[], len: number): Promise<Uint8Array> {
+  /**
+   * Up to `len` bytes of an object, of the first of its places that gives some; fails where none does, with {@link Late} where one
+   * gave none in time. A place that gives too little in time is slow as another one would be, and what it gave was paid for.
+   */
+  async read(places: readonly Place[], len: number): Promise<Beginning> {
     const now_ms = this.#host.now();
     const rank = (place: Place) => ((this.#shy.get(who(place)) ?? 0) > now_ms ? 1 : 0);
     const order = [...places].sort((a, b) => rank(a) - rank(b)).slice(0, NODES_PER_BEGINNING_MAX);
-    let last: unknown = new Error("there is no node to ask");
+    let why: unknown = new Error("there is no node to ask");
     for (const place of order) {
       try {
-        const bytes = await first(this.#host.fetch, place.url, len);
+        const beginning = await first(this.#host.fetch, place.url, len);
         this.#shy.delete(who(place));
-        return bytes;
+        return beginning;
       } catch (error) {
-        last = error;
+        if (!(why instanceof Late)) why = error;
         this.#shy.delete(who(place));
         this.#shy.set(who(place), this.#host.now() + SHY_MS);
         for (const oldest of this.#shy.keys()) {
@@ -55,21 +71,25 @@ export class Beginnings {
         }
       }
     }
-    throw last;
+    throw why;
   }
 }
 
 /** Up to `len` bytes of what is at a URL. A server that knows no ranges begins with the whole, which is left when it is enough. */
-async function first(fetch: Fetch, url: string, len: number): Promise<Uint8Array> {
+async function first(fetch: Fetch, url: string, len: number): Promise<Beginning> {
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(), BEGINNING_MS_MAX);
+  let [have, late] = [0, false];
+  const timer = setTimeout(() => {
+    late = true;
+    controller.abort();
+  }, BEGINNING_MS_MAX);
+  const bytes = new Uint8Array(len);
   try {
     // One range from a first byte to a last one may be asked of another host without asking it before (Fetch, 2.2.2).
     const headers = { range: `bytes=0-${len - 1}` };
-    const response = await fetch(url, { headers, credentials: "same-origin", signal: controller.signal });
+    // What is played goes first.
+    const response = await fetch(url, { headers, credentials: "same-origin", priority: "low", signal: controller.signal });
     if (!response.ok) throw new Error(`it answers ${response.status}`);
-    const bytes = new Uint8Array(len);
-    let have = 0;
     const reader = response.body?.getReader();
     while (have < len) {
       const read = await reader?.read();
@@ -78,13 +98,15 @@ async function first(fetch: Fetch, url: string, len: number): Promise<Uint8Array
       bytes.set(some, have);
       have += some.length;
     }
-    if (have === 0) throw new Error("it answers nothing");
-    return bytes.subarray(0, have);
+  } catch (error) {
+    if (!late) throw error;
   } finally {
     clearTimeout(timer);
     // What is left of the answer isn't wanted.
     controller.abort();
   }
+  if (have > 0) return { bytes: bytes.subarray(0, have), late };
+  throw late ? new Late() : new Error("it answers nothing");
 }
 
 /**

@@ -22,7 +22,7 @@ import { type Answer, RACE_MS_MAX } from "./race";
 import { Keeper, placeOf, remembered } from "./quality";
 import { type Sound, placeOf as placeOfSound, remembered as rememberedSound } from "./sounds";
 import { AHEAD_MS, AHEAD_MS_MIN, runsOut, withUntil } from "./reach";
-import { type Sight, sightAt } from "./sights";
+import { pictureCodec, type Sight, sightAt } from "./sights";
 
 /** What a viewer should know of the state of playback. */
 export type State =
@@ -312,7 +312,8 @@ export class Playback {
   /** What is to be seen at a moment of the video's clock, in seconds; `null` where that is not known. */
   sightAt(at_s: number): Sight | null {
     const [details, level] = [this.#hls?.latestLevelDetails, this.#hls?.levels[this.#hls.loadLevel]];
-    return details === undefined || details === null ? null : sightAt(details.fragments, at_s, level?.videoCodec ?? "");
+    const codec = pictureCodec(level ?? {});
+    return details === undefined || details === null || codec === null ? null : sightAt(details.fragments, at_s, codec);
   }
 
   /** Where an object of a playlist may be asked for, the best place first. */

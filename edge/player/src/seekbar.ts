@@ -2,6 +2,7 @@
 // there.
 
 import { el, setText } from "./dom";
+import { Gaze, placeOf, type Range } from "./gaze";
 import { clock } from "./replays";
 import type { SeekPictures } from "./seekpictures";
 
@@ -11,8 +12,6 @@ const SEEKABLE_S_MIN = 15;
 const LINGER_MS = 1_500;
 /** How far it keeps from the bar, and from the score, in pixels. */
 const APART_PX = 6;
-/** How much of the bar's length its thumb takes, in pixels, as browsers draw it. */
-const THUMB_PX = 16;
 
 export interface SeekActions {
   /** Whether there is something live to go to. */
@@ -21,12 +20,6 @@ export interface SeekActions {
   endless(): boolean;
   /** What is to be seen where a viewer points; `null` where the browser can't say. */
   pictures: SeekPictures | null;
-}
-
-/** What can be played: from and to, in seconds of the video's clock. */
-export interface Range {
-  from: number;
-  to: number;
 }
 
 export class SeekBar {
@@ -40,26 +33,26 @@ export class SeekBar {
   #time = el("span", { class: "peek-time", "data-testid": "peek-time" });
   // Only a hint for those who see it: the bar itself says where it is.
   #peek = el("div", { class: "peek", hidden: true, "aria-hidden": "true", "data-testid": "peek" }, this.#frame, this.#time);
-  /** Where the viewer looks, in seconds of the video's clock. */
-  #at_s: number | null = null;
+  #gaze = new Gaze();
   #pointed = false;
   #linger: ReturnType<typeof setTimeout> | undefined;
 
   constructor(video: HTMLVideoElement, stage: HTMLElement, actions: SeekActions) {
     [this.#video, this.#stage, this.#actions] = [video, stage, actions];
-    this.#peek.classList.toggle("bare", actions.pictures === null);
     this.timeline = el("div", { class: "timeline" }, this.#seek, this.#place, this.#peek);
     const seek = this.#seek;
     seek.addEventListener("input", () => {
       const at_s = (this.range()?.from ?? 0) + Number(seek.value);
       this.seekTo(at_s);
-      this.#look(at_s);
+      this.#gaze.goTo(at_s);
+      this.#look();
     });
     seek.addEventListener("pointermove", ({ clientX, pointerType }) => {
       // A finger drags: then the bar says where to.
       if (pointerType === "touch") return;
       this.#pointed = true;
-      this.#look(this.#under(clientX));
+      this.#gaze.point(clientX);
+      this.#look();
     });
     seek.addEventListener("change", () => this.#leaveSoon());
     for (const event of ["pointerleave", "pointercancel", "blur"]) {
@@ -87,13 +80,14 @@ export class SeekBar {
   step(by_s: number): void {
     const at_s = this.#video.currentTime + by_s;
     this.seekTo(at_s);
-    this.#look(at_s);
+    this.#gaze.goTo(at_s);
+    this.#look();
     this.#leaveSoon();
   }
 
   /** A picture that was wanted has been made. */
   shown(): void {
-    if (this.#at_s !== null) this.#look(this.#at_s);
+    this.#see();
   }
 
   refresh(): void {
@@ -109,7 +103,8 @@ export class SeekBar {
     const here = this.#words(at_s, whole_s);
     setText(this.#place, seek.hidden || this.#actions.live() ? here : `${here} / ${clock(whole_s)}`);
     seek.setAttribute("aria-valuetext", this.#actions.live() ? `${clock(whole_s - at_s)} behind` : clock(at_s));
-    if (seek.hidden) this.#leave();
+    // What is there may be something else by now.
+    this.#see();
   }
 
   /** A place as people read it: from the beginning, or behind what is live. */
@@ -117,24 +112,22 @@ export class SeekBar {
     return this.#actions.live() && !this.#actions.endless() ? `−${clock(whole_s - at_s)}` : clock(at_s);
   }
 
-  /** The moment that a place on the page stands for, in seconds of the video's clock. */
-  #under(x_px: number): number {
-    const range = this.range() ?? { from: 0, to: 0 };
-    const { left, width } = this.#seek.getBoundingClientRect();
-    // The middle of the thumb stays within the bar.
-    const share = (x_px - left - THUMB_PX / 2) / Math.max(1, width - THUMB_PX);
-    return range.from + Math.min(Math.max(share, 0), 1) * (range.to - range.from);
+  /** Looks elsewhere than before. */
+  #look(): void {
+    clearTimeout(this.#linger);
+    this.#see();
   }
 
-  #look(looked_s: number): void {
+  /** Shows what is to be seen by now where the viewer looks. */
+  #see(): void {
     const range = this.range();
     if (range === null || this.#actions.endless()) return this.#leave();
-    clearTimeout(this.#linger);
-    const at_s = Math.min(Math.max(looked_s, range.from), range.to);
-    this.#at_s = at_s;
-    const picture = this.#actions.pictures?.picture(at_s) ?? null;
-    if (picture === null) this.#frame.replaceChildren();
-    else if (this.#frame.firstChild !== picture) this.#frame.replaceChildren(picture);
+    const at_s = this.#gaze.moment(range, this.#seek.getBoundingClientRect());
+    if (at_s === null) return;
+    const seen = this.#actions.pictures?.look(at_s) ?? { what: "nothing" };
+    this.#peek.classList.toggle("bare", seen.what === "nothing");
+    if (seen.what !== "picture") this.#frame.replaceChildren();
+    else if (this.#frame.firstChild !== seen.picture) this.#frame.replaceChildren(seen.picture);
     setText(this.#time, this.#words(at_s - range.from, range.to - range.from));
     this.#peek.hidden = false;
     this.#put((at_s - range.from) / (range.to - range.from));
@@ -143,7 +136,7 @@ export class SeekBar {
   /** Puts it over its place, within the bar's width, and above the score where that is in its way. */
   #put(share: number): void {
     const [peek, line, seek] = [this.#peek.getBoundingClientRect(), this.timeline.getBoundingClientRect(), this.#seek.getBoundingClientRect()];
-    const wanted = seek.left + THUMB_PX / 2 + share * (seek.width - THUMB_PX);
+    const wanted = placeOf(share, seek);
     const half = peek.width / 2;
     const middle = Math.max(line.left + half, Math.min(wanted, line.right - half));
     this.#peek.style.left = `${middle - line.left}px`;
@@ -160,9 +153,9 @@ export class SeekBar {
 
   #leave(): void {
     clearTimeout(this.#linger);
-    if (this.#at_s === null) return;
-    this.#at_s = null;
+    if (this.#gaze.away) return;
+    this.#gaze.leave();
     this.#peek.hidden = true;
-    this.#actions.pictures?.picture(null);
+    this.#actions.pictures?.leave();
   }
 }

@@ -5,11 +5,13 @@ import { Beginnings } from "./beginning";
 import { canDraw, Decoder } from "./decoder";
 import type { Playback } from "./playback";
 import { Sights } from "./sights";
-import { Stills } from "./stills";
+import { type Seen, Stills } from "./stills";
 
 export interface SeekPictures {
-  /** The picture of a moment of the video's clock, in seconds, where there is one; else it is made, and `made` is called. */
-  picture(at_s: number | null): HTMLCanvasElement | null;
+  /** What there is to see at a moment of the video's clock, in seconds. Of a picture that comes, `made` is called when it is there. */
+  look(at_s: number): Seen<HTMLCanvasElement>;
+  /** Nobody looks any more. */
+  leave(): void;
 }
 
 /** Whoever counts bytes gets no pictures: browsers say so where they know. */
@@ -20,8 +22,12 @@ export function seekPictures(playback: Playback, made: () => void): SeekPictures
   if (!canDraw() || savesBytes()) return null;
   const now = () => performance.now();
   const beginnings = new Beginnings({ fetch: (url, init) => fetch(url, init), now });
-  const sights = new Sights({ beginnings, places: (url) => playback.places(url), key: keyBytes });
   const decoder = new Decoder();
-  const stills = new Stills({ read: (sight) => sights.still(sight), draw: (still) => decoder.draw(still), now, made });
-  return { picture: (at_s) => stills.want(at_s === null ? null : playback.sightAt(at_s)) };
+  const draws: Decoder["draws"] = (codec, description) => decoder.draws(codec, description);
+  const sights = new Sights({ beginnings, places: (url) => playback.places(url), key: keyBytes, draws, now });
+  const stills = new Stills({ may: (sight) => sights.may(sight), read: (sight) => sights.still(sight), draw: (still) => decoder.draw(still), now, made });
+  return {
+    look: (at_s) => stills.want(playback.sightAt(at_s)),
+    leave: () => void stills.want(null),
+  };
 }
