@@ -213,6 +213,15 @@ impl Packager {
         self.collect();
     }
 
+    /// Further tracks are another feed's from here on, which has those of sound that `has` says, as far as is known. `again`: it
+    /// is the same feed, which sends again what it had sent.
+    pub fn further_feed(&mut self, again: bool, has: impl Fn(u8) -> bool) {
+        self.voices.feed(has);
+        if !again {
+            self.views.feed();
+        }
+    }
+
     /// The parameters of a sound track that is not the first, from here on.
     pub fn further_audio(&mut self, track: u8, config: AudioConfig) {
         self.voices.config(track, config);

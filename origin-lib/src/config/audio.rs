@@ -46,8 +46,11 @@ fn voice(
         if is_name(text) { Ok(text.to_string()) } else { Err(why) }
     };
     let name = table.text("name").and_then(|text| table.parsed(text, plain));
-    if let Some(name) = &name {
-        names.check(reader, name);
+    // One without a name is called after its language.
+    match (&name, &language) {
+        (Some(name), _) => names.check(reader, name),
+        (None, Some(language)) => names.check(reader, language),
+        (None, None) => {}
     }
     table.end();
     let value = |at: At<String>| at.value;

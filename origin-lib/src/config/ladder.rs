@@ -13,6 +13,10 @@ pub const SOURCE: &str = "source";
 /// The rendition of the sound alone.
 pub const SOUND: &str = "audio";
 
+/// What stands behind the name of each rendition of pictures where sound is beside them: without sound in them they have other
+/// bytes, which must have other names.
+const PICTURES: &str = "-pictures";
+
 /// The most renditions that one ffmpeg makes.
 const RUNGS_MAX: usize = 6;
 
@@ -55,6 +59,18 @@ pub(super) fn free_name(text: &str) -> Result<RenditionId, String> {
     match text {
         SOURCE => Err("is the name of what the encoder sends: choose another one".to_string()),
         SOUND => Err("is the name of the sound alone: choose another one".to_string()),
+        text if text.ends_with(PICTURES) => {
+            Err(format!("ends as the names of pictures without sound do ({PICTURES}): choose another one"))
+        }
         text => text.parse::<RenditionId>().map_err(|error| error.to_string()),
     }
+}
+
+/// The name of a rendition of pictures; `beside`: of ones that have no sound in them.
+pub(super) fn picture_name(channel: &Table<'_, '_>, name: &str, beside: bool) -> Option<RenditionId> {
+    let name = format!("{name}{}", if beside { PICTURES } else { "" });
+    let parsed = name.parse::<RenditionId>();
+    parsed
+        .inspect_err(|error| channel.problem(format!("has a rendition whose name can't be used: {error}")))
+        .ok()
 }

@@ -146,6 +146,9 @@ pub struct Channel {
     pub preload_hints: bool,
     /// Each segment's key frame is an object as well, for playlists of I-frames.
     pub iframes: bool,
+    /// The rendition that every feed becomes: what the encoder sent, unchanged. Where sound is beside the pictures, it has
+    /// another name than where it is in them.
+    pub source: RenditionId,
     /// The sound alone is a rendition as well; only where the channel is none of low latency.
     pub audio_only: bool,
     /// The sound tracks that are renditions of their own, the first one first; none where one is muxed with the picture. Only

@@ -358,8 +358,8 @@ fn channel(
     let audio_only = table.flag("audio_only", false);
     let voices = audio::voices(reader, &table, audio_only);
     let mut names = Unique::default();
-    let views = video::views(reader, &table, &mut names);
-    let rungs = ladder::rungs(reader, &table, &mut names);
+    let mut views = video::views(reader, &table, &mut names);
+    let mut rungs = ladder::rungs(reader, &table, &mut names);
     let further = voices.len() + views.len() + rungs.len();
     if part_ms.is_some() && (audio_only || further > 0) {
         table.problem("has low_latency and further renditions, which have no parts: take out low_latency, or audio_only, the ladder and the further tracks");
@@ -370,6 +370,14 @@ fn channel(
         table.problem(format!(
             "has a rendition {name:?}, which is the name of a sound track: choose another one"
         ));
+    }
+    let pictures = |name: &str| ladder::picture_name(&table, name, !voices.is_empty());
+    let source = pictures(ladder::SOURCE);
+    let named = rungs.iter_mut().map(|rung| &mut rung.name).chain(views.iter_mut().map(|(_, name)| name));
+    for name in named {
+        if let Some(pictures) = pictures(name.as_str()) {
+            *name = pictures;
+        }
     }
     if 1 + further > RENDITIONS_MAX {
         table.problem(format!(
@@ -405,6 +413,7 @@ fn channel(
         part_ms: part_ms.and_then(|part_ms| u32::try_from(part_ms).ok()),
         preload_hints,
         iframes,
+        source: source?,
         audio_only,
         voices,
         views,

@@ -314,6 +314,15 @@ fn sound_tracks_are_named_and_the_first_one_is_the_default() {
     assert_eq!(told, [(0, "audio", None, true), (1, "audio-1", named, false), (4, "audio-4", None, false)]);
     assert_eq!(config.channels[0].voices[1].language.as_ref().unwrap().as_str(), "ko");
     assert!(with("", "").unwrap().channels[0].voices.is_empty());
+    // Pictures have other names without sound in them.
+    let rungs = "[[channel.video]]\nname = \"low\"\n[[channel.ladder]]\nname = \"540p\"\n";
+    for (audio, names) in
+        [("", ["source", "low", "540p"]), (korean, ["source-pictures", "low-pictures", "540p-pictures"])]
+    {
+        let channel = &with("", &format!("{rungs}{audio}")).unwrap().channels[0];
+        let named = [&channel.source, &channel.views[0].1, &channel.ladder[0].name];
+        assert_eq!(named.map(|name| name.as_str()), names);
+    }
     for (keys, audio, text) in [
         ("", "[[channel.audio]]\ntrack = 0", "has one sound track, which is muxed"),
         ("", "[[channel.audio]]\n[[channel.audio]]", "is already used by"),
@@ -325,11 +334,17 @@ fn sound_tracks_are_named_and_the_first_one_is_the_default() {
             "[[channel.audio]]\nname = \"a\"\n[[channel.audio]]\ntrack = 2\nname = \"a\"",
             "is already used by",
         ),
+        (
+            "",
+            "[[channel.audio]]\nlanguage = \"en\"\n[[channel.audio]]\ntrack = 2\nlanguage = \"en\"",
+            "\"en\" is already used by",
+        ),
         ("", "[[channel.audio]]\n[[channel.ladder]]\nname = \"audio-1\"", "is the name of a sound track"),
         ("", "[[channel.video]]", "video[0].name: is missing"),
         ("", "[[channel.video]]\nname = \"a\"\n[[channel.ladder]]\nname = \"a\"", "is already used by"),
         ("", "[[channel.video]]\ntrack = 0\nname = \"a\"", "is out of range"),
         ("", "[[channel.video]]\nname = \"source\"", "is the name of what the encoder sends"),
+        ("", "[[channel.video]]\nname = \"low-pictures\"", "ends as the names of pictures without sound do"),
         ("low_latency = true", "[[channel.audio]]", "has low_latency and further renditions"),
     ] {
         let problems = with(keys, audio).unwrap_err();

@@ -35,8 +35,6 @@ pub struct Output {
     pub spool: Spool,
     /// The desk.
     pub desk: Sender,
-    /// The rendition that every feed becomes: what the encoder sent, unchanged.
-    pub rendition: RenditionId,
     /// Where content keys come from.
     pub secret: MasterSecret,
     /// Where figures are kept.
@@ -221,7 +219,7 @@ impl Channel {
         scored.iter_mut().for_each(Scored::mark_changed);
         let package = package::Settings {
             channel: channel.id.clone(),
-            rendition: output.rendition.clone(),
+            rendition: channel.source.clone(),
             segment_ms: channel.segment_ms,
             part_ms: channel.part_ms,
             frames: channel.iframes,

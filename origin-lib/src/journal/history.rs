@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use railbird_core::id::{ChannelId, OriginId};
+use railbird_core::id::{ChannelId, OriginId, RenditionId};
 use railbird_core::publish::{Book, Channel};
 use railbird_core::recording::{Head, Record, Reel};
 use railbird_core::state::NODES_MAX;
@@ -21,14 +21,30 @@ pub struct History {
     pub msn_min: u64,
 }
 
+/// What an open recording must be to be gone on with.
+#[derive(Clone, Copy, Debug)]
+pub struct GoesOn<'a> {
+    /// It records this rendition: where sound came to be beside the pictures, or in them again, another recording begins.
+    pub rendition: &'a RenditionId,
+    /// How long its channel may have no media, in milliseconds; 0: for ever.
+    pub end_after_ms: u64,
+}
+
+impl GoesOn<'_> {
+    fn may(&self, reel: &Reel, last: UtcMs, now: UtcMs) -> bool {
+        let is_late = self.end_after_ms > 0 && now.ms_since(last) > self.end_after_ms;
+        !is_late && reel.head().rendition == *self.rendition
+    }
+}
+
 impl History {
     /// Reads what there is of a channel. A recording that a crash or a long pause left open is ended here; what can't be
-    /// read is logged and left where it is. `end_after_ms`: how long a channel may have no media, 0 for ever.
+    /// read is logged and left where it is.
     pub fn read(
         data_dir: &Path,
         origin: &OriginId,
         channel: &ChannelId,
-        end_after_ms: u64,
+        goes_on: &GoesOn<'_>,
         now: UtcMs,
     ) -> History {
         let mut history = History::default();
@@ -54,9 +70,8 @@ impl History {
                 }
             };
             let last = journal.reel.end().map_or(now, |end| end.utc());
-            let goes_on = end_after_ms == 0 || now.ms_since(last) <= end_after_ms;
             let is_open = journal.reel.ended().is_none() && !journal.damaged;
-            if is_open && goes_on && newest.as_ref() == Some(&name) {
+            if is_open && goes_on.may(&journal.reel, last, now) && newest.as_ref() == Some(&name) {
                 history.msn_min = history.msn_min.max(journal.reel.head().msn_min);
                 history.open = Some((journal.reel, journal.len));
                 continue;

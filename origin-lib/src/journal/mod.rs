@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use railbird_core::id::{ChannelId, RecordingId, TargetId};
 use railbird_core::recording::{Record, Reel};
 
-pub use history::History;
+pub use history::{GoesOn, History};
 pub(crate) use open::{Open, sync_dir};
 pub use summary::{Summary, Takers};
 

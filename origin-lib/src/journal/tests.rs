@@ -201,3 +201,22 @@ fn a_flipped_bit_costs_no_more_than_its_line_and_is_never_cut_off() {
         assert!(fs::metadata(&path).unwrap().len() > len, "what follows the damage stays");
     }
 }
+
+#[test]
+fn a_recording_of_another_rendition_ends_and_is_not_gone_on_with() {
+    let read = |rendition: &str, now: UtcMs| {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut open, head) = Open::create(dir.path(), head(), NOW).unwrap();
+        open.append(&[segment(0)]).unwrap();
+        open.sync().unwrap();
+        let (origin, rendition) = ("north".parse().unwrap(), rendition.parse().unwrap());
+        let goes_on = GoesOn { rendition: &rendition, end_after_ms: 60_000 };
+        let history = History::read(dir.path(), &origin, &head.channel, &goes_on, now);
+        let journal = super::read(&path(dir.path(), &head.channel, &head.recording)).unwrap();
+        assert_eq!(journal.reel.ended().is_none(), history.open.is_some());
+        history.open.is_some()
+    };
+    assert!(read("source", NOW));
+    assert!(!read("source-pictures", NOW));
+    assert!(!read("source", NOW.plus_ms(3_600_000)), "it was too long ago");
+}

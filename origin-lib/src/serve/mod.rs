@@ -15,7 +15,7 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use prometheus_client::metrics::gauge::Gauge;
-use railbird_core::id::{ChannelId, RecordingId, RenditionId, TargetId};
+use railbird_core::id::{ChannelId, RecordingId, TargetId};
 use railbird_core::keys::MasterSecret;
 use railbird_core::state::{ChannelBrief, EventState};
 use tokio::sync::{oneshot, watch};
@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 
 use crate::api::crew::Crew;
 use crate::api::{self, Api, Channels, Health};
-use crate::config::{Config, SOURCE};
+use crate::config::Config;
 use crate::driver::{self, Desk, Message, Sender};
 use crate::edge_host::{self, EdgeHost, EdgeHostConfig};
 use crate::edge_push::{self, EdgePush};
@@ -143,7 +143,6 @@ pub async fn start(
         clock::keep(&config.data_dir.join("clock")).with_context(|| describe(&config.data_dir))?;
     let metrics = Metrics::new();
     let client = web::client()?;
-    let rendition: RenditionId = SOURCE.parse()?;
     let mut tasks = JoinSet::new();
 
     let embedded = start_edge(&config, &metrics).await?;
@@ -165,7 +164,7 @@ pub async fn start(
             journal::forget_target(&config.data_dir, &channel.id, &target)?;
         }
     }
-    let past = Past::read(&config, &rendition);
+    let past = Past::read(&config);
     let spool = start_spool(&config, past.lines, desk.clone())?;
     let evidence = Evidence::keeping(&config.data_dir.join("evidence"), config.evidence.keep_days);
     let evidence = evidence.with_context(|| describe(&config.data_dir))?.without(&config.known_secrets);
@@ -218,7 +217,6 @@ pub async fn start(
         ladders: ladders.clone(),
         spool: spool.clone(),
         desk: desk.clone(),
-        rendition,
         secret,
         metrics: figures,
         pair: start_pair(&config, &mut tasks)?,

@@ -11,7 +11,7 @@ use railbird_core::recording::Head;
 
 use crate::config::{Channel, Config, SOUND};
 use crate::driver::{self, Begin, Plan};
-use crate::journal::{History, Summary};
+use crate::journal::{GoesOn, History, Summary};
 use crate::{clock, spool};
 
 /// What an earlier run left.
@@ -29,19 +29,20 @@ pub(super) struct Past {
 
 impl Past {
     /// Reads it.
-    pub(super) fn read(config: &Config, rendition: &RenditionId) -> Past {
+    pub(super) fn read(config: &Config) -> Past {
         let mut past = Past::default();
         for channel in &config.channels {
-            past.channel(config, channel, rendition);
+            past.channel(config, channel);
         }
         past
     }
 
-    fn channel(&mut self, config: &Config, channel: &Channel, rendition: &RenditionId) {
+    fn channel(&mut self, config: &Config, channel: &Channel) {
         let id = &channel.id;
         let end_after = config.recording.end_after.unwrap_or_default();
         let end_after_ms = end_after_ms(end_after);
-        let found = History::read(&config.data_dir, &config.origin, id, end_after_ms, clock::now());
+        let goes_on = GoesOn { rendition: &channel.source, end_after_ms };
+        let found = History::read(&config.data_dir, &config.origin, id, &goes_on, clock::now());
         let History { open, ended, msn_min } = found;
         let last = open.as_ref().and_then(|(reel, _)| reel.end());
         if let Some(end) = last.into_iter().chain(ended.iter().map(|summary| summary.end)).max() {
@@ -55,7 +56,7 @@ impl Past {
         let head = Head {
             channel: id.clone(),
             recording: RecordingId::beginning(clock::now()),
-            rendition: rendition.clone(),
+            rendition: channel.source.clone(),
             segment_ms: channel.segment_ms,
             key_period_s: channel.key_period_s,
             msn_min,

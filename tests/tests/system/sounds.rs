@@ -81,7 +81,7 @@ async fn a_commentary_is_a_rendition_that_players_change_to_while_it_is_live() -
     let live = format!("{}/t/{token}/live/t", edge.url);
     let text =
         async |path: &str| anyhow::Ok(client()?.get(format!("{live}/{path}")).send().await?.text().await?);
-    for rendition in ["source", "audio", "audio-1"] {
+    for rendition in ["source-pictures", "audio", "audio-1"] {
         until(&format!("some of {rendition} is listed"), async || {
             let text = text(&format!("a/{rendition}.m3u8")).await?;
             Ok(Some(()).filter(|()| text.starts_with("#EXTM3U") && duration(&text) > 7.0))

@@ -1,5 +1,6 @@
 //! Sound tracks beside the pictures.
 
+use core::ops::Range;
 use std::format;
 use std::string::{String, ToString};
 use std::vec;
@@ -192,11 +193,44 @@ fn a_sound_track_that_lacks_something_has_a_gap_and_stops_nothing() {
 }
 
 #[test]
-fn one_that_never_comes_is_told_to_be_lost_behind_a_bound() {
+fn one_that_brings_nothing_is_waited_for_once_up_to_a_bound_and_goes_on_when_it_brings_something() {
     let mut bench = Bench::new(vec![voice(0), voice(1)]);
-    bench.play(0, 8 * SEGMENT, |_| false);
-    assert_eq!(bench.of("source").len(), 7);
-    assert_eq!(bench.of("audio-1"), ["audio-1 0 lost", "audio-1 1 lost", "audio-1 2 lost"]);
+    let lost = |all: Range<u64>| all.map(|n| format!("audio-1 {n} lost")).collect::<Vec<_>>();
+    // Segment n is cut at the beginning of the one behind it.
+    bench.play(0, 4 * SEGMENT + FRAME, |_| false);
+    assert_eq!((bench.of("source").len(), bench.of("audio-1")), (4, Vec::new()));
+    bench.play(4 * SEGMENT + FRAME, 5 * SEGMENT + FRAME, |_| false);
+    assert_eq!(bench.of("audio-1"), lost(0..5));
+    bench.play(5 * SEGMENT + FRAME, 7 * SEGMENT + FRAME, |_| false);
+    assert_eq!((bench.of("source").len(), bench.of("audio-1").len()), (7, 7), "each at its cut");
+    // What lies before that is no sign that it is back.
+    for n in 0..3 * SEGMENT / FRAME {
+        bench.packager.further_sample(1, sample(Of::Audio, n * FRAME + 90, true));
+    }
+    bench.play(7 * SEGMENT + FRAME, 8 * SEGMENT + FRAME, |_| false);
+    assert_eq!(bench.of("audio-1"), lost(0..8));
+    bench.play(8 * SEGMENT + FRAME, 11 * SEGMENT, |_| true);
+    assert_eq!(bench.of("audio-1")[8..], ["audio-1 8 lost", "audio-1 9"]);
+}
+
+#[test]
+fn one_that_the_feed_in_use_does_not_have_is_lost_at_each_cut() {
+    let mut bench = Bench::new(vec![voice(0), voice(1)]);
+    bench.play(0, 2 * SEGMENT + 5 * FRAME, |_| true);
+    bench.packager.further_feed(false, |_| false);
+    bench.play(2 * SEGMENT + 5 * FRAME, 4 * SEGMENT + FRAME, |_| false);
+    assert_eq!(bench.of("source").len(), 4);
+    assert_eq!(bench.of("audio-1"), ["audio-1 0", "audio-1 1", "audio-1 2 lost", "audio-1 3 lost"]);
+    // The next feed has it, which is known at once or once it is said.
+    for said in [false, true] {
+        let mut bench = Bench::new(vec![voice(0), voice(1)]);
+        bench.packager.further_feed(false, |_| !said);
+        if said {
+            bench.packager.further_audio(1, config(1));
+        }
+        bench.play(0, 2 * SEGMENT + FRAME, |_| true);
+        assert_eq!(bench.of("audio-1"), ["audio-1 0", "audio-1 1"]);
+    }
 }
 
 #[test]
@@ -235,6 +269,11 @@ fn what_waits_is_bounded_and_what_comes_again_is_left_out() {
 
 /// A further track of pictures whose key frames come so much later than the source's; what lacks, by its time.
 fn views(later: u64, lacks: impl Fn(u64) -> bool) -> Bench {
+    views_of_feeds(later, lacks, &[])
+}
+
+/// The same, where the feed changes at these times; whether it is the same one again.
+fn views_of_feeds(later: u64, lacks: impl Fn(u64) -> bool, feeds: &[(u64, bool)]) -> Bench {
     let mut bench = Bench::new(Vec::new());
     let rendition: RenditionId = "low".parse().unwrap();
     let settings = bench.packager.wrapper.settings.clone();
@@ -243,6 +282,9 @@ fn views(later: u64, lacks: impl Fn(u64) -> bool) -> Bench {
     bench.packager.handle(Input::Tracks(tracks));
     bench.packager.further_video(1, video(640));
     for at in (0..4 * SEGMENT).step_by(FRAME as usize) {
+        for (_, again) in feeds.iter().filter(|(changed, _)| *changed == at) {
+            bench.packager.further_feed(*again, |_| true);
+        }
         if at.is_multiple_of(PICTURE) {
             bench.packager.handle(Input::Sample(sample(Of::Video, at, at.is_multiple_of(SEGMENT))));
             if !lacks(at) {
@@ -274,4 +316,15 @@ fn one_whose_key_frames_are_elsewhere_or_that_lacks_pictures_has_gaps_and_stops_
     assert_eq!(bench.of("low"), ["low 0 lost", "low 1 lost", "low 2 lost", "low 3 lost"]);
     let bench = views(0, |at| (SEGMENT + 5 * PICTURE..2 * SEGMENT).contains(&at));
     assert_eq!(bench.of("low"), ["low 0", "low 1 lost", "low 2", "low 3"]);
+}
+
+#[test]
+fn pictures_of_one_feed_are_not_put_behind_those_of_another_amid_a_group() {
+    let amid = SEGMENT + 20 * PICTURE;
+    let bench = views_of_feeds(0, |_| false, &[(amid, false)]);
+    assert_eq!(bench.of("source").len(), 4);
+    assert_eq!(bench.of("low"), ["low 0", "low 1 lost", "low 2", "low 3"]);
+    let whole = ["low 0", "low 1", "low 2", "low 3"];
+    assert_eq!(views_of_feeds(0, |_| false, &[(2 * SEGMENT, false)]).of("low"), whole, "at a key frame");
+    assert_eq!(views_of_feeds(0, |_| false, &[(amid, true)]).of("low"), whole, "it is the same feed");
 }

@@ -1,7 +1,7 @@
 //! Tracks of pictures that an encoder sends beside the first one: rungs with its own pictures ([`crate::ladder`]).
 //!
 //! Each is cut where the source is, so it needs a key frame wherever a segment of the source begins; where it has none there, or
-//! lacks pictures, it has a gap.
+//! lacks pictures, it has a gap. So it has where the feed changes amid its pictures: those of one feed refer to none of the other's.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -20,6 +20,18 @@ struct View {
     assembler: Assembler,
     config: Option<VideoConfig>,
     last: Option<MediaTime>,
+    joins: Joins,
+}
+
+/// Which pictures of a feed that has just come into use are left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Joins {
+    /// None.
+    No,
+    /// All up to a key frame.
+    Waits,
+    /// Those that lead the first key frame.
+    Begun,
 }
 
 /// A channel's further tracks of pictures.
@@ -35,7 +47,7 @@ impl Views {
             let settings = Settings { rendition: rendition.clone(), ..settings.clone() };
             let mut assembler = Assembler::new(settings);
             assembler.begin();
-            View { track, rendition, assembler, config: None, last: None }
+            View { track, rendition, assembler, config: None, last: None, joins: Joins::No }
         };
         Views { views: views.into_iter().map(view).collect(), outputs: VecDeque::new() }
     }
@@ -61,9 +73,24 @@ impl Views {
         if view.last.is_some_and(|last| sample.dts <= last) {
             return;
         }
+        let joins = match view.joins {
+            Joins::Waits if sample.key => Joins::Begun,
+            Joins::Begun if sample.key => Joins::No,
+            joins => joins,
+        };
+        let is_of_use = joins == Joins::No || (joins == Joins::Begun && !sample.leading);
+        view.joins = joins;
+        if !is_of_use {
+            return;
+        }
         view.last = Some(sample.dts);
         view.assembler.picture(sample);
         self.collect();
+    }
+
+    /// Pictures are another feed's from here on.
+    pub(super) fn feed(&mut self) {
+        self.views.iter_mut().for_each(|view| view.joins = Joins::Waits);
     }
 
     pub(super) fn cut(&mut self, cut: &Cut) {

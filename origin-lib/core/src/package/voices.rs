@@ -47,6 +47,10 @@ struct Lane {
     /// The source's cuts without their samples.
     wanted: VecDeque<Cut>,
     config: Option<AudioConfig>,
+    /// The feed in use has such a track, as far as is known.
+    is_there: bool,
+    /// It brought nothing for so long that the segment that starts here was lost, and has brought nothing from there on since.
+    silent_at: Option<MediaTime>,
     samples: VecDeque<Sample>,
     len: usize,
     /// The decoding time of the newest sample, and of the newest that was before all that is wanted.
@@ -68,6 +72,8 @@ impl Voices {
             voice,
             wanted: VecDeque::new(),
             config: None,
+            is_there: false,
+            silent_at: None,
             samples: VecDeque::new(),
             len: 0,
             last: None,
@@ -92,9 +98,15 @@ impl Voices {
         }
     }
 
+    /// Tracks are another feed's from here on, which has these.
+    pub(super) fn feed(&mut self, has: impl Fn(u8) -> bool) {
+        self.lanes.iter_mut().for_each(|lane| lane.is_there = has(lane.voice.track));
+    }
+
     /// The parameters of a further track from here on.
     pub(super) fn config(&mut self, track: u8, config: AudioConfig) {
         let Some(lane) = self.lane(track) else { return };
+        lane.is_there = true;
         if lane.config.as_ref() != Some(&config) {
             // What waits has others.
             lane.drop_samples();
@@ -109,6 +121,11 @@ impl Voices {
             return;
         }
         lane.last = Some(sample.dts);
+        if lane.silent_at.is_some_and(|from| sample.dts < from) {
+            // It is further behind than is waited for.
+            return lane.before = Some(sample.dts);
+        }
+        lane.silent_at = None;
         lane.len += sample.data.len();
         lane.samples.push_back(sample);
         while lane.len > VOICE_LEN_MAX || lane.samples.len() > VOICE_SAMPLES_MAX {
@@ -131,8 +148,14 @@ impl Voices {
                 ..Cut::default()
             });
             lane.settle(false);
-            while lane.wanted.len() > BEHIND_MAX {
-                lane.lose();
+            // Players stand still at what may still come: nobody waits for a track that is not there, or not any more.
+            if lane.wanted.len() > BEHIND_MAX || lane.silent_at.is_some() {
+                lane.silent_at = lane.wanted.back().map(|newest| newest.start);
+            }
+            if !lane.is_there || lane.silent_at.is_some() {
+                while !lane.wanted.is_empty() {
+                    lane.lose();
+                }
             }
         }
     }

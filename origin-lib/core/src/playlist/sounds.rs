@@ -13,7 +13,8 @@ use crate::state::{ChannelState, Rendition};
 
 /// What is told of a channel's.
 pub(super) struct Told<'a> {
-    sounds: Vec<(&'a Rendition, &'a Sound)>,
+    /// Each with the name that it goes by.
+    sounds: Vec<(&'a Rendition, &'a Sound, String)>,
 }
 
 impl<'a> Told<'a> {
@@ -21,11 +22,16 @@ impl<'a> Told<'a> {
         let pictures = state.renditions.iter().any(is_picture);
         let sounds =
             state.renditions.iter().filter_map(|rendition| Some((rendition, rendition.sound.as_ref()?)));
-        let mut told: Vec<(&Rendition, &Sound)> = Vec::new();
-        for (rendition, sound) in sounds.filter(|_| pictures) {
-            // A group has no two of one name, and no two that select themselves in one language.
-            if told.iter().all(|(_, other)| other.name != sound.name) {
-                told.push((rendition, sound));
+        let sounds: Vec<(&Rendition, &Sound)> = sounds.filter(|_| pictures).collect();
+        let mut told: Vec<(&Rendition, &Sound, String)> = Vec::new();
+        for (rendition, sound) in &sounds {
+            // A group has no two of one name: players would leave one of them out.
+            let free = |name: &String| told.iter().all(|(_, _, other)| other != name);
+            let others = || sounds.iter().map(|(_, other)| &other.name);
+            let numbered = (2..=sounds.len() * 2).map(|n| format!("{} {n}", sound.name));
+            let numbered = numbered.filter(|name| others().all(|other| other != name));
+            if let Some(name) = core::iter::once(sound.name.clone()).chain(numbered).find(free) {
+                told.push((rendition, sound, name));
             }
         }
         Told { sounds: told }
@@ -34,15 +40,15 @@ impl<'a> Told<'a> {
     /// `EXT-X-MEDIA`, one for each sound track on each pathway.
     pub(super) fn write_media(&self, text: &mut String, order: &[NodeId], query: &str) -> fmt::Result {
         for node in order {
-            for (at, (rendition, sound)) in self.sounds.iter().enumerate() {
-                let Sound { name, language, channels, default, .. } = sound;
+            for (at, (rendition, sound, name)) in self.sounds.iter().enumerate() {
+                let Sound { language, channels, default, .. } = sound;
                 write!(text, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{}\",NAME=\"{name}\"", group(node))?;
                 if let Some(language) = language {
                     write!(text, ",LANGUAGE=\"{language}\"")?;
                 }
                 // Who selects by language can't tell two of the same apart: the first one is that.
                 let before =
-                    || self.sounds.iter().take(at).filter(|(_, before)| before.language == *language);
+                    || self.sounds.iter().take(at).filter(|(_, before, _)| before.language == *language);
                 let selected = *default || before().next().is_none();
                 write!(text, ",DEFAULT={},AUTOSELECT={}", yes(*default), yes(selected))?;
                 write!(text, ",CHANNELS=\"{}\"", (*channels).max(1))?;
@@ -69,13 +75,13 @@ impl<'a> Told<'a> {
         if !is_picture(rendition) {
             return own;
         }
-        own.saturating_add(self.sounds.iter().map(|(sound, _)| of(sound)).max().unwrap_or(0))
+        own.saturating_add(self.sounds.iter().map(|(sound, ..)| of(sound)).max().unwrap_or(0))
     }
 
     /// All codecs that a variant may need.
     pub(super) fn codecs(&self, rendition: &Rendition) -> String {
         let mut all = rendition.codecs.clone();
-        for codec in self.sounds.iter().flat_map(|(sound, _)| sound.codecs.split(',')) {
+        for codec in self.sounds.iter().flat_map(|(sound, ..)| sound.codecs.split(',')) {
             if !all.split(',').any(|known| known == codec) {
                 all = format!("{all},{codec}");
             }

@@ -78,7 +78,9 @@ impl Beside {
     }
 
     /// The feed is used from now on: what is known goes to the packager, which leaves out what it had from the other feed.
-    pub(super) fn pass(&mut self, packager: &mut Packager) {
+    /// `again`: it is the feed in use before, and sends again what it had sent.
+    pub(super) fn pass(&mut self, packager: &mut Packager, again: bool) {
+        packager.further_feed(again, |track| self.sounds.contains_key(&track));
         for (track, language) in &self.languages {
             packager.language(*track, language.clone());
         }

@@ -341,7 +341,7 @@ impl Programme {
             self.packager.handle(Input::Discontinuity);
             self.packager.handle(Input::Tracks(held.tracks.clone()));
         }
-        beside.pass(&mut self.packager);
+        beside.pass(&mut self.packager, resumes);
         if let Some(feed) = &mut self.feeds[slot(to)] {
             feed.beside = beside;
         }

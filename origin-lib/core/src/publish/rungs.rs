@@ -212,9 +212,11 @@ impl Book {
         self.rungs.iter().any(|rung| rung.is_shown && rung.listed.len() < self.listed.len())
     }
 
-    /// Whether there may soon be something to see of a rung of which there is nothing yet.
+    /// Whether there may soon be something to see of a rung of which there is nothing yet: also of one whose first segments are
+    /// lost, unless the channel has ended.
     pub(super) fn rungs_begin(&self) -> bool {
-        self.rungs.iter().any(|rung| !rung.is_shown && rung.listed.len() < self.listed.len())
+        let may = |rung: &Rung| self.phase != Phase::Ended || rung.listed.len() < self.listed.len();
+        self.rungs.iter().any(|rung| !rung.is_shown && may(rung))
     }
 
     /// A rung will have nothing in the place of the source's segment that starts here: a gap.
@@ -295,8 +297,8 @@ impl Book {
     /// without it.
     pub(super) fn waits_for_sound(&self) -> bool {
         let is_default = |(init, _): &(Init, u32)| init.sound.as_ref().is_some_and(|sound| sound.default);
-        let awaited = |rung: &Rung| rung.inits.last().is_some_and(is_default) && rung.listed.is_empty();
-        let early = self.phase != Phase::Ended && self.listed.len() <= RUNG_BEHIND_MAX;
+        let awaited = |rung: &Rung| rung.inits.last().is_some_and(is_default) && !rung.is_shown;
+        let early = !self.told && self.phase != Phase::Ended && self.listed.len() <= RUNG_BEHIND_MAX;
         early && self.rungs.iter().any(awaited)
     }
 

@@ -16,6 +16,7 @@ fn config(id: &str, key: &str) -> config::Channel {
         part_ms: None,
         preload_hints: false,
         iframes: false,
+        source: "source".parse().unwrap(),
         audio_only: false,
         voices: Vec::new(),
         views: Vec::new(),
@@ -37,7 +38,6 @@ fn output(dir: &std::path::Path, desk: Sender) -> Output {
     Output {
         spool: Spool::start(dir, BTreeMap::new(), |_| {}).unwrap(),
         desk,
-        rendition: "source".parse().unwrap(),
         secret: MasterSecret::new(b"0123456789abcdef").unwrap(),
         metrics: Metrics::new(),
         pair: None,

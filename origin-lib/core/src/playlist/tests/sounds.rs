@@ -1,5 +1,7 @@
 //! Several sound tracks beside the pictures.
 
+use std::format;
+
 use super::*;
 use crate::sound::Sound;
 
@@ -85,10 +87,18 @@ fn two_of_one_language_are_told_apart_by_name_and_one_of_them_selects_itself() {
     state.renditions[3].sound.as_mut().unwrap().language = english;
     let text = linted::sound(multivariant(&state, &ids(&["a"])));
     assert!(text.contains("NAME=\"Korean commentary\",LANGUAGE=\"en\",DEFAULT=NO,AUTOSELECT=NO"), "{text}");
-    // Of one name, the second is left out.
+    // Of one name, the second gets another one, which is nobody's.
     state.renditions[3].sound.as_mut().unwrap().name = "English".to_string();
+    let mut third = state.renditions[3].clone();
+    third.id = "audio-2".parse().unwrap();
+    third.sound.as_mut().unwrap().name = "English 2".to_string();
+    state.renditions.push(third);
     let text = linted::sound(multivariant(&state, &ids(&["a"])));
-    assert_eq!(text.matches("TYPE=AUDIO").count(), 1, "{text}");
+    for (name, rendition) in [("English", "audio"), ("English 3", "audio-1"), ("English 2", "audio-2")] {
+        let line = text.lines().find(|line| line.contains(&format!("NAME=\"{name}\",")));
+        assert!(line.is_some_and(|line| line.contains(&format!("a/{rendition}.m3u8"))), "{name}: {text}");
+    }
+    assert_eq!(text.matches("TYPE=AUDIO").count(), 3, "{text}");
 }
 
 #[test]

@@ -98,3 +98,30 @@ fn a_further_track_on_another_clock_is_left_out_and_stops_nothing() {
     made(&mut programme, &mut source, &mut further, &mut lost);
     assert_eq!((source.len(), further.len(), lost.len()), (5, 0, 5));
 }
+
+#[test]
+fn a_commentary_that_the_backup_does_not_have_is_lost_at_each_cut() {
+    let voices = vec![voice(0), voice(1)];
+    let mut programme = Programme::new(Settings { tap: false, voices, ..settings() }, Resume::default());
+    let (primary, backup) = (Encoder::new(Role::Primary), Encoder::new(Role::Backup));
+    let [p, b] = [Role::Primary, Role::Backup].map(|role| programme.begin(role, START));
+    for publish in [p, b] {
+        programme.handle(publish, video(1280), START);
+        programme.handle(publish, audio(), START);
+    }
+    programme.handle(p, FeedEvent::Further { track: 1, event: Box::new(audio()) }, START);
+    let (mut source, mut further, mut lost) = (Vec::new(), Vec::new(), Vec::new());
+    for at in 0..20_000 {
+        let now = START.plus_ms(at);
+        let at = i64::try_from(at).unwrap();
+        for event in if at < 7_000 { spoken(&primary, at) } else { Vec::new() } {
+            programme.handle(p, event, now);
+        }
+        for event in backup.frames(at) {
+            programme.handle(b, event, now);
+        }
+        made(&mut programme, &mut source, &mut further, &mut lost);
+    }
+    assert!(further.len() >= 2 && lost.len() >= 4, "{further:?} {lost:?}");
+    assert_eq!([further, lost].concat(), source, "of each of the source's it is known what becomes of it");
+}

@@ -279,13 +279,28 @@ fn the_first_snapshot_waits_a_while_for_rungs_of_which_there_may_be_something_to
     assert_eq!(renditions(book.poll(NOW)), None);
     book.ack_rung(0, &low(), at(0), NOW);
     assert_eq!(renditions(book.poll(NOW)), Some(2));
-    // It is said that it does not.
+    // Its first segment is lost: the second may come.
     let mut book = with_low();
     source(&mut book, 0, NOW);
     book.rung_lost(&low(), at(0), NOW);
-    assert_eq!(renditions(book.poll(NOW)), Some(1));
+    assert_eq!(renditions(book.poll(NOW)), None);
     source(&mut book, 1, NOW);
-    assert_eq!(renditions(book.poll(NOW)), Some(1), "only the first one waits");
+    rung(&mut book, 1, NOW);
+    book.ack_rung(0, &low(), at(1), NOW);
+    assert_eq!(renditions(book.poll(NOW)), Some(2));
+    // No longer than that, nor again, nor once nothing more comes.
+    let mut book = with_low();
+    source(&mut book, 0, NOW);
+    book.rung_lost(&low(), at(0), NOW);
+    assert_eq!(renditions(book.poll(NOW.plus_ms(3_999))), None);
+    assert_eq!(renditions(book.poll(NOW.plus_ms(4_000))), Some(1));
+    source(&mut book, 1, NOW.plus_ms(4_000));
+    assert_eq!(renditions(book.poll(NOW.plus_ms(4_000))), Some(1), "only the first one waits");
+    let mut book = with_low();
+    source(&mut book, 0, NOW);
+    book.rung_lost(&low(), at(0), NOW);
+    book.set_phase(Phase::Ended);
+    assert_eq!(renditions(book.poll(NOW)), Some(1));
     // Nothing is said.
     let mut book = with_low();
     source(&mut book, 0, NOW);
@@ -396,17 +411,21 @@ proptest! {
     }
 }
 
+fn init_audio() -> Init {
+    let name = "English".to_string();
+    let sound = Some(Sound { name, language: None, channels: 2, default: true, alone: false });
+    Init { width: 0, height: 0, sound, ..init("init-audio") }
+}
+
 /// A rung of the sound that goes with the source's pictures, of which something is made.
 fn with_sound(segments: u64) -> Book {
     let mut book = book(20);
     let audio: RenditionId = "audio".parse().unwrap();
     book.rungs.push(Rung::new(audio.clone()));
     book.ack_init(0, "init-1", NOW);
-    let name = "English".to_string();
-    let sound = Some(Sound { name, language: None, channels: 2, default: true, alone: false });
     for n in 0..segments {
         source(&mut book, n, NOW);
-        book.rung_init(&audio, Init { width: 0, height: 0, sound: sound.clone(), ..init("init-audio") });
+        book.rung_init(&audio, init_audio());
         book.rung_segment(&audio, at(n), (SEGMENT, Captions::default()), 10_000, NOW);
     }
     book
@@ -422,6 +441,19 @@ fn nothing_is_told_of_pictures_before_their_sound_is_there_as_long_as_it_may_soo
     let state = book.poll(NOW).unwrap();
     assert_eq!(state.renditions.len(), 2);
     assert_eq!(state.renditions[1].sound.as_ref().unwrap().name, "English");
+
+    // Its first segment is lost, and the second is on its way.
+    let mut book = with_sound(0);
+    source(&mut book, 0, NOW);
+    book.rung_lost(&audio, at(0), NOW);
+    book.rung_init(&audio, init_audio());
+    source(&mut book, 1, NOW);
+    book.rung_segment(&audio, at(1), (SEGMENT, Captions::default()), 10_000, NOW);
+    let later = NOW.plus_ms(START_WAIT_SEGMENTS * 2_000);
+    assert_eq!(book.poll(later), None);
+    book.ack_rung_init(0, &audio, "init-audio", later);
+    book.ack_rung(0, &audio, at(1), later);
+    assert_eq!(book.poll(later).unwrap().renditions.len(), 2);
 
     // Longer than for other rungs.
     let later = NOW.plus_ms(START_WAIT_SEGMENTS * 2_000);

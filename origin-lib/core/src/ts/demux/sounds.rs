@@ -84,11 +84,16 @@ impl Demux {
     pub(super) fn audio_packet(&mut self, which: Which, packet: &Packet<'_>) {
         let Some(heard) = self.heard(which) else { return };
         let (follows, begun) = (heard.track.continuity.next(packet), heard.track.reader.has_begun());
+        let number = heard.number;
         if !self.follows(follows) {
             return;
         }
         if follows == Follows::Gap {
             self.audio_gap(which);
+        }
+        if packet.scrambled && number > 0 {
+            // No reason to refuse the feed.
+            return self.damaged("a further track of sound that is scrambled");
         }
         let Some(payload) = self.readable(packet, begun) else { return };
         if packet.starts

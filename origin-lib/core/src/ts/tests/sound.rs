@@ -243,6 +243,32 @@ fn further_streams_of_sound_are_tracks_with_the_languages_that_descriptors_tell(
     assert_eq!(sounds, [(0, 1), (0, 1), (1, 2), (1, 2)]);
 }
 
+#[test]
+fn a_further_stream_that_is_scrambled_is_left_out_and_the_feed_goes_on() {
+    let mut writer = write::Writer::default();
+    writer.pat(0, &[(1, write::PMT_PID)]);
+    let streams = [(0x1b, write::VIDEO_PID, ""), (0x0f, write::AUDIO_PID, ""), (0x0f, 0x111, "")];
+    writer.pmt(write::PMT_PID, 1, 0, &streams);
+    writer.key(90_000, 90_000);
+    let from = writer.bytes.len();
+    writer.pes(0x111, &[90_000], true, &write::adts(&[2; 4]));
+    writer.bytes[from + 3] |= 0x80;
+    writer.pes(write::AUDIO_PID, &[90_000], true, &write::adts(&[1; 4]));
+    let mut demux = Demux::new().with_sounds(&[1]);
+    demux.handle(&writer.bytes);
+    demux.end();
+    let (mut sounds, mut errors) = (0, Vec::new());
+    while let Some(event) = demux.poll() {
+        match event {
+            Ok(FeedEvent::Frame(frame)) if frame.kind == Kind::Audio => sounds += 1,
+            Ok(FeedEvent::Further { .. }) => panic!("scrambled sound is used"),
+            Ok(_) => {}
+            Err(error) => errors.push(error),
+        }
+    }
+    assert_eq!((sounds, errors), (1, vec![Error::Skip("a further track of sound that is scrambled")]));
+}
+
 /// A feed whose beginning nobody heard: sound, and pictures that refer to what was before.
 fn from_the_middle(frames: u64) -> Writer {
     let mut writer = Writer::begun();
