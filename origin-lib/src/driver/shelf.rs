@@ -16,7 +16,7 @@ use railbird_core::state::{ChannelState, Node, Phase};
 use railbird_core::time::{MediaSpan, MediaTime, UtcMs};
 
 use super::made::Made;
-use crate::delivery::{self, ObjectRef};
+use crate::delivery::{self, Has, ObjectRef};
 use crate::journal::{Summary, Takers};
 use crate::spool::{Cut, Stored};
 
@@ -227,9 +227,9 @@ impl Shelf {
         }
     }
 
-    /// A target has an object; `less`: the other origin's of this name, which lacks frames of ours. Gives the record of it.
-    pub fn acked(&mut self, target: &TargetId, n: u32, less: bool, now: UtcMs) -> Result<Record, Misfit> {
-        let record = Record::Ack { n, target: target.clone(), less };
+    /// A target has something under an object's name. Gives the record of it.
+    pub fn acked(&mut self, target: &TargetId, n: u32, has: Has, now: UtcMs) -> Result<Record, Misfit> {
+        let record = has.record(n, target.clone());
         self.reel.apply(record.clone())?;
         let slot = self.reel.bit(target)?;
         match self.reel.objects().get(n as usize).map(|object| &object.kind) {
@@ -245,6 +245,10 @@ impl Shelf {
             None => {}
         }
         if let Some(chapter) = self.reel.chapter_of(n).filter(|chapter| *chapter < self.chapters) {
+        // That is not ours to list.
+        if has == Has::Others {
+            return Ok(record);
+        }
             self.changed.insert(chapter);
         }
         Ok(record)

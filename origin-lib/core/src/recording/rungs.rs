@@ -82,7 +82,7 @@ impl Reel {
         }
         let place = u8::try_from(at).map_err(|_| Misfit::Renditions)?;
         let kind = Kind::RungInit(place, init);
-        self.push(n, Object { kind, len, sha256: Some(sha256), on: 0, less: 0 })?;
+        self.push(n, Object::new(kind, len, Some(sha256)))?;
         match self.rungs.get_mut(at) {
             Some(rung) => rung.inits.1 = n,
             None => {
@@ -104,7 +104,7 @@ impl Reel {
         let place = u8::try_from(at).map_err(|_| Misfit::Unknown)?;
         let init = self.rungs.get(at).ok_or(Misfit::Unknown)?.inits.1;
         let kind = Kind::RungSegment { rung: place, start, duration, init };
-        self.push(n, Object { kind, len, sha256: Some(sha256), on: 0, less: 0 })?;
+        self.push(n, Object::new(kind, len, Some(sha256)))?;
         if let Some(rung) = self.rungs.get_mut(at) {
             rung.segments.insert(start, n);
         }

@@ -54,7 +54,7 @@ impl House {
         let made = Made { channel: "t".parse().unwrap(), object };
         let head = Arc::new(shelf.reel.head().clone());
         shelf.stored(&Stored { made, path: PathBuf::new(), head, n: *n, len, sha256 }, NOW).unwrap();
-        shelf.acked(&"a".parse().unwrap(), *n, false, NOW).unwrap();
+        shelf.acked(&"a".parse().unwrap(), *n, Has::All, NOW).unwrap();
         *n += 1;
     }
 
