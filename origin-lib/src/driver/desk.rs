@@ -233,6 +233,10 @@ impl<W: World> Desk<W> {
                 // Whoever asked may have given up.
                 let _ = answer.send(ended);
             }
+            Message::Stopping => {
+                let shelves = self.channels.values_mut().filter_map(|channel| channel.current.as_mut());
+                shelves.for_each(|shelf| shelf.book.stop(now));
+            }
             Message::Forgotten(channel, recording) => {
                 self.backlog.forget_recording(&channel, &recording);
                 if let Some(channel) = self.channels.get_mut(&channel) {
