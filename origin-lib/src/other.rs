@@ -69,7 +69,7 @@ pub struct Made<'a> {
 /// counts whether they play.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stands {
-    /// What plays with the init segment that ours needs.
+    /// What plays with the init segment that ours needs, or does not say which one it needs.
     Plays,
     /// A whole segment that needs another init segment: the other origin's encoder is another one, or set otherwise.
     Other,
@@ -89,8 +89,9 @@ impl Other {
             Ok(outline) if outline.sequence == fmp4::sequence(slot.start, slot.segment_ms) => {}
             _ => return Stands::Nobodys,
         }
+        // One that says nothing was made by a version that did not: it was taken for one that plays.
         let needs = fmp4::read::init_named(&clear);
-        if needs.is_some() && needs == init.rsplit('/').next() { Stands::Plays } else { Stands::Other }
+        if needs.is_none() || needs == init.rsplit('/').next() { Stands::Plays } else { Stands::Other }
     }
 
     /// Whether these bytes are a whole segment of this slot, made of other frames than `ours`, and then whether they lack any of
@@ -218,7 +219,7 @@ mod tests {
         assert_eq!(of(&with("t/low/init-1.mp4")), Stands::Plays);
         assert_eq!(of(b"ours"), Stands::Plays);
         assert_eq!(of(&with("t/low/init-2.mp4")), Stands::Other);
-        assert_eq!(of(&theirs), Stands::Other, "it says nothing");
+        assert_eq!(of(&theirs), Stands::Plays, "it says nothing: an earlier version made it");
         let mut cut_off = with("t/low/init-1.mp4");
         cut_off.truncate(cut_off.len() / 32 * 16);
         assert_eq!(of(&cut_off), Stands::Nobodys);

@@ -147,6 +147,16 @@ impl Assembler {
         self.drop_samples();
     }
 
+    /// What waits for the encoder is waited for no longer, though it may run: it is lost.
+    pub fn give_up(&mut self) {
+        let late = self.late;
+        while !self.wanted.is_empty() {
+            self.lose_first();
+        }
+        // That says nothing of how fast it is.
+        self.late = late;
+    }
+
     /// The next output.
     pub fn poll(&mut self) -> Option<Output> {
         self.outputs.pop_front()

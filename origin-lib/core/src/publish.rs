@@ -140,6 +140,8 @@ pub struct Book {
     rungs: Vec<Rung>,
     /// What a rung has made, and was listed as a gap, since the last [`Book::take_rung_gaps`].
     rung_gaps: Vec<(RenditionId, MediaTime)>,
+    /// The origin is about to stop.
+    stopping: bool,
     bandwidth_max: u32,
     sum_bits: u64,
     sum_ticks: u64,
@@ -198,6 +200,7 @@ impl Book {
             frames: Frames::default(),
             rungs,
             rung_gaps: Vec::new(),
+            stopping: false,
             bandwidth_max: 0,
             sum_bits: 0,
             sum_ticks: 0,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use railbird_core::keys::SECRET_LEN_MIN;
 use railbird_core::score::{CODE_LEN_MAX, is_code};
-use railbird_core::state::{NODES_MAX, PART_MS, RENDITIONS_MAX, SEGMENTS_MAX};
+use railbird_core::state::{NODES_MAX, PART_MS, RENDITIONS_MAX, SEGMENTS_MAX, STATE_LEN_MAX};
 use railbird_core::web;
 use toml::de::DeTable;
 
@@ -332,6 +332,9 @@ fn offsets(reader: &Reader<'_>, table: &Table<'_, '_>) -> BTreeMap<String, i64> 
     offsets.into_iter().map(|(name, offset_ms)| (name.value, offset_ms)).collect()
 }
 
+/// So many segments of all of a channel's renditions, at 64 bytes each, an edge takes at once.
+const SEGMENTS_PUSHED_MAX: usize = STATE_LEN_MAX / 64;
+
 fn channel(
     reader: &Reader<'_>,
     table: Table<'_, '_>,
@@ -385,6 +388,15 @@ fn channel(
         ));
     }
     let far = railbird_core::calibration::DELAY_MS_MAX;
+    // The sound alone is one, too, where it is not the first of several.
+    let renditions = 1 + further + usize::from(audio_only && voices.is_empty());
+    let each_max = SEGMENTS_PUSHED_MAX / renditions;
+    if usize::try_from(listed).is_ok_and(|listed| (each_max + 1..=SEGMENTS_MAX).contains(&listed)) {
+        let text = format!(
+            "{listed} segments of each of {renditions} renditions are more than an edge takes, {each_max} of each: lower dvr_s, or have fewer renditions (ladder, audio, video)"
+        );
+        reader.problem(&dvr_s.key, dvr_s.span.clone(), text);
+    }
     let picture_delay_ms = table.number("picture_delay_ms", 0, -far..=far, "milliseconds").value;
     let score_offset_ms = table.number("score_offset_ms", 0, OFFSET_MS, "milliseconds").value;
     let score_key = table.secret("score_key", KEY_LEN_MIN).map(|at| at.value);

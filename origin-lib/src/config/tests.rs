@@ -386,6 +386,24 @@ fn a_ladder_has_its_defaults_the_highest_first_and_says_what_is_wrong_with_it() 
     }
 }
 
+#[test]
+fn all_that_is_listed_of_all_renditions_fits_into_what_an_edge_takes() {
+    let with = |dvr_s: u32, rungs: usize| {
+        let keys = format!("id = \"table-1\"\naudio_only = true\ndvr_s = {dvr_s}");
+        let ladder: String =
+            (0..rungs).map(|n| format!("[[channel.ladder]]\nname = \"low-{n}\"\n")).collect();
+        let small = SMALL.replacen("id = \"table-1\"", &keys, 1);
+        parse(&small.replacen("[[target]]", &format!("{ladder}[[target]]"), 1))
+    };
+    // 4 MiB, of 64 bytes each, are 65536 segments.
+    assert!(with(26_214, 3).is_ok());
+    let problems = with(26_216, 3).unwrap_err();
+    let text = "channel[0].dvr_s: 13108 segments of each of 5 renditions are more than an edge takes, 13107 of each: lower dvr_s, or have fewer renditions";
+    assert!(problems.iter().any(|problem| problem.contains(text)), "{problems:?}");
+    assert_eq!(problems.len(), 1);
+    assert!(with(40_000, 1).is_ok(), "20000 segments of three");
+}
+
 /// Each replacement in [`SMALL`] gives exactly this problem.
 #[test]
 fn every_problem_names_its_key_and_its_place() {

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use railbird_core::id::TargetId;
+use railbird_core::recording::Record;
 use railbird_core::state::NodeProbe;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
@@ -46,8 +47,30 @@ pub struct Ack {
     pub target: TargetId,
     /// The object.
     pub object: Arc<ObjectRef>,
-    /// What it has is the other origin's of a pair, which lacks frames of ours.
-    pub less: bool,
+    /// What it has under its name.
+    pub has: Has,
+}
+
+/// What a target has under an object's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Has {
+    /// Ours, or the other origin's of a pair that is as good.
+    All,
+    /// The other origin's, which lacks frames of ours.
+    Less,
+    /// What the other origin's encoder made in a rung's place, which does not play as ours would.
+    Others,
+}
+
+impl Has {
+    /// The record of it: of object `n`, at this target.
+    pub fn record(self, n: u32, target: TargetId) -> Record {
+        match self {
+            Has::All => Record::Ack { n, target, less: false },
+            Has::Less => Record::Ack { n, target, less: true },
+            Has::Others => Record::Others { n, target },
+        }
+    }
 }
 
 /// How a target is doing.

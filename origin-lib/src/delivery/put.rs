@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{error, warn};
 
 use super::queue::{Entry, Outcome};
-use super::{Ack, Job, Kind, ObjectRef, Shared, Written};
+use super::{Ack, Has, Job, Kind, ObjectRef, Shared, Written};
 use crate::other::{self, Other, Stands, Whose, whose};
 use crate::store::{Answer, Created, Object, Pending, PutError, Trace};
 
@@ -38,7 +38,12 @@ pub(super) async fn put(shared: Arc<Shared>, mut entry: Entry) -> Job {
     let Answer { result, trace } = shared.write(&mut entry, body).await;
     match result {
         Err(error) => Job::Put(entry, Outcome::Failed(error), Some(trace)),
-        Ok(outcome @ (Outcome::Raced | Outcome::Unplayable)) => Job::Put(entry, outcome, Some(trace)),
+        Ok(outcome @ Outcome::Raced) => Job::Put(entry, outcome, Some(trace)),
+        Ok(outcome @ Outcome::Unplayable) => {
+            let (target, has) = (shared.target.clone(), Has::Others);
+            let _ = shared.acks.send(Ack { target, object, has }).await;
+            Job::Put(entry, outcome, Some(trace))
+        }
         Ok(outcome) => {
             let took = began.elapsed();
             shared.metrics.acknowledged(object.len, took);
@@ -53,8 +58,8 @@ pub(super) async fn put(shared: Arc<Shared>, mut entry: Entry) -> Job {
             });
             let target = shared.target.clone();
             // Without a consumer there is nobody to tell; the object is where it should be all the same.
-            let less = matches!(outcome, Outcome::Others { less: true });
-            let _ = shared.acks.send(Ack { target, object, less }).await;
+            let has = if matches!(outcome, Outcome::Others { less: true }) { Has::Less } else { Has::All };
+            let _ = shared.acks.send(Ack { target, object, has }).await;
             Job::Put(entry, outcome, Some(trace))
         }
     }

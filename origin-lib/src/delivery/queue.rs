@@ -172,7 +172,7 @@ pub enum Outcome {
         less: bool,
     },
     /// The target has what the other origin's encoder made in a rung's place, and it does not play as ours would: it stays, and
-    /// ours is nowhere.
+    /// ours is nowhere. It is done with all the same.
     Unplayable,
     /// The target does not, or did not say so.
     Failed(PutError),

@@ -2,7 +2,9 @@ use std::collections::BTreeSet;
 use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};
 
+use railbird_core::fmp4;
 use railbird_core::hash::Hash;
+use railbird_core::keys;
 use railbird_core::time::UtcMs;
 
 use super::queue::Entry;
@@ -1011,9 +1013,31 @@ async fn invariant_3_what_stands_there_is_read_up_to_the_longest_segment_and_sta
     beside.store.memory.put(longer).await.result.unwrap();
     beside.delivery.enqueue(beside.object.clone(), None);
     let ack = beside.acks.recv().await.unwrap();
-    assert_eq!((&ack.object, ack.less), (&beside.object, true));
+    assert_eq!((&ack.object, ack.has), (&beside.object, Has::Less));
     assert_eq!(*beside.store.asked.borrow(), bound);
     assert_eq!(beside.there().len(), bound + 1);
+}
+
+#[tokio::test]
+async fn what_the_other_origins_encoder_made_in_a_rungs_place_stays_and_is_told_as_the_others() {
+    let mut beside = Beside::new(Read::Well).await;
+    let kind = Kind::Rung { init: "t/low/init-1.mp4".into() };
+    let object = Arc::new(ObjectRef { kind, ..(*beside.object).clone() });
+    for (needs, has) in [("t/low/init-2.mp4", Has::Others), ("t/low/init-1.mp4", Has::All)] {
+        let (secret, channel) = (&beside.recorded.secret, &object.channel);
+        let period = keys::period(object.start, object.key_period_s);
+        let (key, iv) = (secret.content_key(channel, period), keys::iv(channel, period));
+        let mut theirs = beside.others.to_vec();
+        keys::decrypt(&key, &iv, &mut theirs).unwrap();
+        fmp4::name_init(needs, &mut theirs);
+        keys::encrypt(&key, &iv, &mut theirs);
+        let theirs = Bytes::from(theirs);
+        beside.store.memory.put(Object::media(object.name.clone(), theirs.clone())).await.result.unwrap();
+        beside.delivery.enqueue(object.clone(), None);
+        let ack = beside.acks.recv().await.unwrap();
+        assert_eq!((&ack.object, ack.has), (&object, has), "{needs}");
+        assert!(beside.there() == theirs);
+    }
 }
 
 #[tokio::test]
@@ -1029,7 +1053,7 @@ async fn invariant_3_what_stands_there_while_reads_fail_from_the_start_is_not_wr
     let mut beside = Beside::new(Read::Refused).await;
     beside.delivery.enqueue(beside.object.clone(), None);
     let ack = beside.acks.recv().await.unwrap();
-    assert_eq!((&ack.object, ack.less), (&beside.object, true));
+    assert_eq!((&ack.object, ack.has), (&beside.object, Has::Less));
     assert!(beside.there() == beside.others);
 }
 

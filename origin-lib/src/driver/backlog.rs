@@ -83,7 +83,7 @@ impl Backlog {
                 cursor.at += 1;
                 looks -= 1;
                 let old = reel.segment(n).is_some_and(|segment| segment.start < since);
-                if old || bit.is_some_and(|bit| (object.on >> bit) & 1 == 1) {
+                if old || bit.is_some_and(|bit| object.is_settled_at(bit)) {
                     continue;
                 }
                 let Some(object) = shelf::object(reel, n, spool.path(&reel.name(object))) else { continue };

@@ -233,6 +233,10 @@ impl<W: World> Desk<W> {
                 // Whoever asked may have given up.
                 let _ = answer.send(ended);
             }
+            Message::Stopping => {
+                let shelves = self.channels.values_mut().filter_map(|channel| channel.current.as_mut());
+                shelves.for_each(|shelf| shelf.book.stop(now));
+            }
             Message::Forgotten(channel, recording) => {
                 self.backlog.forget_recording(&channel, &recording);
                 if let Some(channel) = self.channels.get_mut(&channel) {
@@ -320,17 +324,17 @@ impl<W: World> Desk<W> {
         }
     }
 
-    fn acked(&mut self, Ack { target, object, less }: &Ack, now: UtcMs) {
-        let less = *less;
+    fn acked(&mut self, Ack { target, object, has }: &Ack, now: UtcMs) {
+        let has = *has;
         let Some(channel) = self.channels.get_mut(&object.channel) else { return };
         let record = match &mut channel.current {
             Some(shelf) if *shelf.recording() == object.recording => {
                 if shelf.reel.ended().is_some() {
                     channel.ended.targets_changed();
                 }
-                shelf.acked(target, object.n, less, now)
+                shelf.acked(target, object.n, has, now)
             }
-            _ => match channel.ended.acked(&object.recording, object.n, target, less) {
+            _ => match channel.ended.acked(&object.recording, object.n, target, has) {
                 Some(record) => record,
                 // It is sent again when its journal is read the next time.
                 None => return,

@@ -9,6 +9,7 @@ use railbird_core::id::{ChannelId, RecordingId, TargetId};
 use railbird_core::recording::{Misfit, Record, Reel};
 
 use super::backlog::Backlog;
+use crate::delivery::Has;
 use crate::journal::{Summary, Takers};
 
 /// How many recordings are sent to one target at a time.
@@ -66,17 +67,17 @@ impl Ended {
         }
     }
 
-    /// A target has an object. Gives the record of it; `None` where the recording is not at hand.
+    /// A target has something under an object's name. Gives the record of it; `None` where the recording is not at hand.
     pub(super) fn acked(
         &mut self,
         recording: &RecordingId,
         n: u32,
         target: &TargetId,
-        less: bool,
+        has: Has,
     ) -> Option<Result<Record, Misfit>> {
         let reel = self.open.get_mut(recording)?;
         self.due = true;
-        let record = Record::Ack { n, target: target.clone(), less };
+        let record = has.record(n, target.clone());
         Some(reel.apply(record.clone()).map(|()| record))
     }
 

@@ -78,6 +78,8 @@ pub enum Message {
     },
     /// The channel ends; answers with its recording.
     End(ChannelId, oneshot::Sender<Result<RecordingId, NoEnd>>),
+    /// The origin is about to stop: the end of a channel that has ended is told now.
+    Stopping,
     /// A recording was deleted.
     Forgotten(ChannelId, RecordingId),
     /// The files of a recording that has ended were deleted from the disk; targets have them.

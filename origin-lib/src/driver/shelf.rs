@@ -16,7 +16,7 @@ use railbird_core::state::{ChannelState, Node, Phase};
 use railbird_core::time::{MediaSpan, MediaTime, UtcMs};
 
 use super::made::Made;
-use crate::delivery::{self, ObjectRef};
+use crate::delivery::{self, Has, ObjectRef};
 use crate::journal::{Summary, Takers};
 use crate::spool::{Cut, Stored};
 
@@ -160,13 +160,19 @@ impl Shelf {
             package::Kind::Rung(rendition, package::Rung::Init(init)) => {
                 let (rendition, init) = (rendition.clone(), init.clone());
                 self.book.rung_init(&rendition, init.clone());
+                let known = self.reel.rungs().len();
                 self.reel.apply(Record::RungInit { n, rendition, init, len, sha256 })?;
+                // What a replay has is read in its first chapter, and every chapter lists all that it has.
+                if self.reel.rungs().len() != known {
+                    self.changed.extend(0..self.chapters);
+                }
             }
             package::Kind::Rung(rendition, package::Rung::Segment { start, duration, captions }) => {
                 let (rendition, start, duration, captions) =
                     (rendition.clone(), *start, *duration, *captions);
                 let size = usize::try_from(len).unwrap_or(usize::MAX);
                 self.book.rung_segment(&rendition, start, (duration, captions), size, now);
+                let (peak, of) = (self.rung_peak(&rendition), rendition.clone());
                 self.reel.apply(Record::RungSegment {
                     n,
                     rendition,
@@ -176,11 +182,19 @@ impl Shelf {
                     len,
                     sha256,
                 })?;
+                // That is told there, too.
+                if self.rung_peak(&of) != peak && self.chapters > 0 {
+                    self.changed.insert(0);
+                }
             }
             // Parts don't come from the disk.
             package::Kind::Part(_) => return Err(Misfit::Unknown),
         }
         self.object(n, stored.path.clone()).ok_or(Misfit::Unknown)
+    }
+
+    fn rung_peak(&self, id: &RenditionId) -> Option<u32> {
+        self.reel.rungs().iter().find(|rung| rung.id() == id).map(Rung::peak)
     }
 
     /// A part was made. `None` for what is no part.
@@ -227,10 +241,14 @@ impl Shelf {
         }
     }
 
-    /// A target has an object; `less`: the other origin's of this name, which lacks frames of ours. Gives the record of it.
-    pub fn acked(&mut self, target: &TargetId, n: u32, less: bool, now: UtcMs) -> Result<Record, Misfit> {
-        let record = Record::Ack { n, target: target.clone(), less };
+    /// A target has something under an object's name. Gives the record of it.
+    pub fn acked(&mut self, target: &TargetId, n: u32, has: Has, now: UtcMs) -> Result<Record, Misfit> {
+        let record = has.record(n, target.clone());
         self.reel.apply(record.clone())?;
+        // That is not ours to list.
+        if has == Has::Others {
+            return Ok(record);
+        }
         let slot = self.reel.bit(target)?;
         match self.reel.objects().get(n as usize).map(|object| &object.kind) {
             Some(Kind::Segment(segment)) => self.book.ack(slot, segment.start, now),

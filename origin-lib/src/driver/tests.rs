@@ -14,7 +14,7 @@ use railbird_core::time::{MediaSpan, MediaTime};
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::delivery::{Ack, ObjectRef};
+use crate::delivery::{Ack, Has, ObjectRef};
 use crate::journal::{self, Summary, Takers};
 use crate::spool::{Line, Spool};
 
@@ -164,7 +164,7 @@ impl House {
         let queued = std::mem::take(&mut *self.heard.queued.lock().unwrap());
         for (target, object) in &queued {
             if acks.contains(&target.as_str()) {
-                let ack = Ack { target: target.clone(), object: object.clone(), less: false };
+                let ack = Ack { target: target.clone(), object: object.clone(), has: Has::All };
                 self.desk.send(Message::Acked(ack)).await.unwrap();
             }
         }

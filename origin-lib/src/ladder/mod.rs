@@ -239,8 +239,11 @@ impl Ladder {
     pub(crate) async fn flush(&self) {
         let mut state = self.state.subscribe();
         self.hurry();
-        // One that takes longer is not waited for: it leaves a gap.
-        let _ = tokio::time::timeout(FLUSH_MAX, state.wait_for(|state| *state != State::Running)).await;
+        // One that takes longer is not waited for: it leaves a gap, and the end is told without it.
+        let over = state.wait_for(|state| *state != State::Running);
+        if tokio::time::timeout(FLUSH_MAX, over).await.is_err() {
+            (0..self.makers.len()).for_each(|place| _ = self.with(place, Assembler::give_up));
+        }
     }
 
     fn with<T>(&self, place: usize, act: impl FnOnce(&mut Assembler) -> T) -> Option<T> {

@@ -50,6 +50,9 @@ use world::Edges;
 /// How long objects may still go out after a stop was asked for.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 
+/// How long targets may take of that: the rest is for telling the edges what has come there, and what has ended.
+const TARGETS_DEADLINE: Duration = Duration::from_secs(8);
+
 /// How long pushes may take to say good-bye.
 const PUSHES_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -347,8 +350,9 @@ impl Running {
         if tokio::time::timeout(PUSHES_DEADLINE, self.pushes.stop()).await.is_err() {
             tracing::warn!("not every push could be ended in order");
         }
-        if tokio::time::timeout(DRAIN_DEADLINE, self.drained()).await.is_err() {
-            let left = self.targets.pending();
+        let drained = tokio::time::timeout(DRAIN_DEADLINE, self.drained()).await;
+        let left = self.targets.pending();
+        if drained.is_err() || left > 0 {
             tracing::warn!(
                 left,
                 "stopped before every target and edge had the last objects: they get them at the next start"
@@ -369,7 +373,10 @@ impl Running {
     async fn drained(&self) {
         self.spool.settled().await;
         self.settled().await;
-        self.targets.drained(DRAIN_DEADLINE).await;
+        self.targets.drained(TARGETS_DEADLINE).await;
+        self.settled().await;
+        // The desk may be gone already.
+        let _ = self.desk.send(Message::Stopping).await;
         self.settled().await;
         // The lines of the acknowledgements.
         self.spool.settled().await;

@@ -112,7 +112,7 @@ impl Sweep {
             let some = reel.objects().iter().skip(*done).take(AT_A_TIME);
             let mut deletes = JoinSet::new();
             for object in some {
-                if object.start().is_some() && (object.on >> bit) & 1 == 1 {
+                if object.start().is_some() && object.is_settled_at(bit) {
                     let (store, name) = (store.clone(), reel.name(object));
                     deletes.spawn(async move { store.delete(&name).await.result });
                 }

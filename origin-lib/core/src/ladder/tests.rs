@@ -211,6 +211,24 @@ fn an_encoder_that_is_too_slow_loses_the_oldest() {
 }
 
 #[test]
+fn what_waits_for_an_encoder_that_hangs_is_lost_once_it_is_given_up_and_what_follows_is_not() {
+    let mut low = assembler();
+    low.begin();
+    low.video(video(640));
+    (0..FRAMES + 10).for_each(|n| low.picture(picture(n)));
+    let late = LATE_MAX as u64;
+    (0..=late).for_each(|of| low.cut(&cut(of)));
+    assert_eq!(told(&mut low), [(0, true)]);
+    low.give_up();
+    let lost: Vec<_> = (1..=late).map(|of| (of, false)).collect();
+    assert_eq!((told(&mut low), low.waiting()), (lost, 0));
+    assert!(!low.is_left_behind(), "it was not too slow");
+    (FRAMES + 10..(late + 2) * FRAMES + 1).for_each(|n| low.picture(picture(n)));
+    low.cut(&cut(late + 1));
+    assert_eq!(told(&mut low), [(late + 1, true)]);
+}
+
+#[test]
 fn an_encoder_that_stays_behind_is_told_from_one_that_catches_up_and_begins_anew_at_what_is_newest() {
     // As fast as the source, and ever so far behind it: each segment is complete when it is of no use any more.
     let behind = BEHIND_MAX as u64 + 1;

@@ -271,7 +271,7 @@ impl Book {
     /// Lists of each rung what may be.
     pub(super) fn advance_rungs(&mut self, now: UtcMs) {
         let wait_ms = GAP_WAIT_SEGMENTS * u64::from(self.channel.segment_ms);
-        let over = self.ended.is_some_and(|ended| now.ms_since(ended) >= wait_ms);
+        let over = self.ended.is_some_and(|ended| self.stopping || now.ms_since(ended) >= wait_ms);
         let segment = MediaSpan::from_ms(i64::from(self.channel.segment_ms));
         for rung in &mut self.rungs {
             while let Some(of) = self.listed.get(rung.listed.len()) {
@@ -291,6 +291,13 @@ impl Book {
                 self.changed = true;
             }
         }
+    }
+
+    /// The origin is about to stop: where the channel has ended, or does, what is missing of rungs is waited for no longer. Nobody would
+    /// be left to tell the end.
+    pub fn stop(&mut self, now: UtcMs) {
+        self.stopping = true;
+        self.advance(now);
     }
 
     /// Whether the sound that is played by default may still come to the first segments: a player that begins without it stays

@@ -179,12 +179,11 @@ impl Reel {
     ) -> Option<Rendition> {
         let object = |n: u32| self.objects().get(n as usize);
         let mut inits = Vec::from([rung.first_init()]);
-        let (mut sum_bits, mut sum_ticks, mut peak) = (0_u64, 0_u64, 0_u32);
         let mut segments = Vec::new();
         for of in source.segments.iter().take_while(|segment| segment.start < up_to) {
             let last = segments.last().map_or(0, |last: &Segment| last.init);
             let mut segment = Segment { init: last, gap: true, on: 0, frame: None, ..*of };
-            if let Some(Object { kind: Kind::RungSegment { init, .. }, len, on, .. }) =
+            if let Some(Object { kind: Kind::RungSegment { init, .. }, on, .. }) =
                 rung.at(of.start).and_then(object)
             {
                 let place = inits.iter().position(|known| known == init).unwrap_or_else(|| {
@@ -194,11 +193,6 @@ impl Reel {
                 segment.init = u16::try_from(place).unwrap_or(u16::MAX);
                 segment.on = mask(on & object(*init).map_or(0, |init| init.on));
                 segment.gap = segment.on == 0;
-                let ticks = u64::try_from(of.duration.0).unwrap_or(0).max(1);
-                (sum_bits, sum_ticks) = (sum_bits + len * 8, sum_ticks + ticks);
-                if ticks * 2 >= u64::from(self.head().segment_ms) * 90 {
-                    peak = peak.max(rate(len * 8, ticks));
-                }
             }
             segments.push(segment);
         }
@@ -206,8 +200,8 @@ impl Reel {
         Some(Rendition {
             id: rung.id().clone(),
             codecs: init.codecs.clone(),
-            bandwidth: peak.max(1),
-            average_bandwidth: rate(sum_bits, sum_ticks.max(1)),
+            bandwidth: rung.peak().max(1),
+            average_bandwidth: rung.average(),
             width: init.width,
             height: init.height,
             frame_rate_milli: init.frame_rate_milli,

@@ -168,6 +168,14 @@ pub enum Record {
         #[serde(default, skip_serializing_if = "core::ops::Not::not")]
         less: bool,
     },
+    /// A target has the other origin's object of this name, of a rung, and it does not play as ours would: ours is nowhere
+    /// there, and nothing more is done about it.
+    Others {
+        /// The object's number.
+        n: u32,
+        /// The target.
+        target: TargetId,
+    },
     /// A segment, or what a rung has in the place of one, was listed as a gap, and stays one in live playlists.
     Gap {
         /// The object's number.
@@ -211,9 +219,24 @@ pub struct Object {
     pub on: u32,
     /// Which of them have the other origin's bytes of that name, and these lack frames of ours.
     pub less: u32,
+    /// Which targets have the other origin's of that name instead, which does not play as ours would: they get nothing more of it,
+    /// and nobody is sent there for it.
+    pub others: u32,
 }
 
 impl Object {
+    fn new(kind: Kind, len: u64, sha256: Option<Hash>) -> Object {
+        Object { kind, len, sha256, on: 0, less: 0, others: 0 }
+    }
+
+    /// Whether the target of this bit has something under its name for good: it is sent nothing.
+    pub fn is_settled_at(&self, bit: usize) -> bool {
+        u32::try_from(bit)
+            .ok()
+            .and_then(|bit| (self.on | self.others).checked_shr(bit))
+            .is_some_and(|on| on & 1 == 1)
+    }
+
     /// Where the segment starts that it is, or of which it is the key frame; `None` for init segments.
     pub fn start(&self) -> Option<MediaTime> {
         match &self.kind {
@@ -336,7 +359,7 @@ impl Reel {
         match record {
             Record::Begin(_) => return Err(Misfit::Begun),
             Record::Init { n, init, len, sha256 } => {
-                self.push(n, Object { kind: Kind::Init(init), len, sha256: Some(sha256), on: 0, less: 0 })?;
+                self.push(n, Object::new(Kind::Init(init), len, Some(sha256)))?;
                 self.init = Some(n);
             }
             Record::Segment { n, start, duration, discontinuity, captions, len, sha256 } => {
@@ -345,14 +368,11 @@ impl Reel {
             }
             Record::FramesInit { n, len, sha256 } => {
                 let of = self.init.ok_or(Misfit::Unknown)?;
-                self.push(
-                    n,
-                    Object { kind: Kind::FramesInit(of), len, sha256: Some(sha256), on: 0, less: 0 },
-                )?;
+                self.push(n, Object::new(Kind::FramesInit(of), len, Some(sha256)))?;
                 self.frames_inits.insert(of, n);
             }
             Record::Frame { n, start, len, sha256 } => {
-                self.push(n, Object { kind: Kind::Frame(start), len, sha256: Some(sha256), on: 0, less: 0 })?;
+                self.push(n, Object::new(Kind::Frame(start), len, Some(sha256)))?;
                 self.frames.insert(start, n);
             }
             Record::RungInit { n, rendition, init, len, sha256 } => {
@@ -366,14 +386,16 @@ impl Reel {
                 self.push_segment(n, start, duration, discontinuity, None)?;
             }
             Record::Ack { n, target, less } => {
-                if n as usize >= self.objects.len() {
-                    return Err(Misfit::Unknown);
-                }
-                let bit = self.bit(&target)?;
-                if let Some(object) = self.objects.get_mut(n as usize) {
-                    object.on |= 1 << bit;
-                    object.less = (object.less & !(1 << bit)) | u32::from(less) << bit;
-                }
+                let (object, bit) = self.object_at(n, &target)?;
+                object.on |= bit;
+                object.less = (object.less & !bit) | if less { bit } else { 0 };
+                object.others &= !bit;
+            }
+            Record::Others { n, target } => {
+                let (object, bit) = self.object_at(n, &target)?;
+                object.others |= bit;
+                object.on &= !bit;
+                object.less &= !bit;
             }
             Record::Gap { n } => match self.objects.get_mut(n as usize) {
                 Some(Object { kind: Kind::Segment(segment), .. }) => segment.gap = true,
@@ -389,6 +411,7 @@ impl Reel {
                     for object in &mut self.objects {
                         object.on &= !(1 << bit);
                         object.less &= !(1 << bit);
+                        object.others &= !(1 << bit);
                     }
                 }
             }
@@ -406,6 +429,16 @@ impl Reel {
             }
         }
         Ok(())
+    }
+
+    /// The object of this number, and the mask of this target.
+    fn object_at(&mut self, n: u32, target: &TargetId) -> Result<(&mut Object, u32), Misfit> {
+        if n as usize >= self.objects.len() {
+            return Err(Misfit::Unknown);
+        }
+        let bit = self.bit(target)?;
+        let object = self.objects.get_mut(n as usize).ok_or(Misfit::Unknown)?;
+        Ok((object, 1 << bit))
     }
 
     fn push(&mut self, n: u32, object: Object) -> Result<(), Misfit> {
@@ -429,7 +462,7 @@ impl Reel {
     ) -> Result<(), Misfit> {
         let segment = Segment { start, duration, discontinuity, init: self.init, gap: false };
         let (len, sha256) = stored.map_or((0, None), |(len, hash)| (len, Some(hash)));
-        self.push(n, Object { kind: Kind::Segment(segment), len, sha256, on: 0, less: 0 })?;
+        self.push(n, Object::new(Kind::Segment(segment), len, sha256))?;
         // What the disk lost is told at once, and so before those that still waited for the disk.
         let later = self.order.iter().rev().take_while(|of| self.start_of(**of) > start).count();
         self.order.insert(self.order.len() - later, n);
@@ -578,11 +611,11 @@ impl Reel {
     }
 
     /// Whether a target has everything that was recorded and that it shall have: every init segment, and the segments that
-    /// start at `since` or later.
+    /// start at `since` or later. Where it has the other origin's of a rung, and nothing more is done about it, that counts.
     pub fn complete_at(&self, target: &TargetId, since: MediaTime) -> bool {
         let mask = self.known_bit(target).map_or(0, |bit| 1_u32 << bit);
         let older = |object: &Object| object.start().is_some_and(|start| start < since);
-        let is_there = |object: &Object| object.sha256.is_none() || object.on & mask != 0;
+        let is_there = |object: &Object| object.sha256.is_none() || (object.on | object.others) & mask != 0;
         self.objects.iter().all(|object| is_there(object) || older(object))
     }
 }

@@ -3,7 +3,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 
-use super::{Kind, Misfit, Object, Reel};
+use super::{Kind, Misfit, Object, Reel, rate};
 use crate::captions::Captions;
 use crate::hash::Hash;
 use crate::id::RenditionId;
@@ -21,11 +21,43 @@ pub struct Rung {
     /// The numbers of what it has, by where the source's segments start.
     segments: BTreeMap<MediaTime, u32>,
     captions: Captions,
+    load: Load,
     /// Of these, which were listed as gaps.
     gaps: BTreeSet<MediaTime>,
 }
 
+/// How many bits a rung has a second, over the whole recording: a replay is told of it by its first chapter, which may have nothing
+/// of the rung.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Load {
+    bits: u64,
+    ticks: u64,
+    peak: u32,
+}
+
+impl Load {
+    fn add(&mut self, len: u64, duration: MediaSpan, segment_ms: u32) {
+        let (bits, ticks) = (len.saturating_mul(8), u64::try_from(duration.0).unwrap_or(0).max(1));
+        self.bits = self.bits.saturating_add(bits);
+        self.ticks = self.ticks.saturating_add(ticks);
+        // A very short one says little.
+        if ticks.saturating_mul(2) >= u64::from(segment_ms) * 90 {
+            self.peak = self.peak.max(rate(bits, ticks));
+        }
+    }
+}
+
 impl Rung {
+    /// Its highest bit rate so far, in bits a second.
+    pub fn peak(&self) -> u32 {
+        self.load.peak
+    }
+
+    /// Its bit rate on the average so far, in bits a second.
+    pub(super) fn average(&self) -> u32 {
+        rate(self.load.bits, self.load.ticks)
+    }
+
     /// Its rendition's name.
     pub fn id(&self) -> &RenditionId {
         &self.id
@@ -82,12 +114,12 @@ impl Reel {
         }
         let place = u8::try_from(at).map_err(|_| Misfit::Renditions)?;
         let kind = Kind::RungInit(place, init);
-        self.push(n, Object { kind, len, sha256: Some(sha256), on: 0, less: 0 })?;
+        self.push(n, Object::new(kind, len, Some(sha256)))?;
         match self.rungs.get_mut(at) {
             Some(rung) => rung.inits.1 = n,
             None => {
-                let (segments, captions, gaps) = Default::default();
-                self.rungs.push(Rung { id: rendition, inits: (n, n), segments, captions, gaps });
+                let (segments, captions, load, gaps) = Default::default();
+                self.rungs.push(Rung { id: rendition, inits: (n, n), segments, captions, load, gaps });
             }
         }
         Ok(())
@@ -104,9 +136,10 @@ impl Reel {
         let place = u8::try_from(at).map_err(|_| Misfit::Unknown)?;
         let init = self.rungs.get(at).ok_or(Misfit::Unknown)?.inits.1;
         let kind = Kind::RungSegment { rung: place, start, duration, init };
-        self.push(n, Object { kind, len, sha256: Some(sha256), on: 0, less: 0 })?;
+        self.push(n, Object::new(kind, len, Some(sha256)))?;
         if let Some(rung) = self.rungs.get_mut(at) {
             rung.segments.insert(start, n);
+            rung.load.add(len, duration, self.head.segment_ms);
         }
         Ok(())
     }

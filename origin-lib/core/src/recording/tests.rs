@@ -86,6 +86,7 @@ fn every_record_is_a_line_that_can_be_read_back() {
         frame(3, 10),
         lost(2, 2),
         ack(1, "a"),
+        Record::Others { n: 3, target: "a".parse().unwrap() },
         Record::Gap { n: 2 },
         Record::Removed { target: "a".parse().unwrap() },
         Record::Anchor { feed: "primary".to_string(), feed_ms: -5, utc: NOW },
@@ -297,6 +298,54 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn what_the_other_origins_encoder_made_in_a_rungs_place_settles_it_there_and_nobody_is_sent_there_for_ours() {
+    let low: RenditionId = "low".parse().unwrap();
+    let of_low = match init(1, "t/low/init-00.mp4") {
+        Record::Init { n, init, len, sha256 } => {
+            Record::RungInit { n, rendition: low.clone(), init, len, sha256 }
+        }
+        other => other,
+    };
+    let rung = Record::RungSegment {
+        n: 3,
+        rendition: low,
+        start: start(0),
+        duration: MediaSpan::from_ms(2000),
+        captions: Default::default(),
+        len: 9,
+        sha256: Hash::of(b"rung"),
+    };
+    let others = |target: &str| Record::Others { n: 3, target: target.parse().unwrap() };
+    let all = ["a", "b"].into_iter().flat_map(|target| (0..3).map(move |n| ack(n, target)));
+    let records = [init(0, "t/source/init-00.mp4"), of_low, segment(2, 0), rung].into_iter().chain(all);
+    let mut reel = reel(records);
+    let a: TargetId = "a".parse().unwrap();
+    assert!(!reel.complete_at(&a, MediaTime(0)));
+    reel.apply(others("a")).unwrap();
+    assert!(reel.complete_at(&a, MediaTime(0)) && !reel.lacks_frames(&a), "the source is whole there");
+    assert!(reel.objects()[3].is_settled_at(0) && !reel.objects()[3].is_settled_at(1));
+    assert!(!reel.complete_at(&"b".parse().unwrap(), MediaTime(0)));
+    let (origin, slots) = ("north".parse().unwrap(), slots());
+    let view = View { listed: 1, first_msn: 0, title: "T", origin: &origin, slots: &slots, rungs: &[] };
+    let told = |reel: &Reel| {
+        let of = reel.chapter(0, &view, NOW).renditions[1].segments[0];
+        (of.gap, of.on)
+    };
+    assert_eq!(told(&reel), (true, 0), "what it needs is not what we would list");
+    reel.apply(ack(3, "b")).unwrap();
+    assert_eq!(told(&reel), (false, 2));
+    // A target that begins anew gets it after all.
+    reel.apply(Record::Removed { target: a.clone() }).unwrap();
+    assert!(!reel.complete_at(&a, MediaTime(0)) && !reel.objects()[3].is_settled_at(0));
+    for n in 0..4 {
+        reel.apply(ack(n, "a")).unwrap();
+    }
+    assert!(reel.complete_at(&a, MediaTime(0)));
+    assert_eq!(told(&reel), (false, 3));
+    assert_eq!(reel.apply(Record::Others { n: 9, target: a }), Err(Misfit::Unknown));
 }
 
 #[test]

@@ -227,6 +227,9 @@ impl Merged {
         self.settle(now);
         // RFC 8216bis, 4.4.3.4: nothing is added behind EXT-X-ENDLIST.
         let closed = was_ended && self.state.phase == Phase::Ended;
+        // But a rung may still be behind: the origin that said so has nothing of it. It goes on up to the source's end.
+        let source = self.state.renditions.first().filter(|_| closed);
+        let ended_at = source.and_then(|source| source.segments.last()).map(key);
         self.forget_old_parts(now);
         let newest_part = self.newest_part();
         let bits = bits(&said.nodes, &self.state.nodes);
@@ -252,7 +255,10 @@ impl Merged {
                         go_on(kept, rendition);
                         begun.push(rendition.id.clone());
                     }
-                    extend(kept, rendition, &bits, closed, self.widest);
+                    match ended_at.filter(|_| nth > 0) {
+                        Some(last) => rungs::close(kept, rendition, &bits, last),
+                        None => extend(kept, rendition, &bits, closed, self.widest),
+                    }
                     if parts && !closed {
                         parts::extend(kept, rendition, &bits);
                     }
@@ -454,6 +460,19 @@ fn bits_of(on: u32, bits: &[u32]) -> u32 {
 /// Takes over what an origin says of a rendition: who has what of the listed segments, and the segments behind them.
 /// Target duration and numbers stay what they are.
 fn extend(kept: &mut Rendition, said: &Rendition, bits: &[u32], closed: bool, widest: MediaSpan) {
+    take_masks(kept, said, bits);
+    if closed {
+        return;
+    }
+    kept.captions.add(said.captions);
+    kept.frames_bandwidth = kept.frames_bandwidth.max(said.frames_bandwidth);
+    append(kept, &said.segments, &said.inits, bits);
+    trim(kept, said, widest);
+    take_figures(kept, said);
+}
+
+/// Who has what of the segments that are listed.
+fn take_masks(kept: &mut Rendition, said: &Rendition, bits: &[u32]) {
     for segment in &said.segments {
         let at = kept.segments.binary_search_by_key(&key(segment), key);
         let Some(known) = at.ok().and_then(|at| kept.segments.get_mut(at)) else { continue };
@@ -463,13 +482,10 @@ fn extend(kept: &mut Rendition, said: &Rendition, bits: &[u32], closed: bool, wi
             known.frame = frames::merged(known.frame, segment.frame.map(|on| bits_of(on, bits)));
         }
     }
-    if closed {
-        return;
-    }
-    kept.captions.add(said.captions);
-    kept.frames_bandwidth = kept.frames_bandwidth.max(said.frames_bandwidth);
-    append(kept, said, bits);
-    trim(kept, said, widest);
+}
+
+/// How large a rendition is, and what its newest segments are.
+fn take_figures(kept: &mut Rendition, said: &Rendition) {
     kept.bandwidth = kept.bandwidth.max(said.bandwidth);
     kept.average_bandwidth = kept.average_bandwidth.max(said.average_bandwidth);
     let newest = |of: &Rendition| of.segments.last().map(key);
@@ -511,11 +527,11 @@ fn align(source: &Rendition, begun: &mut Rendition) {
     begun.discontinuity_sequence = begun.discontinuity_sequence.max(sequence);
 }
 
-fn append(kept: &mut Rendition, said: &Rendition, bits: &[u32]) {
+fn append(kept: &mut Rendition, said: &[Segment], inits: &[String], bits: &[u32]) {
     let mut before: Option<&Segment> = None;
-    for segment in &said.segments {
+    for segment in said {
         let before = before.replace(segment);
-        let Some(name) = said.inits.get(usize::from(segment.init)) else { continue };
+        let Some(name) = inits.get(usize::from(segment.init)) else { continue };
         let mut discontinuity = segment.discontinuity;
         if let Some(last) = kept.segments.last().copied() {
             if key(segment) <= key(&last) {

@@ -83,7 +83,7 @@ fn round(ended: &mut Ended, takers: &Takers, backlog: &mut Backlog, acks: &[&str
     let queued = std::mem::take(&mut *heard.queued.lock().unwrap());
     for (target, object) in &queued {
         if acks.contains(&target.as_str()) {
-            ended.acked(&object.recording, object.n, target, false).unwrap().unwrap();
+            ended.acked(&object.recording, object.n, target, Has::All).unwrap().unwrap();
         }
     }
     queued.len()
@@ -145,6 +145,22 @@ fn what_a_removed_target_had_is_of_no_use_even_where_the_journal_was_being_read(
     // The name comes again, for another bucket, and the journal as it was read before the removal.
     ended.take(whole);
     assert_eq!(round(&mut ended, &takers, &mut backlog, &[]), 2 * (SEGMENTS as usize + 1));
+}
+
+#[test]
+fn what_stays_the_other_origins_is_not_sent_again_and_keeps_no_recording_from_being_complete() {
+    let mut one = reel(1);
+    for n in 0..SEGMENTS {
+        one.apply(Has::All.record(n, target("a"))).unwrap();
+    }
+    let takers = takers(&[("a", 0)]);
+    let mut ended = ended(std::slice::from_ref(&one), &takers);
+    ended.take(one);
+    let named = ended.acked(&name(&reel(1)), SEGMENTS, &target("a"), Has::Others);
+    assert_eq!(named, Some(Ok(Record::Others { n: SEGMENTS, target: target("a") })));
+    assert_eq!(round(&mut ended, &takers, &mut Backlog::default(), &[]), 0);
+    ended.settle(None, &takers);
+    assert!(ended.summaries().all(|summary| summary.is_safe(&takers)));
 }
 
 #[test]

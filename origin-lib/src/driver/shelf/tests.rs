@@ -54,12 +54,12 @@ impl House {
         let made = Made { channel: "t".parse().unwrap(), object };
         let head = Arc::new(shelf.reel.head().clone());
         shelf.stored(&Stored { made, path: PathBuf::new(), head, n: *n, len, sha256 }, NOW).unwrap();
-        shelf.acked(&"a".parse().unwrap(), *n, false, NOW).unwrap();
+        shelf.acked(&"a".parse().unwrap(), *n, Has::All, NOW).unwrap();
         *n += 1;
     }
 
-    fn begin(&mut self) {
-        let init = |name: &str| Init {
+    fn init(name: &str) -> Init {
+        Init {
             name: name.into(),
             codecs: "avc1.64001f".into(),
             width: 16,
@@ -67,9 +67,20 @@ impl House {
             frame_rate_milli: 0,
             range: Default::default(),
             sound: None,
-        };
-        self.put(package::Kind::Init(init("init-1")));
-        self.put(package::Kind::Rung(low(), package::Rung::Init(init("init-low"))));
+        }
+    }
+
+    fn begin_source(&mut self) {
+        self.put(package::Kind::Init(House::init("init-1")));
+    }
+
+    fn begin_rung(&mut self) {
+        self.put(package::Kind::Rung(low(), package::Rung::Init(House::init("init-low"))));
+    }
+
+    fn begin(&mut self) {
+        self.begin_source();
+        self.begin_rung();
     }
 
     fn source(&mut self, n: usize) {
@@ -121,6 +132,32 @@ fn a_chapter_that_is_full_is_told_again_when_its_last_segment_is_a_gap_of_a_rung
     house.0.rung_lost(&low(), at(last), NOW);
     assert!(house.changed().contains(&0));
     assert_eq!(house.lengths(0), [CHAPTER_SEGMENTS, CHAPTER_SEGMENTS]);
+}
+
+#[test]
+fn a_rung_that_begins_late_is_in_every_chapter_of_the_replay_and_the_first_one_tells_its_bit_rate() {
+    let mut house = House::new();
+    house.begin_source();
+    let late = 2 * CHAPTER_SEGMENTS;
+    (0..=late).for_each(|n| house.source(n));
+    house.changed();
+    assert_eq!(house.lengths(0), [CHAPTER_SEGMENTS]);
+    house.begin_rung();
+    assert_eq!(house.changed(), [0, 1, 2]);
+    house.source(late + 1);
+    house.rung(late + 1);
+    assert!(house.changed().contains(&0));
+    // As large again says nothing new of it.
+    house.source(late + 2);
+    house.rung(late + 2);
+    assert!(!house.changed().contains(&0));
+    house.0.end(NOW);
+    for chapter in 0..2 {
+        assert_eq!(house.lengths(chapter), [CHAPTER_SEGMENTS, CHAPTER_SEGMENTS]);
+    }
+    let rung = house.0.chapter(0, NOW).unwrap().renditions.remove(1);
+    assert!(rung.segments.iter().all(|segment| segment.gap));
+    assert_eq!((rung.bandwidth, rung.average_bandwidth), (20, 20), "five bytes in two seconds");
 }
 
 #[test]

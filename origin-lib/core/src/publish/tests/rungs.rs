@@ -339,6 +339,22 @@ fn the_end_is_told_once_a_rung_is_listed_as_far_as_the_source_or_was_waited_for(
     assert_eq!(phase(&mut book, 5_999), None);
     assert_eq!(phase(&mut book, 6_000), Some(Phase::Ended));
     assert_eq!(told(&book)[1].1, "xx-");
+    // Nobody can wait for it.
+    let mut book = begun();
+    book.stop(NOW.plus_ms(100));
+    assert_eq!(phase(&mut book, 100), Some(Phase::Ended));
+    assert_eq!(told(&book)[1].1, "xx-");
+}
+
+#[test]
+fn an_origin_that_stops_gives_up_nothing_of_a_rung_whose_channel_goes_on() {
+    let mut book = with_low();
+    book.set_phase(Phase::Live);
+    (0..3).for_each(|n| source(&mut book, n, NOW));
+    rung(&mut book, 0, NOW);
+    book.ack_rung(0, &low(), at(0), NOW);
+    book.stop(NOW);
+    assert_eq!(told(&book)[1].1, "x");
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -8,10 +8,10 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::key;
+use super::{append, key, take_figures, take_masks};
 use crate::id::RenditionId;
 use crate::ladder::BEHIND_MAX;
-use crate::state::{Rendition, Segment};
+use crate::state::{Rendition, SEGMENTS_MAX, Segment};
 use crate::time::UtcMs;
 
 /// So many of the newest segments of a rung are remembered of each origin: more than any is waited for.
@@ -69,4 +69,20 @@ pub(super) fn without_gaps<'a>(
         }
         None => Cow::Borrowed(said),
     }
+}
+
+/// Takes over what an origin says of a rung of a channel that has ended: no further than the segment that starts at `last`, the
+/// source's last one. An origin that ends the channel without the rung does not wait for it, and the other one still has it.
+pub(super) fn close(kept: &mut Rendition, said: &Rendition, bits: &[u32], last: UtcMs) {
+    take_masks(kept, said, bits);
+    let len = said.segments.partition_point(|segment| key(segment) <= last);
+    let some = said.segments.get(..len).unwrap_or_default();
+    let newer = kept.segments.last().map(key);
+    let more = some.iter().filter(|segment| Some(key(segment)) > newer).count();
+    if more == 0 || kept.segments.len() + more > SEGMENTS_MAX {
+        return;
+    }
+    kept.captions.add(said.captions);
+    append(kept, some, &said.inits, bits);
+    take_figures(kept, said);
 }

@@ -109,10 +109,13 @@ impl Origin {
                 self.look_soon(around);
             }
         } else if let Outcome::Acknowledged | Outcome::Others { .. } = outcome {
-            let less = matches!(outcome, Outcome::Others { less: true });
+            let has = match outcome {
+                Outcome::Others { less: true } => delivery::Has::Less,
+                _ => delivery::Has::All,
+            };
             self.acked.push((target, object.name.clone(), object.sha256));
             let shelf = run.shelf.as_mut().ok_or("an acknowledgement without a recording")?;
-            let acked = shelf.acked(&place.id, object.n, less, now);
+            let acked = shelf.acked(&place.id, object.n, has, now);
             let record = acked.map_err(|error| format!("an acknowledgement: {error}"))?;
             self.disk.note(record, self.at, self.life, around);
             self.look_soon(around);

@@ -72,6 +72,22 @@ fn a_gap_of_a_rung_waits_for_no_origin_that_makes_none_has_no_feed_or_is_far_beh
 }
 
 #[test]
+fn an_end_that_an_origin_tells_without_the_rung_does_not_cut_it_short_and_it_ends_where_the_source_does() {
+    let south = |revision, source, rung| with_rung("south", revision, source, rung);
+    // The ffmpeg of north never ran.
+    let north = |revision, phase| ChannelState { phase, ..said("north", revision, &["a"], 0..5) };
+    let live = [south(1, 5, "xxx"), north(1, Phase::Live), north(2, Phase::Ended)];
+    let merged = pushed(live.clone());
+    assert_eq!((merged.state.phase, &*listed(&merged)), (Phase::Ended, "xxx"));
+    let merged = pushed(live.clone().into_iter().chain([south(2, 7, "xxx-")]));
+    assert_eq!(listed(&merged), "xxx-");
+    let late = [south(2, 7, "xxx-"), south(3, 7, "xxx-xxx"), south(4, 8, "xxx-xxxx")];
+    let merged = pushed(live.into_iter().chain(late));
+    assert_eq!((merged.state.phase, &*listed(&merged)), (Phase::Ended, "xxx-x"), "nothing behind the end");
+    assert_eq!(numbers(&merged), [0, 1, 2, 3, 4]);
+}
+
+#[test]
 fn what_comes_behind_a_gap_that_is_listed_does_not_wait_for_it() {
     let far = with_rung("north", 2, 7, "x------");
     let late = with_rung("south", 2, 7, "xxxx");
