@@ -336,7 +336,7 @@ impl Shelf {
             else {
                 continue;
             };
-            let record = Record::Gap { n };
+            let record = Record::RungGap { n };
             let _ = self.reel.apply(record.clone());
             records.push(record);
         }

@@ -133,8 +133,8 @@ impl Channels {
     }
 }
 
-/// How long it is said that an encoder was refused which does not come back, in milliseconds: ten minutes.
-const REFUSED_MS: u64 = 600_000;
+/// How long it is said that an encoder was refused which does not come back, in milliseconds: a minute. Encoders try again sooner.
+const REFUSED_MS: u64 = 60_000;
 
 /// How long the end of a channel waits for the disk.
 const SETTLE_MAX: Duration = Duration::from_secs(2);

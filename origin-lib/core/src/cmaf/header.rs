@@ -115,10 +115,11 @@ impl Header {
         let (mut bad, mut first) = (Vec::new(), None);
         for track in &self.tracks {
             let Coding::Unusable(kind, error) = &track.coding else { continue };
-            let is_only = self.tracks.iter().all(|other| {
-                matches!(other.coding, Coding::Unusable(..))
-                    || (*kind == Kind::Video && other.kind() != *kind)
-            });
+            // Without its sound, or its picture, a feed is not what its encoder means: as by RTMP, it is refused.
+            let is_only = self
+                .tracks
+                .iter()
+                .all(|other| other.kind() != *kind || matches!(other.coding, Coding::Unusable(..)));
             if is_only && first.is_none() {
                 first = Some(error);
             }

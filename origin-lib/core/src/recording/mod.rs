@@ -176,8 +176,13 @@ pub enum Record {
         /// The target.
         target: TargetId,
     },
-    /// A segment, or what a rung has in the place of one, was listed as a gap, and stays one in live playlists.
+    /// A segment was listed as a gap, and stays one in live playlists.
     Gap {
+        /// The object's number.
+        n: u32,
+    },
+    /// What a rung has in the place of a segment was listed as a gap, and stays one in live playlists.
+    RungGap {
         /// The object's number.
         n: u32,
     },
@@ -399,6 +404,9 @@ impl Reel {
             }
             Record::Gap { n } => match self.objects.get_mut(n as usize) {
                 Some(Object { kind: Kind::Segment(segment), .. }) => segment.gap = true,
+                _ => return Err(Misfit::Unknown),
+            },
+            Record::RungGap { n } => match self.objects.get_mut(n as usize) {
                 Some(Object { kind: Kind::RungSegment { rung, start, .. }, .. }) => {
                     let (rung, start) = (*rung, *start);
                     self.push_rung_gap(rung, start);

@@ -293,7 +293,9 @@ pub fn ranges<'a>(splices: impl IntoIterator<Item = &'a Splice>) -> Vec<Range<'a
         hash.update([u8::from(is_out), u8::from(what == What::In)]);
         hash.update(event.map(u32::to_be_bytes).unwrap_or_default());
         // Another length that was told in time is another range: one that is told keeps what was told of it.
-        hash.update(command.planned.unwrap_or_default().to_be_bytes());
+        if let Some(planned) = command.planned {
+            hash.update(planned.to_be_bytes());
+        }
         let digest: [u8; 32] = hash.finalize().into();
         let range = Range {
             id: hex::encode(digest.get(..10).unwrap_or_default()),

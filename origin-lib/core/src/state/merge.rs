@@ -79,6 +79,9 @@ pub struct Voice {
     /// What it said of each rendition beside the first.
     #[serde(default)]
     rungs: Vec<Told>,
+    /// Whether it cuts parts; `None` where an earlier version kept this.
+    #[serde(default)]
+    low_latency: Option<bool>,
     /// Where its newest segment starts.
     newest: MediaTime,
 }
@@ -134,10 +137,13 @@ pub fn merge(kept: Option<Merged>, mut said: ChannelState, now: UtcMs) -> Result
     let state = &kept.state;
     let same_names = state.segment_ms == said.segment_ms && state.key_period_s == said.key_period_s;
     // With parts, other segments are cut under the same names where key frames are uneven.
-    let same_cuts = state.part_ms.is_some() == said.part_ms.is_some();
+    let same_cuts = kept
+        .fresh(now)
+        .filter(|voice| voice.origin != said.origin)
+        .all(|voice| voice.low_latency.is_none_or(|parts| parts == said.part_ms.is_some()));
     if kept.is_over_for(&said) || (alone && (!same_names || back)) {
         kept.begin(&said);
-    } else if !same_names || (!alone && !same_cuts) {
+    } else if !same_names || !same_cuts {
         return Err(Conflict);
     }
     kept.take(said, now);
@@ -333,6 +339,7 @@ impl Merged {
             nodes: said.nodes.clone(),
             renditions: said.renditions.iter().map(|rendition| rendition.id.clone()).collect(),
             rungs: said.renditions.iter().skip(1).map(Told::of).collect(),
+            low_latency: Some(said.part_ms.is_some()),
             newest: newest(said),
         });
         // One order for all, whoever spoke last.

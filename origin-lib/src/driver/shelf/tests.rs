@@ -171,7 +171,7 @@ fn what_a_rung_has_and_was_a_gap_is_noted_once() {
     // It comes all the same.
     house.rung(1);
     let n = house.1 - 1;
-    assert_eq!(house.0.look(NOW).1, [Record::Gap { n }]);
+    assert_eq!(house.0.look(NOW).1, [Record::RungGap { n }]);
     assert_eq!(house.0.look(NOW).1, []);
     let reel = house.0.reel.clone();
     let mut notes = Vec::new();

@@ -179,7 +179,10 @@ async fn take(
             let mut slot = Slot::default();
             let feed = door.let_in(&mut slot, key, peer).map_err(refused)?;
             let (said, pictured) = publish(feed, bytes, body, stop).await;
-            pieces.ended(key, pictured || begun.elapsed() >= PIECE_MAX, Instant::now());
+            // What was refused, or broke off, was told what is wrong.
+            if said.0 == StatusCode::OK || pictured {
+                pieces.ended(key, pictured || begun.elapsed() >= PIECE_MAX, Instant::now());
+            }
             Ok(said)
         }
     }

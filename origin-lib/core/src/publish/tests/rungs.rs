@@ -249,7 +249,7 @@ fn what_was_not_made_of_a_rung_before_a_restart_is_a_gap_at_once_and_a_gap_stays
     assert_eq!(book.take_rung_gaps(), [(low(), at(1))]);
     assert_eq!(book.take_rung_gaps(), []);
     let number = reel.rungs()[0].at(at(1)).unwrap();
-    reel.apply(Record::Gap { n: number }).unwrap();
+    reel.apply(Record::RungGap { n: number }).unwrap();
 
     let mut again = self::book(20);
     again.rungs.push(Rung::new(low()));

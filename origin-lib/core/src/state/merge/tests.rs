@@ -689,3 +689,24 @@ fn a_rendition_that_comes_later_has_the_numbers_of_the_one_beside_it_and_its_pla
         assert!(of.iter().all(|(start, number)| source[start] == *number), "{source:?} {of:?}");
     }
 }
+
+#[test]
+fn a_pair_whose_origins_are_changed_to_parts_one_after_the_other_is_a_pair_again() {
+    let says = |origin: &str, revision, parts: bool| ChannelState {
+        part_ms: parts.then_some(334),
+        ..said(origin, revision, &["a"], 0..4)
+    };
+    let later = |ms| NOW.plus_ms(ms);
+    let take = |kept, state, now| match merge(Some(kept), state, now) {
+        Ok(Outcome::New(kept)) => kept,
+        other => panic!("{other:?}"),
+    };
+    let kept = merge(None, says("north", 1, false), NOW);
+    let Ok(Outcome::New(kept)) = kept else { panic!("the first is taken") };
+    let kept = take(kept, says("south", 1, false), NOW);
+    // What it cuts now may have other lengths under the same names.
+    assert_eq!(merge(Some(kept.clone()), says("north", 2, true), later(1_000)), Err(Conflict));
+    // North's last word is too old to count.
+    let kept = take(kept, says("south", 2, true), later(FRESH_MS + 1_000));
+    take(kept, says("north", 3, true), later(FRESH_MS + 2_000));
+}
