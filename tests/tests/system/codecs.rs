@@ -6,6 +6,7 @@ use anyhow::{Context, bail, ensure};
 use railbird_core::flv::File;
 use railbird_core::rtmp::{Client, ClientOutput, Url, amf0::Value};
 use railbird_core::time::UtcMs;
+use railbird_tests::rig::until;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::Command;
@@ -119,6 +120,16 @@ async fn h265_av1_and_opus_come_through_enhanced_rtmp_to_a_player_of_others() ->
 async fn av1_and_opus_play_in_a_browser() -> anyhow::Result<()> {
     let demo = Demo::start(&["--no-clip", "--no-score"]).await?;
     let _encoder = railbird()?.arg("publish").arg(made("av1.flv")).arg(demo.publish_url(0)).spawn()?;
+    // Who comes with the first segment alone waits for the second.
+    let metrics = format!("{}/metrics", demo.ready.origin);
+    until("two segments are cut", async || {
+        let text = client()?.get(&metrics).send().await?.text().await?;
+        let count = text.lines().find_map(|line| {
+            line.strip_prefix("railbird_feed_segments_total{channel=\"table-1\",feed=\"primary\"} ")
+        });
+        Ok(count.filter(|count| !["0", "1"].contains(count)).map(|_| ()))
+    })
+    .await?;
     let mut watch = Command::new("node");
     watch.arg(workspace().join("tests/browser/steady.mjs")).arg(&demo.ready_file).arg("4");
     let (ok, text) = outcome(watch).await.context("tests/browser/steady.mjs")?;
