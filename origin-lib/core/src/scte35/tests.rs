@@ -305,7 +305,7 @@ fn what_is_put_off_or_cancelled_before_it_begins_is_told_as_it_will_be_and_what_
     ] {
         assert_eq!(told(&[out.clone(), change.clone()]), expected, "{name}");
         assert_eq!(told(&[change.clone(), out.clone()]), expected, "{name}, the other way about");
-        let (before, after) = (id(&[out.clone()]), id(&[out.clone(), change.clone()]));
+        let (before, after) = (id(core::slice::from_ref(&out)), id(&[out.clone(), change.clone()]));
         let same = expected == [(9_000, None, Some(500))];
         assert!(expected.is_empty() || (before == after) == same, "{name}");
         // It does not come to life again while the list grows short.

@@ -163,8 +163,8 @@ fn a_header_that_comes_beside_its_first_segment_is_that_ones_also_where_it_is_li
     bench.gather.handle(late, &header, bench.now).unwrap();
     bench.push(&Whole("chunk-stream2-1.m4s", &first_of(&other).1[1]), 100).unwrap();
     bench.gather.close(late, true, bench.now).unwrap();
-    for n in 1..sounds.len() {
-        bench.push(&Whole(&format!("chunk-stream1-{n}.m4s"), &sounds[n]), 100).unwrap();
+    for (n, sound) in sounds.iter().enumerate().skip(1) {
+        bench.push(&Whole(&format!("chunk-stream1-{n}.m4s"), sound), 100).unwrap();
     }
     assert_eq!(bench.gather.poll_other().as_deref(), Some("audio track 1 of init-stream2.m4s"));
     let whole = told(&[Whole("a", AUDIO)], 4000);
