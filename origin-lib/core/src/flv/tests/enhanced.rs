@@ -164,7 +164,7 @@ fn further_sound_tracks_that_are_wanted_are_taken_and_one_that_is_no_use_refuses
     assert_eq!(frame_of(std::slice::from_ref(event)).data, bytes("211b"));
     assert_eq!(audio_of(of_first).frame_len, 960);
     let other = "95 00 2e6d7033 03 00";
-    assert!(matches!(handle(&mut demux, TagKind::Audio, &other), Err(Error::Skip(_))));
+    assert!(matches!(handle(&mut demux, TagKind::Audio, other), Err(Error::Skip(_))));
     let others: Vec<_> = std::iter::from_fn(|| demux.poll_other()).collect();
     assert_eq!(others, ["audio track 2 (AAC)"]);
 }
