@@ -149,7 +149,7 @@ impl Gather {
         Ok(Request(self.last))
     }
 
-    /// The headers that are known, at most [`HEADERS_MAX`].
+    /// The headers that are known, at most [`HEADERS_MAX`](super::HEADERS_MAX).
     pub fn headers(&self) -> Headers {
         self.known.headers()
     }
