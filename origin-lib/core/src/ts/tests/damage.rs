@@ -86,6 +86,8 @@ proptest! {
         from in 0..SMALL.len(),
         len in 1..4_000_usize,
     ) {
+        // Where whole packets' lengths are missing from within one on, it ends with another one's bytes, and nothing can tell.
+        prop_assume!(len % 188 != 0 || from % 188 == 0);
         let cut = [&SMALL[..from], SMALL.get(from + len..).unwrap_or_default()].concat();
         let (whole, cut) = (told(SMALL, SMALL.len()).0, told(&cut, 1000).0);
         for kind in [Kind::Video, Kind::Audio] {
