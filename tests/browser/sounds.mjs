@@ -108,6 +108,7 @@ async function ours({ report, person }, edge, [first, second]) {
   await page.evaluate(listen);
   report.heard = [await hears(page, first)];
   const choice = page.getByTestId("sound");
+  await choice.locator("option").nth(1).waitFor({ state: "attached" });
   report.sounds = await choice.locator("option").allTextContents();
   await choice.focus();
   await page.keyboard.press("ArrowDown");
