@@ -35,8 +35,8 @@ async function serve(dir) {
 }
 
 /** Run in the page: hls.js over a case. `loaded` resolves when its beginning is there. */
-function byHls({ video, url, ladder, error }) {
-  const hls = new window.Hls({ maxBufferLength: 600, maxMaxBufferLength: 600 });
+function byHls({ video, url, ladder, from_s, error }) {
+  const hls = new window.Hls({ startPosition: from_s > 0 ? from_s : -1, maxBufferLength: 600, maxMaxBufferLength: 600 });
   hls.on("hlsError", (_event, { fatal, type, details, error: why }) => error(fatal, `${type} ${details}: ${why?.message}`));
   const loaded = new Promise((resolve) => hls.once("hlsFragBuffered", resolve));
   // Another rendition for each segment.
@@ -47,7 +47,7 @@ function byHls({ video, url, ladder, error }) {
 }
 
 /** Run in the page: the same of Shaka Player. */
-function byShaka({ video, url, ladder, error }) {
+function byShaka({ video, url, ladder, from_s, error }) {
   const player = new window.shaka.Player();
   player.configure({ streaming: { bufferingGoal: ladder ? 2 : 600 }, abr: { enabled: !ladder } });
   const told = ({ severity, category, code, data }) => error(severity === 2, `${category}.${code} ${String(data)}`);
@@ -61,13 +61,13 @@ function byShaka({ video, url, ladder, error }) {
   const turns = ladder ? setInterval(turn, 20) : undefined;
   const load = async () => {
     await player.attach(video);
-    await player.load(url);
+    await player.load(url, from_s > 0 ? from_s : null);
   };
   return { loaded: load().catch(told), end: () => (clearInterval(turns), player.destroy()) };
 }
 
 /** Run in the page: plays one case, and says what came of it. */
-async function play([player, url, breaks_s, ladder, rate, ms_max]) {
+async function play([player, url, breaks_s, ladder, from_s, rate, ms_max]) {
   const video = document.createElement("video");
   video.muted = true;
   document.body.append(video);
@@ -81,7 +81,7 @@ async function play([player, url, breaks_s, ladder, rate, ms_max]) {
     saw[fatal ? "fatal" : "errors"].push(text);
     if (fatal) give_up(new Error(text));
   };
-  const by = (player === "hls.js" ? byHls : byShaka)({ video, url, ladder, error });
+  const by = (player === "hls.js" ? byHls : byShaka)({ video, url, ladder, from_s, error });
   try {
     await Promise.race([by.loaded, failed]);
     const frames = () => video.getVideoPlaybackQuality().totalVideoFrames;
@@ -130,7 +130,7 @@ await told(async ({ report, problem, stranger }) => {
     for (const player of ["hls.js", "Shaka"]) {
       for (let n = 0; n < asked(player).length; n += TOGETHER) {
         const some = asked(player).slice(n, n + TOGETHER);
-        const what = some.map(({ url, breaks_s, renditions }) => [player, url, breaks_s, renditions > 1, RATE, CASE_MS_MAX]);
+        const what = some.map(({ url, breaks_s, renditions, from_s }) => [player, url, breaks_s, renditions > 1, from_s, RATE, CASE_MS_MAX]);
         const saw = await page.evaluate((all) => Promise.all(all.map(window.play)), what);
         some.forEach((one, at) => {
           const { fatal, pictures, sizes, ended } = saw[at];

@@ -50,6 +50,8 @@ struct Wanted {
     cut: Cut,
     /// When these are shown, in order.
     shown: Vec<MediaTime>,
+    /// They refer to some before them.
+    dependent: bool,
 }
 
 /// One rung.
@@ -63,6 +65,8 @@ pub struct Assembler {
     samples_len: usize,
     /// Nothing more comes of the encoder, up to its next start.
     over: bool,
+    /// The segment before the first one that is wanted was made.
+    goes_on: bool,
     /// How many in a row were lost though the encoder runs.
     late: usize,
     outputs: VecDeque<Output>,
@@ -79,6 +83,7 @@ impl Assembler {
             samples: VecDeque::new(),
             samples_len: 0,
             over: true,
+            goes_on: false,
             late: 0,
             outputs: VecDeque::new(),
         }
@@ -90,6 +95,7 @@ impl Assembler {
         let shown = cut.video.iter().map(Sample::pts).filter(|at| *at >= cut.start);
         let mut shown: Vec<MediaTime> = shown.collect();
         shown.sort_unstable();
+        let dependent = cut.is_dependent();
         let cut = Cut {
             start: cut.start,
             duration: cut.duration,
@@ -100,7 +106,7 @@ impl Assembler {
             video_end: cut.video_end,
             audio_end: cut.audio_end,
         };
-        self.wanted.push_back(Wanted { cut, shown });
+        self.wanted.push_back(Wanted { cut, shown, dependent });
         self.settle();
         while self.is_too_far_behind() {
             self.lose_first();
@@ -117,7 +123,7 @@ impl Assembler {
 
     /// The encoder begins: something may come of it.
     pub fn begin(&mut self) {
-        (self.over, self.late) = (false, 0);
+        (self.over, self.late, self.goes_on) = (false, 0, false);
     }
 
     /// The encoder runs, and [`LATE_MAX`] segments in a row were lost all the same: whoever runs it begins anew with what is newest.
@@ -169,30 +175,39 @@ impl Assembler {
 
     fn drop_samples(&mut self) {
         self.samples.clear();
+        self.goes_on = false;
         self.samples_len = 0;
     }
 
     fn lose_first(&mut self) {
         if let Some(Wanted { cut, .. }) = self.wanted.pop_front() {
             self.late += usize::from(!self.over);
+            self.goes_on = false;
             self.outputs.push_back(Output::Lost(cut.start));
         }
     }
 
     fn settle(&mut self) {
-        while let Some(Wanted { cut, shown }) = self.wanted.front() {
+        while let Some(Wanted { cut, shown, dependent }) = self.wanted.front() {
             let start = cut.start.0.saturating_sub(NEAR);
             let end = cut.start.0.saturating_add(u64::from(cut.duration)).saturating_sub(NEAR);
-            while let Some(first) = self.samples.pop_front_if(|first| first.pts().0 < start) {
+            // What refers to pictures before it is of use behind those.
+            if *dependent && !self.goes_on {
+                self.lose_first();
+                continue;
+            }
+            while !dependent && let Some(first) = self.samples.pop_front_if(|first| first.pts().0 < start) {
                 self.samples_len -= first.data.len();
             }
             let len = self.samples.iter().position(|sample| sample.pts().0 >= end);
-            // Its last picture is there once one behind it is: groups of pictures are closed.
+            // Its last picture is there once one behind it is: groups of pictures are closed. Where the source was cut within one,
+            // those that are sent behind that one and shown before it come with the next segment.
             if len.is_none() && !self.over {
                 return;
             }
             let len = len.unwrap_or(self.samples.len());
-            let whole = is_whole(self.samples.iter().take(len), shown, end);
+            let behind = self.samples.get(len).is_none_or(|behind| behind.key);
+            let whole = is_whole(self.samples.iter().take(len), shown, *dependent, behind.then_some(end));
             if !whole {
                 self.lose_first();
                 continue;
@@ -200,7 +215,8 @@ impl Assembler {
             let video: Vec<Sample> = self.samples.drain(..len).collect();
             self.samples_len -= video.iter().map(|sample| sample.data.len()).sum::<usize>();
             let next = self.samples.front().map(|next| next.dts);
-            if let Some(Wanted { cut, shown }) = self.wanted.pop_front() {
+            self.goes_on = true;
+            if let Some(Wanted { cut, shown, .. }) = self.wanted.pop_front() {
                 self.make(cut, &shown, video, next);
             }
         }
@@ -231,18 +247,24 @@ impl Assembler {
     }
 }
 
-/// Whether these pictures are all that is shown up to `end`, from a key frame at the first one on.
-fn is_whole<'a>(pictures: impl Iterator<Item = &'a Sample>, shown: &[MediaTime], end: u64) -> bool {
+/// Whether these pictures are all that is shown up to `end`, where there is one, from a key frame at the first one on, or,
+/// where they are `dependent`, from wherever those before them ended.
+fn is_whole<'a>(
+    pictures: impl Iterator<Item = &'a Sample>,
+    shown: &[MediaTime],
+    dependent: bool,
+    end: Option<u64>,
+) -> bool {
     let mut pictures = pictures.peekable();
     let first = pictures.peek().zip(shown.first());
-    if !first.is_some_and(|(first, at)| first.key && first.pts().0.abs_diff(at.0) <= NEAR) {
+    if !first.is_some_and(|(first, at)| dependent || (first.key && first.pts().0.abs_diff(at.0) <= NEAR)) {
         return false;
     }
     let mut times: Vec<u64> = pictures.map(|picture| picture.pts().0).collect();
     times.sort_unstable();
     let hole = |times: &mut dyn Iterator<Item = u64>| {
         let (mut last, mut hole) = (None, 0);
-        for time in times.chain([end]) {
+        for time in times.chain(end) {
             hole = last.map_or(0, |last| time.saturating_sub(last)).max(hole);
             last = Some(time);
         }

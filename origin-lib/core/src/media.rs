@@ -294,6 +294,11 @@ pub struct Part {
 }
 
 impl Cut {
+    /// Whether it begins with a picture that refers to some before it.
+    pub fn is_dependent(&self) -> bool {
+        self.video.first().is_some_and(|first| !first.key)
+    }
+
     /// Where this segment ends in every respect: nothing that follows on its channel may start before this.
     pub fn end(&self) -> MediaTime {
         let shown = MediaTime(self.start.0.saturating_add(u64::from(self.duration)));

@@ -74,6 +74,8 @@ pub enum Kind {
         duration: MediaSpan,
         /// The timeline or the parameters do not go on from the segment before.
         discontinuity: bool,
+        /// It begins with a picture that refers to some before it.
+        dependent: bool,
         /// Which closed captions it has.
         captions: Captions,
         /// What was said during it of splices, for the first time.
@@ -307,6 +309,11 @@ impl Packager {
         let in_force = in_force.map(|event| fmp4::Event { at: cut.start, ..event.clone() });
         let coming = self.events.iter().skip(next).take_while(|event| event.at < cut.end());
         in_force.into_iter().chain(coming.cloned()).take(EVENTS_MAX).collect()
+    }
+
+    /// What playlists promise from now on of how long segments are ([`Segmenter::set_target`]).
+    pub fn set_target(&mut self, target_s: Option<u32>) {
+        self.segmenter.set_target(target_s);
     }
 
     /// The next output.

@@ -63,7 +63,10 @@ fn write_multivariant(
     score: Option<&str>,
     query: &str,
 ) -> fmt::Result {
-    writeln!(text, "#EXTM3U\n#EXT-X-VERSION:{VERSION}\n#EXT-X-INDEPENDENT-SEGMENTS")?;
+    writeln!(text, "#EXTM3U\n#EXT-X-VERSION:{VERSION}")?;
+    if !state.renditions.iter().any(|rendition| rendition.dependent) {
+        writeln!(text, "#EXT-X-INDEPENDENT-SEGMENTS")?;
+    }
     if let Some(first) = order.first() {
         let channel = &state.channel;
         writeln!(

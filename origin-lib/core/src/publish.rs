@@ -135,6 +135,7 @@ pub struct Book {
     /// Fixed when the first segment is listed: it must never change within a playlist's life (RFC 8216bis, 6.2.1).
     target_duration_s: Option<u32>,
     captions: Captions,
+    dependent: bool,
     splices: Vec<Splice>,
     frames: Frames,
     rungs: Vec<Rung>,
@@ -196,6 +197,7 @@ impl Book {
             discontinuity_sequence: 0,
             target_duration_s: None,
             captions: Captions::default(),
+            dependent: false,
             splices: Vec::new(),
             frames: Frames::default(),
             rungs,
@@ -224,6 +226,9 @@ impl Book {
                     let recording::Segment { start, duration, discontinuity, gap, .. } = *segment;
                     let len = usize::try_from(object.len).unwrap_or(usize::MAX);
                     self.segment(start, duration, discontinuity, len, now);
+                    if segment.dependent {
+                        self.depends(start);
+                    }
                     if gap {
                         self.was_gap(start, now);
                     }
@@ -299,6 +304,22 @@ impl Book {
             self.list_first(true);
         }
         self.advance(now);
+    }
+
+    /// The segment that starts here begins with a picture that refers to some before it: it has no key frame to give out. Whether
+    /// it is the first one.
+    pub fn depends(&mut self, start: MediaTime) -> bool {
+        let first = !core::mem::replace(&mut self.dependent, true);
+        self.changed |= first;
+        if let Some(segment) = self.segment_at(start) {
+            segment.frame = Some(0);
+        }
+        first
+    }
+
+    /// `EXT-X-TARGETDURATION`, in seconds, once a segment is listed.
+    pub fn target_s(&self) -> Option<u32> {
+        self.target_duration_s
     }
 
     /// These closed captions were seen in a segment's pictures.
@@ -665,6 +686,7 @@ impl Book {
             range: init.range,
             sound: init.sound.clone(),
             captions: self.captions,
+            dependent: self.dependent,
             frames_bandwidth: self.frames.bandwidth_max,
             target_duration_s: self.target_duration_s.unwrap_or(1),
             first_msn: self.first_msn,

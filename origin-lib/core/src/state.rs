@@ -327,6 +327,9 @@ pub struct Rendition {
     /// The closed captions that were seen in its pictures so far.
     #[serde(default, skip_serializing_if = "Captions::is_none")]
     pub captions: Captions,
+    /// A segment so far begins with a picture that refers to some before it: the encoder's key frames came too late.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub dependent: bool,
     /// Peak bits a second of the key frames of its segments, where these are objects; 0 where they are none.
     #[serde(default, skip_serializing_if = "is_default")]
     pub frames_bandwidth: u32,

@@ -66,8 +66,9 @@ pub async fn measure(
     let newest = order.get(order.len().saturating_sub(segments.min(SEGMENTS_MAX))..).unwrap_or_default();
     let (mut filmed, mut pictures, mut last) = (Vec::new(), 0, None);
     for n in newest {
-        // What the disk lost is a gap.
-        if reel.objects().get(*n as usize).is_none_or(|object| object.sha256.is_none()) {
+        // What the disk lost is a gap, and with a picture that refers to others nobody can begin.
+        let lost = reel.objects().get(*n as usize).is_none_or(|object| object.sha256.is_none());
+        if lost || reel.segment(*n).is_some_and(|segment| segment.dependent) {
             continue;
         }
         let clear = reader.clear(*n).map_err(CalibrateError::Segment)?;

@@ -9,6 +9,7 @@ mod desk;
 mod ended;
 mod made;
 mod port;
+mod promise;
 mod replays;
 pub mod shelf;
 #[cfg(test)]
@@ -17,4 +18,5 @@ mod tests;
 pub use desk::{Desk, ROTATE_AT, channel};
 pub use made::Made;
 pub use port::{Begin, Message, NoEnd, Sender, World};
+pub use promise::Promise;
 pub use shelf::{Nodes, Plan};

@@ -16,6 +16,7 @@ use railbird_core::state::{ChannelState, Node, Phase};
 use railbird_core::time::{MediaSpan, MediaTime, UtcMs};
 
 use super::made::Made;
+use super::promise::Promise;
 use crate::delivery::{self, Has, ObjectRef};
 use crate::journal::{Summary, Takers};
 use crate::spool::{Cut, Stored};
@@ -39,6 +40,8 @@ pub struct Plan {
     pub rungs: Vec<RenditionId>,
     /// How many objects a recording gets before another one begins, while the channel goes on.
     pub rotate_at: u32,
+    /// What its playlists promise, for those who cut its segments.
+    pub promise: Promise,
 }
 
 /// A recording, and what was listed of it.
@@ -110,6 +113,7 @@ impl Shelf {
         if shelf.reel.ended().is_some() {
             shelf.book.set_phase(Phase::Ended);
         }
+        shelf.plan.promise.set(shelf.book.target_s());
         shelf
     }
 
@@ -127,7 +131,7 @@ impl Shelf {
                 self.reel.apply(Record::Init { n, init: init.clone(), len, sha256 })?;
                 self.book.init(init.clone());
             }
-            package::Kind::Segment { start, duration, discontinuity, captions, splices } => {
+            package::Kind::Segment { start, duration, discontinuity, dependent, captions, splices } => {
                 let (start, duration, discontinuity) = (*start, *duration, *discontinuity);
                 let (captions, known) = (*captions, self.reel.captions());
                 self.reel.apply(Record::Segment {
@@ -135,6 +139,7 @@ impl Shelf {
                     start,
                     duration,
                     discontinuity,
+                    dependent: *dependent,
                     captions,
                     len,
                     sha256,
@@ -151,6 +156,10 @@ impl Shelf {
                 self.warn_if_long(duration);
                 let len = usize::try_from(len).unwrap_or(usize::MAX);
                 self.book.segment(start, duration, discontinuity, len, now);
+                if *dependent && self.book.depends(start) {
+                    let (channel, target_s) = (&self.reel.head().channel, self.book.target_s());
+                    tracing::warn!(%channel, target_s, "key frames come later than playlists promise: segments are cut between them, and who comes, or seeks, waits for the next one: set the encoder's key frame interval as it was");
+                }
             }
             package::Kind::FramesInit(_) => self.reel.apply(Record::FramesInit { n, len, sha256 })?,
             package::Kind::Frame(start) => {
@@ -320,6 +329,7 @@ impl Shelf {
     /// before anybody is told.
     pub fn look(&mut self, now: UtcMs) -> (Option<ChannelState>, Vec<Record>) {
         let state = self.book.poll(now);
+        self.plan.promise.set(self.book.target_s());
         let gaps = self.book.take_listed().into_iter().filter(|listed| listed.gap);
         let numbers: Vec<u32> = gaps.filter_map(|listed| self.reel.at(listed.start)).collect();
         let mut records = Vec::new();

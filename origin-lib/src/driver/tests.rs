@@ -110,6 +110,7 @@ impl House {
             end_after_ms: 0,
             rungs: Vec::new(),
             rotate_at,
+            promise: Promise::default(),
         };
         let begins = BTreeMap::from([(table(), Begin { plan, open: None, ended: Vec::new() })]);
         let nodes = BTreeMap::from([(target("a"), node("a"))]);
@@ -151,7 +152,7 @@ impl House {
     async fn segment(&self, n: u64) {
         let start = MediaTime((1_795_171_920 + n) * 90_000);
         let (duration, captions) = (MediaSpan::from_ms(1000), Default::default());
-        let kind = Kind::Segment { start, duration, discontinuity: false, captions, splices: Vec::new() };
+        let kind = Kind::Segment { start, duration, discontinuity: false, dependent: false, captions, splices: Vec::new() };
         self.make(
             kind,
             railbird_core::object::segment_name(&table(), &"source".parse().unwrap(), start, 1000),

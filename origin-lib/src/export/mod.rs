@@ -157,17 +157,24 @@ pub fn export(
     Ok(Exported { segments: used.len(), len, from: start, to: end, gaps })
 }
 
-/// The segments that the disk took and that lie, at least in part, between `from` and `to`, each with its number.
+/// The segments that the disk took and that lie, at least in part, between `from` and `to`, each with its number; and where one
+/// can't begin with the first of them, those before it from the one on with which one can.
 pub(crate) fn touching(
     reel: &Reel,
     from: Option<MediaTime>,
     to: Option<MediaTime>,
 ) -> impl Iterator<Item = (u32, &Segment)> {
     let taken = |n: u32| reel.objects().get(n as usize).is_some_and(|object| object.sha256.is_some());
-    let segments = reel.order().iter().filter_map(|n| Some((*n, reel.segment(*n)?)));
-    segments.filter(move |(n, segment)| {
-        let end = segment.start + segment.duration;
-        taken(*n) && from.is_none_or(|from| end > from) && to.is_none_or(|to| segment.start < to)
+    let segments = || reel.order().iter().filter_map(|n| Some((*n, reel.segment(*n)?)));
+    let ends_behind = move |segment: &Segment| from.is_none_or(|from| segment.start + segment.duration > from);
+    let touched = segments().find(|(_, segment)| ends_behind(segment)).map(|(_, segment)| segment.start);
+    let up_to = segments().take_while(|(_, segment)| touched.is_some_and(|first| segment.start <= first));
+    let first = up_to.filter(|(_, segment)| !segment.dependent).last().map(|(_, segment)| segment.start);
+    let first = first.or(touched);
+    segments().filter(move |(n, segment)| {
+        taken(*n)
+            && first.is_some_and(|first| segment.start >= first)
+            && to.is_none_or(|to| segment.start < to)
     })
 }
 

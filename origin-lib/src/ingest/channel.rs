@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use super::anchor::Pair;
 use crate::clock;
 use crate::config::{self, SOUND};
-use crate::driver::{self, Message, Sender};
+use crate::driver::{self, Message, Promise, Sender};
 use crate::ladder::{Ladder, Ladders};
 use crate::spool::Spool;
 use crate::telemetry::{FeedMetrics, Metrics};
@@ -43,6 +43,8 @@ pub struct Output {
     pub ladders: Ladders,
     /// The other origin, where there is one.
     pub pair: Option<Arc<Pair>>,
+    /// What playlists promise of each channel's segments.
+    pub promises: BTreeMap<ChannelId, Promise>,
     /// Takes each anchor that comes into use, to be given back after a restart. It must not wait.
     pub anchored: Anchored,
 }
@@ -144,6 +146,7 @@ pub struct Channel {
     id: ChannelId,
     output: Output,
     segment_ms: u32,
+    promise: Promise,
     /// The numbers of its further sound tracks.
     sounds: Vec<u8>,
     /// The numbers of its further tracks of pictures.
@@ -249,9 +252,11 @@ impl Channel {
             waiting: false,
             scored,
         });
+        let promise = output.promises.get(&channel.id).cloned().unwrap_or_default();
         Channel {
             id: channel.id.clone(),
             output,
+            promise,
             segment_ms: channel.segment_ms,
             sounds: channel.voices.iter().map(|voice| voice.track).filter(|track| *track > 0).collect(),
             pictures: channel.views.iter().map(|(track, _)| *track).collect(),
@@ -343,6 +348,7 @@ impl Channel {
     fn with<T>(self: &Arc<Self>, act: impl FnOnce(&mut Programme) -> T) -> T {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.score();
+        inner.programme.set_target(self.promise.target_s());
         let answer = act(&mut inner.programme);
         while let Some(made) = inner.programme.poll() {
             match made {

@@ -167,7 +167,7 @@ pub async fn start(
             journal::forget_target(&config.data_dir, &channel.id, &target)?;
         }
     }
-    let past = Past::read(&config);
+    let mut past = Past::read(&config);
     let spool = start_spool(&config, past.lines, desk.clone())?;
     let evidence = Evidence::keeping(&config.data_dir.join("evidence"), config.evidence.keep_days);
     let evidence = evidence.with_context(|| describe(&config.data_dir))?.without(&config.known_secrets);
@@ -223,6 +223,7 @@ pub async fn start(
         secret,
         metrics: figures,
         pair: start_pair(&config, &mut tasks)?,
+        promises: std::mem::take(&mut past.promises),
         anchored: Arc::new(move |channel, role, anchor| {
             let (channel, feed) = (channel.clone(), role.as_str().to_string());
             if keep_anchor.try_send(Message::Anchored { channel, feed, anchor }).is_err() {

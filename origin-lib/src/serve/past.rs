@@ -10,7 +10,7 @@ use railbird_core::programme::{OPEN_MS_MAX, Resume};
 use railbird_core::recording::Head;
 
 use crate::config::{Channel, Config, SOUND};
-use crate::driver::{self, Begin, Plan};
+use crate::driver::{self, Begin, Plan, Promise};
 use crate::journal::{GoesOn, History, Summary};
 use crate::{clock, spool};
 
@@ -25,6 +25,8 @@ pub(super) struct Past {
     pub(super) ended: Vec<(ChannelId, Summary)>,
     /// For the feeds: up to where media was cut, and how their clocks were tied to the world's.
     pub(super) resumes: BTreeMap<ChannelId, Resume>,
+    /// For the feeds, too: what the desk promises of each channel.
+    pub(super) promises: BTreeMap<ChannelId, Promise>,
 }
 
 impl Past {
@@ -78,7 +80,9 @@ impl Past {
             end_after_ms,
             rungs: rungs(channel),
             rotate_at: driver::ROTATE_AT,
+            promise: Promise::default(),
         };
+        self.promises.insert(id.clone(), plan.promise.clone());
         let open = open.map(|(reel, _)| reel);
         self.begins.insert(id.clone(), Begin { plan, open, ended });
     }

@@ -305,17 +305,18 @@ impl<T: FnMut(Told)> Writer<T> {
                 recording.has_init = false;
                 return named;
             }
-            (Kind::Segment { start, duration, discontinuity, captions, splices }, Ok(()))
+            (Kind::Segment { start, duration, discontinuity, dependent, captions, splices }, Ok(()))
                 if recording.has_init =>
             {
                 let len = object.bytes.len() as u64;
                 let (start, duration, discontinuity) = (*start, *duration, *discontinuity);
-                let captions = *captions;
+                let (dependent, captions) = (*dependent, *captions);
                 recording.owed.push(Record::Segment {
                     n,
                     start,
                     duration,
                     discontinuity,
+                    dependent,
                     captions,
                     len,
                     sha256,

@@ -146,7 +146,8 @@ fn slots(
     let Some(count) = usize::try_from(count).ok().filter(|count| *count <= TILES_MAX) else {
         return Err(ThumbnailsError::TooMany(count));
     };
-    let mut next = segments.iter().peekable();
+    // Without a key frame there is nothing to show of it.
+    let mut next = segments.iter().filter(|(_, segment)| !segment.dependent).peekable();
     let mut shown = None;
     let mut slots = Vec::with_capacity(count);
     for from_ms in (0..end_ms).step_by(usize::try_from(every_ms).unwrap_or(usize::MAX)) {

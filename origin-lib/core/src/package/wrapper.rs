@@ -93,6 +93,7 @@ impl Wrapper {
             start: cut.start,
             duration: MediaSpan(i64::from(cut.duration)),
             discontinuity: cut.discontinuity,
+            dependent: cut.is_dependent(),
             captions: Captions::of(cut),
             splices,
         };

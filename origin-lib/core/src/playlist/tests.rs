@@ -63,6 +63,7 @@ pub(crate) fn state() -> ChannelState {
             range: Default::default(),
             sound: None,
             captions: Default::default(),
+            dependent: false,
             frames_bandwidth: 0,
             target_duration_s: 2,
             first_msn: 897_585_960,

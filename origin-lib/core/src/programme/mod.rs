@@ -424,6 +424,11 @@ impl Programme {
         self.run = false;
     }
 
+    /// What playlists promise from now on of how long segments are, in seconds; `None` as long as there are none.
+    pub fn set_target(&mut self, target_s: Option<u32>) {
+        self.packager.set_target(target_s);
+    }
+
     /// The next output.
     pub fn poll(&mut self) -> Option<Output> {
         self.outputs.pop_front()

@@ -59,7 +59,7 @@ impl Book {
     }
 
     /// The segment that starts here, listed or not.
-    fn segment_at(&mut self, start: MediaTime) -> Option<&mut Segment> {
+    pub(super) fn segment_at(&mut self, start: MediaTime) -> Option<&mut Segment> {
         if let Ok(at) = self.waiting.binary_search_by_key(&start, |waiting| waiting.segment.start) {
             return self.waiting.get_mut(at).map(|waiting| &mut waiting.segment);
         }

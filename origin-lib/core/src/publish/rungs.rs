@@ -345,6 +345,7 @@ impl Book {
             sound: init.sound.clone(),
             captions: rung.captions,
             frames_bandwidth: 0,
+            dependent: source.dependent,
             target_duration_s: source.target_duration_s,
             first_msn: source.first_msn,
             discontinuity_sequence: source.discontinuity_sequence,

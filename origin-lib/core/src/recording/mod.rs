@@ -84,6 +84,9 @@ pub enum Record {
         /// It does not continue the one before.
         #[serde(default, skip_serializing_if = "core::ops::Not::not")]
         discontinuity: bool,
+        /// It begins with a picture that refers to some before it.
+        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+        dependent: bool,
         /// Which closed captions it has.
         #[serde(default, skip_serializing_if = "Captions::is_none")]
         captions: Captions,
@@ -291,6 +294,8 @@ pub struct Segment {
     pub init: Option<u32>,
     /// It was listed as a gap.
     pub gap: bool,
+    /// It begins with a picture that refers to some before it.
+    pub dependent: bool,
 }
 
 /// What a journal says so far.
@@ -309,6 +314,7 @@ pub struct Reel {
     targets: [Option<TargetId>; NODES_MAX],
     anchors: Vec<(String, Anchor)>,
     captions: Captions,
+    dependent: bool,
     splices: Vec<Splice>,
     ended: Option<UtcMs>,
     next_msn: u64,
@@ -352,6 +358,7 @@ impl Reel {
             targets: [const { None }; NODES_MAX],
             anchors: Vec::new(),
             captions: Captions::default(),
+            dependent: false,
             splices: Vec::new(),
             ended: None,
             next_msn: 0,
@@ -367,9 +374,11 @@ impl Reel {
                 self.push(n, Object::new(Kind::Init(init), len, Some(sha256)))?;
                 self.init = Some(n);
             }
-            Record::Segment { n, start, duration, discontinuity, captions, len, sha256 } => {
-                self.push_segment(n, start, duration, discontinuity, Some((len, sha256)))?;
+            Record::Segment { n, start, duration, discontinuity, dependent, captions, len, sha256 } => {
+                let segment = Segment { start, duration, discontinuity, dependent, init: self.init, gap: false };
+                self.push_segment(n, segment, Some((len, sha256)))?;
                 self.captions.add(captions);
+                self.dependent |= dependent;
             }
             Record::FramesInit { n, len, sha256 } => {
                 let of = self.init.ok_or(Misfit::Unknown)?;
@@ -388,7 +397,9 @@ impl Reel {
                 self.add_rung_captions(&rendition, captions);
             }
             Record::Lost { n, start, duration, discontinuity } => {
-                self.push_segment(n, start, duration, discontinuity, None)?;
+                let init = self.init;
+                let segment = Segment { start, duration, discontinuity, dependent: false, init, gap: false };
+                self.push_segment(n, segment, None)?;
             }
             Record::Ack { n, target, less } => {
                 let (object, bit) = self.object_at(n, &target)?;
@@ -463,12 +474,10 @@ impl Reel {
     fn push_segment(
         &mut self,
         n: u32,
-        start: MediaTime,
-        duration: MediaSpan,
-        discontinuity: bool,
+        segment: Segment,
         stored: Option<(u64, Hash)>,
     ) -> Result<(), Misfit> {
-        let segment = Segment { start, duration, discontinuity, init: self.init, gap: false };
+        let start = segment.start;
         let (len, sha256) = stored.map_or((0, None), |(len, hash)| (len, Some(hash)));
         self.push(n, Object::new(Kind::Segment(segment), len, sha256))?;
         // What the disk lost is told at once, and so before those that still waited for the disk.
@@ -594,6 +603,11 @@ impl Reel {
     /// The closed captions of all segments so far.
     pub fn captions(&self) -> Captions {
         self.captions
+    }
+
+    /// Whether any segment so far begins with a picture that refers to some before it.
+    pub fn is_dependent(&self) -> bool {
+        self.dependent
     }
 
     /// When the channel ended; `None` as long as the recording is being made.

@@ -42,6 +42,7 @@ fn segment(n: u32, at: u64) -> Record {
         start: start(at),
         duration,
         discontinuity: at.is_multiple_of(10),
+        dependent: false,
         captions: Default::default(),
         len: 500_000,
         sha256,
@@ -247,7 +248,7 @@ proptest! {
             reel.apply(record.clone()).unwrap();
             match &record {
                 Record::Init { init, .. } => book.init(init.clone()),
-                Record::Segment { start, duration, discontinuity, len, .. } =>
+                Record::Segment { start, duration, discontinuity, dependent: false, len, .. } =>
                     book.segment(*start, *duration, *discontinuity, *len as usize, now),
                 Record::Ack { n, target, .. } => {
                     let slot = reel.known_bit(target).unwrap();

@@ -5,6 +5,10 @@
 //! interval's may come so late that the segment would last longer than playlists promise (`EXT-X-TARGETDURATION`): then
 //! it is cut at key frames within its interval, too. Whether a key frame begins a segment depends on nothing but the key
 //! frames from the first one of its interval up to the first one behind it.
+//!
+//! Where no key frame comes in time, segments are as long as the channel's first one was, by which playlists made their promise
+//! ([`Segmenter::set_target`]). What would be longer is cut between key frames: what follows begins with a picture that refers
+//! to some before it ([`Cut::is_dependent`]), and another segment begins at the next key frame.
 //! So an origin that joins a feed later cuts, from its first whole segment on, exactly what the others cut
 //! (DESIGN.md, invariant 3). The first segment after a start or a break is not whole in that sense: where it starts
 //! depends on what was seen. So may the next one, where key frames are closer together than audio is muxed ahead of
@@ -60,6 +64,10 @@ use crate::time::{MEDIA_HZ, MediaTime};
 /// How far video may run past a cut while the segment before it waits for audio, in milliseconds of media time.
 pub const AUDIO_WAIT_MS_MAX: u64 = 500;
 
+/// The longest segment, in seconds, as long as nothing was promised: where key frames are further apart, playlists would promise
+/// little, and viewers would be far behind.
+pub const UNPROMISED_S_MAX: u32 = 10;
+
 /// The longest time that may pass without a cut, in milliseconds of media time.
 pub const OPEN_MS_MAX: u64 = 60_000;
 
@@ -68,6 +76,9 @@ pub const OPEN_LEN_MAX: usize = 64 << 20;
 
 /// The most samples that wait for a cut.
 pub const OPEN_SAMPLES_MAX: usize = 32_768;
+
+/// Names tell milliseconds apart: how far apart segments start at least, in 1/90000 s.
+const NAME: u64 = MEDIA_HZ as u64 / 1000;
 
 /// What a video frame is taken to last where nothing tells, in 1/90000 s.
 const VIDEO_STEP: u64 = 3_000;
@@ -155,6 +166,8 @@ pub struct Segmenter {
     segment_ms: u32,
     /// How long a part may be, in 1/90000 s, where parts are cut.
     part_limit: Option<u64>,
+    /// What playlists promise.
+    target_s: Option<u32>,
     tracks: Tracks,
     /// Oldest first. More than one only while audio is awaited.
     open: VecDeque<Open>,
@@ -190,6 +203,7 @@ impl Segmenter {
         Segmenter {
             segment_ms,
             part_limit: None,
+            target_s: None,
             tracks: Tracks::default(),
             open: VecDeque::new(),
             open_len: 0,
@@ -217,6 +231,12 @@ impl Segmenter {
     pub fn with_parts(mut self, part_ms: u32) -> Segmenter {
         self.part_limit = Some(u64::from(part_ms.max(1)) * u64::from(MEDIA_HZ / 1000));
         self
+    }
+
+    /// What playlists promise from now on of how long segments are: `EXT-X-TARGETDURATION`, in seconds. `None` where no segment
+    /// is in a playlist yet; what is longer than [`UNPROMISED_S_MAX`] is cut then.
+    pub fn set_target(&mut self, target_s: Option<u32>) {
+        self.target_s = target_s;
     }
 
     /// What did not go where it should, so far.
@@ -350,7 +370,7 @@ impl Segmenter {
             }
             None => self.begin_run(start),
             Some(back) if sample.key && self.begins(back, start) => self.begin(start),
-            Some(_) => {}
+            Some(_) => self.keep_short(start),
         }
         // What leads a key frame refers to what was before it: where a run begins with that, nobody has it.
         if sample.leading && self.leads_run {
@@ -412,6 +432,9 @@ impl Segmenter {
         if self.index(at) > self.index(back.start) {
             return true;
         }
+        if back.video.first().is_some_and(|first| !first.key) {
+            return at.0 >= back.start.0.saturating_add(NAME);
+        }
         let Some(before) = back.video.iter().rfind(|sample| sample.key).map(Sample::pts) else {
             return false;
         };
@@ -419,9 +442,45 @@ impl Segmenter {
         self.part_limit.is_some() && at > before && self.is_long(back.start, MediaTime(next))
     }
 
-    /// Whether a segment would last longer than a playlist's promise, as that is rounded (RFC 8216bis, 4.4.3.1).
+    /// Whether a segment would last longer than playlists promise by the length that is configured, as that is rounded (RFC
+    /// 8216bis, 4.4.3.1).
     fn is_long(&self, start: MediaTime, end: MediaTime) -> bool {
-        rounded_s(end - start) > self.segment_ms.div_ceil(1000).max(1)
+        rounded_s(end - start) > self.configured_s()
+    }
+
+    /// Whether it would last longer than they do promise, or may.
+    fn breaks_promise(&self, start: MediaTime, end: MediaTime) -> bool {
+        rounded_s(end - start) > self.target_s.unwrap_or(UNPROMISED_S_MAX).max(self.configured_s())
+    }
+
+    fn configured_s(&self) -> u32 {
+        self.segment_ms.div_ceil(1000).max(1)
+    }
+
+    /// Begins a segment where the newest one would be too long with a picture that is shown at `at`, and with those that are sent
+    /// behind it and shown before it.
+    fn keep_short(&mut self, at: MediaTime) {
+        let end = MediaTime(at.0.saturating_add(self.video_step));
+        while self.open.back().is_some_and(|back| self.breaks_promise(back.start, end))
+            && let Some(mut back) = self.open.pop_back()
+        {
+            let rest = self.take_rest(&mut back, end);
+            let shown = back.video.iter().map(Sample::pts).max().unwrap_or(back.start);
+            let may_end = shown.0 >= back.start.0.saturating_add(NAME);
+            self.open.push_back(back);
+            if let Some(rest) = rest {
+                self.open.push_back(rest);
+                continue;
+            }
+            // Behind a picture that is shown later than it, there may be others that belong before that one.
+            if at <= shown || !may_end {
+                return;
+            }
+            let next = shown.0.saturating_add(self.video_step);
+            // That one is the next to be shown where no other has room before it.
+            let is_next = at.0 <= next.saturating_add(self.video_step / 2);
+            return self.begin(if is_next { at } else { MediaTime(next) });
+        }
     }
 
     /// Where a segment that is shown until `end` is too long: what of it belongs into one of its own, from a key frame on.
@@ -430,9 +489,7 @@ impl Segmenter {
             return None;
         }
         let later = open.video.iter().enumerate().skip(1);
-        // Names tell milliseconds apart.
-        let name = u64::from(MEDIA_HZ / 1000);
-        let within = MediaTime(open.start.0.saturating_add(name))..MediaTime(end.0.saturating_sub(name));
+        let within = MediaTime(open.start.0.saturating_add(NAME))..MediaTime(end.0.saturating_sub(NAME));
         let mut keys = later.filter(|(_, sample)| sample.key && within.contains(&sample.pts()));
         let first = keys.next()?;
         let fits = |(_, sample): &(usize, &Sample)| !self.is_long(open.start, sample.pts());
@@ -517,11 +574,10 @@ impl Segmenter {
         let leading_end = if open.video.is_empty() { audio_end } else { video_end };
         self.give_last_parts(&mut open, leading_end, shown_end);
         let Open { discontinuity, video, audio, .. } = open;
-        // The ends of this segment may be guesses, so what may follow is measured from its last frames. Names tell
-        // milliseconds apart.
+        // The ends of this segment may be guesses, so what may follow is measured from its last frames.
         let ends = if video.is_empty() { &audio } else { &video };
         let after = |last: Option<MediaTime>| MediaTime(last.unwrap_or(start).0.saturating_add(1));
-        let named = MediaTime(start.0.saturating_add(u64::from(MEDIA_HZ / 1000)));
+        let named = MediaTime(start.0.saturating_add(NAME));
         self.floor = named.max(after(ends.iter().map(Sample::pts).max()));
         self.decoded = after(ends.last().map(|sample| sample.dts));
         self.open_samples = self.open_samples.saturating_sub(video.len() + audio.len());

@@ -12,15 +12,12 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use super::{Event, Open, Segmenter};
+use super::{Event, NAME, Open, Segmenter};
 use crate::media::{Cut, Part, Sample};
-use crate::time::{MEDIA_HZ, MediaTime};
+use crate::time::MediaTime;
 
 /// How much of the limit a part has at least (RFC 8216bis, 4.4.4.9).
 const FULL_PERCENT: u64 = 85;
-
-/// Names tell milliseconds apart.
-const SHORTEST: u64 = MEDIA_HZ as u64 / 1000;
 
 /// The parts of one open segment.
 #[derive(Debug, Default)]
@@ -63,7 +60,7 @@ impl Parts {
     fn split_before_last(&mut self, leading: &[Sample], next: usize, at: MediaTime, limit: u64) {
         let Some(last) = next.checked_sub(1) else { return };
         let (Some(first), Some(sample)) = (leading.get(self.first), leading.get(last)) else { return };
-        if since(first.dts, at) > limit && since(first.dts, sample.dts) >= SHORTEST {
+        if since(first.dts, at) > limit && since(first.dts, sample.dts) >= NAME {
             self.ends.push_back(last);
             self.first = last;
         }

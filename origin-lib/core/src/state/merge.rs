@@ -493,6 +493,7 @@ fn take_masks(kept: &mut Rendition, said: &Rendition, bits: &[u32]) {
 
 /// How large a rendition is, and what its newest segments are.
 fn take_figures(kept: &mut Rendition, said: &Rendition) {
+    kept.dependent |= said.dependent;
     kept.bandwidth = kept.bandwidth.max(said.bandwidth);
     kept.average_bandwidth = kept.average_bandwidth.max(said.average_bandwidth);
     let newest = |of: &Rendition| of.segments.last().map(key);
@@ -513,6 +514,7 @@ fn go_on(kept: &mut Rendition, said: &Rendition) {
     kept.discontinuity_sequence = (kept.discontinuity_sequence + 1).max(said.discontinuity_sequence);
     kept.target_duration_s = said.target_duration_s;
     kept.captions = Captions::default();
+    kept.dependent = false;
     kept.bandwidth = 0;
     kept.frames_bandwidth = 0;
     kept.average_bandwidth = 0;

@@ -91,8 +91,16 @@ pub(super) fn jump(good: &[Tag]) -> Vec<Tag> {
     [first, &later(rest, 3_600_000)].concat()
 }
 
+/// Key frames a second apart, and then none for four.
+pub(super) fn rare() -> Vec<Tag> {
+    encoded(
+        "-f lavfi -i testsrc2=s=96x64:r=25:d=6 -f lavfi -i sine=d=6 -c:v libx264 -g 1000 -keyint_min 1 -sc_threshold 0 -bf 2 \
+         -force_key_frames 0,1,5 -pix_fmt yuv420p -c:a aac -ac 2",
+    )
+}
+
 /// Broken streams, and how many pictures at least are to come of each.
-pub(super) fn cases() -> [(&'static str, Vec<Tag>, usize); 5] {
+pub(super) fn cases() -> [(&'static str, Vec<Tag>, usize); 6] {
     let good = tags();
     let is_sound = |tag: &&Tag| tag.kind == TagKind::Audio;
     [
@@ -114,6 +122,7 @@ pub(super) fn cases() -> [(&'static str, Vec<Tag>, usize); 5] {
                 .collect(),
             125,
         ),
+        ("key frames become rare", rare(), 150),
         (
             "timestamps that are wrong, one in fifty",
             good.iter()

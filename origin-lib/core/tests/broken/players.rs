@@ -64,6 +64,8 @@ struct Served {
     segment_ms: u32,
     /// Its renditions; those of a ladder are of the same segments.
     ways: Vec<Way>,
+    /// Where players begin, in seconds.
+    from_s: u32,
 }
 
 /// All of them.
@@ -74,7 +76,7 @@ fn all() -> Vec<Served> {
         (case.harm)(&mut sent);
         real.dress(&mut sent);
         let ways = vec![cases::way_of(SEGMENT_MS, &sent)];
-        served.push(Served { name: case.name.into(), segment_ms: SEGMENT_MS, ways });
+        served.push(Served { name: case.name.into(), segment_ms: SEGMENT_MS, ways, from_s: 0 });
     }
     for case in RETURNS {
         let mut way = Way::new(SEGMENT_MS);
@@ -88,24 +90,29 @@ fn all() -> Vec<Served> {
         }
         cases::publish(&mut way, LOST_MS + case.away_ms, &again);
         way.finish();
-        served.push(Served { name: case.name.into(), segment_ms: SEGMENT_MS, ways: vec![way] });
+        served.push(Served { name: case.name.into(), segment_ms: SEGMENT_MS, ways: vec![way], from_s: 0 });
     }
     for (name, tags, _) in play::cases() {
         served.push(Served {
             name: name.into(),
             segment_ms: play::SEGMENT_MS,
             ways: vec![play::way_of(&tags)],
+            from_s: 0,
         });
     }
+    // It begins where the next key frame is far away.
+    let (name, segment_ms) = ("key frames are rare, and who comes then".into(), play::SEGMENT_MS);
+    served.push(Served { name, segment_ms, ways: vec![play::way_of(&play::rare())], from_s: 3 });
     served.push(Served {
         name: "a reconnect".into(),
         segment_ms: play::SEGMENT_MS,
         ways: vec![play::reconnect()],
+        from_s: 0,
     });
     // The same jump in each rendition of a ladder.
     let ways = [flv::tags(), smaller()].map(|tags| play::way_of(&play::jump(&tags)));
     let name = "a ladder, and a jump by an hour".into();
-    served.push(Served { name, segment_ms: play::SEGMENT_MS, ways: ways.into() });
+    served.push(Served { name, segment_ms: play::SEGMENT_MS, ways: ways.into(), from_s: 0 });
     served
 }
 
@@ -209,6 +216,7 @@ fn three_players_play_what_comes_of_broken_streams_from_end_to_end() {
             "url": format!("{root}/main.m3u8"),
             "breaks_s": breaks_s(&served.ways[0]),
             "renditions": served.ways.len(),
+            "from_s": served.from_s,
             "excused": excused,
             "ffmpeg": by_ffmpeg(&served.ways[0]),
         }));

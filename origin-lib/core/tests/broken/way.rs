@@ -171,6 +171,7 @@ impl Way {
 
     pub(crate) fn take(&mut self, event: FeedEvent) {
         let publish = self.publish.expect("a publish");
+        self.programme.set_target(self.book.target_s());
         self.programme.handle(publish, event, self.now());
         self.collect();
     }
@@ -201,10 +202,14 @@ impl Way {
             book.init(init.clone());
             book.ack_init(0, &init.name, now);
             for Segment { object, .. } in run {
-                let package::Kind::Segment { start, duration, discontinuity, .. } = object.kind else {
+                let package::Kind::Segment { start, duration, discontinuity, dependent, .. } = object.kind
+                else {
                     panic!("nobody asked for {:?}", object.kind)
                 };
                 book.segment(start, duration, discontinuity, object.bytes.len(), now);
+                if dependent {
+                    book.depends(start);
+                }
                 book.ack(0, start, now);
             }
         }
@@ -238,10 +243,16 @@ impl Way {
                 self.book.init(init.clone());
                 self.book.ack_init(0, &init.name, now);
             }
-            package::Kind::Segment { start, duration, discontinuity, captions, splices: _ } => {
+            package::Kind::Segment { start, duration, discontinuity, dependent, captions, splices: _ } => {
                 let len = object.bytes.len();
                 self.segment(object, start, duration, discontinuity);
+                let first = self.segments.last().and_then(|last| last.video.first().or(last.audio.first()));
+                assert_eq!(first.map(|first| first.key), Some(!dependent), "whether one can begin with it");
+                assert!(!(dependent && discontinuity), "nobody can begin with it");
                 self.book.segment(start, duration, discontinuity, len, now);
+                if dependent {
+                    self.book.depends(start);
+                }
                 self.book.captions(captions);
                 self.book.ack(0, start, now);
                 self.play();
@@ -290,7 +301,6 @@ impl Way {
             }
         }
         let [video, audio] = seen;
-        assert!(video.first().or(audio.first()).is_some_and(|first| first.key), "nobody can begin with it");
         self.segments.push(Segment {
             made_ms: self.now_ms,
             start_ms: (start - START.utc.media()).ms(),

@@ -39,6 +39,7 @@ impl House {
             end_after_ms: 0,
             rungs: vec![low()],
             rotate_at: u32::MAX,
+            promise: Promise::default(),
         };
         let node = Node::new("a".parse().unwrap(), "http://a".to_string(), true);
         let nodes = Nodes::from([("a".parse().unwrap(), node)]);

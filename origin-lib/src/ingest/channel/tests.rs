@@ -42,6 +42,7 @@ fn output(dir: &std::path::Path, desk: Sender) -> Output {
         metrics: Metrics::new(),
         pair: None,
         ladders: Ladders::default(),
+        promises: BTreeMap::new(),
         anchored: Arc::new(|_, _, _| {}),
     }
 }

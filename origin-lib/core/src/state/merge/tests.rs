@@ -57,6 +57,7 @@ fn said(origin: &str, revision: u64, nodes: &[&str], numbers: core::ops::Range<u
             range: Default::default(),
             sound: None,
             captions: Default::default(),
+            dependent: false,
             frames_bandwidth: 0,
             target_duration_s: 2,
             first_msn: 1000 + numbers.start,

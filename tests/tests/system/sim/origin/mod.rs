@@ -22,7 +22,7 @@ use railbird_core::state::{ChannelState, Node};
 use railbird_core::time::{MediaTime, Moment, UtcMs};
 use railbird_origin::delivery::queue::Queue;
 use railbird_origin::delivery::{Backoff, Share};
-use railbird_origin::driver::Plan;
+use railbird_origin::driver::{Plan, Promise};
 use railbird_origin::driver::shelf::Shelf;
 
 use super::disk::Disk;
@@ -131,6 +131,7 @@ impl Origin {
             end_after_ms: 0,
             rungs: Vec::new(),
             rotate_at: railbird_origin::driver::ROTATE_AT,
+            promise: Promise::default(),
         };
         Origin {
             at,

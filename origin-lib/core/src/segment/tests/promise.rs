@@ -1,0 +1,150 @@
+//! No segment is longer than playlists promise, however far apart key frames are.
+
+use super::*;
+use crate::time::MediaSpan;
+
+/// A picture that is shown `cts_ms` after it is decoded.
+fn reordered(ms: i64, cts_ms: i64, key: bool) -> Input {
+    match sample(Kind::Video, ms, key) {
+        Input::Sample(sample) => Input::Sample(Sample { cts: (cts_ms * 90) as i32, ..sample }),
+        other => other,
+    }
+}
+
+/// Pictures every 40 ms, with key frames at these, up to `end`; where they are reordered, in fours, as with two B-frames and one
+/// that they refer to.
+fn pictures(keys: &[i64], end: i64, reorders: bool) -> Vec<Input> {
+    let of = |n: i64| {
+        let (ms, since) = (n * 40, keys.iter().rfind(|at| **at <= n * 40).map_or(n, |at| n - at / 40));
+        let cts = match (reorders, since % 4) {
+            (false, _) => 0,
+            (true, 0) => 80,
+            (true, 1) => 200,
+            (true, 2) => 80,
+            (true, _) => 0,
+        };
+        reordered(ms, cts, keys.contains(&ms))
+    };
+    (0..end / 40).map(of).collect()
+}
+
+fn cut(mut segmenter: Segmenter, inputs: Vec<Input>) -> Vec<Cut> {
+    let mut cuts = run(&mut segmenter, [Input::Video(avc(0))].into_iter().chain(inputs));
+    segmenter.finish();
+    cuts.extend(drain(&mut segmenter));
+    cuts
+}
+
+fn promised(target_s: u32) -> Segmenter {
+    let mut segmenter = Segmenter::new(2000);
+    segmenter.set_target(Some(target_s));
+    segmenter
+}
+
+/// Where they start, how long they are, and whether one can begin with them.
+fn spans(cuts: &[Cut]) -> Vec<(i64, u32, bool)> {
+    cuts.iter().map(|cut| (ms(cut.start), cut.duration / 90, !cut.is_dependent())).collect()
+}
+
+#[test]
+fn a_promise_is_kept_by_cuts_between_key_frames() {
+    let cuts = cut(promised(2), pictures(&[0, 2000, 9000], 10_000, false));
+    assert_eq!(
+        spans(&cuts),
+        [
+            (0, 2000, true),
+            (2000, 2480, true),
+            (4480, 2480, false),
+            (6960, 2040, false),
+            (9000, 1000, true),
+        ]
+    );
+    assert!(cuts.iter().skip(1).all(|cut| !cut.discontinuity), "nothing is missing");
+}
+
+#[test]
+fn a_key_frame_behind_such_a_cut_begins_a_segment_within_the_same_interval() {
+    // 4480 and 5000 lie in one interval of two seconds.
+    let cuts = cut(promised(2), pictures(&[0, 2000, 5000, 6000], 8_000, false));
+    let expected =
+        [(0, 2000, true), (2000, 2480, true), (4480, 520, false), (5000, 1000, true), (6000, 2000, true)];
+    assert_eq!(spans(&cuts), expected);
+}
+
+#[test]
+fn where_a_key_frame_lies_within_it_is_where_it_is_cut() {
+    let cuts = cut(promised(2), pictures(&[0, 1600], 5_000, false));
+    assert_eq!(spans(&cuts), [(0, 1600, true), (1600, 2480, true), (4080, 920, false)]);
+    // What was given out as a part of a segment stays there.
+    let parts = cut(promised(2).with_parts(200), pictures(&[0, 400], 5_000, false));
+    assert_eq!(spans(&parts), [(0, 2480, true), (2480, 2480, false), (4960, 40, false)]);
+}
+
+#[test]
+fn as_long_as_nothing_is_promised_segments_are_as_long_as_key_frames_are_apart_up_to_ten_seconds() {
+    let cuts = cut(Segmenter::new(2000), pictures(&[0, 8000, 30_000], 31_000, false));
+    assert_eq!(spans(&cuts)[..3], [(0, 8000, true), (8000, 10_480, true), (18_480, 10_480, false)]);
+    // And by what was promised then.
+    let cuts = cut(promised(8), pictures(&[0, 8000, 30_000], 31_000, false));
+    assert_eq!(spans(&cuts)[..3], [(0, 8000, true), (8000, 8480, true), (16_480, 8480, false)]);
+}
+
+#[test]
+fn pictures_that_are_sent_behind_another_and_shown_before_it_stay_with_it() {
+    for segmenter in [promised(2), promised(2).with_parts(200)] {
+        let cuts = cut(segmenter, pictures(&[0], 8_000, true));
+        assert!(cuts.len() > 3);
+        for pair in cuts.windows(2) {
+            let [last, first] = [
+                pair[0].video.iter().map(Sample::pts).max().unwrap(),
+                pair[1].video.iter().map(Sample::pts).min().unwrap(),
+            ];
+            assert!(last < first, "shown in order");
+            assert_eq!(pair[1].start, first);
+            assert!(rounded_s(MediaSpan(pair[0].duration.into())) <= 2);
+        }
+    }
+}
+
+proptest! {
+    /// However key frames come, with pictures that are up to a third of a second apart, and evenly.
+    #[test]
+    fn no_segment_breaks_the_promise_and_nothing_is_lost(
+        groups in prop::collection::vec((0..40_i64, any::<bool>()), 1..8),
+        step in 10..330_i64,
+        target_s in 2..9_u32,
+        part_ms in prop::option::of(100..1000_u32),
+    ) {
+        let (mut inputs, mut at) = (Vec::new(), 0);
+        for (frames, reorders) in groups {
+            for n in 0..=frames * 3 {
+                // Behind the key frame, threes of which the first is shown last.
+                let cts = match (n, reorders) {
+                    (0, _) | (_, false) => 1,
+                    _ if n % 3 == 1 => 3,
+                    _ => 0,
+                };
+                inputs.push(reordered(at, cts * step, n == 0));
+                at += step;
+            }
+        }
+        let mut segmenter = promised(target_s);
+        if let Some(part_ms) = part_ms {
+            segmenter = segmenter.with_parts(part_ms);
+        }
+        let sent = inputs.clone();
+        let cuts = cut(segmenter, inputs);
+        let came = cuts.iter().flat_map(|cut| cut.video.iter().cloned().map(Input::Sample));
+        prop_assert_eq!(came.collect::<Vec<_>>(), sent);
+        let (_, whole) = cuts.split_last().unwrap();
+        for (n, cut) in whole.iter().enumerate() {
+            let long = rounded_s(MediaSpan(cut.duration.into()));
+            prop_assert!(long <= target_s, "{} s of {target_s}: {:?}", long, spans(&cuts));
+            prop_assert!(n == 0 || !cut.discontinuity);
+        }
+        for pair in cuts.windows(2) {
+            prop_assert_eq!(pair[0].start.0 + u64::from(pair[0].duration), pair[1].start.0);
+            prop_assert!(pair[0].start.0 / 90 < pair[1].start.0 / 90, "names tell milliseconds apart");
+        }
+    }
+}
