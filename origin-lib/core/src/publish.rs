@@ -7,7 +7,10 @@
 
 mod frames;
 mod parts;
+mod restore;
 mod rungs;
+mod snapshot;
+mod waits;
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -18,19 +21,19 @@ use parts::Parts;
 pub use rungs::RUNG_BEHIND_MAX;
 use rungs::Rung;
 use serde::{Deserialize, Serialize};
+pub use waits::START_WAIT_SEGMENTS;
+use waits::Waits;
 
 use crate::captions::Captions;
 use crate::id::{ChannelId, OriginId, RecordingId, RenditionId};
 use crate::media::VideoRange;
 use crate::object;
 use crate::package;
-use crate::recording::{self, Reel, Slots, compact, rate, rounded_s};
+use crate::recording::{Slots, rate, rounded_s};
 use crate::scte35::{self, Splice};
 use crate::sound::Sound;
 use crate::state::merge::REVISION_AHEAD_MS_MAX;
-use crate::state::{
-    self, ChannelState, NODES_MAX, Node, PARTS_IDLE_MS, Part, Phase, Rendition, SEGMENTS_MAX, Segment,
-};
+use crate::state::{self, ChannelState, NODES_MAX, Node, PARTS_IDLE_MS, SEGMENTS_MAX, Segment};
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 
 /// How many segment durations a segment may be overtaken by later ones before it becomes a gap.
@@ -42,10 +45,6 @@ pub const WAITING_MAX: usize = 5_000;
 /// How far ahead of our clock a receiver's revision may be for us to go above it, in milliseconds. Half of what receivers take:
 /// none of them can lead us to where the others take nothing from us.
 pub const OUTBID_MS_MAX: u64 = REVISION_AHEAD_MS_MAX / 2;
-
-/// By how many segment durations the first snapshot waits for rungs to have something to see: a multivariant playlist is loaded
-/// once, and who waits for the start of a channel would never hear of what is not in it.
-pub const START_WAIT_SEGMENTS: u64 = 2;
 
 /// How many init segments that left the window are kept before they are dropped.
 const INITS_KEPT: usize = 64;
@@ -107,14 +106,7 @@ pub struct Book {
     channel: Channel,
     slots: Slots,
     rendition: RenditionId,
-    phase: Phase,
-    /// The phase before the end, and when the end was seen: it is told once rungs are listed as far as the source.
-    before_end: Phase,
-    ended: Option<UtcMs>,
-    /// When the first segment was listed.
-    begun: Option<UtcMs>,
-    /// A snapshot was given out.
-    told: bool,
+    waits: Waits,
     revision: u64,
     /// The highest revision that a receiver is said to keep.
     bid: u64,
@@ -141,8 +133,6 @@ pub struct Book {
     rungs: Vec<Rung>,
     /// What a rung has made, and was listed as a gap, since the last [`Book::take_rung_gaps`].
     rung_gaps: Vec<(RenditionId, MediaTime)>,
-    /// The origin is about to stop.
-    stopping: bool,
     bandwidth_max: u32,
     sum_bits: u64,
     sum_ticks: u64,
@@ -179,11 +169,7 @@ impl Book {
             channel,
             slots,
             rendition,
-            phase: Phase::Waiting,
-            before_end: Phase::Waiting,
-            ended: None,
-            begun: None,
-            told: false,
+            waits: Waits::new(),
             revision: 0,
             bid: 0,
             changed: false,
@@ -202,67 +188,10 @@ impl Book {
             frames: Frames::default(),
             rungs,
             rung_gaps: Vec::new(),
-            stopping: false,
             bandwidth_max: 0,
             sum_bits: 0,
             sum_ticks: 0,
         }
-    }
-
-    /// Goes on where the journal of the channel's open recording ends: everything that was listed before is listed again, with
-    /// the same numbers, however the origin came to its end. For an empty book whose slots are the reel's bits.
-    pub fn restore(&mut self, reel: &Reel, now: UtcMs) {
-        self.captions(reel.captions());
-        let said = reel.splices();
-        self.splices(said.get(said.len().saturating_sub(scte35::SPLICES_MAX)..).unwrap_or_default());
-        for object in reel.objects() {
-            let slots = (0..NODES_MAX).filter(|slot| (object.on >> slot) & 1 == 1);
-            match &object.kind {
-                recording::Kind::Init(init) => {
-                    self.init(init.clone());
-                    slots.for_each(|slot| self.ack_init(slot, &init.name, now));
-                }
-                recording::Kind::Segment(segment) => {
-                    let recording::Segment { start, duration, discontinuity, gap, .. } = *segment;
-                    let len = usize::try_from(object.len).unwrap_or(usize::MAX);
-                    self.segment(start, duration, discontinuity, len, now);
-                    if segment.dependent {
-                        self.depends(start);
-                    }
-                    if gap {
-                        self.was_gap(start, now);
-                    }
-                    slots.for_each(|slot| self.ack(slot, start, now));
-                }
-                recording::Kind::RungInit(_, init) => {
-                    let id = reel.rendition(object);
-                    self.rung_init(id, init.clone());
-                    slots.for_each(|slot| self.ack_rung_init(slot, id, &init.name, now));
-                }
-                recording::Kind::RungSegment { start, duration, .. } => {
-                    let id = reel.rendition(object);
-                    let len = usize::try_from(object.len).unwrap_or(usize::MAX);
-                    let captions = reel.rungs().iter().find(|rung| rung.id() == id);
-                    let captions = captions.map(recording::Rung::captions).unwrap_or_default();
-                    self.rung_segment(id, *start, (*duration, captions), len, now);
-                    if reel.rungs().iter().any(|rung| rung.id() == id && rung.was_gap(*start)) {
-                        self.rung_was_gap(id, *start);
-                    }
-                    slots.for_each(|slot| self.ack_rung(slot, id, *start, now));
-                }
-                recording::Kind::FramesInit(of) => {
-                    let Some(name) = reel.init(*of).map(|init| init.name.clone()) else { continue };
-                    slots.for_each(|slot| self.ack_frames_init(slot, &name, now));
-                }
-                recording::Kind::Frame(start) => {
-                    self.frame(*start, usize::try_from(object.len).unwrap_or(usize::MAX), now);
-                    slots.for_each(|slot| self.ack_frame(slot, *start, now));
-                }
-            }
-        }
-        self.restore_rungs(reel, now);
-        // The edge knows it.
-        self.told = !self.listed.is_empty();
     }
 
     /// Segments from here on need this init segment.
@@ -335,15 +264,6 @@ impl Book {
         self.splices = self.splices_now();
     }
 
-    /// What was said of splices of what is listed, or of what comes.
-    fn splices_now(&self) -> Vec<Splice> {
-        let mut splices = self.splices.clone();
-        if !splices.is_empty() {
-            scte35::keep_from(&mut splices, self.listed.front().map_or(MediaTime(0), |first| first.start));
-        }
-        splices
-    }
-
     /// A part was made, before its segment; it waits for its acknowledgement.
     pub fn part(&mut self, part: &package::Part, now: UtcMs) {
         self.parts.made(part);
@@ -380,14 +300,6 @@ impl Book {
         } else if let Ok(at) = self.listed.binary_search_by_key(&start, |segment| segment.start) {
             self.listed[at].on |= bit;
             self.changed = true;
-        }
-        self.advance(now);
-    }
-
-    /// The segment that starts here was listed as a gap before the origin restarted: it is one again.
-    pub fn was_gap(&mut self, start: MediaTime, now: UtcMs) {
-        if let Ok(at) = self.waiting.binary_search_by_key(&start, |waiting| waiting.segment.start) {
-            self.waiting[at].segment.gap = true;
         }
         self.advance(now);
     }
@@ -457,25 +369,6 @@ impl Book {
         self.first_msn.max(object::index(start, self.channel.segment_ms).0)
     }
 
-    /// Where the channel stands.
-    pub fn set_phase(&mut self, phase: Phase) {
-        if self.phase == phase {
-            return;
-        }
-        if phase == Phase::Ended {
-            self.before_end = self.phase;
-        }
-        (self.phase, self.ended, self.changed) = (phase, None, true);
-    }
-
-    /// The phase as it is told. Nothing is added behind an end (RFC 8216bis, 4.4.3.4): it waits for the last of the rungs.
-    fn phase_told(&self) -> Phase {
-        match self.phase {
-            Phase::Ended if self.rungs_lag() => self.before_end,
-            phase => phase,
-        }
-    }
-
     /// Lists what may be listed at `now`.
     pub fn advance(&mut self, now: UtcMs) {
         // Where the clock was set back, silence counts from now on.
@@ -490,19 +383,8 @@ impl Book {
             self.advance_parts(now);
         }
         self.advance_frames(now);
-        if !self.listed.is_empty() {
-            self.begun = Some(self.begun.map_or(now, |at| at.min(now)));
-        }
-        if self.phase == Phase::Ended {
-            self.ended = Some(self.ended.map_or(now, |at| at.min(now)));
-        }
+        self.waits.advance(!self.listed.is_empty(), now);
         self.advance_rungs(now);
-    }
-
-    /// Whether the first snapshot waits for rungs.
-    fn waits_for_rungs(&self, now: UtcMs) -> bool {
-        let wait_ms = START_WAIT_SEGMENTS * u64::from(self.channel.segment_ms);
-        !self.told && self.begun.is_none_or(|begun| now.ms_since(begun) < wait_ms) && self.rungs_begin()
     }
 
     /// Whether the first one that waits may be listed, and if so, whether as a gap.
@@ -605,96 +487,19 @@ impl Book {
         }
     }
 
-    /// A new snapshot, where anything changed since the last. None before the first segment is listed, and with it the sound
-    /// that goes with it: an origin that has just started must not wipe what the edge knows. The first one waits for rungs,
-    /// for [`START_WAIT_SEGMENTS`] at most.
+    /// A new snapshot, where anything changed since the last. None before the first segment is listed: an origin that has just
+    /// started must not wipe what the edge knows. The first one waits for rungs, for [`START_WAIT_SEGMENTS`] or so.
     pub fn poll(&mut self, now: UtcMs) -> Option<ChannelState> {
         self.advance(now);
-        if self.listed.is_empty() || self.waits_for_sound() || self.waits_for_rungs(now) {
+        if self.listed.is_empty() || self.waits_to_begin(now) {
             return None;
         }
-        self.told = true;
+        self.waits.told = true;
         core::mem::take(&mut self.changed).then(|| {
             let bid = if self.bid <= now.plus_ms(OUTBID_MS_MAX).0 { self.bid } else { 0 };
             self.revision = now.0.max(self.revision.max(bid).saturating_add(1));
             self.snapshot(now)
         })
-    }
-
-    fn snapshot(&self, now: UtcMs) -> ChannelState {
-        let channel = &self.channel;
-        let (nodes, mask) = compact(&self.slots);
-        let renditions = match self.inits.last() {
-            Some((init, ..)) if !self.listed.is_empty() => {
-                let source = self.rendition_state(init, &mask);
-                let rungs = self.rung_states(&source, &mask);
-                [source].into_iter().chain(rungs).collect()
-            }
-            _ => Vec::new(),
-        };
-        ChannelState {
-            channel: channel.id.clone(),
-            origin: channel.origin.clone(),
-            recording: channel.recording.clone(),
-            title: channel.title.clone(),
-            revision: self.revision,
-            updated: now,
-            phase: self.phase_told(),
-            segment_ms: channel.segment_ms,
-            key_period_s: channel.key_period_s,
-            part_ms: channel.part_ms,
-            preload_hints: channel.preload_hints,
-            score: None,
-            splices: self.splices_now(),
-            nodes,
-            renditions,
-        }
-    }
-
-    fn rendition_state(&self, init: &Init, mask: &impl Fn(u32) -> u32) -> Rendition {
-        // Only the init segments that the window needs.
-        let first_init = self.listed.front().map_or(0, |segment| segment.init);
-        let inits = self.inits.iter().skip(usize::from(first_init));
-        let at = |init: u16| self.inits.get(usize::from(init));
-        let on = |init: u16| at(init).map_or(0, |(_, on, _)| *on);
-        let frames_on = |init: u16| at(init).map_or(0, |(.., frames_on)| *frames_on);
-        let segments = self.listed.iter().map(|segment| Segment {
-            init: segment.init - first_init,
-            on: mask(segment.on & on(segment.init)),
-            frame: segment.frame.map(|frame_on| mask(frame_on & frames_on(segment.init))),
-            ..*segment
-        });
-        let place = |name: &str| {
-            let known = self.inits.iter().rposition(|(init, ..)| init.name == name);
-            known
-                .and_then(|at| u16::try_from(at).ok())
-                .and_then(|at| at.checked_sub(first_init).map(|to| (at, to)))
-        };
-        let parts = self.parts.listed().filter_map(|(part, init)| {
-            let (at, init) = place(init)?;
-            Some(Part { init, on: mask(part.on & on(at)), ..*part })
-        });
-        let average = rate(self.sum_bits, self.sum_ticks);
-        Rendition {
-            id: self.rendition.clone(),
-            codecs: init.codecs.clone(),
-            bandwidth: self.bandwidth_max,
-            average_bandwidth: average,
-            width: init.width,
-            height: init.height,
-            frame_rate_milli: init.frame_rate_milli,
-            range: init.range,
-            sound: init.sound.clone(),
-            captions: self.captions,
-            dependent: self.dependent,
-            frames_bandwidth: self.frames.bandwidth_max,
-            target_duration_s: self.target_duration_s.unwrap_or(1),
-            first_msn: self.first_msn,
-            discontinuity_sequence: self.discontinuity_sequence,
-            inits: inits.map(|(init, ..)| init.name.clone()).collect(),
-            segments: segments.collect(),
-            parts: parts.collect(),
-        }
     }
 }
 

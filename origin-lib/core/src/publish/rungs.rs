@@ -13,8 +13,8 @@ use alloc::vec::Vec;
 use super::{Book, GAP_WAIT_SEGMENTS, INITS_KEPT, Init, WAITING_MAX, bit};
 use crate::captions::Captions;
 use crate::id::RenditionId;
-use crate::recording::{Reel, rate};
-use crate::state::{Phase, Rendition, Segment};
+use crate::recording::rate;
+use crate::state::{Rendition, Segment};
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 
 /// By how many segments the source may be ahead of what a rung has made.
@@ -52,13 +52,17 @@ struct Step {
 const GAP: Step = Step { init: 0, gap: true, on: 0 };
 
 #[derive(Debug)]
-struct Made {
+pub(super) struct Made {
     init: u16,
     on: u32,
     /// It will never be.
-    lost: bool,
+    pub(super) lost: bool,
     /// When a later one was first acknowledged.
     overtaken: Option<UtcMs>,
+}
+
+impl Made {
+    pub(super) const LOST: Made = Made { init: 0, on: 0, lost: true, overtaken: None };
 }
 
 impl Rung {
@@ -76,11 +80,36 @@ impl Rung {
         }
     }
 
+    pub(super) fn id(&self) -> &RenditionId {
+        &self.id
+    }
+
+    /// Whether something that is no gap was listed.
+    pub(super) fn is_shown(&self) -> bool {
+        self.is_shown
+    }
+
+    /// How many of the source's listed segments it has something for, or a gap.
+    pub(super) fn listed_len(&self) -> usize {
+        self.listed.len()
+    }
+
+    /// Whether it is the sound that is played by default.
+    pub(super) fn is_default_sound(&self) -> bool {
+        let newest = self.inits.last().and_then(|(init, _)| init.sound.as_ref());
+        newest.is_some_and(|sound| sound.default)
+    }
+
+    /// What it has made in the place of the segment that starts here, and is not listed.
+    pub(super) fn made_at(&mut self, start: MediaTime) -> Option<&mut Made> {
+        self.made.get_mut(&start)
+    }
+
     fn init_on(&self, init: u16) -> u32 {
         self.inits.get(usize::from(init)).map_or(0, |(_, on)| *on)
     }
 
-    fn put(&mut self, start: MediaTime, made: Made) {
+    pub(super) fn put(&mut self, start: MediaTime, made: Made) {
         self.made.insert(start, made);
         if self.made.len() > WAITING_MAX {
             self.made.pop_first();
@@ -139,7 +168,7 @@ fn ahead_of(listed: &VecDeque<Segment>, at: usize, segment: MediaSpan) -> usize 
 }
 
 impl Book {
-    fn rung(&mut self, id: &RenditionId) -> Option<&mut Rung> {
+    pub(super) fn rung(&mut self, id: &RenditionId) -> Option<&mut Rung> {
         self.rungs.iter_mut().find(|rung| rung.id == *id)
     }
 
@@ -180,50 +209,16 @@ impl Book {
         self.advance(now);
     }
 
-    /// What a rung has in the place of the segment that starts here was listed as a gap before the origin restarted: it is one
-    /// again.
-    pub(super) fn rung_was_gap(&mut self, id: &RenditionId, start: MediaTime) {
-        let made = self.rung(id).and_then(|rung| rung.made.get_mut(&start));
-        made.into_iter().for_each(|made| made.lost = true);
-    }
-
-    /// What an earlier run left of a rung is all that there will be of it: what is missing was being made when it ended.
-    pub(super) fn restore_rungs(&mut self, reel: &Reel, now: UtcMs) {
-        let starts = self.listed.iter().chain(self.waiting.iter().map(|waiting| &waiting.segment));
-        let starts: Vec<MediaTime> = starts.map(|segment| segment.start).collect();
-        for rung in &mut self.rungs {
-            let known = reel.rungs().iter().find(|known| *known.id() == rung.id);
-            let listed = rung.listed.len();
-            let missing =
-                starts.iter().skip(listed).filter(|at| known.is_none_or(|known| known.at(**at).is_none()));
-            let lost = || Made { init: 0, on: 0, lost: true, overtaken: None };
-            missing.for_each(|start| rung.put(*start, lost()));
-        }
-        self.advance(now);
-    }
-
     /// What rungs have made and was listed as a gap since the last call: it stays one.
     pub fn take_rung_gaps(&mut self) -> Vec<(RenditionId, MediaTime)> {
         core::mem::take(&mut self.rung_gaps)
-    }
-
-    /// Whether a rung of which there is something to see is listed less far than the source.
-    pub(super) fn rungs_lag(&self) -> bool {
-        self.rungs.iter().any(|rung| rung.is_shown && rung.listed.len() < self.listed.len())
-    }
-
-    /// Whether there may soon be something to see of a rung of which there is nothing yet: also of one whose first segments are
-    /// lost, unless the channel has ended.
-    pub(super) fn rungs_begin(&self) -> bool {
-        let may = |rung: &Rung| self.phase != Phase::Ended || rung.listed.len() < self.listed.len();
-        self.rungs.iter().any(|rung| !rung.is_shown && may(rung))
     }
 
     /// A rung will have nothing in the place of the source's segment that starts here: a gap.
     pub fn rung_lost(&mut self, id: &RenditionId, start: MediaTime, now: UtcMs) {
         let Some(rung) = self.rung(id) else { return };
         if !rung.made.contains_key(&start) {
-            rung.put(start, Made { init: 0, on: 0, lost: true, overtaken: None });
+            rung.put(start, Made::LOST);
         }
         self.advance(now);
     }
@@ -271,7 +266,7 @@ impl Book {
     /// Lists of each rung what may be.
     pub(super) fn advance_rungs(&mut self, now: UtcMs) {
         let wait_ms = GAP_WAIT_SEGMENTS * u64::from(self.channel.segment_ms);
-        let over = self.ended.is_some_and(|ended| self.stopping || now.ms_since(ended) >= wait_ms);
+        let over = self.waits.is_over(u64::from(self.channel.segment_ms), now);
         let segment = MediaSpan::from_ms(i64::from(self.channel.segment_ms));
         for rung in &mut self.rungs {
             while let Some(of) = self.listed.get(rung.listed.len()) {
@@ -291,22 +286,6 @@ impl Book {
                 self.changed = true;
             }
         }
-    }
-
-    /// The origin is about to stop: where the channel has ended, or does, what is missing of rungs is waited for no longer. Nobody would
-    /// be left to tell the end.
-    pub fn stop(&mut self, now: UtcMs) {
-        self.stopping = true;
-        self.advance(now);
-    }
-
-    /// Whether the sound that is played by default may still come to the first segments: a player that begins without it stays
-    /// without it.
-    pub(super) fn waits_for_sound(&self) -> bool {
-        let is_default = |(init, _): &(Init, u32)| init.sound.as_ref().is_some_and(|sound| sound.default);
-        let awaited = |rung: &Rung| rung.inits.last().is_some_and(is_default) && !rung.is_shown;
-        let early = !self.told && self.phase != Phase::Ended && self.listed.len() <= RUNG_BEHIND_MAX;
-        early && self.rungs.iter().any(awaited)
     }
 
     /// Up to where each rung is listed, and which it is.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::state::Phase;
 use proptest::prelude::*;
 use std::string::ToString;
 use std::vec;

@@ -8,29 +8,24 @@
 //! Nothing here depends on the order in which pushes arrive, or on all of them arriving: a push that is lost, or is
 //! overwritten by another one at the same moment, is made good by the origin's next.
 
+mod line;
 mod parts;
 mod rungs;
+mod voices;
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
+pub(crate) use line::joins;
+use line::{align, compact, extend, go_on, keep_newest_line, key, span};
 use rungs::Told;
 use serde::{Deserialize, Serialize};
+use voices::bits;
+pub use voices::{FRESH_MS, VOICES_MAX, Voice};
 
-use super::{
-    ChannelState, NODES_MAX, Node, OUTAGE_FORGIVEN_MS, Outage, PARTS_HEARD_MS, Phase, Rendition,
-    SEGMENTS_MAX, Segment, Shown, frames,
-};
-use crate::captions::Captions;
-use crate::id::{OriginId, RecordingId, RenditionId};
+use super::{ChannelState, PARTS_HEARD_MS, Phase, Rendition, Shown};
+use crate::id::{RecordingId, RenditionId};
 use crate::scte35;
 use crate::time::{MediaSpan, MediaTime, UtcMs};
-
-/// An origin that was not heard for this long has no say, in milliseconds: origins repeat themselves every ten seconds.
-pub const FRESH_MS: u64 = 15_000;
-
-/// The most origins of a channel; above it, the one that was silent for longest is forgotten.
-pub const VOICES_MAX: usize = 8;
 
 /// How far ahead of a receiver's clock a revision may be, in milliseconds: four years. An origin counts by milliseconds of UTC
 /// and never back, so that one whose clock was once ahead stays ahead. What is further off is no revision, and whoever kept
@@ -42,9 +37,6 @@ const PAST_MAX: usize = 16;
 
 /// That an origin repeats itself is noted at most this often, in milliseconds.
 const HEARD_AGAIN_MS: u64 = 5_000;
-
-/// Segments that are further apart than this, in either direction, don't follow one another without a discontinuity.
-const JOINT: MediaSpan = MediaSpan::from_ms(50);
 
 /// The merged document of a channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,30 +52,6 @@ pub struct Merged {
     /// When a part came that was not known, by the receiver's clock.
     #[serde(default)]
     grown: UtcMs,
-}
-
-/// What an origin said last, apart from its segments.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Voice {
-    /// Which one.
-    pub origin: OriginId,
-    /// What it calls the recording.
-    pub recording: RecordingId,
-    /// The revision of its snapshot.
-    pub revision: u64,
-    /// When it was heard last, by the receiver's clock.
-    pub heard: UtcMs,
-    phase: Phase,
-    nodes: Vec<Node>,
-    renditions: Vec<RenditionId>,
-    /// What it said of each rendition beside the first.
-    #[serde(default)]
-    rungs: Vec<Told>,
-    /// Whether it cuts parts; `None` where an earlier version kept this.
-    #[serde(default)]
-    low_latency: Option<bool>,
-    /// Where its newest segment starts.
-    newest: MediaTime,
 }
 
 /// What became of a push.
@@ -179,11 +147,6 @@ impl Merged {
     fn newest_part(&self) -> Option<MediaTime> {
         let newest = self.state.renditions.iter().filter_map(|rendition| rendition.parts.last());
         newest.map(|part| part.start).max()
-    }
-
-    /// The origins that were heard of late.
-    fn fresh(&self, now: UtcMs) -> impl Iterator<Item = &Voice> {
-        self.voices.iter().filter(move |voice| now.ms_since(voice.heard) <= FRESH_MS)
     }
 
     /// Whether the channel has ended, and what is said belongs to another, later recording.
@@ -320,120 +283,6 @@ impl Merged {
         state.updated = state.updated.max(said.updated);
         state.revision = said.revision.max(state.revision.saturating_add(1));
     }
-
-    /// Notes what an origin says of itself.
-    fn hear(&mut self, said: &ChannelState, now: UtcMs) {
-        self.voices.retain(|voice| voice.origin != said.origin);
-        if self.voices.len() >= VOICES_MAX
-            && let Some(silent) =
-                (0..self.voices.len()).min_by_key(|at| self.voices.get(*at).map(|v| v.heard))
-        {
-            self.voices.remove(silent);
-        }
-        self.voices.push(Voice {
-            origin: said.origin.clone(),
-            recording: said.recording.clone(),
-            revision: said.revision,
-            heard: now,
-            phase: said.phase,
-            nodes: said.nodes.clone(),
-            renditions: said.renditions.iter().map(|rendition| rendition.id.clone()).collect(),
-            rungs: said.renditions.iter().skip(1).map(Told::of).collect(),
-            low_latency: Some(said.part_ms.is_some()),
-            newest: newest(said),
-        });
-        // One order for all, whoever spoke last.
-        self.voices.sort_by(|a, b| a.origin.cmp(&b.origin));
-    }
-
-    /// Phase and nodes, from what the origins that were heard of late say.
-    fn settle(&mut self, now: UtcMs) {
-        // An origin that ended the channel may leave: only it can take that back.
-        let ended = self.voices.iter().any(|voice| voice.phase == Phase::Ended);
-        let live = self.fresh(now).any(|voice| voice.phase == Phase::Live);
-        let mut nodes: Vec<Node> = Vec::new();
-        for said in self.fresh(now).flat_map(|voice| &voice.nodes) {
-            if let Some(node) = nodes.iter_mut().find(|node| node.id == said.id) {
-                node.up |= said.up;
-                node.weight = node.weight.min(said.weight);
-                let best = node.probe.into_iter().chain(said.probe);
-                node.probe = best.min_by_key(|probe| (probe.staleness_ms, probe.ttfb_ms));
-                node.price_micros_per_gb = node.price_micros_per_gb.max(said.price_micros_per_gb);
-            } else if nodes.len() < NODES_MAX {
-                nodes.push(said.clone());
-            }
-        }
-        for node in &mut nodes {
-            let known = self.state.nodes.iter().find(|known| known.id == node.id && known.url == node.url);
-            node.outage = known.and_then(|known| outage(known, node, now));
-        }
-        let bits = bits(&self.state.nodes, &nodes);
-        if bits.iter().enumerate().any(|(at, bit)| *bit != 1_u32.checked_shl(at as u32).unwrap_or(0)) {
-            for rendition in &mut self.state.renditions {
-                let segments = rendition.segments.iter_mut();
-                let segments =
-                    segments.flat_map(|segment| [&mut segment.on].into_iter().chain(&mut segment.frame));
-                let parts = rendition.parts.iter_mut().map(|part| &mut part.on);
-                segments.chain(parts).for_each(|on| *on = bits_of(*on, &bits));
-            }
-        }
-        self.state.nodes = nodes;
-        self.state.phase = match (ended, live) {
-            (true, _) => Phase::Ended,
-            (false, true) => Phase::Live,
-            (false, false) => Phase::Waiting,
-        };
-    }
-}
-
-impl Segment {
-    /// Where it ends.
-    pub fn end(&self) -> MediaTime {
-        self.start + self.duration
-    }
-}
-
-/// A node's last outage, with what is said of it now. One that was never well yet has none, and an origin that has just
-/// started, and has read nothing back yet, does not know of one.
-fn outage(known: &Node, said: &Node, now: UtcMs) -> Option<Outage> {
-    let last = known.outage;
-    match (known.is_well(), said.is_well()) {
-        (true, false) if said.probe.is_some() => {
-            let ended = last.and_then(|outage| outage.ended);
-            let again = ended.is_some_and(|ended| now.ms_since(ended) < OUTAGE_FORGIVEN_MS);
-            let times = last.filter(|_| again).map_or(0, |outage| outage.times);
-            Some(Outage { ended: None, times: times.saturating_add(1) })
-        }
-        (false, true) => last.map(|outage| Outage { ended: outage.ended.or(Some(now)), ..outage }),
-        _ => last,
-    }
-}
-
-/// Segments are the same where their names are: names count milliseconds.
-fn key(segment: &Segment) -> UtcMs {
-    segment.start.utc()
-}
-
-/// Whether `next` begins where `last` ends.
-pub(crate) fn joins(last: &Segment, next: &Segment) -> bool {
-    let apart = (next.start - last.end()).0.unsigned_abs();
-    apart <= JOINT.0.unsigned_abs()
-}
-
-fn span(segments: &[Segment]) -> MediaSpan {
-    let ends = segments.first().zip(segments.last());
-    ends.map_or(MediaSpan::default(), |(first, last)| last.end() - first.start)
-}
-
-/// An origin's own list goes back in time where its clock did, or where a segment was lost and found: what stands before
-/// is left out. Says whether it does.
-fn keep_newest_line(rendition: &mut Rendition) -> bool {
-    let back = rendition.segments.windows(2).rposition(|pair| key(&pair[1]) <= key(&pair[0]));
-    if let Some(at) = back {
-        rendition.first_msn += at as u64 + 1;
-        rendition.segments.drain(..=at);
-    }
-    back.is_some()
 }
 
 fn newest(said: &ChannelState) -> MediaTime {
@@ -449,158 +298,6 @@ fn went_back(kept: &ChannelState, said: &ChannelState) -> bool {
         first.zip(rendition.segments.last()).is_some_and(|(first, last)| key(last) < key(first))
     };
     said.renditions.iter().any(before)
-}
-
-/// For each node of `from`, the bit that stands for it in masks over `to`; 0 where it is not there. A node whose URL is
-/// another one is another place, which has nothing of what the former had.
-fn bits(from: &[Node], to: &[Node]) -> Vec<u32> {
-    let same = |a: &Node, b: &Node| a.id == b.id && a.url == b.url;
-    let bit = |node: &Node| to.iter().position(|other| same(other, node)).map_or(0, |at| 1_u32 << at);
-    from.iter().map(bit).collect()
-}
-
-fn bits_of(on: u32, bits: &[u32]) -> u32 {
-    let set = bits.iter().enumerate().filter(|(at, _)| on.checked_shr(*at as u32).unwrap_or(0) & 1 == 1);
-    set.fold(0, |mask, (_, bit)| mask | bit)
-}
-
-/// Takes over what an origin says of a rendition: who has what of the listed segments, and the segments behind them.
-/// Target duration and numbers stay what they are.
-fn extend(kept: &mut Rendition, said: &Rendition, bits: &[u32], closed: bool, widest: MediaSpan) {
-    take_masks(kept, said, bits);
-    if closed {
-        return;
-    }
-    kept.captions.add(said.captions);
-    kept.frames_bandwidth = kept.frames_bandwidth.max(said.frames_bandwidth);
-    append(kept, &said.segments, &said.inits, bits);
-    trim(kept, said, widest);
-    take_figures(kept, said);
-}
-
-/// Who has what of the segments that are listed.
-fn take_masks(kept: &mut Rendition, said: &Rendition, bits: &[u32]) {
-    for segment in &said.segments {
-        let at = kept.segments.binary_search_by_key(&key(segment), key);
-        let Some(known) = at.ok().and_then(|at| kept.segments.get_mut(at)) else { continue };
-        // A mask speaks of the init segment, too.
-        if kept.inits.get(usize::from(known.init)) == said.inits.get(usize::from(segment.init)) {
-            known.on |= bits_of(segment.on, bits);
-            known.frame = frames::merged(known.frame, segment.frame.map(|on| bits_of(on, bits)));
-        }
-    }
-}
-
-/// How large a rendition is, and what its newest segments are.
-fn take_figures(kept: &mut Rendition, said: &Rendition) {
-    kept.dependent |= said.dependent;
-    kept.bandwidth = kept.bandwidth.max(said.bandwidth);
-    kept.average_bandwidth = kept.average_bandwidth.max(said.average_bandwidth);
-    let newest = |of: &Rendition| of.segments.last().map(key);
-    if newest(said) >= newest(kept) {
-        kept.codecs.clone_from(&said.codecs);
-        kept.sound.clone_from(&said.sound);
-        (kept.width, kept.height) = (said.width, said.height);
-        (kept.frame_rate_milli, kept.range) = (said.frame_rate_milli, said.range);
-    }
-}
-
-/// Numbers for the first segment after all that was listed has left: it is discontinuous, and never below.
-fn go_on(kept: &mut Rendition, said: &Rendition) {
-    if said.segments.is_empty() {
-        return;
-    }
-    kept.first_msn = kept.first_msn.max(said.first_msn);
-    kept.discontinuity_sequence = (kept.discontinuity_sequence + 1).max(said.discontinuity_sequence);
-    kept.target_duration_s = said.target_duration_s;
-    kept.captions = Captions::default();
-    kept.dependent = false;
-    kept.bandwidth = 0;
-    kept.frames_bandwidth = 0;
-    kept.average_bandwidth = 0;
-}
-
-/// Numbers of a rendition that begins beside another one: those that the other one has for the same segments.
-fn align(source: &Rendition, begun: &mut Rendition) {
-    let same =
-        begun.segments.iter().enumerate().find_map(|(at, segment)| {
-            Some((source.segments.binary_search_by_key(&key(segment), key).ok()?, at))
-        });
-    let Some((of, at)) = same else { return };
-    let broken = |rendition: &Rendition, to: usize| {
-        rendition.segments.iter().skip(1).take(to).filter(|segment| segment.discontinuity).count() as u64
-    };
-    let msn = (source.first_msn + of as u64).saturating_sub(at as u64);
-    let sequence = (source.discontinuity_sequence + broken(source, of)).saturating_sub(broken(begun, at));
-    begun.first_msn = begun.first_msn.max(msn);
-    begun.discontinuity_sequence = begun.discontinuity_sequence.max(sequence);
-}
-
-fn append(kept: &mut Rendition, said: &[Segment], inits: &[String], bits: &[u32]) {
-    let mut before: Option<&Segment> = None;
-    for segment in said {
-        let before = before.replace(segment);
-        let Some(name) = inits.get(usize::from(segment.init)) else { continue };
-        let mut discontinuity = segment.discontinuity;
-        if let Some(last) = kept.segments.last().copied() {
-            if key(segment) <= key(&last) {
-                continue;
-            }
-            let follows =
-                before.is_some_and(|before| key(before) == key(&last) && before.duration == last.duration);
-            if !follows {
-                // Another origin's cut: what it has of the media that is listed already is left out.
-                if segment.start + MediaSpan(segment.duration.0 / 2) < last.end() {
-                    continue;
-                }
-                let same_init = kept.inits.get(usize::from(last.init)) == Some(name);
-                discontinuity = !(joins(&last, segment) && same_init);
-            }
-        }
-        let Some(init) = position(&mut kept.inits, name) else { return };
-        let frame = segment.frame.map(|on| bits_of(on, bits));
-        kept.segments.push(Segment { init, discontinuity, on: bits_of(segment.on, bits), frame, ..*segment });
-    }
-}
-
-/// The index of an init segment, new ones last; `None` where there are too many for any playlist.
-fn position(inits: &mut Vec<String>, name: &String) -> Option<u16> {
-    let at = inits.iter().position(|known| known == name).unwrap_or(inits.len());
-    if at == inits.len() {
-        inits.push(name.clone());
-    }
-    u16::try_from(at).ok()
-}
-
-/// Removes from the front what the origin no longer lists, if its window is no younger than the merged one; and in any
-/// case what is further behind than the longest window.
-fn trim(kept: &mut Rendition, said: &Rendition, widest: MediaSpan) {
-    let (Some(last), Some(front)) = (kept.segments.last().copied(), said.segments.first()) else { return };
-    let target = MediaSpan::from_ms(i64::from(kept.target_duration_s) * 1000);
-    let grown = span(&said.segments) + target >= widest;
-    let leaves = |pair: &[Segment]| {
-        (grown && key(&pair[0]) < key(front)) || last.end() - pair[1].start >= widest + target
-    };
-    let outgrown = kept.segments.len().saturating_sub(SEGMENTS_MAX);
-    let popped = kept.segments.windows(2).take_while(|pair| leaves(pair)).count().max(outgrown);
-    let fronts = kept.segments.iter().skip(1).take(popped);
-    kept.discontinuity_sequence += fronts.filter(|segment| segment.discontinuity).count() as u64;
-    kept.first_msn += popped as u64;
-    kept.segments.drain(..popped);
-    if popped > 0 && kept.frames_bandwidth > 0 {
-        frames::give_up_front(kept.segments.iter_mut(), kept.target_duration_s);
-    }
-}
-
-/// Drops init segments that nothing listed needs.
-fn compact(kept: &mut Rendition) {
-    let mut inits = Vec::new();
-    let segments = kept.segments.iter_mut().map(|segment| &mut segment.init);
-    for init in segments.chain(kept.parts.iter_mut().map(|part| &mut part.init)) {
-        let name = kept.inits.get(usize::from(*init));
-        *init = name.and_then(|name| position(&mut inits, name)).unwrap_or_default();
-    }
-    kept.inits = inits;
 }
 
 #[cfg(test)]

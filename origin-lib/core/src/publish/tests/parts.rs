@@ -1,5 +1,6 @@
 use super::*;
 use crate::package;
+use crate::state::Part;
 
 const PART_MS: u64 = 500;
 

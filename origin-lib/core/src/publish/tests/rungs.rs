@@ -1,6 +1,7 @@
 use super::linted::Loads;
 use super::*;
 use crate::recording::{Head, Record, Reel, View};
+use crate::state::Rendition;
 
 const SEGMENT: MediaSpan = MediaSpan::from_ms(2000);
 

@@ -1,6 +1,7 @@
 //! Parts of several origins, merged: told apart, like segments, by the names that their starts give them.
 
-use super::{JOINT, bits_of, key, position};
+use super::line::{JOINT, key, position};
+use super::voices::bits_of;
 use crate::state::{PARTS_MAX, Part, Rendition, Segment, part_segments};
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 

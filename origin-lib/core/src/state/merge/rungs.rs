@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{append, key, take_figures, take_masks};
+use super::line::{append, key, take_figures, take_masks};
 use crate::id::RenditionId;
 use crate::ladder::BEHIND_MAX;
 use crate::state::{Rendition, SEGMENTS_MAX, Segment};

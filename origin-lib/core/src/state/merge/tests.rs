@@ -3,14 +3,14 @@ use alloc::vec;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::format;
-use std::string::ToString;
+use std::string::{String, ToString};
 
 mod parts;
 mod rungs;
 
 use crate::playlist;
 use crate::publish::{Book, Channel, Init};
-use crate::state::NodeProbe;
+use crate::state::{Node, NodeProbe, OUTAGE_FORGIVEN_MS, Outage, Segment};
 use crate::time::MediaTime;
 
 const NOW: UtcMs = UtcMs(1_795_171_920_000);
