@@ -3,12 +3,14 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use bytes::Bytes;
+use railbird_core::captions::Captions;
 use railbird_core::flv::{Demux, File};
 use railbird_core::hash::Hash;
 use railbird_core::id::RecordingId;
 use railbird_core::media::{self, FeedEvent, Frame, Role};
 use railbird_core::package::{self, Kind};
 use railbird_core::programme::{End, Output, Programme, Resume, Settings};
+use railbird_core::publish::Init;
 use railbird_core::recording::{Head, Record};
 use railbird_core::sound::Voice;
 use railbird_core::time::{MediaSpan, Moment, UtcMs};
@@ -95,8 +97,8 @@ impl Recorded {
         let (len, sha256) = (object.bytes.len() as u64, Hash::of(&object.bytes));
         let record = match object.kind {
             Kind::Init(init) => Record::Init { n, init, len, sha256 },
-            Kind::Segment { start, duration, discontinuity, captions, .. } => {
-                Record::Segment { n, start, duration, discontinuity, captions, len, sha256 }
+            Kind::Segment { start, duration, discontinuity, dependent, captions, .. } => {
+                Record::Segment { n, start, duration, discontinuity, dependent, captions, len, sha256 }
             }
             Kind::FramesInit(_) => Record::FramesInit { n, len, sha256 },
             Kind::Frame(start) => Record::Frame { n, start, len, sha256 },
@@ -286,4 +288,34 @@ fn gaps_of_the_journal_are_reported() {
             (6000, 8000, "the disk did not take it")
         ]
     );
+}
+
+#[test]
+fn what_begins_where_nobody_can_begin_begins_earlier() {
+    let mut recorded = Recorded::new(0);
+    let init = Init {
+        name: "t/source/init-0.mp4".into(),
+        codecs: "avc1.64001f".into(),
+        width: 1280,
+        height: 720,
+        frame_rate_milli: 25_000,
+        range: Default::default(),
+        sound: None,
+    };
+    let sha256 = Hash::of(b"bytes");
+    recorded.reel.apply(Record::Init { n: 0, init, len: 5, sha256 }).unwrap();
+    for n in 1..=6_u32 {
+        let (start, duration) = (NOW.plus_ms(u64::from(n) * 2000).media(), MediaSpan::from_ms(2000));
+        let (dependent, captions) = (matches!(n, 2 | 3 | 6), Captions::default());
+        let segment =
+            Record::Segment { n, start, duration, discontinuity: false, dependent, captions, len: 5, sha256 };
+        recorded.reel.apply(segment).unwrap();
+    }
+    let at = |ms: u64| Some(NOW.plus_ms(ms).media());
+    let of = |from, to| touching(&recorded.reel, from, to).map(|(n, _)| n).collect::<Vec<_>>();
+    assert_eq!(of(at(7_000), at(8_500)), [1, 2, 3, 4], "the one before that can be begun with, and all between");
+    assert_eq!(of(at(5_000), at(5_500)), [1, 2]);
+    assert_eq!(of(at(8_500), at(12_500)), [4, 5, 6]);
+    assert_eq!(of(None, at(3_000)), [1]);
+    assert_eq!(of(at(14_000), None), [0_u32; 0]);
 }

@@ -51,6 +51,8 @@ mod passes;
 #[cfg(test)]
 mod play;
 #[cfg(test)]
+mod promise;
+#[cfg(test)]
 mod push;
 mod relay;
 #[cfg(test)]

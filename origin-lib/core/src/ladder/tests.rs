@@ -194,6 +194,54 @@ fn what_is_missing_within_a_segment_is_seen() {
     assert_eq!(told(&mut low), [(0, true)]);
 }
 
+/// The same cut, which the source made between key frames.
+fn dependent(of: u64) -> Cut {
+    let mut cut = cut(of);
+    cut.video.iter_mut().for_each(|sample| sample.key = false);
+    cut
+}
+
+/// As [`picture`], with key frames at these, of fours that are sent with the last one first.
+fn within(keys: &'static [u64]) -> impl Fn(u64) -> Sample {
+    move |n| {
+        let since = n - keys.iter().rev().find(|at| **at <= n).unwrap();
+        let place = since.saturating_sub(1) % 4;
+        let whole = since > 0 && !keys.iter().any(|at| (n..n - place + 4).contains(at));
+        let shown = if whole { n - place + [3, 0, 1, 2][place as usize] } else { n };
+        let (of, dts) = (picture(shown), picture(n).dts);
+        let cts = i32::try_from(of.dts.0 as i64 - dts.0 as i64).unwrap();
+        Sample { cts, dts, key: keys.contains(&n), ..of }
+    }
+}
+
+#[test]
+fn where_the_source_is_cut_between_key_frames_so_is_the_rung_and_no_picture_is_lost() {
+    let (mut low, picture) = (assembler(), within(&[0, 180]));
+    low.begin();
+    low.video(video(640));
+    low.cut(&cut(0));
+    low.cut(&dependent(1));
+    low.cut(&dependent(2));
+    low.cut(&cut(3));
+    (0..241).for_each(|n| low.picture(picture(n)));
+    low.end();
+    assert_eq!(told(&mut low), [(0, true), (1, true), (2, true), (3, true)]);
+}
+
+#[test]
+fn what_depends_on_a_segment_that_was_lost_is_lost_with_it() {
+    let (mut low, picture) = (assembler(), within(&[0, 180]));
+    low.begin();
+    low.video(video(640));
+    low.cut(&cut(0));
+    low.cut(&dependent(1));
+    low.cut(&dependent(2));
+    low.cut(&cut(3));
+    (0..241).filter(|n| !(70..90).contains(n)).for_each(|n| low.picture(picture(n)));
+    low.end();
+    assert_eq!(told(&mut low), [(0, true), (1, false), (2, false), (3, true)]);
+}
+
 #[test]
 fn an_encoder_that_is_too_slow_loses_the_oldest() {
     let mut low = assembler();

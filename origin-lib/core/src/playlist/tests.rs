@@ -109,6 +109,16 @@ fn multivariant_golden() {
 }
 
 #[test]
+fn where_a_segment_depends_on_the_one_before_nothing_else_is_promised() {
+    let mut state = state();
+    state.renditions[0].dependent = true;
+    let text = linted::sound(multivariant(&state, &ids(&["a"])));
+    assert!(!text.contains("INDEPENDENT"), "{text}");
+    let json = serde_json::to_string(&state).unwrap();
+    assert_eq!(serde_json::from_str::<ChannelState>(&json).unwrap(), state);
+}
+
+#[test]
 fn a_range_of_light_beyond_the_standard_one_is_told() {
     let mut state = state();
     for (range, told) in

@@ -166,6 +166,31 @@ fn the_target_duration_never_changes() {
 }
 
 #[test]
+fn a_segment_with_which_nobody_can_begin_is_told_of_for_good_and_has_no_key_frame() {
+    let mut book = book(8);
+    book.ack_init(0, "init-1", NOW);
+    assert_eq!(book.target_s(), None);
+    for n in 0..9 {
+        make(&mut book, n);
+        if n == 2 || n == 3 {
+            assert_eq!(book.depends(start(n)), n == 2, "said once");
+        }
+        book.ack(0, start(n), NOW);
+        book.frame(start(n), 1000, NOW);
+        book.ack_frames_init(0, "init-1", NOW);
+        book.ack_frame(0, start(n), NOW);
+        let rendition = book.snapshot(NOW).renditions.remove(0);
+        assert_eq!(rendition.dependent, n >= 2);
+        for segment in rendition.segments {
+            let has = segment.start != start(2) && segment.start != start(3);
+            assert_eq!(segment.frame, Some(u32::from(has)));
+        }
+    }
+    assert_eq!(book.target_s(), Some(2));
+    assert_eq!(listed(&book).first(), Some(&(5, false, 1)), "it has left the window");
+}
+
+#[test]
 fn a_lost_segment_takes_its_place_in_time() {
     let mut book = book(60);
     book.ack_init(0, "init-1", NOW);

@@ -153,6 +153,29 @@ fn what_was_said_of_splices_is_in_the_chapter_during_which_it_was_said_and_in_th
 }
 
 #[test]
+fn a_segment_with_which_nobody_can_begin_is_known_after_a_restart_and_told_of_in_every_chapter() {
+    let dependent = match segment(4, 3) {
+        Record::Segment { n, start, duration, discontinuity, captions, len, sha256, .. } => {
+            Record::Segment { n, start, duration, discontinuity, dependent: true, captions, len, sha256 }
+        }
+        other => panic!("{other:?}"),
+    };
+    let line = serde_json::to_string(&dependent).unwrap();
+    assert_eq!(serde_json::from_str::<Record>(&line).unwrap(), dependent);
+    let records = [init(0, "init-1"), segment(1, 0), segment(2, 1), segment(3, 2), dependent, ack(0, "a")];
+    let acks = (1..5).map(|n| ack(n, "a"));
+    let reel = reel(records.into_iter().chain(acks));
+    assert_eq!((1..5).filter(|n| reel.segment(*n).unwrap().dependent).collect::<Vec<_>>(), [4]);
+    let (slots, origin) = (slots(), "north".parse().unwrap());
+    let view = View { listed: 3, first_msn: 7, title: "T", origin: &origin, slots: &slots, rungs: &[] };
+    assert!(reel.chapter(0, &view, NOW).renditions[0].dependent, "though it is not listed yet");
+    let mut book = book(0);
+    book.restore(&reel, NOW);
+    assert!(book.poll(NOW).unwrap().renditions[0].dependent);
+    assert_eq!(book.target_s(), Some(2));
+}
+
+#[test]
 fn what_does_not_follow_is_refused() {
     let mut reel = reel([init(0, "i")]);
     assert_eq!(reel.apply(segment(0, 0)), Err(Misfit::Number));
