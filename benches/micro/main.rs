@@ -69,6 +69,7 @@ fn state(segments: u64) -> ChannelState {
             range: Default::default(),
             sound: None,
             captions: Default::default(),
+            dependent: false,
             frames_bandwidth: 0,
             target_duration_s: 2,
             first_msn: 1000,

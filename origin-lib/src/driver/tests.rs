@@ -152,7 +152,14 @@ impl House {
     async fn segment(&self, n: u64) {
         let start = MediaTime((1_795_171_920 + n) * 90_000);
         let (duration, captions) = (MediaSpan::from_ms(1000), Default::default());
-        let kind = Kind::Segment { start, duration, discontinuity: false, dependent: false, captions, splices: Vec::new() };
+        let kind = Kind::Segment {
+            start,
+            duration,
+            discontinuity: false,
+            dependent: false,
+            captions,
+            splices: Vec::new(),
+        };
         self.make(
             kind,
             railbird_core::object::segment_name(&table(), &"source".parse().unwrap(), start, 1000),

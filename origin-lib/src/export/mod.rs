@@ -166,7 +166,8 @@ pub(crate) fn touching(
 ) -> impl Iterator<Item = (u32, &Segment)> {
     let taken = |n: u32| reel.objects().get(n as usize).is_some_and(|object| object.sha256.is_some());
     let segments = || reel.order().iter().filter_map(|n| Some((*n, reel.segment(*n)?)));
-    let ends_behind = move |segment: &Segment| from.is_none_or(|from| segment.start + segment.duration > from);
+    let ends_behind =
+        move |segment: &Segment| from.is_none_or(|from| segment.start + segment.duration > from);
     let touched = segments().find(|(_, segment)| ends_behind(segment)).map(|(_, segment)| segment.start);
     let up_to = segments().take_while(|(_, segment)| touched.is_some_and(|first| segment.start <= first));
     let first = up_to.filter(|(_, segment)| !segment.dependent).last().map(|(_, segment)| segment.start);

@@ -313,7 +313,11 @@ fn what_begins_where_nobody_can_begin_begins_earlier() {
     }
     let at = |ms: u64| Some(NOW.plus_ms(ms).media());
     let of = |from, to| touching(&recorded.reel, from, to).map(|(n, _)| n).collect::<Vec<_>>();
-    assert_eq!(of(at(7_000), at(8_500)), [1, 2, 3, 4], "the one before that can be begun with, and all between");
+    assert_eq!(
+        of(at(7_000), at(8_500)),
+        [1, 2, 3, 4],
+        "the one before that can be begun with, and all between"
+    );
     assert_eq!(of(at(5_000), at(5_500)), [1, 2]);
     assert_eq!(of(at(8_500), at(12_500)), [4, 5, 6]);
     assert_eq!(of(None, at(3_000)), [1]);

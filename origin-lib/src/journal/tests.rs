@@ -24,6 +24,7 @@ fn segment(n: u32) -> Record {
         start: NOW.plus_ms(2000 * u64::from(n)).media(),
         duration: MediaSpan::from_ms(2000),
         discontinuity: false,
+        dependent: false,
         captions: Default::default(),
         len: 5,
         sha256: Hash::of(&n.to_be_bytes()),

@@ -24,7 +24,14 @@ fn init(name: &str) -> Made {
 fn segment(n: u64) -> Made {
     let start = MediaTime(n * 180_000);
     let (duration, captions) = (MediaSpan::from_ms(2000), Default::default());
-    let kind = Kind::Segment { start, duration, discontinuity: false, dependent: false, captions, splices: Vec::new() };
+    let kind = Kind::Segment {
+        start,
+        duration,
+        discontinuity: false,
+        dependent: false,
+        captions,
+        splices: Vec::new(),
+    };
     let name = format!("t/source/{n}-0.m4s");
     let object = Object { name, bytes: Bytes::from(vec![u8::try_from(n % 256).unwrap(); 1000]), kind };
     Made { channel: "t".parse().unwrap(), object }

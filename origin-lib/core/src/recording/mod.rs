@@ -375,7 +375,8 @@ impl Reel {
                 self.init = Some(n);
             }
             Record::Segment { n, start, duration, discontinuity, dependent, captions, len, sha256 } => {
-                let segment = Segment { start, duration, discontinuity, dependent, init: self.init, gap: false };
+                let segment =
+                    Segment { start, duration, discontinuity, dependent, init: self.init, gap: false };
                 self.push_segment(n, segment, Some((len, sha256)))?;
                 self.captions.add(captions);
                 self.dependent |= dependent;
@@ -471,12 +472,7 @@ impl Reel {
         Ok(())
     }
 
-    fn push_segment(
-        &mut self,
-        n: u32,
-        segment: Segment,
-        stored: Option<(u64, Hash)>,
-    ) -> Result<(), Misfit> {
+    fn push_segment(&mut self, n: u32, segment: Segment, stored: Option<(u64, Hash)>) -> Result<(), Misfit> {
         let start = segment.start;
         let (len, sha256) = stored.map_or((0, None), |(len, hash)| (len, Some(hash)));
         self.push(n, Object::new(Kind::Segment(segment), len, sha256))?;

@@ -341,7 +341,11 @@ fn every_bound_forces_a_cut_and_then_waits_for_a_key_frame() {
         assert_eq!(events.len(), 2, "{bound:?}");
         assert_eq!(events[1], Event::Forced(bound));
         let Event::Cut(cut) = &events[0] else { panic!("{bound:?}") };
-        assert_eq!((cut.video.len() + cut.audio.len()) as u64 + segmenter.counts().leading, sent as u64 + 1, "{bound:?}");
+        assert_eq!(
+            (cut.video.len() + cut.audio.len()) as u64 + segmenter.counts().leading,
+            sent as u64 + 1,
+            "{bound:?}"
+        );
         assert_eq!((segmenter.open_len(), segmenter.counts().forced), (0, 1));
         segmenter.handle(key(100_000));
         segmenter.finish();

@@ -55,6 +55,7 @@ fn reel(day: u64) -> Reel {
             start,
             duration,
             discontinuity: false,
+            dependent: false,
             captions: Default::default(),
             len: 1,
             sha256,

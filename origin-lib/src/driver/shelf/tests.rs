@@ -91,6 +91,7 @@ impl House {
             start: at(n),
             duration: SEGMENT,
             discontinuity,
+            dependent: false,
             captions,
             splices,
         });

@@ -82,6 +82,7 @@ impl Bench {
                     start,
                     duration,
                     discontinuity: false,
+                    dependent: false,
                     captions: Default::default(),
                     len,
                     sha256,

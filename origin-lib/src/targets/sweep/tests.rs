@@ -72,6 +72,7 @@ async fn what_is_too_old_is_deleted_at_every_target_that_has_it_and_lets_us() {
                     start,
                     duration,
                     discontinuity,
+                    dependent: false,
                     captions: Default::default(),
                     len: 1,
                     sha256: object.sha256.unwrap(),

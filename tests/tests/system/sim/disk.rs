@@ -150,14 +150,17 @@ impl Disk {
                 self.has_init = false;
                 return;
             }
-            Kind::Segment { start, duration, discontinuity, captions, .. } if taken && self.has_init => {
+            Kind::Segment { start, duration, discontinuity, dependent, captions, .. }
+                if taken && self.has_init =>
+            {
                 let (start, duration, discontinuity) = (*start, *duration, *discontinuity);
-                let captions = *captions;
+                let (dependent, captions) = (*dependent, *captions);
                 self.journal.push(Record::Segment {
                     n,
                     start,
                     duration,
                     discontinuity,
+                    dependent,
                     captions,
                     len,
                     sha256,

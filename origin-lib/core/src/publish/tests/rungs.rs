@@ -154,7 +154,16 @@ fn a_restart_lists_the_same_of_a_rung_and_a_replay_has_gaps_where_it_lacks_somet
     put(&|n| Record::RungInit { n, rendition: low(), init: init("init-low"), len: 1, sha256: hash });
     for of in 0..4 {
         let (start, duration, discontinuity) = (at(of), SEGMENT, of == 0);
-        put(&|n| Record::Segment { n, start, duration, discontinuity, dependent: false, captions, len: 9, sha256: hash });
+        put(&|n| Record::Segment {
+            n,
+            start,
+            duration,
+            discontinuity,
+            dependent: false,
+            captions,
+            len: 9,
+            sha256: hash,
+        });
         if of != 1 {
             put(&|n| Record::RungSegment {
                 n,
@@ -228,7 +237,8 @@ fn what_was_not_made_of_a_rung_before_a_restart_is_a_gap_at_once_and_a_gap_stays
             n,
             start,
             duration,
-            discontinuity, dependent: false,
+            discontinuity,
+            dependent: false,
             captions,
             len: 9,
             sha256: hash,

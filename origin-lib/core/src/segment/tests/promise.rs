@@ -51,13 +51,7 @@ fn a_promise_is_kept_by_cuts_between_key_frames() {
     let cuts = cut(promised(2), pictures(&[0, 2000, 9000], 10_000, false));
     assert_eq!(
         spans(&cuts),
-        [
-            (0, 2000, true),
-            (2000, 2480, true),
-            (4480, 2480, false),
-            (6960, 2040, false),
-            (9000, 1000, true),
-        ]
+        [(0, 2000, true), (2000, 2480, true), (4480, 2480, false), (6960, 2040, false), (9000, 1000, true),]
     );
     assert!(cuts.iter().skip(1).all(|cut| !cut.discontinuity), "nothing is missing");
 }

@@ -22,8 +22,8 @@ use railbird_core::state::{ChannelState, Node};
 use railbird_core::time::{MediaTime, Moment, UtcMs};
 use railbird_origin::delivery::queue::Queue;
 use railbird_origin::delivery::{Backoff, Share};
-use railbird_origin::driver::{Plan, Promise};
 use railbird_origin::driver::shelf::Shelf;
+use railbird_origin::driver::{Plan, Promise};
 
 use super::disk::Disk;
 use super::rng::Rng;
