@@ -1,43 +1,44 @@
 //! A channel's further renditions: those that a supervised ffmpeg makes, and the sound alone; to players that are not ours.
 
-use std::time::Duration;
-
 use anyhow::{Context, ensure};
-use railbird_core::lint::ours;
-use railbird_origin::lint;
-use reqwest::header::HeaderMap;
 
-use crate::demo::{client, finish};
-use crate::origin::{Origin, Plan, Source, Store, target, until};
+use crate::demo::finish;
+use crate::origin::{Origin, Source, until};
 use crate::play::{decoded, ffmpeg};
-use crate::viewers::{Edge, duration};
+use crate::viewers::{Stage, duration};
 
 /// So much is published, as fast as it is played.
 const SECONDS: u32 = 18;
 
-/// By their bit rates the ladders' ffmpegs are told from others.
-const KBPS: u32 = 317;
-const HUNG_KBPS: u32 = 319;
-
-const LADDER: &str = "audio_only = true\n\
+/// Two rungs, and the sound alone.
+pub(crate) const LADDER: &str = "audio_only = true\n\
     [[channel.ladder]]\nname = \"low\"\nheight = 90\nvideo_kbps = 151\npreset = \"ultrafast\"\n\
     [[channel.ladder]]\nname = \"mid\"\nheight = 120\nvideo_kbps = 317\npreset = \"ultrafast\"\n";
 
-/// The process of the ffmpeg of a ladder that has this bit rate.
-fn encoder(kbps: u32) -> anyhow::Result<Option<String>> {
-    let rate = format!("{kbps}k");
+/// The process of the ffmpeg that makes the origin's ladder.
+pub(crate) fn encoder(origin: &Origin) -> anyhow::Result<Option<String>> {
+    let parent = origin.process()?.to_string();
     for entry in std::fs::read_dir("/proc")? {
         let entry = entry?;
-        let Ok(line) = std::fs::read(entry.path().join("cmdline")) else { continue };
-        let mut words = line.split(|byte| *byte == 0);
-        if words.next() == Some(b"ffmpeg") && words.any(|word| word == rate.as_bytes()) {
+        // What ended meanwhile is none of ours. Its name may have spaces; then come its state and its parent.
+        let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
+        let Some((name, rest)) = stat.rsplit_once(')') else { continue };
+        let [state, of] = [1, 2].map(|at| rest.split(' ').nth(at));
+        if name.ends_with("(ffmpeg") && of == Some(&parent) && state != Some("Z") {
             return Ok(Some(entry.file_name().to_string_lossy().into()));
         }
     }
     Ok(None)
 }
 
-async fn signal(name: &str, pid: &str) -> anyhow::Result<()> {
+/// Waits until another ffmpeg than this one makes the origin's ladder.
+pub(crate) async fn another_encoder(origin: &Origin, than: &str) -> anyhow::Result<()> {
+    let another =
+        until("another ffmpeg makes the ladder", async || Ok(encoder(origin)?.filter(|id| id != than)));
+    another.await.map(drop).with_context(|| origin.log())
+}
+
+pub(crate) async fn signal(name: &str, pid: &str) -> anyhow::Result<()> {
     let mut kill = tokio::process::Command::new("kill");
     kill.args([name, pid]);
     finish(kill).await.map(drop)
@@ -45,14 +46,14 @@ async fn signal(name: &str, pid: &str) -> anyhow::Result<()> {
 
 /// What a media playlist lists.
 #[derive(Debug, Default)]
-struct Listed {
-    head: Vec<String>,
+pub(crate) struct Listed {
+    pub(crate) head: Vec<String>,
     /// Of each segment its file's name, which tells where it starts, its length and discontinuity, and whether it is a gap.
-    segments: Vec<(String, Vec<String>, bool)>,
+    pub(crate) segments: Vec<(String, Vec<String>, bool)>,
 }
 
 impl Listed {
-    fn of(text: &str) -> Listed {
+    pub(crate) fn of(text: &str) -> Listed {
         let (mut listed, mut tags) = (Listed::default(), Vec::new());
         // What is not there yet is answered with a reason.
         for line in text.lines().filter(|_| text.starts_with("#EXTM3U")) {
@@ -71,58 +72,42 @@ impl Listed {
         listed
     }
 
-    fn gaps(&self) -> usize {
+    pub(crate) fn gaps(&self) -> usize {
         self.segments.iter().filter(|(_, _, gap)| *gap).count()
+    }
+
+    /// Whether anything is listed that is there.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.segments.len() > self.gaps()
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn renditions_are_the_source_segment_by_segment_and_a_dead_ffmpeg_is_a_gap_in_its_own_alone()
 -> anyhow::Result<()> {
-    let (edge, store) = (Edge::start().await?, Store::start().await?);
-    let (targets, edges) = ([target("a", &store.url(), &store.url(), "")], [edge.url.clone()]);
-    let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more: "", files: &[] };
-    let origin = Origin::start_with(&plan, LADDER).await?;
+    let Stage { edge, origin, live, .. } = Stage::set(LADDER, "").await?;
     let source = Source::new(SECONDS).await?;
-    let mut publish = ffmpeg();
-    publish.arg("-re").arg("-i").arg(&source.file).args(["-c", "copy", "-f", "flv"]).arg(origin.primary());
-    let published = tokio::spawn(finish(publish));
-    let token = edge.token().await?;
-    let live = format!("{}/t/{token}/live/t", edge.url);
-    let text =
-        async |path: &str| anyhow::Ok(client()?.get(format!("{live}/{path}")).send().await?.text().await?);
+    let published = source.publish(&[origin.primary()]);
 
     // Something of the ladder is there; then its ffmpeg dies, and another one begins.
-    until("a rendition of the ladder is listed", async || {
-        let listed = Listed::of(&text("a/mid.m3u8").await?);
-        Ok(Some(()).filter(|()| listed.segments.len() > listed.gaps()))
-    })
-    .await
-    .with_context(|| origin.log())?;
-    let first = encoder(KBPS)?.context("no ffmpeg makes the ladder")?;
+    let begun = live.text_once(["a", "mid"], "something is listed", |text| Listed::of(text).has_begun());
+    begun.await.with_context(|| origin.log())?;
+    let first = encoder(&origin)?.context("no ffmpeg makes the ladder")?;
     signal("-KILL", &first).await?;
-    until("another ffmpeg makes the ladder", async || Ok(encoder(KBPS)?.filter(|id| *id != first))).await?;
+    another_encoder(&origin, &first).await?;
     published.await??;
     origin.logged("feed ended").await?;
     // What ffmpeg still had comes with the feed's end.
     let played = f64::from(SECONDS) - 0.1;
     for rendition in ["source", "mid", "low", "audio"] {
-        let what = format!("all of {rendition} is listed");
-        let listed = until(&what, async || {
-            let text = text(&format!("a/{rendition}.m3u8")).await?;
-            Ok(Some(()).filter(|()| duration(&text) > played))
-        });
+        let listed = live.text_once(["a", rendition], "all is listed", |text| duration(text) > played);
         listed.await.with_context(|| origin.log())?;
     }
     origin.crew(&["channel", "end", "t"]).await?;
 
     let ended = async |rendition: &str| {
-        let what = format!("{rendition} ends");
-        let listed = until(&what, async || {
-            let text = text(&format!("a/{rendition}.m3u8")).await?;
-            Ok(Some(text).filter(|text| text.ends_with("#EXT-X-ENDLIST\n")))
-        });
-        anyhow::Ok(Listed::of(&listed.await.with_context(|| origin.log())?))
+        let text = live.text_once(["a", rendition], "its end", |text| text.ends_with("#EXT-X-ENDLIST\n"));
+        anyhow::Ok(Listed::of(&text.await.with_context(|| origin.log())?))
     };
     let of_source = ended("source").await?;
     ensure!(of_source.gaps() == 0 && of_source.segments.len() > 7, "{of_source:?}");
@@ -155,7 +140,7 @@ async fn renditions_are_the_source_segment_by_segment_and_a_dead_ffmpeg_is_a_gap
     }
 
     // Every picture of the source and, but for gaps, of each rung; and the sound alone.
-    let url = |rendition: &str| format!("{live}/a/{rendition}.m3u8");
+    let url = |rendition: &str| live.media("a", rendition);
     let pictures = async |rendition: &str| {
         let mut player = ffmpeg();
         player.args(["-live_start_index", "0", "-i", &url(rendition)]);
@@ -169,18 +154,11 @@ async fn renditions_are_the_source_segment_by_segment_and_a_dead_ffmpeg_is_a_gap
     sound.args(["-i", &url("source")]);
     ensure!(heard == decoded(sound, "0:a:0", None).await? && heard.len() > 600, "{} frames", heard.len());
 
-    let settings = lint::Settings {
-        url: format!("{live}/main.m3u8").parse()?,
-        duration: Duration::from_secs(3),
-        headers: HeaderMap::new(),
-    };
-    let report = lint::run(&settings).await?;
-    let left = ours::unexpected(report.findings().cloned().collect());
-    ensure!(left.is_empty() && report.segments > 0, "{report}");
+    live.is_clean().await?;
 
     let seconds = format!("{}", behind_gap + 0.5);
     // All of them are one screen of the pass.
-    let main = format!("{live}/main.m3u8");
+    let main = live.main();
     let looks = ["hls", "shaka"].map(|player| edge.browser("ladder.mjs", &[player, &seconds, &main]));
     for person in looks {
         println!("{}", person?.content().await.with_context(|| origin.log())?);
@@ -193,46 +171,29 @@ async fn renditions_are_the_source_segment_by_segment_and_a_dead_ffmpeg_is_a_gap
 async fn an_ffmpeg_that_hangs_is_replaced_and_costs_the_source_nothing() -> anyhow::Result<()> {
     // A hung one is known by segments that it does not give.
     const SECONDS: u32 = 40;
-    let (edge, store) = (Edge::start().await?, Store::start().await?);
-    let (targets, edges) = ([target("a", &store.url(), &store.url(), "")], [edge.url.clone()]);
-    let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more: "", files: &[] };
-    let ladder = LADDER.replace(&KBPS.to_string(), &HUNG_KBPS.to_string());
-    let origin = Origin::start_with(&plan, &ladder).await?;
+    let Stage { origin, live, .. } = &Stage::set(LADDER, "").await?;
     let source = Source::new(SECONDS).await?;
-    let mut publish = ffmpeg();
-    publish.arg("-re").arg("-i").arg(&source.file).args(["-c", "copy", "-f", "flv"]).arg(origin.primary());
-    let published = tokio::spawn(finish(publish));
-    let token = edge.token().await?;
-    let live = format!("{}/t/{token}/live/t", edge.url);
-    let text =
-        async |path: &str| anyhow::Ok(client()?.get(format!("{live}/{path}")).send().await?.text().await?);
-    let begun = until("a rendition of the ladder is listed", async || {
-        let listed = Listed::of(&text("a/mid.m3u8").await?);
-        Ok(Some(()).filter(|()| listed.segments.len() > listed.gaps()))
-    });
+    let published = source.publish(&[origin.primary()]);
+    let begun = live.text_once(["a", "mid"], "something is listed", |text| Listed::of(text).has_begun());
     begun.await.with_context(|| origin.log())?;
 
-    let first = encoder(HUNG_KBPS)?.context("no ffmpeg makes the ladder")?;
+    let first = encoder(origin)?.context("no ffmpeg makes the ladder")?;
     signal("-STOP", &first).await?;
-    let another =
-        until("another ffmpeg makes the ladder", async || Ok(encoder(HUNG_KBPS)?.filter(|id| *id != first)));
-    another.await.with_context(|| origin.log())?;
+    another_encoder(origin, &first).await?;
     origin.logged("left behind").await?;
-    let begun = text("a/source.m3u8").await?;
+    let begun = live.text("a", "source").await?;
     let newest = Listed::of(&begun).segments.last().map(|(name, ..)| name.clone());
     let newest = newest.context("nothing is listed of the source")?;
-    let made = until("what the new one makes is listed", async || {
-        let listed = Listed::of(&text("a/mid.m3u8").await?);
+    let made = live.text_once(["a", "mid"], "what the new one makes", |text| {
+        let listed = Listed::of(text);
         let behind = listed.segments.iter().skip_while(|(name, ..)| *name != newest);
-        Ok(behind.skip(1).any(|(_, _, gap)| !gap).then_some(()))
+        behind.skip(1).any(|(_, _, gap)| !gap)
     });
     made.await.with_context(|| origin.log())?;
     published.await??;
     origin.logged("feed ended").await?;
-    let whole = until("all of the source is listed", async || {
-        let text = text("a/source.m3u8").await?;
-        Ok(Some(text.clone()).filter(|text| duration(text) > f64::from(SECONDS) - 0.1))
-    });
+    let whole =
+        live.text_once(["a", "source"], "all is listed", |text| duration(text) > f64::from(SECONDS) - 0.1);
     let whole = Listed::of(&whole.await.with_context(|| origin.log())?);
     ensure!(whole.gaps() == 0, "{whole:?}");
     Ok(())

@@ -14,6 +14,7 @@ use railbird_origin::store::server::{Credentials, NodeServer};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
 
 use crate::demo::{PATIENCE, client, finish, outcome, railbird};
 use crate::play::{ffmpeg, hashes};
@@ -242,6 +243,11 @@ impl Origin {
         objects(&self.file("data/objects"))
     }
 
+    /// Its process.
+    pub(crate) fn process(&self) -> anyhow::Result<u32> {
+        self.child.id().context("it has ended already")
+    }
+
     /// SIGKILL, and wait until it is gone.
     pub(crate) async fn kill(&mut self) -> anyhow::Result<()> {
         Ok(self.child.kill().await?)
@@ -249,7 +255,7 @@ impl Origin {
 
     /// SIGTERM, and wait until it has ended in order.
     pub(crate) async fn stop(&mut self) -> anyhow::Result<()> {
-        let id = self.child.id().context("it has ended already")?;
+        let id = self.process()?;
         let signal = Command::new("kill").args(["-TERM", &id.to_string()]).status().await?;
         ensure!(signal.success(), "kill: {signal}");
         let ended =
@@ -278,11 +284,18 @@ impl Origin {
 
     /// How many pictures of the primary feed have arrived.
     pub(crate) async fn pictures(&self) -> anyhow::Result<usize> {
+        self.figure("railbird_feed_frames_total", &["feed=\"primary\"", "kind=\"video\""]).await
+    }
+
+    /// A figure of its metrics, with these labels among others.
+    pub(crate) async fn figure(&self, name: &str, labels: &[&str]) -> anyhow::Result<usize> {
         let text = client()?.get(format!("{}/metrics", self.api)).send().await?.text().await?;
-        let mut lines = text.lines().filter(|line| line.starts_with("railbird_feed_frames_total{"));
-        let line = lines.find(|line| line.contains("feed=\"primary\"") && line.contains("kind=\"video\""));
-        let count = line.and_then(|line| line.rsplit(' ').next()).context("no such figure")?;
-        Ok(count.parse()?)
+        let is = |line: &&str| {
+            line.strip_prefix(name).is_some_and(|rest| rest.starts_with('{'))
+                && labels.iter().all(|label| line.contains(label))
+        };
+        let line = text.lines().find(is).and_then(|line| line.rsplit(' ').next());
+        Ok(line.with_context(|| format!("no {name}"))?.parse()?)
     }
 
     pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
@@ -397,6 +410,15 @@ impl Source {
     pub(crate) async fn of(file: PathBuf) -> anyhow::Result<Source> {
         let (frames, packets) = (frames(&file).await?, packets(&file).await?);
         Ok(Source { file, frames, packets, _dir: None })
+    }
+
+    /// An encoder sends it to these addresses, as fast as it is played. One that is lost costs the others nothing.
+    pub(crate) fn publish(&self, urls: &[String]) -> JoinHandle<anyhow::Result<String>> {
+        let outputs: Vec<String> = urls.iter().map(|url| format!("[f=flv:onfail=ignore]{url}")).collect();
+        let mut encoder = ffmpeg();
+        encoder.arg("-re").arg("-i").arg(&self.file);
+        encoder.args(["-c", "copy", "-map", "0", "-f", "tee", &outputs.join("|")]);
+        tokio::spawn(finish(encoder))
     }
 
     /// That a file has the same: each compressed packet of both tracks in its place, and each decoded picture.

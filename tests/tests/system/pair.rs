@@ -13,8 +13,18 @@ use crate::viewers::Edge;
 const PAIR: &str = "[pair]\nanchors_at = \"a\"\n";
 
 async fn two(targets: &[String], edges: [&[String]; 2]) -> anyhow::Result<[Origin; 2]> {
+    two_with("", targets, edges).await
+}
+
+/// Two whose channel has these further settings.
+pub(crate) async fn two_with(
+    channel: &str,
+    targets: &[String],
+    edges: [&[String]; 2],
+) -> anyhow::Result<[Origin; 2]> {
     let plan = |id, edges| Plan { id, title: "T", targets, edges, more: PAIR, files: &[] };
-    Ok([Origin::start(&plan("north", edges[0])).await?, Origin::start(&plan("south", edges[1])).await?])
+    let (north, south) = (plan("north", edges[0]), plan("south", edges[1]));
+    Ok([Origin::start_with(&north, channel).await?, Origin::start_with(&south, channel).await?])
 }
 
 /// One ffmpeg, two origins, one bucket: each object that either makes has the name and the bytes that the other gives it.
@@ -252,12 +262,7 @@ async fn nobody_notices_that_one_of_two_origins_was_killed() -> anyhow::Result<(
     let (a, b, edge) = (Store::start().await?, Store::start().await?, Edge::start().await?);
     let edges = [edge.url.clone()];
     let [mut north, south] = two(&[a.target("a"), b.target("b")], [&edges, &edges]).await?;
-    let mut encoder: Command = ffmpeg();
-    let outputs =
-        format!("[f=flv:onfail=ignore]{}|[f=flv:onfail=ignore]{}", north.primary(), south.primary());
-    encoder.args(["-re", "-i"]).arg(&source.file).args(["-c", "copy", "-map", "0", "-f", "tee", &outputs]);
-    // It tells of the origin that is gone, and goes on.
-    let mut encoder = encoder.stderr(std::process::Stdio::null()).kill_on_drop(true).spawn()?;
+    let published = source.publish(&[north.primary(), south.primary()]);
 
     let token = edge.token().await?;
     edge.playlist(&token, "a", 5.9).await.with_context(|| format!("{}\n{}", north.log(), south.log()))?;
@@ -275,8 +280,8 @@ async fn nobody_notices_that_one_of_two_origins_was_killed() -> anyhow::Result<(
 
     let differs = source.frames.iter().zip(&played).position(|(a, b)| a != b);
     ensure!(differs.is_none() && played.len() == PLAYED, "{} frames, differs: {differs:?}", played.len());
-    let ended = encoder.wait().await?;
-    ensure!(ended.success(), "the encoder ended with {ended}");
+    // It tells of the origin that is gone, and goes on.
+    published.await??;
     let whole = f64::from(FEED_S) - 0.1;
     let text = edge.playlist(&token, "a", whole).await?;
     ensure!(!text.contains("#EXT-X-DISCONTINUITY\n") && !text.contains("#EXT-X-GAP"), "{text}");

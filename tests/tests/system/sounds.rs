@@ -1,17 +1,11 @@
 //! Several sound tracks of a feed, as renditions in their languages: to players that are not ours, and to our own.
 
-use std::time::Duration;
-
 use anyhow::{Context, ensure};
-use railbird_core::lint::ours;
-use railbird_origin::lint;
-use reqwest::header::HeaderMap;
 
 use crate::demo::{client, finish};
 use crate::http_ingest::address;
-use crate::origin::{Origin, Plan, Store, target, until};
 use crate::play::ffmpeg;
-use crate::viewers::{Edge, duration};
+use crate::viewers::{Stage, duration};
 
 /// The first track and the second one are tones, in hertz.
 const TONES: [&str; 2] = ["440", "1000"];
@@ -62,11 +56,8 @@ async fn tone(url: &str) -> anyhow::Result<f64> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commentary_is_a_rendition_that_players_change_to_while_it_is_live() -> anyhow::Result<()> {
-    let (edge, store) = (Edge::start().await?, Store::start().await?);
-    let (targets, edges) = ([target("a", &store.url(), &store.url(), "")], [edge.url.clone()]);
-    let more = "[http_ingest]\nlisten = \"127.0.0.1:0\"\n";
-    let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more, files: &[] };
-    let origin = Origin::start_with(&plan, SOUNDS).await?;
+    let stage = Stage::set(SOUNDS, "[http_ingest]\nlisten = \"127.0.0.1:0\"\n").await?;
+    let Stage { edge, origin, live, .. } = &stage;
     let dir = tempfile::tempdir()?;
     let file = dir.path().join("two.ts");
     made(&file, 20).await?;
@@ -74,22 +65,14 @@ async fn a_commentary_is_a_rendition_that_players_change_to_while_it_is_live() -
     // Round and round, as long as anybody watches.
     publish.args(["-re", "-stream_loop", "-1", "-i"]).arg(&file).args(["-map", "0", "-c", "copy"]);
     publish.args(["-f", "mpegts", "-method", "PUT"]);
-    publish.arg(format!("http://{}/ingest/primary-key", address(&origin)?));
+    publish.arg(format!("http://{}/ingest/primary-key", address(origin)?));
     let encoder = publish.kill_on_drop(true).spawn()?;
 
-    let token = edge.token().await?;
-    let live = format!("{}/t/{token}/live/t", edge.url);
-    let text =
-        async |path: &str| anyhow::Ok(client()?.get(format!("{live}/{path}")).send().await?.text().await?);
     for rendition in ["source-pictures", "audio", "audio-1"] {
-        until(&format!("some of {rendition} is listed"), async || {
-            let text = text(&format!("a/{rendition}.m3u8")).await?;
-            Ok(Some(()).filter(|()| text.starts_with("#EXTM3U") && duration(&text) > 7.0))
-        })
-        .await
-        .with_context(|| origin.log())?;
+        let some = live.text_once(["a", rendition], "some is listed", |text| duration(text) > 7.0);
+        some.await.with_context(|| origin.log())?;
     }
-    let main = text("main.m3u8").await?;
+    let main = client()?.get(live.main()).send().await?.text().await?;
     for line in [
         "TYPE=AUDIO,GROUP-ID=\"sound-a\",NAME=\"Hall\",LANGUAGE=\"en\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"1\",URI=\"a/audio.m3u8\"",
         "NAME=\"Commentary\",LANGUAGE=\"ko\",DEFAULT=NO,AUTOSELECT=YES,CHANNELS=\"1\",URI=\"a/audio-1.m3u8\"",
@@ -98,19 +81,12 @@ async fn a_commentary_is_a_rendition_that_players_change_to_while_it_is_live() -
         ensure!(main.contains(line), "no {line} in:\n{main}");
     }
     for (rendition, hz) in [("audio", 440.0), ("audio-1", 1000.0)] {
-        let heard = tone(&format!("{live}/a/{rendition}.m3u8")).await?;
+        let heard = tone(&live.media("a", rendition)).await?;
         ensure!((heard - hz).abs() < 5.0, "{rendition} is a tone of {heard} Hz");
     }
-    let settings = lint::Settings {
-        url: format!("{live}/main.m3u8").parse()?,
-        duration: Duration::from_secs(3),
-        headers: HeaderMap::new(),
-    };
-    let report = lint::run(&settings).await?;
-    let left = ours::unexpected(report.findings().cloned().collect());
-    ensure!(left.is_empty() && report.segments > 0, "{report}");
+    live.is_clean().await?;
 
-    let main = format!("{live}/main.m3u8");
+    let main = live.main();
     for player in ["hls", "shaka", "ours"] {
         let person = edge.browser("sounds.mjs", &[player, &main, TONES[0], TONES[1]])?;
         println!("{player}: {}", person.content().await.with_context(|| origin.log())?);

@@ -1,18 +1,22 @@
-//! An edge that outlives origins, and who watches through it: ffmpeg and a person with a browser.
+//! An edge that outlives origins, and who watches through it: ffmpeg, a person with a browser, and `railbird lint`.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use railbird_core::lint::ours;
 use railbird_core::sign;
 use railbird_origin::clock;
 use railbird_origin::config::Secret;
 use railbird_origin::demo::control::{Ready, ReadyChannel};
 use railbird_origin::edge_host::{EdgeHost, EdgeHostConfig, Running};
+use railbird_origin::lint;
 use railbird_origin::pass::order::Key;
 use railbird_origin::pass::{Door, Order};
+use reqwest::header::HeaderMap;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
@@ -20,7 +24,7 @@ use tokio::time::timeout;
 
 use crate::demo::{PATIENCE, assets, client, component, finish, workspace};
 use crate::hosts::Wrangler;
-use crate::origin::{SECRET, until};
+use crate::origin::{Origin, Plan, SECRET, Store, until};
 use crate::play::{ffmpeg, hashes};
 
 pub(crate) const EMAIL: &str = "viewer@example.org";
@@ -120,6 +124,11 @@ impl Edge {
         token_at(&self.url).await
     }
 
+    /// The live channel, in a session of the pass.
+    pub(crate) async fn live(&self) -> anyhow::Result<Live> {
+        Ok(Live { url: format!("{}/t/{}/live/t", self.url, self.token().await?) })
+    }
+
     /// The text of the live media playlist that pathway `node` has, once it lists so many seconds.
     pub(crate) async fn playlist(&self, token: &str, node: &str, seconds: f64) -> anyhow::Result<String> {
         let url = format!("{}/t/{token}/live/t/{node}/source.m3u8", self.url);
@@ -154,6 +163,69 @@ impl Edge {
     /// Where pictures of what a person sees go, with `RAILBIRD_SHOTS`.
     pub(crate) fn shots(&self) -> PathBuf {
         std::env::var_os("RAILBIRD_SHOTS").map_or_else(|| self.dir.path().to_path_buf(), PathBuf::from)
+    }
+}
+
+/// An origin with one bucket before an edge, and its channel there.
+pub(crate) struct Stage {
+    pub(crate) edge: Edge,
+    pub(crate) origin: Origin,
+    pub(crate) live: Live,
+    _store: Store,
+}
+
+impl Stage {
+    /// One whose channel has these further settings, and its origin these further tables.
+    pub(crate) async fn set(channel: &str, more: &str) -> anyhow::Result<Stage> {
+        let (edge, store) = (Edge::start().await?, Store::start().await?);
+        let (targets, edges) = ([store.target("a")], [edge.url.clone()]);
+        let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more, files: &[] };
+        let origin = Origin::start_with(&plan, channel).await?;
+        Ok(Stage { live: edge.live().await?, edge, origin, _store: store })
+    }
+}
+
+/// A live channel, as the players of a pass holder find it.
+pub(crate) struct Live {
+    url: String,
+}
+
+impl Live {
+    /// Where the multivariant playlist is.
+    pub(crate) fn main(&self) -> String {
+        format!("{}/main.m3u8", self.url)
+    }
+
+    /// Where the media playlist of a rendition is that pathway `node` has.
+    pub(crate) fn media(&self, node: &str, rendition: &str) -> String {
+        format!("{}/{node}/{rendition}.m3u8", self.url)
+    }
+
+    /// The text of that playlist, or the reason why there is none.
+    pub(crate) async fn text(&self, node: &str, rendition: &str) -> anyhow::Result<String> {
+        Ok(client()?.get(self.media(node, rendition)).send().await?.text().await?)
+    }
+
+    /// The text of that playlist, once it is so.
+    pub(crate) async fn text_once(
+        &self,
+        [node, rendition]: [&str; 2],
+        what: &str,
+        so: impl Fn(&str) -> bool,
+    ) -> anyhow::Result<String> {
+        until(&format!("{what}, of {rendition}"), async || {
+            Ok(Some(self.text(node, rendition).await?).filter(|text| text.starts_with("#EXTM3U") && so(text)))
+        })
+        .await
+    }
+
+    /// `railbird lint` looks at it for some seconds, and finds nothing.
+    pub(crate) async fn is_clean(&self) -> anyhow::Result<()> {
+        let (url, duration) = (self.main().parse()?, Duration::from_secs(3));
+        let report = lint::run(&lint::Settings { url, duration, headers: HeaderMap::new() }).await?;
+        let left = ours::unexpected(report.findings().cloned().collect());
+        ensure!(left.is_empty() && report.segments > 0, "{report}");
+        Ok(())
     }
 }
 
