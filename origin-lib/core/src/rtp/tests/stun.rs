@@ -1,6 +1,6 @@
 use alloc::vec::Vec;
 
-use crate::rtp::stun::addressee;
+use crate::rtp::stun::{addressee, is_message, nominates};
 
 /// A binding request with these attributes.
 fn request(attributes: &[(u16, &[u8])]) -> Vec<u8> {
@@ -45,4 +45,23 @@ fn what_is_no_request_or_is_cut_off_is_for_nobody() {
         other[at] = byte;
         assert_eq!(addressee(&other), None);
     }
+}
+
+#[test]
+fn a_request_says_whether_its_way_is_the_one_to_use() {
+    let name = (6, &b"ours:theirs"[..]);
+    for (attributes, expected) in [
+        (&[name, (0x0025, &[])][..], true),
+        (&[(0x0025, &[]), name], true),
+        (&[name, (0x0024, &[0, 0x25, 0, 0])], false),
+        (&[], false),
+    ] {
+        let request = request(attributes);
+        assert_eq!(nominates(&request), expected, "{attributes:?}");
+        assert!(is_message(&request) && !nominates(&request[..request.len() - 1]));
+        let mut answer = request;
+        answer[0] = 1;
+        assert!(!nominates(&answer) && is_message(&answer));
+    }
+    assert!(!is_message(&[0x80, 96]) && !is_message(&[22, 254]) && !is_message(&[]));
 }
