@@ -112,7 +112,8 @@ impl Offer {
             return Err(MALFORMED("it has no a=fingerprint"));
         }
         // We have nothing to send into a section in which they would receive.
-        let kept = |line: &str| if line == "a=recvonly" { "a=inactive".to_string() } else { line.to_string() };
+        let kept =
+            |line: &str| if line == "a=recvonly" { "a=inactive".to_string() } else { line.to_string() };
         let lines = all.iter().filter(|line| !is_left_out(line)).map(|line| kept(line)).collect();
         let (has_video, has_audio) = (of(Kind::Video).next().is_some(), of(Kind::Audio).next().is_some());
         let sends_again = of(Kind::Video).any(|section| section.has_nack);

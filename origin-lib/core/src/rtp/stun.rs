@@ -7,12 +7,16 @@ const HEAD_LEN: usize = 20;
 const FIRST_END: u8 = 4;
 
 const BINDING_REQUEST: u16 = 0x0001;
+const BINDING_SUCCESS: u16 = 0x0101;
 const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 const USERNAME: u16 = 0x0006;
 const USE_CANDIDATE: u16 = 0x0025;
 
 /// The longest user name that is looked at (RFC 8489, 14.3).
 const USERNAME_LEN_MAX: usize = 512;
+
+/// What a request and its answer have in common (RFC 8489, 5).
+pub type Transaction = [u8; 12];
 
 /// Whether a datagram on a socket that others use as well is a STUN message.
 pub fn is_message(datagram: &[u8]) -> bool {
@@ -29,10 +33,18 @@ pub fn addressee(datagram: &[u8]) -> Option<&str> {
     Some(name.split_once(':')?.0)
 }
 
-/// Whether a datagram is a binding request that says that its way is the one to use (RFC 8445, 7.3.1.5). As with [`addressee`], nothing
-/// says yet that its sender may say so.
-pub fn nominates(datagram: &[u8]) -> bool {
-    attribute(datagram, USE_CANDIDATE).is_some()
+/// The transaction of a binding request that says that its way is the one to use (RFC 8445, 7.3.1.5). As with [`addressee`], nothing
+/// says yet that its sender may say so; that it is answered ([`answered`]) does.
+pub fn nomination(datagram: &[u8]) -> Option<Transaction> {
+    attribute(datagram, USE_CANDIDATE)?;
+    datagram.first_chunk::<HEAD_LEN>()?.last_chunk().copied()
+}
+
+/// The transaction of a binding request that this datagram answers with success.
+pub fn answered(datagram: &[u8]) -> Option<Transaction> {
+    let head = datagram.first_chunk::<HEAD_LEN>()?;
+    (head.first_chunk() == Some(&BINDING_SUCCESS.to_be_bytes())).then_some(())?;
+    head.last_chunk().copied()
 }
 
 /// The value of a binding request's first attribute of this kind.
