@@ -321,6 +321,7 @@ async fn what_is_no_session_is_told_why_and_one_is_changed_and_ended() -> anyhow
         a=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n";
     let with = |tag: &'static str| ("if-match", tag);
     let matching: &'static str = tag.clone().leak();
+    let listed: &'static str = format!("\"another\", {tag}").leak();
     for (headers, body, status) in [
         (&[fragment, primary][..], candidate, 428),
         (&[fragment, primary, with("\"another\"")], candidate, 412),
@@ -328,6 +329,7 @@ async fn what_is_no_session_is_told_why_and_one_is_changed_and_ended() -> anyhow
         (&[fragment, backup, with(matching)], candidate, 401),
         (&[fragment, primary, with(matching)], "nothing", 400),
         (&[fragment, primary, with(matching)], candidate, 204),
+        (&[fragment, primary, with(listed)], candidate, 204),
     ] {
         let (is, _, said) = send(Method::PATCH, &session, headers, body.to_string()).await?;
         ensure!(is == status, "{is} instead of {status}: {said}");

@@ -83,8 +83,12 @@ impl Encoder {
         let answer = SdpAnswer::from_sdp_string(&answer.text().await?)?;
         rtc.sdp_api().accept_answer(pending, answer)?;
         let writer = rtc.writer(video).context("nothing is to be sent")?;
-        let mut known = writer.payload_params().filter(|params| params.spec().codec == Codec::H264);
-        let payload_type = known.next().context("H.264 was not agreed on")?.pt();
+        let known = writer
+            .payload_params()
+            .find(|params| params.spec().codec == Codec::H264)
+            .map(|params| params.pt());
+        drop(writer);
+        let payload_type = known.context("H.264 was not agreed on")?;
         let (time, due) = (4_000_000_000, Instant::now());
         let encoder = Encoder {
             rtc,
