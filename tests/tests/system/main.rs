@@ -81,3 +81,4 @@ mod viewers;
 #[cfg(test)]
 mod wall_clock;
 mod whip;
+mod whip_moves;

@@ -22,7 +22,9 @@ use crate::sink::Sink;
 use crate::srt::figure;
 
 /// An origin that takes WHIP sessions, where its HTTP is and where media comes. Encoders are told to send it to `media`, or there.
-async fn origin(media: Option<SocketAddr>) -> anyhow::Result<(Origin, String, SocketAddr, Store, Sink)> {
+pub(crate) async fn origin(
+    media: Option<SocketAddr>,
+) -> anyhow::Result<(Origin, String, SocketAddr, Store, Sink)> {
     let media = media.map_or_else(|| "127.0.0.1:0".to_string(), |media| media.to_string());
     let store = Store::start().await?;
     let sink = Sink::start(vec![("a", store.dir())]).await?;
@@ -98,19 +100,22 @@ async fn back(far: Arc<UdpSocket>, near: Arc<UdpSocket>, to: SocketAddr) {
     }
 }
 
-/// One track of a file as ffmpeg decodes it: times in the track's own unit, and hashes.
-async fn decoded(file: &std::path::Path, stream: &str) -> anyhow::Result<Vec<(i64, String)>> {
+/// One track of a file as ffmpeg decodes it, which has nothing to say against it: times in the track's own unit, and hashes.
+pub(crate) async fn decoded(file: &std::path::Path, stream: &str) -> anyhow::Result<Vec<(i64, String)>> {
     let mut decode = ffmpeg();
     decode.arg("-i").arg(file).args(["-map", stream, "-fps_mode", "passthrough"]);
     // The file's own unit: one of the mean frame rate would have two frames at one time.
     decode.args(["-enc_time_base", "-1", "-f", "framemd5", "-"]);
+    // Both outputs: what it says would be a line that is none of a frame's.
     let text = finish(decode).await?;
-    let lines = text.lines().filter(|line| !line.starts_with('#'));
-    let told = lines.filter_map(|line| {
+    let frame = |line: &str| {
         let fields: Vec<&str> = line.split(',').map(str::trim).collect();
-        Some((fields.get(2)?.parse().ok()?, fields.last()?.to_string()))
-    });
-    Ok(told.collect())
+        let [_, _, time, _, _, hash] = fields[..] else { return None };
+        Some((time.parse().ok()?, hash.to_string()))
+    };
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let told = lines.map(|line| frame(line).with_context(|| format!("of {stream}, ffmpeg says: {line}")));
+    told.collect()
 }
 
 /// What Chromium sends in this codec over a way that loses packets is recorded, whole.
@@ -174,6 +179,25 @@ async fn what_a_phones_browser_sends_in_h264_is_recorded_whole_where_packets_are
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_phones_page_wakes_its_camera_goes_on_after_it_was_frozen_or_left_and_says_what_is()
+-> anyhow::Result<()> {
+    let (origin, whip, _, _store, _sink) = origin(None).await?;
+    let mut holder = Command::new("node");
+    holder.arg(workspace().join("tests/browser/asleep.mjs")).args([&whip, "t", "primary-key"]);
+    let (ok, text) = outcome(holder).await.context("tests/browser/asleep.mjs")?;
+    ensure!(ok, "{text}\n--- the origin's log ---\n{}", origin.log());
+    origin.crew(&["channel", "end", "t"]).await?;
+    let file = origin.export().await?;
+    for (stream, least) in [("0:v:0", 90), ("0:a:0", 100)] {
+        let frames = decoded(&file, stream).await?;
+        ensure!(frames.len() >= least, "{} of {stream}", frames.len());
+        ensure!(frames.windows(2).all(|pair| pair[0].0 < pair[1].0), "the time of {stream} goes back");
+    }
+    ensure!(!origin.log().contains("primary-key"), "a stream key in the log:\n{}", origin.log());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_browser_sends_in_av1_is_recorded_whole_where_packets_are_lost() -> anyhow::Result<()> {
     a_browser_sends("AV1", "av01.").await
 }
@@ -209,7 +233,13 @@ async fn what_is_no_session_is_told_why_and_one_is_changed_and_ended() -> anyhow
     };
     let (sdp, primary) = (("content-type", "application/sdp"), ("authorization", "Bearer primary-key"));
     let fine = || offer("H264", "abcd");
-    let large = "a=x\r\n".repeat(20_000);
+    // 200 kB.
+    let large = "a=x\r\n".repeat(40_000);
+    let silent = fine().replace("sendonly", "recvonly");
+    let data = fine() + "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:2\r\n";
+    let video = fine();
+    let twice =
+        format!("{video}{}", &video[video.find("m=video").context("no video")?..].replace("mid:1", "mid:2"));
     for (path, headers, body, status, text) in [
         ("/whip", &[sdp, ("authorization", "Bearer other")][..], fine(), 401, "unknown stream key"),
         ("/whip/other", &[sdp], fine(), 401, "unknown stream key"),
@@ -224,6 +254,9 @@ async fn what_is_no_session_is_told_why_and_one_is_changed_and_ended() -> anyhow
             406,
             "the encoder offers VP8 only: set H.264 or AV1",
         ),
+        ("/whip", &[sdp, primary], silent, 406, "tracks that it does not send"),
+        ("/whip", &[sdp, primary], data, 406, "no data channel"),
+        ("/whip", &[sdp, primary], twice, 406, "one video and one audio track"),
         ("/somewhere", &[sdp, primary], fine(), 404, "/whip"),
     ] {
         let (is, _, said) = send(Method::POST, path, headers, body).await?;
@@ -239,6 +272,25 @@ async fn what_is_no_session_is_told_why_and_one_is_changed_and_ended() -> anyhow
     let (status, _, page) = send(Method::GET, "/camera/t", &[], String::new()).await?;
     ensure!(status == 200 && page.contains("/camera/main.js"), "{status} {page}");
     ensure!(send(Method::GET, "/camera/other", &[], String::new()).await?.0 == 404);
+
+    // One track is enough, and one that is not used stays in its place; each takes the place of the one before.
+    let section = |text: &str, kind: &str| {
+        let rest = text.split("m=").find(|part| part.starts_with(kind));
+        anyhow::Ok(format!("m={}", rest.context("no such section")?))
+    };
+    let (sound, pictures) = (section(&video, "audio")?, section(&video, "video")?);
+    let without = |part: &str, group: &str| video.replace(part, "").replace("BUNDLE 0 1", group);
+    for (body, directions) in [
+        (without(&sound, "BUNDLE 1"), &["a=recvonly"][..]),
+        (without(&pictures, "BUNDLE 0"), &["a=recvonly"]),
+        (video.replace(&sound, &sound.replace("sendonly", "inactive")), &["a=inactive", "a=recvonly"]),
+        (video.replace(&pictures, &pictures.replace("sendonly", "recvonly")), &["a=recvonly", "a=inactive"]),
+    ] {
+        let (status, _, answer) = send(Method::POST, "/whip", &[sdp, primary], body).await?;
+        let told = |line: &&str| ["a=recvonly", "a=inactive", "a=sendonly", "a=sendrecv"].contains(line);
+        let told: Vec<&str> = answer.lines().filter(told).collect();
+        ensure!(status == StatusCode::CREATED && told == directions, "{status} {directions:?}:\n{answer}");
+    }
 
     let (status, headers, answer) = send(Method::POST, "/whip/primary-key", &[sdp], fine()).await?;
     ensure!(status == StatusCode::CREATED, "{status} {answer}");
@@ -269,6 +321,7 @@ async fn what_is_no_session_is_told_why_and_one_is_changed_and_ended() -> anyhow
         a=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n";
     let with = |tag: &'static str| ("if-match", tag);
     let matching: &'static str = tag.clone().leak();
+    let listed: &'static str = format!("\"another\", {tag}").leak();
     for (headers, body, status) in [
         (&[fragment, primary][..], candidate, 428),
         (&[fragment, primary, with("\"another\"")], candidate, 412),
@@ -276,6 +329,7 @@ async fn what_is_no_session_is_told_why_and_one_is_changed_and_ended() -> anyhow
         (&[fragment, backup, with(matching)], candidate, 401),
         (&[fragment, primary, with(matching)], "nothing", 400),
         (&[fragment, primary, with(matching)], candidate, 204),
+        (&[fragment, primary, with(listed)], candidate, 204),
     ] {
         let (is, _, said) = send(Method::PATCH, &session, headers, body.to_string()).await?;
         ensure!(is == status, "{is} instead of {status}: {said}");
@@ -291,7 +345,23 @@ async fn what_is_no_session_is_told_why_and_one_is_changed_and_ended() -> anyhow
     let (status, ..) =
         send(Method::PATCH, &session, &[fragment, primary, (IF_MATCH.as_str(), matching)], other).await?;
     ensure!(status == StatusCode::PRECONDITION_FAILED, "{status}");
-    ensure!(send(Method::POST, &session, &[primary], String::new()).await?.0 == 405);
+    for method in [Method::POST, Method::GET, Method::PUT, Method::HEAD] {
+        let (status, headers, _) = send(method.clone(), &session, &[primary], String::new()).await?;
+        ensure!(
+            status == 405 && headers["allow"] == "PATCH, DELETE, OPTIONS",
+            "{method}: {status} {headers:?}"
+        );
+    }
+    let (status, headers, _) =
+        send(Method::OPTIONS, &session, &[("origin", "https://a.example")], String::new()).await?;
+    ensure!(
+        status == 204
+            && headers["access-control-allow-origin"] == "*"
+            && headers["access-control-allow-methods"] == "PATCH, DELETE, OPTIONS"
+            && headers["access-control-allow-headers"].to_str()?.contains("if-match")
+            && headers["accept-patch"] == fragment.1,
+        "{status} {headers:?}"
+    );
     ensure!(send(Method::DELETE, &session, &[primary], String::new()).await?.0 == 200);
     let (status, _, said) = send(Method::DELETE, &session, &[primary], String::new()).await?;
     ensure!(status == 404 && said.contains("the encoder ended the feed"), "{status} {said}");

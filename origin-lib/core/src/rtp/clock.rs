@@ -39,6 +39,8 @@ struct Track {
     last: i64,
     arrived: UtcMs,
     report: Option<Report>,
+    /// Its timestamps go on elsewhere.
+    broken: bool,
 }
 
 impl Track {
@@ -77,12 +79,12 @@ impl Clock {
         let jumped = |track: &Track| {
             let passed = arrived.0 as i64 - track.arrived.0 as i64;
             let step = track.at(time).saturating_sub(track.last) / MS;
-            track.hz != hz || step.saturating_sub(passed).saturating_abs() > JUMP_MS_MAX
+            track.broken || track.hz != hz || step.saturating_sub(passed).saturating_abs() > JUMP_MS_MAX
         };
         let anew = slot.as_ref().is_none_or(jumped);
         if anew {
             let at = slot.map_or(arrival, |before| arrival.max(before.last.saturating_add(MS)));
-            *slot = Some(Track { hz, from: time, at, last: at, arrived, report: None });
+            *slot = Some(Track { hz, from: time, at, last: at, arrived, report: None, broken: false });
             self.synced = false;
         }
         if let Some(track) = slot.as_mut() {
@@ -98,6 +100,17 @@ impl Clock {
         let at = track.at(time);
         (track.last, track.arrived) = (at, arrived);
         Place { at, anew, moved }
+    }
+
+    /// What comes next of this track has timestamps of its own.
+    pub(super) fn break_off(&mut self, kind: Kind) {
+        let track = match kind {
+            Kind::Video => &mut self.video,
+            Kind::Audio => &mut self.audio,
+        };
+        if let Some(track) = track {
+            track.broken = true;
+        }
     }
 
     /// Moves sound to where reports say that it belongs. Whether it moved.

@@ -104,6 +104,12 @@ impl Demux {
         }
     }
 
+    /// The encoder begins this track anew: what comes next has other timestamps, and needs nothing of what came.
+    pub fn begins_anew(&mut self, kind: Kind) {
+        self.clock.break_off(kind);
+        self.lost(kind);
+    }
+
     /// The next event, or why there is none.
     pub fn poll(&mut self) -> Option<Result<FeedEvent, Error>> {
         self.outputs.pop_front()

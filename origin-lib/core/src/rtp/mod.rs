@@ -1,7 +1,7 @@
 //! What comes by WebRTC, once its packets are decrypted, in order and put together: access units of RTP (RFC 3550) become frames.
 //!
 //! [`Demux`] turns them into [`FeedEvent`](crate::media::FeedEvent)s on one clock for both tracks; [`Keys`] says when
-//! to ask for a key frame. [`sdp`] reads what WHIP (RFC 9725) exchanges, and [`stun`] says whom a datagram is for.
+//! to ask for a key frame, and [`Sources`] whose packets a track's are. [`sdp`] reads what WHIP (RFC 9725) exchanges, and [`stun`] says whom a datagram is for.
 //!
 //! A picture is handed on only where nothing is missing between it and the key frame before it.
 
@@ -10,6 +10,7 @@ mod demux;
 mod held;
 mod keys;
 pub mod sdp;
+mod sources;
 pub mod stun;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub use clock::{JUMP_MS_MAX, SYNC_MS_MAX};
 pub use demux::{Counts, Demux, UNIT_LEN_MAX};
 pub use held::{HELD_LEN_MAX, Held};
 pub use keys::Keys;
+pub use sources::{CHANGE_MS_MIN, Head, STRAY_MS_MAX, Sources, Way, head};
 
 /// Why something gave no event: as with FLV.
 pub use crate::flv::Error;

@@ -57,18 +57,26 @@ pub struct Offer {
     pub has_video: bool,
     /// It has sound.
     pub has_audio: bool,
+    /// What is missing of its pictures may be asked for (RFC 4585, 6.2.1).
+    pub sends_again: bool,
+    /// Of each section, whether something is sent in it.
+    sending: Vec<bool>,
 }
 
 /// A section of an offer, as far as it was read.
 struct Section {
     kind: Kind,
     codecs: Vec<String>,
-    /// Whether its direction is one in which something is sent.
+    /// Whether its direction is one in which something is sent, and it has a port to send it from (RFC 9143, 6, for those that have none).
     sends: bool,
+    has_port: bool,
+    is_bundle_only: bool,
+    has_nack: bool,
 }
 
 impl Offer {
-    /// Reads an offer: at most one section of pictures and one of sound, each with a codec that can be used.
+    /// Reads an offer: at most one section in which pictures are sent and one with sound, each with a codec that can be used. Others may
+    /// be there, with nothing in them.
     pub fn read(text: &str) -> Result<Offer, Refusal> {
         const MALFORMED: fn(&'static str) -> Refusal = Refusal::Malformed;
         if text.len() > SDP_LEN_MAX {
@@ -83,7 +91,8 @@ impl Offer {
             return Err(MALFORMED("it has a line that is no letter, = and a value"));
         }
         let sections = sections(&all)?;
-        let of = |kind| sections.iter().filter(move |section| section.kind == kind);
+        let sending: Vec<bool> = sections.iter().map(Section::is_used).collect();
+        let of = |kind| sections.iter().filter(move |section| section.kind == kind && section.is_used());
         for (kind, sent) in [(Kind::Video, "several pictures"), (Kind::Audio, "several sounds")] {
             if of(kind).count() > 1 {
                 return Err(unsupported(sent, "one video and one audio track"));
@@ -92,16 +101,23 @@ impl Offer {
         if sections.is_empty() {
             return Err(unsupported("neither pictures nor sound", "a video track in H.264 or AV1"));
         }
-        for section in &sections {
+        if !sending.contains(&true) {
+            return Err(unsupported("tracks that it does not send", "sendonly tracks"));
+        }
+        for section in sections.iter().filter(|section| section.is_used()) {
             section.check()?;
         }
         let credentials = credentials(&all).ok_or(MALFORMED("it has no a=ice-ufrag and a=ice-pwd"))?;
         if !all.iter().any(|line| line.starts_with("a=fingerprint:")) {
             return Err(MALFORMED("it has no a=fingerprint"));
         }
-        let lines = all.iter().filter(|line| !is_left_out(line)).map(|line| (*line).to_string()).collect();
+        // We have nothing to send into a section in which they would receive.
+        let kept =
+            |line: &str| if line == "a=recvonly" { "a=inactive".to_string() } else { line.to_string() };
+        let lines = all.iter().filter(|line| !is_left_out(line)).map(|line| kept(line)).collect();
         let (has_video, has_audio) = (of(Kind::Video).next().is_some(), of(Kind::Audio).next().is_some());
-        Ok(Offer { lines, credentials, has_video, has_audio })
+        let sends_again = of(Kind::Video).any(|section| section.has_nack);
+        Ok(Offer { lines, credentials, has_video, has_audio, sends_again, sending })
     }
 
     /// Its peer is let in by these from now on: ICE is restarted.
@@ -116,7 +132,15 @@ impl Offer {
         self.credentials = credentials;
     }
 
-    /// What of it is to be answered: one layer of each track, and no candidates, since whoever offers finds us.
+    /// Whether this answer refuses a section in which something is sent.
+    pub fn is_refused_by(&self, answer: &str) -> bool {
+        let sections = answer.lines().filter(|line| line.starts_with("m="));
+        let refused = sections.map(|line| line.split(' ').nth(1) == Some("0"));
+        self.sending.iter().zip(refused).any(|(sends, refused)| *sends && refused)
+    }
+
+    /// What of it is to be answered: one layer of each track; no candidates, since whoever offers finds us; and no SSRCs, since those that
+    /// come count ([`Sources`](super::Sources)).
     pub fn text(&self) -> String {
         let mut text = String::with_capacity(self.lines.iter().map(|line| line.len() + 2).sum());
         for line in &self.lines {
@@ -128,8 +152,15 @@ impl Offer {
 }
 
 fn is_left_out(line: &str) -> bool {
-    const NAMES: [&str; 5] =
-        ["a=candidate:", "a=end-of-candidates", "a=remote-candidates:", "a=simulcast:", "a=rid:"];
+    const NAMES: [&str; 7] = [
+        "a=candidate:",
+        "a=end-of-candidates",
+        "a=remote-candidates:",
+        "a=simulcast:",
+        "a=rid:",
+        "a=ssrc:",
+        "a=ssrc-group:",
+    ];
     NAMES.iter().any(|name| line.starts_with(name))
 }
 
@@ -150,7 +181,7 @@ fn sections(lines: &[&str]) -> Result<Vec<Section>, Refusal> {
                 }
                 _ => return Err(Refusal::Malformed("it has an m= line that is neither audio nor video")),
             };
-            let _port = words.next();
+            let has_port = words.next() != Some("0");
             if !words.next().is_some_and(|proto| proto.contains("TLS/RTP/SAVP")) {
                 return Err(unsupported("media without DTLS-SRTP", "WebRTC as browsers have it"));
             }
@@ -161,7 +192,14 @@ fn sections(lines: &[&str]) -> Result<Vec<Section>, Refusal> {
                 _ => None,
             });
             let codecs = if kind == Kind::Audio { static_names.collect() } else { Vec::new() };
-            sections.push(Section { kind, codecs, sends: true });
+            sections.push(Section {
+                kind,
+                codecs,
+                sends: true,
+                has_port,
+                is_bundle_only: false,
+                has_nack: false,
+            });
         }
         let Some(section) = sections.last_mut() else { continue };
         if let Some(map) = line.strip_prefix("a=rtpmap:") {
@@ -170,22 +208,26 @@ fn sections(lines: &[&str]) -> Result<Vec<Section>, Refusal> {
             if !section.codecs.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
                 section.codecs.push(name);
             }
-        } else if matches!(*line, "a=recvonly" | "a=inactive") {
-            section.sends = false;
+        } else if let Some(feedback) = line.strip_prefix("a=rtcp-fb:") {
+            section.has_nack |= feedback.split_once(' ').is_some_and(|(_, kind)| kind == "nack");
+        } else {
+            section.sends &= !matches!(*line, "a=recvonly" | "a=inactive");
+            section.is_bundle_only |= *line == "a=bundle-only";
         }
     }
     Ok(sections)
 }
 
 impl Section {
+    fn is_used(&self) -> bool {
+        self.sends && (self.has_port || self.is_bundle_only)
+    }
+
     fn check(&self) -> Result<(), Refusal> {
         let (usable, set): (&[&str], _) = match self.kind {
             Kind::Video => (&["H264", "AV1"], "H.264 or AV1"),
             Kind::Audio => (&["opus"], "Opus"),
         };
-        if !self.sends {
-            return Err(unsupported("a track that it does not send", "sendonly tracks"));
-        }
         let has = |wanted: &&str| self.codecs.iter().any(|name| name.eq_ignore_ascii_case(wanted));
         if usable.iter().any(has) {
             return Ok(());

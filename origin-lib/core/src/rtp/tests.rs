@@ -3,4 +3,5 @@ mod demux;
 mod held;
 mod keys;
 mod sdp;
+mod sources;
 mod stun;

@@ -49,7 +49,7 @@ pub(super) fn agree(offer: &str, addresses: &[SocketAddr]) -> Result<Agreed, Unf
         }
     }
     let answer = accept(&mut rtc, &offer)?;
-    if answer.lines().any(|line| line.starts_with("m=") && line.split(' ').nth(1) == Some("0")) {
+    if offer.is_refused_by(&answer) {
         return Err(Unfit::Form);
     }
     let fragment = fragment(&mut rtc);
@@ -73,11 +73,10 @@ pub(super) fn fragment(rtc: &mut Rtc) -> String {
 
 fn build() -> Rtc {
     // The sender turns pictures itself where nobody agrees on telling how they are turned, and so on: only what is needed to see what is
-    // lost, and how much the way can carry.
+    // lost, and how much the way can carry. Which track a packet is of, `Tracks` says.
     let mut extensions = ExtensionMap::empty();
     extensions.set(2, Extension::AbsoluteSendTime);
     extensions.set(3, Extension::TransportSequenceNumber);
-    extensions.set(4, Extension::RtpMid);
     let provider: Arc<CryptoProvider> = Arc::new(str0m::crypto::from_feature_flags());
     RtcConfig::new()
         .set_crypto_provider(provider)

@@ -10,6 +10,7 @@ mod page;
 mod routes;
 mod session;
 mod table;
+mod tracks;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

@@ -247,7 +247,8 @@ async fn change(head: &Parts, body: Incoming, name: &str, around: &Around) -> Re
         let text = "the request must have If-Match: the ETag of the session, or * to restart ICE";
         return Err(said(StatusCode::PRECONDITION_REQUIRED, text));
     };
-    if wanted != "*" && wanted != tag {
+    // RFC 9110, 13.1.1: one of several is enough.
+    if wanted != "*" && !wanted.split(',').any(|one| one.trim() == tag) {
         let text = "If-Match is not the ETag of the session: ICE was restarted meanwhile";
         return Err(said(StatusCode::PRECONDITION_FAILED, text));
     }

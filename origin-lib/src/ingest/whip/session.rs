@@ -1,27 +1,30 @@
 //! One session, and the feed that comes by it.
 
+mod media;
+
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use railbird_core::media::{FeedEvent, Kind};
 use railbird_core::programme;
 use railbird_core::rtp::sdp::{self, Credentials, Offer};
-use railbird_core::rtp::{Codec, Demux, Error, HELD_LEN_MAX, Held, Keys, Report, Unit};
-use railbird_core::time::{MediaSpan, MediaTime};
-use str0m::media::{KeyframeRequestKind, MediaData, Mid};
+use railbird_core::rtp::stun::{self, Transaction};
+use railbird_core::rtp::{self, Demux, Held, Keys};
+use railbird_core::time::MediaTime;
+use str0m::media::Mid;
 use str0m::net::{Protocol, Receive};
-use str0m::rtp::{RawPacket, RtpHeader};
+use str0m::rtp::RawPacket;
 use str0m::stats::MediaIngressStats;
-use str0m::{Event, Input, Output, Rtc, RtcError, format};
+use str0m::{Event, Input, Output, Rtc, RtcError};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::Around;
 use super::answer::{self, Agreed};
 use super::table::{Datagram, Ended, Order, Restarted, Seat};
+use super::tracks::Tracks;
 use crate::clock;
 use crate::ingest::door::Slot;
 use crate::ingest::feed::Feed;
@@ -55,6 +58,7 @@ pub(super) struct Session {
     slot: Slot,
     demux: Demux,
     publishing: Option<Publishing>,
+    tracks: Tracks,
     video: Option<Mid>,
     /// A packet of pictures made no sense: what comes next does not follow.
     missing: bool,
@@ -64,6 +68,11 @@ pub(super) struct Session {
     told: Vec<FeedEvent>,
     /// Addresses from which the session was looked for, since ICE began.
     sources: HashSet<SocketAddr>,
+    /// Where the encoder is: whatever is no answer goes there. `rtc` knows that it moved only once nothing has come from where it was
+    /// for a while.
+    live: Option<SocketAddr>,
+    /// A request from there says that this is the way to use, and was not answered yet.
+    nominated: Option<(SocketAddr, Transaction)>,
     keys: Keys,
     /// Where the newest picture lies, and when it arrived.
     newest: Option<(MediaTime, Instant)>,
@@ -116,6 +125,7 @@ impl Session {
         let Agreed { rtc, offer, .. } = agreed;
         Session {
             rtc,
+            tracks: Tracks::new(offer.sends_again),
             offer,
             key: key.to_string(),
             peer: peer.to_string(),
@@ -129,6 +139,8 @@ impl Session {
             held: Held::default(),
             told: Vec::new(),
             sources: HashSet::new(),
+            live: None,
+            nominated: None,
             // Until the channel is known, only what is lost is asked for.
             keys: Keys::new(u32::MAX),
             newest: None,
@@ -229,11 +241,26 @@ impl Session {
             };
             match output {
                 Output::Timeout(due) => return Ok(due),
-                Output::Transmit(sent) => self.around.send(&sent.contents, sent.destination),
+                Output::Transmit(sent) => self.send(&sent.contents, sent.destination),
                 Output::Event(event) => self.event(event)?,
             }
         }
         Ok(Instant::now())
+    }
+
+    /// Sends a datagram of `rtc`'s.
+    fn send(&mut self, bytes: &[u8], to: SocketAddr) {
+        if let Some(transaction) = stun::answered(bytes) {
+            // Only those who know the password are answered so.
+            self.seat.claim(to);
+            if self.nominated.take_if(|nominated| *nominated == (to, transaction)).is_some()
+                && let Some(before) = self.live.replace(to).filter(|before| *before != to)
+            {
+                tracing::debug!(peer = self.peer, %before, now = %to, "a WHIP encoder is elsewhere");
+            }
+        }
+        let to = if stun::is_message(bytes) { to } else { self.live.unwrap_or(to) };
+        self.around.send(bytes, to);
     }
 
     fn datagram(&mut self, (from, bytes): &Datagram) -> Result<(), Over> {
@@ -244,13 +271,18 @@ impl Session {
         if !self.rtc.accepts(&input) {
             return Ok(());
         }
-        if bytes.first().is_some_and(|first| *first < 4) {
+        if stun::is_message(bytes) {
             // Each is one more candidate to ICE, which forgets none.
             if !self.sources.contains(from) && self.sources.len() >= SOURCES_MAX {
                 return Ok(());
             }
             self.sources.insert(*from);
-            self.seat.claim(*from);
+            self.nominated = stun::nomination(bytes).map(|transaction| (*from, transaction));
+        }
+        if let Some(head) = rtp::head(bytes)
+            && !self.tracks.lead(&mut self.rtc, head, clock::now())
+        {
+            return Ok(());
         }
         self.heard = now;
         self.rtc.handle_input(input)?;
@@ -265,10 +297,17 @@ impl Session {
     fn event(&mut self, event: Event) -> Result<(), Over> {
         match event {
             Event::Connected => tracing::debug!(peer = self.peer, "a WHIP session is connected"),
-            Event::MediaAdded(added) if added.kind.is_video() => self.video = Some(added.mid),
+            Event::MediaAdded(added) if added.direction.is_receiving() => {
+                let kind = if added.kind.is_video() { Kind::Video } else { Kind::Audio };
+                self.video = self.video.or((kind == Kind::Video).then_some(added.mid));
+                self.tracks.add(added.mid, kind);
+            }
             Event::MediaData(data) => self.media(data)?,
             Event::RawPacket(packet) => {
                 if let RawPacket::RtpRx(header, media) = *packet {
+                    if let Some((mid, kind)) = self.tracks.proved(&self.rtc, &header, clock::now()) {
+                        self.begin_anew(mid, kind)?;
+                    }
                     self.packet(&header, &media);
                 }
             }
@@ -279,142 +318,18 @@ impl Session {
         Ok(())
     }
 
-    /// A packet of media came, decrypted.
-    fn packet(&mut self, header: &RtpHeader, media: &[u8]) {
-        let of = self.rtc.codec_config().params().iter().find_map(|params| {
-            let again = params.resend() == Some(header.payload_type);
-            let is_ours = again || params.pt() == header.payload_type;
-            (is_ours && params.spec().codec == format::Codec::H264).then_some(again)
-        });
-        match (of, media) {
-            // RFC 4588, 4: what is sent again says which one it was.
-            (Some(true), [high, low, media @ ..]) => {
-                self.held.packet(u16::from_be_bytes([*high, *low]), media.len());
-            }
-            (Some(false), media) => self.held.packet(header.sequence_number, media.len()),
-            _ => {}
+    /// The encoder began a track anew, with another SSRC: its numbers and times are others.
+    fn begin_anew(&mut self, mid: Mid, kind: Kind) -> Result<(), Over> {
+        // What puts packets together would take the new ones for old.
+        self.rtc.direct_api().remove_media(mid);
+        answer::accept(&mut self.rtc, &self.offer).map_err(|error| lost(error.to_string()))?;
+        self.tracks.begin_anew(&mut self.rtc, mid);
+        self.demux.begins_anew(kind);
+        if kind == Kind::Video {
+            self.held = Held::default();
         }
-    }
-
-    /// Whether no more is held than may be.
-    fn is_bounded(&self) -> Result<(), Over> {
-        if self.held.len() <= HELD_LEN_MAX {
-            return Ok(());
-        }
-        let most = HELD_LEN_MAX >> 20;
-        Err(lost(format!(
-            "the encoder begins fragments of pictures (FU-A) and ends none: {most} MiB are held"
-        )))
-    }
-
-    fn media(&mut self, data: MediaData) -> Result<(), Over> {
-        let codec = match data.params.spec().codec {
-            format::Codec::H264 => Codec::H264,
-            format::Codec::Av1 => Codec::Av1,
-            format::Codec::Opus => Codec::Opus,
-            // Nothing else was agreed on.
-            _ => return Ok(()),
-        };
-        if codec == Codec::H264 {
-            // Only their last 16 bits were sent.
-            let [first, last] = [data.seq_range.start(), data.seq_range.end()].map(|number| **number as u16);
-            self.held.unit((first, last), data.data.len());
-            self.is_bounded()?;
-        }
-        let report = data.last_sender_info.and_then(|info| {
-            let wall = info.ntp_time.duration_since(std::time::UNIX_EPOCH).ok()?;
-            let wall_us = u64::try_from(wall.as_micros()).ok()?;
-            Some(Report { wall_us, time: info.rtp_time.numer() })
-        });
-        let unit = Unit {
-            codec,
-            time: data.time.numer(),
-            follows: data.contiguous && !(codec.kind() == Kind::Video && std::mem::take(&mut self.missing)),
-            report,
-            data: Bytes::from_owner(data.data),
-        };
-        self.fed = Instant::now();
-        self.demux.handle(unit, clock::now());
-        while let Some(told) = self.demux.poll() {
-            self.told(told)?;
-        }
-        let counts = self.demux.counts();
-        (self.figures.gaps, self.figures.undecodable) = (counts.gaps, counts.undecodable);
+        tracing::info!(peer = self.peer, ?kind, "an encoder begins a track anew, with another SSRC");
         Ok(())
-    }
-
-    /// Hands on what the media became. The feed begins with the first frame: a session that brings none takes nothing over.
-    fn told(&mut self, told: Result<FeedEvent, Error>) -> Result<(), Over> {
-        if self.publishing.is_none() {
-            match &told {
-                Ok(FeedEvent::Frame(_)) => {}
-                Ok(event) => {
-                    if self.told.len() < TOLD_MAX {
-                        self.told.push(event.clone());
-                    }
-                    return Ok(());
-                }
-                Err(Error::Skip(_)) => return Ok(()),
-                Err(refused) => return Err(lost(refused.to_string())),
-            }
-            let let_in = self.around.door.let_in(&mut self.slot, &self.key, &self.peer);
-            let feed = let_in.map_err(|refusal| lost(refusal.to_string()))?;
-            self.seat.publishes();
-            self.keys = Keys::new(feed.segment_ms());
-            self.publishing = Some(Publishing {
-                ended: feed.ended(),
-                metrics: feed.session_metrics(),
-                told: telemetry::Session::default(),
-                feed,
-            });
-            for before in std::mem::take(&mut self.told) {
-                self.told(Ok(before))?;
-            }
-        }
-        let Some(publishing) = self.publishing.as_mut() else { return Ok(()) };
-        let picture = match &told {
-            Ok(FeedEvent::Frame(frame)) if frame.kind == Kind::Video => {
-                Some((frame.dts_ms, frame.cts, frame.key))
-            }
-            _ => None,
-        };
-        publishing.feed.take(told).map_err(|error| lost(error.to_string()))?;
-        if let Some((dts_ms, cts, key)) = picture
-            && let Some(at) = publishing.feed.place(dts_ms)
-        {
-            let at = MediaTime(at.0.saturating_add_signed(i64::from(cts)));
-            self.newest = Some((at, Instant::now()));
-            if key {
-                self.keys.key(at);
-            }
-        }
-        Ok(())
-    }
-
-    /// Asks for a key frame, where it is time.
-    fn ask(&mut self) {
-        let Some(video) = self.video else { return };
-        if self.demux.awaits_key() {
-            self.keys.lost();
-        } else if self.newest.is_none() {
-            return;
-        }
-        let now = match self.newest {
-            Some((at, arrived)) => {
-                let since = i64::try_from(arrived.elapsed().as_millis()).unwrap_or(i64::MAX);
-                at + MediaSpan::from_ms(since)
-            }
-            None => clock::now().media(),
-        };
-        if !self.keys.ask(now) {
-            return;
-        }
-        self.figures.asked += 1;
-        let Some(mut writer) = self.rtc.writer(video) else { return };
-        let pli = writer.is_request_keyframe_possible(KeyframeRequestKind::Pli);
-        let kind = if pli { KeyframeRequestKind::Pli } else { KeyframeRequestKind::Fir };
-        // An encoder that agreed on neither keeps its own rhythm.
-        let _ = writer.request_keyframe(None, kind);
     }
 
     /// ICE begins anew: the encoder is at another address, or was not heard.
@@ -424,6 +339,8 @@ impl Session {
         let answer = answer::accept(&mut self.rtc, &offer).map_err(|error| error.to_string())?;
         self.offer = offer;
         self.sources.clear();
+        // What the way of before carries still goes there until another one is named.
+        self.nominated = None;
         let fragment = answer::fragment(&mut self.rtc);
         let tag = self.seat.restart(&fragment);
         self.figures.restarts += 1;
@@ -460,7 +377,7 @@ impl Session {
         }
         for _ in 0..CLOSE_STEPS_MAX {
             match self.rtc.poll_output() {
-                Ok(Output::Transmit(sent)) => self.around.send(&sent.contents, sent.destination),
+                Ok(Output::Transmit(sent)) => self.send(&sent.contents, sent.destination),
                 Ok(Output::Event(_)) => {}
                 Ok(Output::Timeout(_)) | Err(_) => return,
             }

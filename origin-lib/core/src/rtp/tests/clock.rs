@@ -97,6 +97,21 @@ fn timestamps_that_jump_begin_anew_where_they_arrive_and_never_before_what_was()
 }
 
 #[test]
+fn a_track_that_is_begun_anew_begins_where_it_arrives_however_near_its_timestamps_are() {
+    let mut feed = Feed::new();
+    feed.video(0, None);
+    feed.audio(0, None);
+    feed.video(40, Some(1_000_000));
+    feed.audio(40, Some(1_030_000));
+    feed.clock.break_off(Kind::Video);
+    // Two seconds off: too little for a jump to be seen.
+    feed.video += 180_000;
+    assert_eq!(feed.video(80, None), Place { at: at(80), anew: true, moved: false });
+    assert_eq!(feed.video(120, None), Place { at: at(120), anew: false, moved: false });
+    assert!(!feed.audio(80, None).anew, "the other track goes on");
+}
+
+#[test]
 fn a_pause_is_no_jump() {
     let mut feed = Feed::new();
     feed.video(0, None);

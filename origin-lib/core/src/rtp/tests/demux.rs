@@ -124,6 +124,47 @@ fn nothing_behind_a_gap_is_handed_on_before_a_key_frame_that_is_whole() {
 }
 
 #[test]
+fn a_track_that_is_begun_anew_goes_on_where_it_arrives_with_a_key_frame() {
+    let mut sender = Sender::default();
+    sender.avc(0, true, &[SPS, PPS, IDR]);
+    sender.opus(0);
+    sender.demux.begins_anew(Kind::Video);
+    assert!(sender.demux.awaits_key());
+    // Its timestamps are those of three seconds ago.
+    let unit = |nals: &[&str], ms: u64| Unit {
+        codec: Codec::H264,
+        time: 1_000_000 + ms * 90 - 270_000,
+        follows: true,
+        report: None,
+        data: annex_b(nals),
+    };
+    for (ms, nals, expected) in [
+        (40, &[SLICE][..], &[][..]),
+        (80, &[SPS, PPS, IDR], &["Video 80+0 0000000465888040 key"]),
+        (120, &[SLICE], &["Video 120+0 00000003419a01"]),
+    ] {
+        sender.demux.handle(unit(nals, ms), UtcMs(NOW + ms));
+        let events: Vec<_> = core::iter::from_fn(|| sender.demux.poll()).collect();
+        assert_eq!(told(&events), expected, "{ms}");
+    }
+    assert_eq!(told(&sender.opus(20)).len(), 1, "the sound goes on");
+}
+
+#[test]
+fn a_track_that_goes_on_in_another_codec_begins_with_its_key_frame_and_parameters() {
+    let mut sender = Sender::default();
+    sender.avc(0, true, &[SPS, PPS, IDR]);
+    assert!(sender.unit(Codec::Av1, 40, true, obus(&[INTER])).is_empty());
+    assert!(sender.demux.awaits_key());
+    let begins = told(&sender.unit(Codec::Av1, 80, true, obus(&[HEADER, KEY])));
+    assert!(begins.len() == 2 && begins[0].starts_with("av01.") && begins[1].ends_with(" key"), "{begins:?}");
+    // And back.
+    assert!(sender.avc(120, true, &[SLICE]).is_empty());
+    let begins = told(&sender.avc(160, true, &[SPS, PPS, IDR]));
+    assert!(begins.len() == 2 && begins[0].starts_with("avc1."), "{begins:?}");
+}
+
+#[test]
 fn temporal_units_of_av1_bring_their_parameters_and_lose_their_delimiter() {
     let mut sender = Sender::default();
     let mut av1 = |ms, follows, units: &[&str]| told(&sender.unit(Codec::Av1, ms, follows, obus(units)));

@@ -29,17 +29,75 @@ pub(super) fn offer(video: &[&str], audio: &[&str]) -> String {
 #[test]
 fn an_offer_is_answered_without_candidates_and_layers() {
     let text = offer(&["VP8/90000", "rtx/90000", "H264/90000"], &["opus/48000/2"])
-        + "a=rid:hi send\r\na=rid:lo send\r\na=simulcast:send hi;lo\r\na=end-of-candidates\r\n";
+        + "a=rid:hi send\r\na=rid:lo send\r\na=simulcast:send hi;lo\r\na=end-of-candidates\r\n"
+        + "a=ssrc-group:FID 1 2\r\na=ssrc:1 cname:x\r\na=ssrc:2 cname:x\r\n";
     let read = Offer::read(&text).unwrap();
     assert!(read.has_video && read.has_audio);
     assert_eq!(read.credentials.fragment, "abcd");
     let left = read.text();
-    for name in ["a=candidate", "a=end-of", "a=simulcast", "a=rid"] {
+    for name in ["a=candidate", "a=end-of", "a=simulcast", "a=rid", "a=ssrc"] {
         assert!(text.contains(name) && !left.contains(name), "{name}");
     }
-    assert_eq!(left.lines().count(), text.lines().count() - 6);
+    assert_eq!(left.lines().count(), text.lines().count() - 9);
     // Lines may end without a carriage return, too.
     assert_eq!(Offer::read(&text.replace("\r\n", "\n")).unwrap(), read);
+}
+
+#[test]
+fn sections_in_which_nothing_is_sent_are_no_tracks_and_stay_in_their_places() {
+    let (h264, opus) = (&["H264/90000"][..], &["opus/48000/2"][..]);
+    let whole = offer(h264, opus);
+    let part = |text: &str, kind: &str| {
+        let from = text.find(&format!("m={kind}")).unwrap();
+        let len = text[from + 1..].find("m=").map_or(text.len() - from, |len| len + 1);
+        text[from..from + len].to_string()
+    };
+    let (video, audio) = (part(&whole, "video"), part(&whole, "audio"));
+    let silent = |section: &str, direction: &str| section.replace("sendonly", direction);
+    for (of, tracks) in [
+        // What only receives, and a second picture that is not used, of a codec that could not be.
+        (whole.replacen("sendonly", "recvonly", 1), (true, false)),
+        (whole.replacen("sendonly", "inactive", 1), (true, false)),
+        (whole.replace(&video, &silent(&video, "inactive")), (false, true)),
+        (format!("{whole}{}", silent(&part(&offer(&["VP8/90000"], &[]), "video"), "inactive")), (true, true)),
+        (format!("{whole}{}", audio.replace("audio 9", "audio 0")), (true, true)),
+        (offer(h264, &[]), (true, false)),
+        (offer(&[], opus), (false, true)),
+        (whole.replace("video 9", "video 0") + "a=bundle-only\r\n", (true, true)),
+    ] {
+        let read = Offer::read(&of).unwrap();
+        assert_eq!((read.has_video, read.has_audio), tracks, "{of}");
+        let sections = |text: &str| text.lines().filter(|line| line.starts_with("m=")).count();
+        assert_eq!(sections(&read.text()), sections(&of));
+        assert!(!read.text().contains("recvonly"));
+        assert_eq!(Offer::read(&read.text()).unwrap(), read);
+    }
+}
+
+#[test]
+fn an_answer_refuses_where_a_section_with_something_in_it_has_no_port() {
+    let whole = offer(&["H264/90000"], &["opus/48000/2"]);
+    let read = Offer::read(&whole.replacen("sendonly", "inactive", 1)).unwrap();
+    for (answer, refused) in [
+        ("m=audio 9 X 96\r\nm=video 9 X 96\r\n", false),
+        ("m=audio 0 X 0\r\nm=video 9 X 96\r\n", false),
+        ("m=audio 9 X 96\r\nm=video 0 X 0\r\n", true),
+    ] {
+        assert_eq!(read.is_refused_by(answer), refused, "{answer}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_asked_for_where_the_offer_says_so() {
+    let text = offer(&["H264/90000"], &["opus/48000/2"]);
+    for (feedback, expected) in [
+        ("", false),
+        ("a=rtcp-fb:96 nack pli\r\n", false),
+        ("a=rtcp-fb:96 nack pli\r\na=rtcp-fb:96 nack\r\n", true),
+        ("a=rtcp-fb:* nack\r\n", true),
+    ] {
+        assert_eq!(Offer::read(&(text.clone() + feedback)).unwrap().sends_again, expected, "{feedback}");
+    }
 }
 
 #[test]
@@ -56,7 +114,7 @@ fn what_nothing_can_come_of_is_named() {
         (offer(h264, &["PCMU/8000", "telephone-event/8000"]), "the encoder offers PCMU only: set Opus"),
         (
             whole.replace("sendonly", "recvonly"),
-            "the encoder offers a track that it does not send: set sendonly tracks",
+            "the encoder offers tracks that it does not send: set sendonly tracks",
         ),
         (
             format!("{whole}m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n"),
@@ -123,7 +181,8 @@ proptest! {
     fn no_text_can_trip_it(
         lines in prop::collection::vec(prop::sample::select(&[
             "v=0", "m=video 9 UDP/TLS/RTP/SAVPF 96", "m=audio", "m=", "a=rtpmap:96 H264/90000", "a=rtpmap:", "a=rtpmap: /",
-            "a=ice-ufrag:abcd", "a=ice-pwd:0123456789abcdefghijkl", "a=fingerprint:x", "a=rid:é", "", "\u{1F4F7}",
+            "a=ice-ufrag:abcd", "a=ice-pwd:0123456789abcdefghijkl", "a=fingerprint:x", "a=rid:é", "a=recvonly", "m=audio 0 UDP/TLS/RTP/SAVPF 96",
+            "a=bundle-only", "a=rtcp-fb:", "a=rtcp-fb:96 nack", "", "\u{1F4F7}",
         ][..]), 0..20),
     ) {
         let text = format!("v=0\n{}", lines.join("\n"));

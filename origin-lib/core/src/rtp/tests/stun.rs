@@ -1,6 +1,6 @@
 use alloc::vec::Vec;
 
-use crate::rtp::stun::addressee;
+use crate::rtp::stun::{addressee, answered, is_message, nomination};
 
 /// A binding request with these attributes.
 fn request(attributes: &[(u16, &[u8])]) -> Vec<u8> {
@@ -45,4 +45,30 @@ fn what_is_no_request_or_is_cut_off_is_for_nobody() {
         other[at] = byte;
         assert_eq!(addressee(&other), None);
     }
+}
+
+#[test]
+fn a_request_says_whether_its_way_is_the_one_to_use_and_an_answer_which_request_it_answers() {
+    let name = (6, &b"ours:theirs"[..]);
+    for (attributes, expected) in [
+        (&[name, (0x0025, &[])][..], Some([7; 12])),
+        (&[(0x0025, &[]), name], Some([7; 12])),
+        (&[name, (0x0024, &[0, 0x25, 0, 0])], None),
+        (&[], None),
+    ] {
+        let request = request(attributes);
+        assert_eq!(nomination(&request), expected, "{attributes:?}");
+        assert!(is_message(&request) && answered(&request).is_none());
+        for len in 0..request.len() {
+            assert_eq!(nomination(&request[..len]), None, "{len} bytes");
+        }
+        let mut answer = request;
+        answer[0] = 1;
+        assert_eq!((nomination(&answer), answered(&answer)), (None, Some([7; 12])));
+        assert!(is_message(&answer) && answered(&answer[..19]).is_none());
+        // An error answers, too, and says no.
+        answer[1] = 0x11;
+        assert_eq!(answered(&answer), None);
+    }
+    assert!(!is_message(&[0x80, 96]) && !is_message(&[22, 254]) && !is_message(&[]));
 }

@@ -15,32 +15,111 @@ const camera = /** @type {HTMLSelectElement} */ (element("camera"));
 const microphone = /** @type {HTMLSelectElement} */ (element("microphone"));
 const quality = /** @type {HTMLSelectElement} */ (element("quality"));
 const send = /** @type {HTMLButtonElement} */ (element("send"));
+const stopping = /** @type {HTMLButtonElement} */ (element("stop"));
 
+/** Away for so long, nothing is known of the connection. */
+const AWAY_MS = 5000;
+
+/** Whoever holds the phone wants to send. */
+let wanted = false;
 /** @type {Publisher | undefined} */
 let publisher;
 /** @type {Map<string, MediaStreamTrack>} */
 const tracks = new Map();
-const keepAwake = awake(() => publisher !== undefined);
+/** What the phone has put to sleep, and why it could not be woken, where that was tried. @type {Map<string, string>} */
+const asleep = new Map();
+const keepAwake = awake(() => wanted);
+
+/** What the sender says, or what became of the wish to send. */
+let shown = { kind: "", text: "Not sending." };
 
 /** @param {string} kind @param {string} text */
 function say(kind, text) {
+  shown = { kind, text };
+  show();
+}
+
+/** The state and the buttons tell what is, whatever was tapped: nobody sees what a sleeping camera sends. */
+function show() {
+  const sleeps = wanted && shown.kind === "live" && asleep.size > 0;
+  const [kind, text] = sleeps ? ["asleep", sleepText()] : [shown.kind, shown.text];
   state.dataset.state = kind;
   state.textContent = text;
+  send.textContent = sleeps ? "Go on" : wanted ? "Stop sending" : "Start sending";
+  stopping.hidden = !sleeps;
+  quality.disabled = wanted;
+}
+
+function sleepText() {
+  const what = [...asleep.keys()].map((kind) => (kind === "video" ? "camera" : "microphone")).join(" and the ");
+  const why = [...asleep.values()].find((text) => text !== "") ?? "";
+  return `The ${what} fell asleep: tap to go on. ${why}`.trim();
 }
 
 /** @param {MediaStreamTrack | undefined} track @param {string} kind */
 function put(track, kind) {
   tracks.get(kind)?.stop();
+  asleep.delete(kind);
   if (!track) {
     tracks.delete(kind);
+    void publisher?.remove(kind);
+    show();
     return;
   }
   tracks.set(kind, track);
-  track.addEventListener("ended", () => {
-    say("wrong", "The camera or the microphone is gone: choose another.");
+  /** @param {string} event @param {() => void} then */
+  const when = (event, then) => track.addEventListener(event, () => tracks.get(kind) === track && then());
+  // Phones take the camera away while their screen is locked, in a call, or for another program.
+  when("ended", () => {
+    slept(kind);
+    // One that is taken away at once, again and again, waits for a tap.
+    if (waking || Date.now() - woken >= AWAY_MS) void wakeUp();
   });
+  when("mute", () => slept(kind));
+  when("unmute", () => {
+    asleep.delete(kind);
+    show();
+  });
+  if (track.muted) asleep.set(kind, "");
   if (kind === "video") preview.srcObject = new MediaStream([track]);
   void publisher?.replace(track);
+  show();
+}
+
+/** @param {string} kind */
+function slept(kind) {
+  asleep.set(kind, "");
+  show();
+}
+
+/** @type {Promise<void> | undefined} */
+let waking;
+/** When it was last tried. */
+let woken = 0;
+
+/** Opens again what the phone has put to sleep. Some phones want a tap for it, or that the page is seen. */
+function wakeUp() {
+  waking ??= (async () => {
+    woken = Date.now();
+    const tried = new Set();
+    for (;;) {
+      const kind = [...asleep.keys()].find((one) => !tried.has(one));
+      if (kind === undefined) break;
+      tried.add(kind);
+      try {
+        // A phone has one camera open at a time.
+        tracks.get(kind)?.stop();
+        const open = kind === "video" ? openCamera(camera.value, Number(quality.value)) : openMicrophone(microphone.value);
+        const track = await open;
+        if (wanted) put(track, kind);
+        else track?.stop();
+      } catch (error) {
+        if (asleep.has(kind)) asleep.set(kind, trouble(error));
+      }
+    }
+    show();
+  })().finally(() => (waking = undefined));
+  return waking;
 }
 
 async function listDevices() {
@@ -49,10 +128,9 @@ async function listDevices() {
 }
 
 async function open() {
-  const lines = Number(quality.value);
   // A phone has one camera open at a time.
   tracks.get("video")?.stop();
-  put(await openCamera(camera.value, lines), "video");
+  put(await openCamera(camera.value, Number(quality.value)), "video");
   await listDevices();
 }
 
@@ -67,31 +145,65 @@ async function start() {
     put(await openMicrophone(microphone.value), "audio");
     await listDevices();
   } catch (error) {
+    close();
     say("wrong", trouble(error));
     return;
   } finally {
     send.disabled = false;
   }
+  wanted = true;
+  publish();
+  void keepAwake();
+}
+
+function publish() {
   const bitrate = BITRATES[/** @type {keyof typeof BITRATES} */ (Number(quality.value))] ?? 3_000_000;
   const settings = { endpoint: new URL("/whip", location.href).href, key: key.value.trim(), bitrate };
-  publisher = new Publisher([...tracks.values()], settings, say);
-  publisher.start();
-  quality.disabled = true;
-  send.textContent = "Stop sending";
+  const sender = new Publisher([...tracks.values()], settings, (kind, text) => {
+    if (publisher !== sender) return;
+    // It has given up: so nobody waits for a picture that does not come.
+    if (kind === "wrong") {
+      publisher = undefined;
+      close();
+    }
+    say(kind, text);
+  });
+  publisher = sender;
+  sender.start();
+}
+
+/** Nothing is sent, and no camera is open. */
+function close() {
+  wanted = false;
+  tracks.forEach((track) => track.stop());
+  tracks.clear();
+  asleep.clear();
+  preview.srcObject = null;
   void keepAwake();
 }
 
 async function stop() {
   const old = publisher;
   publisher = undefined;
-  send.textContent = "Start sending";
-  quality.disabled = false;
+  close();
+  say("busy", "Stopping…");
   await old?.stop();
-  tracks.forEach((track) => track.stop());
-  tracks.clear();
-  preview.srcObject = null;
-  say("", "Not sending.");
+  if (!wanted) say("", "Not sending.");
+}
+
+/** When the page was frozen or hidden, if it is. @type {number | undefined} */
+let away;
+
+/** The page is there again: maybe since the phone was locked, and everything may be gone. */
+function back() {
+  const long = away !== undefined && Date.now() - away >= AWAY_MS;
+  away = undefined;
+  if (!wanted) return;
+  for (const [kind, track] of tracks) if (track.readyState === "ended" && !asleep.has(kind)) asleep.set(kind, "");
+  void wakeUp();
   void keepAwake();
+  if (!publisher) publish();
+  else if (long) publisher.wake();
 }
 
 /** What stands behind `key=`; a + is one. @param {string} hash */
@@ -119,16 +231,31 @@ if (kept) {
 }
 element("settings").addEventListener("submit", (event) => {
   event.preventDefault();
-  void (publisher ? stop() : start());
+  if (state.dataset.state === "asleep") void wakeUp();
+  else void (wanted ? stop() : start());
 });
+stopping.addEventListener("click", () => void stop());
 camera.addEventListener("change", () => {
-  if (publisher) open().catch((error) => say("wrong", trouble(error)));
+  if (wanted) open().catch((error) => say("wrong", trouble(error)));
 });
 microphone.addEventListener("change", () => {
-  if (!publisher) return;
+  if (!wanted) return;
   openMicrophone(microphone.value).then((track) => put(track, "audio")).catch((error) => say("wrong", trouble(error)));
 });
-addEventListener("pagehide", () => void publisher?.stop());
+// A page that is left ends its feed in order; one that comes back goes on by itself.
+addEventListener("pagehide", () => {
+  const old = publisher;
+  publisher = undefined;
+  void old?.stop();
+  if (wanted) say("busy", "The page was left.");
+});
+addEventListener("pageshow", (event) => event.persisted && back());
+document.addEventListener("freeze", () => (away = 0));
+document.addEventListener("resume", back);
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible") back();
+  else away ??= Date.now();
+});
 if (navigator.mediaDevices) void listDevices().catch(() => {});
 // For tests, and for whoever looks into it.
-Object.defineProperty(globalThis, "railbird", { get: () => ({ publisher }) });
+Object.defineProperty(globalThis, "railbird", { get: () => ({ publisher, tracks }) });

@@ -1,11 +1,14 @@
 // @ts-check
 // A WHIP client (RFC 9725): publishes two tracks, and keeps doing so. What it tells is an object of a state and a sentence:
-// "busy" while it connects, "live" while media flows, "wrong" where somebody has to do something.
+// "busy" while it connects, "live" while media flows, "wrong" where it has given up and somebody has to do something.
 
 /** How long ICE may be away before it is restarted, how long a session may take to come back, and how often one is tried. */
 const AWAY_MS = 3000;
 const BACK_MS = 8000;
 const PAUSES_MS = [1000, 2000, 4000, 8000];
+
+/** A pause is up to so much of itself shorter: many who lost one origin do not come back in one moment. */
+const JITTER = 0.25;
 
 /** A refusal that trying again does not mend. */
 export class Refused extends Error {
@@ -27,6 +30,8 @@ export class Publisher {
   #stopped = false;
   #round = 0;
   #tries = 0;
+  /** An offer is on its way. */
+  #asking = false;
   /** How often ICE was restarted. */
   restarts = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -41,8 +46,12 @@ export class Publisher {
     this.#tracks = tracks;
     this.#settings = settings;
     this.#tell = tell;
-    this.online = () => this.#away(0);
+    this.online = () => this.wake();
     addEventListener("online", this.online);
+    // Where a browser tells it: from Wi-Fi to a mobile network, without having been offline.
+    const { connection } = /** @type {{connection?: EventTarget}} */ (navigator);
+    this.network = connection;
+    connection?.addEventListener("change", this.online);
   }
 
   /** Sends until it is stopped. */
@@ -50,17 +59,38 @@ export class Publisher {
     void this.#begin();
   }
 
-  /** Another camera or microphone, without a new session. @param {MediaStreamTrack} track */
+  /** Another camera or microphone, without a new session where there was one already. @param {MediaStreamTrack} track */
   async replace(track) {
     this.#tracks = this.#tracks.filter((old) => old.kind !== track.kind).concat(track);
-    const sender = this.#connection?.getSenders().find((one) => one.track?.kind === track.kind);
-    await sender?.replaceTrack(track);
+    if (!this.#connection) return;
+    const sender = this.#sender(track.kind);
+    if (sender) await sender.replaceTrack(track);
+    else await this.#begin();
+  }
+
+  /** No camera or microphone any more. @param {string} kind */
+  async remove(kind) {
+    this.#tracks = this.#tracks.filter((old) => old.kind !== kind);
+    await this.#sender(kind)?.replaceTrack(null);
+  }
+
+  /** @param {string} kind */
+  #sender(kind) {
+    return this.#connection?.getTransceivers().find((one) => one.receiver.track.kind === kind)?.sender;
+  }
+
+  /** The network changed, or the phone slept: whatever was known of the connection may be over. */
+  wake() {
+    if (this.#stopped) return;
+    if (this.#session) this.#away(0);
+    else if (!this.#asking) void this.#begin();
   }
 
   /** Ends the feed in order. */
   async stop() {
     this.#stopped = true;
     removeEventListener("online", this.online);
+    this.network?.removeEventListener("change", this.online);
     const session = this.#session;
     this.#drop();
     if (session) await this.#ask(session, { method: "DELETE", keepalive: true }).catch(() => {});
@@ -71,20 +101,28 @@ export class Publisher {
     return this.#connection;
   }
 
+  /** The session's address, for tests. */
+  get session() {
+    return this.#session;
+  }
+
   async #begin() {
     if (this.#stopped) return;
     const round = ++this.#round;
     this.#drop();
     this.#tell("busy", "Connecting…");
+    this.#asking = true;
     try {
       await this.#offer(round);
     } catch (error) {
       if (this.#stopped || round !== this.#round) return;
       if (error instanceof Refused) {
-        this.#tell("wrong", error.message);
+        this.#giveUp(error.message);
         return;
       }
       this.#again(`The origin can't be reached: ${error instanceof Error ? error.message : error}.`);
+    } finally {
+      if (round === this.#round) this.#asking = false;
     }
   }
 
@@ -108,9 +146,15 @@ export class Publisher {
     });
     const location = response.headers.get("Location");
     if (!location) throw new Refused("The origin told no session: is this the right address?");
-    this.#session = new URL(location, response.url).href;
+    const session = new URL(location, response.url).href;
+    if (this.#stopped || round !== this.#round) {
+      // Nobody waits for it any more.
+      await this.#ask(session, { method: "DELETE", keepalive: true }).catch(() => {});
+      return;
+    }
+    this.#session = session;
     const answer = await response.text();
-    if (round !== this.#round) return;
+    if (this.#stopped || round !== this.#round) return;
     await connection.setRemoteDescription({ type: "answer", sdp: answer });
     this.#wait(BACK_MS, () => this.#again("No media gets through. Is UDP let through to the origin?"));
   }
@@ -181,8 +225,8 @@ export class Publisher {
     } catch (error) {
       if (this.#stopped || round !== this.#round) return;
       // Another device has the feed: two that took it from each other would help nobody.
-      if (error instanceof Refused && [401, 409].includes(error.status)) this.#tell("wrong", error.message);
-      else this.#again("The session is gone.");
+      if (error instanceof Refused && [401, 409].includes(error.status)) this.#giveUp(error.message);
+      else this.#again(error instanceof TypeError ? "The origin can't be reached." : "The session is gone.");
     }
   }
 
@@ -190,9 +234,16 @@ export class Publisher {
   #again(why) {
     if (this.#stopped) return;
     this.#tries += 1;
-    const pause = PAUSES_MS[Math.min(this.#tries, PAUSES_MS.length) - 1] ?? 1000;
+    const most = PAUSES_MS[Math.min(this.#tries, PAUSES_MS.length) - 1] ?? 1000;
+    const pause = most * (1 - JITTER * Math.random());
     this.#tell("busy", `${why} Trying again…`);
     this.#wait(pause, () => void this.#begin());
+  }
+
+  /** Trying again would not help. @param {string} why */
+  #giveUp(why) {
+    void this.stop();
+    this.#tell("wrong", why);
   }
 
   /** @param {number} ms @param {() => void} then */

@@ -1,0 +1,121 @@
+//! Which track a session's packets are of.
+//!
+//! `str0m` is told of an SSRC when its first packet comes, by the packet's payload type: encoders need not say which SSRCs they use, nor
+//! in each packet which section it belongs to (RFC 9143, 9.2), and there is one track of a kind at most.
+
+use railbird_core::media::Kind;
+use railbird_core::rtp::{Head, Sources, Way};
+use railbird_core::time::UtcMs;
+use str0m::Rtc;
+use str0m::media::Mid;
+use str0m::rtp::RtpHeader;
+
+/// By this SSRC browsers try how much the way can carry, with nothing in the packets.
+const PROBE: u32 = 0;
+
+/// The tracks of a session: one of a kind.
+#[derive(Debug, Default)]
+pub(super) struct Tracks {
+    all: Vec<Track>,
+    /// What is missing of pictures may be asked for.
+    sends_again: bool,
+}
+
+#[derive(Debug)]
+struct Track {
+    mid: Mid,
+    kind: Kind,
+    sources: Sources,
+    /// The SSRC by which lost packets come again (RFC 4588).
+    again: Option<u32>,
+    /// An SSRC of which nothing has proved yet to be the encoder's.
+    trial: Option<u32>,
+}
+
+impl Tracks {
+    pub(super) fn new(sends_again: bool) -> Tracks {
+        Tracks { all: Vec::new(), sends_again }
+    }
+
+    /// There is such a track, maybe since long.
+    pub(super) fn add(&mut self, mid: Mid, kind: Kind) {
+        if !self.all.iter().any(|track| track.mid == mid) {
+            self.all.push(Track { mid, kind, sources: Sources::default(), again: None, trial: None });
+        }
+    }
+
+    /// Tells `rtc` which track a packet with this head is of. Whether it is to be handed over.
+    pub(super) fn lead(&mut self, rtc: &mut Rtc, head: Head, now: UtcMs) -> bool {
+        // What else there may be, `rtc` knows or throws away.
+        let Some((at, again)) = self.place(rtc, head.payload_type) else { return true };
+        if head.source == PROBE {
+            return true;
+        }
+        let is_anothers = |track: &Track| track.sources.current() == Some(head.source);
+        if self.all.iter().enumerate().any(|(other, track)| other != at && is_anothers(track)) {
+            return false;
+        }
+        let sends_again = self.sends_again;
+        let Some(track) = self.all.get_mut(at) else { return true };
+        let mut streams = rtc.direct_api();
+        if again {
+            if let Some(current) = track.sources.current().filter(|_| track.again != Some(head.source)) {
+                track.again = Some(head.source);
+                streams.expect_stream_rx(current.into(), Some(head.source.into()), track.mid, None);
+            }
+            return true;
+        }
+        match track.sources.way(head.source, now) {
+            Way::Known => true,
+            Way::Left => false,
+            Way::New => {
+                if track.trial != Some(head.source) {
+                    if let Some(before) = track.trial.replace(head.source) {
+                        streams.remove_stream_rx(before.into());
+                    }
+                    let stream = streams.expect_stream_rx(head.source.into(), None, track.mid, None);
+                    stream.suppress_nack(track.kind == Kind::Audio || !sends_again);
+                }
+                true
+            }
+        }
+    }
+
+    /// A packet proved to be the encoder's. Which track begins anew with it, if one does: [`Tracks::begin_anew`] must follow.
+    pub(super) fn proved(&mut self, rtc: &Rtc, header: &RtpHeader, now: UtcMs) -> Option<(Mid, Kind)> {
+        let (at, false) = self.place(rtc, *header.payload_type)? else { return None };
+        let (track, source) = (self.all.get_mut(at)?, *header.ssrc);
+        if source == PROBE {
+            return None;
+        }
+        if track.trial == Some(source) {
+            track.trial = None;
+        }
+        track.sources.took(source, now).then_some((track.mid, track.kind))
+    }
+
+    /// Tells `rtc`, which has forgotten all of a track, whose packets are its.
+    pub(super) fn begin_anew(&mut self, rtc: &mut Rtc, mid: Mid) {
+        let sends_again = self.sends_again;
+        let Some(track) = self.all.iter_mut().find(|track| track.mid == mid) else { return };
+        (track.again, track.trial) = (None, None);
+        if let Some(source) = track.sources.current().filter(|_| rtc.media(mid).is_some()) {
+            let mut streams = rtc.direct_api();
+            let stream = streams.expect_stream_rx(source.into(), None, mid, None);
+            stream.suppress_nack(track.kind == Kind::Audio || !sends_again);
+        }
+    }
+
+    /// Which track packets of this type are of, and whether they are some that come again.
+    fn place(&self, rtc: &Rtc, payload_type: u8) -> Option<(usize, bool)> {
+        self.all.iter().enumerate().find_map(|(at, track)| {
+            let agreed = rtc.media(track.mid)?.remote_pts();
+            let known = rtc.codec_config().params().iter().filter(|params| agreed.contains(&params.pt()));
+            let mut again = known.filter_map(|params| {
+                let again = params.resend().is_some_and(|resend| *resend == payload_type);
+                (again || *params.pt() == payload_type).then_some(again)
+            });
+            again.next().map(|again| (at, again))
+        })
+    }
+}
