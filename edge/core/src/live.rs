@@ -5,7 +5,7 @@ use alloc::string::String;
 use futures::future;
 use railbird_core::id::{ChannelId, NodeId, RenditionId};
 use railbird_core::playlist::{self, Wanted};
-use railbird_core::state::Node;
+use railbird_core::state::{ChannelState, Node};
 
 use crate::channels::{self, NOT_STARTED};
 use crate::edge::Call;
@@ -19,6 +19,10 @@ use crate::{router, wait};
 
 /// RFC 8216bis, 10.
 const CONTENT_TYPE: &str = "application/vnd.apple.mpegurl";
+
+/// A header of playlists, so that players hear without a question of their own that the multivariant playlist is another one: what
+/// it gives to choose from ([`playlist::choice`]).
+const CHOICE: &str = "railbird-choice";
 
 pub(crate) const NO_SUCH_PLAYLIST: Problem = Problem::new(
     404,
@@ -38,7 +42,7 @@ pub(crate) async fn multivariant<S: Store + Courier>(
     if order.is_empty() || state.renditions.iter().all(|rendition| rendition.segments.is_empty()) {
         return Err(NOT_STARTED);
     }
-    Ok(response(playlist::multivariant(&state, &order)))
+    Ok(of_choice(playlist::multivariant(&state, &order), &state))
 }
 
 /// `GET /live/{channel}/{node}/{rendition}.m3u8`, or `{rendition}.frames.m3u8` for its key frames, with the delivery directives of RFC 8216bis: delta updates of every
@@ -69,7 +73,8 @@ pub(crate) async fn media<S: Watch>(
     }
     let wanted =
         Wanted { delta, parts_at_nodes: router::query(&call.request.query, "parts") == Some("nodes") };
-    playlist::media(&state, rendition, &order, wanted).map(response).ok_or(NOT_STARTED)
+    let text = playlist::media(&state, rendition, &order, wanted).ok_or(NOT_STARTED)?;
+    Ok(of_choice(text, &state))
 }
 
 /// `GET /live/{channel}/score.m3u8`: the score as subtitles, for players that show none by themselves.
@@ -88,6 +93,11 @@ pub(crate) async fn subtitles<S: Store + Courier>(
 /// lead to that node, and no longer does.
 pub(crate) fn takes_delta<S>(call: &Call<'_, S>, choice: &Choice<'_>, nodes: &[Node]) -> bool {
     wait::skips(&call.request.query) && nodes.iter().all(|node| choice.is_up(&node.id))
+}
+
+/// A playlist as a response, which says what there is to choose from by this state.
+pub(crate) fn of_choice(text: String, state: &ChannelState) -> Response {
+    response(text).with(CHOICE, &playlist::choice(state))
 }
 
 /// A playlist as a response.

@@ -164,7 +164,7 @@ pub(crate) async fn multivariant<S: Store>(
         return Err(NOT_STARTED);
     }
     let score = state.score.is_some() || !found.matches.is_empty();
-    Ok(live::response(Recorded::multivariant(state, &order, score, &stretch)))
+    Ok(live::of_choice(Recorded::multivariant(state, &order, score, &stretch), state))
 }
 
 /// What is there of a recording.
@@ -264,7 +264,12 @@ pub(crate) async fn media<S: Store>(
         }
         Lists::Frames => reel.recorded(&[], stretch).frames(rendition, &order, skip),
     };
-    text.map(live::response).ok_or_else(|| nothing_listed(&found, &stretch))
+    let text = text.ok_or_else(|| nothing_listed(&found, &stretch))?;
+    // The state that the multivariant playlist is made of.
+    Ok(match reel.tail().or(reel.chapters.first()) {
+        Some(state) => live::of_choice(text, state),
+        None => live::response(text),
+    })
 }
 
 /// `GET /replay/{channel}/{recording}/score.m3u8`: the score of the same stretch as subtitles.

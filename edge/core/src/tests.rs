@@ -29,6 +29,7 @@ use crate::{
 };
 
 mod channels;
+mod choice;
 mod courier;
 mod frames;
 mod limits;

@@ -1,5 +1,6 @@
 // The edge's API, as the pages ask it. Everything that comes back is checked here.
 
+import { CHOICE_HEADER } from "./changes";
 import type { Socket } from "./edgeline";
 import { NODES_MAX, type Node } from "./nodes";
 import { parseReplay, REPLAYS_MAX, type Replay } from "./replays";
@@ -45,6 +46,14 @@ export class ApiError extends Error {
     super(message);
   }
 }
+
+/** A `retry-after` is followed within these bounds, in seconds. */
+const RETRY_AFTER_S_MIN = 1;
+const RETRY_AFTER_S_MAX = 30;
+
+/** A delay within the bounds that a `retry-after` is followed in. */
+export const retryAfterMs = (retry_after_s: number | null, otherwise_ms: number): number =>
+  retry_after_s === null ? otherwise_ms : Math.min(Math.max(retry_after_s, RETRY_AFTER_S_MIN), RETRY_AFTER_S_MAX) * 1000;
 
 export type Json = Record<string, unknown>;
 const isJson = (value: unknown): value is Json => typeof value === "object" && value !== null;
@@ -152,6 +161,11 @@ export const playlistPath = (channel: string, replay: string | null): string =>
 export async function playable(path: string): Promise<void> {
   const response = await ask(path);
   await response.body?.cancel();
+}
+
+/** The word for what a presentation gives to choose from at the moment (changes.ts); `null` where the edge says none. */
+export async function choiceOf(path: string): Promise<string | null> {
+  return (await ask(path, { method: "HEAD" })).headers.get(CHOICE_HEADER);
 }
 
 /** The bytes of a content key, at the address that a playlist names. */

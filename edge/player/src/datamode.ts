@@ -17,14 +17,15 @@ export interface DataMode {
   leave(): boolean;
 }
 
-/** Keeps what the video shows as a still. Nothing where it shows nothing. */
-export function keepStill(video: HTMLVideoElement, still: HTMLCanvasElement): void {
+/** Keeps what the video shows as a still. False where it shows nothing. */
+export function keepStill(video: HTMLVideoElement, still: HTMLCanvasElement): boolean {
   const { videoWidth, videoHeight } = video;
   const context = videoWidth === 0 ? null : still.getContext("2d");
-  if (context === null) return;
+  if (context === null) return false;
   const scale = Math.min(1, STILL_WIDTH_MAX / videoWidth);
   [still.width, still.height] = [Math.round(videoWidth * scale), Math.round(videoHeight * scale)];
   context.drawImage(video, 0, 0, still.width, still.height);
+  return true;
 }
 
 export function dataMode(video: HTMLVideoElement, still: HTMLCanvasElement, playback: Playback, changed: () => void): DataMode {

@@ -37,6 +37,8 @@ export class Facts {
   reroutes = 0;
   /** Jumps to the live position that no viewer asked for. */
   jumps = 0;
+  /** Times that the presentation was taken from the beginning, for another choice or because there is something else to choose from. */
+  renewals = 0;
   /** Bytes of media, and bytes that came of nothing: of requests that lost or failed. */
   bytes: { readonly media: number; readonly extra: number } = { media: 0, extra: 0 };
   /** The newest errors and `waiting` events. */
@@ -83,6 +85,9 @@ export function expose(facts: Facts, live: Live, channel: string): void {
     },
     get jumps() {
       return facts.jumps;
+    },
+    get renewals() {
+      return facts.renewals;
     },
     get node() {
       return live.node();

@@ -12,8 +12,9 @@ import type {
   LoaderStats,
   PlaylistLoaderConstructor,
 } from "hls.js";
+import { CHOICE_HEADER } from "./changes";
 import type { Place } from "./nodes";
-import { type Objects, onePathway, partsAtNodes } from "./objects";
+import { isMultivariant, type Objects, onePathway, partsAtNodes } from "./objects";
 import { type Course, type Input, Race, type Step } from "./race";
 import { type Fetch, request } from "./request";
 
@@ -216,24 +217,37 @@ export function fragmentLoader(course: Course, objects: Objects, page: Page): Fr
   };
 }
 
+/** What is done with playlists on their way to hls.js. */
+export interface Playlists {
+  /** Where one is asked for that is at this address. */
+  address(url: string): string;
+  /** A multivariant playlist of one pathway as hls.js shall see it; `choice` is the edge's word for what there is to choose from. */
+  multivariant(text: string, choice: string | null): string;
+  /** The same of a media playlist. */
+  media(text: string, choice: string | null): string;
+}
+
+/** A header of an answer that hls.js' own loader got. */
+function header(answer: unknown, name: string): string | null {
+  return typeof XMLHttpRequest === "function" && answer instanceof XMLHttpRequest ? answer.getResponseHeader(name) : null;
+}
+
 /**
  * Makes the class for hls.js' `pLoader`: media playlists with one URL for each object (see {@link Objects}), multivariant
  * playlists with one pathway (see {@link onePathway}) and parts at nodes (see {@link partsAtNodes}).
  */
-export function playlistLoader(
-  objects: Objects,
-  Inner: InnerLoader,
-  address: (url: string) => string = (url) => url,
-): PlaylistLoaderConstructor {
+export function playlistLoader(objects: Objects, Inner: InnerLoader, playlists: Playlists): PlaylistLoaderConstructor {
   return class extends Inner {
     override load(context: LoaderContext, config: LoaderConfiguration, callbacks: LoaderCallbacks<LoaderContext>): void {
-      context.url = address(context.url);
+      context.url = playlists.address(context.url);
       super.load(context, config, {
         ...callbacks,
-        onSuccess(response, stats, of, details) {
+        onSuccess(response, stats, of, answer) {
+          const choice = header(answer, CHOICE_HEADER);
+          const rewritten = (text: string) =>
+            isMultivariant(text) ? partsAtNodes(playlists.multivariant(onePathway(text), choice)) : objects.rewrite(playlists.media(text, choice));
           const { data } = response;
-          const rewritten = (text: string) => objects.rewrite(partsAtNodes(onePathway(text)));
-          callbacks.onSuccess(typeof data === "string" ? { ...response, data: rewritten(data) } : response, stats, of, details);
+          callbacks.onSuccess(typeof data === "string" ? { ...response, data: rewritten(data) } : response, stats, of, answer);
         },
       });
     }

@@ -17,6 +17,9 @@ const SOUNDS = /[:,]AUDIO="([^"]*)"/;
 const SOUND = /^#EXT-X-MEDIA:TYPE=AUDIO,/;
 const GROUP = /[:,]GROUP-ID="([^"]*)"/;
 
+/** Whether a playlist names others, and no segments. */
+export const isMultivariant = (playlist: string): boolean => /^#EXT-X-STREAM-INF:/m.test(playlist);
+
 /**
  * A multivariant playlist with its first pathway only, and without steering.
  *

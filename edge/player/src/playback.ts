@@ -1,142 +1,38 @@
 // Plays one channel, live or a recording of it: hls.js with our segment loader, or the browser's own HLS where there is no Media Source.
 
-import Hls, {
-  ErrorDetails,
-  ErrorTypes,
-  Events,
-  type ErrorData,
-  type HlsConfig,
-  type LoaderConfig,
-  type LoaderResponse,
-  type RetryConfig,
-} from "hls.js";
-import { ApiError, playable, playlistPath } from "./api";
-import { CATCH_UP_RATE, CatchUp } from "./catchup";
+import Hls, { ErrorDetails, ErrorTypes, Events, type ErrorData } from "hls.js";
+import { ApiError, choiceOf, playable, playlistPath, retryAfterMs } from "./api";
+import { Changes } from "./changes";
+import { Choosing } from "./choosing";
 import type { Facts } from "./facts";
 import { Extra } from "./extra";
+import { CONFIG } from "./hlsconfig";
+import { Hurry } from "./hurry";
 import { fragmentLoader, playlistLoader } from "./loader";
+import { Native } from "./native";
 import type { NodeBook, Place } from "./nodes";
 import { Objects } from "./objects";
 import { Patience } from "./patience";
-import { type Answer, RACE_MS_MAX } from "./race";
-import { Keeper, placeOf, remembered } from "./quality";
-import { type Sound, placeOf as placeOfSound, remembered as rememberedSound } from "./sounds";
-import { AHEAD_MS, AHEAD_MS_MIN, runsOut, withUntil } from "./reach";
+import type { Listener, Part, State } from "./playing";
+import type { Answer } from "./race";
+import { AHEAD_MS, AHEAD_MS_MIN, stretchOf, withUntil } from "./reach";
 import { pictureCodec, type Sight, sightAt } from "./sights";
-
-/** What a viewer should know of the state of playback. */
-export type State =
-  | "connecting"
-  | "not-started"
-  | "playing"
-  | "ended"
-  | "nodes-failing"
-  | "edge-failing"
-  | "not-covered"
-  | "no-such-channel"
-  | "no-such-replay"
-  | "unsupported";
-
-/** How much of a recording is played. */
-export interface Part {
-  /** Playlists tell nothing later than this, in milliseconds of media time; `null`: everything. */
-  until_ms(): number | null;
-  /** Only this stretch of it. */
-  clip: { from_ms: number; to_ms: number } | null;
-}
-
-export interface Listener {
-  state(state: State): void;
-  /** The edge no longer takes our session. Resolves once it does. */
-  sessionEnded(): Promise<void>;
-  /** The edge gives no key to this session, which is well. */
-  keyRefused(): void;
-  /** A segment came from this node. */
-  served(node: string | null): void;
-  /** A node failed: the list may have changed. */
-  nodeFailed(): void;
-  /** A node answered, well or not. */
-  answered(answer: Answer): void;
-  /** The browser wants a tap before it plays. */
-  blocked(): void;
-}
+import { bufferedAhead, livePosition, placeOf, playingDate } from "./timeline";
+import { startingAt } from "./variants";
 
 /** Delay between attempts to reach a channel, in milliseconds: not started, and trouble. */
 const NOT_STARTED_MS = 2_000;
 const TROUBLE_MS = 1_000;
 const TROUBLE_MS_MAX = 5_000;
-/** A `retry-after` is followed within these bounds, in seconds. */
-const RETRY_AFTER_S_MIN = 1;
-const RETRY_AFTER_S_MAX = 30;
 /** At most one repair of the media pipeline in this time, in milliseconds; a second one starts afresh. */
 const REPAIR_MS = 5_000;
 /** The longest note of an error, in characters. */
 const NOTE_LEN_MAX = 300;
-/** hls.js' worker, a file of ours beside this one: the Content-Security-Policy allows no other place. */
-const WORKER_PATH = "/assets/hls.worker.js";
-
-function retry(maxNumRetry: number): RetryConfig {
-  return {
-    maxNumRetry,
-    retryDelayMs: 300,
-    maxRetryDelayMs: 2_000,
-    // hls.js itself gives up where a connection is refused (status 0) while the browser is online.
-    shouldRetry: (config, count, _timeout, response: LoaderResponse | undefined, otherwise) =>
-      !!otherwise || (count < (config?.maxNumRetry ?? 0) && response?.code === 0),
-  };
-}
-
-function policy(first_ms: number, whole_ms: number, tries: number): { default: LoaderConfig } {
-  return {
-    default: {
-      maxTimeToFirstByteMs: first_ms,
-      maxLoadTimeMs: whole_ms,
-      timeoutRetry: { maxNumRetry: tries, retryDelayMs: 0, maxRetryDelayMs: 0 },
-      errorRetry: retry(tries),
-    },
-  };
-}
-
-/**
- * How far behind the newest is played, the playlist says: three parts where there are parts, else three segments, which is
- * hls.js' own default.
- */
-const CONFIG: Partial<HlsConfig> = {
-  enableWorker: true,
-  // The score is drawn by us: its subtitles, date ranges and tags are for the players of others. Tracks for them would be
-  // loaded from an address that our Content-Security-Policy does not allow.
-  enableWebVTT: false,
-  enableIMSC1: false,
-  enableDateRangeMetadataCues: false,
-  enableID3MetadataCues: false,
-  enableEmsgMetadataCues: false,
-  workerPath: WORKER_PATH,
-  // Of a playlist without parts nothing else is made by this.
-  lowLatencyMode: true,
-  backBufferLength: 30,
-  maxBufferLength: 30,
-  maxMaxBufferLength: 60,
-  manifestLoadPolicy: policy(4_000, 8_000, 3),
-  playlistLoadPolicy: policy(3_000, 6_000, 8),
-  keyLoadPolicy: policy(3_000, 6_000, 8),
-  steeringManifestLoadPolicy: policy(4_000, 8_000, 2),
-  // A playlist that doesn't follow from the one before is no reason to stop: what is listed is what there is.
-  ignorePlaylistParsingErrors: true,
-  // Time-outs within a segment are the loader's own.
-  fragLoadPolicy: policy(RACE_MS_MAX, RACE_MS_MAX, 6),
-};
+/** Where a rendition has vanished, what there is now is taken at once; a second time within this time, in milliseconds, is trouble. */
+const VANISHED_MS = 10_000;
 
 /** How far ahead of the picture a recording is asked for at least, where nothing later is to be known, in milliseconds. */
 export const leastAheadMs = (): number => (Hls.isSupported() ? AHEAD_MS_MIN : AHEAD_MS);
-
-/** After a gap in the sound that was chosen, it is tried again so much later, in milliseconds. */
-const SOUND_AWAY_MS = 30_000;
-
-/** A delay within the bounds that a `retry-after` is followed in. */
-export const retryAfterMs = (retry_after_s: number | null, otherwise_ms: number): number =>
-  retry_after_s === null
-    ? otherwise_ms
-    : Math.min(Math.max(retry_after_s, RETRY_AFTER_S_MIN), RETRY_AFTER_S_MAX) * 1000;
 
 export class Playback {
   #video: HTMLVideoElement;
@@ -149,9 +45,8 @@ export class Playback {
   // What was learnt of the nodes is kept when playback starts afresh.
   #patience = new Patience();
   #extra = new Extra();
-  #catchUp = new CatchUp();
-  /** What is played is live, and comes in parts. */
-  #lowLatency = false;
+  #hurry: Hurry;
+  #changes = new Changes(Math.random);
   #hls: Hls | null = null;
   #objects: Objects | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -166,16 +61,16 @@ export class Playback {
   /** Where a recording begins to play. */
   #resume_s = 0;
   #part: Part;
-  /** How high a picture the viewer chose. */
-  #height = remembered();
-  #keeper = new Keeper();
-  /** Which sound the viewer chose. */
-  #sound = rememberedSound();
-  #soundTimer: ReturnType<typeof setTimeout> | undefined;
+  /** What of it the viewer chose. */
+  readonly choosing = new Choosing(() => this.#again());
+  /** Where what is live goes on after it was taken from the beginning, on the media timeline; `null`: where it is live. */
+  #begin_ms: number | null = null;
+  /** It was paused meanwhile. */
+  #held = false;
+  #vanished_ms = Number.NEGATIVE_INFINITY;
   /** Where the viewer wants to be, on the media timeline, once that is listed. */
   #goal_ms: number | null = null;
-  /** Up to where the browser's own player knows the recording, in milliseconds of media time; `null`: all of it. */
-  #given_ms: number | null = null;
+  #native: Native;
 
   constructor(
     video: HTMLVideoElement,
@@ -188,6 +83,7 @@ export class Playback {
   ) {
     this.#part = part;
     this.#video = video;
+    [this.#hurry, this.#native] = [new Hurry(video), new Native(video)];
     this.#channel = channel;
     this.#replay = replay;
     this.#book = book;
@@ -195,6 +91,7 @@ export class Playback {
     this.#listener = listener;
     video.addEventListener("playing", () => {
       this.#pictured = true;
+      this.#held = false;
       this.#show("playing");
     });
     video.addEventListener("waiting", () => {
@@ -204,10 +101,12 @@ export class Playback {
       }
       this.#show(this.#failing ?? "connecting");
     });
-    video.addEventListener("timeupdate", () => this.#hurry());
+    video.addEventListener("timeupdate", () => {
+      if (this.#hls === null || !this.#hurry.look(this.#hls, this.behind(), this.buffered())) return;
+      this.#facts.jumps += 1;
+      this.goLive();
+    });
     video.addEventListener("timeupdate", () => this.#extend());
-    video.addEventListener("seeking", () => this.#catchUp.seeks(video.currentTime));
-    video.addEventListener("pause", () => this.#catchUp.paused());
     video.addEventListener("ended", () => this.#show("ended"));
     video.addEventListener("error", () => {
       // With hls.js, it is hls.js that reports and repairs.
@@ -218,6 +117,7 @@ export class Playback {
   /** Asks for the channel until it is there, then plays it. */
   start(): void {
     this.#started = true;
+    this.#held = false;
     this.#show("connecting");
     void this.#connect();
   }
@@ -225,6 +125,7 @@ export class Playback {
   /** Plays nothing until it is started again. */
   stop(): void {
     this.#started = false;
+    this.#begin_ms = null;
     clearTimeout(this.#timer);
     this.#detach();
     this.#video.removeAttribute("src");
@@ -248,6 +149,7 @@ export class Playback {
   turnTo(replay: string | null, at_ms: number | null = null): void {
     this.#replay = replay;
     this.#goal_ms = at_ms;
+    this.#begin_ms = null;
     this.#failing = null;
     this.#detach();
     this.#pictured = false;
@@ -258,7 +160,7 @@ export class Playback {
   /** Goes to a moment on the media timeline: at once, or when it is listed. False where it was left behind. */
   goTo(at_ms: number): boolean {
     this.#goal_ms = at_ms;
-    const place = this.#place(at_ms);
+    const place = placeOf(this.#hls, this.#video, at_ms);
     if (place === "gone") {
       this.#goal_ms = null;
       return false;
@@ -267,52 +169,31 @@ export class Playback {
     return true;
   }
 
-  /** The media timeline's moment on the video's own clock: in seconds, or that it is no longer, or not yet, listed. */
-  #place(at_ms: number): number | "gone" | "ahead" {
-    if (this.#hls === null) {
-      const video = this.#video as HTMLVideoElement & { getStartDate?: () => Date };
-      const start = video.getStartDate?.().getTime() ?? Number.NaN;
-      return Number.isNaN(start) ? "ahead" : Math.max(0, (at_ms - start) / 1000);
-    }
-    const fragments = this.#hls.latestLevelDetails?.fragments ?? [];
-    const after = fragments.findIndex(({ programDateTime }) => programDateTime !== null && programDateTime > at_ms);
-    const fragment = after === 0 ? undefined : after < 0 ? fragments.at(-1) : fragments[after - 1];
-    if (fragment === undefined) return fragments.length === 0 ? "ahead" : "gone";
-    const into_s = (at_ms - (fragment.programDateTime ?? at_ms)) / 1000;
-    if (into_s <= fragment.duration) return fragment.start + into_s;
-    // In a hole, what comes next is nearest.
-    return fragments[after]?.start ?? "ahead";
-  }
-
   /** Goes where the viewer wants to be, if that is listed by now. */
   #approach(): void {
     if (this.#goal_ms === null) return;
-    const place = this.#place(this.#goal_ms);
+    const place = placeOf(this.#hls, this.#video, this.#goal_ms);
     if (typeof place !== "number") return;
-    if (this.#hls === null && runsOut(this.#given_ms, this.#part.until_ms(), this.#goal_ms)) {
+    if (this.#hls === null && this.#native.runsOut(this.#part.until_ms(), this.#goal_ms)) {
       this.#goal_ms = null;
       this.#give(place);
       return;
     }
     this.#goal_ms = null;
-    this.#catchUp.seeks(place);
+    this.#hurry.seeks(place);
     this.#video.currentTime = place;
     this.play();
   }
 
   /** The date on the media timeline of the picture now shown; `null` before the first. */
   playingDate(): Date | null {
-    if (this.#hls !== null) return this.#hls.playingDate;
-    // Safari's own player knows the date of position 0.
-    const video = this.#video as HTMLVideoElement & { getStartDate?: () => Date };
-    const start = video.getStartDate?.().getTime() ?? Number.NaN;
-    return Number.isNaN(start) ? null : new Date(start + video.currentTime * 1000);
+    return playingDate(this.#hls, this.#video);
   }
 
   /** What is to be seen at a moment of the video's clock, in seconds; `null` where that is not known. */
   sightAt(at_s: number): Sight | null {
     const [details, level] = [this.#hls?.latestLevelDetails, this.#hls?.levels[this.#hls.loadLevel]];
-    const codec = pictureCodec(level ?? {});
+    const codec = this.choosing.alone ? null : pictureCodec(level ?? {});
     return details === undefined || details === null || codec === null ? null : sightAt(details.fragments, at_s, codec);
   }
 
@@ -329,23 +210,18 @@ export class Playback {
 
   /** Seconds behind where a viewer who watches live would be; 0 where unknown. */
   behind(): number {
-    const { seekable, currentTime } = this.#video;
-    const live = this.#hls?.liveSyncPosition ?? (seekable.length > 0 ? seekable.end(seekable.length - 1) - 6 : null);
-    return live === null ? 0 : Math.max(0, live - currentTime);
+    return Math.max(0, (livePosition(this.#hls, this.#video) ?? 0) - this.#video.currentTime);
   }
 
   /** Seconds of media ahead of the picture. */
   buffered(): number {
-    const { buffered, currentTime } = this.#video;
-    for (let i = 0; i < buffered.length; i += 1) {
-      if (buffered.start(i) <= currentTime + 0.1 && currentTime < buffered.end(i)) return buffered.end(i) - currentTime;
-    }
-    return 0;
+    return bufferedAhead(this.#video);
   }
 
   /** Jumps to the live position and plays. */
   goLive(): void {
-    this.#catchUp.live();
+    this.#hurry.live();
+    this.#begin_ms = null;
     const { seekable } = this.#video;
     const end = seekable.length > 0 ? seekable.end(seekable.length - 1) : null;
     const live = this.#hls?.liveSyncPosition ?? end;
@@ -379,30 +255,22 @@ export class Playback {
     if (this.#failing === "edge-failing") this.#failing = null;
     this.#show(this.#failing ?? "connecting");
     if (Hls.isSupported()) this.#attach();
-    else if (this.#video.canPlayType("application/vnd.apple.mpegurl") !== "") {
-      this.#give(this.#resume_s);
-    } else this.#show("unsupported");
+    else if (this.#native.can) this.#give(this.#resume_s);
+    else this.#show("unsupported");
   }
 
   /** Gives the browser's own player what is played, of a recording from a place on. */
   #give(at_s: number): void {
-    this.#given_ms = this.#replay === null || this.#part.clip !== null ? null : this.#part.until_ms();
-    this.#video.src = this.#url();
-    if (this.#replay !== null) {
-      const begin = () => {
-        this.#video.currentTime = at_s;
-        this.#approach();
-      };
-      this.#video.addEventListener("loadedmetadata", begin, { once: true });
-    }
+    const until_ms = this.#replay === null || this.#part.clip !== null ? null : this.#part.until_ms();
+    this.#native.give(this.#url(), until_ms, this.#replay === null ? null : { at_s, begun: () => this.#approach() });
     this.play();
   }
 
-  /** The browser's own player asks for a playlist by one address: it gets the next stretch before that one is over. */
+  /** The browser's own player gets the next stretch before the last one is over. */
   #extend(): void {
     const [video, at_ms] = [this.#video, this.playingDate()?.getTime()];
     if (this.#hls !== null || !this.#started || at_ms === undefined || video.paused || video.seeking) return;
-    if (runsOut(this.#given_ms, this.#part.until_ms(), at_ms)) this.#give(video.currentTime);
+    if (this.#native.runsOut(this.#part.until_ms(), at_ms)) this.#give(video.currentTime);
   }
 
   #path(): string {
@@ -411,11 +279,7 @@ export class Playback {
 
   /** The same, of as much as is played. */
   #url(): string {
-    const [path, { clip }] = [this.#path(), this.#part];
-    if (this.#replay === null) return path;
-    if (clip !== null) return `${path}?from=${clip.from_ms}&to=${clip.to_ms}`;
-    const until_ms = this.#part.until_ms();
-    return until_ms === null ? path : `${path}?until=${until_ms}`;
+    return this.#replay === null ? this.#path() : this.#path() + stretchOf(this.#part.clip, this.#part.until_ms());
   }
 
   #refused(error: unknown): void {
@@ -463,102 +327,59 @@ export class Playback {
     const { loader } = Hls.DefaultConfig;
     const objects = new Objects(this.#channel);
     const fLoader = fragmentLoader(course, objects, page);
-    const hls = new Hls({ ...CONFIG, startPosition: this.#replay === null ? -1 : this.#resume_s, fLoader, pLoader: playlistLoader(objects, loader, (url) => withUntil(url, this.#replay === null ? null : this.#part.until_ms())) });
-    [this.#hls, this.#objects] = [hls, objects];
-    this.#catchUp.begin();
-    hls.on(Events.MANIFEST_PARSED, () => {
-      this.#chooseLevel(hls);
-      this.play();
+    const pLoader = playlistLoader(objects, loader, {
+      address: (url) => withUntil(url, this.#replay === null ? null : this.#part.until_ms()),
+      multivariant: (text, choice) => {
+        this.#changes.plays(choice);
+        return this.choosing.take(text);
+      },
+      media: (text, choice) => {
+        this.#changes.hears(choice, performance.now());
+        return this.#begin_ms === null ? text : startingAt(text, this.#begin_ms);
+      },
     });
-    hls.on(Events.AUDIO_TRACKS_UPDATED, () => this.#chooseSound(hls));
+    const hls = new Hls({ ...CONFIG, startPosition: this.#replay === null ? -1 : this.#resume_s, fLoader, pLoader });
+    [this.#hls, this.#objects] = [hls, objects];
+    this.#hurry.begin();
+    this.choosing.attach(hls);
+    hls.on(Events.MANIFEST_PARSED, () => {
+      if (!this.#held) this.play();
+    });
     hls.on(Events.LEVEL_LOADED, () => {
       if (this.#failing === "edge-failing") this.#well();
     });
-    hls.on(Events.LEVEL_UPDATED, () => this.#approach());
-    hls.on(Events.FRAG_BUFFERED, () => this.#keepLevel(hls));
-    hls.on(Events.LEVEL_UPDATED, (_event, { details }) => this.#isOfLowLatency(hls, details.partList !== null && details.live));
+    hls.on(Events.LEVEL_UPDATED, (_event, { details }) => {
+      this.#approach();
+      this.#hurry.inParts(hls, details.partList !== null && details.live);
+      if (!this.#video.paused && this.#changes.isDue(performance.now())) void this.#change(hls);
+    });
+    hls.on(Events.FRAG_BUFFERED, (_event, { frag }) => {
+      if (frag.type === "main") this.#begin_ms = null;
+    });
     hls.on(Events.ERROR, (_event, data) => this.#failed(hls, data));
     hls.loadSource(this.#url());
     hls.attachMedia(this.#video);
   }
 
-  /** How high the pictures are that there are; none where the browser plays by itself. */
-  heights(): readonly number[] {
-    return this.#hls?.levels.map(({ height }) => height) ?? [];
-  }
-
-  /** Plays pictures of this height; `null`: as high as the line allows. */
-  choose(height: number | null): void {
-    this.#height = height;
-    if (this.#hls !== null) this.#chooseLevel(this.#hls);
-  }
-
-  #chooseLevel(hls: Hls): void {
-    const place = placeOf(this.heights(), this.#height);
-    // What is buffered goes on; before anything is, it begins there.
-    if (place !== -1 || !hls.autoLevelEnabled) hls.nextLevel = place;
-  }
-
-  /** Goes back to what the viewer chose, where hls.js has left it: from what is loaded next on, and what is buffered plays. */
-  #keepLevel(hls: Hls): void {
-    const place = placeOf(this.heights(), this.#height);
-    const left = place !== -1 && hls.autoLevelEnabled;
-    if (this.#keeper.goesBack(left, performance.now())) hls.loadLevel = place;
-  }
-
-  /** The sounds that there are; none where the browser plays by itself, or where the picture brings its own. */
-  sounds(): readonly Sound[] {
-    return this.#hls?.audioTracks.map(({ name, lang }) => ({ name, language: lang ?? "" })) ?? [];
-  }
-
-  /** The place of the sound that plays. */
-  soundPlaying(): number {
-    return this.#hls?.audioTrack ?? -1;
-  }
-
-  /** Plays this sound. */
-  chooseSound(sound: Sound): void {
-    this.#sound = sound;
-    if (this.#hls !== null) this.#chooseSound(this.#hls);
-  }
-
-  /** What is chosen lacks something, over which hls.js would jump, picture and all: meanwhile the default is heard. */
-  #soundLacks(hls: Hls): void {
-    const place = hls.audioTracks.findIndex((sound) => sound.default);
-    if (place === -1 || place === hls.audioTrack) return;
-    hls.audioTrack = place;
-    clearTimeout(this.#soundTimer);
-    this.#soundTimer = setTimeout(() => {
-      if (hls === this.#hls) this.#chooseSound(hls);
-    }, SOUND_AWAY_MS);
-  }
-
-  #chooseSound(hls: Hls): void {
-    const place = placeOfSound(this.sounds(), this.#sound);
-    if (place !== -1 && hls.audioTrack !== place) hls.audioTrack = place;
-  }
-
-  #isOfLowLatency(hls: Hls, is: boolean): void {
-    if (is === this.#lowLatency) return;
-    this.#lowLatency = is;
-    hls.config.maxLiveSyncPlaybackRate = is ? CATCH_UP_RATE : 1;
-    // hls.js leaves the picture of a channel that ends as fast as it is.
-    if (!is) this.#video.playbackRate = 1;
-  }
-
-  /** Brings a picture that is late nearer to what is live. */
-  #hurry(): void {
+  /** Takes the presentation from the beginning, and goes on where it is. */
+  #again(): void {
     const [hls, video] = [this.#hls, this.#video];
-    if (hls === null || !this.#lowLatency) return;
-    const moves = !video.paused && !video.seeking && video.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA;
-    const sight = { at_s: video.currentTime, behind_s: this.behind(), buffered_s: this.buffered(), moves };
-    const { rate, jump } = this.#catchUp.look(sight, performance.now());
-    // Where hls.js may not play faster, it leaves the rate alone.
-    hls.config.maxLiveSyncPlaybackRate = rate === null ? CATCH_UP_RATE : 1;
-    if (rate !== null) video.playbackRate = rate;
-    if (!jump) return;
-    this.#facts.jumps += 1;
-    this.goLive();
+    if (hls === null) return;
+    if (this.#replay === null) this.#begin_ms = hls.playingDate?.getTime() ?? this.#begin_ms;
+    this.#held ||= this.#pictured && video.paused;
+    this.#facts.renewals += 1;
+    this.#listener.again();
+    this.#attach();
+    this.#pictured = false;
+    if (!this.#held) this.#show("connecting");
+  }
+
+  /** There is said to be something else to choose from: takes it, if that is so. */
+  async #change(hls: Hls): Promise<void> {
+    const played = this.#changes.played;
+    // What can't be asked for now is said again.
+    const choice = await choiceOf(this.#url()).catch(() => played);
+    if (hls === this.#hls && choice !== played) this.#again();
   }
 
   #answered(answer: Answer): void {
@@ -578,8 +399,8 @@ export class Playback {
   #detach(): void {
     // After trouble, a recording goes on where it was.
     this.#resume_s = this.#pictured ? this.#video.currentTime : this.#resume_s;
-    if (this.#hls !== null) this.#isOfLowLatency(this.#hls, false);
-    clearTimeout(this.#soundTimer);
+    if (this.#hls !== null) this.#hurry.inParts(this.#hls, false);
+    this.choosing.detach();
     this.#hls?.destroy();
     this.#hls = null;
   }
@@ -605,11 +426,20 @@ export class Playback {
     if (hls === this.#hls) hls.startLoad();
   }
 
+  /** Whether a rendition is no longer there; then what there is now is taken. */
+  #hasVanished({ details, response }: ErrorData): boolean {
+    const playlist = details === ErrorDetails.LEVEL_LOAD_ERROR || details === ErrorDetails.AUDIO_TRACK_LOAD_ERROR;
+    const now_ms = performance.now();
+    if (!playlist || response?.code !== 404 || now_ms - this.#vanished_ms < VANISHED_MS) return false;
+    this.#vanished_ms = now_ms;
+    this.#again();
+    return true;
+  }
+
   #failed(hls: Hls, data: ErrorData): void {
     if (hls !== this.#hls) return;
     // hls.js' own changes of mind.
     if (data.details === ErrorDetails.INTERNAL_ABORTED) return;
-    if (data.details === ErrorDetails.FRAG_GAP && data.frag?.type === "audio") this.#soundLacks(hls);
     const fatal = data.fatal ? " (fatal)" : "";
     this.#facts.note(`${data.details}${fatal}: ${data.error.message}`.slice(0, NOTE_LEN_MAX), this.#video.currentTime);
     if (data.details === ErrorDetails.BUFFER_STALLED_ERROR) this.#facts.stalls += 1;
@@ -620,6 +450,7 @@ export class Playback {
         void this.#resume(hls);
         return;
       }
+      if (this.#hasVanished(data)) return;
       this.#ill("edge-failing");
       if (data.details === ErrorDetails.KEY_LOAD_ERROR && data.response?.code === 403) this.#listener.keyRefused();
     }

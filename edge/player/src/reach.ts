@@ -105,6 +105,12 @@ export function runsOut(given_ms: number | null, until_ms: number | null, at_ms:
   return given_ms !== null && until_ms !== null && until_ms > given_ms && at_ms > given_ms - RENEW_MS;
 }
 
+/** What the address of a recording's playlist ends with, of a clip or of what starts before `until_ms`; of all of it, nothing. */
+export function stretchOf(clip: { from_ms: number; to_ms: number } | null, until_ms: number | null): string {
+  if (clip !== null) return `?from=${clip.from_ms}&to=${clip.to_ms}`;
+  return until_ms === null ? "" : `?until=${until_ms}`;
+}
+
 /** The same address with another `until`, where it has one. */
 export function withUntil(url: string, until_ms: number | null): string {
   return until_ms === null ? url : url.replace(/([?&]until=)\d+/, `$1${until_ms}`);

@@ -1,24 +1,28 @@
 // The page of one channel, live or a recording of it: picture, score, controls, and which node is in use.
 
 import * as api from "./api";
-import { ApiError, claimScreen, nodes, programme, releaseScreen, stopScreen, type Channel, type Phase } from "./api";
+import { ApiError, claimScreen, nodes, programme, releaseScreen, stopScreen, type Phase } from "./api";
 import { tell } from "./beacons";
 import { controls } from "./controls";
-import { dataMode } from "./datamode";
-import { qualities } from "./quality";
+import { dataMode, keepStill } from "./datamode";
+import { qualities, SOUND_ONLY } from "./quality";
 import { el, setText, topBar } from "./dom";
 import { EdgeLine } from "./edgeline";
 import { expose, Facts } from "./facts";
-import { PHASES, replayPath } from "./home";
+import { replayPath } from "./home";
 import { logoutButton } from "./logout";
+import { NodeLine } from "./nodeline";
 import { NodePoll } from "./nodepoll";
 import { NodeBook, type Node } from "./nodes";
 import { Panel } from "./panel";
-import { leastAheadMs, Playback, type State } from "./playback";
+import type { State } from "./playing";
+import { leastAheadMs, Playback } from "./playback";
 import { clipOf, Reach, setSpoilerFree, spoilerFree } from "./reach";
 import { loginOver, Relogin } from "./relogin";
 import { keepAlive } from "./renewal";
+import { soundOnly } from "./soundonly";
 import { sounds } from "./sounds";
+import { switcher } from "./switcher";
 import { clipBar, replayBar } from "./replaybar";
 import type { Replay } from "./replays";
 import { ScoreView } from "./scoreview";
@@ -30,8 +34,6 @@ import { seekPictures } from "./seekpictures";
 const CHANNELS_MS = 20_000;
 /** The least time between two questions for the channels, whatever happens, in milliseconds. */
 const CHANNELS_MS_MIN = 1_000;
-/** How long a change of the node stays on the page, in milliseconds. */
-const REROUTE_SHOWN_MS = 12_000;
 const TICK_MS = 500;
 
 interface Words {
@@ -54,63 +56,6 @@ const WORDS: Record<Exclude<State, "playing"> | "feed-paused" | "replay-ended", 
   "no-such-replay": { title: "There is no such recording", more: "It may no longer be kept.", busy: false },
   unsupported: { title: "This browser can't play the picture", more: "Update it, or use a current Chrome, Firefox, Edge or Safari.", busy: false },
 };
-
-/** The list of channels, for a jump to another one. */
-function switcher(current: string): { select: HTMLSelectElement; show(channels: readonly Channel[]): void } {
-  const select = el("select", { "aria-label": "Channel", "data-testid": "channels" }, el("option", { value: current }, current));
-  select.addEventListener("change", () => {
-    if (select.value !== current) location.assign(`/watch/${encodeURIComponent(select.value)}`);
-  });
-  let drawn = "";
-  return {
-    select,
-    show(channels) {
-      const labels = channels.map(({ id, title, phase }) => [id, phase === "live" ? title : `${title} (${PHASES[phase].toLowerCase()})`] as const);
-      const text = JSON.stringify(labels);
-      if (text === drawn) return;
-      drawn = text;
-      const known = labels.some(([id]) => id === current);
-      const all = known ? labels : [[current, current] as const, ...labels];
-      select.replaceChildren(...all.map(([id, label]) => el("option", { value: id, selected: id === current }, label)));
-      // A select of one is no choice; it still names the channel.
-      select.disabled = all.length < 2;
-    },
-  };
-}
-
-/** The line that names the node in use. */
-class NodeLine {
-  readonly line = el("p", { class: "status", "data-testid": "status" });
-  #name = el("span", { class: "node", "data-testid": "node" });
-  #note = el("span", { class: "note", "data-testid": "reroute" });
-  #node: string | null = null;
-  #changed_ms = Number.NEGATIVE_INFINITY;
-
-  constructor() {
-    this.line.append(this.#name, this.#note);
-  }
-
-  get node(): string | null {
-    return this.#node;
-  }
-
-  /** Takes what node a segment came from; whether it is another one than before. */
-  served(node: string | null, now_ms: number): boolean {
-    const before = this.#node;
-    if (node === before) return false;
-    this.#node = node;
-    this.#name.dataset["node"] = node ?? "";
-    setText(this.#name, node === null ? "" : `Node ${node}`);
-    if (before === null || node === null) return false;
-    this.#changed_ms = now_ms;
-    setText(this.#note, `re-routed from ${before}`);
-    return true;
-  }
-
-  refresh(now_ms: number): void {
-    if (now_ms - this.#changed_ms > REROUTE_SHOWN_MS) setText(this.#note, "");
-  }
-}
 
 export function watchPage(app: HTMLElement, channel: string, recording: string | null): void {
   const { tools } = topBar();
@@ -240,7 +185,7 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
   const playback = new Playback(video, channel, recording, part, book, facts, {
     state(next) {
       state = next;
-      if (next === "playing") start.hidden = true;
+      if (next === "playing") [start.hidden, still.hidden] = [true, !data.on];
       // Where the picture stands still, the edge may know why.
       if (next === "connecting") refreshChannels();
       showState();
@@ -255,6 +200,8 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
     answered: tell(channel),
     // The edge will say why when it is asked for the screen.
     keyRefused: () => void lease.claim(),
+    // What was shown last stays until the next picture comes.
+    again: () => (still.hidden = !keepStill(video, still)),
     blocked() {
       start.hidden = false;
       showState();
@@ -284,6 +231,7 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
       data.refresh();
       quality.refresh();
       sound.refresh();
+      alone.refresh();
       if (recording !== null && part.clip === null) around.replaceWith((around = replay()));
     },
     sessionEnded,
@@ -321,12 +269,19 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
     endless: () => reach !== null && part.clip === null,
     pictures: seekPictures(playback, () => bar.pictured()),
   });
-  const quality = qualities(() => playback.heights(), (height) => playback.choose(height));
-  const sound = sounds(
-    () => playback.sounds(),
-    () => playback.soundPlaying(),
-    (chosen) => playback.chooseSound(chosen),
+  const { choosing } = playback;
+  const quality = qualities(
+    () => choosing.offer,
+    (chosen) => choosing.choose(chosen),
   );
+  const sound = sounds(
+    () => choosing.sounds,
+    () => choosing.soundPlaying,
+    (chosen) => choosing.chooseSound(chosen),
+  );
+  const alone = soundOnly(choosing, stage, () => quality.choose(SOUND_ONLY));
+  picture.append(alone.hint);
+  notice.before(alone.poster);
   bar.bar.append(sound.bar, quality.bar);
   stage.append(bar.bar);
   const showUnmute = () => {
@@ -367,7 +322,7 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
   }
   // The media clock goes on before the picture does: where pictures say when they come up, it counts only for who sees none.
   const byClock = () => {
-    if (!frames || document.visibilityState === "hidden") view.draw(0);
+    if (!frames || choosing.alone || document.visibilityState === "hidden") view.draw(0);
   };
   video.addEventListener("timeupdate", byClock);
   video.addEventListener("seeked", byClock);
@@ -379,6 +334,7 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
     bar.refresh();
     sound.refresh();
     quality.refresh();
+    alone.refresh();
     if (video.paused || !playback.started) view.draw(0);
     line.refresh(performance.now());
   }, TICK_MS);

@@ -247,10 +247,15 @@ test("playlists reach hls.js rewritten", () => {
     abort(): void {}
     destroy(): void {}
   }
-  const loader = new (playlistLoader(new Objects("table-1"), Inner))({} as HlsConfig);
+  const playlists = {
+    address: (url: string) => url,
+    multivariant: () => assert.fail("it names segments"),
+    media: (text: string) => `${text}#media\n`,
+  };
+  const loader = new (playlistLoader(new Objects("table-1"), Inner, playlists))({} as HlsConfig);
   let heard: LoaderResponse["data"];
   const nothing = () => {};
   const callbacks = { onSuccess: (response: LoaderResponse) => (heard = response.data), onError: nothing, onTimeout: nothing };
   loader.load({ url: "x" } as never, {} as LoaderConfiguration, callbacks);
-  assert.equal(heard, `#EXTINF:2,\n${OBJECT_BASE}/${NAME}\n`);
+  assert.equal(heard, `#EXTINF:2,\n${OBJECT_BASE}/${NAME}\n#media\n`);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Keeper, choices, placeOf } from "../src/quality";
+import { Keeper, choices, placeOf, shownAs } from "../src/quality";
 
 test("pictures are chosen by their height, the best first, where there is a choice", () => {
   assert.deepEqual(choices([240, 720, 0, 480, 720]), [720, 480, 240]);
@@ -17,6 +17,18 @@ test("what was chosen is played, or the nearest below it, or else the lowest", (
   assert.equal(placeOf(heights, 1080), 2);
   assert.equal(placeOf(heights, 100), 0);
   assert.equal(placeOf([720], 240), -1);
+});
+
+test("who wants no picture has the sound alone, or the lowest picture where there is no such sound", () => {
+  const offer = (heights: number[], alone: boolean) => ({ heights, sounds: [], standard: -1, alone });
+  assert.equal(placeOf([240, 480, 720], "sound"), 0);
+  assert.equal(placeOf([720], "sound"), -1);
+  assert.equal(shownAs(offer([720], true), "sound"), "sound");
+  assert.equal(shownAs(offer([720, 240], false), "sound"), "240");
+  assert.equal(shownAs(offer([720], false), "sound"), "");
+  assert.equal(shownAs(offer([720, 240], true), 240), "240");
+  assert.equal(shownAs(offer([720, 240], true), 480), "");
+  assert.equal(shownAs(offer([720, 240], true), null), "");
 });
 
 test("what was chosen is gone back to a while after it was left, and again after each time", () => {

@@ -8,6 +8,7 @@
 //! is in force.
 
 mod captions;
+mod choice;
 mod delta;
 mod frames;
 mod low_latency;
@@ -21,6 +22,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write as _};
 
+pub use choice::choice;
 pub use frames::frames;
 pub use low_latency::{Reach, part_url, reach, reach_of_part};
 pub use recorded::{Recorded, Stretch};

@@ -20,6 +20,9 @@ use crate::ffmpeg::{Failure, Further, Running, ended, media as media_way};
 /// x264's constant rate factor: platforms encode once more, so that there must be something left.
 const QUALITY: &str = "18";
 
+/// Where sound is missing there is silence: not every player waits by the times that samples have.
+const SILENCE: &str = "aresample=async=1";
+
 /// Once everything is written, ffmpeg ends within this time.
 const END: Duration = Duration::from_secs(600);
 
@@ -132,7 +135,7 @@ fn arguments(order: &Cut<'_>, first: &Clear, frame: Option<super::board::Frame>)
     let mut filter = format!("{laid},trim=start={from}:end={to},setpts=PTS-{from}/TB[v]");
     let mut maps = vec!["-map", "[v]"];
     if first.has_audio {
-        filter += &format!(";[0:a]atrim=start={from}:end={to},asetpts=PTS-{from}/TB[a]");
+        filter += &format!(";[0:a]atrim=start={from}:end={to},asetpts=PTS-{from}/TB,{SILENCE}[a]");
         maps.extend(["-map", "[a]", "-c:a", "aac", "-b:a", "160k"]);
     }
     let mut arguments: Vec<OsString> = vec!["-filter_complex".into(), filter.into()];

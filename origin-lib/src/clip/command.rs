@@ -58,6 +58,9 @@ pub struct Options {
     /// Burn the score into the picture, which is encoded again: light, dark, or a theme's file.
     #[arg(long, value_name = "THEME")]
     pub burn_in: Option<String>,
+    /// Where the channel has several sounds, the one of this name or language; without it, the one that is played by default.
+    #[arg(long, value_name = "SOUND")]
+    pub sound: Option<String>,
     /// The MP4 to write; it must not exist yet.
     #[arg(short, long, value_name = "FILE")]
     pub out: PathBuf,
@@ -72,13 +75,17 @@ pub async fn run(config: &Config, options: &Options, now: UtcMs) -> anyhow::Resu
     super::is_recorded(&journal, &recording, span)?;
     let exported = match theme(options)? {
         theme if options.exact || theme.is_some() => {
-            let (channel, out) = (&options.channel, &options.out);
-            let exported =
-                super::encode::encode(config, channel, &journal, span, theme.as_ref(), out).await?;
+            let (channel, out, sound) = (&options.channel, &options.out, options.sound.as_deref());
+            let like = super::encode::Like { theme: theme.as_ref(), sound };
+            let exported = super::encode::encode(config, channel, &journal, span, like, out).await?;
             export::command::report(&exported, &options.out);
             exported
         }
-        _ => export::command::save(config, &journal, &recording, Some(span.from), span.to, &options.out)?,
+        _ => {
+            let part =
+                export::command::Part { from: Some(span.from), to: span.to, sound: options.sound.as_deref() };
+            export::command::save(config, &journal, &recording, part, &options.out)?
+        }
     };
     for edge in edges(config, options) {
         println!("{}", link(edge, &options.channel, &recording, span, &exported));

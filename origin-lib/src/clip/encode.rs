@@ -6,17 +6,28 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
+use railbird_core::fmp4;
 use railbird_core::id::ChannelId;
 use railbird_core::keys::MasterSecret;
+use railbird_core::recording::Segment;
 use railbird_core::time::MediaTime;
 
 use super::Span;
 use crate::burn::{self, Theme};
 use crate::config::Config;
-use crate::export::{self, Exported, Reader};
+use crate::export::{self, Clear, Exported, Reader};
 use crate::journal::{self, Journal};
 use crate::recorded::{self, Gap};
 use crate::score;
+
+/// What the clip is to be like.
+#[derive(Clone, Copy)]
+pub(super) struct Like<'a> {
+    /// What boards look like; without, the picture stays as it was.
+    pub(super) theme: Option<&'a Theme>,
+    /// The name or the language of the sound, where there are several; without, the one that is played by default.
+    pub(super) sound: Option<&'a str>,
+}
 
 /// Writes what lies in `span`, or as much of it as was recorded, to a file that must not exist yet.
 pub(super) async fn encode(
@@ -24,7 +35,7 @@ pub(super) async fn encode(
     channel: &ChannelId,
     journal: &Journal,
     span: Span,
-    theme: Option<&Theme>,
+    Like { theme, sound }: Like<'_>,
     out: &Path,
 ) -> anyhow::Result<Exported> {
     ensure!(!out.exists(), "{} exists: remove it, or choose another name", out.display());
@@ -42,17 +53,32 @@ pub(super) async fn encode(
 
     let secret = MasterSecret::new(config.secrets.master.expose().as_bytes()).context("secrets.master")?;
     let objects = journal::objects_dir(&config.data_dir);
-    let mut reader = Reader::new(reel, &objects, &secret);
+    let mut reader = Reader::new(reel, &objects, &secret).with_sound(sound).context("--sound")?;
     let unusable = RefCell::new(Vec::new());
-    let segments =
-        export::touching(reel, Some(from), Some(to)).filter_map(|(n, segment)| match reader.clear(n) {
-            Ok(clear) => Some((segment.start, clear)),
-            Err(why) => {
-                let gap = Gap { from: segment.start, to: segment.start + segment.duration, why };
-                recorded::add(&mut unusable.borrow_mut(), gap);
-                None
+    let lacks = |segment: &Segment, why| {
+        let gap = Gap { from: segment.start, to: segment.start + segment.duration, why };
+        recorded::add(&mut unusable.borrow_mut(), gap);
+    };
+    let voice = voice(&mut reader, (from, to));
+    let segments = export::touching(reel, Some(from), Some(to)).filter_map(|(n, segment)| {
+        let clear = reader.clear(n).map_err(|why| lacks(segment, why)).ok()?;
+        let clear = match &voice {
+            // What has no sound of its own is silent for as long.
+            Some(voice) => match with_voice(&mut reader, n, clear, voice) {
+                (clear, Ok(())) => clear,
+                (clear, Err(why)) => {
+                    lacks(segment, why);
+                    clear
+                }
+            },
+            None => {
+                // Nothing is to be heard: why, is said all the same.
+                let _ = reader.beside(n).map_err(|why| lacks(segment, why));
+                clear
             }
-        });
+        };
+        Some((segment.start, clear))
+    });
     let mut part = OsString::from(out);
     part.push(".part");
     let part = Path::new(&part);
@@ -72,6 +98,37 @@ pub(super) async fn encode(
     gaps.retain(|gap| gap.to > from && gap.from < to);
     gaps.sort_by_key(|gap| gap.from);
     Ok(Exported { segments, len, from, to, gaps })
+}
+
+/// The init segment of the sound that is beside the pictures in that time, if any of it can be used.
+fn voice(reader: &mut Reader<'_>, (from, to): (MediaTime, MediaTime)) -> Option<Vec<u8>> {
+    let reel = reader.reel();
+    export::touching(reel, Some(from), Some(to)).find_map(|(n, _)| {
+        // Where its pictures can't be used, nobody needs its sound.
+        reader.clear(n).ok()?;
+        Some(reader.beside(n).ok()??.init)
+    })
+}
+
+/// A segment with the sound that is beside it, in one stream, whose init segment has both; why it has no sound, where it has none.
+fn with_voice(
+    reader: &mut Reader<'_>,
+    n: u32,
+    mut clear: Clear,
+    voice: &[u8],
+) -> (Clear, Result<(), String>) {
+    if clear.has_audio {
+        return (clear, Ok(()));
+    }
+    let beside = reader.beside(n);
+    let init = beside.as_ref().ok().and_then(Option::as_ref).map_or(voice, |beside| &beside.init);
+    match fmp4::join(&clear.init, init) {
+        Ok(joined) => (clear.init, clear.has_audio) = (joined, true),
+        Err(error) => return (clear, Err(format!("its sound: {error}"))),
+    }
+    let heard =
+        beside.map(|beside| clear.segment.extend(beside.into_iter().flat_map(|beside| beside.segment)));
+    (clear, heard)
 }
 
 /// What is shown of the score in that time, the newest match first.

@@ -249,6 +249,66 @@ async fn an_exact_clip_begins_and_ends_at_its_frames_and_each_has_the_score_of_i
     assert!(!options.out.exists());
 }
 
+/// How loud a stretch of an MP4's sound is at most, in decibels below the loudest there could be: from and to in seconds.
+fn loudest(file: &Path, from: f64, to: f64) -> f64 {
+    let measured = std::process::Command::new("ffmpeg")
+        .args(["-v", "info", "-i"])
+        .arg(file)
+        .args(["-vn", "-af", &format!("atrim={from}:{to},volumedetect"), "-f", "null", "-"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&measured.stderr).into_owned();
+    assert!(measured.status.success(), "{said}");
+    let (_, level) = said.split_once("max_volume: ").unwrap_or_else(|| panic!("there is no sound: {said}"));
+    level.split(' ').next().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn an_exact_clip_has_the_sound_that_is_beside_the_pictures_and_is_silent_where_that_is_missing() {
+    const QUIET_DB: f64 = -80.0;
+
+    let (dir, recorded) = (tempfile::tempdir().unwrap(), Recorded::spoken(2));
+    let config = config(&dir);
+    kept(&config, &recorded);
+    let scores =
+        Scores::open(&config.data_dir.join("score"), [(table(), config.score_offsets(&config.channels[0]))]);
+    play(&scores.unwrap(), &"final".parse().unwrap()).await;
+    let mut options =
+        options("--match final --from-event 2 --to-event 4 --lead-in 1 --lead-out 0 --exact").unwrap();
+    for (name, theme, sound, is_heard) in [
+        ("plain.mp4", None, None, true),
+        ("score.mp4", Some("light"), None, true),
+        ("commentary.mp4", None, Some("ko"), false),
+    ] {
+        options.out = dir.path().join(name);
+        (options.burn_in, options.sound) = (theme.map(String::from), sound.map(String::from));
+        command::run(&config, &options, NOW).await.unwrap();
+        let level = loudest(&options.out, 0.0, 6.0);
+        assert_eq!(level > QUIET_DB, is_heard, "{name}: {level} dB");
+    }
+    options.sound = Some("French".into());
+    options.out = dir.path().join("never.mp4");
+    let said = format!("{:#}", command::run(&config, &options, NOW).await.unwrap_err());
+    assert!(said.starts_with("--sound: the recording has no sound \"French\""), "{said}");
+
+    // Of its first segment, from 3.5 s to 4067 ms, and of the next, up to 6067 ms, the sound is lost.
+    let journal = super::recording(&config.data_dir, &table(), None, span(3_500, 9_500)).unwrap().1;
+    let cut: Vec<u32> =
+        export::touching(&journal.reel, Some(at(3_500)), Some(at(9_500))).map(|(n, _)| n).collect();
+    let objects = journal::objects_dir(&config.data_dir);
+    for n in &cut[..2] {
+        let name = journal.reel.name(&journal.reel.objects()[recorded.sound_of(*n, "audio") as usize]);
+        fs::remove_file(objects.join(name)).unwrap();
+    }
+    let out = dir.path().join("holes.mp4");
+    let like = encode::Like { theme: None, sound: None };
+    let made = encode::encode(&config, &table(), &journal, span(3_500, 9_500), like, &out).await.unwrap();
+    let told: Vec<_> = made.gaps.iter().map(|gap| (gap.from, gap.to, gap.why.as_str())).collect();
+    assert_eq!(told, [(at(2067), at(6067), "its sound: it is missing on the disk")]);
+    let (hole, behind) = (loudest(&out, 0.0, 2.4), loudest(&out, 2.7, 6.0));
+    assert!(hole < QUIET_DB && behind > QUIET_DB, "{hole} and {behind} dB");
+}
+
 #[test]
 fn a_time_in_an_older_recording_is_cut_from_that_one() {
     let (dir, recorded) = (tempfile::tempdir().unwrap(), Recorded::new(1));

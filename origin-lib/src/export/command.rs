@@ -11,7 +11,7 @@ use railbird_core::id::{ChannelId, RecordingId};
 use railbird_core::keys::MasterSecret;
 use railbird_core::time::{MediaTime, UtcMs};
 
-use super::Exported;
+use super::{Exported, Reader};
 use crate::config::Config;
 use crate::journal::{self, Journal};
 use crate::when;
@@ -39,6 +39,9 @@ pub struct Options {
     /// What.
     #[command(flatten)]
     pub stretch: Stretch,
+    /// Where the channel has several sounds, the one of this name or language; without it, the one that is played by default.
+    #[arg(long, value_name = "SOUND")]
+    pub sound: Option<String>,
     /// The MP4 to write; it must not exist yet.
     #[arg(short, long, value_name = "FILE")]
     pub out: PathBuf,
@@ -48,7 +51,8 @@ pub struct Options {
 pub fn run(config: &Config, options: &Options, now: UtcMs) -> anyhow::Result<()> {
     let (from, to) = between(&options.stretch.from, &options.stretch.to, now)?;
     let (recording, journal) = options.stretch.open(config)?;
-    save(config, &journal, &recording, from, to, &options.out)?;
+    let part = Part { from, to, sound: options.sound.as_deref() };
+    save(config, &journal, &recording, part, &options.out)?;
     Ok(())
 }
 
@@ -82,19 +86,29 @@ pub(crate) fn between(
     Ok((from, to))
 }
 
-/// Writes what lies between `from` and `to`, and says what is in the file and what is missing in it.
+/// What of a recording goes into a file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part<'a> {
+    /// From the segment in which this lies.
+    pub(crate) from: Option<MediaTime>,
+    /// Up to the segment in which this lies.
+    pub(crate) to: Option<MediaTime>,
+    /// With the sound of this name or language; without, with the one that is played by default.
+    pub(crate) sound: Option<&'a str>,
+}
+
+/// Writes it, and says what is in the file and what is missing in it.
 pub(crate) fn save(
     config: &Config,
     journal: &Journal,
     recording: &RecordingId,
-    from: Option<MediaTime>,
-    to: Option<MediaTime>,
+    Part { from, to, sound }: Part<'_>,
     path: &Path,
 ) -> anyhow::Result<Exported> {
     let secret = MasterSecret::new(config.secrets.master.expose().as_bytes()).context("secrets.master")?;
-    let exported = write(path, |out| {
-        super::export(&journal.reel, &journal::objects_dir(&config.data_dir), &secret, from, to, out)
-    })?;
+    let objects = journal::objects_dir(&config.data_dir);
+    let reader = Reader::new(&journal.reel, &objects, &secret).with_sound(sound).context("--sound")?;
+    let exported = write(path, |out| super::export(reader, from, to, out))?;
     report(&exported, path);
     if journal.damaged {
         eprintln!(

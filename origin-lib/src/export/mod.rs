@@ -4,6 +4,7 @@
 //! second writes the media behind them. A segment that can't be used is a gap, as one that was never recorded.
 
 pub mod command;
+mod sound;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -13,12 +14,18 @@ use std::path::Path;
 
 use railbird_core::fmp4::movie::{self, Movie, MovieError};
 use railbird_core::fmp4::read::{self, Fragment, Track};
+use railbird_core::id::RenditionId;
 use railbird_core::keys::{self, MasterSecret};
 use railbird_core::media::Kind;
 use railbird_core::recording::{self, Reel, Segment};
 use railbird_core::time::{MEDIA_HZ, MediaTime};
 
 use crate::recorded::{self, Gap};
+
+pub use sound::SoundError;
+
+/// What a gap of the sound begins with, before the reason.
+const ITS_SOUND: &str = "its sound";
 
 /// The most init segments of one export that are kept at a time.
 const INITS_MAX: usize = 64;
@@ -78,6 +85,15 @@ pub(crate) struct Clear {
     pub(crate) has_audio: bool,
 }
 
+/// The sound of a segment, where it is beside the pictures, in clear.
+#[derive(Clone, Debug)]
+pub(crate) struct Beside {
+    /// Its init segment.
+    pub(crate) init: Vec<u8>,
+    /// The segment.
+    pub(crate) segment: Vec<u8>,
+}
+
 /// An object of media: its number, that of its init segment, and where it starts.
 #[derive(Clone, Copy, Debug)]
 struct Media {
@@ -91,21 +107,23 @@ pub(crate) struct Reader<'a> {
     reel: &'a Reel,
     objects: &'a Path,
     secret: &'a MasterSecret,
+    /// The recording has sound beside its pictures.
+    sounds: bool,
+    /// Which one is taken; without, the one that is played by default.
+    chosen: Option<&'a RenditionId>,
     /// Tracks by the number of their init segment.
     inits: BTreeMap<u32, Vec<Track>>,
     key: Option<(u64, [u8; 16])>,
 }
 
-/// Writes the segments that touch `from` to `to` as one MP4. `objects` is the directory of all objects.
-pub fn export(
-    reel: &Reel,
-    objects: &Path,
-    secret: &MasterSecret,
+/// Writes the segments that touch `from` to `to` as one MP4, with the sound that the reader takes.
+pub(crate) fn export(
+    mut reader: Reader<'_>,
     from: Option<MediaTime>,
     to: Option<MediaTime>,
     out: &mut impl Write,
 ) -> Result<Exported, ExportError> {
-    let mut reader = Reader::new(reel, objects, secret);
+    let reel = reader.reel;
     let (mut movie, mut used, mut unusable) = (Movie::default(), Vec::new(), Vec::new());
     let mut span: Option<(MediaTime, MediaTime)> = None;
     for (n, segment) in touching(reel, from, to) {
@@ -114,16 +132,15 @@ pub fn export(
             Ok((_, fragments)) => {
                 movie.add(reader.tracks(n), &fragments)?;
                 let mut heard = None;
-                if let Some(sound) = reader.sound(segment.start) {
-                    match reader.read(sound) {
-                        Ok((_, fragments)) => {
-                            movie.add(reader.tracks_of(Some(sound.init)), &fragments)?;
-                            heard = Some(sound);
-                        }
-                        Err(why) => {
-                            let why = format!("its sound: {why}");
-                            recorded::add(&mut unusable, Gap { from: segment.start, to: end, why });
-                        }
+                match reader.sound(n).and_then(|sound| Ok(sound.zip(reader.read_any(sound)?))) {
+                    Ok(Some((sound, (_, fragments)))) => {
+                        movie.add(reader.tracks_of(Some(sound.init)), &fragments)?;
+                        heard = Some(sound);
+                    }
+                    Ok(None) => {}
+                    Err(why) => {
+                        let why = format!("{ITS_SOUND}: {why}");
+                        recorded::add(&mut unusable, Gap { from: segment.start, to: end, why });
                     }
                 }
                 used.push((n, heard));
@@ -182,7 +199,19 @@ pub(crate) fn touching(
 impl<'a> Reader<'a> {
     /// Of this recording. `objects` is the directory of all objects.
     pub(crate) fn new(reel: &'a Reel, objects: &'a Path, secret: &'a MasterSecret) -> Reader<'a> {
-        Reader { reel, objects, secret, inits: BTreeMap::new(), key: None }
+        let (sounds, inits) = (sound::any(reel), BTreeMap::new());
+        Reader { reel, objects, secret, sounds, chosen: None, inits, key: None }
+    }
+
+    /// What it reads.
+    pub(crate) fn reel(&self) -> &'a Reel {
+        self.reel
+    }
+
+    /// Takes the sound of this name or language, where one is named, and else the one that is played by default.
+    pub(crate) fn with_sound(self, wanted: Option<&str>) -> Result<Reader<'a>, SoundError> {
+        let chosen = wanted.map(|wanted| sound::find(self.reel, wanted)).transpose()?;
+        Ok(Reader { chosen, ..self })
     }
 
     /// The segment in clear, and its pictures. The error is a sentence.
@@ -225,14 +254,36 @@ impl<'a> Reader<'a> {
         ExportError::Changed { name: self.name(n).unwrap_or_default(), why }
     }
 
-    /// The sound that is played by default with the segment that starts here, where it is beside the pictures.
-    fn sound(&self, start: MediaTime) -> Option<Media> {
-        self.reel.rungs().iter().filter_map(|rung| rung.at(start)).find_map(|n| {
+    /// The sound that goes with a segment that was read, in clear. `None` where it has its own, or the recording has none.
+    /// The error is a sentence.
+    pub(crate) fn beside(&mut self, n: u32) -> Result<Option<Beside>, String> {
+        let read = |reader: &mut Self| {
+            let Some(sound) = reader.sound(n)? else { return Ok(None) };
+            let (segment, _) = reader.read(sound)?;
+            Ok(Some(Beside { init: reader.object(sound.init)?, segment }))
+        };
+        read(self).map_err(|why: String| format!("{ITS_SOUND}: {why}"))
+    }
+
+    /// The same, where it lies. A segment without any, in a recording that has sound beside its pictures, lacks it.
+    fn sound(&self, n: u32) -> Result<Option<Media>, String> {
+        let muxed = self.tracks(n).iter().any(|track| track.kind == Kind::Audio);
+        let Some(start) = self.reel.segment(n).map(|segment| segment.start) else { return Ok(None) };
+        if muxed || !self.sounds {
+            return Ok(None);
+        }
+        let rungs = self.reel.rungs().iter().filter(|rung| self.chosen.is_none_or(|id| rung.id() == id));
+        let found = rungs.filter_map(|rung| rung.at(start)).find_map(|n| {
             let object = self.reel.objects().get(n as usize).filter(|object| object.sha256.is_some())?;
             let recording::Kind::RungSegment { init, start, .. } = object.kind else { return None };
             let sound = self.reel.init(init)?.sound.as_ref()?;
-            sound.default.then_some(Media { n, init, start })
-        })
+            (self.chosen.is_some() || sound.default).then_some(Media { n, init, start })
+        });
+        found.map(Some).ok_or_else(|| "none was recorded".into())
+    }
+
+    fn read_any(&mut self, media: Option<Media>) -> Result<Option<(Vec<u8>, Vec<Fragment>)>, String> {
+        media.map(|media| self.read(media)).transpose()
     }
 
     /// The segment in clear, and where its samples lie in it.

@@ -36,11 +36,14 @@ impl Recorded {
         Recorded::of(rounds, Vec::new(), |_| true)
     }
 
-    /// The same of a channel with several sound tracks.
-    fn spoken(rounds: u32) -> Recorded {
-        let rendition = "audio".parse().unwrap();
-        let voice = Voice { track: 0, rendition, name: None, language: None, alone: false };
-        Recorded::of(rounds, vec![voice], |_| true)
+    /// The same of a channel with two sound tracks: the second one is a commentary in Korean, that says nothing.
+    pub(crate) fn spoken(rounds: u32) -> Recorded {
+        let voice = |track, rendition: &str, name: &str, language: &str| {
+            let (rendition, language) = (rendition.parse().unwrap(), language.parse().ok());
+            Voice { track, rendition, name: Some(name.into()), language, alone: false }
+        };
+        let voices = vec![voice(0, "audio", "Hall", ""), voice(1, "audio-1", "Commentary", "ko-KR")];
+        Recorded::of(rounds, voices, |_| true)
     }
 
     /// The same of an origin that got only some of the frames.
@@ -64,6 +67,7 @@ impl Recorded {
         });
         let (dir, secret) = (tempfile::tempdir().unwrap(), settings.secret.clone());
         let mut recorded = Recorded { dir, reel, secret, records: Vec::new() };
+        let silent = voices.len() > 1;
         let mut programme = Programme::new(Settings { voices, ..Settings::new(settings) }, Resume::default());
         let moment = |ms: u32| Moment { utc: NOW.plus_ms(u64::from(ms)), up_ms: u64::from(ms) };
         let publish = programme.begin(Role::Primary, moment(0));
@@ -74,9 +78,14 @@ impl Recorded {
                 let ms = tag.timestamp_ms + round * ROUND_MS;
                 demux.handle(tag.kind, ms, tag.payload).unwrap();
                 while let Some(event) = demux.poll() {
-                    if !matches!(&event, FeedEvent::Frame(frame) if !got(frame)) {
+                    if matches!(&event, FeedEvent::Frame(frame) if !got(frame)) {
+                        continue;
+                    }
+                    if let Some(event) = silenced(&event).filter(|_| silent) {
+                        let event = FeedEvent::Further { track: 1, event: Box::new(event) };
                         programme.handle(publish, event, moment(ms));
                     }
+                    programme.handle(publish, event, moment(ms));
                 }
             }
         }
@@ -114,6 +123,12 @@ impl Recorded {
         self.reel.apply(record).unwrap();
     }
 
+    /// A sound's segment in the place of this segment.
+    pub(crate) fn sound_of(&self, n: u32, rendition: &str) -> u32 {
+        let rung = self.reel.rungs().iter().find(|rung| rung.id().as_str() == rendition);
+        rung.unwrap().at(self.reel.segment(n).unwrap().start).unwrap()
+    }
+
     pub(crate) fn path(&self, n: u32) -> PathBuf {
         let object = &self.reel.objects()[n as usize];
         self.dir.path().join(self.reel.name(object))
@@ -138,12 +153,38 @@ impl Recorded {
         bytes.into()
     }
 
+    fn reader(&self) -> Reader<'_> {
+        Reader::new(&self.reel, self.dir.path(), &self.secret)
+    }
+
     fn export(&self, from: Option<u64>, to: Option<u64>) -> Result<(Vec<u8>, Exported), ExportError> {
-        let mut out = Vec::new();
         let at = |ms: Option<u64>| ms.map(|ms| NOW.plus_ms(ms).media());
-        let exported = export(&self.reel, self.dir.path(), &self.secret, at(from), at(to), &mut out)?;
-        assert_eq!(out.len() as u64, exported.len);
-        Ok((out, exported))
+        exported(self.reader(), at(from), at(to))
+    }
+}
+
+fn exported(
+    reader: Reader<'_>,
+    from: Option<MediaTime>,
+    to: Option<MediaTime>,
+) -> Result<(Vec<u8>, Exported), ExportError> {
+    let mut out = Vec::new();
+    let exported = export(reader, from, to, &mut out)?;
+    assert_eq!(out.len() as u64, exported.len);
+    Ok((out, exported))
+}
+
+/// A stereo frame of AAC in which nothing is to be heard.
+const SILENCE: [u8; 9] = [33, 0, 73, 144, 2, 25, 0, 35, 128];
+
+/// What the feed brings of sound, without any in it.
+fn silenced(event: &FeedEvent) -> Option<FeedEvent> {
+    match event {
+        FeedEvent::Audio(_) => Some(event.clone()),
+        FeedEvent::Frame(frame) if frame.kind == media::Kind::Audio => {
+            Some(FeedEvent::Frame(Frame { data: Bytes::from_static(&SILENCE), ..frame.clone() }))
+        }
+        _ => None,
     }
 }
 
@@ -210,12 +251,40 @@ fn sound_that_is_beside_the_pictures_is_in_the_file_as_sound_that_is_muxed_with_
         packets("out.mp4", &bytes, recorded.dir.path())
     };
     assert_eq!(of(&muxed), of(&spoken));
-    let sound =
-        spoken.reel.rungs()[0].at(spoken.reel.segment(spoken.reel.order()[2]).unwrap().start).unwrap();
+    let sound = spoken.sound_of(spoken.reel.order()[2], "audio");
     fs::remove_file(spoken.path(sound)).unwrap();
     let (_, exported) = spoken.export(None, None).unwrap();
     assert_eq!(exported.segments, 8);
     assert!(exported.gaps[0].why.contains("its sound"), "{:?}", exported.gaps);
+}
+
+#[test]
+fn of_several_sounds_a_file_gets_the_one_that_is_named() {
+    let spoken = Recorded::spoken(1);
+    let plain = packets("plain.bin", &spoken.export(None, None).unwrap().0, spoken.dir.path());
+    let heard = |wanted| {
+        let (bytes, exported) = exported(spoken.reader().with_sound(wanted).unwrap(), None, None).unwrap();
+        assert_eq!(exported.gaps, []);
+        packets("out.mp4", &bytes, spoken.dir.path())
+    };
+    let sound = |packets: Vec<(u32, i64, String)>| {
+        let of: Vec<String> = packets.into_iter().filter(|row| row.0 == 1).map(|row| row.2).collect();
+        of
+    };
+    let hall = sound(heard(None));
+    assert_eq!(hall, sound(plain));
+    assert_eq!(hall, sound(heard(Some("hall"))));
+    let commentary = sound(heard(Some("Commentary")));
+    assert_eq!(commentary.len(), hall.len());
+    assert!(commentary.iter().all(|hash| *hash == commentary[0]) && hall != commentary);
+    for wanted in ["commentary", "ko-kr", "ko"] {
+        assert_eq!(commentary, sound(heard(Some(wanted))), "{wanted}");
+    }
+
+    let refused = |recorded: &Recorded, wanted| recorded.reader().with_sound(Some(wanted)).err().unwrap();
+    let said = refused(&spoken, "French").to_string();
+    assert!(said.ends_with("one of Hall, Commentary (ko-KR)"), "{said}");
+    assert_eq!(refused(&Recorded::new(1), "Hall"), SoundError::NoChoice);
 }
 
 fn sent_video(dir: &Path) -> Vec<(u32, i64, String)> {

@@ -8,6 +8,7 @@
 mod boxes;
 mod entry;
 mod event;
+mod join;
 mod layout;
 pub mod movie;
 pub mod read;
@@ -17,6 +18,7 @@ mod tests;
 use alloc::vec::Vec;
 
 pub use event::Event;
+pub use join::join;
 
 use boxes::Boxes;
 use layout::{KEY, NOT_KEY, Run};

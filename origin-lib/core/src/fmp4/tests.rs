@@ -224,6 +224,21 @@ fn init_segments_of_one_track_and_of_odd_parameters() {
 }
 
 #[test]
+fn pictures_and_the_sound_beside_them_have_one_init_segment_as_if_they_were_muxed() {
+    let Tracks { video, audio } = tracks();
+    let pictures = init(&Tracks { video: video.clone(), audio: None });
+    let sound = init(&Tracks { video: None, audio: audio.clone() });
+    assert_eq!(join(&pictures, &sound).unwrap(), init(&Tracks { video, audio }));
+    assert_eq!(
+        join(&sound, &sound),
+        Err(read::ReadError("the pictures and the sound have the same track number"))
+    );
+    for cut in 0..sound.len() {
+        assert!(join(&pictures, &sound[..cut]).is_err(), "{cut}");
+    }
+}
+
+#[test]
 fn another_parser_reads_the_segment() {
     let (cut, moov) = (cut(), moov(&tracks()));
     let bytes = segment_bytes(&cut);

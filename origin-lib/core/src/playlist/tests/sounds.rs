@@ -108,3 +108,27 @@ fn sound_without_pictures_is_a_variant() {
     let text = linted::sound(multivariant(&state, &ids(&["a"])));
     assert!(!text.contains("EXT-X-MEDIA") && text.contains("a/audio-1.m3u8"), "{text}");
 }
+
+#[test]
+fn another_rendition_or_name_of_a_sound_is_another_choice_and_another_bit_rate_is_none() {
+    let state = spoken(false);
+    let before = choice(&state);
+    assert_eq!(before.len(), 16);
+    let after = |change: fn(&mut ChannelState)| {
+        let mut state = state.clone();
+        change(&mut state);
+        choice(&state)
+    };
+    assert_eq!(after(|state| state.renditions[0].bandwidth += 1), before);
+    assert_eq!(after(|state| state.renditions[2].segments.clear()), before);
+    assert_eq!(after(|state| state.nodes.clear()), before);
+    let changes: [fn(&mut ChannelState); 4] = [
+        |state| _ = state.renditions.pop(),
+        |state| state.renditions.swap(2, 3),
+        |state| state.renditions[3].sound.as_mut().unwrap().name = "Korean".to_string(),
+        |state| state.renditions[3].sound.as_mut().unwrap().language = None,
+    ];
+    for change in changes {
+        assert_ne!(after(change), before);
+    }
+}

@@ -1,0 +1,152 @@
+// What plays of what a presentation gives to choose from: how high a picture, which sound, or the sound alone.
+
+import { type ErrorData, ErrorDetails, Events, type Fragment, type default as Hls } from "hls.js";
+import { Keeper, placeOf, type Quality, remembered, SOUND_ONLY } from "./quality";
+import { type Sound, placeOf as placeOfSound, remembered as rememberedSound } from "./sounds";
+import { Thin } from "./thin";
+import { NOTHING, type Offer, offer, soundAlone } from "./variants";
+
+/** After a gap in the sound that was chosen, it is tried again so much later, in milliseconds. */
+const SOUND_AWAY_MS = 30_000;
+
+export class Choosing {
+  /** Takes what is chosen from the beginning: hls.js can't do it by itself. */
+  #again: () => void;
+  #hls: Hls | null = null;
+  #offer: Offer = NOTHING;
+  /** It plays the sound alone. */
+  #alone = false;
+  #quality: Quality = remembered();
+  #keeper = new Keeper();
+  #sound = rememberedSound();
+  #soundTimer: ReturnType<typeof setTimeout> | undefined;
+  #thin = new Thin();
+
+  constructor(again: () => void) {
+    this.#again = again;
+  }
+
+  /** Takes a multivariant playlist of one pathway, and gives it as it is to be played. */
+  take(playlist: string): string {
+    this.#offer = offer(playlist);
+    this.#alone = this.#quality === SOUND_ONLY && this.#offer.alone;
+    return this.#alone ? soundAlone(playlist, this.#voice()) : playlist;
+  }
+
+  /** Sees that this plays what is chosen. */
+  attach(hls: Hls): void {
+    this.#hls = hls;
+    hls.on(Events.MANIFEST_PARSED, () => this.#chooseLevel(hls));
+    hls.on(Events.AUDIO_TRACKS_UPDATED, () => this.#chooseTrack(hls));
+    hls.on(Events.FRAG_BUFFERED, () => this.#keepLevel(hls));
+    hls.on(Events.FRAG_LOADING, (_event, { frag }) => this.#asks(frag));
+    hls.on(Events.FRAG_LOADED, (_event, { frag }) => this.#ends(frag, true));
+    hls.on(Events.FRAG_LOAD_EMERGENCY_ABORTED, (_event, { frag }) => this.#ends(frag, false));
+    hls.on(Events.ERROR, (_event, data) => this.#failed(hls, data));
+  }
+
+  /** It plays nothing for now. */
+  detach(): void {
+    clearTimeout(this.#soundTimer);
+    this.#hls = null;
+    this.#thin.forget();
+  }
+
+  /** What there is to choose from; nothing where the browser plays by itself. */
+  get offer(): Offer {
+    return this.#offer;
+  }
+
+  /** Whether it plays the sound alone. */
+  get alone(): boolean {
+    return this.#alone;
+  }
+
+  /** Whether the line is too thin for the lowest picture, where the sound alone could be had. */
+  get tooThin(): boolean {
+    return this.#offer.alone && !this.#alone && this.#thin.look(performance.now());
+  }
+
+  /** Plays pictures of this height, or none; `null`: as high as the line allows. */
+  choose(quality: Quality): void {
+    this.#quality = quality;
+    const alone = quality === SOUND_ONLY && this.#offer.alone;
+    if (alone !== this.#alone) this.#again();
+    else if (this.#hls !== null) this.#chooseLevel(this.#hls);
+  }
+
+  #heights(hls: Hls): number[] {
+    return hls.levels.map(({ height }) => height);
+  }
+
+  #chooseLevel(hls: Hls): void {
+    const place = placeOf(this.#heights(hls), this.#quality);
+    // What is buffered goes on; before anything is, it begins there.
+    if (place !== -1 || !hls.autoLevelEnabled) hls.nextLevel = place;
+  }
+
+  /** Goes back to what the viewer chose, where hls.js has left it: from what is loaded next on, and what is buffered plays. */
+  #keepLevel(hls: Hls): void {
+    const place = placeOf(this.#heights(hls), this.#quality);
+    const left = place !== -1 && hls.autoLevelEnabled;
+    if (this.#keeper.goesBack(left, performance.now())) hls.loadLevel = place;
+  }
+
+  /** The sounds that there are; none where the browser plays by itself, or where the picture brings its own. */
+  get sounds(): readonly Sound[] {
+    if (this.#alone) return this.#offer.sounds;
+    return this.#hls?.audioTracks.map(({ name, lang }) => ({ name, language: lang ?? "" })) ?? [];
+  }
+
+  /** The place of the sound that plays. */
+  get soundPlaying(): number {
+    return this.#alone ? this.#voice() : (this.#hls?.audioTrack ?? -1);
+  }
+
+  /** Plays this sound. */
+  chooseSound(sound: Sound): void {
+    const before = this.#voice();
+    this.#sound = sound;
+    if (this.#hls === null) return;
+    if (!this.#alone) this.#chooseTrack(this.#hls);
+    else if (this.#voice() !== before) this.#again();
+  }
+
+  /** The place of the sound that is chosen, of those that there are. */
+  #voice(): number {
+    const place = placeOfSound(this.#offer.sounds, this.#sound);
+    return place === -1 ? this.#offer.standard : place;
+  }
+
+  #chooseTrack(hls: Hls): void {
+    const place = placeOfSound(this.sounds, this.#sound);
+    if (place !== -1 && hls.audioTrack !== place) hls.audioTrack = place;
+  }
+
+  #failed(hls: Hls, { details, frag }: ErrorData): void {
+    if (frag !== undefined) this.#ends(frag, false);
+    if (details === ErrorDetails.FRAG_GAP && frag?.type === "audio") this.#soundLacks(hls);
+  }
+
+  /** What is chosen lacks something, over which hls.js would jump, picture and all: meanwhile the default is heard. */
+  #soundLacks(hls: Hls): void {
+    const place = hls.audioTracks.findIndex((sound) => sound.default);
+    if (place === -1 || place === hls.audioTrack) return;
+    hls.audioTrack = place;
+    clearTimeout(this.#soundTimer);
+    this.#soundTimer = setTimeout(() => {
+      if (hls === this.#hls) this.#chooseTrack(hls);
+    }, SOUND_AWAY_MS);
+  }
+
+  #asks(frag: Fragment): void {
+    if (frag.type !== "main" || frag.sn === "initSegment") return;
+    // hls.js has the lowest picture first.
+    if (frag.level > 0) this.#thin.forget();
+    else this.#thin.asks(frag.duration * 1000, performance.now());
+  }
+
+  #ends(frag: Fragment, came: boolean): void {
+    if (frag.type === "main" && frag.sn !== "initSegment" && frag.level === 0) this.#thin.ends(came, performance.now());
+  }
+}
