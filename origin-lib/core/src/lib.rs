@@ -62,6 +62,7 @@ pub mod scte35;
 pub mod segment;
 pub mod session;
 pub mod sign;
+pub mod silence;
 pub mod sound;
 pub mod srt;
 pub mod state;

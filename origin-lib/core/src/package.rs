@@ -22,6 +22,7 @@ use crate::media::{self, AudioConfig, Cut, Tracks, VideoConfig};
 use crate::publish::Init;
 use crate::scte35::{self, Splice};
 use crate::segment::{self, Bound, Input, Segmenter};
+use crate::silence::Silence;
 use crate::sound::{Language, Voice};
 use crate::time::{MediaSpan, MediaTime};
 
@@ -147,6 +148,7 @@ pub struct Packager {
     /// Further tracks of pictures.
     views: Views,
     cuts: bool,
+    silence: Silence,
     segmenter: Segmenter,
     end: MediaTime,
     /// By their times.
@@ -177,6 +179,7 @@ impl Packager {
             voices: Voices::default(),
             views: Views::default(),
             cuts: false,
+            silence: Silence::default(),
             end: not_before,
             events: Vec::new(),
             splices: VecDeque::new(),
@@ -209,10 +212,23 @@ impl Packager {
         self
     }
 
+    /// The same, whose pictures have a silent track beside them as long as there was no sound.
+    pub fn with_silence(mut self) -> Packager {
+        self.silence.from_the_start();
+        self
+    }
+
     /// Takes what goes into a segmenter.
     pub fn handle(&mut self, input: Input) {
-        self.segmenter.handle(input);
+        self.silence.handle(input);
+        self.segment();
         self.collect();
+    }
+
+    fn segment(&mut self) {
+        while let Some(input) = self.silence.poll() {
+            self.segmenter.handle(input);
+        }
     }
 
     /// Further tracks are another feed's from here on, which has those of sound that `has` says, as far as is known. `again`: it
@@ -252,6 +268,8 @@ impl Packager {
     /// Media has ended, for now or for good: what is open becomes a last segment. What comes later begins with its init
     /// segment, so that a recording that begins there has it.
     pub fn finish(&mut self) {
+        self.silence.finish();
+        self.segment();
         self.segmenter.finish();
         self.collect();
         self.voices.finish();
@@ -262,6 +280,7 @@ impl Packager {
 
     /// The same, but what is open becomes nothing.
     pub fn abandon(&mut self) {
+        self.silence.abandon();
         self.segmenter.abandon();
         self.voices.abandon();
         self.views.abandon();
@@ -326,9 +345,14 @@ impl Packager {
         self.end
     }
 
-    /// The parameters of the samples that come.
-    pub fn tracks(&self) -> &Tracks {
-        self.segmenter.tracks()
+    /// Whether samples of a feed of these parameters go on with those that came: a track of sound that it lacks is silent.
+    pub fn is_of(&self, tracks: &Tracks) -> bool {
+        self.silence.filled(tracks) == *self.segmenter.tracks()
+    }
+
+    /// Whether there is silence now in the place of sound that the feed does not have.
+    pub fn is_silent(&self) -> bool {
+        self.silence.is_silent()
     }
 
     /// From where on samples may be of use: those that wait for a cut may come again.
@@ -343,7 +367,8 @@ impl Packager {
 
     /// What was left out so far.
     pub fn counts(&self) -> segment::Counts {
-        self.segmenter.counts()
+        let counts = self.segmenter.counts();
+        segment::Counts { unusable: counts.unusable + self.silence.late(), ..counts }
     }
 
     fn collect(&mut self) {

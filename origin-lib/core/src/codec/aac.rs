@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use bytes::Bytes;
 
@@ -81,6 +82,38 @@ fn name(object_type: u32) -> String {
     known.to_string()
 }
 
+/// A syntactic element of channels with its `element_instance_tag` (ISO/IEC 14496-3, 4.4.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Element {
+    /// `single_channel_element`.
+    Single(u8),
+    /// `channel_pair_element`.
+    Pair(u8),
+    /// `lfe_channel_element`.
+    Low(u8),
+}
+
+/// The elements of which an access unit of these parameters consists, in the order of table 1.19 or of their `program_config_element`;
+/// `None` where it is no AAC-LC, or has none.
+pub(super) fn elements(asc: &[u8]) -> Option<Vec<Element>> {
+    use Element::{Low, Pair, Single};
+    let parsed = parse(&mut Bits::new(asc)).filter(|parsed| parsed.base == AAC_LC)?;
+    let elements: &[Element] = match parsed.layout {
+        0 => &parsed.elements,
+        1 => &[Single(0)],
+        2 => &[Pair(0)],
+        3 => &[Single(0), Pair(0)],
+        4 => &[Single(0), Pair(0), Single(1)],
+        5 => &[Single(0), Pair(0), Pair(1)],
+        6 => &[Single(0), Pair(0), Pair(1), Low(0)],
+        7 | 12 => &[Single(0), Pair(0), Pair(1), Pair(2), Low(0)],
+        11 => &[Single(0), Pair(0), Pair(1), Single(1), Low(0)],
+        14 => &[Single(0), Pair(0), Pair(1), Low(0), Pair(2)],
+        _ => &[],
+    };
+    (!elements.is_empty()).then(|| elements.to_vec())
+}
+
 struct Parsed {
     /// The object type that the codec string names: 2, 5 or 29.
     kind: u32,
@@ -88,6 +121,9 @@ struct Parsed {
     base: u32,
     rate: u32,
     sbr_rate: Option<u32>,
+    /// `channelConfiguration`, and the elements where that is 0.
+    layout: u32,
+    elements: Vec<Element>,
     /// 0: reserved.
     channels: u8,
     frame_len: u32,
@@ -107,7 +143,8 @@ fn parse_to(bits: &mut Bits<'_>, trailing: bool) -> Option<Parsed> {
         sbr_rate = Some(sample_rate(bits)?);
         base = object_type(bits)?;
     }
-    let mut parsed = Parsed { kind, base, rate, sbr_rate, channels: channels(layout), frame_len: 1024 };
+    let (channels, elements) = (channels(layout), Vec::new());
+    let mut parsed = Parsed { kind, base, rate, sbr_rate, layout, elements, channels, frame_len: 1024 };
     if base != AAC_LC {
         return Some(parsed);
     }
@@ -120,7 +157,7 @@ fn parse_to(bits: &mut Bits<'_>, trailing: bool) -> Option<Parsed> {
     }
     bits.skip(1)?; // extensionFlag, 0 for AAC-LC
     if layout == 0 {
-        parsed.channels = program_config(bits)?;
+        (parsed.channels, parsed.elements) = program_config(bits)?;
     }
     if trailing
         && kind == AAC_LC
@@ -166,8 +203,8 @@ fn channels(layout: u32) -> u8 {
     }
 }
 
-/// `program_config_element` (4.5.1.2), read for its number of channels.
-fn program_config(bits: &mut Bits<'_>) -> Option<u8> {
+/// `program_config_element` (4.5.1.2), read for its number of channels and its elements that have any.
+fn program_config(bits: &mut Bits<'_>) -> Option<(u8, Vec<Element>)> {
     bits.skip(10)?; // element_instance_tag, object_type, sampling_frequency_index
     let (front, side, back) = (bits.read(4)?, bits.read(4)?, bits.read(4)?);
     let (lfe, data, coupling) = (bits.read(2)?, bits.read(3)?, bits.read(4)?);
@@ -177,12 +214,16 @@ fn program_config(bits: &mut Bits<'_>) -> Option<u8> {
             bits.skip(width)?;
         }
     }
-    let mut count = lfe;
+    let (mut count, mut elements) = (lfe, Vec::new());
     for _ in 0..front + side + back {
-        count += 1 + bits.read(1)?; // a pair has two
-        bits.skip(4)?;
+        let pair = bits.flag()?;
+        count += 1 + u32::from(pair);
+        let tag = bits.read(4)? as u8;
+        elements.push(if pair { Element::Pair(tag) } else { Element::Single(tag) });
     }
-    bits.skip(lfe * 4)?;
+    for _ in 0..lfe {
+        elements.push(Element::Low(bits.read(4)? as u8));
+    }
     bits.skip(data * 4)?;
     for _ in 0..coupling {
         bits.skip(5)?;
@@ -191,5 +232,5 @@ fn program_config(bits: &mut Bits<'_>) -> Option<u8> {
     for _ in 0..bits.read(8)? {
         bits.skip(8)?; // comment
     }
-    u8::try_from(count).ok()
+    Some((u8::try_from(count).ok()?, elements))
 }

@@ -18,6 +18,7 @@ pub mod hevc;
 pub mod latm;
 pub mod nal;
 pub mod opus;
+pub mod silence;
 
 /// The longest codec configuration that is read, in bytes. Real ones have tens of bytes.
 pub const CONFIG_LEN_MAX: usize = 16 * 1024;

@@ -2,13 +2,16 @@
 
 use alloc::vec::Vec;
 
-use crate::media::{AudioConfig, Sample};
+use crate::media::{AudioConfig, Cut, Sample};
 use crate::time::MediaTime;
 
 /// How far the exact frame grid may run from the arrival grid of milliseconds, in milliseconds, before it gives way.
 ///
 /// RTMP rounds an AAC frame's 21.33 ms to a millisecond; the true times are the evenly spaced ones.
 pub(super) const GRID_MS_MAX: u64 = 3;
+
+/// The furthest that a cut's first picture may be shown from when it is decoded, in 1/90000 s: 3 s, as a timeline has it.
+const SHIFT_MAX: u64 = 270_000;
 
 /// Sample flags (ISO/IEC 14496-12, 8.8.3.1): depends on no other sample.
 pub(super) const KEY: u32 = 0x0200_0000;
@@ -37,20 +40,38 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Video: in 1/90000 s, each sample up to the next one, the last to `end`. `None` without samples.
-    pub(super) fn video(samples: &[Sample], end: MediaTime) -> Option<Run> {
-        let nexts = samples.iter().skip(1).map(|next| next.dts).chain([end]);
-        let entries = samples.iter().zip(nexts).map(|(sample, next)| Entry {
-            duration: span(sample.dts.0, next.0),
+    /// Video: in 1/90000 s, each sample up to the next one, the last to the cut's end. `None` without samples.
+    ///
+    /// Decoding is told as if it began when the first picture is shown: players take a decoding time for where a segment lies
+    /// in its playlist, which is told in the order of presentation, and where pictures are reordered they would show a hole
+    /// wherever a run begins. So composition offsets may be negative (ISO/IEC 23000-19, 7.3.2.2, brand `cmf2`). A cut's end is
+    /// the next one's start, so that neighbours meet.
+    pub(super) fn video(cut: &Cut) -> Option<Run> {
+        let samples = &cut.video;
+        let first = samples.first()?.dts.0;
+        let (start, end) = match cut.start.0.abs_diff(first) <= SHIFT_MAX {
+            true => (cut.start.0, cut.start.0.saturating_add(u64::from(cut.duration))),
+            false => (first, cut.video_end.0),
+        };
+        // What comes may be nearer to its presentation than what this begins with: then the last pictures make room.
+        let place = |n: usize, dts: MediaTime| {
+            let left = u64::try_from(samples.len().saturating_sub(n)).unwrap_or(u64::MAX);
+            let shifted = start.saturating_add(dts.0.saturating_sub(first));
+            shifted.min(end.saturating_sub(left).max(start))
+        };
+        let places: Vec<u64> = samples.iter().enumerate().map(|(n, sample)| place(n, sample.dts)).collect();
+        let nexts = places.iter().skip(1).copied().chain([end]);
+        let entries = samples.iter().zip(&places).zip(nexts).map(|((sample, at), next)| Entry {
+            duration: span(*at, next),
             size: size(sample),
             flags: match sample {
                 Sample { key: true, .. } => KEY,
                 Sample { leading: true, .. } => LEADING,
                 _ => NOT_KEY,
             },
-            cts: sample.cts,
+            cts: offset(*at, sample.pts().0),
         });
-        Some(Run { start: samples.first()?.dts.0, entries: entries.collect() })
+        Some(Run { start, entries: entries.collect() })
     }
 
     /// Audio: in samples a second, on the exact grid of frames as long as that agrees with the times given, the last
@@ -94,6 +115,10 @@ impl Run {
 
 fn span(from: u64, to: u64) -> u32 {
     u32::try_from(to.saturating_sub(from)).unwrap_or(u32::MAX)
+}
+
+fn offset(from: u64, to: u64) -> i32 {
+    i32::try_from(i128::from(to) - i128::from(from)).unwrap_or(0)
 }
 
 fn size(sample: &Sample) -> u32 {

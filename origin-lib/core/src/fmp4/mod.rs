@@ -100,7 +100,7 @@ pub fn segment(cut: &Cut, sequence: u32, out: &mut Vec<u8>) {
 
 /// The same with events before the `moof`.
 pub fn segment_with(cut: &Cut, sequence: u32, events: &[Event], out: &mut Vec<u8>) {
-    let video = Run::video(&cut.video, cut.video_end).map(|run| Fragment::new(VIDEO_TRACK, run, None, false));
+    let video = Run::video(cut).map(|run| Fragment::new(VIDEO_TRACK, run, None, false));
     let audio = cut.tracks.audio.as_ref().and_then(|config| {
         let run = Run::audio(&cut.audio, cut.audio_end, config)?;
         let rolling = config.coding == AudioCoding::Opus;

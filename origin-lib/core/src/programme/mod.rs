@@ -112,6 +112,8 @@ pub struct Settings {
     pub voices: Vec<Voice>,
     /// Make a rung of each of these tracks of pictures as well: its number among the feed's, and the rung's name.
     pub views: Vec<(u8, RenditionId)>,
+    /// Pictures of a channel that never had sound have a silent track beside them. One that had sound keeps its track in any case.
+    pub silence: bool,
     /// Give out each segment as it was cut as well ([`Output::Cut`]), for who makes further rungs of it.
     pub cuts: bool,
 }
@@ -128,6 +130,7 @@ impl Settings {
             sound: None,
             voices: Vec::new(),
             views: Vec::new(),
+            silence: false,
             cuts: false,
         }
     }
@@ -227,6 +230,8 @@ pub enum Note {
     },
     /// The encoder's key frames are too far apart.
     Forced(Bound),
+    /// From now on, there is silence in the place of sound that the feed in use does not have; or there is sound again.
+    Silent(bool),
 }
 
 /// What comes out.
@@ -292,6 +297,8 @@ pub struct Programme {
     /// What the newest frame is taken to last.
     step: u64,
     tail: Option<Tail>,
+    /// It was told that there is silence in the place of sound.
+    silent: bool,
     /// What was cut short beside another origin, and what waits behind it.
     short: Option<Short>,
     /// Since when the backup goes on to a key frame of the primary that is there already.
@@ -336,6 +343,9 @@ impl Programme {
         if !settings.views.is_empty() {
             packager = packager.with_views(settings.views.clone());
         }
+        if settings.silence {
+            packager = packager.with_silence();
+        }
         if settings.cuts {
             packager = packager.with_cuts();
         }
@@ -356,6 +366,7 @@ impl Programme {
             begun: false,
             step: STEP,
             tail: None,
+            silent: false,
             short: None,
             returning: None,
             return_after: 0,

@@ -20,6 +20,9 @@ pub(super) struct Short {
 impl Programme {
     /// Takes over what the packager made.
     pub(super) fn collect(&mut self) {
+        if core::mem::replace(&mut self.silent, self.packager.is_silent()) != self.silent {
+            self.outputs.push_back(Output::Note(Note::Silent(self.silent)));
+        }
         while let Some(output) = self.packager.poll() {
             match output {
                 package::Output::Object(object) => {

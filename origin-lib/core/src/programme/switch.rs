@@ -72,7 +72,7 @@ impl Programme {
     fn is_seamless(&self, tracks: &Tracks, start: &Sample) -> bool {
         let behind = self.tip().map(|tip| start.dts.0.saturating_sub(tip.0));
         self.run
-            && tracks == self.packager.tracks()
+            && self.packager.is_of(tracks)
             && behind.is_some_and(|behind| behind <= self.step + GAP_MS_MAX * TICKS)
     }
 
@@ -147,7 +147,7 @@ impl Programme {
     /// Whether the feed in use before was lost and sends again what it had sent: its first key frame is still open.
     fn resumes(&self, role: Role) -> bool {
         let feed = self.feed(role).filter(|_| self.open.is_some() && self.last == Some(role));
-        feed.filter(|feed| feed.held.tracks == *self.packager.tracks())
+        feed.filter(|feed| self.packager.is_of(&feed.held.tracks))
             .and_then(Feed::start)
             .is_some_and(|start| self.packager.is_open(start))
     }

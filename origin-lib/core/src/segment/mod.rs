@@ -93,6 +93,9 @@ pub enum Input {
     Video(VideoConfig),
     /// Audio parameters; the same again changes nothing.
     Audio(AudioConfig),
+    /// Audio parameters that nobody told: others may take their place without a cut, as long as no segment and no sample of sound
+    /// has come since the last break.
+    Guessed(AudioConfig),
     /// All parameters of the feed that samples come from now on; the same again changes nothing.
     Tracks(Tracks),
     /// A sample on the media timeline.
@@ -169,6 +172,8 @@ pub struct Segmenter {
     /// What playlists promise.
     target_s: Option<u32>,
     tracks: Tracks,
+    /// Those of audio are a guess.
+    guessed: bool,
     /// Oldest first. More than one only while audio is awaited.
     open: VecDeque<Open>,
     open_len: usize,
@@ -205,6 +210,7 @@ impl Segmenter {
             part_limit: None,
             target_s: None,
             tracks: Tracks::default(),
+            guessed: false,
             open: VecDeque::new(),
             open_len: 0,
             open_samples: 0,
@@ -286,13 +292,19 @@ impl Segmenter {
             }
             Input::Audio(config) => {
                 // Audio parameters often come a moment after the first video: that is not worth a cut.
-                let joins = self.tracks.audio.is_none() && self.open.len() == 1 && !self.cut_in_run;
+                let first = self.tracks.audio.is_none() && self.open.len() == 1;
+                let joins = (first || self.guessed) && !self.cut_in_run;
                 if self.tracks.audio.as_ref() != Some(&config) {
                     if !joins {
                         self.finish();
                     }
                     self.tracks.audio = Some(config);
                 }
+                self.guessed = false;
+            }
+            Input::Guessed(config) => {
+                self.handle(Input::Audio(config));
+                self.guessed = true;
             }
             Input::Tracks(tracks) => {
                 if self.tracks != tracks {
@@ -315,7 +327,7 @@ impl Segmenter {
         while let Some(open) = self.open.pop_front() {
             self.cut(open);
         }
-        (self.broken, self.cut_in_run) = (true, false);
+        (self.broken, self.cut_in_run, self.guessed) = (true, false, false);
         (self.video_last, self.audio_last) = (None, None);
     }
 
@@ -396,7 +408,7 @@ impl Segmenter {
             self.counts.leading += 1;
             return;
         }
-        self.audio_last = Some(sample.dts);
+        (self.audio_last, self.guessed) = (Some(sample.dts), false);
         self.count_in(&sample);
         let at = self.open.iter().rposition(|open| open.start <= sample.dts);
         if at.is_none() {

@@ -71,7 +71,8 @@ impl Segmenter {
     /// Gives out the parts of the oldest segment that are over and have their audio.
     pub(super) fn give_parts(&mut self) {
         let Some(limit) = self.part_limit else { return };
-        if !self.cut_in_run && (self.tracks.video.is_none() || self.tracks.audio.is_none()) {
+        let told = self.tracks.video.is_some() && self.tracks.audio.is_some() && !self.guessed;
+        if !self.cut_in_run && !told {
             return;
         }
         let Some(mut open) = self.open.pop_front() else { return };

@@ -1,0 +1,313 @@
+//! Silence where a channel has a picture and its feed no sound.
+//!
+//! Browsers' media sources have as many buffers as tracks at their beginning: a programme whose sound ends, or begins, in
+//! mid-stream is the end of it for hls.js and Shaka Player, and both jump over pictures beside which the sound has a hole. So a
+//! channel that has had sound keeps that track, whatever its feed brings, and one that has none may have a silent track from the
+//! start ([`Silence::from_the_start`]).
+//!
+//! This room stands before the segmenter and passes on what it takes. Where the picture goes on and no sound comes, it adds
+//! frames of silence ([`crate::codec::silence`]) with the parameters of the sound before. When, follows from the feed's samples
+//! and their order alone; where, from the media timeline: frames of silence lie on a grid that begins in 1970, so that two origins
+//! write the same ones, also where one of them joined later (DESIGN.md, invariant 3). Sound that comes after silence was given in
+//! its place is left out, so that sound never goes back.
+//!
+//! - Sound that has stopped is waited for while the picture goes on by [`GONE_MS`]; then silence goes as far as the picture does.
+//! - At the beginning of a run it is waited for [`GUESS_MS`], or [`BEGIN_MS`] where its parameters have been told.
+//! - A hole between two frames of sound that is longer than [`HOLE_MS`] is filled when the second one comes.
+//! - Where a run begins or ends with a picture alone, no whole frame stays empty: there, players would show a hole.
+
+use alloc::collections::VecDeque;
+
+use bytes::Bytes;
+
+use crate::codec::silence;
+use crate::media::{AudioConfig, Kind, Sample, Tracks};
+use crate::segment::{AUDIO_WAIT_MS_MAX, Input};
+use crate::time::{MEDIA_HZ, MediaTime};
+
+/// Sound that has begun is taken to have stopped when the picture has gone on for so long without a frame of it, in milliseconds.
+pub const GONE_MS: u64 = 400;
+
+/// For how much of the picture the parameters of sound are waited for at the beginning of a run, in milliseconds.
+pub const GUESS_MS: u64 = 400;
+
+/// For how much of the picture sound is waited for whose parameters have been told, in milliseconds: some muxers send it late.
+pub const BEGIN_MS: u64 = 2_000;
+
+/// The longest hole between two frames of sound that is none, in milliseconds: players stand still at no less.
+pub const HOLE_MS: u64 = 100;
+
+/// The longest silence that is made at once, in milliseconds: more is no hole, but another clock.
+pub const FILL_MS_MAX: u64 = 15_000;
+
+// A segment does not wait longer for its sound.
+const _: () = assert!(GONE_MS < AUDIO_WAIT_MS_MAX && GUESS_MS < AUDIO_WAIT_MS_MAX);
+
+/// What is no hole, and no overlap either: a feed counts milliseconds.
+const JITTER: u64 = 90;
+
+/// What a picture is taken to last where nothing tells, in 1/90000 s.
+const STEP: u64 = 3_000;
+
+const TICKS: u64 = 90;
+
+/// Sound whose silence is known.
+#[derive(Clone, Debug)]
+struct Kept {
+    config: AudioConfig,
+    frame: Bytes,
+    /// How long a frame is, in 1/90000 s.
+    len: u64,
+}
+
+impl Kept {
+    fn new(config: &AudioConfig) -> Option<Kept> {
+        let frame = silence::frame(config)?;
+        let len = (u64::from(config.frame_len) * u64::from(MEDIA_HZ)).checked_div(config.sample_rate.into())?;
+        (len > 0).then(|| Kept { config: config.clone(), frame, len })
+    }
+
+    /// Where the frame of this number lies on the grid, to the nearest tick.
+    fn place(&self, n: u64) -> MediaTime {
+        let rate = u128::from(self.config.sample_rate);
+        let samples = u128::from(n) * u128::from(self.config.frame_len) * u128::from(MEDIA_HZ);
+        MediaTime(u64::try_from((samples + rate / 2) / rate).unwrap_or(u64::MAX))
+    }
+
+    /// The first frame of the grid that does not lie before this time.
+    fn first(&self, from: MediaTime) -> u64 {
+        let samples = u128::from(from.0.saturating_sub(JITTER)) * u128::from(self.config.sample_rate);
+        let frame = u128::from(self.config.frame_len) * u128::from(MEDIA_HZ);
+        u64::try_from(samples.div_ceil(frame)).unwrap_or(u64::MAX)
+    }
+}
+
+/// The pictures since the last break, and what is beside them.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    /// Where the first one is shown, and how much later that is than when it is decoded.
+    start: MediaTime,
+    ahead: u64,
+    /// When the newest one is decoded, and what the one before it lasted.
+    newest: MediaTime,
+    step: u64,
+    /// The latest presentation.
+    shown: MediaTime,
+    /// The newest picture when a frame of sound came last.
+    heard: MediaTime,
+    /// A frame of sound has come.
+    sounded: bool,
+    /// Sound was given up to here.
+    until: Option<MediaTime>,
+    /// Silence was given last.
+    silent: bool,
+    /// No sound is waited for any more.
+    gone: bool,
+}
+
+/// Adds silence to what goes into a segmenter. See the [module](self).
+#[derive(Debug, Default)]
+pub struct Silence {
+    /// A channel that never had sound has silence, too.
+    from_the_start: bool,
+    kept: Option<Kept>,
+    /// The parameters that the feed told.
+    tracks: Tracks,
+    run: Option<Run>,
+    silent: bool,
+    late: u64,
+    inputs: VecDeque<Input>,
+}
+
+impl Silence {
+    /// A channel whose feed has a picture and no sound has a silent track from the start.
+    pub fn from_the_start(&mut self) {
+        self.from_the_start = true;
+    }
+
+    /// Whether what is given now is silence in the place of sound that the feed does not have.
+    pub fn is_silent(&self) -> bool {
+        self.silent
+    }
+
+    /// Frames of sound that were left out, because there was silence in their place already.
+    pub fn late(&self) -> u64 {
+        self.late
+    }
+
+    /// The tracks that a segmenter is told of in the place of these.
+    pub fn filled(&self, tracks: &Tracks) -> Tracks {
+        let mut filled = tracks.clone();
+        if filled.video.is_some() && filled.audio.is_none() {
+            let kept = self.kept.as_ref().map(|kept| kept.config.clone());
+            filled.audio = kept.or_else(|| self.from_the_start.then(silence::usual));
+        }
+        filled
+    }
+
+    /// Takes the next input; what comes of it, [`Silence::poll`] says.
+    pub fn handle(&mut self, input: Input) {
+        match input {
+            Input::Video(config) => {
+                let other = self.tracks.video.as_ref() != Some(&config);
+                if other {
+                    self.finish();
+                    self.tracks.video = Some(config.clone());
+                }
+                self.inputs.push_back(Input::Video(config));
+                if other {
+                    self.guess();
+                }
+            }
+            Input::Audio(config) => {
+                let same = self.kept.as_ref().is_some_and(|kept| kept.config == config);
+                if !same && self.run.is_some_and(|run| run.until.is_some()) {
+                    self.finish();
+                }
+                self.tracks.audio = Some(config.clone());
+                if !same {
+                    self.kept = Kept::new(&config);
+                }
+                self.inputs.push_back(Input::Audio(config));
+            }
+            Input::Tracks(tracks) => {
+                if self.filled(&tracks) != self.filled(&self.tracks) {
+                    self.finish();
+                }
+                if let Some(audio) = &tracks.audio {
+                    self.kept = Kept::new(audio);
+                }
+                self.inputs.push_back(Input::Tracks(self.filled(&tracks)));
+                self.tracks = tracks;
+                self.guess();
+            }
+            Input::Guessed(config) => self.inputs.push_back(Input::Guessed(config)),
+            Input::Discontinuity => {
+                self.finish();
+                self.inputs.push_back(Input::Discontinuity);
+                self.guess();
+            }
+            Input::Sample(sample) => match sample.kind {
+                Kind::Video => self.picture(sample),
+                Kind::Audio => self.sound(sample),
+            },
+        }
+    }
+
+    /// What goes into the segmenter, until `None`.
+    pub fn poll(&mut self) -> Option<Input> {
+        self.inputs.pop_front()
+    }
+
+    /// The run is over: beside its last pictures, there is silence where there was no sound.
+    pub fn finish(&mut self) {
+        if let Some(mut run) = self.run.take() {
+            let end = MediaTime(run.shown.0.saturating_add(run.step));
+            self.fill(&mut run, end);
+        }
+    }
+
+    /// What is open becomes nothing.
+    pub fn abandon(&mut self) {
+        self.run = None;
+        self.inputs.clear();
+    }
+
+    /// The feed has told no parameters of sound so far: others may take the place of those that are there.
+    fn guess(&mut self) {
+        if self.tracks.audio.is_some() {
+            return;
+        }
+        if let Some(config) = self.filled(&self.tracks).audio {
+            if self.kept.is_none() {
+                self.kept = Kept::new(&config);
+            }
+            self.inputs.push_back(Input::Guessed(config));
+        }
+    }
+
+    fn picture(&mut self, sample: Sample) {
+        let (dts, pts, key) = (sample.dts, sample.pts(), sample.key);
+        self.inputs.push_back(Input::Sample(sample));
+        let mut run = match self.run.take() {
+            Some(run) => run,
+            None if !key => return,
+            None => Run {
+                start: pts,
+                ahead: pts.0.saturating_sub(dts.0),
+                newest: dts,
+                step: STEP,
+                shown: pts,
+                heard: dts,
+                sounded: false,
+                until: None,
+                silent: false,
+                gone: false,
+            },
+        };
+        run.step = Some(dts.0.saturating_sub(run.newest.0)).filter(|step| *step > 0).unwrap_or(run.step);
+        (run.newest, run.shown) = (dts.max(run.newest), pts.max(run.shown));
+        let wait_ms = match (run.sounded, &self.tracks.audio) {
+            (true, _) => GONE_MS,
+            (false, None) => GUESS_MS,
+            (false, Some(_)) => BEGIN_MS,
+        };
+        run.gone |= run.newest.0.saturating_sub(run.heard.0) >= wait_ms * TICKS;
+        if run.gone && self.kept.is_some() {
+            self.silent = true;
+            let to = MediaTime(dts.0.saturating_add(run.ahead));
+            self.fill(&mut run, to);
+        }
+        self.run = Some(run);
+    }
+
+    fn sound(&mut self, sample: Sample) {
+        let (Some(mut run), Some(kept)) = (self.run, &self.kept) else {
+            return self.inputs.push_back(Input::Sample(sample));
+        };
+        let len = kept.len;
+        (run.heard, run.sounded, run.gone) = (run.newest, true, false);
+        let behind = |time: MediaTime, by: u64| sample.dts.0 >= time.0.saturating_add(by);
+        let is_late = run.silent && run.until.is_some_and(|until| sample.dts.0.saturating_add(JITTER) < until.0);
+        if is_late {
+            self.late += 1;
+        } else {
+            let hole = match run.until {
+                Some(until) => behind(until, HOLE_MS * TICKS),
+                None => behind(run.start, len + JITTER),
+            };
+            if hole {
+                self.fill(&mut run, sample.dts);
+            }
+            self.silent = false;
+            if sample.dts >= run.start {
+                let end = MediaTime(sample.dts.0.saturating_add(len));
+                (run.until, run.silent) = (run.until.max(Some(end)), false);
+            }
+            self.inputs.push_back(Input::Sample(sample));
+        }
+        self.run = Some(run);
+    }
+
+    /// Gives silence from where sound ends up to this time.
+    fn fill(&mut self, run: &mut Run, to: MediaTime) {
+        let Some(kept) = &self.kept else { return };
+        let from = run.until.unwrap_or(run.start);
+        if to.0.saturating_sub(from.0) > FILL_MS_MAX * TICKS {
+            run.until = Some(to);
+            return;
+        }
+        for n in kept.first(from).. {
+            let dts = kept.place(n);
+            let end = MediaTime(dts.0.saturating_add(kept.len));
+            if end.0 > to.0.saturating_add(JITTER) {
+                return;
+            }
+            let data = kept.frame.clone();
+            let sample = Sample { kind: Kind::Audio, dts, cts: 0, key: true, leading: false, data };
+            self.inputs.push_back(Input::Sample(sample));
+            (run.until, run.silent) = (Some(end), true);
+        }
+    }
+}
+
