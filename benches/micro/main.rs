@@ -40,6 +40,7 @@ fn state(segments: u64) -> ChannelState {
         discontinuity: false,
         gap: false,
         on: 3,
+        dependent: false,
         frame: None,
     };
     let node = |id: &str| Node::new(id.parse().unwrap(), format!("https://{id}.cdn.example/railbird"), true);

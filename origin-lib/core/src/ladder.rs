@@ -193,7 +193,10 @@ impl Assembler {
             let end = cut.start.0.saturating_add(u64::from(cut.duration)).saturating_sub(NEAR);
             // What refers to pictures before it is of use behind those.
             if *dependent && !self.goes_on {
+                // That says nothing of how fast the encoder is.
+                let late = self.late;
                 self.lose_first();
+                self.late = late;
                 continue;
             }
             while !dependent && let Some(first) = self.samples.pop_front_if(|first| first.pts().0 < start) {

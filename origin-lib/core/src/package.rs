@@ -397,10 +397,16 @@ impl Packager {
         } else {
             self.wrapper.segment(&cut, &events, splices);
         }
-        if let Some(sound) = &mut self.sound
-            && let Some(alone) = only_audio(&cut)
-        {
-            sound.rung(&alone);
+        if let Some(sound) = &mut self.sound {
+            match only_audio(&cut) {
+                Some(alone) => sound.rung(&alone),
+                // What is shorter than a frame of sound may have none, and nobody should wait for it.
+                None if cut.tracks.video.is_some() && cut.tracks.audio.is_some() => {
+                    let rendition = sound.settings.rendition.clone();
+                    self.outputs.push_back(Output::Lost(rendition, cut.start));
+                }
+                None => {}
+            }
         }
         self.views.cut(&cut);
         self.give();

@@ -124,7 +124,7 @@ pub struct Book {
     first_msn: u64,
     /// Counts from 0: hls.js 1.7 never begins to play where it is in the hundreds of millions, as an epoch index is.
     discontinuity_sequence: u64,
-    /// Fixed when the first segment is listed: it must never change within a playlist's life (RFC 8216bis, 6.2.1).
+    /// Made of the first segment, and fixed when that is listed: it must never change within a playlist's life (RFC 8216bis, 6.2.1).
     target_duration_s: Option<u32>,
     captions: Captions,
     dependent: bool,
@@ -224,7 +224,18 @@ impl Book {
         if ticks * 2 >= u64::from(self.channel.segment_ms) * 90 {
             self.bandwidth_max = self.bandwidth_max.max(rate(bits, ticks));
         }
-        let segment = Segment { start, duration, init, discontinuity, gap: false, on: 0, frame: None };
+        let configured_s = self.channel.segment_ms.div_ceil(1000).max(1);
+        self.target_duration_s.get_or_insert(configured_s.max(rounded_s(duration)));
+        let segment = Segment {
+            start,
+            duration,
+            init,
+            discontinuity,
+            dependent: false,
+            gap: false,
+            on: 0,
+            frame: None,
+        };
         // One that the disk lost is told at once, and so before those that still wait for the disk.
         let at =
             self.waiting.iter().rposition(|waiting| waiting.segment.start <= start).map_or(0, |at| at + 1);
@@ -241,14 +252,20 @@ impl Book {
         let first = !core::mem::replace(&mut self.dependent, true);
         self.changed |= first;
         if let Some(segment) = self.segment_at(start) {
-            segment.frame = Some(0);
+            (segment.dependent, segment.frame) = (true, Some(0));
         }
         first
     }
 
-    /// `EXT-X-TARGETDURATION`, in seconds, once a segment is listed.
+    /// `EXT-X-TARGETDURATION`, in seconds, once a segment was made: no later one may be longer. Only what was made before it was
+    /// heard of may raise it, up to the first listing.
     pub fn target_s(&self) -> Option<u32> {
         self.target_duration_s
+    }
+
+    /// The recording goes on with playlists that have made this promise.
+    pub fn promised(&mut self, target_s: u32) {
+        self.target_duration_s = Some(target_s);
     }
 
     /// These closed captions were seen in a segment's pictures.
@@ -429,8 +446,9 @@ impl Book {
         }
         let waiting = self.waiting.iter().map(|waiting| waiting.segment.duration);
         let longest = waiting.chain([segment.duration]).max().unwrap_or_default();
-        let configured_s = self.channel.segment_ms.div_ceil(1000).max(1);
-        self.target_duration_s.get_or_insert(configured_s.max(rounded_s(longest)));
+        if self.listed_count == 0 {
+            self.target_duration_s = self.target_duration_s.max(Some(rounded_s(longest)));
+        }
         self.listed.push_back(segment);
         self.newly.push(Listed { start: segment.start, gap });
         self.listed_count += 1;

@@ -385,6 +385,9 @@ pub struct Segment {
     /// `EXT-X-DISCONTINUITY` stands before it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub discontinuity: bool,
+    /// It begins with a picture that refers to some before it: nobody can begin with it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub dependent: bool,
     /// No node will have it: `EXT-X-GAP`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub gap: bool,

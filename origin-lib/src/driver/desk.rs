@@ -271,9 +271,11 @@ impl<W: World> Desk<W> {
         if channel.current.as_ref().is_some_and(|shelf| *shelf.recording() == head.recording) {
             return;
         }
+        let mut promised = None;
         if let Some(mut shelf) = channel.current.take() {
             if shelf.reel.ended().is_none() {
                 // It was long enough.
+                promised = shelf.book.target_s();
                 shelf.end(clock::now());
             }
             if let Some(summary) = shelf.summary(&self.takers) {
@@ -285,6 +287,7 @@ impl<W: World> Desk<W> {
         let mut shelf =
             Shelf::new(channel.plan.clone(), Reel::new(head.clone()), &self.nodes, now, &mut Vec::new());
         shelf.book.set_phase(channel.phase);
+        shelf.goes_on(promised);
         channel.current = Some(shelf);
         (channel.list_changed, channel.rotating) = (true, false);
         // They came before its first object.

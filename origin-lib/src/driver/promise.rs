@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// `EXT-X-TARGETDURATION` of a channel's playlists, once a segment is listed. Cheap to clone: all clones say the same.
+/// `EXT-X-TARGETDURATION` of a channel's playlists, once a segment of the recording was made. Cheap to clone: all clones say the same.
 #[derive(Clone, Debug, Default)]
 pub struct Promise(Arc<AtomicU32>);
 
 impl Promise {
-    /// The promise, in seconds; `None` where nothing is listed.
+    /// The promise, in seconds; `None` where there is none.
     pub fn target_s(&self) -> Option<u32> {
         Some(self.0.load(Ordering::Relaxed)).filter(|target_s| *target_s > 0)
     }

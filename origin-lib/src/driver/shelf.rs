@@ -113,8 +113,22 @@ impl Shelf {
         if shelf.reel.ended().is_some() {
             shelf.book.set_phase(Phase::Ended);
         }
-        shelf.plan.promise.set(shelf.book.target_s());
+        shelf.promise();
         shelf
+    }
+
+    /// Tells who cuts segments what playlists promise of them. One that is over binds nobody any more.
+    fn promise(&self) {
+        let target_s = self.book.target_s().filter(|_| self.reel.ended().is_none());
+        self.plan.promise.set(target_s);
+    }
+
+    /// It goes on where another recording was long enough, in the same live playlists.
+    pub fn goes_on(&mut self, target_s: Option<u32>) {
+        if let Some(target_s) = target_s {
+            self.book.promised(target_s);
+        }
+        self.promise();
     }
 
     /// The recording.
@@ -156,7 +170,11 @@ impl Shelf {
                 self.warn_if_long(duration);
                 let len = usize::try_from(len).unwrap_or(usize::MAX);
                 self.book.segment(start, duration, discontinuity, len, now);
+                self.promise();
                 if *dependent && self.book.depends(start) {
+                    if self.chapters > 0 {
+                        self.changed.insert(0);
+                    }
                     let (channel, target_s) = (&self.reel.head().channel, self.book.target_s());
                     tracing::warn!(%channel, target_s, "key frames come later than playlists promise: segments are cut between them, and who comes, or seeks, waits for the next one: set the encoder's key frame interval as it was");
                 }
@@ -329,7 +347,7 @@ impl Shelf {
     /// before anybody is told.
     pub fn look(&mut self, now: UtcMs) -> (Option<ChannelState>, Vec<Record>) {
         let state = self.book.poll(now);
-        self.plan.promise.set(self.book.target_s());
+        self.promise();
         let gaps = self.book.take_listed().into_iter().filter(|listed| listed.gap);
         let numbers: Vec<u32> = gaps.filter_map(|listed| self.reel.at(listed.start)).collect();
         let mut records = Vec::new();

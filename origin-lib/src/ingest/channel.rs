@@ -348,7 +348,10 @@ impl Channel {
     fn with<T>(self: &Arc<Self>, act: impl FnOnce(&mut Programme) -> T) -> T {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.score();
-        inner.programme.set_target(self.promise.target_s());
+        // The other origin of a pair may have promised something else, and must cut the same.
+        if self.output.pair.is_none() {
+            inner.programme.set_target(self.promise.target_s());
+        }
         let answer = act(&mut inner.programme);
         while let Some(made) = inner.programme.poll() {
             match made {

@@ -39,6 +39,9 @@ impl Stretch {
         }
         if let Some((from, to)) = self.clip {
             let begin = segments.iter().position(|segment| segment.end() > from.media());
+            // Or earlier, where nobody can begin with it.
+            let before = begin.and_then(|begin| segments.get(..=begin));
+            let begin = before.and_then(|before| before.iter().rposition(|of| !of.dependent)).or(begin);
             segments = segments.get(begin.unwrap_or(segments.len())..).unwrap_or_default();
             let end = segments.iter().position(|segment| segment.start >= to.media());
             segments = segments.get(..end.unwrap_or(segments.len())).unwrap_or_default();

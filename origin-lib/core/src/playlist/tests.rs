@@ -35,6 +35,7 @@ pub(crate) fn state() -> ChannelState {
         discontinuity: false,
         gap: false,
         on,
+        dependent: false,
         frame: None,
     };
     ChannelState {

@@ -307,6 +307,7 @@ impl Book {
             start: of.start,
             duration: of.duration,
             discontinuity: of.discontinuity,
+            dependent: of.dependent,
             init: step.init,
             gap: step.gap,
             on: mask(step.on & rung.init_on(step.init)),

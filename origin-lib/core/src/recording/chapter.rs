@@ -101,6 +101,7 @@ impl Reel {
                 // At most one for each segment of a chapter.
                 init: u16::try_from(place).unwrap_or(u16::MAX),
                 discontinuity: segment.discontinuity,
+                dependent: segment.dependent,
                 gap: on == 0,
                 on,
                 frame: self.has_frames().then(|| mask(frame_on)),

@@ -6,9 +6,10 @@
 //! it is cut at key frames within its interval, too. Whether a key frame begins a segment depends on nothing but the key
 //! frames from the first one of its interval up to the first one behind it.
 //!
-//! Where no key frame comes in time, segments are as long as the channel's first one was, by which playlists made their promise
-//! ([`Segmenter::set_target`]). What would be longer is cut between key frames: what follows begins with a picture that refers
-//! to some before it ([`Cut::is_dependent`]), and another segment begins at the next key frame.
+//! Where no key frame comes in time, segments are as long as the recording's first one was, by which playlists made their promise
+//! ([`Segmenter::set_target`]). What would be longer is cut between key frames, as long as pictures come evenly: what follows
+//! begins with a picture that refers to some before it ([`Cut::is_dependent`]), and another segment begins at the next key frame.
+//! That depends on more than the media, so origins of a pair don't.
 //! So an origin that joins a feed later cuts, from its first whole segment on, exactly what the others cut
 //! (DESIGN.md, invariant 3). The first segment after a start or a break is not whole in that sense: where it starts
 //! depends on what was seen. So may the next one, where key frames are closer together than audio is muxed ahead of
@@ -193,6 +194,8 @@ pub struct Segmenter {
     video_last: Option<MediaTime>,
     audio_last: Option<MediaTime>,
     video_step: u64,
+    /// The shorter one of the last two: after a hole, pictures come as before.
+    usual_step: u64,
     counts: Counts,
     events: VecDeque<Event>,
 }
@@ -223,6 +226,7 @@ impl Segmenter {
             video_last: None,
             audio_last: None,
             video_step: VIDEO_STEP,
+            usual_step: VIDEO_STEP,
             counts: Counts::default(),
             events: VecDeque::new(),
         }
@@ -391,7 +395,9 @@ impl Segmenter {
         }
         self.leads_run &= !sample.key || self.video_last.is_none();
         if let Some(last) = self.video_last {
-            self.video_step = (sample.dts.0 - last.0).min(VIDEO_STEP_MAX);
+            let step = (sample.dts.0 - last.0).min(VIDEO_STEP_MAX);
+            self.usual_step = step.min(self.video_step);
+            self.video_step = step;
         }
         self.video_last = Some(sample.dts);
         self.count_in(&sample);
@@ -462,7 +468,11 @@ impl Segmenter {
 
     /// Whether it would last longer than they do promise, or may.
     fn breaks_promise(&self, start: MediaTime, end: MediaTime) -> bool {
-        rounded_s(end - start) > self.target_s.unwrap_or(UNPROMISED_S_MAX).max(self.configured_s())
+        rounded_s(end - start) > self.promised_s()
+    }
+
+    fn promised_s(&self) -> u32 {
+        self.target_s.unwrap_or(UNPROMISED_S_MAX).max(self.configured_s())
     }
 
     fn configured_s(&self) -> u32 {
@@ -472,27 +482,48 @@ impl Segmenter {
     /// Begins a segment where the newest one would be too long with a picture that is shown at `at`, and with those that are sent
     /// behind it and shown before it.
     fn keep_short(&mut self, at: MediaTime) {
-        let end = MediaTime(at.0.saturating_add(self.video_step));
+        let end = MediaTime(at.0.saturating_add(self.usual_step));
         while self.open.back().is_some_and(|back| self.breaks_promise(back.start, end))
             && let Some(mut back) = self.open.pop_back()
         {
             let rest = self.take_rest(&mut back, end);
-            let shown = back.video.iter().map(Sample::pts).max().unwrap_or(back.start);
-            let may_end = shown.0 >= back.start.0.saturating_add(NAME);
+            let place = if rest.is_none() { self.place_to_cut(&back, at) } else { None };
             self.open.push_back(back);
             if let Some(rest) = rest {
                 self.open.push_back(rest);
                 continue;
             }
-            // Behind a picture that is shown later than it, there may be others that belong before that one.
-            if at <= shown || !may_end {
-                return;
+            let Some((place, start)) = place else { return };
+            let video = self.open.back_mut().map(|back| back.video.split_off(place));
+            self.begin(start);
+            if let Some(next) = self.open.back_mut() {
+                next.video = video.unwrap_or_default();
             }
-            let next = shown.0.saturating_add(self.video_step);
-            // That one is the next to be shown where no other has room before it.
-            let is_next = at.0 <= next.saturating_add(self.video_step / 2);
-            return self.begin(if is_next { at } else { MediaTime(next) });
         }
+    }
+
+    /// Where a segment is cut between key frames, with a picture behind it that is shown at `at`: how many of its pictures stay, and
+    /// when the next one is shown. That is what is nearest to the promise; with parts, the end, since what was given out stays.
+    fn place_to_cut(&self, back: &Open, at: MediaTime) -> Option<(usize, MediaTime)> {
+        let promised = back.start.0.saturating_add(u64::from(self.promised_s()) * u64::from(MEDIA_HZ));
+        let times = back.video.iter().map(Sample::pts).chain([at]).enumerate();
+        let (mut shown, mut found) = (back.start, None);
+        for (place, time) in times {
+            // Behind a picture that is shown later than all before it, there may be others that belong before that one, and none
+            // that belongs before those.
+            if place > 0 && time > shown {
+                let next = shown.0.saturating_add(self.usual_step);
+                let fits = next <= promised.saturating_add(self.usual_step / 2) && self.part_limit.is_none();
+                let is_end = place == back.video.len();
+                if shown.0 >= back.start.0.saturating_add(NAME) && (fits || (is_end && found.is_none())) {
+                    // It is the next to be shown itself where no other has room before it.
+                    let is_next = time.0 <= next.saturating_add(self.usual_step / 2);
+                    found = Some((place, if is_next { time } else { MediaTime(next) }));
+                }
+            }
+            shown = shown.max(time);
+        }
+        found
     }
 
     /// Where a segment that is shown until `end` is too long: what of it belongs into one of its own, from a key frame on.

@@ -221,6 +221,7 @@ proptest! {
                 duration: MediaSpan::from_ms(duration_ms),
                 init: u16::try_from(inits - 1).unwrap(),
                 discontinuity: discontinuity || what == 0 || hole > 0,
+                dependent: false,
                 gap: what == 1,
                 on: 3,
                 frame: (what != 1).then_some(3).or(Some(0)),

@@ -94,6 +94,20 @@ fn a_clip_is_what_lies_in_it_and_no_more() {
 }
 
 #[test]
+fn a_clip_begins_earlier_where_nobody_can_begin_with_its_first_segment() {
+    let mut chapters = chapters();
+    for n in [3, 4] {
+        chapters[0].renditions[0].segments[n].dependent = true;
+    }
+    let whole = recorded(&chapters, false);
+    for (from, first, listed) in [(9_000, 2, 4), (7_000, 2, 4), (10_000, 5, 1)] {
+        let text = text(&Recorded { stretch: clip(from, 12_000), ..whole });
+        assert!(text.contains(&std::format!("TIME:{}\n", START.plus_ms(2000 * first))), "{text}");
+        assert_eq!(uris(&text).len(), listed, "{text}");
+    }
+}
+
+#[test]
 fn a_clip_goes_on_until_its_end_is_recorded() {
     let chapters = chapters();
     let of = |count: usize, ended| {

@@ -51,24 +51,31 @@ fn a_promise_is_kept_by_cuts_between_key_frames() {
     let cuts = cut(promised(2), pictures(&[0, 2000, 9000], 10_000, false));
     assert_eq!(
         spans(&cuts),
-        [(0, 2000, true), (2000, 2480, true), (4480, 2480, false), (6960, 2040, false), (9000, 1000, true),]
+        [
+            (0, 2000, true),
+            (2000, 2000, true),
+            (4000, 2000, false),
+            (6000, 2000, false),
+            (8000, 1000, false),
+            (9000, 1000, true),
+        ]
     );
     assert!(cuts.iter().skip(1).all(|cut| !cut.discontinuity), "nothing is missing");
 }
 
 #[test]
 fn a_key_frame_behind_such_a_cut_begins_a_segment_within_the_same_interval() {
-    // 4480 and 5000 lie in one interval of two seconds.
+    // 4000 and 5000 lie in one interval of two seconds.
     let cuts = cut(promised(2), pictures(&[0, 2000, 5000, 6000], 8_000, false));
     let expected =
-        [(0, 2000, true), (2000, 2480, true), (4480, 520, false), (5000, 1000, true), (6000, 2000, true)];
+        [(0, 2000, true), (2000, 2000, true), (4000, 1000, false), (5000, 1000, true), (6000, 2000, true)];
     assert_eq!(spans(&cuts), expected);
 }
 
 #[test]
 fn where_a_key_frame_lies_within_it_is_where_it_is_cut() {
     let cuts = cut(promised(2), pictures(&[0, 1600], 5_000, false));
-    assert_eq!(spans(&cuts), [(0, 1600, true), (1600, 2480, true), (4080, 920, false)]);
+    assert_eq!(spans(&cuts), [(0, 1600, true), (1600, 2000, true), (3600, 1400, false)]);
     // What was given out as a part of a segment stays there.
     let parts = cut(promised(2).with_parts(200), pictures(&[0, 400], 5_000, false));
     assert_eq!(spans(&parts), [(0, 2480, true), (2480, 2480, false), (4960, 40, false)]);
@@ -77,10 +84,21 @@ fn where_a_key_frame_lies_within_it_is_where_it_is_cut() {
 #[test]
 fn as_long_as_nothing_is_promised_segments_are_as_long_as_key_frames_are_apart_up_to_ten_seconds() {
     let cuts = cut(Segmenter::new(2000), pictures(&[0, 8000, 30_000], 31_000, false));
-    assert_eq!(spans(&cuts)[..3], [(0, 8000, true), (8000, 10_480, true), (18_480, 10_480, false)]);
+    assert_eq!(spans(&cuts)[..3], [(0, 8000, true), (8000, 10_000, true), (18_000, 10_000, false)]);
     // And by what was promised then.
     let cuts = cut(promised(8), pictures(&[0, 8000, 30_000], 31_000, false));
-    assert_eq!(spans(&cuts)[..3], [(0, 8000, true), (8000, 8480, true), (16_480, 8480, false)]);
+    assert_eq!(spans(&cuts)[..3], [(0, 8000, true), (8000, 8000, true), (16_000, 8000, false)]);
+}
+
+#[test]
+fn a_hole_in_the_pictures_is_no_reason_to_cut_before_a_key_frame_that_comes_in_time() {
+    let lost = 600..1560;
+    let sent = pictures(&[0, 2000, 4000], 6_000, false).into_iter().filter(|input| match input {
+        Input::Sample(sample) => !lost.contains(&ms(sample.dts)),
+        _ => true,
+    });
+    let cuts = cut(promised(2), sent.collect());
+    assert_eq!(spans(&cuts), [(0, 2000, true), (2000, 2000, true), (4000, 2000, true)]);
 }
 
 #[test]

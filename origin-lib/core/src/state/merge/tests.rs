@@ -25,7 +25,16 @@ fn node(id: &str) -> Node {
 
 fn segment(n: u64, on: u32) -> Segment {
     let duration = MediaSpan::from_ms(2000);
-    Segment { start: at(n).media(), duration, init: 0, discontinuity: false, gap: false, on, frame: None }
+    Segment {
+        start: at(n).media(),
+        duration,
+        init: 0,
+        discontinuity: false,
+        dependent: false,
+        gap: false,
+        on,
+        frame: None,
+    }
 }
 
 /// What `origin` says of the segments `numbers`, all of them on all its nodes.

@@ -40,7 +40,9 @@ impl Origin {
     pub(in crate::sim) fn feed(&mut self, publish: Publish, event: FeedEvent, around: &mut Around<'_>) {
         let moment = self.moment(around.now);
         let Some(run) = &mut self.run else { return };
-        run.programme.set_target(self.plan.promise.target_s());
+        if !self.settings.ask {
+            run.programme.set_target(self.plan.promise.target_s());
+        }
         run.programme.handle(publish, event, moment);
         self.collect(around);
     }
