@@ -302,9 +302,10 @@ pub(crate) async fn read_flv(
 /// A sample as a fragment on ffmpeg's clock; `None` for one from before its beginning.
 pub(crate) fn fragment(sample: &Sample, tracks: &Tracks, began: MediaTime) -> Option<Bytes> {
     let sample = Sample { dts: MediaTime(sample.dts.0.checked_sub(began.0)?), ..sample.clone() };
-    let (start, end) = (sample.pts(), sample.dts + NOMINAL);
-    let tracks = tracks.clone();
-    let mut cut = Cut { start, duration: 1, tracks, video_end: end, audio_end: end, ..Cut::default() };
+    // On the line of decoding: where it is shown, its offset says.
+    let (start, end, tracks) = (sample.dts, sample.dts + NOMINAL, tracks.clone());
+    let duration = u32::try_from(NOMINAL.0).unwrap_or(u32::MAX);
+    let mut cut = Cut { start, duration, tracks, video_end: end, audio_end: end, ..Cut::default() };
     match sample.kind {
         Kind::Video => cut.video.push(sample),
         Kind::Audio => cut.audio.push(sample),

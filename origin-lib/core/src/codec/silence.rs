@@ -14,18 +14,23 @@ use crate::media::{AudioCoding, AudioConfig};
 /// `ID_END` (table 4.85).
 const END: u32 = 7;
 
-/// CELT, full band, 20 ms, one frame; for two channels with the bit that says so (RFC 6716, 3.1).
-const TOC: u8 = 31 << 3;
+/// CELT, full band; for two channels with the bit that says so (RFC 6716, 3.1).
+const CELT: u8 = 28;
 const STEREO: u8 = 4;
+
+/// A packet of any number of frames (RFC 6716, 3.2.5), and the most of those of 20 ms.
+const SEVERAL: u8 = 3;
+const FRAMES_MAX: u32 = 6;
 
 /// What an arithmetic coder writes for "silence" (RFC 6716, 4.3), as all encoders do.
 const SILENT: [u8; 2] = [0xff, 0xfe];
 
-/// One access unit of silence, as long as [`AudioConfig::frame_len`] says. `None` where the parameters tell no elements.
+/// One access unit of silence, as long as [`AudioConfig::frame_len`] says. `None` where the parameters tell no elements, or no frame is
+/// as long.
 pub fn frame(config: &AudioConfig) -> Option<Bytes> {
     match config.coding {
         AudioCoding::Aac => Some(raw_data_block(&aac::elements(&config.record)?)),
-        AudioCoding::Opus => opus(&config.record),
+        AudioCoding::Opus => opus(&config.record, config.frame_len),
     }
 }
 
@@ -76,9 +81,24 @@ fn ics_info(bits: &mut Written) {
     bits.put(0, 1); // predictor_data_present
 }
 
+/// The configuration number of a frame of CELT, and how many of them last so many samples of 48 kHz.
+fn frames(frame_len: u32) -> Option<(u8, u8)> {
+    match frame_len {
+        120 => Some((CELT, 1)),
+        240 => Some((CELT + 1, 1)),
+        480 => Some((CELT + 2, 1)),
+        _ => {
+            let count = frame_len.is_multiple_of(960).then_some(frame_len / 960);
+            let count = count.filter(|count| (1..=FRAMES_MAX).contains(count))?;
+            Some((CELT + 3, u8::try_from(count).ok()?))
+        }
+    }
+}
+
 /// `record` is the content of a `dOps`: with more than two channels it says how many streams there are, and how many of them are
 /// of two channels. All but the last are delimited (RFC 6716, appendix B).
-fn opus(record: &[u8]) -> Option<Bytes> {
+fn opus(record: &[u8], frame_len: u32) -> Option<Bytes> {
+    let (celt, count) = frames(frame_len)?;
     let (streams, coupled) = match *record.get(10)? {
         0 => (1, record.get(1)?.saturating_sub(1)),
         _ => (*record.get(11)?, *record.get(12)?),
@@ -88,11 +108,15 @@ fn opus(record: &[u8]) -> Option<Bytes> {
     }
     let mut packet = Vec::with_capacity(usize::from(streams) * 4);
     for n in 0..streams {
-        packet.push(if n < coupled { TOC | STEREO } else { TOC });
+        let stereo = if n < coupled { STEREO } else { 0 };
+        match count {
+            1 => packet.push(celt << 3 | stereo),
+            _ => packet.extend([celt << 3 | stereo | SEVERAL, count]),
+        }
         if n + 1 < streams {
             packet.push(SILENT.len() as u8);
         }
-        packet.extend_from_slice(&SILENT);
+        (0..count).for_each(|_| packet.extend_from_slice(&SILENT));
     }
     Some(packet.into())
 }
