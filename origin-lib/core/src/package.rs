@@ -218,6 +218,11 @@ impl Packager {
         self
     }
 
+    /// Before a restart, the channel had this sound: where its feed has none now, silence of that kind goes on.
+    pub fn had_sound(&mut self, config: &AudioConfig) {
+        self.silence.had(config);
+    }
+
     /// Takes what goes into a segmenter.
     pub fn handle(&mut self, input: Input) {
         self.silence.handle(input);

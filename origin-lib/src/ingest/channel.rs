@@ -8,7 +8,7 @@ use std::time::Duration;
 use railbird_core::fmp4;
 use railbird_core::id::{ChannelId, RenditionId};
 use railbird_core::keys::MasterSecret;
-use railbird_core::media::{FeedEvent, Role};
+use railbird_core::media::{AudioConfig, FeedEvent, Role};
 use railbird_core::package::{self, Kind, Object};
 use railbird_core::programme::{
     AnchorFrom, End, Note, Output as Made, Passed, Programme, Publish, Resume, Settings,
@@ -45,6 +45,8 @@ pub struct Output {
     pub pair: Option<Arc<Pair>>,
     /// What playlists promise of each channel's segments.
     pub promises: BTreeMap<ChannelId, Promise>,
+    /// Which sound each channel had before a restart.
+    pub sounds: BTreeMap<ChannelId, AudioConfig>,
     /// Takes each anchor that comes into use, to be given back after a restart. It must not wait.
     pub anchored: Anchored,
 }
@@ -243,7 +245,10 @@ impl Channel {
         };
         let roles = channel.feeds.iter().map(|feed| feed.role);
         let metrics = roles.map(|role| (role, output.metrics.feed(&channel.id, role))).collect();
-        let programme = Programme::new(settings, resume);
+        let mut programme = Programme::new(settings, resume);
+        if let Some(sound) = output.sounds.get(&channel.id) {
+            programme.had_sound(sound);
+        }
         let inner = Mutex::new(Inner {
             programme,
             live: false,

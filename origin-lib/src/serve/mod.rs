@@ -224,6 +224,7 @@ pub async fn start(
         metrics: figures,
         pair: start_pair(&config, &mut tasks)?,
         promises: std::mem::take(&mut past.promises),
+        sounds: std::mem::take(&mut past.sounds),
         anchored: Arc::new(move |channel, role, anchor| {
             let (channel, feed) = (channel.clone(), role.as_str().to_string());
             if keep_anchor.try_send(Message::Anchored { channel, feed, anchor }).is_err() {

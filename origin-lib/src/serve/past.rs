@@ -1,18 +1,20 @@
 //! What an earlier run left: for each channel, where the spool, the desk and the feeds go on.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use railbird_core::cmaf;
 use railbird_core::id::{ChannelId, RecordingId, RenditionId};
-use railbird_core::media::Role;
+use railbird_core::media::{AudioConfig, Role};
 use railbird_core::programme::{OPEN_MS_MAX, Resume};
-use railbird_core::recording::Head;
+use railbird_core::recording::{Head, Kind, Reel};
 
 use crate::config::{Channel, Config, SOUND};
 use crate::driver::{self, Begin, Plan, Promise};
-use crate::journal::{GoesOn, History, Summary};
-use crate::{clock, spool};
+use crate::journal::{self, GoesOn, History, Summary};
+use crate::{clock, recorded, spool};
 
 /// What an earlier run left.
 #[derive(Default)]
@@ -25,6 +27,8 @@ pub(super) struct Past {
     pub(super) ended: Vec<(ChannelId, Summary)>,
     /// For the feeds: up to where media was cut, and how their clocks were tied to the world's.
     pub(super) resumes: BTreeMap<ChannelId, Resume>,
+    /// And which sound each channel had.
+    pub(super) sounds: BTreeMap<ChannelId, AudioConfig>,
     /// For the feeds, too: what the desk promises of each channel.
     pub(super) promises: BTreeMap<ChannelId, Promise>,
 }
@@ -54,6 +58,8 @@ impl Past {
             let anchors = open.iter().flat_map(|(reel, _)| reel.anchors());
             let anchors = anchors.filter_map(|(feed, anchor)| Some((role(feed)?, *anchor))).collect();
             self.resumes.insert(id.clone(), Resume { not_before: end, anchors });
+            let sound = open.as_ref().and_then(|(reel, _)| sound(reel, &config.data_dir));
+            self.sounds.extend(sound.map(|sound| (id.clone(), sound)));
         }
         let head = Head {
             channel: id.clone(),
@@ -86,6 +92,14 @@ impl Past {
         let open = open.map(|(reel, _)| reel);
         self.begins.insert(id.clone(), Begin { plan, open, ended });
     }
+}
+
+/// The sound that a recording had last, by its newest init segment.
+fn sound(reel: &Reel, data_dir: &Path) -> Option<AudioConfig> {
+    let object = reel.objects().iter().rev().find(|object| matches!(object.kind, Kind::Init(_)))?;
+    let (name, sha256) = (reel.name(object), object.sha256.as_ref()?);
+    let init = recorded::object(&journal::objects_dir(data_dir), &name, object.len, sha256).ok()?;
+    cmaf::sound(&init)
 }
 
 /// The further renditions of a channel, best first.

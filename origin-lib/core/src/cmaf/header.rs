@@ -166,7 +166,7 @@ fn shift(trak: &[u8], movie_hz: u32, timescale: u32) -> Result<i64, ReadError> {
 }
 
 /// What a sample entry says. It is whole, with its head.
-fn coding(kind: Kind, entry: &[u8]) -> Result<Coding, Error> {
+pub(super) fn coding(kind: Kind, entry: &[u8]) -> Result<Coding, Error> {
     const CUT_OFF: Error = Error::Skip("a sample entry that is cut off");
     let (_, rest) = entry.split_first_chunk::<4>().ok_or(CUT_OFF)?;
     let (name, rest) = rest.split_first_chunk::<4>().ok_or(CUT_OFF)?;

@@ -36,6 +36,8 @@ pub use gather::{CHOICE_MS, Gather, IDLE_MS_MAX, NAME_LEN_MAX, ORDER_MS, REQUEST
 pub use known::{HEADERS_MAX, Headers};
 pub use lane::{WAIT_LEN_MAX, WAIT_MS_MAX, WAIT_SPAN_MS_MAX};
 
+use crate::fmp4::read;
+use crate::media::{AudioConfig, Kind};
 use crate::time::MEDIA_HZ;
 
 /// Why a request is of no use. The feed, and its other requests, go on.
@@ -61,6 +63,16 @@ pub enum Refusal {
     /// There are too many of them.
     #[error("more than {REQUESTS_MAX} requests of one feed at once")]
     TooMany,
+}
+
+/// The parameters of the sound in an init segment that was written here; `None` where it has none, or makes no sense.
+pub fn sound(init: &[u8]) -> Option<AudioConfig> {
+    let tracks = read::init(init).ok()?;
+    let sound = tracks.iter().find(|track| track.kind == Kind::Audio)?;
+    match header::coding(sound.kind, &sound.entry) {
+        Ok(header::Coding::Audio(config)) => Some(config),
+        _ => None,
+    }
 }
 
 /// A track's time in 1/90000 s, rounded down.

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::flv::{self, Error, File};
-use crate::media::{Captured, FeedEvent, Frame, Kind};
+use crate::media::{Captured, FeedEvent, Frame, Kind, Tracks};
 use crate::programme::End;
 use crate::time::{Moment, UtcMs};
 
@@ -206,4 +206,16 @@ proptest! {
         prop_assert!(len <= body.len());
         prop_assert_eq!(ends(piece), (result, told));
     }
+}
+
+#[test]
+fn the_sound_of_an_init_segment_that_was_written_here_is_read_back() {
+    let aac = crate::codec::aac::config(&Bytes::from_static(&[0x12, 0x08])).unwrap();
+    let opus = crate::codec::opus::config(&[1, 2, 0x38, 1, 0x80, 0xbb, 0, 0, 0, 0, 0]).unwrap();
+    for config in [aac, opus, crate::codec::silence::usual()] {
+        let tracks = Tracks { video: None, audio: Some(config.clone()) };
+        assert_eq!(super::sound(&crate::fmp4::init(&tracks)), Some(config));
+    }
+    assert_eq!(super::sound(&crate::fmp4::init(&Tracks::default())), None);
+    assert_eq!(super::sound(b"no init segment"), None);
 }

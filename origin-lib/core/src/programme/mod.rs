@@ -51,7 +51,7 @@ use short::Short;
 use switch::{Open, Tail};
 
 use crate::id::RenditionId;
-use crate::media::{Cut, FeedEvent, Kind, Role, Sample, Tracks};
+use crate::media::{AudioConfig, Cut, FeedEvent, Kind, Role, Sample, Tracks};
 use crate::package::{self, Object, Packager};
 use crate::scte35::Splice;
 use crate::segment::{self, Bound, Input};
@@ -433,6 +433,11 @@ impl Programme {
         (self.feeds, self.used, self.tail) = ([None, None], None, None);
         self.give_up_waiting();
         self.run = false;
+    }
+
+    /// Before a restart, the channel had this sound ([`Packager::had_sound`]).
+    pub fn had_sound(&mut self, config: &AudioConfig) {
+        self.packager.had_sound(config);
     }
 
     /// What playlists promise from now on of how long segments are, in seconds; `None` as long as there are none.

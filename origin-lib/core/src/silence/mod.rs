@@ -125,6 +125,11 @@ impl Silence {
         self.from_the_start = true;
     }
 
+    /// Before a restart, the channel had this sound.
+    pub fn had(&mut self, config: &AudioConfig) {
+        self.kept = Kept::new(config);
+    }
+
     /// Whether what is given now is silence in the place of sound that the feed does not have.
     pub fn is_silent(&self) -> bool {
         self.silent

@@ -43,6 +43,7 @@ fn output(dir: &std::path::Path, desk: Sender) -> Output {
         pair: None,
         ladders: Ladders::default(),
         promises: BTreeMap::new(),
+        sounds: BTreeMap::new(),
         anchored: Arc::new(|_, _, _| {}),
     }
 }
