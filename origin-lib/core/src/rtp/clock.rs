@@ -41,7 +41,6 @@ struct Track {
     /// The last unit's time, and when it arrived.
     last: i64,
     arrived: UtcMs,
-    /// The one to go by.
     report: Option<Report>,
 }
 
