@@ -23,7 +23,6 @@ pub use clock::{JUMP_MS_MAX, SYNC_MS_MAX};
 pub use demux::{Counts, Demux, UNIT_LEN_MAX};
 pub use held::{HELD_LEN_MAX, Held};
 pub use keys::Keys;
-pub use reports::{REPORT_US_MAX, REPORTS_MAX};
 
 /// Why something gave no event: as with FLV.
 pub use crate::flv::Error;

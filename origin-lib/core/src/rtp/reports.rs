@@ -6,10 +6,10 @@ use super::Report;
 
 /// So long a report counts beside those that come after it, by the sender's clock: 20 s. The clocks of two tracks part by less
 /// than can be heard in that time.
-pub const REPORT_US_MAX: u64 = 20_000_000;
+const REPORT_US_MAX: u64 = 20_000_000;
 
 /// So many reports of a track are compared: three a second. Encoders send one.
-pub const REPORTS_MAX: usize = 64;
+const REPORTS_MAX: usize = 64;
 
 /// The latest reports of a track.
 ///
