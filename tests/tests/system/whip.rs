@@ -262,6 +262,8 @@ async fn what_is_no_session_is_told_why_and_one_is_changed_and_ended() -> anyhow
         let (is, _, said) = send(Method::POST, path, headers, body).await?;
         ensure!(is == status && said.contains(text), "{path}: {is} {said}");
     }
+    // Encoders keep it to themselves: the origin's log says it, too.
+    origin.logged("reason=\"the encoder offers VP8 only").await?;
     let (status, headers, _) = send(Method::GET, "/whip", &[], String::new()).await?;
     ensure!(status == 405 && headers["allow"] == "POST, OPTIONS", "{status} {headers:?}");
     let (status, headers, _) =

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::bits::Bits;
-use super::{CONFIG_LEN_MAX, ConfigError};
+use super::{CONFIG_LEN_MAX, ConfigError, opus};
 use crate::media::{AudioCoding, AudioConfig};
 
 /// The lowest and the highest sample rate that is taken, in Hz.
@@ -30,6 +30,10 @@ const RATES: [u32; 13] =
 pub fn config(asc: &Bytes) -> Result<AudioConfig, ConfigError> {
     if asc.len() > CONFIG_LEN_MAX {
         return Err(ConfigError::Malformed("the AAC sequence header is longer than 16 KiB"));
+    }
+    // OBS, where its sound is set to Opus and it sends by RTMP: its packets have no place there that players know.
+    if asc.starts_with(opus::MAGIC) {
+        return Err(ConfigError::Unsupported { sent: "Opus as if it were AAC".to_string(), set: "AAC-LC" });
     }
     let parsed =
         parse(&mut Bits::new(asc)).ok_or(ConfigError::Malformed("the AAC sequence header is cut off"))?;

@@ -2,6 +2,7 @@
 //! (ITU-T H.264, 7.3.2.1 and annex E).
 
 use alloc::format;
+use alloc::vec::Vec;
 
 use bytes::Bytes;
 
@@ -18,6 +19,8 @@ const UNPLAYABLE: [(u8, &str); 4] =
     [(44, "H.264 CAVLC 4:4:4"), (110, "H.264 High 10"), (122, "H.264 High 4:2:2"), (244, "H.264 High 4:4:4")];
 
 const NAL_SPS: u8 = 7;
+/// A slice of a picture that is none of IDR. Up to [`NAL_IDR`], all are pieces of pictures.
+const NAL_SLICE: u8 = 1;
 const NAL_IDR: u8 = 5;
 const NAL_SEI: u8 = 6;
 
@@ -59,15 +62,43 @@ pub fn length_size(avcc: &[u8]) -> Option<usize> {
     (size != 3).then_some(size)
 }
 
-/// Whether an access unit of length-prefixed NAL units contains a slice of an IDR picture.
+/// An access unit of length-prefixed NAL units as it is kept, and whether it contains a slice of an IDR picture.
 ///
-/// `None` where the lengths do not add up to the unit's own length.
-pub fn is_idr(unit: &[u8], length_size: usize) -> Option<bool> {
-    let mut idr = false;
-    for nal in nal::units(unit, length_size) {
-        idr |= nal?.first().is_some_and(|header| header & 0x1f == NAL_IDR);
+/// Enhancement information behind all slices is put before them (7.4.1.2.3): it would begin another access unit, and decoders
+/// complain. OBS' multitrack video has its statistics there, with each key frame.
+///
+/// `None` where the lengths do not add up to the unit's own.
+pub fn picture(unit: Bytes, length_size: usize) -> Option<(Bytes, bool)> {
+    let (mut idr, mut at) = (false, 0);
+    // Where the slices begin, and what stands behind the last of them that belongs before them.
+    let mut slices = None;
+    let mut late = Vec::new();
+    for nal in nal::units(&unit, length_size) {
+        let nal = nal?;
+        let end = at + length_size + nal.len();
+        match nal.first().map_or(0, |header| header & 0x1f) {
+            kind @ NAL_SLICE..=NAL_IDR => {
+                idr |= kind == NAL_IDR;
+                slices = slices.or(Some(at));
+                // Between the fields of a frame it has its place.
+                late.clear();
+            }
+            NAL_SEI if slices.is_some() => late.push(at..end),
+            _ => {}
+        }
+        at = end;
     }
-    Some(idr)
+    let Some(slices) = slices.filter(|_| !late.is_empty()) else { return Some((unit, idr)) };
+    let mut ordered = Vec::with_capacity(unit.len());
+    ordered.extend_from_slice(&unit[..slices]);
+    late.iter().for_each(|range| ordered.extend_from_slice(&unit[range.clone()]));
+    let mut from = slices;
+    for range in late {
+        ordered.extend_from_slice(&unit[from..range.start]);
+        from = range.end;
+    }
+    ordered.extend_from_slice(&unit[from..]);
+    Some((ordered.into(), idr))
 }
 
 /// The messages of a NAL unit of supplemental enhancement information (7.3.2.3), emulation prevention included; `None` for any

@@ -92,9 +92,12 @@ impl Reader {
         }
         let config = self.parameters(&sets)?;
         let has_sequence = sets.iter().any(|(kind, _)| *kind == Set::Sequence);
-        let data = out.freeze();
+        let mut data = out.freeze();
         let picture = match self.coding {
-            Coding::Avc => avc::is_idr(&data, LENGTH_LEN).map(|key| Picture { key, leading: false }),
+            Coding::Avc => avc::picture(data.clone(), LENGTH_LEN).map(|(kept, key)| {
+                data = kept;
+                Picture { key, leading: false }
+            }),
             Coding::Hevc => hevc::picture(&data, LENGTH_LEN),
         };
         Ok(Read { config, has_sequence, pictures, picture: picture.unwrap_or_default(), data })

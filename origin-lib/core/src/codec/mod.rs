@@ -83,7 +83,7 @@ pub fn picture(
     const NAL: &str = "a picture whose NAL unit lengths do not add up: the encoder must send avcC or hvcC format, not Annex B";
     match coding {
         VideoCoding::Avc => {
-            let key = avc::is_idr(&data, length_size).ok_or(NAL)?;
+            let (data, key) = avc::picture(data, length_size).ok_or(NAL)?;
             Ok((data, Picture { key, leading: false }))
         }
         VideoCoding::Hevc => {

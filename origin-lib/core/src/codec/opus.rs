@@ -18,7 +18,8 @@ pub const FRAME_LEN: u32 = 960;
 /// The longest packet, in samples: 120 ms.
 pub const FRAME_LEN_MAX: u32 = 5760;
 
-const MAGIC: &[u8] = b"OpusHead";
+/// How an identification header begins.
+pub(super) const MAGIC: &[u8] = b"OpusHead";
 
 /// The parameters in an identification header, with its magic word or without.
 ///

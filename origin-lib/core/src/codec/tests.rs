@@ -1,3 +1,4 @@
+use alloc::format;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -202,7 +203,32 @@ fn an_idr_picture_is_found_among_other_units() {
         ("000000", 4, None),
         ("00000001 65aabb", 4, None), // Annex B
     ] {
-        assert_eq!(avc::is_idr(&bytes(&unit.replace(' ', "")), size), found, "{unit}");
+        let unit = bytes(&unit.replace(' ', ""));
+        let kept = avc::picture(unit.clone(), size);
+        assert_eq!(kept, found.map(|found| (unit.clone(), found)), "{unit:?}");
+    }
+}
+
+/// What OBS 32.2 puts behind the slices of a key frame, as multitrack video.
+const OBS_STATISTICS: &str = "06053cf1fbc1d5101e4fb5a61eb8ce3c07b8c0000104323032362d31312d32375431383a34393a30322e3638325a0002010000030000030200000300000303000003000080";
+
+#[test]
+fn what_is_said_of_a_picture_stands_before_it() {
+    let sei = format!("00000045 {OBS_STATISTICS}");
+    let small = "00000003 060180";
+    for (unit, kept) in [
+        (format!("00000002 0910 00000003 65aabb {sei}"), format!("00000002 0910 {sei} 00000003 65aabb")),
+        // In several slices, with several of it and something else among it.
+        (
+            format!("00000002 65aa 00000002 65bb {sei} 00000002 0cff {small}"),
+            format!("{sei} {small} 00000002 65aa 00000002 65bb 00000002 0cff"),
+        ),
+        // What belongs to the second field stays before it.
+        (format!("00000002 65aa {small} 00000002 41bb"), format!("00000002 65aa {small} 00000002 41bb")),
+        (format!("{small} 00000002 65aa"), format!("{small} 00000002 65aa")),
+    ] {
+        let [unit, kept] = [unit, kept].map(|text| bytes(&text.replace(' ', "")));
+        assert_eq!(avc::picture(unit, 4), Some((kept, true)));
     }
 }
 
@@ -308,7 +334,7 @@ proptest! {
         }
         let _ = avc::config(&record.into());
         let _ = avc::config(&avcc(&[&[0x67, 100, 0, 30][..], &noise].concat()));
-        let _ = avc::is_idr(&noise, 4);
+        let _ = avc::picture(Bytes::copy_from_slice(&noise), 4);
         if let Ok(config) = aac::config(&noise.into()) {
             prop_assert!(config.channels > 0 && config.frame_len >= 960);
             prop_assert!((aac::SAMPLE_RATE_MIN..=aac::SAMPLE_RATE_MAX).contains(&config.sample_rate));

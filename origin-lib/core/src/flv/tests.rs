@@ -221,6 +221,11 @@ fn an_unsupported_codec_is_named() {
         (TagKind::Audio, "9061632d33", "the encoder sends AC-3: set AAC-LC or Opus"),
         (TagKind::Audio, "cf", "the encoder sends audio of FLV codec number 12: set AAC-LC or Opus"),
         (TagKind::Audio, "af000990", "the encoder sends AAC Main: set AAC-LC"),
+        (
+            TagKind::Audio,
+            "af004f707573486561640102380180bb0000000000",
+            "the encoder sends Opus as if it were AAC: set AAC-LC",
+        ),
     ] {
         let result = Demux::new().handle(kind, 0, bytes(message));
         let Err(error @ Error::Refuse { .. }) = result else { panic!("{message}: {result:?}") };

@@ -383,7 +383,7 @@ impl Server {
             self.send_error(stream, "NetStream.Publish.BadName", "this connection publishes a feed already");
             return Ok(());
         }
-        let key = command.text(0).unwrap_or_default();
+        let key = key_of(command.text(0).unwrap_or_default());
         let wrong = match key.len() {
             0 => Some("the stream key is missing: set it in the encoder"),
             1..=NAME_LEN_MAX => None,
@@ -413,4 +413,10 @@ impl Server {
         (self.phase, self.since) = (Phase::Setup, Some(now));
         self.reader.set_message_len_max(COMMAND_LEN_MAX);
     }
+}
+
+/// The stream key in the name that is published. Behind it, some encoders put parameters for services that they know, as in a URL: OBS'
+/// multitrack video says `KEY?clientConfigId=…`. No key has a question mark.
+fn key_of(name: &str) -> &str {
+    name.split_once('?').map_or(name, |(key, _)| key)
 }

@@ -5,6 +5,7 @@
 //! anew.
 
 use super::Report;
+use super::reports::Reports;
 use crate::media::Kind;
 use crate::time::{MEDIA_HZ, UtcMs};
 
@@ -26,6 +27,8 @@ const MS: i64 = MEDIA_HZ as i64 / 1000;
 pub(super) struct Clock {
     video: Option<Track>,
     audio: Option<Track>,
+    of_video: Reports,
+    of_audio: Reports,
     synced: bool,
 }
 
@@ -72,9 +75,9 @@ impl Clock {
         arrived: UtcMs,
     ) -> Place {
         let arrival = i64::try_from(arrived.0).unwrap_or(i64::MAX / MS).saturating_mul(MS);
-        let slot = match kind {
-            Kind::Video => &mut self.video,
-            Kind::Audio => &mut self.audio,
+        let (slot, reports) = match kind {
+            Kind::Video => (&mut self.video, &mut self.of_video),
+            Kind::Audio => (&mut self.audio, &mut self.of_audio),
         };
         let jumped = |track: &Track| {
             let passed = arrived.0 as i64 - track.arrived.0 as i64;
@@ -89,7 +92,12 @@ impl Clock {
         }
         if let Some(track) = slot.as_mut() {
             // A report of before a jump is of other timestamps.
-            track.report = if anew { None } else { report.or(track.report) };
+            match report.filter(|_| !anew) {
+                Some(report) => reports.take(report),
+                None if anew => reports.clear(),
+                None => {}
+            }
+            track.report = reports.best(hz);
         }
         let moved = kind == Kind::Audio && self.sync();
         let track = match kind {

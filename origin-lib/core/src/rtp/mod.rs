@@ -9,6 +9,7 @@ mod clock;
 mod demux;
 mod held;
 mod keys;
+mod reports;
 pub mod sdp;
 mod sources;
 pub mod stun;

@@ -75,6 +75,7 @@ async fn answer(request: Request<Incoming>, around: &Around) -> Response<Body> {
     let (head, body) = request.into_parts();
     let path = head.uri.path().to_string();
     let peer = head.extensions.get::<SocketAddr>().map_or_else(|| "http".to_string(), SocketAddr::to_string);
+    let offers = head.method == Method::POST && below(&path, "/whip").is_some();
     let (result, allowed) = if let Some(rest) = below(&path, "/whip") {
         let result = match head.method {
             Method::POST => publish(&head, body, rest, &peer, around).await,
@@ -102,8 +103,12 @@ async fn answer(request: Request<Incoming>, around: &Around) -> Response<Body> {
         (Err(said(StatusCode::NOT_FOUND, text)), "")
     };
     let mut response = result.unwrap_or_else(|(status, text)| {
-        // Anybody may ask: a line for each would fill the log.
-        tracing::debug!(peer, reason = text, "WHIP request refused");
+        if offers {
+            // OBS shows nothing of the sentence.
+            tracing::warn!(peer, reason = text, "feed refused");
+        } else {
+            tracing::debug!(peer, reason = text, "WHIP request refused");
+        }
         let mut response = Response::new(Full::from(format!("{text}\n")));
         *response.status_mut() = status;
         set(&mut response, CONTENT_TYPE, "text/plain; charset=utf-8");

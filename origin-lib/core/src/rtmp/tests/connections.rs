@@ -246,6 +246,16 @@ fn a_refused_publisher_is_told_why() {
 }
 
 #[test]
+fn what_an_encoder_puts_behind_its_stream_key_is_none_of_it() {
+    for name in ["key", "key?", "key?clientConfigId=c0ffee", "key?bandwidthtest=true&clientConfigId=c0ffee?"]
+    {
+        let input = [handshake(), connect(), publish(name), bytes(FFMPEG_MEDIA)].concat();
+        let (_, told) = serve(&input, 4096, Ok(()));
+        assert_eq!(told.first(), Some(&asked()), "{name}");
+    }
+}
+
+#[test]
 fn what_a_server_does_not_do() {
     let play = command("play", 0.0, 1, &[Value::Null, "key".into()]);
     let long = "k".repeat(NAME_LEN_MAX + 1);
@@ -258,6 +268,7 @@ fn what_a_server_does_not_do() {
             "the stream key is missing",
         ),
         (publish(&long), "NetStream.Publish.BadName", "longer than 512 bytes"),
+        (publish("?clientConfigId=c0ffee"), "NetStream.Publish.BadName", "the stream key is missing"),
     ] {
         let (sent, told) = serve(&[handshake(), connect(), input].concat(), 4096, Ok(()));
         let [Output::Close { reason: Error::Refused(reason) }] = &told[..] else { panic!("{told:?}") };
