@@ -205,15 +205,16 @@ async fn what_a_browser_sends_in_av1_is_recorded_whole_where_packets_are_lost() 
 /// An offer as a browser makes it, of this codec.
 fn offer(codec: &str, fragment: &str) -> String {
     let section = |kind: &str, mid: u8, codec: &str, more: &str| {
+        let number = 96 + mid;
         format!(
-            "m={kind} 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=ice-ufrag:{fragment}\r\n\
+            "m={kind} 9 UDP/TLS/RTP/SAVPF {number}\r\nc=IN IP4 0.0.0.0\r\na=ice-ufrag:{fragment}\r\n\
              a=ice-pwd:0123456789abcdefghijklmn\r\na=ice-options:trickle\r\na=fingerprint:sha-256 {}\r\n\
-             a=setup:actpass\r\na=mid:{mid}\r\na=sendonly\r\na=rtcp-mux\r\na=rtpmap:96 {codec}\r\n{more}",
+             a=setup:actpass\r\na=mid:{mid}\r\na=sendonly\r\na=rtcp-mux\r\na=rtpmap:{number} {codec}\r\n{more}",
             ["AB"; 32].join(":")
         )
     };
     let head = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1\r\n";
-    let h264 = "a=fmtp:96 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n";
+    let h264 = "a=fmtp:97 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n";
     let more = if codec == "H264" { h264 } else { "" };
     let (sound, pictures) = ("opus/48000/2", format!("{codec}/90000"));
     format!("{head}{}{}", section("audio", 0, sound, ""), section("video", 1, &pictures, more))
@@ -247,6 +248,7 @@ async fn what_is_no_session_is_told_why_and_one_is_changed_and_ended() -> anyhow
         ("/whip", &[primary], fine(), 415, "application/sdp"),
         ("/whip", &[sdp, primary], "hello".into(), 400, "it does not begin with v=0"),
         ("/whip", &[sdp, primary], large, 413, "more than 64 KiB"),
+        ("/whip", &[sdp, primary], fine().replace("rtpmap:97", "rtpmap:96"), 400, "stands for two codecs"),
         (
             "/whip",
             &[sdp, primary],

@@ -12,6 +12,9 @@ use crate::time::{MEDIA_HZ, UtcMs};
 /// Timestamps that go on by so much more, or less, than time passed have jumped: 5 s.
 pub const JUMP_MS_MAX: i64 = 5_000;
 
+/// Timestamps that go back by more have jumped, too: 1 s. Pictures are sent in another order than they are shown in by less.
+pub const BACK_MS_MAX: i64 = 1_000;
+
 /// Reports that would move sound further than this say nothing: 2 s.
 pub const SYNC_MS_MAX: i64 = 2_000;
 
@@ -82,7 +85,8 @@ impl Clock {
         let jumped = |track: &Track| {
             let passed = arrived.0 as i64 - track.arrived.0 as i64;
             let step = track.at(time).saturating_sub(track.last) / MS;
-            track.broken || track.hz != hz || step.saturating_sub(passed).saturating_abs() > JUMP_MS_MAX
+            let is_off = step.saturating_sub(passed).saturating_abs() > JUMP_MS_MAX || step < -BACK_MS_MAX;
+            track.broken || track.hz != hz || is_off
         };
         let anew = slot.as_ref().is_none_or(jumped);
         if anew {

@@ -20,7 +20,7 @@ use bytes::Bytes;
 
 use crate::media::Kind;
 
-pub use clock::{JUMP_MS_MAX, SYNC_MS_MAX};
+pub use clock::{BACK_MS_MAX, JUMP_MS_MAX, SYNC_MS_MAX};
 pub use demux::{Counts, Demux, UNIT_LEN_MAX};
 pub use held::{HELD_LEN_MAX, Held};
 pub use keys::Keys;

@@ -91,6 +91,9 @@ impl Offer {
             return Err(MALFORMED("it has a line that is no letter, = and a value"));
         }
         let sections = sections(&all)?;
+        if !are_types_unique(&all) {
+            return Err(MALFORMED("one payload type stands for two codecs"));
+        }
         let sending: Vec<bool> = sections.iter().map(Section::is_used).collect();
         let of = |kind| sections.iter().filter(move |section| section.kind == kind && section.is_used());
         for (kind, sent) in [(Kind::Video, "several pictures"), (Kind::Audio, "several sounds")] {
@@ -166,6 +169,16 @@ fn is_left_out(line: &str) -> bool {
 
 fn unsupported(sent: &str, set: &'static str) -> Refusal {
     Refusal::Unsupported { sent: sent.to_string(), set }
+}
+
+/// Whether a payload type is the same codec wherever it stands, as sections that share one way must have it (RFC 9143, 7.1.3).
+fn are_types_unique(lines: &[&str]) -> bool {
+    const TYPES: usize = 128;
+    let mut codecs: [Option<&str>; TYPES] = [None; TYPES];
+    lines.iter().filter_map(|line| line.strip_prefix("a=rtpmap:")?.split_once(' ')).all(|(number, codec)| {
+        let slot = number.parse().ok().and_then(|number: usize| codecs.get_mut(number));
+        slot.is_none_or(|slot| slot.get_or_insert(codec).eq_ignore_ascii_case(codec))
+    })
 }
 
 fn sections(lines: &[&str]) -> Result<Vec<Section>, Refusal> {

@@ -62,14 +62,17 @@ impl Sources {
         self.current
     }
 
+    /// Whether the SSRC changed so short ago that what comes again may still be of the one before.
+    pub fn is_settling(&self, now: UtcMs) -> bool {
+        self.changed.is_some_and(|changed| within(changed, now, STRAY_MS_MAX))
+    }
+
     /// What to do with a packet of this SSRC that arrives now.
     pub fn way(&self, source: u32, now: UtcMs) -> Way {
-        // A clock that was set is no reason to wait for it.
-        let within = |since: UtcMs, ms: u64| now.0.abs_diff(since.0) < ms;
         if self.current == Some(source) {
             Way::Known
-        } else if self.changed.is_some_and(|changed| within(changed, CHANGE_MS_MIN))
-            || (self.left.contains(&source) && within(self.heard, STRAY_MS_MAX))
+        } else if self.changed.is_some_and(|changed| within(changed, now, CHANGE_MS_MIN))
+            || (self.left.contains(&source) && within(self.heard, now, STRAY_MS_MAX))
         {
             Way::Left
         } else {
@@ -95,4 +98,9 @@ impl Sources {
         self.changed = Some(now);
         true
     }
+}
+
+/// Whether less than so much lies between two times. A clock that was set is no reason to wait for it.
+fn within(since: UtcMs, now: UtcMs, ms: u64) -> bool {
+    now.0.abs_diff(since.0) < ms
 }

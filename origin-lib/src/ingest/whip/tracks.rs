@@ -59,20 +59,28 @@ impl Tracks {
         let Some(track) = self.all.get_mut(at) else { return true };
         let mut streams = rtc.direct_api();
         if again {
+            if track.sources.current() == Some(head.source) || track.sources.is_settling(now) {
+                return false;
+            }
             if let Some(current) = track.sources.current().filter(|_| track.again != Some(head.source)) {
                 track.again = Some(head.source);
                 streams.expect_stream_rx(current.into(), Some(head.source.into()), track.mid, None);
             }
             return true;
         }
+        // What only fills the way up may come by the SSRC of what comes again, whatever its type.
+        if track.again == Some(head.source) {
+            return true;
+        }
+        // One that proved nothing with its packet is forgotten: questions for key frames could go there.
+        if let Some(trial) = track.trial.take_if(|trial| *trial != head.source) {
+            streams.remove_stream_rx(trial.into());
+        }
         match track.sources.way(head.source, now) {
             Way::Known => true,
             Way::Left => false,
             Way::New => {
-                if track.trial != Some(head.source) {
-                    if let Some(before) = track.trial.replace(head.source) {
-                        streams.remove_stream_rx(before.into());
-                    }
+                if track.trial.replace(head.source).is_none() {
                     let stream = streams.expect_stream_rx(head.source.into(), None, track.mid, None);
                     stream.suppress_nack(track.kind == Kind::Audio || !sends_again);
                 }
@@ -85,7 +93,7 @@ impl Tracks {
     pub(super) fn proved(&mut self, rtc: &Rtc, header: &RtpHeader, now: UtcMs) -> Option<(Mid, Kind)> {
         let (at, false) = self.place(rtc, *header.payload_type)? else { return None };
         let (track, source) = (self.all.get_mut(at)?, *header.ssrc);
-        if source == PROBE {
+        if source == PROBE || track.again == Some(source) {
             return None;
         }
         if track.trial == Some(source) {

@@ -153,6 +153,18 @@ fn timestamps_that_jump_begin_anew_where_they_arrive_and_never_before_what_was()
 }
 
 #[test]
+fn timestamps_go_back_by_as_much_as_pictures_are_reordered_and_no_more() {
+    let mut feed = Feed::new();
+    feed.video(0, None);
+    feed.video(2_000, None);
+    let again = feed.clock.place(Kind::Video, (feed.video + 1_000 * 90, 90_000), None, UtcMs(NOW + 2_040));
+    assert_eq!(again, Place { at: at(1_000), anew: false, moved: false });
+    feed.video(2_080, None);
+    let back = feed.clock.place(Kind::Video, (feed.video + 1_000 * 90, 90_000), None, UtcMs(NOW + 2_120));
+    assert_eq!(back, Place { at: at(2_120), anew: true, moved: false });
+}
+
+#[test]
 fn a_track_that_is_begun_anew_begins_where_it_arrives_however_near_its_timestamps_are() {
     let mut feed = Feed::new();
     feed.video(0, None);

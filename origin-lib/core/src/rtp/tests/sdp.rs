@@ -20,7 +20,7 @@ pub(super) fn offer(video: &[&str], audio: &[&str]) -> String {
         text += "a=candidate:1 1 udp 2113937151 5ff8.local 50000 typ host\r\n";
         text += &format!("a=setup:actpass\r\na=mid:{mid}\r\na=sendonly\r\na=rtcp-mux\r\n");
         for (number, codec) in codecs.iter().enumerate() {
-            text += &format!("a=rtpmap:{} {codec}\r\n", 96 + number);
+            text += &format!("a=rtpmap:{} {codec}\r\n", 96 + 10 * mid + number);
         }
     }
     text
@@ -59,7 +59,13 @@ fn sections_in_which_nothing_is_sent_are_no_tracks_and_stay_in_their_places() {
         (whole.replacen("sendonly", "recvonly", 1), (true, false)),
         (whole.replacen("sendonly", "inactive", 1), (true, false)),
         (whole.replace(&video, &silent(&video, "inactive")), (false, true)),
-        (format!("{whole}{}", silent(&part(&offer(&["VP8/90000"], &[]), "video"), "inactive")), (true, true)),
+        (
+            format!(
+                "{whole}{}",
+                silent(&part(&offer(&["VP8/90000"], &[]), "video"), "inactive").replace("106", "108")
+            ),
+            (true, true),
+        ),
         (format!("{whole}{}", audio.replace("audio 9", "audio 0")), (true, true)),
         (offer(h264, &[]), (true, false)),
         (offer(&[], opus), (false, true)),
@@ -141,6 +147,10 @@ fn what_nothing_can_come_of_is_named() {
         (
             whole.replace("a=ice-ufrag:abcd", "a=ice-ufrag:a b"),
             "this is no SDP offer: it has no a=ice-ufrag and a=ice-pwd",
+        ),
+        (
+            whole.replace("rtpmap:106", "rtpmap:96"),
+            "this is no SDP offer: one payload type stands for two codecs",
         ),
         (whole.replace("a=fingerprint", "a=finger"), "this is no SDP offer: it has no a=fingerprint"),
         (format!("{whole}a={}", "x".repeat(70_000)), "this is no SDP offer: it has more than 64 KiB"),

@@ -31,7 +31,9 @@ fn a_track_goes_on_with_a_new_source_and_what_is_left_of_the_old_one_is_left_out
     assert_eq!(sources.way(2, at(20)), Way::New);
     assert_eq!(sources.way(2, at(20)), Way::New, "nothing has proved to be the encoder's yet");
     assert_eq!(sources.way(1, at(20)), Way::Known);
+    assert!(!sources.is_settling(at(20)));
     assert!(sources.took(2, at(20)));
+    assert!(sources.is_settling(at(20)) && !sources.is_settling(at(20 + STRAY_MS_MAX)));
     assert_eq!((sources.way(2, at(21)), sources.way(1, at(21))), (Way::Known, Way::Left));
     assert!(!sources.took(1, at(22)) && sources.current() == Some(2));
     // While the new one is there, the old one stays away, however long it sends.
