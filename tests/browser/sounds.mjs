@@ -1,5 +1,5 @@
-// Somebody listens to a channel with several sounds: `node sounds.mjs READY.json hls|shaka|ours URL FIRST_HZ SECOND_HZ`, with a
-// player that is not ours on a page that is not ours, or on our own.
+// Somebody listens to a channel with several sounds: `node sounds.mjs READY.json hls|shaka|ours|replay URL FIRST_HZ SECOND_HZ`, with a
+// player that is not ours on a page that is not ours, or on our own, where it is live or in its newest recording.
 //
 // The sounds of this multivariant playlist are tones. The player plays the first one by itself, then it is told to play the second
 // one, and the first again, or on our page, it is loaded again: what is heard must become each, while the picture goes on. Prints
@@ -72,7 +72,9 @@ async function hears(page, hz) {
   const from_s = await page.evaluate(() => document.querySelector("video").currentTime);
   const is = ([hz, near, from_s]) => {
     if (window.fatal?.length > 0) return true;
-    return document.querySelector("video").currentTime > from_s && Math.abs(window.loudest() - hz) < near;
+    const { currentTime, paused } = document.querySelector("video");
+    // Where the presentation is taken from the beginning, the video's clock begins elsewhere.
+    return !paused && currentTime !== from_s && Math.abs(window.loudest() - hz) < near;
   };
   await (await page.waitForFunction(is, [hz, NEAR_HZ, from_s])).dispose();
   return page.evaluate(() => ({ at_s: document.querySelector("video").currentTime, hz: Math.round(window.loudest()) }));
@@ -100,11 +102,16 @@ async function foreign({ report, problem, stranger }, kind, url, [first, second]
   }
 }
 
-/** On our page, by the keyboard; what was chosen is still so when it is loaded again. */
-async function ours({ report, person }, edge, [first, second]) {
+/** On our page, by the keyboard; what was chosen is still so when it is loaded again, and where the picture is left out. */
+async function ours({ report, problem, person }, edge, kind, [first, second]) {
   const page = await person([]);
   await logIn(page, edge);
-  await openFirstChannel(page);
+  if (kind === "ours") await openFirstChannel(page);
+  else {
+    await page.getByTestId("replay").first().click();
+    await page.waitForURL((url) => /^\/watch\/[^/]+\/[^/]+$/.test(url.pathname));
+    await playing(page);
+  }
   await page.evaluate(listen);
   report.heard = [await hears(page, first)];
   const choice = page.getByTestId("sound");
@@ -119,11 +126,18 @@ async function ours({ report, person }, edge, [first, second]) {
   await page.evaluate(listen);
   report.heard.push(await hears(page, second));
   report.chosen = await choice.inputValue();
+  // Without a picture each sound is one to choose, too.
+  await page.getByTestId("quality").selectOption("sound");
+  await page.getByTestId("sound-only").waitFor({ state: "visible" });
+  report.heard.push(await hears(page, second));
+  await choice.selectOption("0");
+  report.heard.push(await hears(page, first));
+  if ((await choice.inputValue()) !== "0") problem("what is heard is not shown");
 }
 
-const [path, kind, url, first, second] = given("sounds.mjs READY.json hls|shaka|ours URL FIRST_HZ SECOND_HZ", 5);
+const [path, kind, url, first, second] = given("sounds.mjs READY.json hls|shaka|ours|replay URL FIRST_HZ SECOND_HZ", 5);
 await told(async (work) => {
   const tones = [Number(first), Number(second)];
-  if (kind === "ours") await ours(work, await ready(path), tones);
+  if (!(kind in PLAYERS)) await ours(work, await ready(path), kind, tones);
   else await foreign(work, kind, url, tones);
 });

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use railbird_core::web;
 
 use crate::http::{Request, Response};
+use crate::live::CHOICE;
 use crate::settings::Settings;
 
 /// For how long a browser need not ask again, in seconds.
@@ -49,17 +50,25 @@ pub(crate) fn preflight(settings: &Settings, request: &Request) -> Option<Respon
 /// Adds to an answer who may read it.
 pub(crate) fn share(settings: &Settings, request: &Request, response: Response) -> Response {
     if request.path.starts_with("/t/") {
-        return response.with("access-control-allow-origin", "*");
+        return exposed(response.with("access-control-allow-origin", "*"));
     }
     if settings.cors_origins.is_empty() || !is_shared(&request.path) {
         return response;
     }
     let response = response.with("vary", "origin");
     match allowed(settings, request) {
-        Some(origin) => response
+        Some(origin) => exposed(response)
             .with("access-control-allow-origin", origin)
             .with("access-control-allow-credentials", "true"),
         None => response,
+    }
+}
+
+/// Whoever may read an answer may read what a playlist says of what there is to choose from.
+fn exposed(response: Response) -> Response {
+    match response.headers.iter().any(|(name, _)| name == CHOICE) {
+        true => response.with("access-control-expose-headers", CHOICE),
+        false => response,
     }
 }
 

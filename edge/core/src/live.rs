@@ -22,7 +22,7 @@ const CONTENT_TYPE: &str = "application/vnd.apple.mpegurl";
 
 /// A header of playlists, so that players hear without a question of their own that the multivariant playlist is another one: what
 /// it gives to choose from ([`playlist::choice`]).
-const CHOICE: &str = "railbird-choice";
+pub(crate) const CHOICE: &str = "railbird-choice";
 
 pub(crate) const NO_SUCH_PLAYLIST: Problem = Problem::new(
     404,

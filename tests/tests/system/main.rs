@@ -10,6 +10,8 @@ mod browser_pad;
 #[cfg(test)]
 mod burn_in;
 mod change;
+#[cfg(test)]
+mod choices;
 mod cmaf_ingest;
 #[cfg(test)]
 mod codecs;

@@ -1,11 +1,17 @@
 //! Several sound tracks of a feed, as renditions in their languages: to players that are not ours, and to our own.
 
+use std::time::Duration;
+
 use anyhow::{Context, ensure};
+use railbird_core::lint::ours;
+use railbird_origin::lint;
+use reqwest::header::HeaderMap;
 
 use crate::demo::{client, finish};
 use crate::http_ingest::address;
+use crate::origin::{Origin, Plan, Store, target, until};
 use crate::play::ffmpeg;
-use crate::viewers::{Stage, duration};
+use crate::viewers::{Edge, duration};
 
 /// The first track and the second one are tones, in hertz.
 const TONES: [&str; 2] = ["440", "1000"];
@@ -55,45 +61,75 @@ async fn tone(url: &str) -> anyhow::Result<f64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commentary_is_a_rendition_that_players_change_to_while_it_is_live() -> anyhow::Result<()> {
-    let stage = Stage::set(SOUNDS, "[http_ingest]\nlisten = \"127.0.0.1:0\"\n").await?;
-    let Stage { edge, origin, live, .. } = &stage;
+async fn a_commentary_of_a_pair_is_a_rendition_on_each_pathway_that_players_change_to_live_and_in_a_replay()
+-> anyhow::Result<()> {
+    let (edge, stores) = (Edge::start().await?, [Store::start().await?, Store::start().await?]);
+    let [a, b] = ["a", "b"].map(|id| (id, &stores[usize::from(id == "b")]));
+    let targets = [a, b].map(|(id, store)| target(id, &store.url(), &store.url(), ""));
+    let edges = [edge.url.clone()];
+    let more = "[pair]\nanchors_at = \"a\"\n[http_ingest]\nlisten = \"127.0.0.1:0\"\n";
+    let plan = |id| Plan { id, title: "T", targets: &targets, edges: &edges, more, files: &[] };
+    let origin = Origin::start_with(&plan("north"), SOUNDS).await?;
+    let second = Origin::start_with(&plan("south"), SOUNDS).await?;
     let dir = tempfile::tempdir()?;
     let file = dir.path().join("two.ts");
     made(&file, 20).await?;
     let mut publish = ffmpeg();
-    // Round and round, as long as anybody watches.
+    // Round and round, as long as anybody watches; the same to both origins.
     publish.args(["-re", "-stream_loop", "-1", "-i"]).arg(&file).args(["-map", "0", "-c", "copy"]);
-    publish.args(["-f", "mpegts", "-method", "PUT"]);
-    publish.arg(format!("http://{}/ingest/primary-key", address(origin)?));
+    let ingest = |at: String| format!("[f=mpegts:method=PUT]http://{at}/ingest/primary-key");
+    publish.args(["-f", "tee", &format!("{}|{}", ingest(address(&origin)?), ingest(address(&second)?))]);
     let encoder = publish.kill_on_drop(true).spawn()?;
 
-    for rendition in ["source-pictures", "audio", "audio-1"] {
-        let some = live.text_once(["a", rendition], "some is listed", |text| duration(text) > 7.0);
-        some.await.with_context(|| origin.log())?;
+    let token = edge.token().await?;
+    let live = format!("{}/t/{token}/live/t", edge.url);
+    let text =
+        async |path: &str| anyhow::Ok(client()?.get(format!("{live}/{path}")).send().await?.text().await?);
+    for rendition in ["a/source-pictures", "a/audio", "a/audio-1", "b/audio-1"] {
+        until(&format!("some of {rendition} is listed"), async || {
+            let text = text(&format!("{rendition}.m3u8")).await?;
+            Ok(Some(()).filter(|()| text.starts_with("#EXTM3U") && duration(&text) > 7.0))
+        })
+        .await
+        .with_context(|| format!("{}\n{}", origin.log(), second.log()))?;
     }
-    let main = client()?.get(live.main()).send().await?.text().await?;
+    let main = text("main.m3u8").await?;
     for line in [
         "TYPE=AUDIO,GROUP-ID=\"sound-a\",NAME=\"Hall\",LANGUAGE=\"en\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"1\",URI=\"a/audio.m3u8\"",
         "NAME=\"Commentary\",LANGUAGE=\"ko\",DEFAULT=NO,AUTOSELECT=YES,CHANNELS=\"1\",URI=\"a/audio-1.m3u8\"",
         ",AUDIO=\"sound-a\"",
+        "GROUP-ID=\"sound-b\",NAME=\"Commentary\"",
+        ",AUDIO=\"sound-b\"",
     ] {
         ensure!(main.contains(line), "no {line} in:\n{main}");
     }
     for (rendition, hz) in [("audio", 440.0), ("audio-1", 1000.0)] {
-        let heard = tone(&live.media("a", rendition)).await?;
+        let heard = tone(&format!("{live}/a/{rendition}.m3u8")).await?;
         ensure!((heard - hz).abs() < 5.0, "{rendition} is a tone of {heard} Hz");
     }
-    live.is_clean().await?;
+    let settings = lint::Settings {
+        url: format!("{live}/main.m3u8").parse()?,
+        duration: Duration::from_secs(3),
+        headers: HeaderMap::new(),
+    };
+    let report = lint::run(&settings).await?;
+    let left = ours::unexpected(report.findings().cloned().collect());
+    ensure!(left.is_empty() && report.segments > 0, "{report}");
 
-    let main = live.main();
+    let main = format!("{live}/main.m3u8");
     for player in ["hls", "shaka", "ours"] {
         let person = edge.browser("sounds.mjs", &[player, &main, TONES[0], TONES[1]])?;
         println!("{player}: {}", person.content().await.with_context(|| origin.log())?);
     }
     drop(encoder);
-    origin.crew(&["channel", "end", "t"]).await?;
-    origin.verified("a").await?;
+    for origin in [&origin, &second] {
+        origin.logged("feed ended").await?;
+        origin.crew(&["channel", "end", "t"]).await?;
+    }
+    let person = edge.browser("sounds.mjs", &["replay", &main, TONES[0], TONES[1]])?;
+    println!("replay: {}", person.content().await.with_context(|| origin.log())?);
+    origin.verified_beside("a").await?;
+    origin.verified_beside("b").await?;
     let exported = crate::origin::packets(&origin.export().await?).await?;
     ensure!(exported.iter().all(|packets| packets.len() > 100), "an export without a sound or a picture");
     Ok(())

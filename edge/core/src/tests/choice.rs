@@ -50,6 +50,18 @@ fn each_playlist_says_the_same_word_until_another_rendition_is_there() {
 }
 
 #[test]
+fn a_page_of_another_site_may_read_the_word() {
+    let probe = Probe::default();
+    let edge = Fixture::new(&probe);
+    assert_eq!(edge.push("/origin/v1/channels/table-1/state", &with(0, false)).status, 204);
+    let path = format!("/t/{}/live/table-1/main.m3u8", session(u64::MAX));
+    let Response { status, headers, .. } = edge.ask("GET", &path, &[], &[]);
+    let is = |name: &str, value: &str| headers.contains(&(name.into(), value.into()));
+    assert_eq!(status, 200);
+    assert!(is("access-control-allow-origin", "*") && is("access-control-expose-headers", "railbird-choice"));
+}
+
+#[test]
 fn a_recording_says_one_word_in_all_its_playlists() {
     let probe = Probe::default();
     let edge = Fixture::new(&probe);
