@@ -355,7 +355,7 @@ impl Packager {
         self.silence.filled(tracks) == *self.segmenter.tracks()
     }
 
-    /// Whether there is silence now in the place of sound that the feed does not have.
+    /// Whether the channel had sound, and there is silence now in its place.
     pub fn is_silent(&self) -> bool {
         self.silence.is_silent()
     }

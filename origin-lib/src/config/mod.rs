@@ -146,6 +146,8 @@ pub struct Channel {
     pub preload_hints: bool,
     /// Each segment's key frame is an object as well, for playlists of I-frames.
     pub iframes: bool,
+    /// Pictures of a feed that never had sound have a silent track beside them, so that sound may come later.
+    pub silence: bool,
     /// The rendition that every feed becomes: what the encoder sent, unchanged. Where sound is beside the pictures, it has
     /// another name than where it is in them.
     pub source: RenditionId,

@@ -358,6 +358,7 @@ fn channel(
     let part_ms = part_ms(reader, &table, segment_ms.value);
     let preload_hints = table.flag("preload_hints", false) && part_ms.is_some();
     let iframes = table.flag("iframes", false);
+    let silence = table.flag("silence", true);
     let audio_only = table.flag("audio_only", false);
     let voices = audio::voices(reader, &table, audio_only);
     let mut names = Unique::default();
@@ -425,6 +426,7 @@ fn channel(
         part_ms: part_ms.and_then(|part_ms| u32::try_from(part_ms).ok()),
         preload_hints,
         iframes,
+        silence,
         source: source?,
         audio_only,
         voices,

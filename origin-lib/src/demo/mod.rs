@@ -272,6 +272,7 @@ fn configuration(
             part_ms: options.low_latency.then(|| config::part_ms_default(options.segment_ms)),
             preload_hints: false,
             iframes: false,
+            silence: true,
             source: config::SOURCE.parse()?,
             audio_only: false,
             voices: Vec::new(),

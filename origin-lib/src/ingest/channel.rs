@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -119,13 +120,14 @@ impl Channels {
     }
 
     /// The feeds whose encoder was refused lately and has not come back as it should: the channel, and a sentence. For ways on which
-    /// it can't be told itself, as SRT.
+    /// it can't be told itself, as SRT. And the channels that had sound, and whose feed has none now.
     pub fn unwell(&self) -> Vec<(&'static str, String, String)> {
         let of = |channel: &Arc<Channel>| {
             let refused = channel.refused().into_iter();
-            let told = refused.map(|(role, reason)| {
-                ("feed", channel.id.to_string(), format!("its {} feed is refused: {reason}", role.as_str()))
-            });
+            let refused =
+                refused.map(|(role, reason)| format!("its {} feed is refused: {reason}", role.as_str()));
+            let silent = channel.silent.load(Ordering::Relaxed).then(|| SILENT.to_string());
+            let told = refused.chain(silent).map(|reason| ("feed", channel.id.to_string(), reason));
             told.collect::<Vec<_>>()
         };
         self.0.values().flat_map(of).collect()
@@ -139,6 +141,9 @@ impl Channels {
 
 /// How long it is said that an encoder was refused which does not come back, in milliseconds: a minute. Encoders try again sooner.
 const REFUSED_MS: u64 = 60_000;
+
+/// What is said where there is a picture and no sound any more.
+const SILENT: &str = "its feed has no sound any more: silence in its place";
 
 /// How long the end of a channel waits for the disk.
 const SETTLE_MAX: Duration = Duration::from_secs(2);
@@ -160,6 +165,8 @@ pub struct Channel {
     ladder: Option<Arc<Ladder>>,
     /// Why a feed's encoder was refused, and when.
     refused: Mutex<BTreeMap<Role, (String, u64)>>,
+    /// The feed in use has no sound any more.
+    silent: AtomicBool,
     /// The anchor that each feed is on.
     anchors: Mutex<BTreeMap<Role, Anchor>>,
     inner: Mutex<Inner>,
@@ -241,6 +248,7 @@ impl Channel {
             sound: (channel.audio_only && channel.voices.is_empty()).then(|| SOUND.parse().ok()).flatten(),
             voices: channel.voices.clone(),
             views: channel.views.clone(),
+            silence: channel.silence,
             cuts: ladder.is_some(),
         };
         let roles = channel.feeds.iter().map(|feed| feed.role);
@@ -270,6 +278,7 @@ impl Channel {
             taps,
             ladder,
             refused: Mutex::default(),
+            silent: AtomicBool::default(),
             anchors: Mutex::default(),
             inner,
         }
@@ -374,6 +383,7 @@ impl Channel {
         for (role, metrics) in &self.metrics {
             metrics.used(inner.programme.used() == Some(*role));
         }
+        self.silent.store(inner.programme.is_silent(), Ordering::Relaxed);
         self.tell(&mut inner);
         self.wait(&mut inner);
         answer
@@ -455,6 +465,8 @@ impl Channel {
                 tracing::warn!(%channel, feed, ms, "the feed lies too far behind to be used: it gets a new anchor");
             }
             Note::Forced(bound) => tracing::warn!(%channel, "{bound}"),
+            Note::Silent(true) => tracing::warn!(%channel, "{SILENT}"),
+            Note::Silent(false) => tracing::info!(%channel, "its feed has sound again"),
         }
     }
 

@@ -137,6 +137,7 @@ mod tests {
             part_ms: None,
             preload_hints: false,
             iframes: false,
+            silence: true,
             source: "source".parse().unwrap(),
             audio_only: false,
             voices: Vec::new(),

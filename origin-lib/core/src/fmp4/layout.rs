@@ -40,7 +40,7 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Video: in 1/90000 s, each sample up to the next one, the last to the cut's end. `None` without samples.
+    /// Video: in 1/90000 s, each sample up to the next one, the last to where decoding goes on. `None` without samples.
     ///
     /// Decoding is told as if it began when the first picture is shown: players take a decoding time for where a segment lies
     /// in its playlist, which is told in the order of presentation, and where pictures are reordered they would show a hole
@@ -49,10 +49,12 @@ impl Run {
     pub(super) fn video(cut: &Cut) -> Option<Run> {
         let samples = &cut.video;
         let first = samples.first()?.dts.0;
-        let (start, end) = match cut.start.0.abs_diff(first) <= SHIFT_MAX {
+        let (start, shown_end) = match cut.start.0.abs_diff(first) <= SHIFT_MAX {
             true => (cut.start.0, cut.start.0.saturating_add(u64::from(cut.duration))),
-            false => (first, cut.video_end.0),
+            false => (first, u64::MAX),
         };
+        // Where a run breaks off, its last picture may be shown after some that never came, and lasts no longer for it.
+        let end = shown_end.min(start.saturating_add(cut.video_end.0.saturating_sub(first)));
         // What comes may be nearer to its presentation than what this begins with: then the last pictures make room.
         let place = |n: usize, dts: MediaTime| {
             let left = u64::try_from(samples.len().saturating_sub(n)).unwrap_or(u64::MAX);

@@ -226,7 +226,7 @@ impl Lane {
         for (sample, (at, duration, shown)) in fragment.samples.iter().zip(times) {
             let at = if self.sizes.is_empty() { at } else { self.follow(at)? };
             self.last = (at, u32::try_from(duration).map_err(|_| MovieError::Gap)?);
-            self.end = self.end.max(shown.max(at).saturating_add(duration));
+            self.end = self.end.max(shown.saturating_add(duration));
             let cts = i128::from(shown) - i128::from(at);
             self.offsets.push(cts.clamp(i128::from(i32::MIN), i128::from(i32::MAX)) as i32);
             let size = u32::try_from(sample.data.len()).unwrap_or(u32::MAX);
@@ -258,13 +258,19 @@ impl Lane {
         self.last.0 - self.first + u64::from(self.last.1)
     }
 
+    /// What is added to each composition offset, and left out of what is shown: readers that are older than signed offsets take
+    /// no other.
+    fn ahead(&self) -> u32 {
+        self.offsets.0.iter().map(|(_, offset)| *offset).min().unwrap_or(0).min(0).unsigned_abs()
+    }
+
     fn edit(&self, zero: u64) -> Edit {
         let zero = scaled(zero, MEDIA_HZ, self.timescale);
         let from = zero.saturating_sub(self.first);
         let to_movie = |ticks: u64| scaled(ticks, self.timescale, MEDIA_HZ);
         Edit {
             empty: to_movie(self.first.saturating_sub(zero)),
-            from,
+            from: from.saturating_add(self.ahead().into()),
             len: to_movie(self.end.saturating_sub(self.first).saturating_sub(from)),
         }
     }
@@ -338,13 +344,12 @@ impl Lane {
             }
         });
         if self.offsets.0.iter().any(|(_, offset)| *offset != 0) {
-            // Version 1 has signed offsets; readers that are older than it understand version 0.
-            let signed = self.offsets.0.iter().any(|(_, offset)| *offset < 0);
-            b.full(b"ctts", u8::from(signed), 0, |b| {
+            let ahead = self.ahead();
+            b.full(b"ctts", 0, 0, |b| {
                 b.u32(self.offsets.0.len() as u32);
                 for (count, offset) in &self.offsets.0 {
                     b.u32(*count);
-                    b.u32(offset.cast_unsigned());
+                    b.u32(ahead.saturating_add_signed(*offset));
                 }
             });
         }

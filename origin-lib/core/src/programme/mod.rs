@@ -465,6 +465,11 @@ impl Programme {
         self.used
     }
 
+    /// Whether the channel had sound, and the feed in use has none now.
+    pub fn is_silent(&self) -> bool {
+        self.silent && self.used.is_some()
+    }
+
     /// What a publish that goes on left out so far.
     pub fn counts(&self, publish: Publish) -> timeline::Counts {
         let feed = self.feeds.iter().flatten().find(|feed| feed.publish == publish);

@@ -1341,3 +1341,46 @@ fn the_sound_alone_is_a_rung_and_cuts_are_given_out_and_the_sources_objects_stay
         of_source.iter().map(|of| of.0).collect::<Vec<_>>()
     );
 }
+
+#[test]
+fn a_backup_without_sound_takes_over_and_gives_back_without_a_seam_and_with_silence() {
+    let mut programme = Programme::new(Settings { cuts: true, ..settings() }, Resume::default());
+    let encoders = Role::ALL.map(Encoder::new);
+    let publishes = Role::ALL.map(|role| programme.begin(role, START));
+    for publish in publishes {
+        programme.handle(publish, video(1280), START);
+    }
+    programme.handle(publishes[0], audio(), START);
+    let (mut cuts, mut notes) = (Vec::new(), Vec::new());
+    for at in 0..32_000 {
+        let now = START.plus_ms(at);
+        let primary = encoders[0].frames(at as i64).into_iter().filter(|_| !(8_000..14_000).contains(&at));
+        let backup = encoders[1].frames(at as i64).into_iter();
+        let is_picture =
+            |event: &FeedEvent| matches!(event, FeedEvent::Frame(frame) if frame.kind == Kind::Video);
+        primary.for_each(|event| programme.handle(publishes[0], event, now));
+        backup.filter(is_picture).for_each(|event| programme.handle(publishes[1], event, now));
+        while let Some(output) = programme.poll() {
+            match output {
+                Output::Cut(cut) => cuts.push(cut),
+                Output::Note(note) => notes.push(note),
+                _ => {}
+            }
+        }
+    }
+    let brief: Vec<_> = notes
+        .iter()
+        .map(|note| match note {
+            Note::Switched { to, seamless, .. } => format!("{} {seamless}", to.as_str()),
+            other => format!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(brief, ["backup true", "Silent(true)", "primary true", "Silent(false)"]);
+    assert!(cuts.len() >= 14);
+    for (n, cut) in cuts.iter().enumerate() {
+        assert_eq!((cut.discontinuity, cut.tracks.audio.is_some()), (n == 0, true));
+    }
+    let times: Vec<i64> =
+        cuts.iter().flat_map(|cut| &cut.audio).map(|sample| sample.dts.utc().0 as i64).collect();
+    assert!(times.windows(2).all(|pair| (1..2 * SOUND_MS).contains(&(pair[1] - pair[0]))), "{times:?}");
+}

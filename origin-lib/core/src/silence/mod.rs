@@ -11,10 +11,13 @@
 //! write the same ones, also where one of them joined later (DESIGN.md, invariant 3). Sound that comes after silence was given in
 //! its place is left out, so that sound never goes back.
 //!
-//! - Sound that has stopped is waited for while the picture goes on by [`GONE_MS`]; then silence goes as far as the picture does.
-//! - At the beginning of a run it is waited for [`GUESS_MS`], or [`BEGIN_MS`] where its parameters have been told.
+//! - Sound that has stopped is waited for while the picture goes on by [`GONE_MS`]; then silence goes as far as pictures are decoded.
+//! - At the beginning of a run, sound is waited for by [`GUESS_MS`], or [`BEGIN_MS`] where its parameters have been told.
 //! - A hole between two frames of sound that is longer than [`HOLE_MS`] is filled when the second one comes.
 //! - Where a run begins or ends with a picture alone, no whole frame stays empty: there, players would show a hole.
+
+#[cfg(test)]
+mod tests;
 
 use alloc::collections::VecDeque;
 
@@ -49,6 +52,9 @@ const JITTER: u64 = 90;
 /// What a picture is taken to last where nothing tells, in 1/90000 s.
 const STEP: u64 = 3_000;
 
+/// The longest that the last picture of a run is taken to last, as a segmenter does.
+const STEP_MAX: u64 = 90_000;
+
 const TICKS: u64 = 90;
 
 /// Sound whose silence is known.
@@ -63,7 +69,8 @@ struct Kept {
 impl Kept {
     fn new(config: &AudioConfig) -> Option<Kept> {
         let frame = silence::frame(config)?;
-        let len = (u64::from(config.frame_len) * u64::from(MEDIA_HZ)).checked_div(config.sample_rate.into())?;
+        let len =
+            (u64::from(config.frame_len) * u64::from(MEDIA_HZ)).checked_div(config.sample_rate.into())?;
         (len > 0).then(|| Kept { config: config.clone(), frame, len })
     }
 
@@ -85,9 +92,8 @@ impl Kept {
 /// The pictures since the last break, and what is beside them.
 #[derive(Clone, Copy, Debug)]
 struct Run {
-    /// Where the first one is shown, and how much later that is than when it is decoded.
+    /// Where the first one is shown.
     start: MediaTime,
-    ahead: u64,
     /// When the newest one is decoded, and what the one before it lasted.
     newest: MediaTime,
     step: u64,
@@ -114,7 +120,11 @@ pub struct Silence {
     /// The parameters that the feed told.
     tracks: Tracks,
     run: Option<Run>,
+    /// Where silence ended with a run: the next one may begin before, since how long the last picture lasted was a guess.
+    end: Option<MediaTime>,
     silent: bool,
+    /// Sound has come.
+    had_sound: bool,
     late: u64,
     inputs: VecDeque<Input>,
 }
@@ -130,7 +140,7 @@ impl Silence {
         self.kept = Kept::new(config);
     }
 
-    /// Whether what is given now is silence in the place of sound that the feed does not have.
+    /// Whether the channel had sound, and what is given now is silence in its place.
     pub fn is_silent(&self) -> bool {
         self.silent
     }
@@ -209,6 +219,7 @@ impl Silence {
         if let Some(mut run) = self.run.take() {
             let end = MediaTime(run.shown.0.saturating_add(run.step));
             self.fill(&mut run, end);
+            self.end = run.until.filter(|_| run.silent).max(self.end);
         }
     }
 
@@ -239,18 +250,18 @@ impl Silence {
             None if !key => return,
             None => Run {
                 start: pts,
-                ahead: pts.0.saturating_sub(dts.0),
                 newest: dts,
                 step: STEP,
                 shown: pts,
                 heard: dts,
                 sounded: false,
-                until: None,
-                silent: false,
+                until: self.end.filter(|end| *end > pts),
+                silent: true,
                 gone: false,
             },
         };
-        run.step = Some(dts.0.saturating_sub(run.newest.0)).filter(|step| *step > 0).unwrap_or(run.step);
+        let step = dts.0.saturating_sub(run.newest.0).min(STEP_MAX);
+        run.step = Some(step).filter(|step| *step > 0).unwrap_or(run.step);
         (run.newest, run.shown) = (dts.max(run.newest), pts.max(run.shown));
         let wait_ms = match (run.sounded, &self.tracks.audio) {
             (true, _) => GONE_MS,
@@ -259,9 +270,8 @@ impl Silence {
         };
         run.gone |= run.newest.0.saturating_sub(run.heard.0) >= wait_ms * TICKS;
         if run.gone && self.kept.is_some() {
-            self.silent = true;
-            let to = MediaTime(dts.0.saturating_add(run.ahead));
-            self.fill(&mut run, to);
+            self.silent = self.had_sound;
+            self.fill(&mut run, dts);
         }
         self.run = Some(run);
     }
@@ -273,18 +283,20 @@ impl Silence {
         let len = kept.len;
         (run.heard, run.sounded, run.gone) = (run.newest, true, false);
         let behind = |time: MediaTime, by: u64| sample.dts.0 >= time.0.saturating_add(by);
-        let is_late = run.silent && run.until.is_some_and(|until| sample.dts.0.saturating_add(JITTER) < until.0);
+        let is_late =
+            run.silent && run.until.is_some_and(|until| sample.dts.0.saturating_add(JITTER) < until.0);
         if is_late {
             self.late += 1;
         } else {
             let hole = match run.until {
+                Some(until) if run.silent => behind(until, len),
                 Some(until) => behind(until, HOLE_MS * TICKS),
                 None => behind(run.start, len + JITTER),
             };
             if hole {
                 self.fill(&mut run, sample.dts);
             }
-            self.silent = false;
+            (self.silent, self.had_sound) = (false, true);
             if sample.dts >= run.start {
                 let end = MediaTime(sample.dts.0.saturating_add(len));
                 (run.until, run.silent) = (run.until.max(Some(end)), false);
@@ -315,4 +327,3 @@ impl Silence {
         }
     }
 }
-

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use railbird_core::media::{FeedEvent, Kind};
-use railbird_core::programme::End;
+use railbird_core::codec::{opus, silence};
+use railbird_core::media::{FeedEvent, Frame, Kind};
+use railbird_core::programme::{End, Note};
 
 use super::encoder::{At, Encoder, configs, other};
 use super::way::{Segment, Way};
@@ -169,6 +170,28 @@ pub(super) const CASES: &[Case] = &[
         },
         breaks: 1,
         lost: (25, 47),
+        ..GOOD
+    },
+    Case {
+        name: "the sound begins after three seconds, as Opus",
+        harm: |sent| {
+            sent.retain(|at| !at.is(Kind::Audio) && !matches!(at.event, FeedEvent::Audio(_)));
+            let opus = opus::config(b"OpusHead\x01\x02\x38\x01\x80\xbb\0\0\0\0\0").unwrap();
+            let data = silence::frame(&opus).unwrap();
+            let frame = |ms| Frame {
+                kind: Kind::Audio,
+                dts_ms: ms as i64,
+                cts: 0,
+                key: true,
+                leading: false,
+                data: data.clone(),
+            };
+            let frames = (3_000..12_000).step_by(20).map(|ms| At { ms, event: FeedEvent::Frame(frame(ms)) });
+            sent.extend([At { ms: 3_000, event: FeedEvent::Audio(opus) }].into_iter().chain(frames));
+            sent.sort_by_key(|at| at.ms);
+        },
+        breaks: 1,
+        lost: (25, 0),
         ..GOOD
     },
     Case {

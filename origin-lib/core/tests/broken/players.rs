@@ -2,8 +2,8 @@
 //!
 //! Each case is the recording that an origin would have made of it: its objects, encrypted, and the playlists that an edge makes.
 //! A player in the browser must come to its end by itself: over every discontinuity and every switch between renditions, without
-//! an error that it gives up on, moved by nobody but itself, and with pictures behind each discontinuity. Where a run ends and
-//! another begins, what is shown has a hole of a tenth of a second in streams with B-frames, which both players get over.
+//! an error that it gives up on, moved by nobody but itself, and with pictures behind each discontinuity. What it has then of the
+//! whole has no hole that is longer than a picture, and begins at the beginning.
 
 use std::path::Path;
 use std::process::Command;
@@ -31,27 +31,10 @@ struct Other {
     why: &'static str,
 }
 
-/// A browser's media source has as many buffers as tracks at its beginning, and takes no other one later.
-const NO_FURTHER_TRACK: &str =
-    "tracks come or go at a discontinuity, which browsers' media sources can't take up";
-
 /// ffmpeg says so, and decodes all that there is; Chromium's decoder gives up at some of them.
 const NEEDED: &str = "pictures refer to what the encoder did not send";
 
 const OTHERS: &[Other] = &[
-    Other {
-        player: "hls.js",
-        case: "the sound begins after three seconds, with its parameters",
-        why: NO_FURTHER_TRACK,
-    },
-    Other {
-        player: "Shaka",
-        case: "the sound begins after three seconds, with its parameters",
-        why: NO_FURTHER_TRACK,
-    },
-    Other { player: "hls.js", case: "it comes back without sound", why: NO_FURTHER_TRACK },
-    Other { player: "Shaka", case: "it comes back without sound", why: NO_FURTHER_TRACK },
-    Other { player: "hls.js", case: "another size of picture", why: NO_FURTHER_TRACK },
     Other { player: "ffmpeg", case: "a key frame is missing", why: NEEDED },
     Other { player: "ffmpeg", case: "empty frames", why: NEEDED },
     Other { player: "hls.js", case: "empty frames", why: NEEDED },

@@ -47,7 +47,8 @@ fn of_opus(channels: u8) -> AudioConfig {
         1 | 2 => head.push(0),
         // Of the layouts of Vorbis: how many streams, how many of two channels, and which channel is where.
         _ => {
-            let (streams, coupled) = [(2, 1), (2, 2), (3, 2), (4, 2), (5, 2), (5, 3)][usize::from(channels) - 3];
+            let (streams, coupled) =
+                [(2, 1), (2, 2), (3, 2), (4, 2), (5, 2), (5, 3)][usize::from(channels) - 3];
             head.extend([1, streams, coupled]);
             head.extend(0..channels);
         }
@@ -59,7 +60,8 @@ fn of_opus(channels: u8) -> AudioConfig {
 fn decoded(config: &AudioConfig) -> (String, Vec<f32>) {
     let data = silence::frame(config).unwrap();
     let at = |n: u64| {
-        let ticks = START.utc.media().0 + n * u64::from(config.frame_len) * 90_000 / u64::from(config.sample_rate);
+        let ticks =
+            START.utc.media().0 + n * u64::from(config.frame_len) * 90_000 / u64::from(config.sample_rate);
         MediaTime(ticks)
     };
     let sample =
@@ -90,16 +92,20 @@ fn decoded(config: &AudioConfig) -> (String, Vec<f32>) {
 
 #[test]
 fn silence_of_each_kind_of_sound_decodes_to_zeros() {
-    let layouts = (1..=7).chain([11, 12, 14]).map(|layout| lc(3, layout));
+    // ffmpeg 5.1 does not know layout 14.
+    let layouts = (1..=7).chain([11, 12]).map(|layout| lc(3, layout));
     let rates = (0..=12).map(|rate| lc(rate, 2));
-    let further = [high_efficiency(5, 1), high_efficiency(5, 2), high_efficiency(5, 6), high_efficiency(29, 1), told()];
+    let further =
+        [high_efficiency(5, 1), high_efficiency(5, 2), high_efficiency(5, 6), high_efficiency(29, 1), told()];
     let all = layouts.chain(rates).chain(further).chain((1..=8).map(of_opus)).chain([silence::usual()]);
     for config in all {
         let (said, samples) = decoded(&config);
         assert_eq!(said, "", "{config:?}");
         assert!(samples.iter().all(|sample| *sample == 0.0), "{config:?}");
         // What an Opus decoder skips, and what a decoder of SBR is late by, is less than a few frames.
-        let frames = samples.len() as u64 / u64::from(config.channels) / u64::from(config.frame_len);
+        // It takes SBR in mono for PS, which may yet come.
+        let channels = if config.channels == 1 && config.frame_len == 2048 { 2 } else { config.channels };
+        let frames = samples.len() as u64 / u64::from(channels) / u64::from(config.frame_len);
         assert!((FRAMES - 3..=FRAMES + 1).contains(&frames), "{frames} frames of {config:?}");
     }
 }

@@ -128,7 +128,7 @@ impl Way {
         };
         Way {
             programme: Programme::new(
-                Settings::new(package),
+                Settings { silence: true, ..Settings::new(package) },
                 Resume {
                     anchors: anchor.map(|anchor| (Role::Primary, anchor)).into_iter().collect(),
                     ..Resume::default()

@@ -16,6 +16,7 @@ fn config(id: &str, key: &str) -> config::Channel {
         part_ms: None,
         preload_hints: false,
         iframes: false,
+        silence: false,
         source: "source".parse().unwrap(),
         audio_only: false,
         voices: Vec::new(),

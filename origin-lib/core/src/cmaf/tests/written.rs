@@ -38,8 +38,15 @@ fn what_is_written_here_is_read_as_it_was_and_tells_its_time() {
     assert_eq!(errors(&ours), Vec::<String>::new());
     assert_eq!(parameters(&ours), parameters(&theirs));
     let first = NOW.utc.0 as i64;
-    let moved = |frame: Frame| Frame { dts_ms: frame.dts_ms + first, ..frame };
-    let video: Vec<Frame> = frames(&theirs, Kind::Video).into_iter().map(moved).collect();
+    // Decoding is told as if it began when the first picture is shown.
+    let video = frames(&theirs, Kind::Video);
+    let ahead = video[0].cts;
+    let moved = |frame: Frame| Frame {
+        dts_ms: frame.dts_ms + first + i64::from(ahead / 90),
+        cts: frame.cts - ahead,
+        ..frame
+    };
+    let video: Vec<Frame> = video.into_iter().map(moved).collect();
     assert_eq!(frames(&ours, Kind::Video), video);
     // Sound is written on the grid of its samples, and what came before the first picture is not written.
     let (audio, sent) = (frames(&ours, Kind::Audio), frames(&theirs, Kind::Audio));
@@ -47,5 +54,7 @@ fn what_is_written_here_is_read_as_it_was_and_tells_its_time() {
     assert!(audio.len() > 80 && audio.iter().zip(sent).all(|(ours, sent)| ours.data == sent.data));
     assert!(audio.iter().zip(sent).all(|(ours, sent)| (ours.dts_ms - first - sent.dts_ms).abs() <= 2));
     assert!(captured(&ours).iter().all(|one| one.by_encoder && one.utc.0 as i64 == one.feed_ms));
-    assert_eq!(captured(&ours)[0], Captured { feed_ms: first, utc: NOW.utc, by_encoder: true });
+    let (feed_ms, utc) =
+        (first + i64::from(ahead / 90), NOW.utc.plus_ms(u64::from(ahead.unsigned_abs() / 90)));
+    assert_eq!(captured(&ours)[0], Captured { feed_ms, utc, by_encoder: true });
 }

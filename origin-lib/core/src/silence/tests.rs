@@ -1,0 +1,224 @@
+use std::vec;
+use std::vec::Vec;
+
+use super::*;
+use crate::media::{VideoCoding, VideoConfig};
+use crate::segment::{Event, Segmenter};
+
+const START: u64 = 1_795_171_920_000 * 90;
+const PICTURE: u64 = 3_600;
+const FRAME: u64 = 1_920;
+
+fn video() -> VideoConfig {
+    VideoConfig {
+        coding: VideoCoding::Avc,
+        record: Bytes::from_static(&[1, 0x64, 0, 0x1f, 0xff]),
+        codec: "avc1.64001f".into(),
+        width: 1280,
+        height: 720,
+        frame_rate_milli: None,
+        colour: None,
+    }
+}
+
+fn mono() -> AudioConfig {
+    AudioConfig { record: Bytes::from_static(b"\x11\x88"), channels: 1, ..silence::usual() }
+}
+
+fn sample(kind: Kind, dts: u64, key: bool) -> Sample {
+    let data = Bytes::from_static(b"heard");
+    Sample { kind, dts: MediaTime(START + dts), cts: 0, key, leading: false, data }
+}
+
+/// Pictures, a key frame a second, and sound wherever `heard` says so, muxed so much later than they are decoded; by the ticks
+/// after [`START`].
+fn feed(from: u64, to: u64, late: u64, heard: impl Fn(u64) -> bool) -> Vec<Input> {
+    let pictures = (0..).map(|n| n * PICTURE).map(|at| (at, sample(Kind::Video, at, at % 90_000 == 0)));
+    let sounds = (0..).map(|n| n * FRAME).take_while(|at| *at < to).filter(|at| heard(*at));
+    let sounds = sounds.map(|at| (at + late, sample(Kind::Audio, at, true)));
+    let pictures = pictures.take_while(|(at, _)| *at < to);
+    let is_in = |(at, sample): &(u64, Sample)| *at < to && sample.dts.0 >= START + from;
+    let mut all: Vec<_> = pictures.chain(sounds).filter(is_in).collect();
+    all.sort_by_key(|(at, sample)| (*at, sample.kind));
+    all.into_iter().map(|(_, sample)| Input::Sample(sample)).collect()
+}
+
+fn told(audio: Option<AudioConfig>) -> Input {
+    Input::Tracks(Tracks { video: Some(video()), audio })
+}
+
+/// Frames of sound as they come out: where, and whether they are of the feed.
+type Sounds = Vec<(u64, bool)>;
+
+fn run(silence: &mut Silence, inputs: impl IntoIterator<Item = Input>) -> (Sounds, Vec<Input>) {
+    let (mut sounds, mut others) = (Vec::new(), Vec::new());
+    for input in inputs {
+        silence.handle(input);
+        while let Some(input) = silence.poll() {
+            match input {
+                Input::Sample(Sample { kind: Kind::Audio, dts, data, .. }) => {
+                    sounds.push((dts.0 - START, &data[..] == b"heard"));
+                }
+                Input::Sample(_) => {}
+                other => others.push(other),
+            }
+        }
+    }
+    silence.finish();
+    while let Some(Input::Sample(sample)) = silence.poll() {
+        sounds.push((sample.dts.0 - START, false));
+    }
+    (sounds, others)
+}
+
+/// Of so many ticks, whatever lies between is as long as a frame, or nearly.
+fn is_whole(sounds: &Sounds, from: u64, to: u64) {
+    assert!(sounds.first().is_some_and(|(at, _)| *at < from + FRAME), "{:?}", sounds.first());
+    assert!(sounds.last().is_some_and(|(at, _)| *at + 2 * FRAME > to && *at < to), "{:?}", sounds.last());
+    let steps = sounds.windows(2).map(|pair| (pair[0].0, pair[1].0));
+    for (at, next) in steps {
+        assert!((FRAME - JITTER..2 * FRAME).contains(&next.saturating_sub(at)), "{at} to {next}");
+    }
+}
+
+const S: u64 = 90_000;
+
+#[test]
+fn sound_that_is_whole_is_passed_on_as_it_is() {
+    let inputs = [told(Some(mono()))].into_iter().chain(feed(0, 5 * S, 0, |_| true));
+    let inputs: Vec<Input> = inputs.collect();
+    let mut silence = Silence::default();
+    silence.from_the_start();
+    let mut out = Vec::new();
+    for input in inputs.clone() {
+        silence.handle(input);
+        out.extend(std::iter::from_fn(|| silence.poll()));
+    }
+    silence.finish();
+    assert_eq!((out, silence.poll(), silence.is_silent()), (inputs, None, false));
+}
+
+#[test]
+fn sound_that_stops_and_comes_back_is_silence_meanwhile() {
+    // Also where it is muxed late, or ahead of the picture by nothing at all.
+    for late in [0, 20_000, 70_000] {
+        let mut silence = Silence::default();
+        let heard = |at| !(3 * S..8 * S).contains(&at);
+        let inputs = [told(Some(mono()))].into_iter().chain(feed(0, 12 * S, late, heard));
+        let (sounds, _) = run(&mut silence, inputs);
+        is_whole(&sounds, 0, 12 * S);
+        assert!(sounds.iter().all(|(at, real)| !real || heard(*at)));
+        // Of what came back, no more is lost than it was late.
+        let back = sounds.iter().find(|(at, real)| *real && *at >= 8 * S).unwrap().0;
+        assert!(back <= 8 * S + late + 2 * PICTURE, "{back}");
+        assert_eq!(silence.late() > 0, late > 0);
+    }
+}
+
+#[test]
+fn a_hole_in_sound_is_filled_where_players_would_stand_still() {
+    for (hole, filled) in [(9, true), (3, false)] {
+        let mut silence = Silence::default();
+        let heard = |at| !(100..100 + hole).contains(&(at / FRAME));
+        let inputs = [told(Some(mono()))].into_iter().chain(feed(0, 5 * S, 0, heard));
+        let (sounds, _) = run(&mut silence, inputs);
+        assert_eq!(sounds.iter().filter(|(_, real)| !real).count() as u64, if filled { hole } else { 0 });
+        if filled {
+            is_whole(&sounds, 0, 5 * S);
+        }
+    }
+}
+
+#[test]
+fn invariant_3_an_origin_that_joins_amid_silence_makes_the_same() {
+    // Frames of no grid of ours: the feed's begin wherever they do.
+    let shifted = |inputs: Vec<Input>| {
+        inputs.into_iter().map(|input| match input {
+            Input::Sample(sample) if sample.kind == Kind::Audio => {
+                Input::Sample(Sample { dts: MediaTime(sample.dts.0 + 700), ..sample })
+            }
+            other => other,
+        })
+    };
+    let heard = |at| at < 3 * S || at > 9 * S;
+    let of = |from| {
+        let mut silence = Silence::default();
+        let inputs = [told(Some(mono()))].into_iter().chain(shifted(feed(from, 12 * S, 0, heard)));
+        run(&mut silence, inputs).0
+    };
+    let (whole, joined) = (of(0), of(5 * S));
+    is_whole(&joined, 5 * S, 12 * S);
+    let rest: Sounds = whole.into_iter().filter(|(at, _)| *at >= joined[0].0).collect();
+    assert_eq!(joined, rest);
+}
+
+#[test]
+fn a_feed_that_comes_back_without_sound_keeps_the_track() {
+    let mut silence = Silence::default();
+    let first = [told(Some(mono()))].into_iter().chain(feed(0, 3 * S, 0, |_| true));
+    let again = [Input::Discontinuity, told(None)].into_iter().chain(feed(5 * S, 8 * S, 0, |_| false));
+    let (sounds, others) = run(&mut silence, first.chain(again));
+    let (before, after): (Sounds, Sounds) = sounds.into_iter().partition(|(at, _)| *at < 4 * S);
+    is_whole(&before, 0, 3 * S);
+    is_whole(&after, 5 * S, 8 * S);
+    assert!(silence.is_silent() && after.iter().all(|(_, real)| !real));
+    let kept = told(Some(mono()));
+    assert_eq!(others, [kept.clone(), Input::Discontinuity, kept, Input::Guessed(mono())]);
+}
+
+#[test]
+fn where_a_run_begins_or_ends_with_a_picture_alone_it_has_silence() {
+    let mut silence = Silence::default();
+    let heard = |at| (S / 3..2 * S).contains(&at);
+    let inputs = [told(Some(mono()))].into_iter().chain(feed(0, 2 * S + S / 4, 0, heard));
+    let (sounds, _) = run(&mut silence, inputs);
+    is_whole(&sounds, 0, 2 * S + S / 4);
+}
+
+#[test]
+fn a_channel_that_never_had_sound_is_silent_where_it_is_to_be() {
+    let inputs = || [Input::Video(video())].into_iter().chain(feed(0, 3 * S, 0, |_| false));
+    let (sounds, others) = run(&mut Silence::default(), inputs());
+    assert_eq!((sounds, others), (vec![], vec![Input::Video(video())]));
+    let mut silence = Silence::default();
+    silence.from_the_start();
+    let (sounds, others) = run(&mut silence, inputs());
+    is_whole(&sounds, 0, 3 * S);
+    assert_eq!(others, [Input::Video(video()), Input::Guessed(silence::usual())]);
+    assert!(!silence.is_silent(), "nothing is missing that was there");
+}
+
+#[test]
+fn a_guess_gives_way_to_what_is_told_a_moment_later() {
+    let mut silence = Silence::default();
+    silence.from_the_start();
+    let mut segmenter = Segmenter::new(2000);
+    let mut cuts = Vec::new();
+    let inputs = [Input::Video(video())].into_iter().chain(feed(0, S / 5, 0, |_| false));
+    let inputs = inputs.chain([Input::Audio(mono())]).chain(feed(S / 5, 9 * S, 0, |_| true));
+    for input in inputs {
+        silence.handle(input);
+        while let Some(input) = silence.poll() {
+            segmenter.handle(input);
+        }
+        cuts.extend(std::iter::from_fn(|| segmenter.poll()).filter_map(|event| match event {
+            Event::Cut(cut) => Some(cut),
+            _ => None,
+        }));
+    }
+    assert!(cuts.len() >= 3);
+    for (n, cut) in cuts.iter().enumerate() {
+        assert_eq!((cut.tracks.audio.as_ref(), cut.discontinuity), (Some(&mono()), n == 0));
+    }
+}
+
+#[test]
+fn another_clock_is_no_hole() {
+    let mut silence = Silence::default();
+    let far = 100 * S;
+    let inputs = [told(Some(mono()))].into_iter().chain(feed(0, S, 0, |_| true));
+    let inputs = inputs.chain(feed(far, far + 3 * S, 0, |at| at > far + S));
+    let (sounds, _) = run(&mut silence, inputs);
+    assert!(sounds.len() < 200, "{}", sounds.len());
+    assert!(sounds.is_sorted());
+}
