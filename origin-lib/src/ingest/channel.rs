@@ -155,6 +155,8 @@ pub struct Channel {
     ladder: Option<Arc<Ladder>>,
     /// Why a feed's encoder was refused, and when.
     refused: Mutex<BTreeMap<Role, (String, u64)>>,
+    /// The feeds whose tables name a picture that never came.
+    pictureless: Mutex<BTreeSet<Role>>,
     /// The anchor that each feed is on.
     anchors: Mutex<BTreeMap<Role, Anchor>>,
     inner: Mutex<Inner>,
@@ -260,6 +262,7 @@ impl Channel {
             taps,
             ladder,
             refused: Mutex::default(),
+            pictureless: Mutex::default(),
             anchors: Mutex::default(),
             inner,
         }
@@ -280,6 +283,21 @@ impl Channel {
     /// A feed's encoder sends what can be used.
     pub fn accept(&self, role: Role) {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(&role);
+    }
+
+    /// Whether this feed's tables named a picture that never came, when it was here last.
+    pub fn is_pictureless(&self, role: Role) -> bool {
+        self.pictureless.lock().unwrap_or_else(PoisonError::into_inner).contains(&role)
+    }
+
+    /// Notes that, for when the feed comes back.
+    pub fn set_pictureless(&self, role: Role, lacked: bool) {
+        let mut pictureless = self.pictureless.lock().unwrap_or_else(PoisonError::into_inner);
+        if lacked {
+            pictureless.insert(role);
+        } else {
+            pictureless.remove(&role);
+        }
     }
 
     /// Which feeds were refused lately, and why.
