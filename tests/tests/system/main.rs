@@ -46,7 +46,6 @@ mod origin;
 mod outage;
 #[cfg(test)]
 mod pair;
-mod pair_ladder;
 #[cfg(test)]
 mod passes;
 #[cfg(test)]
