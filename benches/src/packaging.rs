@@ -220,7 +220,7 @@ fn clear(stream: &Path, dir: &Path) -> Result<()> {
         while let Some(event) = segmenter.poll() {
             let segment::Event::Cut(cut) = event else { continue };
             let mut bytes = Vec::new();
-            fmp4::segment(&cut, fmp4::sequence(cut.start, SEGMENT_MS), &mut bytes);
+            fmp4::segment(&cut, fmp4::sequence(cut.start), &mut bytes);
             write(&dir.join(format!("{}.m4s", cut.start.0)), &bytes)?;
         }
         Ok(())

@@ -13,6 +13,7 @@ use railbird_core::fmp4::read::Outline;
 use railbird_core::hash::Hash;
 use railbird_core::id::ChannelId;
 use railbird_core::keys::{self, MasterSecret};
+use railbird_core::object;
 use railbird_core::segment;
 use railbird_core::time::MediaTime;
 
@@ -38,6 +39,14 @@ pub struct Slot<'a> {
     pub segment_ms: u32,
     /// The length of its key periods, in seconds.
     pub key_period_s: u32,
+}
+
+impl Slot<'_> {
+    /// Whether a segment of this `mfhd` sequence number belongs here. Earlier versions numbered by the epoch-aligned index.
+    fn has(&self, sequence: u32) -> bool {
+        let before = object::index(self.start, self.segment_ms).0 as u32;
+        [fmp4::sequence(self.start), before].contains(&sequence)
+    }
 }
 
 /// Whose bytes stand under an object's name.
@@ -86,7 +95,7 @@ impl Other {
         }
         let Some(clear) = self.clear(slot, bytes) else { return Stands::Nobodys };
         match fmp4::read::outline(&clear) {
-            Ok(outline) if outline.sequence == fmp4::sequence(slot.start, slot.segment_ms) => {}
+            Ok(outline) if slot.has(outline.sequence) => {}
             _ => return Stands::Nobodys,
         }
         // One that says nothing was made by a version that did not: it was taken for one that plays.
@@ -99,10 +108,9 @@ impl Other {
     /// they are not damaged: a flipped bit of ciphertext spoils some of the media, and the rest decrypts. But damage leaves
     /// the sample tables as they were, and other frames don't. Where ours are not at hand, the length tells.
     fn wrote(&self, made: Made<'_>, slot: Slot<'_>, ours: Option<Bytes>, bytes: &[u8]) -> Option<bool> {
-        let Slot { start, segment_ms, .. } = slot;
         let clear = self.clear(slot, bytes)?;
         let theirs = fmp4::read::outline(&clear).ok()?;
-        if theirs.sequence != fmp4::sequence(start, segment_ms) {
+        if !slot.has(theirs.sequence) {
             return None;
         }
         let ours = ours.filter(|ours| Hash::of(ours) == *made.sha256);

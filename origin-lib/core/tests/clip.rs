@@ -106,7 +106,7 @@ fn an_origin_that_joins_later_and_adopts_the_anchor_writes_the_same_bytes() {
     let events = feed(2);
     let bytes = |cut: &Cut| {
         let mut out = fmp4::init(&cut.tracks);
-        fmp4::segment(cut, fmp4::sequence(cut.start, SEGMENT_MS), &mut out);
+        fmp4::segment(cut, fmp4::sequence(cut.start), &mut out);
         out
     };
     let (all, _) = cuts(&events, ANCHOR);

@@ -453,6 +453,7 @@ pub fn object(reel: &Reel, n: u32, path: PathBuf) -> Option<Arc<ObjectRef>> {
             let init = object::frames_init_name(&reel.init(segment.init?)?.name);
             (*start, delivery::Kind::Frame { init })
         }
+        Kind::Foreign => return None,
     };
     let head = reel.head();
     Some(Arc::new(ObjectRef {

@@ -167,6 +167,8 @@ pub struct Channel {
     refused: Mutex<BTreeMap<Role, (String, u64)>>,
     /// The feed in use has no sound any more.
     silent: AtomicBool,
+    /// The feeds whose tables name a picture that never came.
+    pictureless: Mutex<BTreeSet<Role>>,
     /// The anchor that each feed is on.
     anchors: Mutex<BTreeMap<Role, Anchor>>,
     inner: Mutex<Inner>,
@@ -279,6 +281,7 @@ impl Channel {
             ladder,
             refused: Mutex::default(),
             silent: AtomicBool::default(),
+            pictureless: Mutex::default(),
             anchors: Mutex::default(),
             inner,
         }
@@ -299,6 +302,21 @@ impl Channel {
     /// A feed's encoder sends what can be used.
     pub fn accept(&self, role: Role) {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(&role);
+    }
+
+    /// Whether this feed's tables named a picture that never came, when it was here last.
+    pub fn is_pictureless(&self, role: Role) -> bool {
+        self.pictureless.lock().unwrap_or_else(PoisonError::into_inner).contains(&role)
+    }
+
+    /// Notes that, for when the feed comes back.
+    pub fn set_pictureless(&self, role: Role, lacked: bool) {
+        let mut pictureless = self.pictureless.lock().unwrap_or_else(PoisonError::into_inner);
+        if lacked {
+            pictureless.insert(role);
+        } else {
+            pictureless.remove(&role);
+        }
     }
 
     /// Which feeds were refused lately, and why.

@@ -27,6 +27,8 @@ pub struct Feed {
     publish: Publish,
     metrics: FeedMetrics,
     skipped: u64,
+    /// Whether its picture never came, as it was noted last.
+    lacked_picture: Option<bool>,
     /// A frame of it was of use.
     taken: bool,
     last_key_ms: Option<i64>,
@@ -47,11 +49,14 @@ impl Feed {
             lease,
             peer: peer.to_string(),
             demux: Demux::new().with_sounds(channel.sounds()).with_pictures(channel.pictures()),
-            stream: ts::Demux::new().with_sounds(channel.sounds()),
+            stream: ts::Demux::new()
+                .with_sounds(channel.sounds())
+                .without_waiting(channel.is_pictureless(lease.role)),
             channel,
             publish,
             metrics,
             skipped: 0,
+            lacked_picture: None,
             taken: false,
             last_key_ms: None,
             late_keys: 0,
@@ -135,6 +140,11 @@ impl Feed {
     fn told(&mut self) -> Result<(), ts::Error> {
         while let Some(told) = self.stream.poll() {
             self.take(told)?;
+        }
+        if let Some(lacked) = self.stream.lacked_picture()
+            && self.lacked_picture.replace(lacked) != Some(lacked)
+        {
+            self.channel.set_pictureless(self.lease.role, lacked);
         }
         Ok(())
     }

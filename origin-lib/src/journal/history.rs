@@ -69,6 +69,9 @@ impl History {
                     continue;
                 }
             };
+            if journal.foreign > 0 {
+                tracing::warn!(%channel, recording = %name, lines = journal.foreign, "a journal has lines of another version of this program: they are passed over, and stay");
+            }
             let last = journal.reel.end().map_or(now, |end| end.utc());
             let is_open = journal.reel.ended().is_none() && !journal.damaged;
             if is_open && goes_on.may(&journal.reel, last, now) && newest.as_ref() == Some(&name) {
@@ -96,7 +99,7 @@ fn end(
     journal: Journal,
     at: UtcMs,
 ) -> Option<Summary> {
-    let Journal { mut reel, len, damaged } = journal;
+    let Journal { mut reel, len, damaged, .. } = journal;
     let book = counted(origin, &reel);
     if reel.ended().is_none() {
         let record = Record::End { at, next_msn: book.next_msn() };

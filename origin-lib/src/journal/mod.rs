@@ -15,7 +15,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use railbird_core::id::{ChannelId, RecordingId, TargetId};
-use railbird_core::recording::{Record, Reel};
+use railbird_core::recording::{Foreign, Record, Reel};
 
 pub use history::{GoesOn, History};
 pub(crate) use open::{Open, sync_dir};
@@ -41,6 +41,8 @@ pub struct Journal {
     /// A line in the middle can't be read, or does not follow from those before it. What comes after it is in the reel up to
     /// the first line that does not follow: where an object is missing, all after it.
     pub damaged: bool,
+    /// So many lines are another version's, which knows more: they are passed over, and stay.
+    pub foreign: usize,
 }
 
 /// A journal can't be read.
@@ -106,15 +108,20 @@ pub fn read(path: &Path) -> Result<Journal, ReadError> {
         return Err(ReadError::Head { path: path.into() });
     };
     let mut reel = Reel::new(head);
-    let (mut torn, mut damaged) = (false, false);
+    let (mut torn, mut damaged, mut foreign) = (false, false, 0);
     while let Some(line_len) = next_line(&mut file, &mut line).map_err(failed)? {
-        let Some(record) = lines::read::<Record>(&line) else {
+        let applied = if let Some(record) = lines::read::<Record>(&line) {
+            reel.apply(record)
+        } else if let Some(record) = lines::read::<Foreign>(&line) {
+            foreign += 1;
+            reel.pass_over(&record)
+        } else {
             torn = true;
             continue;
         };
         // Behind the torn end of a write there is nothing that is whole.
         damaged |= torn;
-        if reel.apply(record).is_err() {
+        if applied.is_err() {
             damaged = true;
             break;
         }
@@ -122,7 +129,7 @@ pub fn read(path: &Path) -> Result<Journal, ReadError> {
             len += line_len;
         }
     }
-    Ok(Journal { reel, len, damaged })
+    Ok(Journal { reel, len, damaged, foreign })
 }
 
 /// A target has nothing any more of what it acknowledged: enters it in every recording of a channel. Before anybody else writes.

@@ -21,7 +21,7 @@ fn head() -> Head {
 fn segment(n: u32) -> Record {
     Record::Segment {
         n,
-        start: NOW.plus_ms(2000 * u64::from(n)).media(),
+        start: segment_start(n),
         duration: MediaSpan::from_ms(2000),
         discontinuity: false,
         dependent: false,
@@ -29,6 +29,10 @@ fn segment(n: u32) -> Record {
         len: 5,
         sha256: Hash::of(&n.to_be_bytes()),
     }
+}
+
+fn segment_start(n: u32) -> MediaTime {
+    NOW.plus_ms(2000 * u64::from(n)).media()
 }
 
 fn written(dir: &Path, records: u32) -> PathBuf {
@@ -220,4 +224,37 @@ fn a_recording_of_another_rendition_ends_and_is_not_gone_on_with() {
     assert!(read("source", NOW));
     assert!(!read("source-pictures", NOW));
     assert!(!read("source", NOW.plus_ms(3_600_000)), "it was too long ago");
+}
+
+#[test]
+fn what_a_later_version_wrote_is_passed_over_and_counted_and_its_objects_keep_their_numbers() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = written(dir.path(), 2);
+    let later = |is: &str, n: Option<u32>| {
+        let mut line = Vec::new();
+        let record =
+            serde_json::json!({ "is": is, "n": n, "len": 7, "of": { "what": ["is", "not", "known"] } });
+        lines::write(&record, &mut line).unwrap();
+        line
+    };
+    let known = |records: &[Record]| Open::reopen(path.clone()).unwrap().append(records).unwrap();
+    let foreign = |lines: &[u8]| File::options().append(true).open(&path).unwrap().write_all(lines).unwrap();
+    let target: TargetId = "a".parse().unwrap();
+    // One that speaks of an object, one of the whole, and one that is an object itself, as is what follows.
+    foreign(&[later("seen", Some(1)), later("weather", None), later("hologram", Some(2))].concat());
+    known(&[segment(3), Record::Ack { n: 3, target: target.clone(), less: false }]);
+    let journal = read(&path).unwrap();
+    assert_eq!((journal.damaged, journal.foreign), (false, 3));
+    assert_eq!(journal.len, fs::metadata(&path).unwrap().len(), "they stay, and what comes goes behind them");
+    assert_eq!((journal.reel.order(), journal.reel.objects().len()), (&[0, 1, 3][..], 4));
+    assert!(journal.reel.complete_at(&target, segment_start(3)), "nothing is owed of what is not known");
+    assert!(!journal.reel.complete_at(&target, MediaTime(0)));
+    // An object that does not follow is damage as ever, and so is a line that is not whole.
+    foreign(&later("hologram", Some(9)));
+    assert!(read(&path).unwrap().damaged);
+    let whole = fs::read(&path).unwrap();
+    let spoilt = String::from_utf8(whole).unwrap().replace("weather", "whether");
+    fs::write(&path, spoilt).unwrap();
+    let journal = read(&path).unwrap();
+    assert!(journal.damaged && journal.foreign == 3, "{} lines", journal.foreign);
 }

@@ -81,7 +81,7 @@ fn write(segmenter: &mut Segmenter, last: &mut MediaTime) {
         let media: usize = cut.video.iter().chain(&cut.audio).map(|sample| sample.data.len()).sum();
         let mut bytes = fmp4::init(&cut.tracks);
         let init = bytes.len();
-        fmp4::segment(&cut, fmp4::sequence(cut.start, SEGMENT_MS), &mut bytes);
+        fmp4::segment(&cut, fmp4::sequence(cut.start), &mut bytes);
         assert!(bytes.len() >= init + media);
     }
 }

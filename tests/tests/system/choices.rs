@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::process::Child;
 
 use crate::demo::client;
-use crate::ladder::{encoder, signal};
+use crate::ladder::{encoder_of, signal};
 use crate::origin::{ANY, Origin, Plan, Source, Store, configuration, target, until};
 use crate::play::{ffmpeg, source_of};
 use crate::viewers::Edge;
@@ -98,9 +98,10 @@ async fn a_page_takes_renditions_that_begin_late_and_does_without_those_that_van
     let origin = Origin::start_with(&plan, &ladder).await?;
     let source = Source::new(20).await?;
     // As long as nobody watches, each ffmpeg of the ladder stands still from its start on.
-    let hung = tokio::spawn(async {
+    let process = origin.process()?;
+    let hung = tokio::spawn(async move {
         loop {
-            if let Some(id) = encoder(KBPS).unwrap_or_default() {
+            if let Some(id) = encoder_of(process).unwrap_or_default() {
                 let _ = signal("-STOP", &id).await;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -17,7 +17,12 @@ pub(crate) const LADDER: &str = "audio_only = true\n\
 
 /// The process of the ffmpeg that makes the origin's ladder.
 pub(crate) fn encoder(origin: &Origin) -> anyhow::Result<Option<String>> {
-    let parent = origin.process()?.to_string();
+    encoder_of(origin.process()?)
+}
+
+/// The same, of the origin that is this process.
+pub(crate) fn encoder_of(origin: u32) -> anyhow::Result<Option<String>> {
+    let parent = origin.to_string();
     for entry in std::fs::read_dir("/proc")? {
         let entry = entry?;
         // What ended meanwhile is none of ours. Its name may have spaces; then come its state and its parent.

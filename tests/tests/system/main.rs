@@ -48,7 +48,6 @@ mod origin;
 mod outage;
 #[cfg(test)]
 mod pair;
-mod pair_ladder;
 #[cfg(test)]
 mod passes;
 #[cfg(test)]

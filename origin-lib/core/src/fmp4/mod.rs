@@ -24,7 +24,6 @@ use boxes::Boxes;
 use layout::{KEY, NOT_KEY, Run};
 
 use crate::media::{AudioCoding, AudioConfig, Cut, Tracks, VideoConfig};
-use crate::object;
 use crate::time::{MEDIA_HZ, MediaTime};
 
 /// `track_ID` of video.
@@ -39,15 +38,12 @@ const MATRIX: [u32; 9] = [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000];
 /// "und" in three times five bits.
 const UNDETERMINED: u16 = 0x55c4;
 
-/// `mfhd` sequence number of a segment that starts at `start`: the low 32 bits of its epoch-aligned index, so that
-/// every origin writes the same.
-pub fn sequence(start: MediaTime, segment_ms: u32) -> u32 {
-    object::index(start, segment_ms).0 as u32
-}
-
-/// `mfhd` sequence number of a part that starts at `start`: the low 32 bits of its milliseconds, so that the parts of a
-/// segment differ from one another in their first blocks.
-pub fn part_sequence(start: MediaTime) -> u32 {
+/// `mfhd` sequence number of a segment or a part that starts at `start`: the low 32 bits of its milliseconds.
+///
+/// So every origin writes the same, and the numbers of what follows one another increase (ISO/IEC 14496-12, 8.8.5), also of several
+/// segments of one epoch-aligned index, as names tell these apart by their milliseconds. Every 49.7 days they begin
+/// again at 0, between two segments.
+pub fn sequence(start: MediaTime) -> u32 {
     start.utc().0 as u32
 }
 

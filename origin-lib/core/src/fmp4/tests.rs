@@ -125,7 +125,7 @@ fn dump(bytes: &[u8]) -> String {
 
 fn segment_bytes(cut: &Cut) -> Vec<u8> {
     let mut out = Vec::new();
-    segment(cut, sequence(cut.start, 2000), &mut out);
+    segment(cut, sequence(cut.start), &mut out);
     out
 }
 
@@ -239,10 +239,23 @@ fn pictures_and_the_sound_beside_them_have_one_init_segment_as_if_they_were_muxe
 }
 
 #[test]
+fn numbers_increase_also_within_one_interval_and_begin_again_after_49_days() {
+    let at = |ms: u64| sequence(UtcMs(ms).media());
+    let interval = START.0 / 2000 * 2000;
+    // Three segments of one epoch-aligned index, parts of them, and the next index.
+    let numbers = [0, 250, 500, 501, 1_200, 1_999, 2_000].map(|ms| at(interval + ms));
+    assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
+    let again = (START.0 >> 32) << 32;
+    assert_eq!([again - 1, again, again + 1].map(at), [u32::MAX, 0, 1]);
+    // Whatever tick of a millisecond it is: names tell no more.
+    assert_eq!(sequence(MediaTime(START.media().0 + 89)), sequence(START.media()));
+}
+
+#[test]
 fn another_parser_reads_the_segment() {
     let (cut, moov) = (cut(), moov(&tracks()));
     let bytes = segment_bytes(&cut);
-    assert_eq!(read(&bytes).1.mfhd.sequence_number, 897_585_960);
+    assert_eq!(read(&bytes).1.mfhd.sequence_number, START.plus_ms(80).0 as u32);
 
     let (start, video) = seen(&bytes, &moov, VIDEO_TRACK).unwrap();
     // As if decoding began when the first picture is shown.

@@ -67,7 +67,7 @@ impl Wrapper {
         let Settings { channel, rendition: of, segment_ms, .. } = &self.settings;
         let name = object::segment_name(channel, of, cut.start, *segment_ms);
         let mut bytes = Vec::with_capacity(room(cut) + fmp4::INIT_NAMED_LEN_MAX);
-        fmp4::segment(cut, fmp4::sequence(cut.start, *segment_ms), &mut bytes);
+        fmp4::segment(cut, fmp4::sequence(cut.start), &mut bytes);
         fmp4::name_init(&needs, &mut bytes);
         let bytes = self.sealed(bytes, cut.start);
         let (duration, captions) = (MediaSpan(i64::from(cut.duration)), Captions::of(cut));
@@ -105,7 +105,7 @@ impl Wrapper {
     fn sealed_segment(&mut self, cut: &Cut, events: &[fmp4::Event]) -> (String, Bytes) {
         let Settings { channel, rendition, segment_ms, .. } = &self.settings;
         let name = object::segment_name(channel, rendition, cut.start, *segment_ms);
-        let sequence = fmp4::sequence(cut.start, *segment_ms);
+        let sequence = fmp4::sequence(cut.start);
         (name, self.encrypted(cut, sequence, cut.start, events))
     }
 
@@ -125,7 +125,7 @@ impl Wrapper {
             ..Cut::default()
         };
         let mut bytes = Vec::with_capacity(room(&frame));
-        fmp4::segment(&frame, fmp4::sequence(cut.start, *segment_ms), &mut bytes);
+        fmp4::segment(&frame, fmp4::sequence(cut.start), &mut bytes);
         let bytes = self.sealed(bytes, cut.start);
         let kind = Kind::Frame(cut.start);
         self.objects.push_back(Object { name, bytes, kind });
@@ -137,7 +137,7 @@ impl Wrapper {
         let init = self.begin(&cut.tracks);
         let Settings { channel, rendition, segment_ms, .. } = &self.settings;
         let name = object::part_name(channel, rendition, *of, cut.start, *segment_ms);
-        let bytes = self.encrypted(cut, fmp4::part_sequence(cut.start), *of, events);
+        let bytes = self.encrypted(cut, fmp4::sequence(cut.start), *of, events);
         let kind = Kind::Part(Part {
             of: *of,
             start: cut.start,

@@ -60,6 +60,7 @@ impl Book {
                     self.frame(*start, usize::try_from(object.len).unwrap_or(usize::MAX), now);
                     slots.for_each(|slot| self.ack_frame(slot, *start, now));
                 }
+                recording::Kind::Foreign => {}
             }
         }
         self.restore_rungs(reel, now);

@@ -214,6 +214,17 @@ pub enum Record {
     },
 }
 
+/// A line of a journal that another version wrote: of a kind, or in a form, that is not known here. It is passed over
+/// ([`Reel::pass_over`]).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Foreign {
+    /// What it is.
+    pub is: String,
+    /// The number of the object that it brings or speaks of.
+    #[serde(default)]
+    n: Option<u32>,
+}
+
 /// An object of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
@@ -250,7 +261,7 @@ impl Object {
         match &self.kind {
             Kind::Segment(segment) => Some(segment.start),
             Kind::Frame(start) | Kind::RungSegment { start, .. } => Some(*start),
-            Kind::Init(_) | Kind::FramesInit(_) | Kind::RungInit(..) => None,
+            Kind::Init(_) | Kind::FramesInit(_) | Kind::RungInit(..) | Kind::Foreign => None,
         }
     }
 }
@@ -279,6 +290,8 @@ pub enum Kind {
         /// The number of its init segment.
         init: u32,
     },
+    /// Something that another version made ([`Foreign`]): it has a number, and nothing is done with it.
+    Foreign,
 }
 
 /// A segment of a recording.
@@ -451,6 +464,15 @@ impl Reel {
         Ok(())
     }
 
+    /// Takes the next record of the journal, which another version wrote. All that is known of it is whether it brings an object:
+    /// then its number is taken, so that what follows fits.
+    pub fn pass_over(&mut self, record: &Foreign) -> Result<(), Misfit> {
+        match record.n.filter(|n| *n as usize >= self.objects.len()) {
+            Some(n) => self.push(n, Object::new(Kind::Foreign, 0, None)),
+            None => Ok(()),
+        }
+    }
+
     /// The object of this number, and the mask of this target.
     fn object_at(&mut self, n: u32, target: &TargetId) -> Result<(&mut Object, u32), Misfit> {
         if n as usize >= self.objects.len() {
@@ -567,6 +589,8 @@ impl Reel {
             Kind::Frame(start) => object::frame_name(&self.segment_name(*start)),
             // There is one: it was known when this was made.
             Kind::FramesInit(of) => object::frames_init_name(self.init(*of).map_or("", |init| &init.name)),
+            // Nobody asks: there is nothing of it.
+            Kind::Foreign => String::new(),
         }
     }
 

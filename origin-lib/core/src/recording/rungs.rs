@@ -94,7 +94,7 @@ impl Reel {
     pub fn rendition(&self, object: &Object) -> &RenditionId {
         let rung = match &object.kind {
             Kind::RungInit(rung, _) | Kind::RungSegment { rung, .. } => self.rungs.get(usize::from(*rung)),
-            Kind::Init(_) | Kind::Segment(_) | Kind::FramesInit(_) | Kind::Frame(_) => None,
+            Kind::Init(_) | Kind::Segment(_) | Kind::FramesInit(_) | Kind::Frame(_) | Kind::Foreign => None,
         };
         rung.map_or(&self.head.rendition, Rung::id)
     }

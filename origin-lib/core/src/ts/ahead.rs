@@ -2,7 +2,7 @@
 //! pictures.
 //!
 //! Told at once, it would be taken for the whole of the feed: players that came in then would have sound alone until they are
-//! loaded again.
+//! loaded again. Once sound was told it never waits again: a feed that sounds goes on, whatever its tables say.
 
 use alloc::collections::VecDeque;
 
@@ -26,8 +26,10 @@ pub(super) struct Ahead {
     frames: VecDeque<Sound>,
     /// The time of the first one that waited.
     since: Option<u64>,
-    /// It has waited long enough.
+    /// Nothing waits any more: a frame was told, or the wait was too long, or it is known to be for nothing.
     over: bool,
+    /// The wait was too long.
+    vain: bool,
 }
 
 impl Ahead {
@@ -40,7 +42,9 @@ impl Ahead {
     pub(super) fn waits(&mut self) -> bool {
         let Some((_, newest)) = self.frames.back() else { return !self.over };
         let since = *self.since.get_or_insert(newest.times.dts);
-        self.over |= !(0..WAIT_MAX).contains(&pes::distance(since, newest.times.dts));
+        if !self.over && !(0..WAIT_MAX).contains(&pes::distance(since, newest.times.dts)) {
+            (self.over, self.vain) = (true, true);
+        }
         while !self.over && self.frames.len() > FRAMES_MAX {
             let gone = self.frames.pop_front().and_then(|(config, _)| config);
             if let Some((config @ None, _)) = self.frames.front_mut() {
@@ -50,8 +54,24 @@ impl Ahead {
         !self.over
     }
 
-    /// The frames that wait.
+    /// The frames that wait, to be told.
     pub(super) fn take(&mut self) -> VecDeque<Sound> {
+        self.over |= !self.frames.is_empty();
         core::mem::take(&mut self.frames)
+    }
+
+    /// There is nothing to wait for.
+    pub(super) fn give_up(&mut self) {
+        self.over = true;
+    }
+
+    /// Whether nothing waits any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Whether it waited for a picture as long as it may, and none came.
+    pub(super) fn was_in_vain(&self) -> bool {
+        self.vain
     }
 }

@@ -25,7 +25,7 @@ fn written(told: &[Result<FeedEvent, Error>]) -> Vec<u8> {
     segmenter.finish();
     let mut bytes = fmp4::init(segmenter.tracks());
     while let Some(segment::Event::Cut(cut)) = segmenter.poll() {
-        fmp4::segment(&cut, fmp4::sequence(cut.start, 1000), &mut bytes);
+        fmp4::segment(&cut, fmp4::sequence(cut.start), &mut bytes);
     }
     bytes
 }

@@ -21,107 +21,101 @@ fn spoken(encoder: &Encoder, at: i64) -> Vec<FeedEvent> {
     frames.into_iter().chain(further).collect()
 }
 
-/// Which segments of the source and of the further track came out, by where they start in milliseconds; those that were lost.
-fn made(programme: &mut Programme, source: &mut Vec<u64>, further: &mut Vec<u64>, lost: &mut Vec<u64>) {
-    let ms = |at: MediaTime| at.utc().ms_since(START.utc);
-    while let Some(output) = programme.poll() {
-        match output {
-            Output::Object(object) => match object.kind {
-                Made::Segment { start, .. } => source.push(ms(start)),
-                Made::Rung(rung, Rung::Segment { start, .. }) if rung.as_str() == "audio-1" => {
-                    further.push(ms(start));
-                }
+/// What came out: the segments of the source and of the further track, and those of it that were lost, each by where it starts in
+/// milliseconds.
+#[derive(Debug, Default)]
+struct Came {
+    source: Vec<u64>,
+    further: Vec<u64>,
+    lost: Vec<u64>,
+}
+
+impl Came {
+    fn take(&mut self, programme: &mut Programme) {
+        let ms = |at: MediaTime| at.utc().ms_since(START.utc);
+        while let Some(output) = programme.poll() {
+            match output {
+                Output::Object(object) => match object.kind {
+                    Made::Segment { start, .. } => self.source.push(ms(start)),
+                    Made::Rung(rung, Rung::Segment { start, .. }) if rung.as_str() == "audio-1" => {
+                        self.further.push(ms(start));
+                    }
+                    _ => {}
+                },
+                Output::Lost(_, start) => self.lost.push(ms(start)),
                 _ => {}
-            },
-            Output::Lost(_, start) => lost.push(ms(start)),
-            _ => {}
+            }
         }
     }
+}
+
+/// A feed: whether it tells of the further track, and what it sends in a millisecond.
+type Sends = (Role, bool, fn(&Encoder, i64) -> Vec<FeedEvent>);
+
+/// What comes of these feeds, which begin together and end in order after so many milliseconds.
+fn came_of(feeds: &[Sends], end_ms: u64) -> Came {
+    let voices = vec![voice(0), voice(1)];
+    let mut programme = Programme::new(Settings { tap: false, voices, ..settings() }, Resume::default());
+    let publishes: Vec<Publish> = feeds.iter().map(|(role, ..)| programme.begin(*role, START)).collect();
+    let encoders: Vec<Encoder> = feeds.iter().map(|(role, ..)| Encoder::new(*role)).collect();
+    for (publish, (_, has_further, _)) in publishes.iter().zip(feeds) {
+        programme.handle(*publish, video(1280), START);
+        programme.handle(*publish, audio(), START);
+        if *has_further {
+            programme.handle(*publish, FeedEvent::Further { track: 1, event: Box::new(audio()) }, START);
+        }
+    }
+    let mut came = Came::default();
+    for at in 0..end_ms {
+        for ((publish, encoder), (.., sends)) in publishes.iter().zip(&encoders).zip(feeds) {
+            for event in sends(encoder, i64::try_from(at).unwrap()) {
+                programme.handle(*publish, event, START.plus_ms(at));
+            }
+        }
+        came.take(&mut programme);
+    }
+    for publish in publishes {
+        programme.end(publish, End::InOrder, START.plus_ms(end_ms));
+    }
+    programme.give_up_waiting();
+    came.take(&mut programme);
+    came
+}
+
+/// It sends all of it for seven seconds, and nothing more.
+fn for_a_while(encoder: &Encoder, at: i64) -> Vec<FeedEvent> {
+    if at < 7_000 { spoken(encoder, at) } else { Vec::new() }
 }
 
 #[test]
 fn a_commentary_goes_on_when_the_backup_takes_over() {
-    let voices = vec![voice(0), voice(1)];
-    let mut programme = Programme::new(Settings { tap: false, voices, ..settings() }, Resume::default());
-    let (primary, backup) = (Encoder::new(Role::Primary), Encoder::new(Role::Backup));
-    let [p, b] = [Role::Primary, Role::Backup].map(|role| programme.begin(role, START));
-    for publish in [p, b] {
-        programme.handle(publish, video(1280), START);
-        programme.handle(publish, audio(), START);
-        programme.handle(publish, FeedEvent::Further { track: 1, event: Box::new(audio()) }, START);
-    }
-    let (mut source, mut further, mut lost) = (Vec::new(), Vec::new(), Vec::new());
-    for at in 0..20_000 {
-        let now = START.plus_ms(at);
-        let at = i64::try_from(at).unwrap();
-        for event in if at < 7_000 { spoken(&primary, at) } else { Vec::new() } {
-            programme.handle(p, event, now);
-        }
-        for event in spoken(&backup, at) {
-            programme.handle(b, event, now);
-        }
-        made(&mut programme, &mut source, &mut further, &mut lost);
-    }
-    for publish in [p, b] {
-        programme.end(publish, End::InOrder, START.plus_ms(20_000));
-    }
-    programme.give_up_waiting();
-    made(&mut programme, &mut source, &mut further, &mut lost);
-    assert_eq!(source, further);
-    assert_eq!((source.len(), lost.len()), (10, 0));
+    let feeds: [Sends; 2] = [(Role::Primary, true, for_a_while), (Role::Backup, true, spoken)];
+    let came = came_of(&feeds, 20_000);
+    assert_eq!(came.source, came.further);
+    assert_eq!((came.source.len(), came.lost.len()), (10, 0));
 }
 
 #[test]
 fn a_further_track_on_another_clock_is_left_out_and_stops_nothing() {
-    let voices = vec![voice(0), voice(1)];
-    let mut programme = Programme::new(Settings { tap: false, voices, ..settings() }, Resume::default());
-    let encoder = Encoder::new(Role::Primary);
-    let publish = programme.begin(Role::Primary, START);
-    programme.handle(publish, video(1280), START);
-    programme.handle(publish, audio(), START);
-    programme.handle(publish, FeedEvent::Further { track: 1, event: Box::new(audio()) }, START);
-    let (mut source, mut further, mut lost) = (Vec::new(), Vec::new(), Vec::new());
-    for at in 0..10_000 {
-        let now = START.plus_ms(at);
-        for mut event in spoken(&encoder, i64::try_from(at).unwrap()) {
-            if let FeedEvent::Further { event, .. } = &mut event
+    let an_hour_off = |encoder: &Encoder, at| {
+        let mut events = spoken(encoder, at);
+        for event in &mut events {
+            if let FeedEvent::Further { event, .. } = event
                 && let FeedEvent::Frame(frame) = &mut **event
             {
                 frame.dts_ms += 3_600_000;
             }
-            programme.handle(publish, event, now);
         }
-        made(&mut programme, &mut source, &mut further, &mut lost);
-    }
-    programme.end(publish, End::InOrder, START.plus_ms(10_000));
-    programme.give_up_waiting();
-    made(&mut programme, &mut source, &mut further, &mut lost);
-    assert_eq!((source.len(), further.len(), lost.len()), (5, 0, 5));
+        events
+    };
+    let came = came_of(&[(Role::Primary, true, an_hour_off)], 10_000);
+    assert_eq!((came.source.len(), came.further.len(), came.lost.len()), (5, 0, 5));
 }
 
 #[test]
 fn a_commentary_that_the_backup_does_not_have_is_lost_at_each_cut() {
-    let voices = vec![voice(0), voice(1)];
-    let mut programme = Programme::new(Settings { tap: false, voices, ..settings() }, Resume::default());
-    let (primary, backup) = (Encoder::new(Role::Primary), Encoder::new(Role::Backup));
-    let [p, b] = [Role::Primary, Role::Backup].map(|role| programme.begin(role, START));
-    for publish in [p, b] {
-        programme.handle(publish, video(1280), START);
-        programme.handle(publish, audio(), START);
-    }
-    programme.handle(p, FeedEvent::Further { track: 1, event: Box::new(audio()) }, START);
-    let (mut source, mut further, mut lost) = (Vec::new(), Vec::new(), Vec::new());
-    for at in 0..20_000 {
-        let now = START.plus_ms(at);
-        let at = i64::try_from(at).unwrap();
-        for event in if at < 7_000 { spoken(&primary, at) } else { Vec::new() } {
-            programme.handle(p, event, now);
-        }
-        for event in backup.frames(at) {
-            programme.handle(b, event, now);
-        }
-        made(&mut programme, &mut source, &mut further, &mut lost);
-    }
+    let feeds: [Sends; 2] = [(Role::Primary, true, for_a_while), (Role::Backup, false, Encoder::frames)];
+    let Came { source, further, lost } = came_of(&feeds, 20_000);
     assert!(further.len() >= 2 && lost.len() >= 4, "{further:?} {lost:?}");
     assert_eq!([further, lost].concat(), source, "of each of the source's it is known what becomes of it");
 }

@@ -37,6 +37,23 @@ impl Demux {
         self
     }
 
+    /// The same, where sound waits for no picture: the feed named one before, and it never came
+    /// ([`Demux::lacked_picture`]).
+    pub fn without_waiting(mut self, in_vain: bool) -> Demux {
+        if in_vain {
+            self.audio.ahead.give_up();
+            self.further.iter_mut().for_each(|heard| heard.ahead.give_up());
+        }
+        self
+    }
+
+    /// Whether sound waited for a picture that the tables name: `Some(true)` where it did as long as it may and none has come
+    /// since, `Some(false)` where one came; `None` as long as nothing tells.
+    pub fn lacked_picture(&self) -> Option<bool> {
+        let in_vain = self.lacks_picture() && self.audio.ahead.was_in_vain();
+        in_vain.then_some(true).or_else(|| self.video.reader.has_begun().then_some(false))
+    }
+
     pub(super) fn heard(&mut self, which: Which) -> Option<&mut Heard> {
         match which {
             None => Some(&mut self.audio),
@@ -116,7 +133,8 @@ impl Demux {
     }
 
     pub(super) fn audio_pes(&mut self, which: Which, pes: Result<Option<Pes>, &'static str>) {
-        let lacks_picture = self.lacks_picture();
+        // Tracks begin together, and none of a feed that sounds is held back.
+        let lacks_picture = self.lacks_picture() && !self.sounds();
         let Some(heard) = self.heard(which) else { return };
         match pes {
             Ok(None) => {}
@@ -141,6 +159,11 @@ impl Demux {
                 self.damaged(what);
             }
         }
+    }
+
+    /// Whether sound is told.
+    fn sounds(&self) -> bool {
+        core::iter::once(&self.audio).chain(&self.further).any(|heard| heard.ahead.is_over())
     }
 
     /// Whether the tables name video of which no picture has come.

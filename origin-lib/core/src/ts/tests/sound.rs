@@ -284,6 +284,10 @@ fn from_the_middle(frames: u64) -> Writer {
 /// The first events, errors aside, by kind and time.
 fn events(writer: &Writer) -> Vec<std::string::String> {
     let (told, _) = told(&writer.bytes, 188);
+    kinds(&told)
+}
+
+fn kinds(told: &[Result<FeedEvent, Error>]) -> Vec<std::string::String> {
     let events = told.iter().filter_map(|one| match one {
         Ok(FeedEvent::Video(_)) => Some("video".into()),
         Ok(FeedEvent::Audio(_)) => Some("audio".into()),
@@ -316,4 +320,74 @@ fn sound_waits_ten_seconds_for_a_picture_and_goes_on_alone() {
     // The frame 469 is 10 s behind the first one.
     assert_eq!(events[..2], ["audio", "Audio 7274"], "{events:?}");
     assert_eq!(events[129..], ["Audio 10005", "Audio 10026", "video", "Video 10048"], "{events:?}");
+}
+
+/// What a demultiplexer tells of these bytes.
+fn told_by(demux: &mut Demux, bytes: &[u8]) -> Vec<std::string::String> {
+    demux.handle(bytes);
+    let told: Vec<_> = core::iter::from_fn(|| demux.poll()).collect();
+    kinds(&told)
+}
+
+#[test]
+fn sound_that_has_flowed_is_not_held_back_for_a_picture_that_the_tables_begin_to_name() {
+    let mut writer = Writer::default();
+    writer.pat(0, &[(1, PMT_PID)]);
+    writer.pmt(PMT_PID, 1, 0, &[(0x0f, AUDIO_PID, "")]);
+    writer.pes(AUDIO_PID, &[0], true, &adts(b"sound"));
+    writer.pmt(PMT_PID, 1, 1, &[(0x1b, VIDEO_PID, ""), (0x0f, AUDIO_PID, "")]);
+    for n in 1..4 {
+        writer.pes(AUDIO_PID, &[n * 1_920], true, &adts(b"sound"));
+    }
+    let mut demux = Demux::new();
+    let events = told_by(&mut demux, &writer.bytes);
+    // The last one is whole once another begins, or the stream ends.
+    assert_eq!(events[..4], ["audio", "Audio 0", "Audio 21", "Audio 42"], "{events:?}");
+    assert_eq!(demux.lacked_picture(), None, "nothing was waited for");
+}
+
+#[test]
+fn a_further_track_that_begins_later_waits_no_longer_than_the_first_one() {
+    let mut demux = Demux::new().with_sounds(&[1]);
+    let streams = [(0x1b, VIDEO_PID, ""), (0x0f, AUDIO_PID, ""), (0x0f, 0x1f2, "")];
+    let mut writer = Writer::default();
+    writer.pat(0, &[(1, PMT_PID)]);
+    writer.pmt(PMT_PID, 1, 0, &streams);
+    for n in 0..471 {
+        writer.pes(AUDIO_PID, &[n * 1_920], true, &adts(b"sound"));
+    }
+    demux.handle(&writer.bytes);
+    while demux.poll().is_some() {}
+    writer.bytes.clear();
+    for n in 471..474 {
+        writer.pes(0x1f2, &[n * 1_920], false, &adts(b"more"));
+    }
+    demux.handle(&writer.bytes);
+    let further =
+        core::iter::from_fn(|| demux.poll()).filter(|told| matches!(told, Ok(FeedEvent::Further { .. })));
+    assert_eq!(further.count(), 2, "its parameters, and what is known to be whole");
+}
+
+#[test]
+fn a_picture_that_never_came_is_known_to_the_next_connection_until_one_comes() {
+    let mut writer = from_the_middle(471);
+    let mut first = Demux::new();
+    assert!(told_by(&mut first, &writer.bytes).len() > 128);
+    assert_eq!(first.lacked_picture(), Some(true));
+
+    // Sound is told at once, and nothing more is known of pictures.
+    let mut next = Demux::new().without_waiting(true);
+    let events = told_by(&mut next, &from_the_middle(3).bytes);
+    assert_eq!(events[..2], ["audio", "Audio 0"], "{events:?}");
+    assert_eq!(next.lacked_picture(), None);
+
+    writer.bytes.clear();
+    writer.key(904_320, 904_320);
+    writer.picture(907_920, 907_920);
+    writer.picture(911_520, 911_520);
+    for demux in [&mut first, &mut next] {
+        demux.handle(&writer.bytes);
+        while demux.poll().is_some() {}
+    }
+    assert_eq!([first.lacked_picture(), Demux::new().lacked_picture()], [Some(false), None]);
 }
