@@ -225,6 +225,9 @@ impl Packager {
 
     /// Takes what goes into a segmenter.
     pub fn handle(&mut self, input: Input) {
+        if self.silence.was_premature(&input) && self.segmenter.take_back_sound() {
+            self.silence.take_back();
+        }
         self.silence.handle(input);
         self.segment();
         self.collect();

@@ -335,6 +335,25 @@ impl Segmenter {
         (self.video_last, self.audio_last) = (None, None);
     }
 
+    /// Takes sound back that was given since the last break, as if none had come: where nothing of it went into a segment or a part
+    /// yet. Whether it did.
+    pub fn take_back_sound(&mut self) -> bool {
+        let [Some(open), None] = [self.open.front(), self.open.get(1)] else { return false };
+        if self.cut_in_run
+            || open.video.is_empty()
+            || open.parts.given_video > 0
+            || open.parts.given_audio > 0
+        {
+            return false;
+        }
+        for sample in self.open.front_mut().map(|open| core::mem::take(&mut open.audio)).unwrap_or_default() {
+            self.open_len = self.open_len.saturating_sub(sample.data.len());
+            self.open_samples = self.open_samples.saturating_sub(1);
+        }
+        (self.audio_last, self.guessed) = (None, true);
+        true
+    }
+
     /// Drops what is open: it becomes no segment. What comes later starts with a discontinuity.
     pub fn abandon(&mut self) {
         self.open.clear();

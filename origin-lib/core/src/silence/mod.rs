@@ -11,8 +11,8 @@
 //! write the same ones, also where one of them joined later (DESIGN.md, invariant 3). Sound that comes after silence was given in
 //! its place is left out, so that sound never goes back.
 //!
-//! - Sound that has stopped is waited for while the picture goes on by [`GONE_MS`]; then silence goes as far as pictures are decoded.
-//! - At the beginning of a run, sound is waited for by [`GUESS_MS`], or [`BEGIN_MS`] where its parameters have been told.
+//! - Sound that has stopped, or does not come, is waited for while the picture goes on by [`GONE_MS`]; then silence goes as far as
+//!   pictures are decoded.
 //! - A hole between two frames of sound that is longer than [`HOLE_MS`] is filled when the second one comes.
 //! - Where a run begins or ends with a picture alone, no whole frame stays empty: there, players would show a hole.
 
@@ -28,14 +28,10 @@ use crate::media::{AudioConfig, Kind, Sample, Tracks};
 use crate::segment::{AUDIO_WAIT_MS_MAX, Input};
 use crate::time::{MEDIA_HZ, MediaTime};
 
-/// Sound that has begun is taken to have stopped when the picture has gone on for so long without a frame of it, in milliseconds.
-pub const GONE_MS: u64 = 400;
-
-/// For how much of the picture the parameters of sound are waited for at the beginning of a run, in milliseconds.
-pub const GUESS_MS: u64 = 400;
-
-/// For how much of the picture sound is waited for whose parameters have been told, in milliseconds: some muxers send it late.
-pub const BEGIN_MS: u64 = 2_000;
+/// Sound is taken to have stopped, or not to come, when the picture has gone on for so long without a frame of it, in milliseconds: less
+/// than a segment waits for it, and more than Opus leaves out at a time where nobody speaks (400 ms). Where it comes all the same, before
+/// anything of the run was given out, the silence is taken back.
+pub const GONE_MS: u64 = 450;
 
 /// The longest hole between two frames of sound that is none, in milliseconds: players stand still at no less.
 pub const HOLE_MS: u64 = 100;
@@ -44,7 +40,7 @@ pub const HOLE_MS: u64 = 100;
 pub const FILL_MS_MAX: u64 = 15_000;
 
 // A segment does not wait longer for its sound.
-const _: () = assert!(GONE_MS < AUDIO_WAIT_MS_MAX && GUESS_MS < AUDIO_WAIT_MS_MAX);
+const _: () = assert!(GONE_MS < AUDIO_WAIT_MS_MAX);
 
 /// What is no hole, and no overlap either: a feed counts milliseconds.
 const JITTER: u64 = 90;
@@ -138,6 +134,23 @@ impl Silence {
     /// Before a restart, the channel had this sound.
     pub fn had(&mut self, config: &AudioConfig) {
         self.kept = Kept::new(config);
+    }
+
+    /// Whether all that was given in this run so far is silence, where this brings sound that belongs there.
+    pub fn was_premature(&self, input: &Input) -> bool {
+        let Some(Run { sounded: false, until: Some(until), .. }) = self.run else { return false };
+        match input {
+            Input::Audio(config) => self.kept.as_ref().is_none_or(|kept| kept.config != *config),
+            Input::Sample(sample) => sample.kind == Kind::Audio && sample.dts < until,
+            _ => false,
+        }
+    }
+
+    /// What was given in this run is taken back.
+    pub fn take_back(&mut self) {
+        if let Some(run) = &mut self.run {
+            run.until = None;
+        }
     }
 
     /// Whether the channel had sound, and what is given now is silence in its place.
@@ -244,10 +257,9 @@ impl Silence {
 
     fn picture(&mut self, sample: Sample) {
         let (dts, pts, key) = (sample.dts, sample.pts(), sample.key);
-        self.inputs.push_back(Input::Sample(sample));
         let mut run = match self.run.take() {
             Some(run) => run,
-            None if !key => return,
+            None if !key => return self.inputs.push_back(Input::Sample(sample)),
             None => Run {
                 start: pts,
                 newest: dts,
@@ -263,16 +275,13 @@ impl Silence {
         let step = dts.0.saturating_sub(run.newest.0).min(STEP_MAX);
         run.step = Some(step).filter(|step| *step > 0).unwrap_or(run.step);
         (run.newest, run.shown) = (dts.max(run.newest), pts.max(run.shown));
-        let wait_ms = match (run.sounded, &self.tracks.audio) {
-            (true, _) => GONE_MS,
-            (false, None) => GUESS_MS,
-            (false, Some(_)) => BEGIN_MS,
-        };
-        run.gone |= run.newest.0.saturating_sub(run.heard.0) >= wait_ms * TICKS;
+        run.gone |= run.newest.0.saturating_sub(run.heard.0) >= GONE_MS * TICKS;
         if run.gone && self.kept.is_some() {
             self.silent = self.had_sound;
             self.fill(&mut run, dts);
         }
+        // Behind the silence before it: where it begins a segment, nobody waits for sound of the one before.
+        self.inputs.push_back(Input::Sample(sample));
         self.run = Some(run);
     }
 

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use railbird_core::codec::{opus, silence};
+use bytes::Bytes;
+use railbird_core::codec::{aac, opus, silence};
 use railbird_core::media::{FeedEvent, Frame, Kind};
-use railbird_core::programme::{End, Note};
+use railbird_core::programme::End;
 
 use super::encoder::{At, Encoder, configs, other};
 use super::way::{Segment, Way};
@@ -488,5 +489,25 @@ fn a_clock_that_is_too_fast_or_too_slow_is_followed_without_a_seam() {
         let way = way_of(2_000, &sent);
         assert_eq!((way.segments.len(), breaks(&way), way.too_long), (1800, 0, false));
         assert!(way.segments.iter().all(|segment| segment.duration_ms == 2_000));
+    }
+}
+
+#[test]
+fn sound_that_comes_a_moment_late_takes_the_place_of_silence_without_a_break_or_a_picture_lost() {
+    let mono = aac::config(&Bytes::from_static(&[0x11, 0x88])).unwrap();
+    for told in [silence::usual(), mono] {
+        let mut sent = Encoder::default().sends(0, 12_000);
+        sent.retain(|at| !matches!(at.event, FeedEvent::Audio(_)));
+        sent.retain(|at| !at.is(Kind::Audio) || at.ms >= 800);
+        // Its first frames belong before what came.
+        let late = |at: &At| if at.is(Kind::Audio) { at.ms.max(1_200) } else { at.ms };
+        sent.sort_by_key(late);
+        let to = sent.iter().position(|at| late(at) >= 1_200).unwrap();
+        sent.insert(to, At { ms: 1_200, event: FeedEvent::Audio(told) });
+        let way = way_of(2_000, &sent);
+        assert_eq!((lost(&way, &sent, Kind::Video), lost(&way, &sent, Kind::Audio)), (vec![], vec![]));
+        assert_eq!((breaks(&way), way.inits.len()), (0, 1), "{:?}", spans(&way));
+        let first = way.segments[0].audio.first().map(|first| first.dts / 90);
+        assert!(first.is_some_and(|ms| (0..25).contains(&ms)), "silence before it: {first:?}");
     }
 }

@@ -97,7 +97,12 @@ fn silence_of_each_kind_of_sound_decodes_to_zeros() {
     let rates = (0..=12).map(|rate| lc(rate, 2));
     let further =
         [high_efficiency(5, 1), high_efficiency(5, 2), high_efficiency(5, 6), high_efficiency(29, 1), told()];
-    let all = layouts.chain(rates).chain(further).chain((1..=8).map(of_opus)).chain([silence::usual()]);
+    // Packets of 2.5 ms up to 120 ms.
+    let lens = [120, 240, 480, 1920, 2880, 5760].into_iter();
+    let lens =
+        lens.flat_map(|frame_len| [2, 6].map(|channels| AudioConfig { frame_len, ..of_opus(channels) }));
+    let all =
+        layouts.chain(rates).chain(further).chain((1..=8).map(of_opus)).chain(lens).chain([silence::usual()]);
     for config in all {
         let (said, samples) = decoded(&config);
         assert_eq!(said, "", "{config:?}");
