@@ -39,6 +39,9 @@ const SILENCE_MAX: Duration = Duration::from_secs(15);
 /// A session whose encoder can't be told that it ends ends all the same.
 const CLOSE_STEPS_MAX: usize = 64;
 
+/// An encoder that was not heard from where it was for so long, and is heard from elsewhere, has moved.
+const LEFT_AFTER: Duration = Duration::from_millis(500);
+
 /// From so many addresses a session may be looked for before ICE is restarted.
 const SOURCES_MAX: usize = 64;
 
@@ -71,6 +74,8 @@ pub(super) struct Session {
     /// Where the encoder is: whatever is no answer goes there. `rtc` knows that it moved only once nothing has come from where it was
     /// for a while.
     live: Option<SocketAddr>,
+    /// When something came from there last.
+    live_heard: Instant,
     /// A request from there says that this is the way to use, and was not answered yet.
     nominated: Option<(SocketAddr, Transaction)>,
     keys: Keys,
@@ -140,6 +145,7 @@ impl Session {
             told: Vec::new(),
             sources: HashSet::new(),
             live: None,
+            live_heard: Instant::now(),
             nominated: None,
             // Until the channel is known, only what is lost is asked for.
             keys: Keys::new(u32::MAX),
@@ -253,7 +259,10 @@ impl Session {
         if let Some(transaction) = stun::answered(bytes) {
             // Only those who know the password are answered so.
             self.seat.claim(to);
-            if self.nominated.take_if(|nominated| *nominated == (to, transaction)).is_some()
+            let is_named = self.nominated.take_if(|nominated| *nominated == (to, transaction)).is_some();
+            // Some name their way once, and then only ask whether it is still there.
+            let is_left = self.live.is_some() && self.live_heard.elapsed() >= LEFT_AFTER;
+            if (is_named || is_left)
                 && let Some(before) = self.live.replace(to).filter(|before| *before != to)
             {
                 tracing::debug!(peer = self.peer, %before, now = %to, "a WHIP encoder is elsewhere");
@@ -285,6 +294,9 @@ impl Session {
             return Ok(());
         }
         self.heard = now;
+        if self.live == Some(*from) {
+            self.live_heard = now;
+        }
         self.rtc.handle_input(input)?;
         Ok(())
     }
