@@ -20,8 +20,8 @@ use crate::ffmpeg::{Failure, Further, Running, ended, media as media_way};
 /// x264's constant rate factor: platforms encode once more, so that there must be something left.
 const QUALITY: &str = "18";
 
-/// Where sound is missing there is silence: not every player waits by the times that samples have.
-const SILENCE: &str = "aresample=async=1";
+/// Where sound is missing there is silence, at the beginning too: not every player waits by the times that samples have.
+const SILENCE: &str = "aresample=async=1:first_pts=0";
 
 /// Once everything is written, ffmpeg ends within this time.
 const END: Duration = Duration::from_secs(600);
