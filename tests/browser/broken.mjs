@@ -98,8 +98,7 @@ async function play([player, url, breaks_s, ladder, from_s, rate, ms_max]) {
     look();
     const ended = new Promise((resolve) => video.addEventListener("ended", resolve));
     video.playbackRate = rate;
-    // A player may begin anew meanwhile, where another codec comes; it goes on by itself.
-    video.play().catch(() => {});
+    await video.play();
     await Promise.race([ended, failed]);
     saw.ended = true;
     // In all, and behind each discontinuity.

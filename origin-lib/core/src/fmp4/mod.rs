@@ -3,7 +3,7 @@
 //!
 //! Both are pure functions: the same tracks or the same cut give the same bytes, anywhere, and a segment's bytes depend
 //! on no other segment. Video is track 1 in 1/90000 s; audio is track 2 in samples a second. Decoding times count from
-//! 1970, in 64 bits.
+//! 1970, in 64 bits; those of video as if decoding began when the first picture of a segment is shown.
 
 mod boxes;
 mod entry;

@@ -34,7 +34,11 @@ struct Other {
 /// ffmpeg says so, and decodes all that there is; Chromium's decoder gives up at some of them.
 const NEEDED: &str = "pictures refer to what the encoder did not send";
 
+/// Another codec than the media source had at its beginning.
+const CODEC: &str = "Shaka Player 5.2 takes no Opus where there was AAC in the same buffer";
+
 const OTHERS: &[Other] = &[
+    Other { player: "Shaka", case: "the sound begins after three seconds, as Opus", why: CODEC },
     Other { player: "ffmpeg", case: "a key frame is missing", why: NEEDED },
     Other { player: "ffmpeg", case: "empty frames", why: NEEDED },
     Other { player: "hls.js", case: "empty frames", why: NEEDED },
