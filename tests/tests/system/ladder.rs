@@ -37,7 +37,7 @@ fn encoder(kbps: u32) -> anyhow::Result<Option<String>> {
     Ok(None)
 }
 
-async fn signal(name: &str, pid: &str) -> anyhow::Result<()> {
+pub(crate) async fn signal(name: &str, pid: &str) -> anyhow::Result<()> {
     let mut kill = tokio::process::Command::new("kill");
     kill.args([name, pid]);
     finish(kill).await.map(drop)
@@ -45,14 +45,14 @@ async fn signal(name: &str, pid: &str) -> anyhow::Result<()> {
 
 /// What a media playlist lists.
 #[derive(Debug, Default)]
-struct Listed {
-    head: Vec<String>,
+pub(crate) struct Listed {
+    pub(crate) head: Vec<String>,
     /// Of each segment its file's name, which tells where it starts, its length and discontinuity, and whether it is a gap.
-    segments: Vec<(String, Vec<String>, bool)>,
+    pub(crate) segments: Vec<(String, Vec<String>, bool)>,
 }
 
 impl Listed {
-    fn of(text: &str) -> Listed {
+    pub(crate) fn of(text: &str) -> Listed {
         let (mut listed, mut tags) = (Listed::default(), Vec::new());
         // What is not there yet is answered with a reason.
         for line in text.lines().filter(|_| text.starts_with("#EXTM3U")) {
@@ -71,7 +71,7 @@ impl Listed {
         listed
     }
 
-    fn gaps(&self) -> usize {
+    pub(crate) fn gaps(&self) -> usize {
         self.segments.iter().filter(|(_, _, gap)| *gap).count()
     }
 }

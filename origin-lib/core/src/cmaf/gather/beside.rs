@@ -14,7 +14,7 @@ use crate::media::{FeedEvent, Kind};
 use crate::time::Moment;
 
 /// The most tracks beside the best ones that are looked at.
-const BESIDE_MAX: usize = 32;
+const BESIDE_MAX: usize = 16;
 
 /// So far ahead of the best ones they may be given out, in milliseconds of their time.
 const AHEAD_MS_MAX: i64 = 5_000;
