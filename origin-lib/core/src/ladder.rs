@@ -3,10 +3,14 @@
 //! The encoder gets the source's pictures, and gives a key frame wherever the source has one. Each segment that the source cut
 //! becomes one of the rung, of the same start and the same length: the encoder's pictures of that time, on the very times of
 //! the source's, and the source's sound as it is. What the encoder does not have whole, or not in time, is lost, and said to be.
-//! Pure bookkeeping: nothing here waits, and there is a bound to what is held.
+//! A rung may have several encoders: each segment is of one of them, the one that is preferred where it has it whole. Pure bookkeeping: nothing here waits, and there is a bound to what is held.
+
+mod lane;
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+
+use lane::{Lane, Standing};
 
 use crate::media::{Cut, Sample, Tracks, VideoConfig};
 use crate::package::{Object, Settings, Wrapper};
@@ -50,8 +54,21 @@ struct Wanted {
     cut: Cut,
     /// When these are shown, in order.
     shown: Vec<MediaTime>,
-    /// They refer to some before them.
+    /// Whose pictures are preferred.
+    prefers: usize,
+    /// The source's refer to some before them.
     dependent: bool,
+}
+
+/// Whose pictures the first segment that is wanted is made of.
+#[derive(Clone, Copy, Debug)]
+enum Choice {
+    /// So many of this encoder's.
+    Of(usize, usize),
+    /// They may still come.
+    Waits,
+    /// Nobody has them.
+    Lost,
 }
 
 /// One rung.
@@ -60,13 +77,10 @@ pub struct Assembler {
     wrapper: Wrapper,
     segment: MediaSpan,
     wanted: VecDeque<Wanted>,
-    video: Option<VideoConfig>,
-    samples: VecDeque<Sample>,
-    samples_len: usize,
-    /// Nothing more comes of the encoder, up to its next start.
-    over: bool,
-    /// The segment before the first one that is wanted was made.
-    goes_on: bool,
+    /// One for each encoder.
+    lanes: Vec<Lane>,
+    /// Whose pictures are preferred from here on.
+    prefers: usize,
     /// How many in a row were lost though the encoder runs.
     late: usize,
     outputs: VecDeque<Output>,
@@ -79,14 +93,22 @@ impl Assembler {
             segment: MediaSpan::from_ms(i64::from(settings.segment_ms)),
             wrapper: Wrapper::new(Settings { part_ms: None, frames: false, ..settings }),
             wanted: VecDeque::new(),
-            video: None,
-            samples: VecDeque::new(),
-            samples_len: 0,
-            over: true,
-            goes_on: false,
+            lanes: Vec::from([Lane::new()]),
+            prefers: 0,
             late: 0,
             outputs: VecDeque::new(),
         }
+    }
+
+    /// The same with so many encoders, at least one.
+    pub fn with_encoders(mut self, count: usize) -> Assembler {
+        self.lanes.resize_with(count.max(1), Lane::new);
+        self
+    }
+
+    /// Of what is cut from here on, this encoder's pictures are preferred.
+    pub fn prefer(&mut self, encoder: usize) {
+        self.prefers = encoder;
     }
 
     /// The source was cut. A cut without pictures is lost.
@@ -106,10 +128,10 @@ impl Assembler {
             video_end: cut.video_end,
             audio_end: cut.audio_end,
         };
-        self.wanted.push_back(Wanted { cut, shown, dependent });
+        self.wanted.push_back(Wanted { cut, shown, prefers: self.prefers, dependent });
         self.settle();
         while self.is_too_far_behind() {
-            self.lose_first();
+            self.first(false);
         }
     }
 
@@ -123,34 +145,76 @@ impl Assembler {
 
     /// The encoder begins: something may come of it.
     pub fn begin(&mut self) {
-        (self.over, self.late, self.goes_on) = (false, 0, false);
+        self.begin_of(0);
+    }
+
+    /// This encoder begins.
+    pub fn begin_of(&mut self, encoder: usize) {
+        self.late = 0;
+        if let Some(lane) = self.lanes.get_mut(encoder) {
+            (lane.over, lane.goes_on) = (false, false);
+        }
     }
 
     /// The encoder runs, and [`LATE_MAX`] segments in a row were lost all the same: whoever runs it begins anew with what is newest.
     pub fn is_left_behind(&self) -> bool {
-        !self.over && self.late >= LATE_MAX
+        self.runs() && self.late >= LATE_MAX
+    }
+
+    /// Whether something may come of any encoder.
+    fn runs(&self) -> bool {
+        self.lanes.iter().any(|lane| !lane.over)
+    }
+
+    /// Whether something may come of this encoder.
+    pub fn runs_of(&self, encoder: usize) -> bool {
+        self.lanes.get(encoder).is_some_and(|lane| !lane.over)
     }
 
     /// The parameters of the pictures that come.
     pub fn video(&mut self, video: VideoConfig) {
-        self.video = Some(video);
+        self.video_of(0, video);
+    }
+
+    /// The parameters of the pictures that come of this encoder.
+    pub fn video_of(&mut self, encoder: usize, video: VideoConfig) {
+        if let Some(lane) = self.lanes.get_mut(encoder) {
+            lane.video = Some(video);
+        }
     }
 
     /// The encoder gave a picture.
     pub fn picture(&mut self, sample: Sample) {
-        self.samples_len += sample.data.len();
-        self.samples.push_back(sample);
-        if self.samples_len > HELD_LEN_MAX {
-            self.drop_samples();
+        self.picture_of(0, sample);
+    }
+
+    /// This encoder gave a picture.
+    pub fn picture_of(&mut self, encoder: usize, sample: Sample) {
+        if let Some(lane) = self.lanes.get_mut(encoder) {
+            lane.picture(sample);
         }
         self.settle();
     }
 
     /// The encoder has ended: all that it will give has come. What is whole of it is used.
     pub fn end(&mut self) {
-        self.over = true;
+        self.end_of(0);
+    }
+
+    /// This encoder has ended.
+    pub fn end_of(&mut self, encoder: usize) {
+        self.pause_of(encoder);
+        if let Some(lane) = self.lanes.get_mut(encoder) {
+            lane.clear();
+        }
+    }
+
+    /// Nothing more comes of this encoder for now. What it gave stays, for what the source is still to cut.
+    pub fn pause_of(&mut self, encoder: usize) {
+        if let Some(lane) = self.lanes.get_mut(encoder) {
+            lane.over = true;
+        }
         self.settle();
-        self.drop_samples();
     }
 
     /// What waits for the encoder is waited for no longer, though it may run: it is lost.
@@ -173,62 +237,83 @@ impl Assembler {
         self.wanted.len()
     }
 
-    fn drop_samples(&mut self) {
-        self.samples.clear();
-        self.goes_on = false;
-        self.samples_len = 0;
-    }
-
     fn lose_first(&mut self) {
         if let Some(Wanted { cut, .. }) = self.wanted.pop_front() {
-            self.late += usize::from(!self.over);
-            self.goes_on = false;
+            self.late += usize::from(self.runs());
+            self.lanes.iter_mut().for_each(|lane| lane.goes_on = false);
             self.outputs.push_back(Output::Lost(cut.start));
         }
     }
 
     fn settle(&mut self) {
-        while let Some(Wanted { cut, shown, dependent }) = self.wanted.front() {
-            let start = cut.start.0.saturating_sub(NEAR);
-            let end = cut.start.0.saturating_add(u64::from(cut.duration)).saturating_sub(NEAR);
-            // What refers to pictures before it is of use behind those.
-            if *dependent && !self.goes_on {
-                // That says nothing of how fast the encoder is.
-                let late = self.late;
-                self.lose_first();
-                self.late = late;
-                continue;
-            }
-            while !dependent && let Some(first) = self.samples.pop_front_if(|first| first.pts().0 < start) {
-                self.samples_len -= first.data.len();
-            }
-            let len = self.samples.iter().position(|sample| sample.pts().0 >= end);
-            // Its last picture is there once one behind it is: groups of pictures are closed. Where the source was cut within one,
-            // those that are sent behind that one and shown before it come with the next segment.
-            if len.is_none() && !self.over {
-                return;
-            }
-            let len = len.unwrap_or(self.samples.len());
-            let behind = self.samples.get(len).is_none_or(|behind| behind.key);
-            let whole = is_whole(self.samples.iter().take(len), shown, *dependent, behind.then_some(end));
-            if !whole {
-                self.lose_first();
-                continue;
-            }
-            let video: Vec<Sample> = self.samples.drain(..len).collect();
-            self.samples_len -= video.iter().map(|sample| sample.data.len()).sum::<usize>();
-            let next = self.samples.front().map(|next| next.dts);
-            self.goes_on = true;
-            if let Some(Wanted { cut, shown, .. }) = self.wanted.pop_front() {
-                self.make(cut, &shown, video, next);
-            }
-        }
+        while self.first(true) {}
     }
 
-    fn make(&mut self, cut: Cut, shown: &[MediaTime], mut video: Vec<Sample>, next: Option<MediaTime>) {
+    /// Makes the first segment that is wanted, or loses it; with `waits`, only if nothing more may come of it. Whether there
+    /// may be more to do.
+    fn first(&mut self, waits: bool) -> bool {
+        match self.choose(waits) {
+            Choice::Waits => return false,
+            Choice::Lost => {
+                // Of what depends on something that is not there, none can have it, however fast it is.
+                let late = self.late;
+                if self.is_void() {
+                    self.lose_first();
+                    self.late = late;
+                } else {
+                    self.lose_first();
+                }
+            }
+            Choice::Of(encoder, len) => {
+                self.lanes.iter_mut().enumerate().for_each(|(n, lane)| lane.goes_on = n == encoder);
+                let lane = self.lanes.get_mut(encoder);
+                let Some((lane, wanted)) = lane.zip(self.wanted.pop_front()) else { return false };
+                let ((video, next), config) = (lane.take(len), lane.video.clone());
+                self.make(wanted, config, video, next);
+            }
+        }
+        true
+    }
+
+    /// Whether the first segment that is wanted refers to one that nobody's pictures were made into.
+    fn is_void(&self) -> bool {
+        self.wanted.front().is_some_and(|first| first.dependent)
+            && !self.lanes.iter().any(|lane| lane.goes_on)
+    }
+
+    fn choose(&mut self, waits: bool) -> Choice {
+        if self.is_void() {
+            return Choice::Lost;
+        }
+        let Some(Wanted { cut, shown, prefers, dependent }) = self.wanted.front() else {
+            return Choice::Waits;
+        };
+        let start = cut.start.0.saturating_sub(NEAR);
+        let end = cut.start.0.saturating_add(u64::from(cut.duration)).saturating_sub(NEAR);
+        let goes_on = |lane: &Lane| *dependent && lane.goes_on;
+        self.lanes.iter_mut().filter(|lane| !goes_on(lane)).for_each(|lane| lane.let_go(start));
+        let others = (0..self.lanes.len()).filter(|encoder| encoder != prefers);
+        for encoder in core::iter::once(*prefers).chain(others) {
+            match self.lanes.get(encoder).map(|lane| lane.standing(end, shown, *dependent)) {
+                Some(Standing::Whole(len)) => return Choice::Of(encoder, len),
+                Some(Standing::Comes) if waits => return Choice::Waits,
+                Some(Standing::Comes | Standing::Never) | None => {}
+            }
+        }
+        Choice::Lost
+    }
+
+    fn make(
+        &mut self,
+        wanted: Wanted,
+        config: Option<VideoConfig>,
+        mut video: Vec<Sample>,
+        next: Option<MediaTime>,
+    ) {
+        let Wanted { cut, shown, .. } = wanted;
         let mut last: Option<MediaTime> = None;
         for sample in &mut video {
-            let (pts, dts) = (nearest(shown, sample.pts()), nearest(shown, sample.dts));
+            let (pts, dts) = (nearest(&shown, sample.pts()), nearest(&shown, sample.dts));
             let dts = last.map_or(dts, |last| dts.max(MediaTime(last.0 + 1)));
             let cts = i64::try_from(pts.0).unwrap_or(0) - i64::try_from(dts.0).unwrap_or(0);
             (sample.dts, sample.cts) = (dts, i32::try_from(cts).unwrap_or(0));
@@ -240,7 +325,7 @@ impl Assembler {
         };
         let after = last.map_or(cut.video_end, |last| MediaTime(last.0.saturating_add(step)));
         let joins = |next: &MediaTime| next.0.abs_diff(after.0) < step + NEAR && Some(*next) > last;
-        let tracks = Tracks { video: self.video.clone(), audio: cut.tracks.audio.clone() };
+        let tracks = Tracks { video: config, audio: cut.tracks.audio.clone() };
         let video_end = next.filter(joins).unwrap_or(after);
         self.late = 0;
         self.wrapper.rung(&Cut { tracks, video, video_end, ..cut });
@@ -248,32 +333,6 @@ impl Assembler {
             self.outputs.push_back(Output::Object(object));
         }
     }
-}
-
-/// Whether these pictures are all that is shown up to `end`, where there is one, from a key frame at the first one on, or,
-/// where they are `dependent`, from wherever those before them ended.
-fn is_whole<'a>(
-    pictures: impl Iterator<Item = &'a Sample>,
-    shown: &[MediaTime],
-    dependent: bool,
-    end: Option<u64>,
-) -> bool {
-    let mut pictures = pictures.peekable();
-    let first = pictures.peek().zip(shown.first());
-    if !first.is_some_and(|(first, at)| dependent || (first.key && first.pts().0.abs_diff(at.0) <= NEAR)) {
-        return false;
-    }
-    let mut times: Vec<u64> = pictures.map(|picture| picture.pts().0).collect();
-    times.sort_unstable();
-    let hole = |times: &mut dyn Iterator<Item = u64>| {
-        let (mut last, mut hole) = (None, 0);
-        for time in times.chain(end) {
-            hole = last.map_or(0, |last| time.saturating_sub(last)).max(hole);
-            last = Some(time);
-        }
-        hole
-    };
-    hole(&mut times.into_iter()) <= hole(&mut shown.iter().map(|at| at.0)) + HOLE
 }
 
 /// The time of the source's that this one is, or itself where it is none.

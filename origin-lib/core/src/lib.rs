@@ -39,6 +39,7 @@ pub mod calibration;
 pub mod captions;
 pub mod cmaf;
 pub mod codec;
+pub mod companion;
 pub mod flv;
 pub mod fmp4;
 pub mod hash;

@@ -159,6 +159,8 @@ pub struct Channel {
     /// The further tracks of pictures that its encoder sends: their numbers, and the names of their renditions. Only where the
     /// channel is none of low latency.
     pub views: Vec<(u8, RenditionId)>,
+    /// The further renditions whose pictures come by feeds of their own. Only where the channel is none of low latency.
+    pub companions: Vec<Companion>,
     /// The further renditions that are made, the highest first; only where the channel is none of low latency.
     pub ladder: Vec<Rung>,
     /// Length of a key period, in seconds.
@@ -182,6 +184,24 @@ pub struct Channel {
     pub stall_ms: u32,
     /// For so many milliseconds the primary must have been well to be used again.
     pub steady_ms: u32,
+}
+
+impl Channel {
+    /// All that encoders may send for it: for the source, and for the renditions that have feeds of their own.
+    pub fn all_feeds(&self) -> impl Iterator<Item = (Option<&RenditionId>, &Feed)> {
+        let companions = self.companions.iter();
+        let theirs = companions.flat_map(|one| one.feeds.iter().map(|feed| (Some(&one.name), feed)));
+        self.feeds.iter().map(|feed| (None, feed)).chain(theirs)
+    }
+}
+
+/// `[[channel.video]]` with feeds of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Companion {
+    /// The rendition's name, in playlists and in object names.
+    pub name: RenditionId,
+    /// What encoders may send for it; at least one, and none of the same role twice.
+    pub feeds: Vec<Feed>,
 }
 
 /// `[channel.system]`.

@@ -25,7 +25,7 @@ use super::{
 const TITLE_LEN_MAX: usize = 200;
 const URL_LEN_MAX: usize = 512;
 const KEY_LEN_MIN: usize = 8;
-const FEEDS_MAX: usize = Role::ALL.len();
+pub(super) const FEEDS_MAX: usize = Role::ALL.len();
 
 /// The fewest segments that a live playlist may list.
 const LISTED_MIN: i64 = 4;
@@ -362,14 +362,14 @@ fn channel(
     let audio_only = table.flag("audio_only", false);
     let voices = audio::voices(reader, &table, audio_only);
     let mut names = Unique::default();
-    let mut views = video::views(reader, &table, &mut names);
+    let mut views = video::views(reader, &table, &mut names, keys);
     let mut rungs = ladder::rungs(reader, &table, &mut names);
     let further = voices.len() + views.len() + rungs.len();
     if part_ms.is_some() && (audio_only || further > 0) {
         table.problem("has low_latency and further renditions, which have no parts: take out low_latency, or audio_only, the ladder and the further tracks");
     }
-    let mut named = rungs.iter().map(|rung| &rung.name).chain(views.iter().map(|(_, name)| name));
-    if let Some(name) = named.find(|name| voices.iter().any(|voice| voice.rendition == **name)) {
+    let named = || rungs.iter().map(|rung| &rung.name).chain(views.names());
+    if let Some(name) = named().find(|name| voices.iter().any(|voice| voice.rendition == **name)) {
         let name = name.as_str();
         table.problem(format!(
             "has a rendition {name:?}, which is the name of a sound track: choose another one"
@@ -377,8 +377,8 @@ fn channel(
     }
     let pictures = |name: &str| ladder::picture_name(&table, name, !voices.is_empty());
     let source = pictures(ladder::SOURCE);
-    let named = rungs.iter_mut().map(|rung| &mut rung.name).chain(views.iter_mut().map(|(_, name)| name));
-    for name in named {
+    let made = rungs.iter_mut().map(|rung| &mut rung.name);
+    for name in made.chain(views.names_mut()) {
         if let Some(pictures) = pictures(name.as_str()) {
             *name = pictures;
         }
@@ -430,7 +430,8 @@ fn channel(
         source: source?,
         audio_only,
         voices,
-        views,
+        views: views.tracks,
+        companions: views.companions,
         ladder: rungs,
         key_period_s: u32::try_from(key_period_s.value).ok()?,
         dvr_s: u32::try_from(dvr_s.value).ok()?,
@@ -472,7 +473,12 @@ fn part_ms(reader: &Reader<'_>, table: &Table<'_, '_>, segment_ms: i64) -> Optio
     low_latency.then_some(part_ms.value)
 }
 
-fn feed(reader: &Reader<'_>, table: Table<'_, '_>, keys: &mut Unique, roles: &mut Unique) -> Option<Feed> {
+pub(super) fn feed(
+    reader: &Reader<'_>,
+    table: Table<'_, '_>,
+    keys: &mut Unique,
+    roles: &mut Unique,
+) -> Option<Feed> {
     let stream_key = table.secret_needed("stream_key", KEY_LEN_MIN);
     if let Some(at) = &stream_key {
         let text = at.value.expose();

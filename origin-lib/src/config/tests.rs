@@ -353,6 +353,40 @@ fn sound_tracks_are_named_and_the_first_one_is_the_default() {
 }
 
 #[test]
+fn a_rendition_is_a_track_or_has_feeds_of_its_own() {
+    let with = |video: &str| parse(&SMALL.replacen("[[target]]", &format!("{video}\n[[target]]"), 1));
+    let feed = |role: &str, key: &str| {
+        format!("[[channel.video.feed]]\nstream_key = {{ env = \"{key}\" }}\nrole = \"{role}\"\n")
+    };
+    let low = format!(
+        "[[channel.video]]\nname = \"low\"\n{}{}",
+        feed("primary", "MASTER"),
+        feed("backup", "ORIGIN")
+    );
+    let channel = with(&format!("[[channel.video]]\nname = \"mid\"\n{low}")).unwrap().channels.remove(0);
+    assert_eq!(
+        channel.views.iter().map(|(track, name)| (*track, name.as_str())).collect::<Vec<_>>(),
+        [(1, "mid")]
+    );
+    let feeds: Vec<_> = channel
+        .all_feeds()
+        .map(|(rendition, feed)| (rendition.map(RenditionId::as_str), feed.role))
+        .collect();
+    let of_low = [(Some("low"), Role::Primary), (Some("low"), Role::Backup)];
+    assert_eq!(feeds, [&[(None, Role::Primary)], &of_low[..]].concat());
+    for (video, text) in [
+        (low.replace("name = \"low\"", "name = \"low\"\ntrack = 1"), "has a track and feeds"),
+        (low.replace("MASTER", "STREAM"), "is already used by"),
+        (low.replace("backup", "primary"), "is already used by"),
+        (low.replace("name = \"low\"\n", ""), "video[0].name: is missing"),
+        (format!("{low}{}", low.replace("MASTER", "AK").replace("ORIGIN", "SK")), "is already used by"),
+    ] {
+        let problems = with(&video).unwrap_err();
+        assert!(problems.iter().any(|problem| problem.contains(text)), "{video}: {problems:?}");
+    }
+}
+
+#[test]
 fn a_ladder_has_its_defaults_the_highest_first_and_says_what_is_wrong_with_it() {
     let with = |keys: &str, ladder: &str| {
         let small = SMALL.replacen("id = \"table-1\"", &format!("id = \"table-1\"\n{keys}"), 1);

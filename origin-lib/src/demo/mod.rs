@@ -277,6 +277,7 @@ fn configuration(
             audio_only: false,
             voices: Vec::new(),
             views: Vec::new(),
+            companions: Vec::new(),
             ladder: Vec::new(),
             key_period_s: 600,
             dvr_s: 120,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use railbird_core::fmp4;
 use railbird_core::id::{ChannelId, RenditionId};
 use railbird_core::keys::MasterSecret;
-use railbird_core::media::{AudioConfig, FeedEvent, Role};
+use railbird_core::media::{AudioConfig, FeedEvent, Kind as Track, Role};
 use railbird_core::package::{self, Kind, Object};
 use railbird_core::programme::{
     AnchorFrom, End, Note, Output as Made, Passed, Programme, Publish, Resume, Settings,
@@ -22,6 +22,10 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::watch;
 
 use super::anchor::Pair;
+use super::companion::Companion;
+use super::refused::Refused;
+use super::registry::FeedId;
+use super::sink::Sink;
 use crate::clock;
 use crate::config::{self, SOUND};
 use crate::driver::{self, Message, Promise, Sender};
@@ -100,7 +104,10 @@ impl Channels {
 
     /// The origin stops, and its feeds have ended: what waits for one that was lost comes out now.
     pub fn give_up_waiting(&self) {
-        self.0.values().for_each(|channel| channel.with(Programme::give_up_waiting));
+        for channel in self.0.values() {
+            channel.with(Programme::give_up_waiting);
+            channel.companions.iter().for_each(|companion| companion.give_up());
+        }
     }
 
     /// What waits for a feed that was lost is waited for no longer: it is on the disk, and the desk knows it, once this
@@ -115,6 +122,7 @@ impl Channels {
         if let Some(ladder) = &channel.ladder {
             ladder.flush().await;
         }
+        channel.companions.iter().for_each(|companion| companion.give_up());
         // Also what a feed has just ended with. A disk that takes nothing is told of elsewhere, and ends nothing.
         let _ = tokio::time::timeout(SETTLE_MAX, channel.output.spool.settled()).await;
     }
@@ -123,12 +131,14 @@ impl Channels {
     /// it can't be told itself, as SRT. And the channels that had sound, and whose feed has none now.
     pub fn unwell(&self) -> Vec<(&'static str, String, String)> {
         let of = |channel: &Arc<Channel>| {
-            let refused = channel.refused().into_iter();
+            let refused = channel.refused.lately().into_iter();
             let refused =
                 refused.map(|(role, reason)| format!("its {} feed is refused: {reason}", role.as_str()));
             let silent = channel.silent.load(Ordering::Relaxed).then(|| SILENT.to_string());
-            let told = refused.chain(silent).map(|reason| ("feed", channel.id.to_string(), reason));
-            told.collect::<Vec<_>>()
+            let complaints = channel.companions.iter().flat_map(|companion| companion.complaints());
+            let told = refused.chain(silent).map(|text| ("feed", text));
+            let told = told.chain(complaints.map(|text| ("rendition", text)));
+            told.map(|(part, text)| (part, channel.id.to_string(), text)).collect::<Vec<_>>()
         };
         self.0.values().flat_map(of).collect()
     }
@@ -138,9 +148,6 @@ impl Channels {
         self.0.get(id).cloned()
     }
 }
-
-/// How long it is said that an encoder was refused which does not come back, in milliseconds: a minute. Encoders try again sooner.
-const REFUSED_MS: u64 = 60_000;
 
 /// What is said where there is a picture and no sound any more.
 const SILENT: &str = "its feed has no sound any more: silence in its place";
@@ -163,8 +170,9 @@ pub struct Channel {
     metrics: BTreeMap<Role, FeedMetrics>,
     taps: Vec<Tap>,
     ladder: Option<Arc<Ladder>>,
-    /// Why a feed's encoder was refused, and when.
-    refused: Mutex<BTreeMap<Role, (String, u64)>>,
+    /// The renditions that have feeds of their own.
+    companions: Vec<Arc<Companion>>,
+    refused: Refused,
     /// The feed in use has no sound any more.
     silent: AtomicBool,
     /// The feeds whose tables name a picture that never came.
@@ -251,8 +259,13 @@ impl Channel {
             voices: channel.voices.clone(),
             views: channel.views.clone(),
             silence: channel.silence,
-            cuts: ladder.is_some(),
+            cuts: ladder.is_some() || !channel.companions.is_empty(),
         };
+        let companions = channel.companions.iter().map(|companion| {
+            let way = (output.spool.clone(), output.desk.clone());
+            Arc::new(Companion::new(channel, companion, &settings.package, &output.metrics, way))
+        });
+        let companions = companions.collect();
         let roles = channel.feeds.iter().map(|feed| feed.role);
         let metrics = roles.map(|role| (role, output.metrics.feed(&channel.id, role))).collect();
         let mut programme = Programme::new(settings, resume);
@@ -279,7 +292,8 @@ impl Channel {
             metrics,
             taps,
             ladder,
-            refused: Mutex::default(),
+            companions,
+            refused: Refused::default(),
             silent: AtomicBool::default(),
             pictureless: Mutex::default(),
             anchors: Mutex::default(),
@@ -295,13 +309,12 @@ impl Channel {
 
     /// A feed's encoder sends what can't be used, for this reason.
     pub fn refuse(&self, role: Role, reason: String) {
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.insert(role, (reason, clock::moment().up_ms));
+        self.refused.note(role, reason);
     }
 
     /// A feed's encoder sends what can be used.
     pub fn accept(&self, role: Role) {
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(&role);
+        self.refused.forget(role);
     }
 
     /// Whether this feed's tables named a picture that never came, when it was here last.
@@ -319,11 +332,27 @@ impl Channel {
         }
     }
 
-    /// Which feeds were refused lately, and why.
-    fn refused(&self) -> Vec<(Role, String)> {
-        let (refused, now) = (self.refused.lock().unwrap_or_else(PoisonError::into_inner), clock::moment());
-        let lately = refused.iter().filter(|(_, (_, at))| now.ms_since(*at) < REFUSED_MS);
-        lately.map(|(role, (reason, _))| (*role, reason.clone())).collect()
+    /// A feed of it is published from now on; `None` where it has no such feed.
+    pub(super) fn begin_feed(self: &Arc<Self>, feed: &FeedId) -> Option<Sink> {
+        let role = feed.role;
+        let Some(rendition) = &feed.rendition else {
+            return Some(Sink::Source(self.clone(), role, self.begin(role)));
+        };
+        let companion = self.companions.iter().find(|companion| companion.rendition() == rendition)?;
+        Some(Sink::Companion(companion.clone(), role, companion.begin(role)))
+    }
+
+    /// Lets the renditions that have feeds of their own see what comes of the source's: by that they know where theirs belong.
+    pub(super) fn show_companions(&self, role: Role, event: &FeedEvent) {
+        for companion in &self.companions {
+            match event {
+                FeedEvent::Frame(frame) if frame.kind == Track::Video => {
+                    companion.source_arrived(role, frame.dts_ms.saturating_add(i64::from(frame.cts) / 90));
+                }
+                FeedEvent::Captured(captured) => companion.source_captured(role, *captured),
+                _ => {}
+            }
+        }
     }
 
     /// A feed is published from now on.
@@ -334,11 +363,6 @@ impl Channel {
     /// Takes an event of a publish.
     pub fn handle(self: &Arc<Self>, publish: Publish, event: FeedEvent) {
         self.with(|programme| programme.handle(publish, event, clock::moment()));
-    }
-
-    /// How far behind its arrival now this timestamp of a feed lies; `None` before the feed has an anchor.
-    pub fn behind(&self, role: Role, feed_ms: i64) -> Option<MediaSpan> {
-        Some(clock::now().media() - self.media(role, feed_ms)?)
     }
 
     /// Where this timestamp of a feed lies; `None` before the feed has an anchor.
@@ -389,7 +413,11 @@ impl Channel {
             match made {
                 Made::Object(object) => self.write(&mut inner, object),
                 Made::Passed(passed) => self.taps.iter().for_each(|tap| tap(&passed)),
-                Made::Cut(cut) => self.ladder.iter().for_each(|ladder| ladder.cut(&cut)),
+                Made::Cut(cut) => {
+                    self.ladder.iter().for_each(|ladder| ladder.cut(&cut));
+                    let used = inner.programme.used();
+                    self.companions.iter().for_each(|companion| companion.source_cut(&cut, used));
+                }
                 Made::Lost(rung, start) => self.lost(rung, start),
                 Made::Note(note) => self.note(note),
                 Made::Anchored { role, anchor, from } => self.anchored(role, anchor, from),
@@ -511,6 +539,7 @@ impl Channel {
             }
         }
         self.anchors.lock().unwrap_or_else(PoisonError::into_inner).insert(role, anchor);
+        self.companions.iter().for_each(|companion| companion.source_anchored(role, anchor));
         (self.output.anchored)(channel, role, anchor);
     }
 

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use railbird_core::id::ChannelId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::feed::Feed;
+use super::registry::FeedId;
 use super::{Channels, FEEDS_MAX, Refusal, Registry};
-use crate::config::Role;
 
 /// Lets publishers in, no more than [`FEEDS_MAX`] at once. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -39,7 +38,7 @@ impl Door {
     }
 
     /// Which feed this stream key opens; nothing happens yet.
-    pub fn feed_of(&self, stream_key: &str) -> Result<(ChannelId, Role), Refusal> {
+    pub fn feed_of(&self, stream_key: &str) -> Result<FeedId, Refusal> {
         self.registry.feed_of(stream_key)
     }
 
@@ -51,8 +50,8 @@ impl Door {
         if slot.0.is_none() {
             return Err(Refusal::Full);
         }
-        let begin = |id: &_, role| self.channels.get(id).map(|channel| (channel.begin(role), channel));
-        let (lease, (publish, channel)) = self.registry.publish(stream_key, begin)?;
-        Ok(Feed::begin(lease, peer, channel, publish))
+        let begin = |feed: &FeedId| self.channels.get(&feed.channel)?.begin_feed(feed);
+        let (lease, sink) = self.registry.publish(stream_key, begin)?;
+        Ok(Feed::begin(lease, peer, sink))
     }
 }

@@ -1,17 +1,17 @@
 //! One publish of a feed: its messages become events of its channel's programme.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use railbird_core::flv::{self, Demux, TagKind};
 use railbird_core::media::{self, FeedEvent, Frame};
-use railbird_core::programme::{End, Publish};
+use railbird_core::programme::End;
 use railbird_core::time::{MediaSpan, MediaTime, UtcMs};
 use railbird_core::ts;
 use tokio_util::sync::CancellationToken;
 
-use super::{Channel, Lease};
+use super::Lease;
+use super::sink::Sink;
 use crate::clock;
 use crate::telemetry::{FeedMetrics, LinkMetrics, SessionMetrics};
 
@@ -23,8 +23,9 @@ pub struct Feed {
     demux: Demux,
     /// What its bytes go through, where it comes as an MPEG transport stream.
     stream: ts::Demux,
-    channel: Arc<Channel>,
-    publish: Publish,
+    sink: Sink,
+    /// How logs name it among its channel's.
+    label: String,
     metrics: FeedMetrics,
     skipped: u64,
     /// Whether its picture never came, as it was noted last.
@@ -40,20 +41,22 @@ pub struct Feed {
 const LATE_KEYS: u32 = 2;
 
 impl Feed {
-    /// The publisher was let in, and its channel's programme knows it.
-    pub fn begin(lease: Lease, peer: &str, channel: Arc<Channel>, publish: Publish) -> Feed {
-        let metrics = channel.metrics(lease.role);
+    /// The publisher was let in, and where it goes knows it.
+    pub(super) fn begin(lease: Lease, peer: &str, sink: Sink) -> Feed {
+        let (metrics, label) = (sink.metrics(), lease.feed.label());
         metrics.connected(true);
-        tracing::info!(channel = %lease.channel, feed = lease.role.as_str(), peer, "feed began");
+        tracing::info!(channel = %lease.feed.channel, feed = label, peer, "feed began");
+        let (sounds, pictures) = (sink.further(media::Kind::Audio), sink.further(media::Kind::Video));
         Feed {
             lease,
             peer: peer.to_string(),
-            demux: Demux::new().with_sounds(channel.sounds()).with_pictures(channel.pictures()),
+            demux: Demux::new().with_sounds(sounds).with_pictures(pictures),
             stream: ts::Demux::new()
-                .with_sounds(channel.sounds())
-                .without_waiting(channel.is_pictureless(lease.role)),
-            channel,
-            publish,
+                .with_sounds(sounds)
+                .with_pictures(pictures)
+                .without_waiting(sink.is_pictureless()),
+            sink,
+            label,
             metrics,
             skipped: 0,
             lacked_picture: None,
@@ -61,6 +64,11 @@ impl Feed {
             last_key_ms: None,
             late_keys: 0,
         }
+    }
+
+    /// The numbers of the further tracks of this kind that are wanted of it.
+    pub fn further(&self, kind: media::Kind) -> &[u8] {
+        self.sink.further(kind)
     }
 
     /// Set when the feed must end.
@@ -87,7 +95,7 @@ impl Feed {
 
     /// Says that a track of the encoder is not used.
     pub fn leave_out(&self, track: &str) {
-        let (channel, feed) = (&self.lease.channel, self.lease.role.as_str());
+        let (channel, feed) = (&self.lease.feed.channel, &self.label);
         tracing::warn!(%channel, feed, track, "a further track of the feed is left out: one of each kind is taken, and those that [[channel.audio]] and [[channel.video]] name");
     }
 
@@ -108,12 +116,12 @@ impl Feed {
 
     /// Where this timestamp lies on the channel's media time, once that is known.
     pub fn place(&self, feed_ms: i64) -> Option<MediaTime> {
-        self.channel.media(self.lease.role, feed_ms)
+        self.sink.media(feed_ms)
     }
 
     /// The channel's segment duration, in milliseconds.
     pub fn segment_ms(&self) -> u32 {
-        self.channel.segment_ms()
+        self.sink.segment_ms()
     }
 
     /// The figures of a session by which it comes.
@@ -144,7 +152,7 @@ impl Feed {
         if let Some(lacked) = self.stream.lacked_picture()
             && self.lacked_picture.replace(lacked) != Some(lacked)
         {
-            self.channel.set_pictureless(self.lease.role, lacked);
+            self.sink.set_pictureless(lacked);
         }
         Ok(())
     }
@@ -155,20 +163,20 @@ impl Feed {
             flv::Error::Skip(_) => {
                 self.skipped += 1;
                 if self.skipped == 1 {
-                    tracing::warn!(channel = %self.lease.channel, %error, "a piece of the feed is no use; further ones are counted");
+                    tracing::warn!(channel = %self.lease.feed.channel, %error, "a piece of the feed is no use; further ones are counted");
                 }
                 Ok(())
             }
             refusal => {
-                tracing::warn!(channel = %self.lease.channel, peer = self.peer, reason = %refusal, "feed refused");
-                self.channel.refuse(self.lease.role, refusal.to_string());
+                tracing::warn!(channel = %self.lease.feed.channel, peer = self.peer, reason = %refusal, "feed refused");
+                self.sink.refuse(refusal.to_string());
                 Err(refusal)
             }
         }
     }
 
     fn event(&mut self, event: FeedEvent) {
-        let (channel, feed) = (&self.lease.channel, self.lease.role.as_str());
+        let (channel, feed) = (&self.lease.feed.channel, &self.label);
         let mut key_ms = None;
         match &event {
             FeedEvent::Video(video) => {
@@ -181,7 +189,7 @@ impl Feed {
                 key_ms = (frame.kind == media::Kind::Video && frame.key).then_some(frame.dts_ms);
                 self.count(frame);
                 if !std::mem::replace(&mut self.taken, true) {
-                    self.channel.accept(self.lease.role);
+                    self.sink.accept();
                 }
             }
             FeedEvent::Captured(captured) if captured.by_encoder => {
@@ -202,8 +210,8 @@ impl Feed {
                 tracing::info!(%channel, feed, track, %language, "language of the sound");
             }
         }
-        self.channel.handle(self.publish, event);
-        if let Some(behind) = key_ms.and_then(|feed_ms| self.channel.behind(self.lease.role, feed_ms)) {
+        self.sink.handle(event);
+        if let Some(behind) = key_ms.and_then(|feed_ms| self.sink.behind(feed_ms)) {
             self.metrics.behind(behind);
         }
     }
@@ -227,7 +235,7 @@ impl Feed {
         }
         self.late_keys = if interval_ms > 2 * segment_ms { self.late_keys + 1 } else { 0 };
         if self.late_keys == LATE_KEYS {
-            let (channel, feed) = (&self.lease.channel, self.lease.role.as_str());
+            let (channel, feed) = (&self.lease.feed.channel, &self.label);
             tracing::warn!(%channel, feed, interval_ms, segment_ms, "key frames are so far apart that segments are as long, and viewers so much later: set the encoder's key frame interval to the segment's length");
         }
     }
@@ -242,13 +250,13 @@ impl Feed {
         while let Some(event) = self.demux.poll() {
             self.event(event);
         }
-        let counts = self.channel.end(self.publish, end);
+        let counts = self.sink.end(end);
         if self.lease.is_current() {
             self.metrics.connected(false);
         }
         tracing::info!(
-            channel = %self.lease.channel,
-            feed = self.lease.role.as_str(),
+            channel = %self.lease.feed.channel,
+            feed = self.label,
             peer = self.peer,
             reason,
             left_out = counts.early + counts.stragglers + counts.empty,

@@ -5,11 +5,14 @@
 pub mod anchor;
 pub mod certificate;
 mod channel;
+mod companion;
 mod door;
 mod feed;
 mod http;
+mod refused;
 mod registry;
 mod rtmp;
+mod sink;
 mod srt;
 mod whip;
 
@@ -17,7 +20,7 @@ pub use channel::{Anchored, Channel, Channels, Output, Tap};
 pub use door::Door;
 pub use feed::Feed;
 pub use http::HttpListener;
-pub use registry::{Lease, Refusal, Registry};
+pub use registry::{FeedId, Lease, Refusal, Registry};
 pub use rtmp::{FEEDS_MAX, Listener};
 pub use srt::SrtListener;
 pub use srt::call::Calls;

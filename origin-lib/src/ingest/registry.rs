@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use railbird_core::id::ChannelId;
+use railbird_core::id::{ChannelId, RenditionId};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
@@ -16,8 +16,8 @@ pub struct Registry(Arc<Mutex<Inner>>);
 #[derive(Debug)]
 struct Inner {
     /// By the hash of the stream key, so that a look-up's time tells nothing of a key.
-    keys: BTreeMap<[u8; 32], (ChannelId, Role)>,
-    publishing: BTreeMap<(ChannelId, Role), Publishing>,
+    keys: BTreeMap<[u8; 32], FeedId>,
+    publishing: BTreeMap<FeedId, Publishing>,
     last_lease: u64,
 }
 
@@ -27,15 +27,32 @@ struct Publishing {
     ended: CancellationToken,
 }
 
+/// Which feed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FeedId {
+    /// Of which channel.
+    pub channel: ChannelId,
+    /// Of which of its renditions, where that has feeds of its own; else of its source.
+    pub rendition: Option<RenditionId>,
+    /// Which of those.
+    pub role: Role,
+}
+
+impl FeedId {
+    /// As logs and sentences name it: `primary`, or `primary of 360p`.
+    pub fn label(&self) -> String {
+        let role = self.role.as_str();
+        self.rendition.as_ref().map_or(role.to_string(), |rendition| format!("{role} of {rendition}"))
+    }
+}
+
 /// The right to publish a feed; given back when dropped.
 #[derive(Debug)]
 pub struct Lease {
     registry: Registry,
     id: u64,
-    /// The channel.
-    pub channel: ChannelId,
-    /// Which of its feeds.
-    pub role: Role,
+    /// Which one.
+    pub feed: FeedId,
     /// Set when the same encoder came back on a new connection, or the origin stops: the holder must end.
     pub ended: CancellationToken,
 }
@@ -59,8 +76,10 @@ impl Registry {
     /// From the configured channels.
     pub fn new(channels: &[Channel]) -> Registry {
         let keys = channels.iter().flat_map(|channel| {
-            let id = channel.id.clone();
-            channel.feeds.iter().map(move |feed| (hash(feed.stream_key.expose()), (id.clone(), feed.role)))
+            channel.all_feeds().map(|(rendition, feed)| {
+                let (channel, rendition) = (channel.id.clone(), rendition.cloned());
+                (hash(feed.stream_key.expose()), FeedId { channel, rendition, role: feed.role })
+            })
         });
         Registry(Arc::new(Mutex::new(Inner {
             keys: keys.collect(),
@@ -80,7 +99,7 @@ impl Registry {
     }
 
     /// Which feed has this stream key.
-    pub fn feed_of(&self, stream_key: &str) -> Result<(ChannelId, Role), Refusal> {
+    pub fn feed_of(&self, stream_key: &str) -> Result<FeedId, Refusal> {
         self.with(|inner| inner.keys.get(&hash(stream_key)).cloned().ok_or(Refusal::UnknownKey))
     }
 
@@ -89,18 +108,18 @@ impl Registry {
     pub fn publish<T>(
         &self,
         stream_key: &str,
-        begin: impl FnOnce(&ChannelId, Role) -> Option<T>,
+        begin: impl FnOnce(&FeedId) -> Option<T>,
     ) -> Result<(Lease, T), Refusal> {
         self.with(|inner| {
-            let (channel, role) = inner.keys.get(&hash(stream_key)).cloned().ok_or(Refusal::UnknownKey)?;
-            let begun = begin(&channel, role).ok_or(Refusal::UnknownKey)?;
+            let feed = inner.keys.get(&hash(stream_key)).cloned().ok_or(Refusal::UnknownKey)?;
+            let begun = begin(&feed).ok_or(Refusal::UnknownKey)?;
             inner.last_lease += 1;
             let (lease, ended) = (inner.last_lease, CancellationToken::new());
             let publishing = Publishing { lease, ended: ended.clone() };
-            if let Some(old) = inner.publishing.insert((channel.clone(), role), publishing) {
+            if let Some(old) = inner.publishing.insert(feed.clone(), publishing) {
                 old.ended.cancel();
             }
-            Ok((Lease { registry: self.clone(), id: lease, channel, role, ended }, begun))
+            Ok((Lease { registry: self.clone(), id: lease, feed, ended }, begun))
         })
     }
 }
@@ -108,17 +127,15 @@ impl Registry {
 impl Lease {
     /// Whether this lease is the one in force.
     pub fn is_current(&self) -> bool {
-        let key = (self.channel.clone(), self.role);
-        self.registry.with(|inner| inner.publishing.get(&key).is_some_and(|p| p.lease == self.id))
+        self.registry.with(|inner| inner.publishing.get(&self.feed).is_some_and(|p| p.lease == self.id))
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let key = (self.channel.clone(), self.role);
         self.registry.with(|inner| {
-            if inner.publishing.get(&key).is_some_and(|publishing| publishing.lease == self.id) {
-                inner.publishing.remove(&key);
+            if inner.publishing.get(&self.feed).is_some_and(|publishing| publishing.lease == self.id) {
+                inner.publishing.remove(&self.feed);
             }
         });
     }
@@ -127,7 +144,7 @@ impl Drop for Lease {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Feed, Secret};
+    use crate::config::{self, Feed, Secret};
 
     fn registry() -> Registry {
         let channel = |id: &str| Channel {
@@ -142,6 +159,14 @@ mod tests {
             audio_only: false,
             voices: Vec::new(),
             views: Vec::new(),
+            companions: vec![config::Companion {
+                name: "low".parse().unwrap(),
+                feeds: vec![Feed {
+                    stream_key: Secret::new(&format!("low key of {id}")),
+                    role: Role::Primary,
+                    call: None,
+                }],
+            }],
             ladder: Vec::new(),
             key_period_s: 60,
             dvr_s: 60,
@@ -164,7 +189,7 @@ mod tests {
     }
 
     fn publish(registry: &Registry, key: &str) -> Result<Lease, Refusal> {
-        registry.publish(key, |_, _| Some(())).map(|(lease, ())| lease)
+        registry.publish(key, |_| Some(())).map(|(lease, ())| lease)
     }
 
     #[test]
@@ -176,12 +201,18 @@ mod tests {
             ("primary key of b", "b", Role::Primary),
         ] {
             let lease = publish(&registry, key).unwrap();
-            assert_eq!((lease.channel.as_str(), lease.role), (channel, role));
+            assert_eq!((lease.feed.channel.as_str(), lease.feed.role), (channel, role));
         }
+        // A rendition's feed is another one than the source's, whose publisher goes on.
+        let source = publish(&registry, "primary key of a").unwrap();
+        let low = publish(&registry, "low key of a").unwrap();
+        assert_eq!((low.feed.rendition.as_ref().unwrap().as_str(), low.feed.role), ("low", Role::Primary));
+        assert_eq!((&low.feed.label()[..], &source.feed.label()[..]), ("primary of low", "primary"));
+        assert!(source.is_current() && low.is_current());
         assert_eq!(publish(&registry, "primary key of c").unwrap_err(), Refusal::UnknownKey);
         assert_eq!(registry.knows("primary key of c"), Err(Refusal::UnknownKey));
         assert_eq!(registry.knows("primary key of b"), Ok(()));
-        let nothing = registry.publish("primary key of a", |_, _| None::<()>);
+        let nothing = registry.publish("primary key of a", |_| None::<()>);
         assert_eq!(nothing.unwrap_err(), Refusal::UnknownKey);
     }
 

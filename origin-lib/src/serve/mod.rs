@@ -262,7 +262,7 @@ pub async fn start(
         None => None,
     };
     let calls = Calls::default();
-    for feed in config.channels.iter().flat_map(|channel| &channel.feeds) {
+    for (_, feed) in config.channels.iter().flat_map(|channel| channel.all_feeds()) {
         if let Some(call) = feed.call.clone() {
             calls.start(call, feed.stream_key.clone(), door.clone());
         }

@@ -108,8 +108,9 @@ fn rungs(channel: &Channel) -> Vec<RenditionId> {
     let sound = (channel.audio_only && muxed).then(|| SOUND.parse().ok()).flatten();
     let voices = channel.voices.iter().map(|voice| voice.rendition.clone());
     let views = channel.views.iter().map(|(_, name)| name.clone());
+    let companions = channel.companions.iter().map(|companion| companion.name.clone());
     let made = channel.ladder.iter().map(|rung| rung.name.clone());
-    views.chain(made).chain(voices).chain(sound).collect()
+    views.chain(companions).chain(made).chain(voices).chain(sound).collect()
 }
 
 /// How long a channel goes on without a feed at least: what is open waits for [`OPEN_MS_MAX`], and would become a recording

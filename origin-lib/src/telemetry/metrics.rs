@@ -10,7 +10,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
-use railbird_core::id::{ChannelId, NodeId, TargetId};
+use railbird_core::id::{ChannelId, NodeId, RenditionId, TargetId};
 use railbird_core::media;
 use railbird_core::time::MediaSpan;
 
@@ -45,6 +45,8 @@ struct Families {
     feed_key_interval: Seconds,
     feed_behind: Seconds,
     feed_captured: Seconds,
+    rendition_segments: Counters,
+    rendition_lost: Counters,
     links: Links,
     sessions: Sessions,
     target_up: Gauges,
@@ -79,6 +81,8 @@ impl Metrics {
             feed_key_interval: Family::default(),
             feed_behind: Family::default(),
             feed_captured: Family::default(),
+            rendition_segments: Family::default(),
+            rendition_lost: Family::default(),
             links: Links::default(),
             sessions: Sessions::default(),
             target_up: Family::default(),
@@ -115,6 +119,12 @@ impl Metrics {
             "How long before its arrival the encoder says that it captured what it sends (onFI), if both clocks are right",
             f.feed_captured,
         );
+        r.register(
+            "rendition_segments",
+            "Segments made of a rendition that has feeds of its own",
+            f.rendition_segments,
+        );
+        r.register("rendition_lost", "Segments of such a rendition that are gaps", f.rendition_lost);
         f.links.register(&mut r);
         f.sessions.register(&mut r);
         r.register("target_up", "1 while the target takes objects", f.target_up);
@@ -168,8 +178,14 @@ impl Metrics {
 
     /// The figures of one feed, all there from now on.
     pub fn feed(&self, channel: &ChannelId, role: Role) -> FeedMetrics {
+        self.feed_of(channel, None, role)
+    }
+
+    /// The figures of one feed of a rendition that has feeds of its own, or of the source.
+    pub fn feed_of(&self, channel: &ChannelId, rendition: Option<&RenditionId>, role: Role) -> FeedMetrics {
         let f = &self.families;
-        let labels = vec![("channel", channel.to_string()), ("feed", role.as_str().to_string())];
+        let mut labels = vec![("channel", channel.to_string()), ("feed", role.as_str().to_string())];
+        labels.extend(rendition.map(|rendition| ("rendition", rendition.to_string())));
         let kind = |kind: &str| [labels.clone(), vec![("kind", kind.to_string())]].concat();
         FeedMetrics {
             bytes: f.feed_bytes.get_or_create_owned(&labels),
@@ -183,6 +199,16 @@ impl Metrics {
             captured: (f.feed_captured.clone(), labels),
             links: f.links.clone(),
             sessions: f.sessions.clone(),
+        }
+    }
+
+    /// The figures of a rendition that has feeds of its own, all there from now on.
+    pub fn rendition(&self, channel: &ChannelId, rendition: &RenditionId) -> RenditionMetrics {
+        let f = &self.families;
+        let labels = vec![("channel", channel.to_string()), ("rendition", rendition.to_string())];
+        RenditionMetrics {
+            made: f.rendition_segments.get_or_create_owned(&labels),
+            lost: f.rendition_lost.get_or_create_owned(&labels),
         }
     }
 
@@ -237,6 +263,25 @@ pub struct FeedMetrics {
     captured: (Seconds, Labels),
     links: Links,
     sessions: Sessions,
+}
+
+/// The figures of a rendition that has feeds of its own.
+#[derive(Clone, Debug)]
+pub struct RenditionMetrics {
+    made: Counter,
+    lost: Counter,
+}
+
+impl RenditionMetrics {
+    /// A segment of it was made.
+    pub fn made(&self) {
+        self.made.inc();
+    }
+
+    /// It has a gap in the place of one.
+    pub fn lost(&self) {
+        self.lost.inc();
+    }
 }
 
 impl FeedMetrics {

@@ -13,7 +13,9 @@ use lines::Lines;
 
 pub use lines::{FLUSH_DEADLINE, WAITING_LEN_MAX, last_words};
 pub use links::LinkMetrics;
-pub use metrics::{EdgeMetrics, FeedMetrics, Metrics, PushResult, PutResult, TargetMetrics};
+pub use metrics::{
+    EdgeMetrics, FeedMetrics, Metrics, PushResult, PutResult, RenditionMetrics, TargetMetrics,
+};
 pub use sessions::{Session, SessionMetrics};
 
 /// What is logged where `RUST_LOG` says nothing: our own words, and of libraries only what went wrong.

@@ -26,6 +26,8 @@ mod embedded;
 #[cfg(test)]
 mod entry;
 #[cfg(test)]
+mod feeds;
+#[cfg(test)]
 mod gate;
 #[cfg(test)]
 mod hosts;

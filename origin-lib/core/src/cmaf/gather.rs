@@ -1,5 +1,7 @@
 //! From the requests of a feed to its frames.
 
+mod beside;
+
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
 use alloc::string::String;
@@ -7,6 +9,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use beside::Beside;
 use bytes::Bytes;
 
 use super::Refusal;
@@ -63,6 +66,12 @@ pub struct Gather {
     requests: BTreeMap<Request, Reader>,
     video: Lane,
     audio: Lane,
+    /// The further tracks that are wanted, by their numbers.
+    sounds: Vec<u8>,
+    pictures: Vec<u8>,
+    beside: Vec<Beside>,
+    /// Up to where frames of the best tracks were given out.
+    given_ms: Option<i64>,
     /// Until when a better track takes the place of one that was chosen as if it had come first; `None` before the first one, and 0
     /// once that is over.
     choosing: Option<u64>,
@@ -115,6 +124,10 @@ impl Gather {
             requests: BTreeMap::new(),
             video: Lane::default(),
             audio: Lane::default(),
+            sounds: Vec::new(),
+            pictures: Vec::new(),
+            beside: Vec::new(),
+            given_ms: None,
             choosing: None,
             last: 0,
             heard: now.up_ms,
@@ -223,8 +236,9 @@ impl Gather {
     pub fn finish(&mut self, now: Moment) {
         self.video.give_up();
         self.audio.give_up();
-        self.choosing = Some(0);
+        self.end_choice();
         self.settle(now);
+        self.settle_beside(true);
     }
 
     /// When to `tick` at the latest, on [`Moment::up_ms`], and to ask whether it has ended.
@@ -314,7 +328,10 @@ impl Gather {
         let (number, version) = self.known.add(&reader.name, header.clone(), &self.used());
         reader.header = Some((number, version));
         for track in header.tracks.iter().filter(|track| !matches!(track.coding, Coding::Unusable(..))) {
-            self.offer(Source { header: number, track: track.id }, track.kind(), now);
+            let source = Source { header: number, track: track.id };
+            if !self.offer(source, track.kind(), now) {
+                self.beside(source, track.kind(), now);
+            }
         }
         Ok(())
     }
@@ -333,7 +350,10 @@ impl Gather {
         let is_choosing = now.up_ms < until;
         let lane = self.lane(kind);
         if before.is_none() || (is_better && (is_choosing || !lane.has_begun())) {
-            lane.follow(source, now);
+            let worse = lane.follow(source, now);
+            if before.is_some() {
+                self.put_beside(worse, kind, now);
+            }
         }
         self.lane(kind).source == Some(source)
     }
@@ -454,12 +474,13 @@ impl Gather {
         let ms = |ticks: u64| super::ms(i128::from(ticks) + i128::from(track.shift), track.timescale);
         let span_ms = super::ms(i128::from(span), track.timescale).unsigned_abs();
         self.known.came(source, ends, span_ms, now);
-        if !self.choose(source, kind, (run.start.map(ms), ends.map_or(0, ms)), now) {
+        let is_best = self.choose(source, kind, (run.start.map(ms), ends.map_or(0, ms)), now);
+        if !is_best && self.beside(source, kind, now).is_none() {
             self.other(source, kind);
             return None;
         }
         let is_first = !self.video.has_begun() && !self.audio.has_begun();
-        let lane = self.lane(kind);
+        let lane = self.lane_of(source, kind)?;
         let (start, from) = lane.begin(run.start, run.samples.len(), run.len(), span, track, now);
         let at = |time: u64| i128::from(time) + i128::from(track.shift);
         let feed_ms = super::ms(at(start), track.timescale);
@@ -470,7 +491,7 @@ impl Gather {
             Some(Captured { feed_ms, utc: UtcMs(produced.utc_ms()?), by_encoder: true })
         });
         let arrived = is_first.then_some(Captured { feed_ms, utc: now.utc, by_encoder: false });
-        if let Some(captured) = captured.or(arrived).filter(|_| from.is_none()) {
+        if let Some(captured) = captured.or(arrived).filter(|_| from.is_none() && is_best) {
             lane.push(feed_ms, FeedEvent::Captured(captured), now);
         }
         let is_new = from.is_none_or(|from| at(start.saturating_add(span)) > from);
@@ -483,7 +504,7 @@ impl Gather {
         if !is_new {
             self.skip("a fragment that comes after later ones of its track");
         }
-        Some((kind, feed_ms, super::ms(i128::from(track.shift), track.timescale)))
+        is_best.then(|| (kind, feed_ms, super::ms(i128::from(track.shift), track.timescale)))
     }
 
     /// A message of splice information before a fragment that begins at `first_ms`.
@@ -497,15 +518,6 @@ impl Gather {
         let from = if message.since_next { first_ms } else { shift_ms };
         let at_ms = super::ms(i128::from(message.time), message.timescale).saturating_add(from);
         self.lane(kind).push(first_ms, FeedEvent::Splice(FeedSplice { at_ms, section }), now);
-    }
-
-    /// A track that is left out.
-    fn other(&mut self, source: Source, kind: Kind) {
-        if self.others.len() < OTHERS_MAX && !self.others.contains(&source) {
-            self.others.push(source);
-            let track = super::header::title(kind, source.track);
-            self.leave_out(format!("{track} of {}", self.known.name(source.header)));
-        }
     }
 
     fn leave_out(&mut self, track: String) {
@@ -522,9 +534,8 @@ impl Gather {
                 continue;
             };
             let is_replaced = self.known.get(source.header).is_none_or(|known| known.version != version);
-            let lane = self.lane(kind);
-            let is_used = lane.source == Some(source) && !is_replaced;
-            let Some(track) = header.track(source.track).filter(|_| is_used) else { continue };
+            let Some(track) = header.track(source.track).filter(|_| !is_replaced) else { continue };
+            let Some(lane) = self.lane_of(source, kind) else { continue };
             if let Err(error) = lane.sample(coming, data, track, version, now) {
                 self.outputs.push_back(Err(error));
             }
@@ -537,7 +548,7 @@ impl Gather {
     fn settle(&mut self, now: Moment) {
         let full = self.video.is_full() || self.audio.is_full();
         match self.choosing {
-            Some(until) if full || now.up_ms >= until => self.choosing = Some(0),
+            Some(until) if full || now.up_ms >= until => self.end_choice(),
             _ => return,
         }
         loop {
@@ -552,8 +563,21 @@ impl Gather {
                     (None, Some(_)) => self.audio.pop(false),
                 }
             });
-            let Some(event) = event else { return };
+            let Some(event) = event else { break };
+            match &event {
+                FeedEvent::Frame(frame) => self.given_ms = self.given_ms.max(Some(frame.dts_ms)),
+                FeedEvent::Audio(_) => self.language(self.audio.source, 0),
+                _ => {}
+            }
             self.outputs.push_back(Ok(event));
+        }
+        self.settle_beside(false);
+    }
+
+    /// Which of the tracks is which is decided.
+    fn end_choice(&mut self) {
+        if self.choosing.replace(0) != Some(0) {
+            self.number_beside();
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::codec::{self, aac, opus};
 use crate::flv::Error;
 use crate::fmp4::read::{self, Defaults, ReadError, TRACKS_MAX, boxes, child, skip, u32, u64, version};
 use crate::media::{AudioConfig, Colour, Kind, VideoCoding, VideoConfig};
+use crate::sound::Language;
 
 const SET_VIDEO: &str = "H.264, HEVC or AV1";
 const SET_AUDIO: &str = "AAC-LC or Opus";
@@ -34,6 +35,8 @@ pub(super) struct Track {
     /// What its edit list adds to every time, in ticks.
     pub(super) shift: i64,
     pub(super) defaults: Defaults,
+    /// The language that it is in, where its header says so.
+    pub(super) language: Option<Language>,
     pub(super) coding: Coding,
 }
 
@@ -68,7 +71,7 @@ impl Header {
             Ok((wide, _)) => skip(&mut mvhd, if wide == 1 { 16 } else { 8 }).and_then(|()| u32(&mut mvhd)),
             Err(error) => Err(error),
         };
-        let (mut found, mut shifts, mut damaged) = (Vec::new(), Vec::new(), None);
+        let (mut found, mut about, mut damaged) = (Vec::new(), Vec::new(), None);
         for one in boxes(moov) {
             let (name, trak, _) = one?;
             if name != b"trak" {
@@ -84,7 +87,7 @@ impl Header {
                     return Err(ReadError("it has more than eight tracks"));
                 }
                 Ok(Some((shift, track))) => {
-                    shifts.push(shift);
+                    about.push((shift, language(trak)));
                     found.push(track);
                 }
                 Ok(None) => {}
@@ -101,10 +104,11 @@ impl Header {
             return Err(ReadError(SET));
         }
         read::defaults(moov, &mut found)?;
-        let tracks = found.into_iter().zip(shifts).map(|(track, shift)| {
+        let tracks = found.into_iter().zip(about).map(|(track, (shift, language))| {
             let coding = coding(track.kind, &track.entry);
             let coding = coding.unwrap_or_else(|error| Coding::Unusable(track.kind, error));
-            Track { id: track.id, timescale: track.timescale, shift, defaults: track.defaults, coding }
+            let (id, timescale, defaults) = (track.id, track.timescale, track.defaults);
+            Track { id, timescale, shift, defaults, language, coding }
         });
         Ok(Header { tracks: tracks.collect() })
     }
@@ -163,6 +167,23 @@ fn shift(trak: &[u8], movie_hz: u32, timescale: u32) -> Result<i64, ReadError> {
         empty += i128::from(duration);
     }
     Ok(0)
+}
+
+/// The language of a track: what the extended language box says (8.4.6), which is BCP 47, else the media header (8.4.2.3).
+fn language(trak: &[u8]) -> Option<Language> {
+    let mdia = child(trak, b"mdia").ok()??;
+    if let Ok(Some(elng)) = child(mdia, b"elng") {
+        let text = elng.get(4..)?.split(|byte| *byte == 0).next()?;
+        let text = core::str::from_utf8(text).ok()?;
+        return Language::of_iso639(text).or_else(|| text.parse().ok().filter(|_| text.len() != 3));
+    }
+    let mut mdhd = child(mdia, b"mdhd").ok()??;
+    let wide = version(&mut mdhd).ok()?.0 == 1;
+    let (&[high, low], _) = mdhd.get(if wide { 28 } else { 16 }..)?.split_first_chunk::<2>()?;
+    let packed = u16::from_be_bytes([high, low]);
+    // Three letters of five bits each.
+    let letter = |shift: u16| char::from((packed >> shift & 0x1f) as u8 + 0x60);
+    Language::of_iso639(&String::from_iter([letter(10), letter(5), letter(0)]))
 }
 
 /// What a sample entry says. It is whole, with its head.

@@ -101,15 +101,27 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    /// It comes from this track, as if there had been no other.
-    pub(super) fn follow(&mut self, source: Source, now: Moment) {
-        self.turn_to(source, now);
+    /// It comes from this track, as if there had been no other. What there was of another one goes with that.
+    pub(super) fn follow(&mut self, source: Source, now: Moment) -> Lane {
         // The clock is the feed's, whichever track tells where it stands; and so are splices.
-        self.waiting.retain(|waiting| {
-            !matches!(waiting.event, FeedEvent::Frame(_) | FeedEvent::Video(_) | FeedEvent::Audio(_))
-        });
-        self.len = self.waiting.iter().map(|waiting| len(&waiting.event)).sum();
-        self.told = None;
+        let waiting = core::mem::take(&mut self.waiting);
+        let (of_track, of_feed): (VecDeque<Waiting>, VecDeque<Waiting>) =
+            waiting.into_iter().partition(|waiting| {
+                matches!(waiting.event, FeedEvent::Frame(_) | FeedEvent::Video(_) | FeedEvent::Audio(_))
+            });
+        let len = |waiting: &VecDeque<Waiting>| waiting.iter().map(|waiting| len(&waiting.event)).sum();
+        let (newest_ms, awaits_key) = (self.newest_ms, self.awaits_key);
+        let new = Lane { len: len(&of_feed), waiting: of_feed, newest_ms, awaits_key, ..Lane::default() };
+        let mut before = core::mem::replace(self, new);
+        (before.len, before.waiting, before.rival) = (len(&of_track), of_track, None);
+        self.turn_to(source, now);
+        before
+    }
+
+    /// What waits is let go.
+    pub(super) fn clear(&mut self) {
+        self.waiting.clear();
+        (self.len, self.told) = (0, None);
     }
 
     /// It comes from this track from now on, in the place of another one.

@@ -143,7 +143,7 @@ fn pictures_lie_on_the_sources_times_and_its_sound_goes_with_them() {
     });
     reordered.for_each(|sample| low.picture(sample));
     let wanted = cut(0);
-    let mut video: Vec<Sample> = low.samples.iter().take(FRAMES as usize).cloned().collect();
+    let mut video: Vec<Sample> = low.lanes[0].samples.iter().take(FRAMES as usize).cloned().collect();
     assert!(video.iter().any(|sample| sample.pts().0 != at((sample.pts().0 - START + 45) / FRAME).0));
     low.cut(&wanted);
     assert_eq!(told(&mut low), [(0, true)]);
@@ -322,5 +322,5 @@ fn pictures_without_end_are_not_held() {
     low.video(video(640));
     let data = Bytes::from(vec![0; 1 << 20]);
     (0..40).for_each(|n| low.picture(Sample { data: data.clone(), ..picture(n) }));
-    assert!(low.samples_len <= HELD_LEN_MAX);
+    assert!(low.lanes[0].len <= HELD_LEN_MAX);
 }

@@ -147,7 +147,7 @@ pub struct Resume {
 
 /// One publish of a feed: which connection an event comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Publish(u64);
+pub struct Publish(pub(crate) u64);
 
 /// Where an anchor comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,14 +1,16 @@
 //! From bytes to frames.
 
+mod pictures;
 mod sounds;
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use pictures::Seen;
 use sounds::Heard;
 
 use super::packets::{Continuity, Follows, Packet, Packets, Piece};
-use super::pes::{self, Assembly, Clock, Pes};
+use super::pes::{self, Assembly, Clock};
 use super::streams::Carried;
 use super::tables::{PROGRAMMES_MAX, Sections, Stream, Table};
 use super::video::Video;
@@ -64,6 +66,8 @@ pub struct Demux {
     audio: Heard,
     /// Further sound tracks that are wanted.
     further: Vec<Heard>,
+    /// Further tracks of pictures that are wanted.
+    views: Vec<Seen>,
     /// Where splice information comes.
     splices: Option<TablePid>,
     outputs: VecDeque<Result<FeedEvent, Error>>,
@@ -147,19 +151,11 @@ impl Demux {
         if self.refused {
             return;
         }
-        self.end_video();
+        self.all_seen().for_each(|which| self.end_video(which));
         self.all_heard().for_each(|which| {
             self.end_audio(which);
             self.tell_sound(which);
         });
-    }
-
-    /// What is open is whole.
-    fn end_video(&mut self) {
-        let pes = self.video.assembly.end();
-        self.video_pes(pes);
-        let last = self.video.reader.end();
-        self.picture(last);
     }
 
     /// The next event, or why there is none.
@@ -215,7 +211,7 @@ impl Demux {
     fn lost(&mut self, len: usize) {
         self.counts.lost_bytes += len as u64;
         self.tables.iter_mut().chain(&mut self.splices).for_each(|table| table.sections.drop_open());
-        self.video_gap();
+        self.all_seen().for_each(|which| self.video_gap(which));
         self.all_heard().for_each(|which| self.audio_gap(which));
         self.outputs.push_back(Err(Error::Skip("bytes between packets: some were lost or damaged")));
     }
@@ -237,11 +233,13 @@ impl Demux {
         if packet.pid == PAT_PID || self.programmes.iter().any(|programme| Some(programme.pid) == pid) {
             self.table(packet);
         } else if self.video.pid == pid {
-            self.video_packet(packet);
+            self.video_packet(None, packet);
         } else if self.audio.track.pid == pid {
             self.audio_packet(None, packet);
         } else if let Some(at) = self.further.iter().position(|heard| heard.track.pid == pid) {
             self.audio_packet(Some(at), packet);
+        } else if let Some(at) = self.views.iter().position(|seen| seen.track.pid == pid) {
+            self.video_packet(Some(at), packet);
         } else if self.splices.as_ref().is_some_and(|splices| splices.pid == packet.pid) {
             self.splice_packet(packet);
         } else if packet.pid != NULL_PID {
@@ -374,25 +372,23 @@ impl Demux {
         let sounds = || programme.streams.iter().filter(|stream| matches!(stream.carried, Carried::Audio(_)));
         let further = |heard: &Heard| sounds().nth(usize::from(heard.number)).cloned();
         let further: Vec<Option<Stream>> = self.further.iter().map(further).collect();
+        let pictures =
+            || programme.streams.iter().filter(|stream| matches!(stream.carried, Carried::Video(_)));
+        let view = |seen: &Seen| pictures().nth(usize::from(seen.number)).cloned();
+        let views: Vec<Option<Stream>> = self.views.iter().map(view).collect();
         self.tune(video, audio);
         for (at, stream) in further.into_iter().enumerate() {
             self.tune_sound(Some(at), stream);
+        }
+        for (at, stream) in views.into_iter().enumerate() {
+            self.tune_pictures(Some(at), stream);
         }
     }
 
     fn tune(&mut self, video: Option<Stream>, audio: Option<Stream>) {
         let (video_begun, audio_begun) = (self.video.reader.has_begun(), self.audio.track.reader.has_begun());
         let video = self.usable(video, video_begun, SET_VIDEO);
-        let coding = match &video {
-            Some(Stream { carried: Carried::Video(coding), .. }) => *coding,
-            _ => self.video.reader.coding(),
-        };
-        let video = video.map(|stream| stream.pid);
-        if self.video.pid != video || self.video.reader.coding() != coding {
-            self.end_video();
-            self.video.reader.turn_to(coding);
-            (self.video.pid, self.video.continuity) = (video, Continuity::default());
-        }
+        self.tune_pictures(None, video);
         let audio = self.usable(audio, audio_begun, SET_AUDIO);
         self.tune_sound(None, audio);
     }
@@ -418,27 +414,6 @@ impl Demux {
         follows != Follows::Twice
     }
 
-    fn video_packet(&mut self, packet: &Packet<'_>) {
-        let follows = self.video.continuity.next(packet);
-        if !self.follows(follows) {
-            return;
-        }
-        if follows == Follows::Gap {
-            self.video_gap();
-        }
-        let Some(payload) = self.readable(packet, self.video.reader.has_begun()) else { return };
-        if packet.starts {
-            let pes = self.video.assembly.start();
-            self.video_pes(pes);
-            if pes::begins_something(payload) {
-                let whole = self.video.reader.end();
-                self.picture(whole);
-            }
-        }
-        let pes = self.video.assembly.handle(payload, pes::PES_LEN_MAX);
-        self.video_pes(pes);
-    }
-
     fn readable<'a>(&mut self, packet: &Packet<'a>, begun: bool) -> Option<&'a [u8]> {
         if packet.scrambled {
             self.error(super::refuse(
@@ -449,41 +424,6 @@ impl Demux {
             return None;
         }
         packet.payload
-    }
-
-    fn video_gap(&mut self) {
-        let open = self.video.assembly.drop_open() | self.video.reader.drop_open();
-        if open {
-            self.damaged("an access unit of video of which packets are missing");
-        }
-    }
-
-    fn video_pes(&mut self, pes: Result<Option<Pes>, &'static str>) {
-        match pes {
-            Ok(None) => {}
-            Ok(Some(pes)) => {
-                let read = self.video.reader.handle(pes);
-                self.picture(read);
-            }
-            Err(what) => {
-                self.video.reader.drop_open();
-                self.damaged(what);
-            }
-        }
-    }
-
-    fn picture(&mut self, read: Result<super::video::Read, Error>) {
-        match read {
-            Ok(read) => {
-                self.outputs.extend(read.config.map(|config| Ok(FeedEvent::Video(config))));
-                if let Some(unit) = read.unit {
-                    let frame = self.frame(Kind::Video, unit);
-                    self.outputs.push_back(Ok(FeedEvent::Frame(frame)));
-                    self.all_heard().for_each(|which| self.tell_sound(which));
-                }
-            }
-            Err(error) => self.error(super::only_at_first(error, self.video.reader.has_begun())),
-        }
     }
 
     /// A frame that is decoded at a whole millisecond, not later than is said, and shown exactly when it is said. None is shown

@@ -11,6 +11,7 @@ use crate::media::{FeedEvent, Frame, Kind};
 mod damage;
 mod hevc;
 mod oracle;
+mod pictures;
 mod sound;
 mod splices;
 mod write;

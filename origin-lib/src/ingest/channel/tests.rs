@@ -21,6 +21,7 @@ fn config(id: &str, key: &str) -> config::Channel {
         audio_only: false,
         voices: Vec::new(),
         views: Vec::new(),
+        companions: Vec::new(),
         ladder: Vec::new(),
         key_period_s: 60,
         dvr_s: 60,

@@ -9,8 +9,7 @@ use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::body::Incoming;
 use railbird_core::cmaf::{Gather, Headers, IDLE_MS_MAX, Refusal, Request};
-use railbird_core::id::ChannelId;
-use railbird_core::media::Role;
+use railbird_core::media::Kind;
 use railbird_core::programme::End;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -20,15 +19,13 @@ use super::{Said, broken_off, refused, silent, stopping, taken_over};
 use crate::clock;
 use crate::ingest::door::{Door, Slot};
 use crate::ingest::feed::Feed;
+use crate::ingest::registry::FeedId;
 
 /// How long a request may bring nothing: packagers send a segment at a time.
 const SILENT_MAX: Duration = Duration::from_millis(IDLE_MS_MAX);
 
 /// How long a feed's first segment waits for the header that it needs.
 const HEADER_DEADLINE: Duration = Duration::from_secs(2);
-
-/// Whose feed it is.
-type Of = (ChannelId, Role);
 
 /// The feeds that are pushed at the moment. Cheap to clone.
 #[derive(Clone)]
@@ -38,7 +35,7 @@ pub(super) struct Pushes {
     tasks: TaskTracker,
     /// Of as many feeds as there are stream keys. It is held to find one and never longer: what a request brings, and one that
     /// waits for that, holds up its own feed.
-    places: Arc<Mutex<BTreeMap<Of, Arc<Mutex<Place>>>>>,
+    places: Arc<Mutex<BTreeMap<FeedId, Arc<Mutex<Place>>>>>,
 }
 
 /// Where the requests of a feed meet. Whoever joins them or ends them holds it.
@@ -76,7 +73,7 @@ impl Pushes {
         Pushes { door, stop, tasks, places: Arc::default() }
     }
 
-    fn place(&self, of: &Of) -> Arc<Mutex<Place>> {
+    fn place(&self, of: &FeedId) -> Arc<Mutex<Place>> {
         lock(&self.places).entry(of.clone()).or_default().clone()
     }
 
@@ -155,7 +152,10 @@ impl Pushes {
             let kept = lock(&before.gathered).gather.headers();
             at.kept = kept;
         }
-        let (ended, gather) = (feed.ended(), Gather::new(&at.kept, clock::moment()));
+        let gather = Gather::new(&at.kept, clock::moment())
+            .with_sounds(feed.further(Kind::Audio))
+            .with_pictures(feed.further(Kind::Video));
+        let ended = feed.ended();
         let gathered = Mutex::new(Gathered { gather, feed: Some(feed), _slot: slot });
         let push = Arc::new(Push { gathered, ended, changed: Notify::new(), headed: Notify::new() });
         at.open = Some(push.clone());

@@ -4,12 +4,16 @@ use super::*;
 
 /// The same track with other media: the last byte of each media box differs.
 fn marked(body: &[u8]) -> Vec<u8> {
+    marked_with(0xff, body)
+}
+
+fn marked_with(mark: u8, body: &[u8]) -> Vec<u8> {
     let boxes = boxed::all(body).into_iter().map(|(name, whole)| {
         let mut whole = whole.to_vec();
         if name == b"mdat"
             && let Some(last) = whole.last_mut()
         {
-            *last ^= 0xff;
+            *last ^= mark;
         }
         whole
     });
@@ -59,6 +63,103 @@ fn long_requests_in_any_order_and_in_any_pieces_give_the_same_frames() {
         }
         assert_eq!(all_frames(&bench.finish()), expected, "{seed}");
     }
+}
+
+/// The frames of a further track.
+fn further(told: &[Result<FeedEvent, Error>], of: u8, kind: Kind) -> Vec<Frame> {
+    let frames = told.iter().filter_map(|one| match one {
+        Ok(FeedEvent::Further { track, event }) if *track == of => match &**event {
+            FeedEvent::Frame(frame) if frame.kind == kind => Some(frame.clone()),
+            _ => None,
+        },
+        _ => None,
+    });
+    frames.collect()
+}
+
+#[test]
+fn further_tracks_are_numbered_by_their_names_whichever_request_comes_first() {
+    let bodies = [(0, VIDEO), (1, VIDEO), (2, VIDEO), (0, AUDIO), (1, AUDIO)];
+    let bodies = bodies.map(|(mark, body)| marked_with(mark, body));
+    let names = ["v1.cmfv", "v2.cmfv", "v3.cmfv", "de.cmfa", "en.cmfa"];
+    let alone = |at: usize, kind| frames(&told(&[Whole("x", &bodies[at])], 4000), kind);
+    for seed in 0..20 {
+        let mut number = numbers(seed);
+        let mut bench = Bench::new();
+        bench.gather = Gather::new(&Headers::default(), NOW).with_pictures(&[1, 2]).with_sounds(&[1]);
+        let mut left: Vec<_> =
+            names.iter().zip(&bodies).map(|(name, body)| (*name, &body[..], None)).collect();
+        while !left.is_empty() {
+            let at = number(left.len());
+            let (name, body, request) = &mut left[at];
+            let request = *request.get_or_insert_with(|| bench.gather.open(name, bench.now).unwrap());
+            let (piece, rest) = body.split_at((1 + number(3000)).min(body.len()));
+            bench.gather.handle(request, piece, bench.now).unwrap();
+            *body = rest;
+            if rest.is_empty() {
+                bench.gather.close(request, true, bench.now).unwrap();
+                left.remove(at);
+            }
+            bench.push(&Pass(number(2) as u64), 1).unwrap();
+        }
+        assert_eq!(bench.gather.poll_other(), None, "{seed}");
+        let told = bench.finish();
+        let first = |event: &FeedEvent| matches!(event, FeedEvent::Frame(_) | FeedEvent::Further { .. });
+        let first = told.iter().flatten().find(|event| first(event));
+        assert!(
+            matches!(first, Some(FeedEvent::Frame(_))),
+            "{seed}: the best tracks tell where the clock stands"
+        );
+        assert_eq!(frames(&told, Kind::Video), alone(0, Kind::Video), "{seed}");
+        assert_eq!(frames(&told, Kind::Audio), alone(3, Kind::Audio), "{seed}");
+        assert_eq!(further(&told, 1, Kind::Video), alone(1, Kind::Video), "{seed}");
+        assert_eq!(further(&told, 2, Kind::Video), alone(2, Kind::Video), "{seed}");
+        assert_eq!(further(&told, 1, Kind::Audio), alone(4, Kind::Audio), "{seed}");
+    }
+}
+
+#[test]
+fn further_tracks_that_nobody_wants_are_named_and_one_that_comes_late_takes_a_free_number() {
+    let (second, third) = (marked_with(1, AUDIO), marked_with(2, AUDIO));
+    let (header, segments) = first_of(&third);
+    let mut bench = Bench::new();
+    bench.gather = Gather::new(&Headers::default(), NOW).with_sounds(&[1]);
+    bench.push(&Whole("v.cmfv", VIDEO), 4000).unwrap();
+    bench.push(&Whole("v2.cmfv", VIDEO), 4000).unwrap();
+    bench.push(&Whole("a.cmfa", AUDIO), 4000).unwrap();
+    bench.push(&Pass(CHOICE_MS), 1).unwrap();
+    assert_eq!(bench.gather.poll_other().as_deref(), Some("video track 1 of v2.cmfv"));
+    bench.push(&Whole("c.cmfa", &[&header[..], &segments[0]].concat()), 4000).unwrap();
+    bench.push(&Whole("b.cmfa", &second), 4000).unwrap();
+    assert_eq!(bench.gather.poll_other().as_deref(), Some("audio track 1 of b.cmfa"), "none is free");
+    let told = bench.finish();
+    let expected = frames(&super::told(&[Whole("x", &third)], 4000), Kind::Audio);
+    let found = further(&told, 1, Kind::Audio);
+    assert!(!found.is_empty() && expected.starts_with(&found), "{}", found.len());
+}
+
+/// The same header, whose media header says this language.
+fn spoken(body: &[u8], code: &[u8; 3]) -> Vec<u8> {
+    let mut body = body.to_vec();
+    let at = body.windows(4).position(|name| name == b"mdhd").unwrap() + 4;
+    let packed = code.iter().fold(0_u16, |packed, letter| packed << 5 | u16::from(letter - 0x60));
+    body[at + 20..at + 22].copy_from_slice(&packed.to_be_bytes());
+    body
+}
+
+#[test]
+fn the_languages_of_headers_are_told_with_the_tracks() {
+    let (korean, turkish) = (spoken(AUDIO, b"kor"), spoken(&marked(AUDIO), b"tur"));
+    let mut bench = Bench::new();
+    bench.gather = Gather::new(&Headers::default(), NOW).with_sounds(&[1]);
+    bench.push(&Whole("a.cmfa", &korean), 4000).unwrap();
+    bench.push(&Whole("b.cmfa", &turkish), 4000).unwrap();
+    let told = bench.finish();
+    let languages = told.iter().filter_map(|one| match one {
+        Ok(FeedEvent::Language { track, language }) => Some((*track, language.as_str())),
+        _ => None,
+    });
+    assert_eq!(languages.collect::<Vec<_>>(), [(0, "ko"), (1, "tr")]);
 }
 
 #[test]

@@ -1,0 +1,454 @@
+use std::vec;
+use std::vec::Vec;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::*;
+use crate::keys::MasterSecret;
+use crate::media::{Frame, Kind, Sample, Tracks, VideoCoding, VideoConfig};
+use crate::package::{Kind as Of, Rung, Settings};
+use crate::time::{MediaSpan, UtcMs};
+
+/// When the first picture is captured.
+const BEGIN: UtcMs = UtcMs(1_795_171_920_000);
+/// Thirty pictures a second, 60 a segment.
+const FRAME: u64 = 3_000;
+const FRAMES: u64 = 60;
+const UP_MS: u64 = 5_000;
+
+fn settings() -> Settings {
+    Settings {
+        channel: "t".parse().unwrap(),
+        rendition: "low".parse().unwrap(),
+        segment_ms: 2000,
+        part_ms: None,
+        frames: false,
+        key_period_s: 3600,
+        secret: MasterSecret::new(b"a secret of some length").unwrap(),
+    }
+}
+
+fn companion() -> Companion {
+    Companion::new(settings(), 1_000)
+}
+
+fn video(height: u16) -> VideoConfig {
+    VideoConfig {
+        coding: VideoCoding::Avc,
+        record: Bytes::from_static(&[1, 0x64, 0, 0x1f, 0xff]),
+        codec: "avc1.64001f".into(),
+        width: 640,
+        height,
+        frame_rate_milli: None,
+        colour: None,
+    }
+}
+
+/// When the source shows its `n`th picture.
+fn at(n: u64) -> MediaTime {
+    MediaTime(BEGIN.media().0 + n * FRAME)
+}
+
+fn cut(of: u64) -> Cut {
+    let sample = |n: u64| Sample {
+        kind: Kind::Video,
+        dts: at(n),
+        cts: 0,
+        key: n.is_multiple_of(FRAMES),
+        leading: false,
+        data: Bytes::from_static(b"source"),
+    };
+    Cut {
+        start: at(of * FRAMES),
+        duration: u32::try_from(FRAMES * FRAME).unwrap(),
+        tracks: Tracks { video: Some(video(1080)), audio: None },
+        video: (of * FRAMES..(of + 1) * FRAMES).map(sample).collect(),
+        video_end: at((of + 1) * FRAMES),
+        ..Cut::default()
+    }
+}
+
+/// An encoder beside the source's.
+#[derive(Clone, Copy, Debug)]
+struct Encoder {
+    role: Role,
+    /// What its clock says of its first picture.
+    clock_ms: i64,
+    /// It captures its pictures so much later than the source does.
+    phase_ms: i64,
+    /// Up to when its pictures come.
+    lag_ms: u64,
+    /// Its key frames are so many pictures apart.
+    gop: u64,
+    /// The pictures that it sends.
+    from: u64,
+    to: u64,
+    /// Only one of so many.
+    every: u64,
+    /// It says when it captured what it sends.
+    tells: bool,
+}
+
+const ALIKE: Encoder = Encoder {
+    role: Role::Primary,
+    clock_ms: 0,
+    phase_ms: 0,
+    lag_ms: 100,
+    gop: FRAMES,
+    from: 0,
+    to: u64::MAX,
+    every: 1,
+    tells: false,
+};
+
+#[derive(Clone, Debug, Default)]
+struct Told {
+    /// Which segments come, by their places, and which are lost.
+    segments: Vec<(u64, bool)>,
+    stands: Vec<Standing>,
+    objects: Vec<Object>,
+}
+
+/// What happens when, in milliseconds since the first picture is captured.
+enum Step {
+    Source(u64),
+    Encoder(usize, u64),
+}
+
+const SOURCE_LAG_MS: u64 = 150;
+
+/// Has so many of the source's segments come, whose clock says `source_ms` of its first picture, and what these encoders send.
+fn play(source_ms: i64, segments: u64, encoders: &[Encoder]) -> Told {
+    let ms = |n: u64| n * FRAME / 90;
+    let mut steps: Vec<(u64, Step)> =
+        (0..=segments * FRAMES).map(|n| (ms(n) + SOURCE_LAG_MS, Step::Source(n))).collect();
+    for (which, encoder) in encoders.iter().enumerate() {
+        let pictures =
+            (encoder.from..encoder.to.min((segments + 4) * FRAMES)).filter(|n| n % encoder.every == 0);
+        let come = |n: u64| ms(n).saturating_add_signed(encoder.phase_ms) + encoder.lag_ms;
+        steps.extend(pictures.map(|n| (come(n), Step::Encoder(which, n))));
+    }
+    steps.sort_by_key(|(at, _)| *at);
+    let mut companion = companion();
+    companion.source_anchored(Role::Primary, Anchor { feed_ms: source_ms, utc: BEGIN });
+    if encoders.iter().any(|encoder| encoder.tells) {
+        let captured = Captured { feed_ms: source_ms, utc: UtcMs(BEGIN.0 - 7_000), by_encoder: true };
+        companion.source_captured(Role::Primary, captured);
+    }
+    let (mut publishes, mut told) = (vec![None; encoders.len()], Told::default());
+    for (at_ms, step) in steps {
+        let now = Moment { utc: BEGIN.plus_ms(at_ms), up_ms: UP_MS + at_ms };
+        match step {
+            Step::Source(n) => {
+                companion.source_arrived(Role::Primary, source_ms + ms(n) as i64, now);
+                if n > 0 && n.is_multiple_of(FRAMES) {
+                    companion.source_cut(&cut(n / FRAMES - 1), Some(Role::Primary), now);
+                }
+            }
+            Step::Encoder(which, n) => {
+                let encoder = encoders[which];
+                let publish = *publishes[which].get_or_insert_with(|| {
+                    let publish = companion.begin(encoder.role, now);
+                    companion.handle(publish, FeedEvent::Video(video(360)), now);
+                    publish
+                });
+                let dts_ms = encoder.clock_ms + (ms(n) - ms(encoder.from)) as i64;
+                if encoder.tells && n == encoder.from {
+                    let utc = UtcMs((BEGIN.0 - 7_000 + ms(n)).saturating_add_signed(encoder.phase_ms));
+                    let captured = Captured { feed_ms: dts_ms, utc, by_encoder: true };
+                    companion.handle(publish, FeedEvent::Captured(captured), now);
+                }
+                let key = (n - encoder.from).is_multiple_of(encoder.gop);
+                let data = Bytes::from(vec![which as u8, n as u8]);
+                let frame = Frame { kind: Kind::Video, dts_ms, cts: 0, key, leading: false, data };
+                companion.handle(publish, FeedEvent::Frame(frame), now);
+                if n + 1 == encoder.to {
+                    companion.end(publish, End::Lost, now);
+                }
+            }
+        }
+        while let Some(output) = companion.poll() {
+            let place = |start: MediaTime| (start.0 - BEGIN.media().0) / FRAME / FRAMES;
+            match output {
+                Output::Lost(start) => told.segments.push((place(start), false)),
+                Output::Stands(_, standing) => told.stands.push(standing),
+                Output::Object(object) => {
+                    if let Of::Rung(_, Rung::Segment { start, duration, .. }) = &object.kind {
+                        assert_eq!(*duration, MediaSpan((FRAMES * FRAME) as i64));
+                        told.segments.push((place(*start), true));
+                    }
+                    told.objects.push(object);
+                }
+            }
+        }
+    }
+    told
+}
+
+/// The first `count` segments, all there.
+fn all(count: u64) -> Vec<(u64, bool)> {
+    (0..count).map(|n| (n, true)).collect()
+}
+
+#[test]
+fn a_feed_on_the_sources_clock_has_all_of_its_segments() {
+    let told = play(0, 6, &[ALIKE]);
+    assert_eq!(told.segments, all(6));
+    assert_eq!(told.stands, [Standing::Aligned(By::Clock)]);
+}
+
+#[test]
+fn a_feed_that_began_later_on_a_clock_that_runs_is_where_its_timestamps_say_however_late_it_comes() {
+    let hour = 3_600_000;
+    let late = Encoder { clock_ms: hour, lag_ms: 1_400, ..ALIKE };
+    let told = play(hour, 6, &[late]);
+    assert_eq!(told.segments[1..], all(6)[1..], "the first cut may come before there is enough of it");
+    assert_eq!(told.stands, [Standing::Aligned(By::Clock)]);
+}
+
+#[test]
+fn a_feed_with_a_clock_of_its_own_is_where_it_arrives_and_then_exactly_on_the_sources_cuts() {
+    for (lag_ms, clock_ms) in [(150, 77_000), (20, 0x7fff_ffff), (330, 40_000)] {
+        let told = play(0, 6, &[Encoder { clock_ms, lag_ms, ..ALIKE }]);
+        assert_eq!(told.segments, all(6), "{lag_ms}");
+        assert_eq!(told.stands, [Standing::Aligned(By::Arrival)], "{lag_ms}");
+    }
+}
+
+#[test]
+fn two_clocks_that_both_began_at_zero_say_nothing_of_when() {
+    // The second one began 400 ms later, and its key frames are that much later, too.
+    let told = play(0, 8, &[Encoder { phase_ms: 400, ..ALIKE }]);
+    assert!(told.segments.iter().all(|(_, there)| !there), "{told:?}");
+    assert_eq!(told.stands, [Standing::Apart]);
+}
+
+#[test]
+fn capture_times_count_more_than_arrival() {
+    let late = Encoder { clock_ms: 500_000, lag_ms: 1_900, tells: true, ..ALIKE };
+    let told = play(0, 6, &[late]);
+    assert_eq!(told.segments[1..], all(6)[1..], "the first cut may come before its pictures do");
+    assert_eq!(told.stands, [Standing::Aligned(By::Capture)]);
+    let silent = Encoder { tells: false, ..late };
+    assert_eq!(play(0, 6, &[silent]).stands, [Standing::Apart], "by arrival it would be elsewhere");
+}
+
+#[test]
+fn pictures_are_shown_when_the_sources_are() {
+    let told = play(0, 3, &[Encoder { clock_ms: 77_001, lag_ms: 200, every: 2, gop: FRAMES, ..ALIKE }]);
+    assert_eq!(told.segments, all(3), "half as many pictures a second are fine");
+    let other = play(0, 3, &[Encoder { clock_ms: 123_456, lag_ms: 180, every: 2, gop: FRAMES, ..ALIKE }]);
+    assert_eq!(told.objects, other.objects, "byte by byte, whatever the feed's clock is");
+}
+
+#[test]
+fn a_feed_that_ends_leaves_holes_and_comes_back() {
+    let first = Encoder { to: 5 * FRAMES / 2, ..ALIKE };
+    let again = Encoder { from: 4 * FRAMES, clock_ms: 900_000, ..ALIKE };
+    let told = play(0, 8, &[first, again]);
+    let expected: Vec<_> = (0..8).map(|n| (n, n < 2 || n >= 4)).collect();
+    assert_eq!(told.segments, expected);
+    assert_eq!(told.stands, [Standing::Aligned(By::Clock), Standing::Aligned(By::Arrival)]);
+}
+
+#[test]
+fn a_feed_that_stands_still_is_waited_for_no_longer_than_a_cut() {
+    let mut rest = ALIKE;
+    rest.to = 90;
+    // As one that ends, but nobody says so.
+    let mut companion = companion();
+    let now = |n: u64| Moment { utc: BEGIN.plus_ms(n * 100 / 3), up_ms: UP_MS + n * 100 / 3 };
+    companion.source_anchored(Role::Primary, Anchor { feed_ms: 0, utc: BEGIN });
+    let publish = companion.begin(Role::Primary, now(0));
+    companion.handle(publish, FeedEvent::Video(video(360)), now(0));
+    let mut lost = Vec::new();
+    for n in 0..=3 * FRAMES {
+        let dts_ms = (n * 100 / 3) as i64;
+        companion.source_arrived(Role::Primary, dts_ms, now(n));
+        if n < rest.to {
+            let data = Bytes::from_static(b"low");
+            let frame =
+                Frame { kind: Kind::Video, dts_ms, cts: 0, key: n % FRAMES == 0, leading: false, data };
+            companion.handle(publish, FeedEvent::Frame(frame), now(n));
+        }
+        if n > 0 && n % FRAMES == 0 {
+            companion.source_cut(&cut(n / FRAMES - 1), Some(Role::Primary), now(n));
+        }
+        lost.extend(core::iter::from_fn(|| companion.poll()).filter_map(|output| match output {
+            Output::Lost(start) => Some((start, n)),
+            _ => None,
+        }));
+    }
+    assert_eq!(lost, [(at(FRAMES), 2 * FRAMES), (at(2 * FRAMES), 3 * FRAMES)]);
+    assert_eq!(companion.standing(Role::Primary, now(3 * FRAMES)), Standing::Silent);
+}
+
+#[test]
+fn the_backup_fills_what_the_primary_lacks() {
+    let primary = Encoder { to: 5 * FRAMES / 2, ..ALIKE };
+    let backup = Encoder { role: Role::Backup, clock_ms: 40_000, ..ALIKE };
+    let told = play(0, 6, &[primary, backup]);
+    assert_eq!(told.segments, all(6));
+    let alone = play(0, 6, &[ALIKE]);
+    let same = |n: usize| told.objects.iter().filter(|object| alone.objects.contains(object)).count() >= n;
+    assert!(same(3), "as long as both are there, it is the one of the source's role");
+}
+
+#[test]
+fn shorter_groups_of_pictures_are_fine_and_longer_ones_leave_holes() {
+    for gop in [15, 20, 30] {
+        let told = play(0, 6, &[Encoder { gop, clock_ms: 50_000, ..ALIKE }]);
+        assert_eq!(told.segments, all(6), "{gop}");
+    }
+    let told = play(0, 6, &[Encoder { gop: 2 * FRAMES, ..ALIKE }]);
+    let expected: Vec<_> = (0..6).map(|n| (n, n % 2 == 0)).collect();
+    assert_eq!(told.segments, expected);
+}
+
+#[test]
+fn a_clock_that_jumps_is_looked_for_anew() {
+    let before = Encoder { to: 3 * FRAMES, ..ALIKE };
+    let mut companion = companion();
+    let publish = companion.begin(Role::Primary, Moment::default());
+    companion.source_anchored(Role::Primary, Anchor { feed_ms: 0, utc: BEGIN });
+    companion.handle(publish, FeedEvent::Video(video(360)), Moment::default());
+    let (mut there, ms) = (Vec::new(), |n: u64| n * 100 / 3);
+    for n in 0..=9 * FRAMES {
+        let now = Moment { utc: BEGIN.plus_ms(ms(n)), up_ms: UP_MS + ms(n) };
+        companion.source_arrived(Role::Primary, ms(n) as i64, now);
+        let jumped = if n < before.to { 0 } else { 5_000_000 };
+        let data = Bytes::from_static(b"low");
+        let dts_ms = ms(n) as i64 + jumped;
+        let frame = Frame { kind: Kind::Video, dts_ms, cts: 0, key: n % FRAMES == 0, leading: false, data };
+        companion.handle(publish, FeedEvent::Frame(frame), now);
+        if n > 0 && n % FRAMES == 0 {
+            companion.source_cut(&cut(n / FRAMES - 1), Some(Role::Primary), now);
+        }
+        there.extend(core::iter::from_fn(|| companion.poll()).filter_map(|output| match output {
+            Output::Object(Object { kind: Of::Rung(_, Rung::Segment { start, .. }), .. }) => Some(start),
+            _ => None,
+        }));
+    }
+    assert!(there.starts_with(&[at(0), at(FRAMES)]) && there.contains(&at(8 * FRAMES)), "{there:?}");
+}
+
+#[test]
+fn another_anchor_of_the_source_is_followed() {
+    let mut source = Source::default();
+    let anchor = Anchor { feed_ms: 1_000, utc: BEGIN };
+    assert!(!source.anchored(Role::Primary, anchor), "the first one changes nothing");
+    let same = Anchor { feed_ms: 3_000, utc: BEGIN.plus_ms(2_000) };
+    assert!(!source.anchored(Role::Primary, same));
+    assert!(source.anchored(Role::Primary, Anchor { feed_ms: 3_000, ..anchor }));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+    /// Whatever its clock is, and however late it comes, each of the source's segments is told once, in order: there, with the
+    /// same pictures, or lost.
+    #[test]
+    fn each_segment_is_told_once_and_what_is_there_is_the_same(
+        clock_ms in -100_000_i64..10_000_000_000,
+        lag_ms in 0_u64..1_500,
+        phase_ms in -300_i64..300,
+        from in 0_u64..200,
+    ) {
+        let from = from / FRAMES * FRAMES;
+        let told = play(0, 8, &[Encoder { clock_ms, lag_ms, phase_ms, from, ..ALIKE }]);
+        let places: Vec<u64> = told.segments.iter().map(|(place, _)| *place).collect();
+        let in_order: Vec<u64> = (0..places.len() as u64).collect();
+        prop_assert_eq!(&places, &in_order);
+        let alone = play(0, 8, &[Encoder { from, ..ALIKE }]);
+        for object in &told.objects {
+            prop_assert!(alone.objects.contains(object), "{}", object.name);
+        }
+    }
+}
+
+/// Two seconds of x264 in ffmpeg's hands, a key frame a second.
+const SMALL_TS: &[u8] = include_bytes!("../../tests/golden/small.ts");
+
+/// What the source makes of [`SMALL_TS`] while a feed beside it brings these bytes; and how many of its cuts the other
+/// rendition was told of, and told what became of them.
+fn beside(bytes: &[u8]) -> (Vec<Object>, usize, usize) {
+    use crate::programme::{Output as Made, Programme, Resume, Settings as Ours};
+    let package = Settings { segment_ms: 1000, rendition: "source".parse().unwrap(), ..settings() };
+    let mut programme = Programme::new(Ours { cuts: true, ..Ours::new(package) }, Resume::default());
+    let (mut companion, mut stream, mut theirs) =
+        (companion(), crate::ts::Demux::new(), crate::ts::Demux::new());
+    let (mut objects, mut cuts, mut told) = (Vec::new(), 0, 0);
+    let mut now = Moment { utc: BEGIN, up_ms: UP_MS };
+    let (source, feed) = (programme.begin(Role::Primary, now), companion.begin(Role::Primary, now));
+    let mut chunks = bytes.chunks(bytes.len().div_ceil(SMALL_TS.len() / 188).max(1));
+    let mut step = |programme: &mut Programme, companion: &mut Companion, now: Moment| {
+        while let Some(made) = programme.poll() {
+            match made {
+                Made::Object(object) => objects.push(object),
+                Made::Cut(cut) => {
+                    cuts += 1;
+                    companion.source_cut(&cut, programme.used(), now);
+                }
+                Made::Anchored { role, anchor, .. } => companion.source_anchored(role, anchor),
+                _ => {}
+            }
+        }
+        while let Some(output) = companion.poll() {
+            let is_segment = matches!(&output, Output::Object(object)
+                if matches!(object.kind, Of::Rung(_, Rung::Segment { .. })));
+            told += usize::from(is_segment || matches!(output, Output::Lost(_)));
+        }
+    };
+    for packet in SMALL_TS.chunks(188) {
+        now = now.plus_ms(5);
+        stream.handle(packet);
+        while let Some(event) = stream.poll() {
+            let event = event.unwrap();
+            if let FeedEvent::Frame(frame) = &event {
+                companion.source_arrived(Role::Primary, frame.dts_ms, now);
+            }
+            programme.handle(source, event, now);
+        }
+        theirs.handle(chunks.next().unwrap_or_default());
+        while let Some(event) = theirs.poll() {
+            let Ok(event) = event else { continue };
+            companion.handle(feed, event, now);
+        }
+        step(&mut programme, &mut companion, now);
+    }
+    companion.end(feed, End::Lost, now);
+    programme.end(source, End::InOrder, now);
+    step(&mut programme, &mut companion, now);
+    companion.give_up();
+    step(&mut programme, &mut companion, now);
+    (objects, cuts, told)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
+
+    /// Nothing that a feed beside it brings changes a byte of the source's; and of each of its cuts it is told what became of it.
+    #[test]
+    fn garbage_in_a_feed_beside_it_changes_nothing_of_the_source(
+        wrong in proptest::collection::vec((0.0_f64..1.0, any::<u8>()), 0..60),
+        missing in proptest::collection::vec((0.0_f64..1.0, 1_usize..2_000), 0..4),
+        foreign in proptest::collection::vec(any::<u8>(), 0..300),
+    ) {
+        let mut bytes = SMALL_TS.to_vec();
+        for (at, byte) in wrong {
+            let at = (at * bytes.len() as f64) as usize;
+            bytes[at] = byte;
+        }
+        for (at, len) in missing {
+            let at = (at * bytes.len() as f64) as usize;
+            bytes.drain(at..(at + len).min(bytes.len()));
+        }
+        let middle = bytes.len() / 2;
+        bytes.splice(middle..middle, foreign);
+        let (objects, cuts, told) = beside(&bytes);
+        let (alone, ..) = beside(&[]);
+        prop_assert!(objects == alone && cuts > 1, "{} {}", objects.len(), alone.len());
+        prop_assert_eq!(cuts, told);
+    }
+}
