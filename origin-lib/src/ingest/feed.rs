@@ -45,13 +45,12 @@ impl Feed {
         let metrics = channel.metrics(lease.role);
         metrics.connected(true);
         tracing::info!(channel = %lease.channel, feed = lease.role.as_str(), peer, "feed began");
+        let pictureless = channel.is_pictureless(lease.role);
         Feed {
             lease,
             peer: peer.to_string(),
             demux: Demux::new().with_sounds(channel.sounds()).with_pictures(channel.pictures()),
-            stream: ts::Demux::new()
-                .with_sounds(channel.sounds())
-                .without_waiting(channel.is_pictureless(lease.role)),
+            stream: ts::Demux::new().with_sounds(channel.sounds()).without_waiting(pictureless),
             channel,
             publish,
             metrics,
