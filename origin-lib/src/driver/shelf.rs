@@ -287,7 +287,7 @@ impl Shelf {
                 }
             }
             Some(Kind::RungInit(..) | Kind::RungSegment { .. }) => self.rung_acked(slot, n, now),
-            None => {}
+            Some(Kind::Foreign) | None => {}
         }
         if let Some(chapter) = self.reel.chapter_of(n).filter(|chapter| *chapter < self.chapters) {
             self.changed.insert(chapter);

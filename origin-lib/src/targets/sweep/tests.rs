@@ -61,9 +61,11 @@ async fn what_is_too_old_is_deleted_at_every_target_that_has_it_and_lets_us() {
         let name = recorded.reel.name(&object);
         lines.push(match object.kind.clone() {
             Kind::Init(init) => Record::Init { n, init, len: 1, sha256: object.sha256.unwrap() },
-            kind @ (Kind::FramesInit(_) | Kind::Frame(_) | Kind::RungInit(..) | Kind::RungSegment { .. }) => {
-                panic!("{kind:?} of a channel with nothing but its source")
-            }
+            kind @ (Kind::FramesInit(_)
+            | Kind::Frame(_)
+            | Kind::RungInit(..)
+            | Kind::RungSegment { .. }
+            | Kind::Foreign) => panic!("{kind:?} of a channel with nothing but its source"),
             Kind::Segment(segment) => {
                 let (start, duration, discontinuity) =
                     (segment.start, segment.duration, segment.discontinuity);
