@@ -87,7 +87,8 @@ async fn three_feeds_of_an_encoder_are_one_channels_renditions() -> anyhow::Resu
     let listed = async |rendition: &str| anyhow::Ok(Listed::of(&text(&format!("a/{rendition}.m3u8")).await?));
 
     for rendition in ["mid", "low"] {
-        let some = until(&format!("some of {rendition} is listed"), async || {
+        let what = format!("some of {rendition} is listed");
+        let some = until(&what, async || {
             let listed = listed(rendition).await?;
             Ok(Some(()).filter(|()| listed.segments.len() > listed.gaps() + 2))
         });
@@ -144,7 +145,8 @@ async fn three_feeds_of_an_encoder_are_one_channels_renditions() -> anyhow::Resu
     origin.crew(&["channel", "end", "t"]).await?;
 
     let ended = async |rendition: &str| {
-        let listed = until(&format!("{rendition} ends"), async || {
+        let what = format!("{rendition} ends");
+        let listed = until(&what, async || {
             let text = text(&format!("a/{rendition}.m3u8")).await?;
             Ok(Some(text).filter(|text| text.ends_with("#EXT-X-ENDLIST\n")))
         });
@@ -162,8 +164,9 @@ async fn three_feeds_of_an_encoder_are_one_channels_renditions() -> anyhow::Resu
         let same = both.all(|(one, of)| (&one.0, &one.1) == (&of.0, &of.1) || one.2);
         ensure!(same && listed.segments.len() == of_source.segments.len(), "{listed:?}\n{of_source:?}");
         // At the beginning there may be nothing of it yet, and the last one may break off.
-        let inside = listed.segments.iter().skip_while(|(_, _, gap)| *gap).rev().skip(1);
-        let holes = inside.filter(|(_, _, gap)| *gap).count();
+        let gaps: Vec<bool> = listed.segments.iter().map(|(_, _, gap)| *gap).collect();
+        let inside = gaps.iter().take(gaps.len() - 1).skip_while(|gap| **gap);
+        let holes = inside.filter(|gap| **gap).count();
         ensure!((holes > 0) == (rendition == "low"), "{rendition}: {listed:?}\n{}", origin.log());
         let of = pictures(&format!("{live}/a/{rendition}.m3u8")).await?;
         ensure!(of.len() > 200, "{} pictures of {rendition}", of.len());
