@@ -2,7 +2,8 @@
 //!
 //! A content key is derived from the master secret, the channel and the key period, and stored nowhere. The
 //! initialization vector of a period is derived from public data, so that a playlist states it once a period; every
-//! CMAF segment differs from its siblings in its first blocks (`mfhd`), so that a shared IV shows nothing.
+//! CMAF segment differs from its siblings in its first blocks (the number in `mfhd`), and from its own parts and key frame in the size
+//! of its `moof`, so that a shared IV shows nothing.
 
 use alloc::vec::Vec;
 
