@@ -24,7 +24,7 @@ const LADDER: &str = "audio_only = true\n\
     [[channel.ladder]]\nname = \"mid\"\nheight = 120\nvideo_kbps = 317\npreset = \"ultrafast\"\n";
 
 /// The process of the ffmpeg of a ladder that has this bit rate.
-pub(crate) fn encoder(kbps: u32) -> anyhow::Result<Option<String>> {
+fn encoder(kbps: u32) -> anyhow::Result<Option<String>> {
     let rate = format!("{kbps}k");
     for entry in std::fs::read_dir("/proc")? {
         let entry = entry?;
@@ -37,7 +37,7 @@ pub(crate) fn encoder(kbps: u32) -> anyhow::Result<Option<String>> {
     Ok(None)
 }
 
-pub(crate) async fn signal(name: &str, pid: &str) -> anyhow::Result<()> {
+async fn signal(name: &str, pid: &str) -> anyhow::Result<()> {
     let mut kill = tokio::process::Command::new("kill");
     kill.args([name, pid]);
     finish(kill).await.map(drop)
