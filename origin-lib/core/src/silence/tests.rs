@@ -72,7 +72,7 @@ fn run(silence: &mut Silence, inputs: impl IntoIterator<Item = Input>) -> (Sound
 }
 
 /// Of so many ticks, whatever lies between is as long as a frame, or nearly.
-fn is_whole(sounds: &Sounds, from: u64, to: u64) {
+fn is_whole(sounds: &[(u64, bool)], from: u64, to: u64) {
     assert!(sounds.first().is_some_and(|(at, _)| *at < from + FRAME), "{:?}", sounds.first());
     assert!(sounds.last().is_some_and(|(at, _)| *at + 2 * FRAME > to && *at < to), "{:?}", sounds.last());
     let steps = sounds.windows(2).map(|pair| (pair[0].0, pair[1].0));
