@@ -4,12 +4,12 @@ use alloc::collections::VecDeque;
 
 use super::Report;
 
-/// So long a report counts beside those that come after it, by the sender's clock: 20 s. The clocks of two tracks part by less
+/// So long a report counts beside those that come after it, by the sender's clock: a minute. The clocks of two tracks part by less
 /// than can be heard in that time.
-const REPORT_US_MAX: u64 = 20_000_000;
+const REPORT_US_MAX: u64 = 60_000_000;
 
-/// So many reports of a track are compared: three a second. Encoders send one.
-const REPORTS_MAX: usize = 64;
+/// So many reports of a track are compared: two a second. Encoders send one.
+const REPORTS_MAX: usize = 128;
 
 /// The latest reports of a track.
 ///
