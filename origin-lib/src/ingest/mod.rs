@@ -7,6 +7,7 @@ pub mod certificate;
 mod channel;
 mod door;
 mod feed;
+mod gather;
 mod http;
 mod registry;
 mod rtmp;
