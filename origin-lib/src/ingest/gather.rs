@@ -21,9 +21,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// How long bytes may wait until they are read: far less than a segment.
 const EVERY: Duration = Duration::from_millis(40);
 
-/// So many bytes at once are no trickle: a key frame, or a feed of more than two dozen megabits. What follows within [`EVERY`] is
-/// read as it comes, or an encoder that sends more than the system's buffer takes would wait for us.
-const MUCH: usize = 128 << 10;
+/// So many bytes at once are no trickle: a key frame, or a feed of more than a dozen megabits. What follows within [`EVERY`] is
+/// read as it comes, or an encoder that sends more than the system's buffer takes would wait for us. Less than that buffer is at
+/// first, 64 KiB.
+const MUCH: usize = 60 << 10;
 
 /// After so many looks in vain the encoder is silent, and looking costs more than being woken.
 const IN_VAIN_MAX: u32 = 8;
