@@ -29,7 +29,7 @@ pub fn not_before(past: UtcMs) {
 }
 
 /// How often the file of [`keep`] is written.
-const KEEP_EVERY: Duration = Duration::from_millis(250);
+const KEEP_EVERY: Duration = Duration::from_millis(500);
 
 /// How far behind the clock the file may be after a crash, in milliseconds.
 const KEPT_MS: u64 = 2_000;

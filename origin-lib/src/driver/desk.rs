@@ -1,6 +1,7 @@
 //! One task that owns every channel's book and reel.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use railbird_core::state::{Node, Phase, ReplayList};
 use railbird_core::time::{MediaTime, UtcMs};
 use railbird_core::timeline::Anchor;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 
 use super::backlog::Backlog;
 use super::ended::Ended;
@@ -25,8 +27,8 @@ use crate::spool::{self, Spool, Stored, Told};
 /// How many messages may wait for the desk. Senders that must not wait (ingests) send few and small ones.
 const WAITING_MAX: usize = 4096;
 
-/// How often the desk makes snapshots of what changed: many acknowledgements then cost one, and a viewer waits for it
-/// no longer than this.
+/// How long after a message the desk makes snapshots of what changed: many acknowledgements then cost one, and a viewer waits
+/// for it no longer than this. As often it looks while segments wait: for some of them, time alone decides.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// How often it looks after what is not urgent: backlogs, chapters, ends.
@@ -121,25 +123,36 @@ impl<W: World> Desk<W> {
 
     /// Works until every sender is gone.
     pub async fn run(mut self) {
-        let mut look = tokio::time::interval(LOOK_EVERY);
         let mut round = tokio::time::interval(ROUND_EVERY);
-        for interval in [&mut look, &mut round] {
-            interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        }
+        round.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut look = pin!(sleep_until(Instant::now()));
+        let mut looks = true;
         loop {
             tokio::select! {
                 message = self.receiver.recv() => match message {
-                    Some(message) => self.handle(message),
+                    Some(message) => {
+                        self.handle(message);
+                        if !std::mem::replace(&mut looks, true) {
+                            look.as_mut().reset(Instant::now() + LOOK_EVERY);
+                        }
+                    }
                     None => return,
                 },
-                _ = look.tick() => self.look(),
-                _ = round.tick() => self.round(),
+                () = &mut look, if looks => {
+                    looks = self.look();
+                    look.as_mut().reset(Instant::now() + LOOK_EVERY);
+                }
+                _ = round.tick() => {
+                    self.look();
+                    self.round();
+                }
             }
         }
     }
 
-    fn look(&mut self) {
-        let now = clock::steady();
+    /// Tells what has changed. Whether time alone may change more, and soon.
+    fn look(&mut self) -> bool {
+        let (now, mut waits) = (clock::steady(), false);
         for (id, channel) in &mut self.channels {
             let Some(shelf) = &mut channel.current else { continue };
             shelf.book.outbid(self.world.state_kept(id));
@@ -150,7 +163,9 @@ impl<W: World> Desk<W> {
             if let Some(state) = state {
                 self.world.state(state);
             }
+            waits |= shelf.waits();
         }
+        waits
     }
 
     fn round(&mut self) {

@@ -392,6 +392,13 @@ impl Shelf {
         self.rungs = listed;
     }
 
+    /// Whether something waits to be listed, for which time alone may decide.
+    pub fn waits(&self) -> bool {
+        let listed = self.book.first_msn().map(|first| first + self.book.listed_count() as u64);
+        let segments = listed.map_or(self.book.begins_at().is_some(), |listed| listed < self.book.next_msn());
+        segments || !self.plan.rungs.is_empty()
+    }
+
     /// How many chapters there are.
     pub fn chapters(&self) -> usize {
         self.chapters

@@ -161,6 +161,7 @@ pub struct Channel {
     output: Output,
     segment_ms: u32,
     promise: Promise,
+    low_latency: bool,
     /// The numbers of its further sound tracks.
     sounds: Vec<u8>,
     /// The numbers of its further tracks of pictures.
@@ -286,6 +287,7 @@ impl Channel {
             output,
             promise,
             segment_ms: channel.segment_ms,
+            low_latency: channel.part_ms.is_some(),
             sounds: channel.voices.iter().map(|voice| voice.track).filter(|track| *track > 0).collect(),
             pictures: channel.views.iter().map(|(track, _)| *track).collect(),
             lacking: Mutex::default(),
@@ -374,6 +376,11 @@ impl Channel {
     /// Segment duration, in milliseconds.
     pub fn segment_ms(&self) -> u32 {
         self.segment_ms
+    }
+
+    /// Whether its segments are cut into parts, for viewers who wait for each.
+    pub fn is_low_latency(&self) -> bool {
+        self.low_latency
     }
 
     /// The numbers of the further sound tracks that it wants of its feeds.

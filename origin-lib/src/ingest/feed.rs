@@ -32,6 +32,8 @@ pub struct Feed {
     lacked_picture: Option<bool>,
     /// A frame of it was of use.
     taken: bool,
+    /// How many frames it had, up to [`FRAMES_AT_ONCE`].
+    frames: u32,
     last_key_ms: Option<i64>,
     /// So many key frames in a row came too late for the channel's segments.
     late_keys: u32,
@@ -39,6 +41,9 @@ pub struct Feed {
 
 /// The log says it where so many key frames in a row came too late: one may, where the encoder was held up.
 const LATE_KEYS: u32 = 2;
+
+/// So many frames of a publish are taken as they come: by when they come, its timestamps get their place.
+const FRAMES_AT_ONCE: u32 = 100;
 
 impl Feed {
     /// The publisher was let in, and where it goes knows it.
@@ -61,6 +66,7 @@ impl Feed {
             skipped: 0,
             lacked_picture: None,
             taken: false,
+            frames: 0,
             last_key_ms: None,
             late_keys: 0,
         }
@@ -216,7 +222,13 @@ impl Feed {
         }
     }
 
+    /// Whether what comes of it may wait for a moment: it goes on, and nobody waits for less than a segment.
+    pub(super) fn may_wait(&self) -> bool {
+        self.frames >= FRAMES_AT_ONCE && !self.sink.is_low_latency()
+    }
+
     fn count(&mut self, frame: &Frame) {
+        self.frames = self.frames.saturating_add(1).min(FRAMES_AT_ONCE);
         self.metrics.frame(frame.kind, frame.data.len());
         if frame.kind == media::Kind::Video && frame.key {
             let since = self.last_key_ms.replace(frame.dts_ms).map(|last| frame.dts_ms.saturating_sub(last));

@@ -8,6 +8,7 @@ mod channel;
 mod companion;
 mod door;
 mod feed;
+mod gather;
 mod http;
 mod refused;
 mod registry;

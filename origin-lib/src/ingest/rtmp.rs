@@ -21,6 +21,7 @@ use super::Refusal;
 use super::certificate::Certificate;
 use super::door::{Door, Slot};
 use super::feed::Feed;
+use super::gather::{Consent, Gather};
 use crate::clock;
 use crate::config::Rtmps;
 
@@ -134,6 +135,7 @@ async fn accept(socket: TcpListener, certificate: Option<Certificate>, around: A
             stranger: Some(around.strangers.enter()),
             slot: Slot::default(),
             asked: None,
+            may_gather: Consent::default(),
             around: around.clone(),
         };
         around.tasks.spawn(connection.run(stream, certificate.clone()));
@@ -160,6 +162,8 @@ struct Connection {
     slot: Slot,
     /// It was asked to reconnect, and has this long.
     asked: Option<Instant>,
+    /// Whether its socket may be gathered from.
+    may_gather: Consent,
 }
 
 /// The connections that publish nothing yet, by age.
@@ -204,8 +208,9 @@ enum Next {
 }
 
 impl Connection {
-    async fn run(mut self, mut stream: TcpStream, certificate: Option<Certificate>) {
+    async fn run(mut self, stream: TcpStream, certificate: Option<Certificate>) {
         let _ = stream.set_nodelay(true);
+        let mut stream = Gather::new(stream, self.may_gather.clone());
         let served = match certificate {
             None => self.serve(&mut stream).await,
             Some(certificate) => match self.secure(stream, &certificate).await {
@@ -226,9 +231,9 @@ impl Connection {
     /// The handshake of TLS, as long as there is room for it.
     async fn secure(
         &self,
-        stream: TcpStream,
+        stream: Gather,
         certificate: &Certificate,
-    ) -> io::Result<tokio_rustls::server::TlsStream<TcpStream>> {
+    ) -> io::Result<tokio_rustls::server::TlsStream<Gather>> {
         let leave = self.stranger.as_ref().map(|stranger| stranger.leave.clone()).unwrap_or_default();
         let acceptor = TlsAcceptor::from(certificate.current().await);
         let shaken = tokio::select! {
@@ -247,6 +252,7 @@ impl Connection {
             if let Next::End(reason) = self.drain(stream).await? {
                 return Ok(reason);
             }
+            self.may_gather.set(self.feed.as_ref().is_some_and(Feed::may_wait));
             let stop = self.around.stop.clone();
             let ended = self.feed.as_ref().map_or_else(|| stop.clone(), Feed::ended);
             let leave = self.stranger.as_ref().map(|stranger| stranger.leave.clone()).unwrap_or_default();

@@ -86,6 +86,15 @@ impl Sink {
         }
     }
 
+    /// Whether viewers wait for each part of what comes of it.
+    pub(super) fn is_low_latency(&self) -> bool {
+        match self {
+            Sink::Source(channel, ..) => channel.is_low_latency(),
+            // It is cut into whole segments.
+            Sink::Companion(..) => false,
+        }
+    }
+
     /// Its figures.
     pub(super) fn metrics(&self) -> FeedMetrics {
         match self {

@@ -22,6 +22,10 @@ struct House(Shelf, u32);
 
 impl House {
     fn new() -> House {
+        House::making(vec![low()])
+    }
+
+    fn making(rungs: Vec<RenditionId>) -> House {
         let head = Head {
             channel: "t".parse().unwrap(),
             recording: "20261120t105200z".parse().unwrap(),
@@ -37,7 +41,7 @@ impl House {
             preload_hints: false,
             window_s: 20,
             end_after_ms: 0,
-            rungs: vec![low()],
+            rungs,
             rotate_at: u32::MAX,
             promise: Promise::default(),
         };
@@ -48,6 +52,16 @@ impl House {
 
     /// Made, stored, and at the target.
     fn put(&mut self, kind: package::Kind) {
+        let n = self.store(kind);
+        self.ack(n, NOW);
+    }
+
+    fn ack(&mut self, n: u32, now: UtcMs) {
+        self.0.acked(&"a".parse().unwrap(), n, Has::All, now).unwrap();
+    }
+
+    /// Made and stored. Gives its number.
+    fn store(&mut self, kind: package::Kind) -> u32 {
         let House(shelf, n) = self;
         let bytes = Bytes::from_static(b"media");
         let (len, sha256) = (bytes.len() as u64, Hash::of(&bytes));
@@ -55,8 +69,8 @@ impl House {
         let made = Made { channel: "t".parse().unwrap(), object };
         let head = Arc::new(shelf.reel.head().clone());
         shelf.stored(&Stored { made, path: PathBuf::new(), head, n: *n, len, sha256 }, NOW).unwrap();
-        shelf.acked(&"a".parse().unwrap(), *n, Has::All, NOW).unwrap();
         *n += 1;
+        *n - 1
     }
 
     fn init(name: &str) -> Init {
@@ -85,16 +99,20 @@ impl House {
     }
 
     fn source(&mut self, n: usize) {
+        self.put(House::segment(n));
+    }
+
+    fn segment(n: usize) -> package::Kind {
         let (captions, splices) = Default::default();
         let discontinuity = n == 0;
-        self.put(package::Kind::Segment {
+        package::Kind::Segment {
             start: at(n),
             duration: SEGMENT,
             discontinuity,
             dependent: false,
             captions,
             splices,
-        });
+        }
     }
 
     fn rung(&mut self, n: usize) {
@@ -115,6 +133,26 @@ impl House {
         let chapter = self.0.chapter(chapter, NOW).unwrap();
         chapter.renditions.iter().map(|rendition| rendition.segments.len()).collect()
     }
+}
+
+#[test]
+fn a_shelf_waits_as_long_as_anything_made_is_not_listed() {
+    let mut house = House::making(Vec::new());
+    house.begin_source();
+    assert!(!house.0.waits(), "for nothing");
+    let n = house.store(House::segment(0));
+    assert!(house.0.waits());
+    house.ack(n, NOW);
+    assert!(!house.0.waits());
+    // No target takes the next one; the one after it comes through.
+    house.store(House::segment(1));
+    let n = house.store(House::segment(2));
+    house.ack(n, NOW);
+    house.0.look(NOW);
+    assert!(house.0.waits(), "only time makes a gap of it");
+    house.0.look(NOW.plus_ms(6_000));
+    assert!(!house.0.waits());
+    assert!(House::new().0.waits(), "and rungs, for which the source waits, and it for them");
 }
 
 #[test]
