@@ -14,6 +14,10 @@ use crate::timeline::{self, Anchor, Timeline};
 /// second lasts.
 const SAME_MS: u64 = 20;
 
+/// So far a feed's place may move by being put onto cut after cut, in milliseconds: two clocks differ a little. One that moves on
+/// has groups of pictures of another length than the source's segments, and would be elsewhere before long.
+const CREEP_MS_MAX: u64 = 100;
+
 /// A clock that was so far when its feed began did not begin with it, in milliseconds.
 const RUNS_MS: i64 = 10_000;
 
@@ -51,6 +55,8 @@ enum Waiting {
 struct Place {
     /// What must be added.
     shift: i64,
+    /// What had to be added at first.
+    told: i64,
     by: By,
     /// The cut on which a key frame was last.
     matched: MediaTime,
@@ -67,6 +73,10 @@ pub(super) struct Feed {
     last_key: Option<MediaTime>,
     /// How far apart the last two key frames were, in 1/90000 s.
     interval: Option<u64>,
+    /// How long a picture between these lasts, in 1/90000 s.
+    step: Option<u64>,
+    /// How many came since the last key frame, with it.
+    since_key: u64,
     waiting: VecDeque<Waiting>,
     len: usize,
     place: Option<Place>,
@@ -109,6 +119,8 @@ impl Feed {
             heard: now.up_ms,
             last_key: None,
             interval: None,
+            step: None,
+            since_key: 0,
             waiting: VecDeque::new(),
             len: 0,
             place: None,
@@ -179,7 +191,10 @@ impl Feed {
                     if sample.key {
                         let before = self.last_key.replace(sample.dts);
                         self.interval = before.map(|before| sample.dts.0.saturating_sub(before.0));
+                        let count = core::mem::take(&mut self.since_key);
+                        self.step = self.interval.and_then(|interval| interval.checked_div(count));
                     }
+                    self.since_key += 1;
                     self.len += sample.data.len();
                     self.waiting.push_back(Waiting::Picture(sample));
                 }
@@ -192,7 +207,7 @@ impl Feed {
     fn begin_anew(&mut self) {
         self.waiting.retain(|waiting| matches!(waiting, Waiting::Video(_)));
         (self.len, self.lag, self.captured) = (0, Lag::default(), None);
-        (self.last_key, self.interval) = (None, None);
+        (self.last_key, self.interval, self.step, self.since_key) = (None, None, None, 0);
         self.lose_place();
     }
 
@@ -288,18 +303,21 @@ impl Feed {
     fn find(&mut self, at: MediaTime, source: &Source, role: Role, now: Moment) -> Found {
         let Some(reached) = source.reached() else { return Found::Waits };
         if let Some(place) = self.place {
-            let near = SAME_MS * TICKS;
+            let near = self.same();
             let lies = moved(at, place.shift);
             if reached.0.saturating_add(near) < lies.0 {
                 return Found::Waits;
             }
             if let Some(cut) = source.near(lies, near) {
                 let shift = place.shift.saturating_add(source::between(lies, cut));
-                return Found::On(Place { shift, matched: cut, ..place });
-            }
-            let behind = MediaTime(place.matched.0.saturating_add(1));
-            if source.between(behind, MediaTime(lies.0.saturating_sub(near))) < UNMATCHED_MAX {
-                return Found::Nowhere(lies);
+                if shift.abs_diff(place.told) <= CREEP_MS_MAX * TICKS {
+                    return Found::On(Place { shift, matched: cut, ..place });
+                }
+            } else {
+                let behind = MediaTime(place.matched.0.saturating_add(1));
+                if source.between(behind, MediaTime(lies.0.saturating_sub(near))) < UNMATCHED_MAX {
+                    return Found::Nowhere(lies);
+                }
             }
             self.lose_place();
         }
@@ -311,12 +329,18 @@ impl Feed {
             }
             if let Some(cut) = source.near(lies, near) {
                 let shift = shift.saturating_add(source::between(lies, cut));
-                return Found::On(Place { shift, by, matched: cut });
+                return Found::On(Place { shift, told: shift, by, matched: cut });
             }
             seems = seems.or(Some(lies));
         }
         // Nothing tells where it is before it has come for a while, and the source has.
         seems.map_or(Found::Waits, Found::Nowhere)
+    }
+
+    /// So near to a cut a key frame of a feed that has its place is on it, in 1/90000 s: nearer than any other picture.
+    fn same(&self) -> u64 {
+        let half = self.step.map_or(u64::MAX, |step| step.saturating_sub(1) / 2);
+        half.clamp(TICKS, SAME_MS * TICKS)
     }
 
     /// Where its time may lie: as the encoders say when they captured it; as on the clock of the source; as it arrives.

@@ -86,6 +86,8 @@ struct Encoder {
     to: u64,
     /// Only one of so many.
     every: u64,
+    /// By so much its pictures last longer than the source's, in millionths.
+    longer: u64,
     /// It says when it captured what it sends.
     tells: bool,
 }
@@ -99,8 +101,16 @@ const ALIKE: Encoder = Encoder {
     from: 0,
     to: u64::MAX,
     every: 1,
+    longer: 0,
     tells: false,
 };
+
+impl Encoder {
+    /// When it captures its `n`th picture, in milliseconds since its first one.
+    fn ms(&self, n: u64) -> u64 {
+        n * FRAME * (1_000_000 + self.longer) / 90_000_000
+    }
+}
 
 #[derive(Clone, Debug, Default)]
 struct Told {
@@ -126,7 +136,7 @@ fn play(source_ms: i64, segments: u64, encoders: &[Encoder]) -> Told {
     for (which, encoder) in encoders.iter().enumerate() {
         let pictures =
             (encoder.from..encoder.to.min((segments + 4) * FRAMES)).filter(|n| n % encoder.every == 0);
-        let come = |n: u64| ms(n).saturating_add_signed(encoder.phase_ms) + encoder.lag_ms;
+        let come = |n: u64| encoder.ms(n).saturating_add_signed(encoder.phase_ms) + encoder.lag_ms;
         steps.extend(pictures.map(|n| (come(n), Step::Encoder(which, n))));
     }
     steps.sort_by_key(|(at, _)| *at);
@@ -153,7 +163,7 @@ fn play(source_ms: i64, segments: u64, encoders: &[Encoder]) -> Told {
                     companion.handle(publish, FeedEvent::Video(video(360)), now);
                     publish
                 });
-                let dts_ms = encoder.clock_ms + (ms(n) - ms(encoder.from)) as i64;
+                let dts_ms = encoder.clock_ms + (encoder.ms(n) - encoder.ms(encoder.from)) as i64;
                 if encoder.tells && n == encoder.from {
                     let utc = UtcMs((BEGIN.0 - 7_000 + ms(n)).saturating_add_signed(encoder.phase_ms));
                     let captured = Captured { feed_ms: dts_ms, utc, by_encoder: true };
@@ -222,6 +232,49 @@ fn two_clocks_that_both_began_at_zero_say_nothing_of_when() {
     let told = play(0, 8, &[Encoder { phase_ms: 400, ..ALIKE }]);
     assert!(told.segments.iter().all(|(_, there)| !there), "{told:?}");
     assert_eq!(told.stands, [Standing::Apart]);
+}
+
+#[test]
+fn a_feed_whose_groups_of_pictures_are_a_little_longer_does_not_creep_away_from_the_source() {
+    let told = play(0, 110, &[Encoder { longer: 1_000, lag_ms: SOURCE_LAG_MS, ..ALIKE }]);
+    // Two milliseconds a segment: after 100 ms its place is looked for anew, and after 200 ms there is none.
+    assert_eq!(
+        told.stands,
+        [Standing::Aligned(By::Clock), Standing::Aligned(By::Arrival), Standing::Apart],
+        "{:?}",
+        told.segments
+    );
+    assert!(told.segments.ends_with(&[(108, false), (109, false)]), "{:?}", told.segments);
+    let near = play(0, 40, &[Encoder { longer: 1_000, ..ALIKE }]);
+    assert_eq!(near.segments, all(40), "a little is followed");
+}
+
+#[test]
+fn a_key_frame_that_is_a_picture_off_is_on_no_cut() {
+    // Fifty pictures a second, of which the third key frame is one too late.
+    let mut feed = feed::Feed::new(Publish(1), Moment::default());
+    let mut source = Source::default();
+    source.anchored(Role::Primary, Anchor { feed_ms: 0, utc: BEGIN });
+    let mut aligned = Vec::new();
+    for n in 0..400_u64 {
+        let now = Moment { utc: BEGIN.plus_ms(n * 20), up_ms: UP_MS + n * 20 };
+        source.arrived(Role::Primary, n as i64 * 20, now);
+        if n % 100 == 1 && n > 1 {
+            let end = |n: u64| BEGIN.plus_ms(n / 100 * 2_000).media();
+            source.cut(end(n - 100), end(n));
+        }
+        let key = [0, 100, 201, 300].contains(&n);
+        let data = Bytes::from_static(b"low");
+        let frame =
+            Frame { kind: Kind::Video, dts_ms: n as i64 * 20 - 7, cts: 0, key, leading: false, data };
+        feed.handle(FeedEvent::Frame(frame), now);
+        feed.settle(&source, Role::Primary, now);
+        aligned.extend(feed.items.drain(..).filter_map(|item| match item {
+            Item::Picture(sample) if sample.key => Some((sample.dts.0 - BEGIN.media().0) / 90),
+            _ => None,
+        }));
+    }
+    assert_eq!(aligned, [0, 2_000, 4_020, 6_000]);
 }
 
 #[test]
