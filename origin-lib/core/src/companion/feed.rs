@@ -18,16 +18,23 @@ const SAME_MS: u64 = 20;
 /// has groups of pictures of another length than the source's segments, and would be elsewhere before long.
 const CREEP_MS_MAX: u64 = 100;
 
-/// A clock that was so far when its feed began did not begin with it, in milliseconds.
-const RUNS_MS: i64 = 10_000;
+/// A clock that says what time it is, as far as its bits go, is no further from it than this, in milliseconds: TAI, and what a
+/// feed may be late. One that says anything else does so once in a thousand times.
+const TELLS_MS: u64 = 45_000;
 
-/// Where two clocks that run say the same, their feeds may arrive so far apart, in milliseconds.
+/// Where two clocks that tell the time say the same, their feeds may arrive so far apart, in milliseconds.
 const APART_MS_MAX: u64 = 2_000;
 
 /// Where two encoders say when they captured what they send, their feeds may arrive so far apart, in milliseconds.
 const CAPTURED_MS_MAX: u64 = 10_000;
 
 const TICKS: u64 = 90;
+
+/// After so long the times of a transport stream begin anew, in 1/90000 s (ISO/IEC 13818-1, 2.4.3.7).
+const TS_WRAP: i64 = 1 << 33;
+
+/// After so long those of FLV do, in 1/90000 s.
+const FLV_WRAP: i64 = 90 << 32;
 
 /// What comes of a feed, in order.
 #[derive(Debug)]
@@ -352,9 +359,11 @@ impl Feed {
         let same = SAME_MS * TICKS;
         let captured = self.by_capture(source, role);
         let captured = captured.filter(|shift| arrival.is_none() || is_likely(*shift, CAPTURED_MS_MAX));
-        let clock = self.by_clock(source, role).and_then(|(shift, runs)| {
-            // Clocks that begin with their feeds say the same whenever these began.
-            is_likely(shift, if runs { APART_MS_MAX } else { NEAR_MS }).then_some(shift)
+        let clock = self.by_clock(source, role).and_then(|(shift, tells_time)| {
+            // Clocks that begin with their encoders say the same whenever these began.
+            let is_captured = captured.is_some_and(|of| of.abs_diff(shift) <= NEAR_MS * TICKS);
+            let within_ms = if tells_time { APART_MS_MAX } else { NEAR_MS };
+            (is_captured || is_likely(shift, within_ms)).then_some(shift)
         });
         // Of key frames that are close together, the one that is meant is the nearest.
         let near = self.interval.map_or(u64::MAX, |interval| interval / 2).min(NEAR_MS * TICKS);
@@ -375,11 +384,11 @@ impl Feed {
         Some(source::between(at, captured.utc.media()).saturating_add(since))
     }
 
-    /// And whether either clock ran before its feed began.
+    /// And whether both clocks tell what time it is.
     fn by_clock(&self, source: &Source, role: Role) -> Option<(i64, bool)> {
         let (own, of) = (self.own()?, source.anchor(role)?);
         let shift = source::between(own.utc.media(), of.media(own.feed_ms)?);
-        Some((shift, own.feed_ms.saturating_abs().max(of.feed_ms.saturating_abs()) >= RUNS_MS))
+        Some((shift, tells_time(own) && tells_time(of)))
     }
 
     /// What ties its timestamps to its time.
@@ -393,6 +402,23 @@ impl Feed {
         let shift = place.or_else(|| self.by_arrival(source, role, now))?;
         Some(moved(self.own()?.media(feed_ms)?, shift))
     }
+}
+
+/// Whether a clock counts from 1970: in whole, or in the 33 bits of 1/90000 s or the 32 bits of milliseconds that a feed has.
+fn tells_time(anchor: Anchor) -> bool {
+    let off = ticks(anchor.feed_ms).saturating_sub_unsigned(anchor.utc.media().0);
+    let off_by = [i64::MAX, TS_WRAP, FLV_WRAP].map(|wrap| nearest(off, wrap, 0).unsigned_abs());
+    off_by.into_iter().any(|off| off <= TELLS_MS * TICKS)
+}
+
+/// Of the times that differ from `at` by whole `wrap`s, the nearest one to `to`.
+fn nearest(at: i64, wrap: i64, to: i64) -> i64 {
+    let since = at.saturating_sub(to).rem_euclid(wrap);
+    to.saturating_add(if since > wrap / 2 { since - wrap } else { since })
+}
+
+fn ticks(ms: i64) -> i64 {
+    ms.saturating_mul(TICKS.cast_signed())
 }
 
 fn moved(at: MediaTime, by: i64) -> MediaTime {
