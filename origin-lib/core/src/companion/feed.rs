@@ -359,7 +359,8 @@ impl Feed {
         let same = SAME_MS * TICKS;
         let captured = self.by_capture(source, role);
         let captured = captured.filter(|shift| arrival.is_none() || is_likely(*shift, CAPTURED_MS_MAX));
-        let clock = self.by_clock(source, role).and_then(|(shift, tells_time)| {
+        let near = arrival.or(captured);
+        let clock = near.and_then(|near| self.by_clock(source, role, near)).and_then(|(shift, tells_time)| {
             // Clocks that begin with their encoders say the same whenever these began.
             let is_captured = captured.is_some_and(|of| of.abs_diff(shift) <= NEAR_MS * TICKS);
             let within_ms = if tells_time { APART_MS_MAX } else { NEAR_MS };
@@ -384,10 +385,15 @@ impl Feed {
         Some(source::between(at, captured.utc.media()).saturating_add(since))
     }
 
-    /// And whether both clocks tell what time it is.
-    fn by_clock(&self, source: &Source, role: Role) -> Option<(i64, bool)> {
+    /// And whether both clocks tell what time it is. Either may have begun anew since: it is where that is nearest to `near`.
+    fn by_clock(&self, source: &Source, role: Role, near: i64) -> Option<(i64, bool)> {
         let (own, of) = (self.own()?, source.anchor(role)?);
-        let shift = source::between(own.utc.media(), of.media(own.feed_ms)?);
+        let since = ticks(own.feed_ms.saturating_sub(of.feed_ms));
+        let shift = since.saturating_add(source::between(own.utc.media(), of.utc.media()));
+        let wrapped = [TS_WRAP, FLV_WRAP].map(|wrap| nearest(shift, wrap, near));
+        let shift = wrapped.into_iter().fold(shift, |best, shift| {
+            if shift.abs_diff(near) < best.abs_diff(near) { shift } else { best }
+        });
         Some((shift, tells_time(own) && tells_time(of)))
     }
 

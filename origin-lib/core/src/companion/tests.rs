@@ -239,6 +239,16 @@ fn a_feed_with_a_clock_of_its_own_is_where_it_arrives_and_then_exactly_on_the_so
 }
 
 #[test]
+fn a_clock_that_began_anew_between_the_two_feeds_is_still_the_sources() {
+    // The feed's first picture comes four seconds after the source's, and between them 33 bits, or 32, are full.
+    for (source_ms, clock_ms) in [(95_440_000, 282), (0xffff_ffff - 1_999, 2_000), (-2_000, 95_445_717)] {
+        let told = play(source_ms, 6, &[Encoder { clock_ms, from: 2 * FRAMES, ..ALIKE }]);
+        assert_eq!(told.stands, [Standing::Aligned(By::Clock)], "{source_ms}");
+        assert_eq!(told.segments[2..], all(6)[2..], "{source_ms}");
+    }
+}
+
+#[test]
 fn two_clocks_that_both_began_at_zero_say_nothing_of_when() {
     // The second one began 400 ms later, and its key frames are that much later, too.
     let told = play(0, 8, &[Encoder { phase_ms: 400, ..ALIKE }]);
