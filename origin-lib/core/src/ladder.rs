@@ -29,6 +29,9 @@ pub const LATE_MAX: usize = 3;
 /// The most bytes of an encoder's pictures that wait for the source's cut.
 pub const HELD_LEN_MAX: usize = 32 << 20;
 
+/// The most of an encoder's pictures that wait for the source's cut.
+pub const HELD_SAMPLES_MAX: usize = 8192;
+
 /// An encoder's times are milliseconds: so far from the source's they are the same, in 1/90000 s.
 const NEAR: u64 = 90;
 
@@ -176,7 +179,7 @@ impl Assembler {
         self.video_of(0, video);
     }
 
-    /// The parameters of the pictures that come of this encoder.
+    /// The parameters of the pictures that come of this encoder from here on.
     pub fn video_of(&mut self, encoder: usize, video: VideoConfig) {
         if let Some(lane) = self.lanes.get_mut(encoder) {
             lane.video = Some(video);
@@ -190,8 +193,15 @@ impl Assembler {
 
     /// This encoder gave a picture.
     pub fn picture_of(&mut self, encoder: usize, sample: Sample) {
-        if let Some(lane) = self.lanes.get_mut(encoder) {
-            lane.picture(sample);
+        if let Some(lane) = self.lanes.get_mut(encoder)
+            && !lane.picture(sample)
+        {
+            // What it had of what is wanted is gone, and does not come again.
+            let before = core::mem::replace(&mut lane.over, true);
+            self.settle();
+            if let Some(lane) = self.lanes.get_mut(encoder) {
+                lane.over = before;
+            }
         }
         self.settle();
     }
@@ -268,7 +278,7 @@ impl Assembler {
                 self.lanes.iter_mut().enumerate().for_each(|(n, lane)| lane.goes_on = n == encoder);
                 let lane = self.lanes.get_mut(encoder);
                 let Some((lane, wanted)) = lane.zip(self.wanted.pop_front()) else { return false };
-                let ((video, next), config) = (lane.take(len), lane.video.clone());
+                let (video, config, next) = lane.take(len);
                 self.make(wanted, config, video, next);
             }
         }
@@ -288,13 +298,14 @@ impl Assembler {
         let Some(Wanted { cut, shown, prefers, dependent }) = self.wanted.front() else {
             return Choice::Waits;
         };
+        let dependent = *dependent;
         let start = cut.start.0.saturating_sub(NEAR);
         let end = cut.start.0.saturating_add(u64::from(cut.duration)).saturating_sub(NEAR);
-        let goes_on = |lane: &Lane| *dependent && lane.goes_on;
+        let goes_on = |lane: &Lane| dependent && lane.goes_on;
         self.lanes.iter_mut().filter(|lane| !goes_on(lane)).for_each(|lane| lane.let_go(start));
         let others = (0..self.lanes.len()).filter(|encoder| encoder != prefers);
         for encoder in core::iter::once(*prefers).chain(others) {
-            match self.lanes.get(encoder).map(|lane| lane.standing(end, shown, *dependent)) {
+            match self.lanes.get_mut(encoder).map(|lane| lane.standing(end, shown, dependent)) {
                 Some(Standing::Whole(len)) => return Choice::Of(encoder, len),
                 Some(Standing::Comes) if waits => return Choice::Waits,
                 Some(Standing::Comes | Standing::Never) | None => {}

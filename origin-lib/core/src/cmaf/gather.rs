@@ -338,7 +338,9 @@ impl Gather {
 
     /// The headers of which a track is used.
     fn used(&self) -> Vec<u64> {
-        [&self.video, &self.audio].iter().filter_map(|lane| lane.source).map(|source| source.header).collect()
+        let beside = self.beside.iter().map(|beside| &beside.lane);
+        let lanes = [&self.video, &self.audio].into_iter().chain(beside);
+        lanes.filter_map(|lane| lane.source).map(|source| source.header).collect()
     }
 
     /// There is this track. It is used where there is none of its kind; or none of which anything was given out, and it is better.
@@ -352,7 +354,7 @@ impl Gather {
         if before.is_none() || (is_better && (is_choosing || !lane.has_begun())) {
             let worse = lane.follow(source, now);
             if before.is_some() {
-                self.put_beside(worse, kind, now);
+                self.put_aside(source, worse, kind, now);
             }
         }
         self.lane(kind).source == Some(source)
@@ -382,7 +384,11 @@ impl Gather {
                 self.lane(kind).lead_to(source, (start, end), ABSENT_MS.max(span_ms), now);
             }
         }
-        self.lane(kind).source == Some(source)
+        let is_best = self.lane(kind).source == Some(source);
+        if is_best {
+            self.swap_beside(source, before, now);
+        }
+        is_best
     }
 
     /// The header of what comes in this request, and which version of it.

@@ -14,16 +14,27 @@ use crate::timeline::{self, Anchor, Timeline};
 /// second lasts.
 const SAME_MS: u64 = 20;
 
-/// A clock that was so far when its feed began did not begin with it, in milliseconds.
-const RUNS_MS: i64 = 10_000;
+/// So far a feed's place may move by being put onto cut after cut, in milliseconds: two clocks differ a little. One that moves on
+/// has groups of pictures of another length than the source's segments, and would be elsewhere before long.
+const CREEP_MS_MAX: u64 = 100;
 
-/// Where two clocks that run say the same, their feeds may arrive so far apart, in milliseconds.
+/// A clock that says what time it is, as far as its bits go, is no further from it than this, in milliseconds: TAI, and what a
+/// feed may be late. One that says anything else does so once in a thousand times.
+const TELLS_MS: u64 = 45_000;
+
+/// Where two clocks that tell the time say the same, their feeds may arrive so far apart, in milliseconds.
 const APART_MS_MAX: u64 = 2_000;
 
 /// Where two encoders say when they captured what they send, their feeds may arrive so far apart, in milliseconds.
 const CAPTURED_MS_MAX: u64 = 10_000;
 
 const TICKS: u64 = 90;
+
+/// After so long the times of a transport stream begin anew, in 1/90000 s (ISO/IEC 13818-1, 2.4.3.7).
+const TS_WRAP: i64 = 1 << 33;
+
+/// After so long those of FLV do, in 1/90000 s.
+const FLV_WRAP: i64 = 90 << 32;
 
 /// What comes of a feed, in order.
 #[derive(Debug)]
@@ -51,6 +62,8 @@ enum Waiting {
 struct Place {
     /// What must be added.
     shift: i64,
+    /// What had to be added at first.
+    told: i64,
     by: By,
     /// The cut on which a key frame was last.
     matched: MediaTime,
@@ -67,7 +80,13 @@ pub(super) struct Feed {
     last_key: Option<MediaTime>,
     /// How far apart the last two key frames were, in 1/90000 s.
     interval: Option<u64>,
+    /// How long a picture between these lasts, in 1/90000 s.
+    step: Option<u64>,
+    /// How many came since the last key frame, with it.
+    since_key: u64,
     waiting: VecDeque<Waiting>,
+    /// The parameters of the first picture that waits, until one is given out that has them.
+    config: Option<VideoConfig>,
     len: usize,
     place: Option<Place>,
     /// The pictures up to the next key frame are of use.
@@ -109,7 +128,10 @@ impl Feed {
             heard: now.up_ms,
             last_key: None,
             interval: None,
+            step: None,
+            since_key: 0,
             waiting: VecDeque::new(),
+            config: None,
             len: 0,
             place: None,
             open: false,
@@ -133,6 +155,12 @@ impl Feed {
         self.waiting.is_empty()
     }
 
+    /// How much waits: pictures and parameters, and bytes.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> (usize, usize) {
+        (self.waiting.len(), self.len)
+    }
+
     pub(super) fn counts(&self) -> timeline::Counts {
         self.timeline.as_ref().map(Timeline::counts).unwrap_or_default()
     }
@@ -141,7 +169,7 @@ impl Feed {
     pub(super) fn handle(&mut self, event: FeedEvent, now: Moment) {
         match event {
             FeedEvent::Captured(captured) if captured.by_encoder => self.captured = Some(captured),
-            FeedEvent::Video(config) => self.waiting.push_back(Waiting::Video(config)),
+            FeedEvent::Video(config) => self.parameters(config),
             FeedEvent::Frame(frame) if frame.kind == Kind::Video && !frame.data.is_empty() => {
                 self.picture(frame, now);
             }
@@ -153,6 +181,17 @@ impl Feed {
             | FeedEvent::Language { .. } => {}
         }
         self.let_go();
+    }
+
+    /// What comes has these parameters. Those right before them are of nothing.
+    fn parameters(&mut self, config: VideoConfig) {
+        if let Some(Waiting::Video(before)) =
+            self.waiting.pop_back_if(|last| matches!(last, Waiting::Video(_)))
+        {
+            self.len -= before.record.len();
+        }
+        self.len += config.record.len();
+        self.waiting.push_back(Waiting::Video(config));
     }
 
     fn picture(&mut self, frame: Frame, now: Moment) {
@@ -179,7 +218,10 @@ impl Feed {
                     if sample.key {
                         let before = self.last_key.replace(sample.dts);
                         self.interval = before.map(|before| sample.dts.0.saturating_sub(before.0));
+                        let count = core::mem::take(&mut self.since_key);
+                        self.step = self.interval.and_then(|interval| interval.checked_div(count));
                     }
+                    self.since_key += 1;
                     self.len += sample.data.len();
                     self.waiting.push_back(Waiting::Picture(sample));
                 }
@@ -190,9 +232,13 @@ impl Feed {
 
     /// Its clock is another one: nothing is known of where it is, and what waits is on no clock.
     fn begin_anew(&mut self) {
-        self.waiting.retain(|waiting| matches!(waiting, Waiting::Video(_)));
+        for waiting in core::mem::take(&mut self.waiting) {
+            if let Waiting::Video(config) = waiting {
+                self.config = Some(config);
+            }
+        }
         (self.len, self.lag, self.captured) = (0, Lag::default(), None);
-        (self.last_key, self.interval) = (None, None);
+        (self.last_key, self.interval, self.step, self.since_key) = (None, None, None, 0);
         self.lose_place();
     }
 
@@ -211,7 +257,6 @@ impl Feed {
             Waiting::Video(_) => None,
         });
         let oldest = newest.map_or(0, |newest| newest.0.saturating_sub(HELD_MS_MAX * TICKS));
-        let mut config = None;
         while let Some(first) = self.waiting.front() {
             let is_old = matches!(first, Waiting::Picture(sample) if sample.dts.0 < oldest);
             if !is_old && self.len <= HELD_LEN_MAX && self.waiting.len() <= HELD_SAMPLES_MAX {
@@ -222,12 +267,9 @@ impl Feed {
                     self.len -= sample.data.len();
                     self.open = false;
                 }
-                Some(Waiting::Video(of)) => config = Some(of),
+                Some(Waiting::Video(config)) => self.turn_to(config),
                 None => {}
             }
-        }
-        if let Some(config) = config {
-            self.waiting.push_front(Waiting::Video(config));
         }
     }
 
@@ -256,11 +298,17 @@ impl Feed {
                 }
             }
             match self.waiting.pop_front() {
-                Some(Waiting::Video(config)) => self.items.push_back(Item::Video(config)),
+                Some(Waiting::Video(config)) => self.turn_to(config),
                 Some(Waiting::Picture(sample)) => self.give(sample),
                 None => return,
             }
         }
+    }
+
+    /// What waits first has these parameters.
+    fn turn_to(&mut self, config: VideoConfig) {
+        self.len -= config.record.len();
+        self.config = Some(config);
     }
 
     /// A key frame is on no cut, though it seems to be where the source is cut. One may: groups of pictures may be shorter than
@@ -281,6 +329,7 @@ impl Feed {
             return;
         }
         self.given = Some(dts);
+        self.items.extend(self.config.take().map(Item::Video));
         self.items.push_back(Item::Picture(Sample { dts, ..sample }));
     }
 
@@ -288,18 +337,21 @@ impl Feed {
     fn find(&mut self, at: MediaTime, source: &Source, role: Role, now: Moment) -> Found {
         let Some(reached) = source.reached() else { return Found::Waits };
         if let Some(place) = self.place {
-            let near = SAME_MS * TICKS;
+            let near = self.same();
             let lies = moved(at, place.shift);
             if reached.0.saturating_add(near) < lies.0 {
                 return Found::Waits;
             }
             if let Some(cut) = source.near(lies, near) {
                 let shift = place.shift.saturating_add(source::between(lies, cut));
-                return Found::On(Place { shift, matched: cut, ..place });
-            }
-            let behind = MediaTime(place.matched.0.saturating_add(1));
-            if source.between(behind, MediaTime(lies.0.saturating_sub(near))) < UNMATCHED_MAX {
-                return Found::Nowhere(lies);
+                if shift.abs_diff(place.told) <= CREEP_MS_MAX * TICKS {
+                    return Found::On(Place { shift, matched: cut, ..place });
+                }
+            } else {
+                let behind = MediaTime(place.matched.0.saturating_add(1));
+                if source.between(behind, MediaTime(lies.0.saturating_sub(near))) < UNMATCHED_MAX {
+                    return Found::Nowhere(lies);
+                }
             }
             self.lose_place();
         }
@@ -311,12 +363,18 @@ impl Feed {
             }
             if let Some(cut) = source.near(lies, near) {
                 let shift = shift.saturating_add(source::between(lies, cut));
-                return Found::On(Place { shift, by, matched: cut });
+                return Found::On(Place { shift, told: shift, by, matched: cut });
             }
             seems = seems.or(Some(lies));
         }
         // Nothing tells where it is before it has come for a while, and the source has.
         seems.map_or(Found::Waits, Found::Nowhere)
+    }
+
+    /// So near to a cut a key frame of a feed that has its place is on it, in 1/90000 s: nearer than any other picture.
+    fn same(&self) -> u64 {
+        let half = self.step.map_or(u64::MAX, |step| step.saturating_sub(1) / 2);
+        half.clamp(TICKS, SAME_MS * TICKS)
     }
 
     /// Where its time may lie: as the encoders say when they captured it; as on the clock of the source; as it arrives.
@@ -328,10 +386,14 @@ impl Feed {
         let same = SAME_MS * TICKS;
         let captured = self.by_capture(source, role);
         let captured = captured.filter(|shift| arrival.is_none() || is_likely(*shift, CAPTURED_MS_MAX));
-        let clock = self.by_clock(source, role).and_then(|(shift, runs)| {
-            // Clocks that begin with their feeds say the same whenever these began.
-            is_likely(shift, if runs { APART_MS_MAX } else { NEAR_MS }).then_some(shift)
-        });
+        let near = arrival.or(captured);
+        let clock =
+            near.and_then(|near| self.by_clock(source, role, near)).and_then(|(shift, tells_time)| {
+                // Clocks that begin with their encoders say the same whenever these began.
+                let is_captured = captured.is_some_and(|of| of.abs_diff(shift) <= NEAR_MS * TICKS);
+                let within_ms = if tells_time { APART_MS_MAX } else { NEAR_MS };
+                (is_captured || is_likely(shift, within_ms)).then_some(shift)
+            });
         // Of key frames that are close together, the one that is meant is the nearest.
         let near = self.interval.map_or(u64::MAX, |interval| interval / 2).min(NEAR_MS * TICKS);
         [
@@ -351,11 +413,16 @@ impl Feed {
         Some(source::between(at, captured.utc.media()).saturating_add(since))
     }
 
-    /// And whether either clock ran before its feed began.
-    fn by_clock(&self, source: &Source, role: Role) -> Option<(i64, bool)> {
+    /// And whether both clocks tell what time it is. Either may have begun anew since: it is where that is nearest to `near`.
+    fn by_clock(&self, source: &Source, role: Role, near: i64) -> Option<(i64, bool)> {
         let (own, of) = (self.own()?, source.anchor(role)?);
-        let shift = source::between(own.utc.media(), of.media(own.feed_ms)?);
-        Some((shift, own.feed_ms.saturating_abs().max(of.feed_ms.saturating_abs()) >= RUNS_MS))
+        let since = ticks(own.feed_ms.saturating_sub(of.feed_ms));
+        let shift = since.saturating_add(source::between(own.utc.media(), of.utc.media()));
+        let wrapped = [TS_WRAP, FLV_WRAP].map(|wrap| nearest(shift, wrap, near));
+        let shift = wrapped
+            .into_iter()
+            .fold(shift, |best, shift| if shift.abs_diff(near) < best.abs_diff(near) { shift } else { best });
+        Some((shift, tells_time(own) && tells_time(of)))
     }
 
     /// What ties its timestamps to its time.
@@ -369,6 +436,23 @@ impl Feed {
         let shift = place.or_else(|| self.by_arrival(source, role, now))?;
         Some(moved(self.own()?.media(feed_ms)?, shift))
     }
+}
+
+/// Whether a clock counts from 1970: in whole, or in the 33 bits of 1/90000 s or the 32 bits of milliseconds that a feed has.
+fn tells_time(anchor: Anchor) -> bool {
+    let off = ticks(anchor.feed_ms).saturating_sub_unsigned(anchor.utc.media().0);
+    let off_by = [i64::MAX, TS_WRAP, FLV_WRAP].map(|wrap| nearest(off, wrap, 0).unsigned_abs());
+    off_by.into_iter().any(|off| off <= TELLS_MS * TICKS)
+}
+
+/// Of the times that differ from `at` by whole `wrap`s, the nearest one to `to`.
+fn nearest(at: i64, wrap: i64, to: i64) -> i64 {
+    let since = at.saturating_sub(to).rem_euclid(wrap);
+    to.saturating_add(if since > wrap / 2 { since - wrap } else { since })
+}
+
+fn ticks(ms: i64) -> i64 {
+    ms.saturating_mul(TICKS.cast_signed())
 }
 
 fn moved(at: MediaTime, by: i64) -> MediaTime {

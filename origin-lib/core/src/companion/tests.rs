@@ -86,6 +86,8 @@ struct Encoder {
     to: u64,
     /// Only one of so many.
     every: u64,
+    /// By so much its pictures last longer than the source's, in millionths.
+    longer: u64,
     /// It says when it captured what it sends.
     tells: bool,
 }
@@ -99,8 +101,16 @@ const ALIKE: Encoder = Encoder {
     from: 0,
     to: u64::MAX,
     every: 1,
+    longer: 0,
     tells: false,
 };
+
+impl Encoder {
+    /// When it captures its `n`th picture, in milliseconds since its first one.
+    fn ms(&self, n: u64) -> u64 {
+        n * FRAME * (1_000_000 + self.longer) / 90_000_000
+    }
+}
 
 #[derive(Clone, Debug, Default)]
 struct Told {
@@ -126,7 +136,7 @@ fn play(source_ms: i64, segments: u64, encoders: &[Encoder]) -> Told {
     for (which, encoder) in encoders.iter().enumerate() {
         let pictures =
             (encoder.from..encoder.to.min((segments + 4) * FRAMES)).filter(|n| n % encoder.every == 0);
-        let come = |n: u64| ms(n).saturating_add_signed(encoder.phase_ms) + encoder.lag_ms;
+        let come = |n: u64| encoder.ms(n).saturating_add_signed(encoder.phase_ms) + encoder.lag_ms;
         steps.extend(pictures.map(|n| (come(n), Step::Encoder(which, n))));
     }
     steps.sort_by_key(|(at, _)| *at);
@@ -153,7 +163,7 @@ fn play(source_ms: i64, segments: u64, encoders: &[Encoder]) -> Told {
                     companion.handle(publish, FeedEvent::Video(video(360)), now);
                     publish
                 });
-                let dts_ms = encoder.clock_ms + (ms(n) - ms(encoder.from)) as i64;
+                let dts_ms = encoder.clock_ms + (encoder.ms(n) - encoder.ms(encoder.from)) as i64;
                 if encoder.tells && n == encoder.from {
                     let utc = UtcMs((BEGIN.0 - 7_000 + ms(n)).saturating_add_signed(encoder.phase_ms));
                     let captured = Captured { feed_ms: dts_ms, utc, by_encoder: true };
@@ -199,12 +209,24 @@ fn a_feed_on_the_sources_clock_has_all_of_its_segments() {
 }
 
 #[test]
-fn a_feed_that_began_later_on_a_clock_that_runs_is_where_its_timestamps_say_however_late_it_comes() {
-    let hour = 3_600_000;
-    let late = Encoder { clock_ms: hour, lag_ms: 1_400, ..ALIKE };
-    let told = play(hour, 6, &[late]);
-    assert_eq!(told.segments[1..], all(6)[1..], "the first cut may come before there is enough of it");
-    assert_eq!(told.stands, [Standing::Aligned(By::Clock)]);
+fn a_feed_on_a_clock_that_tells_the_time_is_where_its_timestamps_say_however_late_it_comes() {
+    let utc_ms = BEGIN.0 as i64;
+    // As it is, and as a transport stream and FLV have it.
+    for clock_ms in [utc_ms, (utc_ms * 90 & 0x1_ffff_ffff) / 90, utc_ms & 0xffff_ffff, utc_ms + 37_000] {
+        let late = Encoder { clock_ms, lag_ms: 1_400, ..ALIKE };
+        let told = play(clock_ms, 6, &[late]);
+        assert_eq!(told.segments[1..], all(6)[1..], "the first cut may come before there is enough of it");
+        assert_eq!(told.stands, [Standing::Aligned(By::Clock)], "{clock_ms}");
+    }
+}
+
+#[test]
+fn two_encoders_that_started_at_different_times_say_nothing_by_their_clocks_however_long_they_run() {
+    // The second one's pictures are numbered as the first one's were 1.5 s before, where it has key frames, too.
+    let started_later = Encoder { clock_ms: 58_500, lag_ms: 150, gop: 15, ..ALIKE };
+    let told = play(60_000, 6, &[started_later]);
+    assert_eq!(told.stands, [Standing::Aligned(By::Arrival)]);
+    assert_eq!(told.segments, all(6));
 }
 
 #[test]
@@ -217,11 +239,63 @@ fn a_feed_with_a_clock_of_its_own_is_where_it_arrives_and_then_exactly_on_the_so
 }
 
 #[test]
+fn a_clock_that_began_anew_between_the_two_feeds_is_still_the_sources() {
+    // The feed's first picture comes four seconds after the source's, and between them 33 bits, or 32, are full.
+    for (source_ms, clock_ms) in [(95_440_000, 282), (0xffff_ffff - 1_999, 2_000), (-2_000, 95_445_717)] {
+        let told = play(source_ms, 6, &[Encoder { clock_ms, from: 2 * FRAMES, ..ALIKE }]);
+        assert_eq!(told.stands, [Standing::Aligned(By::Clock)], "{source_ms}");
+        assert_eq!(told.segments[2..], all(6)[2..], "{source_ms}");
+    }
+}
+
+#[test]
 fn two_clocks_that_both_began_at_zero_say_nothing_of_when() {
     // The second one began 400 ms later, and its key frames are that much later, too.
     let told = play(0, 8, &[Encoder { phase_ms: 400, ..ALIKE }]);
     assert!(told.segments.iter().all(|(_, there)| !there), "{told:?}");
     assert_eq!(told.stands, [Standing::Apart]);
+}
+
+#[test]
+fn a_feed_whose_groups_of_pictures_are_a_little_longer_does_not_creep_away_from_the_source() {
+    let told = play(0, 110, &[Encoder { longer: 1_000, lag_ms: SOURCE_LAG_MS, ..ALIKE }]);
+    // Two milliseconds a segment: after 100 ms its place is looked for anew, and after 200 ms there is none.
+    assert_eq!(
+        told.stands,
+        [Standing::Aligned(By::Clock), Standing::Aligned(By::Arrival), Standing::Apart],
+        "{:?}",
+        told.segments
+    );
+    assert!(told.segments.ends_with(&[(108, false), (109, false)]), "{:?}", told.segments);
+    let near = play(0, 40, &[Encoder { longer: 1_000, ..ALIKE }]);
+    assert_eq!(near.segments, all(40), "a little is followed");
+}
+
+#[test]
+fn a_key_frame_that_is_a_picture_off_is_on_no_cut() {
+    // Fifty pictures a second, of which the third key frame is one too late.
+    let mut feed = feed::Feed::new(Publish(1), Moment::default());
+    let mut source = Source::default();
+    source.anchored(Role::Primary, Anchor { feed_ms: 0, utc: BEGIN });
+    let mut aligned = Vec::new();
+    for n in 0..400_u64 {
+        let now = Moment { utc: BEGIN.plus_ms(n * 20), up_ms: UP_MS + n * 20 };
+        source.arrived(Role::Primary, n as i64 * 20, now);
+        if n % 100 == 1 && n > 1 {
+            let end = |n: u64| BEGIN.plus_ms(n / 100 * 2_000).media();
+            source.cut(end(n - 100), end(n));
+        }
+        let key = [0, 100, 201, 300].contains(&n);
+        let data = Bytes::from_static(b"low");
+        let frame = Frame { kind: Kind::Video, dts_ms: n as i64 * 20 - 7, cts: 0, key, leading: false, data };
+        feed.handle(FeedEvent::Frame(frame), now);
+        feed.settle(&source, Role::Primary, now);
+        aligned.extend(feed.items.drain(..).filter_map(|item| match item {
+            Item::Picture(sample) if sample.key => Some((sample.dts.0 - BEGIN.media().0) / 90),
+            _ => None,
+        }));
+    }
+    assert_eq!(aligned, [0, 2_000, 4_020, 6_000]);
 }
 
 #[test]
@@ -282,6 +356,69 @@ fn a_feed_that_stands_still_is_waited_for_no_longer_than_a_cut() {
     }
     assert_eq!(lost, [(at(FRAMES), 2 * FRAMES), (at(2 * FRAMES), 3 * FRAMES)]);
     assert_eq!(companion.standing(Role::Primary, now(3 * FRAMES)), Standing::Silent);
+}
+
+/// A feed on the source's clock: what comes when each of its pictures does, by that; and what becomes of so many segments, with how
+/// many objects tell of parameters.
+fn fed(segments: u64, mut before: impl FnMut(&mut Companion, Publish, u64, Moment)) -> (Vec<bool>, usize) {
+    let mut companion = companion();
+    let begin = Moment { utc: BEGIN, up_ms: UP_MS };
+    companion.source_anchored(Role::Primary, Anchor { feed_ms: 0, utc: BEGIN });
+    let publish = companion.begin(Role::Primary, begin);
+    companion.handle(publish, FeedEvent::Video(video(360)), begin);
+    let (mut there, mut inits) = (Vec::new(), 0);
+    for n in 0..=segments * FRAMES {
+        let dts_ms = (n * 100 / 3) as i64;
+        let now = begin.plus_ms(n * 100 / 3);
+        companion.source_arrived(Role::Primary, dts_ms, now);
+        before(&mut companion, publish, n, now);
+        let data = Bytes::from_static(b"low");
+        let frame = Frame { kind: Kind::Video, dts_ms, cts: 0, key: n % FRAMES == 0, leading: false, data };
+        companion.handle(publish, FeedEvent::Frame(frame), now);
+        if n > 0 && n % FRAMES == 0 {
+            companion.source_cut(&cut(n / FRAMES - 1), Some(Role::Primary), now);
+        }
+        for output in core::iter::from_fn(|| companion.poll()) {
+            match output {
+                Output::Object(Object { kind: Of::Rung(_, Rung::Segment { .. }), .. }) => there.push(true),
+                Output::Object(Object { kind: Of::Rung(_, Rung::Init(_)), .. }) => inits += 1,
+                Output::Object(_) | Output::Stands(..) => {}
+                Output::Lost(_) => there.push(false),
+            }
+        }
+    }
+    (there, inits)
+}
+
+#[test]
+fn parameters_that_change_at_a_key_frame_cost_no_segment() {
+    let (there, inits) = fed(5, |companion, publish, n, now| {
+        if n == 2 * FRAMES {
+            companion.handle(publish, FeedEvent::Video(video(480)), now);
+        }
+    });
+    assert_eq!((&there[..], inits), (&[true; 5][..], 2));
+}
+
+#[test]
+fn parameters_without_pictures_do_not_pile_up() {
+    let mut feed = feed::Feed::new(Publish(1), Moment::default());
+    for n in 0..10_000 {
+        let record = Bytes::from(vec![n as u8; 16 << 10]);
+        feed.handle(FeedEvent::Video(VideoConfig { record, ..video(360) }), Moment::default());
+    }
+    assert_eq!(feed.held(), (1, 16 << 10));
+    // One before each picture.
+    for n in 0..10_000_i64 {
+        let record = Bytes::from(vec![n as u8; 16 << 10]);
+        feed.handle(FeedEvent::Video(VideoConfig { record, ..video(360) }), Moment::default());
+        let data = Bytes::from_static(b"low");
+        let frame = Frame { kind: Kind::Video, dts_ms: n, cts: 0, key: false, leading: false, data };
+        feed.handle(FeedEvent::Frame(frame), Moment::default());
+        let (count, len) = feed.held();
+        assert!(count <= HELD_SAMPLES_MAX && len <= HELD_LEN_MAX, "{count} {len}");
+    }
+    assert!(feed.held().1 > HELD_LEN_MAX / 2);
 }
 
 #[test]

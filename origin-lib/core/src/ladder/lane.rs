@@ -3,7 +3,7 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use super::{HELD_LEN_MAX, HOLE, NEAR};
+use super::{HELD_LEN_MAX, HELD_SAMPLES_MAX, HOLE, NEAR};
 use crate::media::{Sample, VideoConfig};
 use crate::time::MediaTime;
 
@@ -21,8 +21,16 @@ pub(super) enum Standing {
 /// One encoder.
 #[derive(Debug)]
 pub(super) struct Lane {
+    /// The parameters of what comes.
     pub(super) video: Option<VideoConfig>,
+    /// From which decoding time on which parameters count, in order; the first ones count for what is there first.
+    turns: VecDeque<(MediaTime, VideoConfig)>,
     pub(super) samples: VecDeque<Sample>,
+    /// So many of the first ones are known to be shown before `sought`.
+    pub(super) before: usize,
+    sought: u64,
+    /// What is shown before `sought` is not whole, and nothing that comes changes that.
+    lacks: bool,
     pub(super) len: usize,
     /// Nothing more comes of it, up to its next start.
     pub(super) over: bool,
@@ -32,62 +40,123 @@ pub(super) struct Lane {
 
 impl Lane {
     pub(super) fn new() -> Lane {
-        Lane { video: None, samples: VecDeque::new(), len: 0, over: true, goes_on: false }
+        Lane {
+            video: None,
+            turns: VecDeque::new(),
+            samples: VecDeque::new(),
+            before: 0,
+            sought: 0,
+            lacks: false,
+            len: 0,
+            over: true,
+            goes_on: false,
+        }
     }
 
-    /// Takes a picture. A key frame takes the place of what was there from its time on: an encoder that began anew.
-    pub(super) fn picture(&mut self, sample: Sample) {
+    /// Takes a picture. A key frame takes the place of what was there from its time on: an encoder that began anew. Whether there
+    /// was room: otherwise nothing is there any more.
+    pub(super) fn picture(&mut self, sample: Sample) -> bool {
         if sample.key {
             while let Some(last) = self.samples.pop_back_if(|last| last.dts >= sample.dts) {
                 self.len -= last.data.len();
             }
+            while let Some((_, config)) = self.turns.pop_back_if(|(from, _)| *from >= sample.dts) {
+                self.len -= config.record.len();
+            }
+            (self.before, self.lacks) = (self.before.min(self.samples.len()), false);
+        }
+        if self.turns.back().map(|(_, config)| config) != self.video.as_ref()
+            && let Some(config) = &self.video
+        {
+            self.len += config.record.len();
+            self.turns.push_back((sample.dts, config.clone()));
         }
         self.len += sample.data.len();
         self.samples.push_back(sample);
-        if self.len > HELD_LEN_MAX {
+        let has_room = self.len <= HELD_LEN_MAX && self.samples.len() <= HELD_SAMPLES_MAX;
+        if !has_room {
             self.clear();
         }
+        has_room
     }
 
     pub(super) fn clear(&mut self) {
         self.samples.clear();
-        (self.len, self.goes_on) = (0, false);
+        self.turns.clear();
+        (self.len, self.before, self.lacks, self.goes_on) = (0, 0, false, false);
     }
 
     /// What is shown before `start` is wanted no more.
     pub(super) fn let_go(&mut self, start: u64) {
         while let Some(first) = self.samples.pop_front_if(|first| first.pts().0 < start) {
             self.len -= first.data.len();
+            (self.before, self.lacks) = (self.before.saturating_sub(1), false);
+        }
+        self.let_go_turns();
+    }
+
+    /// Parameters of nothing that is there are wanted no more.
+    fn let_go_turns(&mut self) {
+        let Some(first) = self.samples.front().map(|first| first.dts) else { return };
+        while self.turns.get(1).is_some_and(|(from, _)| *from <= first)
+            && let Some((_, config)) = self.turns.pop_front()
+        {
+            self.len -= config.record.len();
         }
     }
 
     /// What it has up to `end`, where the source shows pictures at these times, the first of which refers to others before it where
     /// they are `dependent`.
-    pub(super) fn standing(&self, end: u64, shown: &[MediaTime], dependent: bool) -> Standing {
+    pub(super) fn standing(&mut self, end: u64, shown: &[MediaTime], dependent: bool) -> Standing {
         // What refers to pictures before it is of use behind those.
         if dependent && !self.goes_on {
             return Standing::Never;
         }
-        let len = self.samples.iter().position(|sample| sample.pts().0 >= end);
+        if self.sought != end {
+            (self.sought, self.before, self.lacks) = (end, 0, false);
+        }
+        if self.lacks {
+            return Standing::Never;
+        }
+        // Each picture is looked at once, however many come.
+        let unknown = self.samples.iter().skip(self.before);
+        let len = unknown.take_while(|sample| sample.pts().0 < end).count() + self.before;
+        self.before = len;
+        let len = Some(len).filter(|len| *len < self.samples.len());
         // Its last picture is there once one behind it is: groups of pictures are closed. Where the source was cut within one,
         // those that are sent behind that one and shown before it come with the next segment.
         if len.is_none() && !self.over {
             return Standing::Comes;
         }
+        let is_all = len.is_some();
         let len = len.unwrap_or(self.samples.len());
         let behind = self.samples.get(len).is_none_or(|behind| behind.key);
-        if is_whole(self.samples.iter().take(len), shown, dependent, behind.then_some(end)) {
+        let shown = is_whole(self.samples.iter().take(len), shown, dependent, behind.then_some(end));
+        if shown && self.is_of_one_kind(len) {
             Standing::Whole(len)
         } else {
+            self.lacks = is_all;
             Standing::Never
         }
     }
 
-    /// Takes the first ones out. When the one behind them is decoded comes with them.
-    pub(super) fn take(&mut self, len: usize) -> (Vec<Sample>, Option<MediaTime>) {
+    /// Whether the parameters of the first ones do not change among them.
+    fn is_of_one_kind(&self, len: usize) -> bool {
+        let first = self.samples.front().map(|first| first.dts);
+        let last = len.checked_sub(1).and_then(|last| self.samples.get(last)).map(|last| last.dts);
+        !self.turns.iter().any(|(from, _)| Some(*from) > first && Some(*from) <= last)
+    }
+
+    /// Takes the first ones out, with their parameters. When the one behind them is decoded comes with them.
+    pub(super) fn take(&mut self, len: usize) -> (Vec<Sample>, Option<VideoConfig>, Option<MediaTime>) {
+        self.let_go_turns();
+        let first = self.samples.front().map(|first| first.dts);
+        let config = self.turns.front().filter(|(from, _)| Some(*from) <= first);
+        let config = config.map(|(_, config)| config.clone());
+        (self.before, self.lacks) = (0, false);
         let video: Vec<Sample> = self.samples.drain(..len.min(self.samples.len())).collect();
         self.len -= video.iter().map(|sample| sample.data.len()).sum::<usize>();
-        (video, self.samples.front().map(|next| next.dts))
+        (video, config, self.samples.front().map(|next| next.dts))
     }
 }
 

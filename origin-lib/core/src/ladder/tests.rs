@@ -324,3 +324,75 @@ fn pictures_without_end_are_not_held() {
     (0..40).for_each(|n| low.picture(Sample { data: data.clone(), ..picture(n) }));
     assert!(low.lanes[0].len <= HELD_LEN_MAX);
 }
+
+#[test]
+fn an_encoder_of_more_pictures_than_may_wait_loses_what_is_wanted_and_goes_on() {
+    let mut low = assembler();
+    low.begin();
+    low.video(video(640));
+    low.picture(picture(0));
+    low.cut(&cut(0));
+    // All of them are shown before the segment ends.
+    for n in 1..=HELD_SAMPLES_MAX as u64 {
+        assert_eq!(told(&mut low), [], "{n}");
+        low.picture(Sample { dts: MediaTime(START + n), key: false, ..picture(0) });
+    }
+    assert_eq!(told(&mut low), [(0, false)]);
+    for n in FRAMES..=2 * FRAMES {
+        low.picture(picture(n));
+    }
+    low.cut(&cut(1));
+    assert_eq!(told(&mut low), [(1, true)]);
+}
+
+#[test]
+fn each_picture_is_looked_at_once_for_the_end_of_a_segment() {
+    let mut lane = Lane::new();
+    lane.over = false;
+    let end = at(FRAMES).0;
+    for n in 0..FRAMES {
+        assert!(lane.picture(picture(n)));
+        assert_eq!((lane.standing(end, &[], false), lane.before), (Standing::Comes, n as usize + 1));
+    }
+    lane.let_go(at(2).0);
+    assert_eq!(lane.before, FRAMES as usize - 2);
+    // An encoder that began anew there.
+    lane.picture(Sample { key: true, ..picture(30) });
+    assert_eq!(lane.before, 28);
+    let shown: Vec<MediaTime> = (2..FRAMES).map(at).collect();
+    lane.picture(picture(FRAMES));
+    assert_eq!(lane.standing(end, &shown, false), Standing::Never, "it does not begin with a key frame");
+}
+
+#[test]
+fn parameters_that_change_count_from_their_first_picture_on() {
+    let mut low = assembler();
+    low.begin();
+    low.video(video(640));
+    (0..FRAMES).for_each(|n| low.picture(picture(n)));
+    // Before the source was cut, and what came waits for that.
+    low.video(video(320));
+    (FRAMES..2 * FRAMES).for_each(|n| low.picture(picture(n)));
+    low.video(video(640));
+    low.picture(picture(2 * FRAMES));
+    let mut inits = Vec::new();
+    for of in 0..2 {
+        low.cut(&cut(of));
+        while let Some(output) = low.poll() {
+            match output {
+                Output::Object(object) if matches!(object.kind, package::Kind::Rung(_, Rung::Init(_))) => {
+                    inits.push(object.name);
+                }
+                Output::Object(_) => {}
+                Output::Lost(start) => panic!("{start:?}"),
+            }
+        }
+    }
+    assert_eq!(inits.len(), 2, "{inits:?}");
+    // In the middle of a segment they leave a hole.
+    (2 * FRAMES + 1..2 * FRAMES + 10).for_each(|n| low.picture(picture(n)));
+    low.video(video(320));
+    (2 * FRAMES + 10..=3 * FRAMES).for_each(|n| low.picture(picture(n)));
+    low.cut(&cut(2));
+    assert_eq!(told(&mut low), [(2, false)]);
+}

@@ -269,11 +269,11 @@ fn what_waits_is_bounded_and_what_comes_again_is_left_out() {
 
 /// A further track of pictures whose key frames come so much later than the source's; what lacks, by its time.
 fn views(later: u64, lacks: impl Fn(u64) -> bool) -> Bench {
-    views_of_feeds(later, lacks, &[])
+    views_of_feeds(later, lacks, &[], &[])
 }
 
-/// The same, where the feed changes at these times; whether it is the same one again.
-fn views_of_feeds(later: u64, lacks: impl Fn(u64) -> bool, feeds: &[(u64, bool)]) -> Bench {
+/// The same, where the feed changes at these times; whether it is the same one again; and where its pictures become smaller.
+fn views_of_feeds(later: u64, lacks: impl Fn(u64) -> bool, feeds: &[(u64, bool)], smaller: &[u64]) -> Bench {
     let mut bench = Bench::new(Vec::new());
     let rendition: RenditionId = "low".parse().unwrap();
     let settings = bench.packager.wrapper.settings.clone();
@@ -284,6 +284,9 @@ fn views_of_feeds(later: u64, lacks: impl Fn(u64) -> bool, feeds: &[(u64, bool)]
     for at in (0..4 * SEGMENT).step_by(FRAME as usize) {
         for (_, again) in feeds.iter().filter(|(changed, _)| *changed == at) {
             bench.packager.further_feed(*again, |_| true);
+        }
+        if smaller.contains(&at) {
+            bench.packager.further_video(1, video(320));
         }
         if at.is_multiple_of(PICTURE) {
             bench.packager.handle(Input::Sample(sample(Of::Video, at, at.is_multiple_of(SEGMENT))));
@@ -321,10 +324,18 @@ fn one_whose_key_frames_are_elsewhere_or_that_lacks_pictures_has_gaps_and_stops_
 #[test]
 fn pictures_of_one_feed_are_not_put_behind_those_of_another_amid_a_group() {
     let amid = SEGMENT + 20 * PICTURE;
-    let bench = views_of_feeds(0, |_| false, &[(amid, false)]);
+    let bench = views_of_feeds(0, |_| false, &[(amid, false)], &[]);
     assert_eq!(bench.of("source").len(), 4);
     assert_eq!(bench.of("low"), ["low 0", "low 1 lost", "low 2", "low 3"]);
     let whole = ["low 0", "low 1", "low 2", "low 3"];
-    assert_eq!(views_of_feeds(0, |_| false, &[(2 * SEGMENT, false)]).of("low"), whole, "at a key frame");
-    assert_eq!(views_of_feeds(0, |_| false, &[(amid, true)]).of("low"), whole, "it is the same feed");
+    assert_eq!(views_of_feeds(0, |_| false, &[(2 * SEGMENT, false)], &[]).of("low"), whole, "at a key frame");
+    assert_eq!(views_of_feeds(0, |_| false, &[(amid, true)], &[]).of("low"), whole, "it is the same feed");
+}
+
+#[test]
+fn one_whose_parameters_change_at_a_key_frame_has_no_gap() {
+    let bench = views_of_feeds(0, |_| false, &[], &[2 * SEGMENT]);
+    assert_eq!(bench.of("low"), ["low 0", "low 1", "low 2", "low 3"]);
+    let bench = views_of_feeds(0, |_| false, &[], &[2 * SEGMENT + 5 * PICTURE]);
+    assert_eq!(bench.of("low"), ["low 0", "low 1", "low 2 lost", "low 3"], "nor more than where they do");
 }

@@ -60,12 +60,8 @@ impl Views {
         let Some(view) = self.view(track).filter(|view| view.config.as_ref() != Some(&config)) else {
             return;
         };
-        // What waits has others: it is made into what it can be.
-        if view.config.replace(config.clone()).is_some() {
-            view.restart();
-        }
+        view.config = Some(config.clone());
         view.assembler.video(config);
-        self.collect();
     }
 
     pub(super) fn sample(&mut self, track: u8, sample: Sample) {

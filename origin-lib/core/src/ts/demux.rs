@@ -363,19 +363,27 @@ impl Demux {
         if splices.map(|stream| stream.pid) != self.splices.as_ref().map(|splices| splices.pid) {
             self.splices = splices.map(|stream| TablePid::new(stream.pid));
         }
-        let of = |kind| {
+        let of = |kind, pid: Option<u16>| {
             let streams =
                 || programme.streams.iter().filter(move |stream| stream.carried.kind() == Some(kind));
-            streams().find(|stream| stream.carried.is_supported()).or(streams().next()).cloned()
+            let usable = || streams().filter(|stream| stream.carried.is_supported());
+            let stays = usable().find(|stream| Some(stream.pid) == pid);
+            stays.or_else(|| usable().next()).or_else(|| streams().next()).cloned()
         };
-        let (video, audio) = (of(Kind::Video), of(Kind::Audio));
-        let sounds = || programme.streams.iter().filter(|stream| matches!(stream.carried, Carried::Audio(_)));
-        let further = |heard: &Heard| sounds().nth(usize::from(heard.number)).cloned();
-        let further: Vec<Option<Stream>> = self.further.iter().map(further).collect();
-        let pictures =
-            || programme.streams.iter().filter(|stream| matches!(stream.carried, Carried::Video(_)));
-        let view = |seen: &Seen| pictures().nth(usize::from(seen.number)).cloned();
-        let views: Vec<Option<Stream>> = self.views.iter().map(view).collect();
+        let video = of(Kind::Video, self.video.pid);
+        let audio = of(Kind::Audio, self.audio.track.pid);
+        let beside = |kind, first: &Option<Stream>, tracks: &[(u8, Option<u16>)]| {
+            let first = first.as_ref().map(|stream| stream.pid);
+            let usable = programme.streams.iter().filter(|stream| {
+                let is_of_kind = stream.carried.kind() == Some(kind) && stream.carried.is_supported();
+                is_of_kind && Some(stream.pid) != first
+            });
+            beside(&usable.collect::<Vec<_>>(), tracks)
+        };
+        let further: Vec<_> = self.further.iter().map(|heard| (heard.number, heard.track.pid)).collect();
+        let further = beside(Kind::Audio, &audio, &further);
+        let views: Vec<_> = self.views.iter().map(|seen| (seen.number, seen.track.pid)).collect();
+        let views = beside(Kind::Video, &video, &views);
         self.tune(video, audio);
         for (at, stream) in further.into_iter().enumerate() {
             self.tune_sound(Some(at), stream);
@@ -426,10 +434,21 @@ impl Demux {
         packet.payload
     }
 
+    /// Whether the times of a track tell where the feed's clock is. What others say, be it nonsense, moves nothing of the first
+    /// picture's.
+    fn leads(&self, kind: Kind, number: u8) -> bool {
+        let has_pictures = self.video.pid.is_some() && self.video.reader.has_begun();
+        number == 0 && (kind == Kind::Video || !has_pictures)
+    }
+
     /// A frame that is decoded at a whole millisecond, not later than is said, and shown exactly when it is said. None is shown
     /// before it is decoded.
-    fn frame(&mut self, kind: Kind, unit: Unit) -> Frame {
-        let dts = self.clock.unwrap(unit.times.dts);
+    fn frame(&mut self, kind: Kind, number: u8, unit: Unit) -> Frame {
+        let dts = if self.leads(kind, number) {
+            self.clock.unwrap(unit.times.dts)
+        } else {
+            self.clock.read(unit.times.dts)
+        };
         let (dts_ms, since) = (dts.div_euclid(90), dts.rem_euclid(90));
         let later = pes::distance(unit.times.dts, unit.times.pts).max(0);
         // A time has 33 bits, half of which are in the past.
@@ -440,4 +459,20 @@ impl Demux {
         let Unit { picture: Picture { key, leading }, data, .. } = unit;
         Frame { kind, dts_ms, cts, key, leading, data }
     }
+}
+
+/// Which of the streams beside the first one each further track is, by its number and the PID that it has: that one as long
+/// as it is there, else the one in its number's place, or the first that no track has where that one is taken.
+fn beside(streams: &[&Stream], tracks: &[(u8, Option<u16>)]) -> Vec<Option<Stream>> {
+    let listed = |pid: Option<u16>| streams.iter().copied().find(|stream| Some(stream.pid) == pid);
+    let mut found: Vec<Option<&Stream>> = tracks.iter().map(|(_, pid)| listed(*pid)).collect();
+    let mut taken: Vec<u16> = found.iter().flatten().map(|stream| stream.pid).collect();
+    for (found, (number, _)) in found.iter_mut().zip(tracks).filter(|(found, _)| found.is_none()) {
+        let place = usize::from(*number).saturating_sub(1);
+        let is_free = |stream: &&&Stream| !taken.contains(&stream.pid);
+        let free = || streams.iter().find(is_free);
+        *found = streams.get(place).and_then(|stream| Some(stream).filter(is_free).or_else(free)).copied();
+        taken.extend(found.map(|stream| stream.pid));
+    }
+    found.into_iter().map(Option::<&Stream>::cloned).collect()
 }

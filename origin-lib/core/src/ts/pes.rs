@@ -149,11 +149,14 @@ impl Clock {
         self.last.map(|last| last.saturating_add(distance(last.cast_unsigned(), ticks)))
     }
 
+    /// The same, before there was one the time as it is said.
+    pub(super) fn read(&self, ticks: u64) -> i64 {
+        self.near(ticks).unwrap_or(ticks.cast_signed())
+    }
+
+    /// The same, which is the last one from now on.
     pub(super) fn unwrap(&mut self, ticks: u64) -> i64 {
-        let time = match self.last {
-            None => ticks.cast_signed(),
-            Some(last) => last.saturating_add(distance(last.cast_unsigned(), ticks)),
-        };
+        let time = self.read(ticks);
         self.last = Some(time);
         time
     }

@@ -74,6 +74,24 @@ impl Gather {
         Some(self.beside.len() - 1)
     }
 
+    /// A track has taken the place of the best one, of which this is what there was: it gets the number of the other, if that has
+    /// one.
+    pub(super) fn put_aside(&mut self, best: Source, lane: Lane, kind: Kind, now: Moment) {
+        match self.beside.iter_mut().find(|beside| beside.lane.source == Some(best)) {
+            Some(beside) => beside.lane = lane,
+            None => {
+                self.put_beside(lane, kind, now);
+            }
+        }
+    }
+
+    /// The same, where nothing is there of the one that was the best. What there still is of the other one comes under its number.
+    pub(super) fn swap_beside(&mut self, best: Source, before: Source, now: Moment) {
+        if let Some(beside) = self.beside.iter_mut().find(|beside| beside.lane.source == Some(best)) {
+            beside.lane.follow_anew(before, now);
+        }
+    }
+
     /// A number that is wanted and that nothing has, or only what came no more for long.
     fn free_number(&mut self, kind: Kind, now: Moment) -> Option<u8> {
         let has = |beside: &Beside, number: u8| beside.kind == kind && beside.number == Some(number);

@@ -201,6 +201,53 @@ fn a_better_track_that_comes_later_takes_over_between_two_fragments() {
 }
 
 #[test]
+fn the_number_of_a_further_track_that_becomes_the_best_one_is_that_of_the_one_before_it() {
+    let (header, sounds) = first_of(AUDIO);
+    let other = marked(AUDIO);
+    let (_, others) = first_of(&other);
+    let whole = frames(&told(&[Whole("a", AUDIO)], 4000), Kind::Audio);
+    let others_frames = frames(&told(&[Whole("a", &other)], 4000), Kind::Audio);
+    let mut bench = Bench::new();
+    bench.gather = Gather::new(&Headers::default(), NOW).with_sounds(&[1]);
+    bench.push(&Whole("b", &[&header[..], &others[0]].concat()), 100).unwrap();
+    bench.push(&Pass(CHOICE_MS), 1).unwrap();
+    // The better one comes later, and has a number until it takes over.
+    for segment in 0..sounds.len() {
+        let head = if segment == 0 { &header[..] } else { &[] };
+        bench.push(&Whole("a", &[head, &sounds[segment]].concat()), 100).unwrap();
+        if segment > 0 {
+            bench.push(&Whole("b", &others[segment]), 100).unwrap();
+        }
+    }
+    assert_eq!(bench.gather.poll_other(), None);
+    let told = bench.finish();
+    let (first, second) = (frames(&told, Kind::Audio), further(&told, 1, Kind::Audio));
+    assert_eq!(first.last(), whole.last());
+    assert_eq!(second.last(), others_frames.last(), "at once, under the number that is free by that");
+}
+
+#[test]
+fn headers_of_further_tracks_are_not_forgotten() {
+    let (header, sounds) = first_of(AUDIO);
+    let mut bench = Bench::new();
+    bench.gather = Gather::new(&Headers::default(), NOW).with_sounds(&[1]);
+    bench.push(&Whole("a", &[&header[..], &sounds[0]].concat()), 100).unwrap();
+    bench.push(&Whole("b", &[&header[..], &sounds[0]].concat()), 100).unwrap();
+    bench.push(&Pass(CHOICE_MS), 1).unwrap();
+    // Others come, more than are known at a time, each of another kind.
+    for n in 0..2 * super::super::HEADERS_MAX {
+        let code = [b'a' + (n % 26) as u8, b'a' + (n / 26) as u8, b'x'];
+        bench.push(&Whole(&format!("z{n}"), &spoken(&header, &code)), 4000).unwrap();
+    }
+    for segment in 1..sounds.len() {
+        bench.push(&Whole("a", &sounds[segment]), 100).unwrap();
+        bench.push(&Whole("b", &sounds[segment]), 100).unwrap();
+    }
+    let told = bench.finish();
+    assert_eq!(further(&told, 1, Kind::Audio), frames(&told, Kind::Audio));
+}
+
+#[test]
 fn a_fragment_is_never_read_with_the_header_of_another_request_of_its_name() {
     let ((video, pictures), (audio, sounds)) = (first_of(VIDEO), first_of(AUDIO));
     let mut bench = Bench::new();

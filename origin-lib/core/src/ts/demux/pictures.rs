@@ -135,7 +135,7 @@ impl Demux {
             Ok(read) => {
                 self.outputs.extend(read.config.map(|config| Ok(of_track(FeedEvent::Video(config)))));
                 if let Some(unit) = read.unit {
-                    let frame = self.frame(Kind::Video, unit);
+                    let frame = self.frame(Kind::Video, number, unit);
                     self.outputs.push_back(Ok(of_track(FeedEvent::Frame(frame))));
                     if number == 0 {
                         self.all_heard().for_each(|which| self.tell_sound(which));

@@ -181,7 +181,7 @@ impl Demux {
         };
         for (config, unit) in frames {
             self.outputs.extend(config.map(|config| Ok(of_track(FeedEvent::Audio(config)))));
-            let frame = self.frame(Kind::Audio, unit);
+            let frame = self.frame(Kind::Audio, number, unit);
             self.outputs.push_back(Ok(of_track(FeedEvent::Frame(frame))));
         }
     }
