@@ -140,7 +140,7 @@ fn invariant_3_an_origin_that_joins_amid_silence_makes_the_same() {
             other => other,
         })
     };
-    let heard = |at| at < 3 * S || at > 9 * S;
+    let heard = |at| !(3 * S..=9 * S).contains(&at);
     let of = |from| {
         let mut silence = Silence::default();
         let inputs = [told(Some(mono()))].into_iter().chain(shifted(feed(from, 12 * S, 0, heard)));
