@@ -373,7 +373,7 @@ fn a_rendition_is_a_track_or_has_feeds_of_its_own() {
         .map(|(rendition, feed)| (rendition.map(RenditionId::as_str), feed.role))
         .collect();
     let of_low = [(Some("low"), Role::Primary), (Some("low"), Role::Backup)];
-    assert_eq!(feeds, [&[(None, Role::Primary)], &of_low[..]].concat());
+    assert_eq!(feeds, [&[(None, Role::Primary)][..], &of_low].concat());
     for (video, text) in [
         (low.replace("name = \"low\"", "name = \"low\"\ntrack = 1"), "has a track and feeds"),
         (low.replace("MASTER", "STREAM"), "is already used by"),
