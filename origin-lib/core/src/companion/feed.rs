@@ -85,6 +85,8 @@ pub(super) struct Feed {
     /// How many came since the last key frame, with it.
     since_key: u64,
     waiting: VecDeque<Waiting>,
+    /// The parameters of the first picture that waits, until one is given out that has them.
+    config: Option<VideoConfig>,
     len: usize,
     place: Option<Place>,
     /// The pictures up to the next key frame are of use.
@@ -129,6 +131,7 @@ impl Feed {
             step: None,
             since_key: 0,
             waiting: VecDeque::new(),
+            config: None,
             len: 0,
             place: None,
             open: false,
@@ -152,6 +155,12 @@ impl Feed {
         self.waiting.is_empty()
     }
 
+    /// How much waits: pictures and parameters, and bytes.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> (usize, usize) {
+        (self.waiting.len(), self.len)
+    }
+
     pub(super) fn counts(&self) -> timeline::Counts {
         self.timeline.as_ref().map(Timeline::counts).unwrap_or_default()
     }
@@ -160,7 +169,7 @@ impl Feed {
     pub(super) fn handle(&mut self, event: FeedEvent, now: Moment) {
         match event {
             FeedEvent::Captured(captured) if captured.by_encoder => self.captured = Some(captured),
-            FeedEvent::Video(config) => self.waiting.push_back(Waiting::Video(config)),
+            FeedEvent::Video(config) => self.parameters(config),
             FeedEvent::Frame(frame) if frame.kind == Kind::Video && !frame.data.is_empty() => {
                 self.picture(frame, now);
             }
@@ -172,6 +181,17 @@ impl Feed {
             | FeedEvent::Language { .. } => {}
         }
         self.let_go();
+    }
+
+    /// What comes has these parameters. Those right before them are of nothing.
+    fn parameters(&mut self, config: VideoConfig) {
+        if let Some(Waiting::Video(before)) =
+            self.waiting.pop_back_if(|last| matches!(last, Waiting::Video(_)))
+        {
+            self.len -= before.record.len();
+        }
+        self.len += config.record.len();
+        self.waiting.push_back(Waiting::Video(config));
     }
 
     fn picture(&mut self, frame: Frame, now: Moment) {
@@ -212,7 +232,11 @@ impl Feed {
 
     /// Its clock is another one: nothing is known of where it is, and what waits is on no clock.
     fn begin_anew(&mut self) {
-        self.waiting.retain(|waiting| matches!(waiting, Waiting::Video(_)));
+        for waiting in core::mem::take(&mut self.waiting) {
+            if let Waiting::Video(config) = waiting {
+                self.config = Some(config);
+            }
+        }
         (self.len, self.lag, self.captured) = (0, Lag::default(), None);
         (self.last_key, self.interval, self.step, self.since_key) = (None, None, None, 0);
         self.lose_place();
@@ -233,7 +257,6 @@ impl Feed {
             Waiting::Video(_) => None,
         });
         let oldest = newest.map_or(0, |newest| newest.0.saturating_sub(HELD_MS_MAX * TICKS));
-        let mut config = None;
         while let Some(first) = self.waiting.front() {
             let is_old = matches!(first, Waiting::Picture(sample) if sample.dts.0 < oldest);
             if !is_old && self.len <= HELD_LEN_MAX && self.waiting.len() <= HELD_SAMPLES_MAX {
@@ -244,12 +267,9 @@ impl Feed {
                     self.len -= sample.data.len();
                     self.open = false;
                 }
-                Some(Waiting::Video(of)) => config = Some(of),
+                Some(Waiting::Video(config)) => self.turn_to(config),
                 None => {}
             }
-        }
-        if let Some(config) = config {
-            self.waiting.push_front(Waiting::Video(config));
         }
     }
 
@@ -278,11 +298,17 @@ impl Feed {
                 }
             }
             match self.waiting.pop_front() {
-                Some(Waiting::Video(config)) => self.items.push_back(Item::Video(config)),
+                Some(Waiting::Video(config)) => self.turn_to(config),
                 Some(Waiting::Picture(sample)) => self.give(sample),
                 None => return,
             }
         }
+    }
+
+    /// What waits first has these parameters.
+    fn turn_to(&mut self, config: VideoConfig) {
+        self.len -= config.record.len();
+        self.config = Some(config);
     }
 
     /// A key frame is on no cut, though it seems to be where the source is cut. One may: groups of pictures may be shorter than
@@ -303,6 +329,7 @@ impl Feed {
             return;
         }
         self.given = Some(dts);
+        self.items.extend(self.config.take().map(Item::Video));
         self.items.push_back(Item::Picture(Sample { dts, ..sample }));
     }
 
@@ -360,12 +387,13 @@ impl Feed {
         let captured = self.by_capture(source, role);
         let captured = captured.filter(|shift| arrival.is_none() || is_likely(*shift, CAPTURED_MS_MAX));
         let near = arrival.or(captured);
-        let clock = near.and_then(|near| self.by_clock(source, role, near)).and_then(|(shift, tells_time)| {
-            // Clocks that begin with their encoders say the same whenever these began.
-            let is_captured = captured.is_some_and(|of| of.abs_diff(shift) <= NEAR_MS * TICKS);
-            let within_ms = if tells_time { APART_MS_MAX } else { NEAR_MS };
-            (is_captured || is_likely(shift, within_ms)).then_some(shift)
-        });
+        let clock =
+            near.and_then(|near| self.by_clock(source, role, near)).and_then(|(shift, tells_time)| {
+                // Clocks that begin with their encoders say the same whenever these began.
+                let is_captured = captured.is_some_and(|of| of.abs_diff(shift) <= NEAR_MS * TICKS);
+                let within_ms = if tells_time { APART_MS_MAX } else { NEAR_MS };
+                (is_captured || is_likely(shift, within_ms)).then_some(shift)
+            });
         // Of key frames that are close together, the one that is meant is the nearest.
         let near = self.interval.map_or(u64::MAX, |interval| interval / 2).min(NEAR_MS * TICKS);
         [
@@ -391,9 +419,9 @@ impl Feed {
         let since = ticks(own.feed_ms.saturating_sub(of.feed_ms));
         let shift = since.saturating_add(source::between(own.utc.media(), of.utc.media()));
         let wrapped = [TS_WRAP, FLV_WRAP].map(|wrap| nearest(shift, wrap, near));
-        let shift = wrapped.into_iter().fold(shift, |best, shift| {
-            if shift.abs_diff(near) < best.abs_diff(near) { shift } else { best }
-        });
+        let shift = wrapped
+            .into_iter()
+            .fold(shift, |best, shift| if shift.abs_diff(near) < best.abs_diff(near) { shift } else { best });
         Some((shift, tells_time(own) && tells_time(of)))
     }
 

@@ -23,7 +23,7 @@ use feed::{Feed, Item};
 use source::Source;
 
 use crate::ladder::{self, Assembler};
-use crate::media::{Captured, Cut, FeedEvent, Role, VideoConfig};
+use crate::media::{Captured, Cut, FeedEvent, Role};
 use crate::package::{self, Object};
 use crate::programme::{End, Publish};
 use crate::time::{MediaTime, Moment};
@@ -90,8 +90,6 @@ pub struct Companion {
     feeds: [Option<Feed>; 2],
     /// Of these, the publish has ended.
     ended: [bool; 2],
-    /// The parameters of what was given on of each.
-    configs: [Option<VideoConfig>; 2],
     stall_ms: u64,
     publishes: u64,
     outputs: VecDeque<Output>,
@@ -113,7 +111,6 @@ impl Companion {
             source: Source::default(),
             feeds: [None, None],
             ended: [true; 2],
-            configs: [None, None],
             stall_ms,
             publishes: 0,
             outputs: VecDeque::new(),
@@ -243,14 +240,7 @@ impl Companion {
         feed.settle(&self.source, role, now);
         while let Some(item) = feed.items.pop_front() {
             match item {
-                Item::Video(config) => {
-                    if self.configs[encoder].as_ref() != Some(&config) {
-                        // What waits has others.
-                        self.assembler.end_of(encoder);
-                        self.configs[encoder] = Some(config.clone());
-                        self.assembler.video_of(encoder, config);
-                    }
-                }
+                Item::Video(config) => self.assembler.video_of(encoder, config),
                 Item::Picture(sample) => {
                     if !self.assembler.runs_of(encoder) {
                         self.assembler.begin_of(encoder);

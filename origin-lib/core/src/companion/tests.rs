@@ -287,8 +287,7 @@ fn a_key_frame_that_is_a_picture_off_is_on_no_cut() {
         }
         let key = [0, 100, 201, 300].contains(&n);
         let data = Bytes::from_static(b"low");
-        let frame =
-            Frame { kind: Kind::Video, dts_ms: n as i64 * 20 - 7, cts: 0, key, leading: false, data };
+        let frame = Frame { kind: Kind::Video, dts_ms: n as i64 * 20 - 7, cts: 0, key, leading: false, data };
         feed.handle(FeedEvent::Frame(frame), now);
         feed.settle(&source, Role::Primary, now);
         aligned.extend(feed.items.drain(..).filter_map(|item| match item {
@@ -357,6 +356,69 @@ fn a_feed_that_stands_still_is_waited_for_no_longer_than_a_cut() {
     }
     assert_eq!(lost, [(at(FRAMES), 2 * FRAMES), (at(2 * FRAMES), 3 * FRAMES)]);
     assert_eq!(companion.standing(Role::Primary, now(3 * FRAMES)), Standing::Silent);
+}
+
+/// A feed on the source's clock: what comes when each of its pictures does, by that; and what becomes of so many segments, with how
+/// many objects tell of parameters.
+fn fed(segments: u64, mut before: impl FnMut(&mut Companion, Publish, u64, Moment)) -> (Vec<bool>, usize) {
+    let mut companion = companion();
+    let begin = Moment { utc: BEGIN, up_ms: UP_MS };
+    companion.source_anchored(Role::Primary, Anchor { feed_ms: 0, utc: BEGIN });
+    let publish = companion.begin(Role::Primary, begin);
+    companion.handle(publish, FeedEvent::Video(video(360)), begin);
+    let (mut there, mut inits) = (Vec::new(), 0);
+    for n in 0..=segments * FRAMES {
+        let dts_ms = (n * 100 / 3) as i64;
+        let now = begin.plus_ms(n * 100 / 3);
+        companion.source_arrived(Role::Primary, dts_ms, now);
+        before(&mut companion, publish, n, now);
+        let data = Bytes::from_static(b"low");
+        let frame = Frame { kind: Kind::Video, dts_ms, cts: 0, key: n % FRAMES == 0, leading: false, data };
+        companion.handle(publish, FeedEvent::Frame(frame), now);
+        if n > 0 && n % FRAMES == 0 {
+            companion.source_cut(&cut(n / FRAMES - 1), Some(Role::Primary), now);
+        }
+        for output in core::iter::from_fn(|| companion.poll()) {
+            match output {
+                Output::Object(Object { kind: Of::Rung(_, Rung::Segment { .. }), .. }) => there.push(true),
+                Output::Object(Object { kind: Of::Rung(_, Rung::Init(_)), .. }) => inits += 1,
+                Output::Object(_) | Output::Stands(..) => {}
+                Output::Lost(_) => there.push(false),
+            }
+        }
+    }
+    (there, inits)
+}
+
+#[test]
+fn parameters_that_change_at_a_key_frame_cost_no_segment() {
+    let (there, inits) = fed(5, |companion, publish, n, now| {
+        if n == 2 * FRAMES {
+            companion.handle(publish, FeedEvent::Video(video(480)), now);
+        }
+    });
+    assert_eq!((&there[..], inits), (&[true; 5][..], 2));
+}
+
+#[test]
+fn parameters_without_pictures_do_not_pile_up() {
+    let mut feed = feed::Feed::new(Publish(1), Moment::default());
+    for n in 0..10_000 {
+        let record = Bytes::from(vec![n as u8; 16 << 10]);
+        feed.handle(FeedEvent::Video(VideoConfig { record, ..video(360) }), Moment::default());
+    }
+    assert_eq!(feed.held(), (1, 16 << 10));
+    // One before each picture.
+    for n in 0..10_000_i64 {
+        let record = Bytes::from(vec![n as u8; 16 << 10]);
+        feed.handle(FeedEvent::Video(VideoConfig { record, ..video(360) }), Moment::default());
+        let data = Bytes::from_static(b"low");
+        let frame = Frame { kind: Kind::Video, dts_ms: n, cts: 0, key: false, leading: false, data };
+        feed.handle(FeedEvent::Frame(frame), Moment::default());
+        let (count, len) = feed.held();
+        assert!(count <= HELD_SAMPLES_MAX && len <= HELD_LEN_MAX, "{count} {len}");
+    }
+    assert!(feed.held().1 > HELD_LEN_MAX / 2);
 }
 
 #[test]

@@ -273,12 +273,7 @@ fn views(later: u64, lacks: impl Fn(u64) -> bool) -> Bench {
 }
 
 /// The same, where the feed changes at these times; whether it is the same one again; and where its pictures become smaller.
-fn views_of_feeds(
-    later: u64,
-    lacks: impl Fn(u64) -> bool,
-    feeds: &[(u64, bool)],
-    smaller: &[u64],
-) -> Bench {
+fn views_of_feeds(later: u64, lacks: impl Fn(u64) -> bool, feeds: &[(u64, bool)], smaller: &[u64]) -> Bench {
     let mut bench = Bench::new(Vec::new());
     let rendition: RenditionId = "low".parse().unwrap();
     let settings = bench.packager.wrapper.settings.clone();
