@@ -47,6 +47,7 @@
 //! }
 //! ```
 
+mod length;
 mod parts;
 #[cfg(test)]
 mod tests;
@@ -55,19 +56,15 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+pub use length::UNPROMISED_S_MAX;
 use parts::Parts;
 
 use crate::media::{AudioConfig, Cut, Kind, Part, Sample, Tracks, VideoConfig};
 use crate::object;
-use crate::recording::rounded_s;
 use crate::time::{MEDIA_HZ, MediaTime};
 
 /// How far video may run past a cut while the segment before it waits for audio, in milliseconds of media time.
 pub const AUDIO_WAIT_MS_MAX: u64 = 500;
-
-/// The longest segment, in seconds, as long as nothing was promised: where key frames are further apart, playlists would promise
-/// little, and viewers would be far behind.
-pub const UNPROMISED_S_MAX: u32 = 10;
 
 /// The longest time that may pass without a cut, in milliseconds of media time.
 pub const OPEN_MS_MAX: u64 = 60_000;
@@ -462,104 +459,6 @@ impl Segmenter {
                 back.parts.note(&back.audio, limit);
             }
         }
-    }
-
-    /// Whether a key frame that is shown at `at` begins a segment behind this one.
-    fn begins(&self, back: &Open, at: MediaTime) -> bool {
-        if self.index(at) > self.index(back.start) {
-            return true;
-        }
-        if back.video.first().is_some_and(|first| !first.key) {
-            return at.0 >= back.start.0.saturating_add(NAME);
-        }
-        let Some(before) = back.video.iter().rfind(|sample| sample.key).map(Sample::pts) else {
-            return false;
-        };
-        let next = at.0.saturating_add(at.0.saturating_sub(before.0));
-        self.part_limit.is_some() && at > before && self.is_long(back.start, MediaTime(next))
-    }
-
-    /// Whether a segment would last longer than playlists promise by the length that is configured, as that is rounded (RFC
-    /// 8216bis, 4.4.3.1).
-    fn is_long(&self, start: MediaTime, end: MediaTime) -> bool {
-        rounded_s(end - start) > self.configured_s()
-    }
-
-    /// Whether it would last longer than they do promise, or may.
-    fn breaks_promise(&self, start: MediaTime, end: MediaTime) -> bool {
-        rounded_s(end - start) > self.promised_s()
-    }
-
-    fn promised_s(&self) -> u32 {
-        self.target_s.unwrap_or(UNPROMISED_S_MAX).max(self.configured_s())
-    }
-
-    fn configured_s(&self) -> u32 {
-        self.segment_ms.div_ceil(1000).max(1)
-    }
-
-    /// Begins a segment where the newest one would be too long with a picture that is shown at `at`, and with those that are sent
-    /// behind it and shown before it.
-    fn keep_short(&mut self, at: MediaTime) {
-        let end = MediaTime(at.0.saturating_add(self.usual_step));
-        while self.open.back().is_some_and(|back| self.breaks_promise(back.start, end))
-            && let Some(mut back) = self.open.pop_back()
-        {
-            let rest = self.take_rest(&mut back, end);
-            let place = if rest.is_none() { self.place_to_cut(&back, at) } else { None };
-            self.open.push_back(back);
-            if let Some(rest) = rest {
-                self.open.push_back(rest);
-                continue;
-            }
-            let Some((place, start)) = place else { return };
-            let video = self.open.back_mut().map(|back| back.video.split_off(place));
-            self.begin(start);
-            if let Some(next) = self.open.back_mut() {
-                next.video = video.unwrap_or_default();
-            }
-        }
-    }
-
-    /// Where a segment is cut between key frames, with a picture behind it that is shown at `at`: how many of its pictures stay, and
-    /// when the next one is shown. That is what is nearest to the promise; with parts, the end, since what was given out stays.
-    fn place_to_cut(&self, back: &Open, at: MediaTime) -> Option<(usize, MediaTime)> {
-        let promised = back.start.0.saturating_add(u64::from(self.promised_s()) * u64::from(MEDIA_HZ));
-        let times = back.video.iter().map(Sample::pts).chain([at]).enumerate();
-        let (mut shown, mut found) = (back.start, None);
-        for (place, time) in times {
-            // Behind a picture that is shown later than all before it, there may be others that belong before that one, and none
-            // that belongs before those.
-            if place > 0 && time > shown {
-                let next = shown.0.saturating_add(self.usual_step);
-                let fits = next <= promised.saturating_add(self.usual_step / 2) && self.part_limit.is_none();
-                let is_end = place == back.video.len();
-                if shown.0 >= back.start.0.saturating_add(NAME) && (fits || (is_end && found.is_none())) {
-                    // It is the next to be shown itself where no other has room before it.
-                    let is_next = time.0 <= next.saturating_add(self.usual_step / 2);
-                    found = Some((place, if is_next { time } else { MediaTime(next) }));
-                }
-            }
-            shown = shown.max(time);
-        }
-        found
-    }
-
-    /// Where a segment that is shown until `end` is too long: what of it belongs into one of its own, from a key frame on.
-    fn take_rest(&self, open: &mut Open, end: MediaTime) -> Option<Open> {
-        if self.part_limit.is_some() || !self.is_long(open.start, end) {
-            return None;
-        }
-        let later = open.video.iter().enumerate().skip(1);
-        let within = MediaTime(open.start.0.saturating_add(NAME))..MediaTime(end.0.saturating_sub(NAME));
-        let mut keys = later.filter(|(_, sample)| sample.key && within.contains(&sample.pts()));
-        let first = keys.next()?;
-        let fits = |(_, sample): &(usize, &Sample)| !self.is_long(open.start, sample.pts());
-        let (at, start) = keys.take_while(fits).last().map_or(first, |last| last);
-        let start = start.pts();
-        let video = open.video.split_off(at);
-        let audio = open.audio.split_off(open.audio.partition_point(|sample| sample.dts < start));
-        Some(Open { start, discontinuity: false, video, audio, parts: Parts::default() })
     }
 
     fn index(&self, time: MediaTime) -> u64 {

@@ -1,6 +1,7 @@
 //! No segment is longer than playlists promise, however far apart key frames are.
 
 use super::*;
+use crate::recording::rounded_s;
 use crate::time::MediaSpan;
 
 /// A picture that is shown `cts_ms` after it is decoded.
