@@ -1,6 +1,8 @@
-//! What a viewer of our own page chooses from: the sound without the picture.
+//! What a viewer of our own page chooses from: the sound without the picture, and renditions that begin or vanish while somebody
+//! watches.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use railbird_origin::clock;
@@ -8,7 +10,8 @@ use serde_json::json;
 use tokio::process::Child;
 
 use crate::demo::client;
-use crate::origin::{Origin, Plan, Source, Store, target};
+use crate::ladder::{encoder_of, signal};
+use crate::origin::{ANY, Origin, Plan, Source, Store, configuration, target, until};
 use crate::play::{ffmpeg, source_of};
 use crate::viewers::Edge;
 
@@ -78,5 +81,46 @@ async fn sound_only_is_offered_where_the_line_is_too_thin_for_the_picture() -> a
     let shot = edge.shots().join("too-slow.png").to_string_lossy().into_owned();
     let slow = edge.browser("soundonly.mjs", &["slow", &shot, &rate.to_string()])?;
     println!("{}", slow.content().await.with_context(|| origin.log())?);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_takes_renditions_that_begin_late_and_does_without_those_that_vanish() -> anyhow::Result<()> {
+    let (edge, store) = (Edge::start().await?, Store::start().await?);
+    let (targets, edges) = ([target("a", &store.url(), &store.url(), "")], [edge.url.clone()]);
+    let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more: "", files: &[] };
+    let ladder =
+        "[[channel.ladder]]\nname = \"low\"\nheight = 90\nvideo_kbps = 323\npreset = \"ultrafast\"\n";
+    let origin = Origin::start_with(&plan, ladder).await?;
+    let source = Source::new(20).await?;
+    // As long as nobody watches, each ffmpeg of the ladder stands still from its start on.
+    let process = origin.process()?;
+    let hung = tokio::spawn(async move {
+        loop {
+            if let Some(id) = encoder_of(process).unwrap_or_default() {
+                let _ = signal("-STOP", &id).await;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    let sending = endless(&source.file, &origin)?;
+    let token = edge.token().await?;
+    edge.playlist(&token, "a", 7.5).await.with_context(|| origin.log())?;
+    let mut viewer = edge.browser("late.mjs", &[])?;
+    viewer.says("watching").await.with_context(|| origin.log())?;
+    hung.abort();
+    viewer.says("chosen").await.with_context(|| origin.log())?;
+
+    drop(sending);
+    origin.logged("feed ended").await?;
+    let origin = origin.restart_by(&configuration(&plan, "", &targets, ANY)).await?;
+    let _sending = endless(&source.file, &origin)?;
+    until("the rendition of the ladder is gone", async || {
+        let url = format!("{}/t/{token}/live/t/a/low.m3u8", edge.url);
+        Ok((client()?.get(url).send().await?.status() == 404).then_some(()))
+    })
+    .await
+    .with_context(|| origin.log())?;
+    println!("{}", viewer.content().await.with_context(|| origin.log())?);
     Ok(())
 }

@@ -47,7 +47,7 @@ fn encoder(origin: &Origin, port: u16) -> anyhow::Result<Child> {
 /// A relay, which publishes the datagrams with timestamps of its own.
 fn relay(origin: &Origin, port: u16) -> anyhow::Result<Child> {
     let mut relay = ffmpeg();
-    relay.args(["-fflags", "nobuffer", "-analyzeduration", "1000000", "-probesize", "100000", "-i"]);
+    relay.args(["-fflags", "nobuffer", "-analyzeduration", "5000000", "-probesize", "1000000", "-i"]);
     relay.arg(format!("udp://127.0.0.1:{port}?fifo_size=100000"));
     relay.args(["-c", "copy", "-f", "flv"]).arg(format!("{}/low-key-1", origin.rtmp));
     Ok(relay.kill_on_drop(true).spawn()?)
