@@ -3,9 +3,10 @@
 //!
 //! It is a rung ([`crate::ladder`]): cut where the source is, with the source's sound, under the same numbers. Its feed has a
 //! clock of its own, and a key frame of it belongs to the cut of the source next to which it lies: where both encoders say
-//! when they captured what they send, by that; else by their timestamps, where both count on one clock; else by when they
-//! arrive, up to [`NEAR_MS`] away. From there on its pictures are on the source's timeline, and each further key frame has to
-//! be on a cut again. Where none is, the rung has a hole, and after [`UNMATCHED_MAX`] of them its place is looked for anew.
+//! when they captured what they send, by that; else by their timestamps, where both count on one clock: where that says about
+//! the same as when they arrive, or both clocks tell the time; else by when they arrive, up to [`NEAR_MS`] away. From there on
+//! its pictures are on the source's timeline, and each further key frame has to be on a cut again. Where none is, the rung has
+//! a hole, and after [`UNMATCHED_MAX`] of them its place is looked for anew; so it is where key frames creep away from the cuts.
 //!
 //! Like the source, it may have a primary and a backup feed: a segment is of the one of the same role as the source's, where it
 //! has it whole, else of the other one. Nothing of all this touches the source, which is only looked at: whatever such a

@@ -212,7 +212,7 @@ fn a_feed_on_the_sources_clock_has_all_of_its_segments() {
 fn a_feed_on_a_clock_that_tells_the_time_is_where_its_timestamps_say_however_late_it_comes() {
     let utc_ms = BEGIN.0 as i64;
     // As it is, and as a transport stream and FLV have it.
-    for clock_ms in [utc_ms, (utc_ms * 90 & 0x1_ffff_ffff) / 90, utc_ms & 0xffff_ffff, utc_ms + 37_000] {
+    for clock_ms in [utc_ms, ((utc_ms * 90) & 0x1_ffff_ffff) / 90, utc_ms & 0xffff_ffff, utc_ms + 37_000] {
         let late = Encoder { clock_ms, lag_ms: 1_400, ..ALIKE };
         let told = play(clock_ms, 6, &[late]);
         assert_eq!(told.segments[1..], all(6)[1..], "the first cut may come before there is enough of it");
@@ -222,8 +222,8 @@ fn a_feed_on_a_clock_that_tells_the_time_is_where_its_timestamps_say_however_lat
 
 #[test]
 fn two_encoders_that_started_at_different_times_say_nothing_by_their_clocks_however_long_they_run() {
-    // The second one's pictures are numbered as the first one's were 1.5 s before, where it has key frames, too.
-    let started_later = Encoder { clock_ms: 58_500, lag_ms: 150, gop: 15, ..ALIKE };
+    // The second one's pictures are numbered as the first one's are two seconds later, where that has key frames, too.
+    let started_later = Encoder { clock_ms: 61_990, lag_ms: SOURCE_LAG_MS, ..ALIKE };
     let told = play(60_000, 6, &[started_later]);
     assert_eq!(told.stands, [Standing::Aligned(By::Arrival)]);
     assert_eq!(told.segments, all(6));

@@ -239,9 +239,9 @@ fn headers_of_further_tracks_are_not_forgotten() {
         let code = [b'a' + (n % 26) as u8, b'a' + (n / 26) as u8, b'x'];
         bench.push(&Whole(&format!("z{n}"), &spoken(&header, &code)), 4000).unwrap();
     }
-    for segment in 1..sounds.len() {
-        bench.push(&Whole("a", &sounds[segment]), 100).unwrap();
-        bench.push(&Whole("b", &sounds[segment]), 100).unwrap();
+    for sound in sounds.iter().skip(1) {
+        bench.push(&Whole("a", sound), 100).unwrap();
+        bench.push(&Whole("b", sound), 100).unwrap();
     }
     let told = bench.finish();
     assert_eq!(further(&told, 1, Kind::Audio), frames(&told, Kind::Audio));
