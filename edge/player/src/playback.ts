@@ -8,6 +8,7 @@ import type { Facts } from "./facts";
 import { Extra } from "./extra";
 import { CONFIG } from "./hlsconfig";
 import { Hurry } from "./hurry";
+import { Lapse } from "./lapse";
 import { fragmentLoader, playlistLoader } from "./loader";
 import { Native } from "./native";
 import type { NodeBook, Place } from "./nodes";
@@ -56,8 +57,7 @@ export class Playback {
   #failing: "nodes-failing" | "edge-failing" | null = null;
   #pictured = false;
   #started = false;
-  /** It waits for a session. */
-  #resuming = false;
+  #lapse = new Lapse();
   /** Where a recording begins to play. */
   #resume_s = 0;
   #part: Part;
@@ -417,13 +417,9 @@ export class Playback {
   }
 
   /** Goes on once there is a session again: what is buffered plays meanwhile, and is what it goes on from. */
-  async #resume(hls: Hls): Promise<void> {
-    if (this.#resuming) return;
-    this.#resuming = true;
-    hls.stopLoad();
-    await this.#listener.sessionEnded();
-    this.#resuming = false;
-    if (hls === this.#hls) hls.startLoad();
+  #resume(hls: Hls): void {
+    const login = () => this.#listener.sessionEnded();
+    void this.#lapse.wait(hls, login, () => this.#hls, () => this.#later(0));
   }
 
   /** Whether a rendition is no longer there; then what there is now is taken. */
@@ -447,7 +443,7 @@ export class Playback {
     if (data.type === ErrorTypes.NETWORK_ERROR && !segment) {
       // A node's 401 says nothing of our session, the edge's does.
       if (data.response?.code === 401) {
-        void this.#resume(hls);
+        this.#resume(hls);
         return;
       }
       if (this.#hasVanished(data)) return;
