@@ -4,7 +4,7 @@ import { type ErrorData, ErrorDetails, Events, type Fragment, type default as Hl
 import { Keeper, placeOf, type Quality, remembered, SOUND_ONLY } from "./quality";
 import { type Sound, placeOf as placeOfSound, remembered as rememberedSound } from "./sounds";
 import { Thin } from "./thin";
-import { NOTHING, type Offer, offer, soundAlone } from "./variants";
+import { isLess, NOTHING, type Offer, offer, soundAlone } from "./variants";
 
 /** After a gap in the sound that was chosen, it is tried again so much later, in milliseconds. */
 const SOUND_AWAY_MS = 30_000;
@@ -14,6 +14,8 @@ export class Choosing {
   #again: () => void;
   #hls: Hls | null = null;
   #offer: Offer = NOTHING;
+  /** The playlist that gives it. */
+  #taken = "";
   /** It plays the sound alone. */
   #alone = false;
   #quality: Quality = remembered();
@@ -28,7 +30,7 @@ export class Choosing {
 
   /** Takes a multivariant playlist of one pathway, and gives it as it is to be played. */
   take(playlist: string): string {
-    this.#offer = offer(playlist);
+    [this.#offer, this.#taken] = [offer(playlist), playlist];
     this.#alone = this.#quality === SOUND_ONLY && this.#offer.alone;
     return this.#alone ? soundAlone(playlist, this.#voice()) : playlist;
   }
@@ -55,6 +57,12 @@ export class Choosing {
   /** What there is to choose from; nothing where the browser plays by itself. */
   get offer(): Offer {
     return this.#offer;
+  }
+
+  /** Whether a multivariant playlist only gives less to choose from, and has what plays. */
+  isLess(playlist: string): boolean {
+    const [level, track] = [this.#hls?.levels[this.#hls.loadLevel]?.uri, this.#hls?.audioTracks[this.#hls.audioTrack]?.url];
+    return isLess(playlist, this.#taken, [level, track].flatMap((address) => address || []));
   }
 
   /** Whether it plays the sound alone. */
