@@ -163,9 +163,14 @@ export async function playable(path: string): Promise<void> {
   await response.body?.cancel();
 }
 
-/** The word for what a presentation gives to choose from at the moment (changes.ts); `null` where the edge says none. */
-export async function choiceOf(path: string): Promise<string | null> {
-  return (await ask(path, { method: "HEAD" })).headers.get(CHOICE_HEADER);
+/** A multivariant playlist as it is at the moment, with the edge's word for what it gives to choose from (changes.ts), if it says one. */
+export async function multivariant(path: string): Promise<{ text: string; choice: string | null }> {
+  const response = await ask(path);
+  try {
+    return { text: await response.text(), choice: response.headers.get(CHOICE_HEADER) };
+  } catch {
+    throw new ApiError(0, "", "the edge's answer broke off", null);
+  }
 }
 
 /** The bytes of a content key, at the address that a playlist names. */

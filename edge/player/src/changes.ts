@@ -19,6 +19,8 @@ export class Changes {
   #times = 0;
   #due_ms: number | null = null;
   #looked_ms = Number.NEGATIVE_INFINITY;
+  /** At the last look there was only less to choose from, by this word. */
+  #less: string | null = null;
 
   constructor(random: () => number) {
     this.#random = random;
@@ -32,12 +34,14 @@ export class Changes {
   /** What is played from now on came with this word. */
   plays(word: string | null): void {
     this.#played = word;
+    this.#less = null;
     this.#forget();
   }
 
   /** A media playlist came with this word; an edge that says none has nothing to tell. */
   hears(word: string | null, now_ms: number): void {
     if (word === null || this.#played === null || word === this.#played) {
+      if (word !== null) this.#less = null;
       this.#forget();
       return;
     }
@@ -52,6 +56,16 @@ export class Changes {
     this.#forget();
     this.#looked_ms = now_ms;
     return true;
+  }
+
+  /**
+   * Whether to take what the look found. Where there is only less to choose from, and what plays is there (`less`), it is left
+   * until the next look has found the same: an origin that comes back lacks its ladder for some seconds.
+   */
+  takes(word: string | null, less: boolean): boolean {
+    const takes = word !== this.#played && (!less || (word !== null && word === this.#less));
+    this.#less = less ? word : null;
+    return takes;
   }
 
   #forget(): void {

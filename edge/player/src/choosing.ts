@@ -3,8 +3,8 @@
 import { type ErrorData, ErrorDetails, Events, type Fragment, type default as Hls } from "hls.js";
 import { Keeper, placeOf, type Quality, remembered, SOUND_ONLY } from "./quality";
 import { type Sound, placeOf as placeOfSound, remembered as rememberedSound } from "./sounds";
-import { Thin } from "./thin";
-import { NOTHING, type Offer, offer, soundAlone } from "./variants";
+import { type Coming, Thin } from "./thin";
+import { isLess, NOTHING, type Offer, offer, soundAlone } from "./variants";
 
 /** After a gap in the sound that was chosen, it is tried again so much later, in milliseconds. */
 const SOUND_AWAY_MS = 30_000;
@@ -14,6 +14,8 @@ export class Choosing {
   #again: () => void;
   #hls: Hls | null = null;
   #offer: Offer = NOTHING;
+  /** The playlist that gives it. */
+  #taken = "";
   /** It plays the sound alone. */
   #alone = false;
   #quality: Quality = remembered();
@@ -28,7 +30,7 @@ export class Choosing {
 
   /** Takes a multivariant playlist of one pathway, and gives it as it is to be played. */
   take(playlist: string): string {
-    this.#offer = offer(playlist);
+    [this.#offer, this.#taken] = [offer(playlist), playlist];
     this.#alone = this.#quality === SOUND_ONLY && this.#offer.alone;
     return this.#alone ? soundAlone(playlist, this.#voice()) : playlist;
   }
@@ -39,7 +41,7 @@ export class Choosing {
     hls.on(Events.MANIFEST_PARSED, () => this.#chooseLevel(hls));
     hls.on(Events.AUDIO_TRACKS_UPDATED, () => this.#chooseTrack(hls));
     hls.on(Events.FRAG_BUFFERED, () => this.#keepLevel(hls));
-    hls.on(Events.FRAG_LOADING, (_event, { frag }) => this.#asks(frag));
+    hls.on(Events.FRAG_LOADING, (_event, { frag, part }) => this.#asks(frag, part ?? frag));
     hls.on(Events.FRAG_LOADED, (_event, { frag }) => this.#ends(frag, true));
     hls.on(Events.FRAG_LOAD_EMERGENCY_ABORTED, (_event, { frag }) => this.#ends(frag, false));
     hls.on(Events.ERROR, (_event, data) => this.#failed(hls, data));
@@ -55,6 +57,12 @@ export class Choosing {
   /** What there is to choose from; nothing where the browser plays by itself. */
   get offer(): Offer {
     return this.#offer;
+  }
+
+  /** Whether a multivariant playlist only gives less to choose from, and has what plays. */
+  isLess(playlist: string): boolean {
+    const [level, track] = [this.#hls?.levels[this.#hls.loadLevel]?.uri, this.#hls?.audioTracks[this.#hls.audioTrack]?.url];
+    return isLess(playlist, this.#taken, [level, track].flatMap((address) => address || []));
   }
 
   /** Whether it plays the sound alone. */
@@ -124,7 +132,7 @@ export class Choosing {
   }
 
   #failed(hls: Hls, { details, frag }: ErrorData): void {
-    if (frag !== undefined) this.#ends(frag, false);
+    if (frag !== undefined && isPicture(frag)) this.#thin.fails();
     if (details === ErrorDetails.FRAG_GAP && frag?.type === "audio") this.#soundLacks(hls);
   }
 
@@ -139,14 +147,16 @@ export class Choosing {
     }, SOUND_AWAY_MS);
   }
 
-  #asks(frag: Fragment): void {
-    if (frag.type !== "main" || frag.sn === "initSegment") return;
+  #asks(frag: Fragment, coming: Coming): void {
+    if (!isPicture(frag)) return;
     // hls.js has the lowest picture first.
     if (frag.level > 0) this.#thin.forget();
-    else this.#thin.asks(frag.duration * 1000, performance.now());
+    else this.#thin.asks(coming, frag.duration * 1000);
   }
 
   #ends(frag: Fragment, came: boolean): void {
-    if (frag.type === "main" && frag.sn !== "initSegment" && frag.level === 0) this.#thin.ends(came, performance.now());
+    if (isPicture(frag) && frag.level === 0) this.#thin.ends(came, performance.now());
   }
 }
+
+const isPicture = ({ type, sn }: Fragment): boolean => type === "main" && sn !== "initSegment";

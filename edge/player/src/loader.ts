@@ -228,7 +228,7 @@ export interface Playlists {
 }
 
 /** A header of an answer that hls.js' own loader got. */
-function header(answer: unknown, name: string): string | null {
+export function header(answer: unknown, name: string): string | null {
   return typeof XMLHttpRequest === "function" && answer instanceof XMLHttpRequest ? answer.getResponseHeader(name) : null;
 }
 

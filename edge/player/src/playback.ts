@@ -1,14 +1,15 @@
 // Plays one channel, live or a recording of it: hls.js with our segment loader, or the browser's own HLS where there is no Media Source.
 
 import Hls, { ErrorDetails, ErrorTypes, Events, type ErrorData } from "hls.js";
-import { ApiError, choiceOf, playable, playlistPath, retryAfterMs } from "./api";
+import { ApiError, multivariant, playable, playlistPath, retryAfterMs } from "./api";
 import { Changes } from "./changes";
 import { Choosing } from "./choosing";
 import type { Facts } from "./facts";
 import { Extra } from "./extra";
 import { CONFIG } from "./hlsconfig";
 import { Hurry } from "./hurry";
-import { fragmentLoader, playlistLoader } from "./loader";
+import { Lapse } from "./lapse";
+import { fragmentLoader, header, playlistLoader } from "./loader";
 import { Native } from "./native";
 import type { NodeBook, Place } from "./nodes";
 import { Objects } from "./objects";
@@ -56,8 +57,7 @@ export class Playback {
   #failing: "nodes-failing" | "edge-failing" | null = null;
   #pictured = false;
   #started = false;
-  /** It waits for a session. */
-  #resuming = false;
+  #lapse = new Lapse();
   /** Where a recording begins to play. */
   #resume_s = 0;
   #part: Part;
@@ -376,10 +376,10 @@ export class Playback {
 
   /** There is said to be something else to choose from: takes it, if that is so. */
   async #change(hls: Hls): Promise<void> {
-    const played = this.#changes.played;
     // What can't be asked for now is said again.
-    const choice = await choiceOf(this.#url()).catch(() => played);
-    if (hls === this.#hls && choice !== played) this.#again();
+    const found = await multivariant(this.#url()).catch(() => null);
+    if (found === null || hls !== this.#hls) return;
+    if (this.#changes.takes(found.choice, this.choosing.isLess(found.text))) this.#again();
   }
 
   #answered(answer: Answer): void {
@@ -417,20 +417,18 @@ export class Playback {
   }
 
   /** Goes on once there is a session again: what is buffered plays meanwhile, and is what it goes on from. */
-  async #resume(hls: Hls): Promise<void> {
-    if (this.#resuming) return;
-    this.#resuming = true;
-    hls.stopLoad();
-    await this.#listener.sessionEnded();
-    this.#resuming = false;
-    if (hls === this.#hls) hls.startLoad();
+  #resume(hls: Hls): void {
+    const login = () => this.#listener.sessionEnded();
+    void this.#lapse.wait(hls, login, () => this.#hls, () => this.#later(0));
   }
 
-  /** Whether a rendition is no longer there; then what there is now is taken. */
-  #hasVanished({ details, response }: ErrorData): boolean {
+  /** Whether a rendition is no longer there, and hls.js has no other one to go on with; then what there is now is taken. */
+  #hasVanished({ details, fatal, networkDetails, response }: ErrorData): boolean {
     const playlist = details === ErrorDetails.LEVEL_LOAD_ERROR || details === ErrorDetails.AUDIO_TRACK_LOAD_ERROR;
     const now_ms = performance.now();
-    if (!playlist || response?.code !== 404 || now_ms - this.#vanished_ms < VANISHED_MS) return false;
+    if (!fatal || !playlist || response?.code !== 404 || now_ms - this.#vanished_ms < VANISHED_MS) return false;
+    // What has not begun yet is asked for again.
+    if (header(networkDetails, "retry-after") !== null) return false;
     this.#vanished_ms = now_ms;
     this.#again();
     return true;
@@ -447,7 +445,7 @@ export class Playback {
     if (data.type === ErrorTypes.NETWORK_ERROR && !segment) {
       // A node's 401 says nothing of our session, the edge's does.
       if (data.response?.code === 401) {
-        void this.#resume(hls);
+        this.#resume(hls);
         return;
       }
       if (this.#hasVanished(data)) return;

@@ -77,6 +77,22 @@ export function offer(playlist: string): Offer {
   };
 }
 
+/** By what a media playlist is known whichever node its address names: the file's name. */
+const file = (address: string): string => (address.split("?")[0] ?? "").split("/").at(-1) ?? "";
+
+const files = (playlist: string): Set<string> => {
+  const lines = playlist.split("\n");
+  return new Set([...variants(lines).map(({ uri }) => uri), ...voices(lines).flatMap(({ uri }) => uri ?? [])].map(file));
+};
+
+/**
+ * Whether a multivariant playlist has only less than the one before, and has what plays: the media playlists at these addresses.
+ */
+export function isLess(playlist: string, before: string, playing: readonly string[]): boolean {
+  const [now, then] = [files(playlist), files(before)];
+  return now.size < then.size && [...now].every((name) => then.has(name)) && playing.every((address) => now.has(file(address)));
+}
+
 /**
  * The same playlist with nothing but sound: the one at `place` of those beside the pictures, or what is a variant by itself. As it
  * was where there is no such sound.

@@ -40,3 +40,20 @@ test("an edge that says nothing changes nothing", () => {
     assert.equal(changes.isDue(AGAIN_MS), false);
   }
 });
+
+test("where there is only less, it is taken when the next look finds the same, unless what plays is all there again between", () => {
+  const changes = new Changes(() => 0);
+  changes.plays("a");
+  assert.equal(changes.takes("a", false), false, "it is what plays");
+  assert.equal(changes.takes("b", false), true, "it is something else");
+  assert.equal(changes.takes("b", true), false);
+  assert.equal(changes.takes("c", true), false, "it is less again");
+  assert.equal(changes.takes("c", true), true);
+  assert.equal(changes.takes("b", true), false);
+  changes.hears("a", 0);
+  assert.equal(changes.takes("b", true), false, "all was there again");
+  changes.plays("d");
+  assert.equal(changes.takes("b", true), false, "something else plays");
+  assert.equal(changes.takes(null, true), false);
+  assert.equal(changes.takes(null, true), false, "an edge of before says no word");
+});

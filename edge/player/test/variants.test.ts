@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NOTHING, offer, soundAlone, startingAt } from "../src/variants";
+import { isLess, NOTHING, offer, soundAlone, startingAt } from "../src/variants";
 
 const HEAD = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"];
 const PICTURES = [
@@ -75,4 +75,17 @@ test("a media playlist begins where it is told to, over a hole at what comes nex
   assert.equal(startingAt(said, BEGIN_MS), said);
   const undated = text("#EXTM3U", "#EXTINF:2.00000,", "https://a.example/1");
   assert.equal(startingAt(undated, BEGIN_MS), undated);
+});
+
+test("a playlist is only less where it has nothing that the one before lacked, and all that plays", () => {
+  const [source, low] = [PICTURES.slice(0, 2), PICTURES.slice(2)];
+  const [one, all] = [text(...HEAD, ...source), text(...HEAD, ...GROUP, ...PICTURES)];
+  const playing = ["https://edge.example/live/t/a/source.m3u8?parts=nodes"];
+  assert.equal(isLess(one, all, playing), true);
+  assert.equal(isLess(one.replace("a/source", "b/source"), all, playing), true, "at another node");
+  assert.equal(isLess(one, all, [...playing, "https://edge.example/live/t/a/audio-1.m3u8?until=7"]), false, "its sound is gone");
+  assert.equal(isLess(one, all, ["https://edge.example/live/t/a/240p.m3u8"]), false, "its picture is gone");
+  assert.equal(isLess(all, all, playing), false, "names may be others");
+  assert.equal(isLess(all, one, playing), false);
+  assert.equal(isLess(text(...HEAD, ...GROUP, ...source), text(...HEAD, ...low, ...source), playing), false, "there is something else");
 });

@@ -14,7 +14,6 @@ use std::path::Path;
 
 use railbird_core::fmp4::movie::{self, Movie, MovieError};
 use railbird_core::fmp4::read::{self, Fragment, Track};
-use railbird_core::id::RenditionId;
 use railbird_core::keys::{self, MasterSecret};
 use railbird_core::media::Kind;
 use railbird_core::recording::{self, Reel, Segment};
@@ -110,7 +109,7 @@ pub(crate) struct Reader<'a> {
     /// The recording has sound beside its pictures.
     sounds: bool,
     /// Which one is taken; without, the one that is played by default.
-    chosen: Option<&'a RenditionId>,
+    wanted: Option<sound::Wanted>,
     /// Tracks by the number of their init segment.
     inits: BTreeMap<u32, Vec<Track>>,
     key: Option<(u64, [u8; 16])>,
@@ -200,7 +199,7 @@ impl<'a> Reader<'a> {
     /// Of this recording. `objects` is the directory of all objects.
     pub(crate) fn new(reel: &'a Reel, objects: &'a Path, secret: &'a MasterSecret) -> Reader<'a> {
         let (sounds, inits) = (sound::any(reel), BTreeMap::new());
-        Reader { reel, objects, secret, sounds, chosen: None, inits, key: None }
+        Reader { reel, objects, secret, sounds, wanted: None, inits, key: None }
     }
 
     /// What it reads.
@@ -210,8 +209,8 @@ impl<'a> Reader<'a> {
 
     /// Takes the sound of this name or language, where one is named, and else the one that is played by default.
     pub(crate) fn with_sound(self, wanted: Option<&str>) -> Result<Reader<'a>, SoundError> {
-        let chosen = wanted.map(|wanted| sound::find(self.reel, wanted)).transpose()?;
-        Ok(Reader { chosen, ..self })
+        let wanted = wanted.map(|called| sound::Wanted::find(self.reel, called)).transpose()?;
+        Ok(Reader { wanted, ..self })
     }
 
     /// The segment in clear, and its pictures. The error is a sentence.
@@ -272,12 +271,12 @@ impl<'a> Reader<'a> {
         if muxed || !self.sounds {
             return Ok(None);
         }
-        let rungs = self.reel.rungs().iter().filter(|rung| self.chosen.is_none_or(|id| rung.id() == id));
-        let found = rungs.filter_map(|rung| rung.at(start)).find_map(|n| {
+        let found = self.reel.rungs().iter().filter_map(|rung| rung.at(start)).find_map(|n| {
             let object = self.reel.objects().get(n as usize).filter(|object| object.sha256.is_some())?;
             let recording::Kind::RungSegment { init, start, .. } = object.kind else { return None };
             let sound = self.reel.init(init)?.sound.as_ref()?;
-            (self.chosen.is_some() || sound.default).then_some(Media { n, init, start })
+            let taken = self.wanted.as_ref().map_or(sound.default, |wanted| wanted.is(sound));
+            taken.then_some(Media { n, init, start })
         });
         found.map(Some).ok_or_else(|| "none was recorded".into())
     }

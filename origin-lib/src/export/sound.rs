@@ -1,8 +1,7 @@
 //! Which sound a file gets of a recording that has several beside its pictures.
 
-use railbird_core::id::RenditionId;
 use railbird_core::recording::Reel;
-use railbird_core::sound::Sound;
+use railbird_core::sound::{Language, Sound};
 
 /// The sound that was asked for is not there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,12 +21,9 @@ pub enum SoundError {
     },
 }
 
-/// The sounds that a recording has beside its pictures, by their renditions, as they were called at any time.
-fn sounds(reel: &Reel) -> impl Iterator<Item = (&RenditionId, &Sound)> {
-    (0..).zip(reel.objects()).filter_map(|(n, object)| {
-        let sound = reel.init(n)?.sound.as_ref()?;
-        Some((reel.rendition(object), sound))
-    })
+/// The sounds that a recording has beside its pictures, as they were called at any time.
+fn sounds(reel: &Reel) -> impl Iterator<Item = &Sound> {
+    (0..).zip(reel.objects()).filter_map(|(n, _)| reel.init(n)?.sound.as_ref())
 }
 
 /// Whether a recording has sound beside its pictures.
@@ -35,22 +31,51 @@ pub(super) fn any(reel: &Reel) -> bool {
     sounds(reel).next().is_some()
 }
 
-/// The rendition of the sound that somebody calls so: by its name, or else by its language.
-pub(super) fn find<'a>(reel: &'a Reel, wanted: &str) -> Result<&'a RenditionId, SoundError> {
-    let language = |sound: &Sound| sound.language.as_ref().map(ToString::to_string);
-    let starts = |tag: &str| tag.split('-').next().is_some_and(|first| first.eq_ignore_ascii_case(wanted));
-    let ways: [&dyn Fn(&Sound) -> bool; 4] = [
-        &|sound| sound.name == wanted,
-        &|sound| sound.name.to_lowercase() == wanted.to_lowercase(),
-        &|sound| language(sound).is_some_and(|tag| tag.eq_ignore_ascii_case(wanted)),
-        &|sound| language(sound).is_some_and(|tag| starts(&tag)),
-    ];
-    if let Some((rendition, _)) = ways.iter().find_map(|is| sounds(reel).find(|(_, sound)| is(sound))) {
-        return Ok(rendition);
+/// Whether a sound is what somebody calls so.
+type Way = fn(&Sound, &str) -> bool;
+
+/// By its name, or else by its language.
+const WAYS: [Way; 4] = [
+    |sound, wanted| sound.name == wanted,
+    |sound, wanted| sound.name.to_lowercase() == wanted.to_lowercase(),
+    |sound, wanted| tag(sound).is_some_and(|tag| tag.eq_ignore_ascii_case(wanted)),
+    |sound, wanted| {
+        let first = tag(sound).and_then(|tag| tag.split('-').next());
+        first.is_some_and(|first| first.eq_ignore_ascii_case(wanted))
+    },
+];
+
+fn tag(sound: &Sound) -> Option<&str> {
+    sound.language.as_ref().map(Language::as_str)
+}
+
+/// The sound that somebody wants, as he calls it.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    called: String,
+    way: Way,
+}
+
+impl Wanted {
+    /// Of this recording, if it has such a sound at any time.
+    pub(super) fn find(reel: &Reel, called: &str) -> Result<Wanted, SoundError> {
+        let found = |way: &&Way| sounds(reel).any(|sound| way(sound, called));
+        match WAYS.iter().find(found) {
+            Some(way) => Ok(Wanted { called: called.to_string(), way: *way }),
+            None => Err(unknown(reel, called)),
+        }
     }
+
+    /// Whether it is this one. A rendition may have another name from some segment on, and another one its name.
+    pub(super) fn is(&self, sound: &Sound) -> bool {
+        (self.way)(sound, &self.called)
+    }
+}
+
+fn unknown(reel: &Reel, wanted: &str) -> SoundError {
     let mut there: Vec<String> = Vec::new();
-    for (_, sound) in sounds(reel) {
-        let told = match language(sound).filter(|tag| *tag != sound.name) {
+    for sound in sounds(reel) {
+        let told = match tag(sound).filter(|tag| *tag != sound.name) {
             Some(tag) => format!("{} ({tag})", sound.name),
             None => sound.name.clone(),
         };
@@ -59,7 +84,7 @@ pub(super) fn find<'a>(reel: &'a Reel, wanted: &str) -> Result<&'a RenditionId, 
         }
     }
     match there.is_empty() {
-        true => Err(SoundError::NoChoice),
-        false => Err(SoundError::Unknown { wanted: wanted.to_string(), there: there.join(", ") }),
+        true => SoundError::NoChoice,
+        false => SoundError::Unknown { wanted: wanted.to_string(), there: there.join(", ") },
     }
 }

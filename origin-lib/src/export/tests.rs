@@ -123,6 +123,37 @@ impl Recorded {
         self.reel.apply(record).unwrap();
     }
 
+    /// What it would be if its two sounds had swapped their names and languages before the segment in this place.
+    fn renamed(&self, place: usize) -> Reel {
+        let from = self.reel.segment(self.reel.order()[place]).unwrap().start;
+        let is_later =
+            |record: &Record| matches!(record, Record::RungSegment { start, .. } if *start >= from);
+        let (later, before): (Vec<Record>, Vec<Record>) = self.records.iter().cloned().partition(is_later);
+        let inits = before.iter().filter(|record| matches!(record, Record::RungInit { .. }));
+        let mut inits: Vec<Record> = inits.cloned().collect();
+        let [Record::RungInit { init: one, .. }, Record::RungInit { init: other, .. }] = &mut inits[..]
+        else {
+            panic!("it has not two sounds");
+        };
+        let (one, other) = (one.sound.as_mut().unwrap(), other.sound.as_mut().unwrap());
+        std::mem::swap(&mut one.name, &mut other.name);
+        std::mem::swap(&mut one.language, &mut other.language);
+        let mut reel = Reel::new(self.reel.head().clone());
+        for mut record in before.into_iter().chain(inits).chain(later) {
+            match &mut record {
+                Record::Init { n, .. }
+                | Record::Segment { n, .. }
+                | Record::FramesInit { n, .. }
+                | Record::Frame { n, .. }
+                | Record::RungInit { n, .. }
+                | Record::RungSegment { n, .. } => *n = reel.objects().len() as u32,
+                _ => {}
+            }
+            reel.apply(record).unwrap();
+        }
+        reel
+    }
+
     /// A sound's segment in the place of this segment.
     pub(crate) fn sound_of(&self, n: u32, rendition: &str) -> u32 {
         let rung = self.reel.rungs().iter().find(|rung| rung.id().as_str() == rendition);
@@ -279,6 +310,16 @@ fn of_several_sounds_a_file_gets_the_one_that_is_named() {
     assert!(commentary.iter().all(|hash| *hash == commentary[0]) && hall != commentary);
     for wanted in ["commentary", "ko-kr", "ko"] {
         assert_eq!(commentary, sound(heard(Some(wanted))), "{wanted}");
+    }
+
+    let reel = spoken.renamed(2);
+    for wanted in ["Commentary", "ko"] {
+        let reader = Reader::new(&reel, spoken.dir.path(), &spoken.secret).with_sound(Some(wanted)).unwrap();
+        let (bytes, exported) = exported(reader, None, None).unwrap();
+        assert_eq!(exported.gaps, []);
+        let renamed = sound(packets("renamed.mp4", &bytes, spoken.dir.path()));
+        let changes = (0..renamed.len()).find(|n| renamed[*n] != commentary[*n]).unwrap();
+        assert!(changes > 0 && renamed[changes..] == hall[changes..], "{wanted} changes at {changes}");
     }
 
     let refused = |recorded: &Recorded, wanted| recorded.reader().with_sound(Some(wanted)).err().unwrap();

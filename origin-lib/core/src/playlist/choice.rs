@@ -1,8 +1,9 @@
 //! What a presentation gives to choose from, in a word: players that keep a multivariant playlist notice by it that there is
 //! another one, as where a rendition begins, or a sound is called otherwise.
 
+use alloc::format;
 use alloc::string::String;
-use core::fmt::Write as _;
+use alloc::vec::Vec;
 
 use crate::hash::Hash;
 use crate::hex;
@@ -12,17 +13,20 @@ use crate::state::ChannelState;
 const BYTES: usize = 8;
 
 /// A short text, hexadecimal, which is another one where a state has other renditions, or its sounds other names, languages or
-/// uses. Bit rates, sizes and nodes don't matter: they change all the time, and playlists of the same addresses go on.
+/// uses. Bit rates, sizes and nodes don't matter: they change all the time, and playlists of the same addresses go on. Nor does the
+/// order: of a pair's states that are merged, the one that came last says it.
 pub fn choice(state: &ChannelState) -> String {
-    let mut told = String::new();
-    for rendition in &state.renditions {
-        // Writing to a String can't fail. No name has a line's end in it.
-        let _ = writeln!(told, "{}", rendition.id);
-        if let Some(sound) = &rendition.sound {
-            let language = sound.language.as_ref().map_or("", |language| language.as_str());
-            let _ = writeln!(told, " {} {language} {} {}", sound.default, sound.alone, sound.name);
-        }
-    }
-    let Hash(all) = Hash::of(told.as_bytes());
+    // No name has a line's end in it.
+    let mut told: Vec<String> = (state.renditions.iter())
+        .map(|rendition| match &rendition.sound {
+            None => format!("{}\n", rendition.id),
+            Some(sound) => {
+                let language = sound.language.as_ref().map_or("", |language| language.as_str());
+                format!("{}\n {} {language} {} {}\n", rendition.id, sound.default, sound.alone, sound.name)
+            }
+        })
+        .collect();
+    told.sort_unstable();
+    let Hash(all) = Hash::of(told.concat().as_bytes());
     hex::encode(all.get(..BYTES).unwrap_or_default())
 }

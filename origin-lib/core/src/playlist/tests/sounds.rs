@@ -110,7 +110,7 @@ fn sound_without_pictures_is_a_variant() {
 }
 
 #[test]
-fn another_rendition_or_name_of_a_sound_is_another_choice_and_another_bit_rate_is_none() {
+fn another_rendition_or_name_of_a_sound_is_another_choice_and_another_bit_rate_or_order_is_none() {
     let state = spoken(false);
     let before = choice(&state);
     assert_eq!(before.len(), 16);
@@ -122,9 +122,13 @@ fn another_rendition_or_name_of_a_sound_is_another_choice_and_another_bit_rate_i
     assert_eq!(after(|state| state.renditions[0].bandwidth += 1), before);
     assert_eq!(after(|state| state.renditions[2].segments.clear()), before);
     assert_eq!(after(|state| state.nodes.clear()), before);
+    assert_eq!(after(|state| state.renditions.reverse()), before);
     let changes: [fn(&mut ChannelState); 4] = [
         |state| _ = state.renditions.pop(),
-        |state| state.renditions.swap(2, 3),
+        |state| {
+            let other = state.renditions[3].sound.take();
+            state.renditions[3].sound = core::mem::replace(&mut state.renditions[2].sound, other);
+        },
         |state| state.renditions[3].sound.as_mut().unwrap().name = "Korean".to_string(),
         |state| state.renditions[3].sound.as_mut().unwrap().language = None,
     ];
