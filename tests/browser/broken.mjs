@@ -136,7 +136,9 @@ await told(async ({ report, problem, stranger }) => {
         const saw = await page.evaluate((all) => Promise.all(all.map(window.play)), what);
         some.forEach((one, at) => {
           const { fatal, pictures, sizes, ended, buffered } = saw[at];
-          const holes = buffered.filter(([from], nth) => from - (nth > 0 ? buffered[nth - 1][1] : 0) > HOLE_S_MAX);
+          // Who does not begin at the beginning has nothing before there.
+          const begun = one.from_s > 0 ? (buffered[0]?.[0] ?? 0) : 0;
+          const holes = buffered.filter(([from], nth) => from - (nth > 0 ? buffered[nth - 1][1] : begun) > HOLE_S_MAX);
           report.saw[`${player}, ${one.name}`] = saw[at];
           let wrong = null;
           if (fatal.length > 0) wrong = `it gave up: ${fatal}`;

@@ -255,10 +255,11 @@ async fn recorded(source: &Source, export: &Path, switches: &[Switch]) -> anyhow
         let most = if switch.seamless { SEAM_MS } else { LOST_MS };
         ensure!((-FRAME_MS..=most + ROUNDED_MS).contains(hole), "switch {nth}: {holes:?}");
     }
-    // Sound is heard on, but where feeds are switched.
+    // Sound is heard on, but where feeds are switched. Where silence takes its place beside a picture, less than a frame stays empty.
     let heard = times(export, "a:0").await?;
     let silences: Vec<f64> = heard.windows(2).map(|pair| pair[1] - pair[0] - SOUND_MS).collect();
-    let silences: Vec<f64> = silences.into_iter().filter(|silence| *silence > ROUNDED_MS).collect();
+    let silences: Vec<f64> =
+        silences.into_iter().filter(|silence| *silence > SOUND_MS + ROUNDED_MS).collect();
     let short = silences.len() < uses.len() && silences.iter().all(|silence| *silence <= LOST_MS);
     ensure!(short, "silences: {silences:?}");
     Ok(frames)

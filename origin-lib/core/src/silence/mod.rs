@@ -99,8 +99,9 @@ struct Run {
     heard: MediaTime,
     /// A frame of sound has come.
     sounded: bool,
-    /// Sound was given up to here.
+    /// Sound was given up to here: in the run before, at its beginning.
     until: Option<MediaTime>,
+    before: Option<MediaTime>,
     /// Silence was given last.
     silent: bool,
     /// No sound is waited for any more.
@@ -138,7 +139,10 @@ impl Silence {
 
     /// Whether all that was given in this run so far is silence, where this brings sound that belongs there.
     pub fn was_premature(&self, input: &Input) -> bool {
-        let Some(Run { sounded: false, until: Some(until), .. }) = self.run else { return false };
+        let Some(Run { sounded: false, until: Some(until), before, .. }) = self.run else { return false };
+        if before == Some(until) {
+            return false;
+        }
         match input {
             Input::Audio(config) => self.kept.as_ref().is_none_or(|kept| kept.config != *config),
             Input::Sample(sample) => sample.kind == Kind::Audio && sample.dts < until,
@@ -149,7 +153,7 @@ impl Silence {
     /// What was given in this run is taken back.
     pub fn take_back(&mut self) {
         if let Some(run) = &mut self.run {
-            run.until = None;
+            run.until = run.before;
         }
     }
 
@@ -268,6 +272,7 @@ impl Silence {
                 heard: dts,
                 sounded: false,
                 until: self.end.filter(|end| *end > pts),
+                before: self.end.filter(|end| *end > pts),
                 silent: true,
                 gone: false,
             },
