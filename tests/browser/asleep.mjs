@@ -107,6 +107,17 @@ try {
   await says(page, "live", ["Stop sending"]);
   await goesOn(page, "after it was frozen", 0);
 
+  // Everything is muted, and stays so: the feed is ended, and begins again with what wakes.
+  const all = (event) =>
+    page.evaluate((name) => railbird.tracks.forEach((track) => track.dispatchEvent(new Event(name))), event);
+  await all("mute");
+  await says(page, "asleep", ["Go on", "Stop sending"]);
+  await page.waitForFunction(() => railbird.publisher === undefined);
+  await says(page, "asleep", ["Go on", "Stop sending"]);
+  await all("unmute");
+  await says(page, "live", ["Stop sending"]);
+  await goesOn(page, "after everything was muted", 0);
+
   // The page is left, and shown again as it was.
   const second = await session(page);
   await page.evaluate(() => dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true })));

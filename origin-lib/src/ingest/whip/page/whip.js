@@ -7,6 +7,9 @@ const AWAY_MS = 3000;
 const BACK_MS = 8000;
 const PAUSES_MS = [1000, 2000, 4000, 8000];
 
+/** Connected for so long, what comes after it is not one more try. */
+const STEADY_MS = 60_000;
+
 /** A pause is up to so much of itself shorter: many who lost one origin do not come back in one moment. */
 const JITTER = 0.25;
 
@@ -44,6 +47,8 @@ export class Publisher {
   restarts = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #steady;
 
   /**
    * @param {MediaStreamTrack[]} tracks
@@ -193,10 +198,11 @@ export class Publisher {
 
   /** @param {RTCPeerConnection} connection */
   #changed(connection) {
+    clearTimeout(this.#steady);
     switch (connection.connectionState) {
       case "connected":
         this.#calm();
-        this.#tries = 0;
+        this.#steady = setTimeout(() => (this.#tries = 0), STEADY_MS);
         this.#tell("live", "Sending.");
         break;
       case "disconnected":
@@ -310,6 +316,7 @@ export class Publisher {
 
   #drop() {
     this.#calm();
+    clearTimeout(this.#steady);
     this.#connection?.close();
     this.#connection = undefined;
     this.#session = undefined;
