@@ -90,6 +90,21 @@ try {
   await says(page, "live", ["Stop sending"]);
   await goesOn(page, "after a tap", await sent(page));
 
+  // Another camera is chosen, and can't be opened: no picture is sent, and the page says so.
+  await page.evaluate(() => {
+    navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("not now", "NotReadableError"));
+  });
+  await page.evaluate(() => document.querySelector("#camera").dispatchEvent(new Event("change")));
+  await says(page, "asleep", ["Go on", "Stop sending"]);
+  const trouble = await page.locator("#state").textContent();
+  if (!trouble.includes("in use by another program")) problem(`a camera that can't be opened is told: ${trouble}`);
+  await page.evaluate(() => {
+    navigator.mediaDevices.getUserMedia = window.given;
+  });
+  await page.locator("#send").click();
+  await says(page, "live", ["Stop sending"]);
+  await goesOn(page, "after another camera", await sent(page));
+
   // It is muted for a while, as in a call.
   await page.evaluate(() => railbird.tracks.get("video").dispatchEvent(new Event("mute")));
   await says(page, "asleep", ["Go on", "Stop sending"]);

@@ -279,7 +279,14 @@ element("settings").addEventListener("submit", (event) => {
 });
 stopping.addEventListener("click", () => void stop());
 camera.addEventListener("change", () => {
-  if (wanted) open().catch((error) => say("wrong", trouble(error)));
+  if (!wanted) return;
+  open().catch((error) => {
+    // The one before is closed by then, and no picture is sent: as if it slept.
+    if (!wanted || tracks.get("video")?.readyState !== "ended") return;
+    asleep.set("video", trouble(error));
+    show();
+    tend();
+  });
 });
 microphone.addEventListener("change", () => {
   if (!wanted) return;
