@@ -110,6 +110,24 @@ try {
   await says(page, "asleep", ["Go on", "Stop sending"]);
   await page.evaluate(() => railbird.tracks.get("video").dispatchEvent(new Event("unmute")));
   await says(page, "live", ["Stop sending"]);
+
+  // The network comes back while ICE is being restarted: it is restarted once more, afterwards. That it may be faster restarts nothing.
+  await page.evaluate(() => {
+    navigator.connection?.dispatchEvent(new Event("change"));
+    const asked = window.fetch;
+    window.fetch = async (...what) => {
+      window.fetch = asked;
+      dispatchEvent(new Event("online"));
+      await new Promise((then) => setTimeout(then));
+      return asked(...what);
+    };
+    dispatchEvent(new Event("online"));
+  });
+  await page.waitForFunction(() => railbird.publisher?.restarts === 2);
+  await says(page, "live", ["Stop sending"]);
+  await goesOn(page, "after it was restarted twice", await sent(page));
+  const restarts = await page.evaluate(() => railbird.publisher?.restarts);
+  if (restarts !== 2) problem(`ICE was restarted ${restarts} times`);
   if ((await session(page)) !== first) problem("it began another session, which nothing needed");
 
   // The phone is locked, and the origin has given the session up meanwhile.
