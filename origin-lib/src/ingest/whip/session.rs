@@ -318,9 +318,9 @@ impl Session {
             Event::RawPacket(packet) => {
                 if let RawPacket::RtpRx(header, media) = *packet {
                     // One with nothing in it may be there only to fill the way, by whichever SSRC.
-                    if !media.is_empty()
-                        && let Some((mid, kind)) = self.tracks.proved(&self.rtc, &header, clock::now())
-                    {
+                    if media.is_empty() {
+                        self.tracks.filled(&header);
+                    } else if let Some((mid, kind)) = self.tracks.proved(&self.rtc, &header, clock::now()) {
                         self.begin_anew(mid, kind)?;
                     }
                     self.packet(&header, &media);

@@ -32,6 +32,8 @@ struct Track {
     told: Option<u32>,
     /// An SSRC of which nothing has proved yet to be the encoder's.
     trial: Option<u32>,
+    /// The SSRC of packets before its first one that only filled the way, and whose numbers were taken for its own.
+    filled: Option<u32>,
 }
 
 impl Tracks {
@@ -43,7 +45,7 @@ impl Tracks {
     pub(super) fn add(&mut self, mid: Mid, kind: Kind) {
         if !self.all.iter().any(|track| track.mid == mid) {
             let sources = Sources::default();
-            self.all.push(Track { mid, kind, sources, again: None, told: None, trial: None });
+            self.all.push(Track { mid, kind, sources, again: None, told: None, trial: None, filled: None });
         }
     }
 
@@ -79,8 +81,9 @@ impl Tracks {
         match track.sources.way(head.source, now) {
             Way::Known => true,
             Way::Left => false,
-            // What only fills the way begins no track: its numbers would be taken for the pictures' own.
-            Way::New if head.is_padded => false,
+            // What only fills the way begins nothing: its numbers would be taken for the pictures' own. There are encoders that fill up
+            // each packet, too: they are told from it at the beginning.
+            Way::New if head.is_padded && track.sources.current().is_some() => false,
             Way::New => {
                 if track.trial.replace(head.source).is_none() {
                     let stream = streams.expect_stream_rx(head.source.into(), None, track.mid, None);
@@ -91,7 +94,17 @@ impl Tracks {
         }
     }
 
-    /// A packet proved to be the encoder's. Which track begins anew with it, if one does: [`Tracks::begin_anew`] must follow.
+    /// A packet with nothing in it proved to be the encoder's.
+    pub(super) fn filled(&mut self, header: &RtpHeader) {
+        for track in &mut self.all {
+            if track.sources.current().is_none() && track.trial == Some(*header.ssrc) {
+                track.filled = track.trial;
+            }
+        }
+    }
+
+    /// A packet with something in it proved to be the encoder's. Which track begins anew with it, if one does: [`Tracks::begin_anew`]
+    /// must follow.
     pub(super) fn proved(&mut self, rtc: &Rtc, header: &RtpHeader, now: UtcMs) -> Option<(Mid, Kind)> {
         let (at, again) = self.place(rtc, *header.payload_type)?;
         let (track, source) = (self.all.get_mut(at)?, *header.ssrc);
@@ -104,7 +117,8 @@ impl Tracks {
         if track.trial == Some(source) {
             track.trial = None;
         }
-        track.sources.took(source, now).then_some((track.mid, track.kind))
+        let is_mixed = track.filled.take().is_some_and(|filled| filled != source);
+        (track.sources.took(source, now) || is_mixed).then_some((track.mid, track.kind))
     }
 
     /// Tells `rtc`, which has forgotten all of a track, whose packets are its.
