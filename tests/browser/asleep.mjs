@@ -90,11 +90,44 @@ try {
   await says(page, "live", ["Stop sending"]);
   await goesOn(page, "after a tap", await sent(page));
 
+  // Another camera is chosen, and can't be opened: no picture is sent, and the page says so.
+  await page.evaluate(() => {
+    navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("not now", "NotReadableError"));
+  });
+  await page.evaluate(() => document.querySelector("#camera").dispatchEvent(new Event("change")));
+  await says(page, "asleep", ["Go on", "Stop sending"]);
+  const trouble = await page.locator("#state").textContent();
+  if (!trouble.includes("in use by another program")) problem(`a camera that can't be opened is told: ${trouble}`);
+  await page.evaluate(() => {
+    navigator.mediaDevices.getUserMedia = window.given;
+  });
+  await page.locator("#send").click();
+  await says(page, "live", ["Stop sending"]);
+  await goesOn(page, "after another camera", await sent(page));
+
   // It is muted for a while, as in a call.
   await page.evaluate(() => railbird.tracks.get("video").dispatchEvent(new Event("mute")));
   await says(page, "asleep", ["Go on", "Stop sending"]);
   await page.evaluate(() => railbird.tracks.get("video").dispatchEvent(new Event("unmute")));
   await says(page, "live", ["Stop sending"]);
+
+  // The network comes back while ICE is being restarted: it is restarted once more, afterwards. That it may be faster restarts nothing.
+  await page.evaluate(() => {
+    navigator.connection?.dispatchEvent(new Event("change"));
+    const asked = window.fetch;
+    window.fetch = async (...what) => {
+      window.fetch = asked;
+      dispatchEvent(new Event("online"));
+      await new Promise((then) => setTimeout(then));
+      return asked(...what);
+    };
+    dispatchEvent(new Event("online"));
+  });
+  await page.waitForFunction(() => railbird.publisher?.restarts === 2);
+  await says(page, "live", ["Stop sending"]);
+  await goesOn(page, "after it was restarted twice", await sent(page));
+  const restarts = await page.evaluate(() => railbird.publisher?.restarts);
+  if (restarts !== 2) problem(`ICE was restarted ${restarts} times`);
   if ((await session(page)) !== first) problem("it began another session, which nothing needed");
 
   // The phone is locked, and the origin has given the session up meanwhile.
@@ -106,6 +139,17 @@ try {
   await page.waitForFunction((old) => ![undefined, old].includes(railbird.publisher?.session), first);
   await says(page, "live", ["Stop sending"]);
   await goesOn(page, "after it was frozen", 0);
+
+  // Everything is muted, and stays so: the feed is ended, and begins again with what wakes.
+  const all = (event) =>
+    page.evaluate((name) => railbird.tracks.forEach((track) => track.dispatchEvent(new Event(name))), event);
+  await all("mute");
+  await says(page, "asleep", ["Go on", "Stop sending"]);
+  await page.waitForFunction(() => railbird.publisher === undefined);
+  await says(page, "asleep", ["Go on", "Stop sending"]);
+  await all("unmute");
+  await says(page, "live", ["Stop sending"]);
+  await goesOn(page, "after everything was muted", 0);
 
   // The page is left, and shown again as it was.
   const second = await session(page);

@@ -91,6 +91,7 @@ impl Offer {
             return Err(MALFORMED("it has a line that is no letter, = and a value"));
         }
         let sections = sections(&all)?;
+        let all = without_unused_types(all, &sections);
         if !are_types_unique(&all) {
             return Err(MALFORMED("one payload type stands for two codecs"));
         }
@@ -114,9 +115,17 @@ impl Offer {
         if !all.iter().any(|line| line.starts_with("a=fingerprint:")) {
             return Err(MALFORMED("it has no a=fingerprint"));
         }
-        // We have nothing to send into a section in which they would receive.
-        let kept =
-            |line: &str| if line == "a=recvonly" { "a=inactive".to_string() } else { line.to_string() };
+        let mut have_way = sections.iter().map(Section::has_way);
+        let mut kept = |line: &str| match line {
+            // We have nothing to send into a section in which they would receive.
+            "a=recvonly" => "a=inactive".to_string(),
+            _ if line.starts_with("m=") && have_way.next() == Some(false) => {
+                // What each of its types is has been left out: one that needs no telling takes their place (RFC 3551, 6).
+                let words: Vec<&str> = line.split(' ').take(3).chain(["0"]).collect();
+                words.join(" ")
+            }
+            _ => line.to_string(),
+        };
         let lines = all.iter().filter(|line| !is_left_out(line)).map(|line| kept(line)).collect();
         let (has_video, has_audio) = (of(Kind::Video).next().is_some(), of(Kind::Audio).next().is_some());
         let sends_again = of(Kind::Video).any(|section| section.has_nack);
@@ -142,8 +151,8 @@ impl Offer {
         self.sending.iter().zip(refused).any(|(sends, refused)| *sends && refused)
     }
 
-    /// What of it is to be answered: one layer of each track; no candidates, since whoever offers finds us; and no SSRCs, since those that
-    /// come count ([`Sources`](super::Sources)).
+    /// What of it is to be answered: one layer of each track; no candidates, since whoever offers finds us; no SSRCs, since those that
+    /// come count ([`Sources`](super::Sources)); and no codecs of sections without a port.
     pub fn text(&self) -> String {
         let mut text = String::with_capacity(self.lines.iter().map(|line| line.len() + 2).sum());
         for line in &self.lines {
@@ -169,6 +178,18 @@ fn is_left_out(line: &str) -> bool {
 
 fn unsupported(sent: &str, set: &'static str) -> Refusal {
     Refusal::Unsupported { sent: sent.to_string(), set }
+}
+
+/// The lines without what payload types stand for in sections that are not used, nor in the bundle: there they may stand for something else.
+fn without_unused_types<'a>(mut lines: Vec<&'a str>, sections: &[Section]) -> Vec<&'a str> {
+    const NAMES: [&str; 3] = ["a=rtpmap:", "a=fmtp:", "a=rtcp-fb:"];
+    let mut begun = 0_usize;
+    lines.retain(|line| {
+        begun += usize::from(line.starts_with("m="));
+        let section = sections.get(begun.wrapping_sub(1));
+        section.is_none_or(Section::has_way) || !NAMES.iter().any(|name| line.starts_with(name))
+    });
+    lines
 }
 
 /// Whether a payload type is the same codec wherever it stands, as sections that share one way must have it (RFC 9143, 7.1.3).
@@ -232,8 +253,13 @@ fn sections(lines: &[&str]) -> Result<Vec<Section>, Refusal> {
 }
 
 impl Section {
+    /// Whether it has a port, or shares another's (RFC 9143, 6).
+    fn has_way(&self) -> bool {
+        self.has_port || self.is_bundle_only
+    }
+
     fn is_used(&self) -> bool {
-        self.sends && (self.has_port || self.is_bundle_only)
+        self.sends && self.has_way()
     }
 
     fn check(&self) -> Result<(), Refusal> {

@@ -23,6 +23,8 @@ pub struct Head {
     pub source: u32,
     /// Its payload type.
     pub payload_type: u8,
+    /// Something is filled up: all of it, where only the way is to be filled.
+    pub is_padded: bool,
 }
 
 /// The head of a packet of media; `None` for any other datagram (RFC 5761, 4; RFC 7983, 7).
@@ -31,8 +33,8 @@ pub fn head(datagram: &[u8]) -> Option<Head> {
     const RTCP: core::ops::RangeInclusive<u8> = 192..=223;
     let [first, second, _, _, _, _, _, _, s0, s1, s2, s3, ..] = *datagram else { return None };
     let is_media = RTP.contains(&first) && !RTCP.contains(&second);
-    let head = Head { source: u32::from_be_bytes([s0, s1, s2, s3]), payload_type: second & 0x7f };
-    is_media.then_some(head)
+    let source = u32::from_be_bytes([s0, s1, s2, s3]);
+    is_media.then_some(Head { source, payload_type: second & 0x7f, is_padded: first & 0x20 != 0 })
 }
 
 /// What to do with a packet.
@@ -80,7 +82,7 @@ impl Sources {
         }
     }
 
-    /// A packet that proved to be the encoder's came. Whether the track begins anew with it.
+    /// A packet that proved to be the encoder's came, with something in it. Whether the track begins anew with it.
     pub fn took(&mut self, source: u32, now: UtcMs) -> bool {
         if self.current == Some(source) {
             self.heard = now;

@@ -317,7 +317,10 @@ impl Session {
             Event::MediaData(data) => self.media(data)?,
             Event::RawPacket(packet) => {
                 if let RawPacket::RtpRx(header, media) = *packet {
-                    if let Some((mid, kind)) = self.tracks.proved(&self.rtc, &header, clock::now()) {
+                    // One with nothing in it may be there only to fill the way, by whichever SSRC.
+                    if media.is_empty() {
+                        self.tracks.filled(&header);
+                    } else if let Some((mid, kind)) = self.tracks.proved(&self.rtc, &header, clock::now()) {
                         self.begin_anew(mid, kind)?;
                     }
                     self.packet(&header, &media);

@@ -26,10 +26,14 @@ struct Track {
     mid: Mid,
     kind: Kind,
     sources: Sources,
-    /// The SSRC by which lost packets come again (RFC 4588).
+    /// The SSRC by which lost packets come again (RFC 4588): one of its packets was the encoder's.
     again: Option<u32>,
+    /// The one that `rtc` takes for it, which need not be the encoder's.
+    told: Option<u32>,
     /// An SSRC of which nothing has proved yet to be the encoder's.
     trial: Option<u32>,
+    /// The SSRC of packets before its first one that only filled the way, and whose numbers were taken for its own.
+    filled: Option<u32>,
 }
 
 impl Tracks {
@@ -40,7 +44,8 @@ impl Tracks {
     /// There is such a track, maybe since long.
     pub(super) fn add(&mut self, mid: Mid, kind: Kind) {
         if !self.all.iter().any(|track| track.mid == mid) {
-            self.all.push(Track { mid, kind, sources: Sources::default(), again: None, trial: None });
+            let sources = Sources::default();
+            self.all.push(Track { mid, kind, sources, again: None, told: None, trial: None, filled: None });
         }
     }
 
@@ -58,27 +63,27 @@ impl Tracks {
         let sends_again = self.sends_again;
         let Some(track) = self.all.get_mut(at) else { return true };
         let mut streams = rtc.direct_api();
-        if again {
+        // One that proved nothing with its packet is forgotten: questions for key frames could go there, and it may be what comes again.
+        if let Some(trial) = track.trial.take_if(|trial| again == (*trial == head.source)) {
+            streams.remove_stream_rx(trial.into());
+        }
+        // What only fills the way up may come by the SSRC of what comes again, whatever its type.
+        if again || track.again == Some(head.source) {
             if track.sources.current() == Some(head.source) || track.sources.is_settling(now) {
                 return false;
             }
-            if let Some(current) = track.sources.current().filter(|_| track.again != Some(head.source)) {
-                track.again = Some(head.source);
+            if let Some(current) = track.sources.current().filter(|_| track.told != Some(head.source)) {
+                track.told = Some(head.source);
                 streams.expect_stream_rx(current.into(), Some(head.source.into()), track.mid, None);
             }
             return true;
         }
-        // What only fills the way up may come by the SSRC of what comes again, whatever its type.
-        if track.again == Some(head.source) {
-            return true;
-        }
-        // One that proved nothing with its packet is forgotten: questions for key frames could go there.
-        if let Some(trial) = track.trial.take_if(|trial| *trial != head.source) {
-            streams.remove_stream_rx(trial.into());
-        }
         match track.sources.way(head.source, now) {
             Way::Known => true,
             Way::Left => false,
+            // What only fills the way begins nothing: its numbers would be taken for the pictures' own. There are encoders that fill up
+            // each packet, too: they are told from it at the beginning.
+            Way::New if head.is_padded && track.sources.current().is_some() => false,
             Way::New => {
                 if track.trial.replace(head.source).is_none() {
                     let stream = streams.expect_stream_rx(head.source.into(), None, track.mid, None);
@@ -89,24 +94,38 @@ impl Tracks {
         }
     }
 
-    /// A packet proved to be the encoder's. Which track begins anew with it, if one does: [`Tracks::begin_anew`] must follow.
+    /// A packet with nothing in it proved to be the encoder's.
+    pub(super) fn filled(&mut self, header: &RtpHeader) {
+        for track in &mut self.all {
+            if track.sources.current().is_none() && track.trial == Some(*header.ssrc) {
+                track.filled = track.trial;
+            }
+        }
+    }
+
+    /// A packet with something in it proved to be the encoder's. Which track begins anew with it, if one does: [`Tracks::begin_anew`]
+    /// must follow.
     pub(super) fn proved(&mut self, rtc: &Rtc, header: &RtpHeader, now: UtcMs) -> Option<(Mid, Kind)> {
-        let (at, false) = self.place(rtc, *header.payload_type)? else { return None };
+        let (at, again) = self.place(rtc, *header.payload_type)?;
         let (track, source) = (self.all.get_mut(at)?, *header.ssrc);
-        if source == PROBE || track.again == Some(source) {
+        if again && source != PROBE && track.sources.current() != Some(source) {
+            track.again = Some(source);
+        }
+        if again || source == PROBE || track.again == Some(source) {
             return None;
         }
         if track.trial == Some(source) {
             track.trial = None;
         }
-        track.sources.took(source, now).then_some((track.mid, track.kind))
+        let is_mixed = track.filled.take().is_some_and(|filled| filled != source);
+        (track.sources.took(source, now) || is_mixed).then_some((track.mid, track.kind))
     }
 
     /// Tells `rtc`, which has forgotten all of a track, whose packets are its.
     pub(super) fn begin_anew(&mut self, rtc: &mut Rtc, mid: Mid) {
         let sends_again = self.sends_again;
         let Some(track) = self.all.iter_mut().find(|track| track.mid == mid) else { return };
-        (track.again, track.trial) = (None, None);
+        (track.again, track.told, track.trial) = (None, None, None);
         if let Some(source) = track.sources.current().filter(|_| rtc.media(mid).is_some()) {
             let mut streams = rtc.direct_api();
             let stream = streams.expect_stream_rx(source.into(), None, mid, None);

@@ -81,6 +81,29 @@ fn sections_in_which_nothing_is_sent_are_no_tracks_and_stay_in_their_places() {
 }
 
 #[test]
+fn a_section_without_a_port_may_use_a_payload_type_for_another_codec() {
+    let whole = offer(&["H264/90000"], &["opus/48000/2"]);
+    let other = "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789abcdefghijkl\r\na=mid:2\r\na=sendonly\r\n\
+        a=rtpmap:106 VP8/90000\r\na=rtcp-fb:106 nack\r\na=fmtp:106 x=1\r\n";
+    let with = |port: &str, more: &str| {
+        Offer::read(&format!("{whole}m=video {port} UDP/TLS/RTP/SAVPF 106\r\n{other}a=inactive\r\n{more}"))
+    };
+    let read = with("0", "").unwrap();
+    assert!(read.has_video && read.has_audio && !read.sends_again);
+    let text = read.text();
+    assert!(text.contains("a=rtpmap:106 H264/90000") && text.contains("SAVPF 0\r\n"), "{text}");
+    for left in ["VP8", "a=rtcp-fb:106", "a=fmtp:106"] {
+        assert!(!text.contains(left), "{left}: {text}");
+    }
+    assert_eq!(Offer::read(&text).unwrap(), read);
+    // One that is in the bundle may not, whether something is sent in it or not.
+    for (port, more) in [("9", ""), ("0", "a=bundle-only\r\n")] {
+        let refusal = with(port, more).unwrap_err().to_string();
+        assert_eq!(refusal, "this is no SDP offer: one payload type stands for two codecs", "{port}");
+    }
+}
+
+#[test]
 fn an_answer_refuses_where_a_section_with_something_in_it_has_no_port() {
     let whole = offer(&["H264/90000"], &["opus/48000/2"]);
     let read = Offer::read(&whole.replacen("sendonly", "inactive", 1)).unwrap();

@@ -1,4 +1,4 @@
-use crate::rtp::{CHANGE_MS_MIN, STRAY_MS_MAX, Sources, Way, head};
+use crate::rtp::{CHANGE_MS_MIN, Head, STRAY_MS_MAX, Sources, Way, head};
 use crate::time::UtcMs;
 
 const NOW: u64 = 1_795_171_920_000;
@@ -11,7 +11,9 @@ fn at(ms: u64) -> UtcMs {
 fn a_packet_of_media_tells_its_source_and_its_type_and_nothing_else_does() {
     let packet = [0x90, 0xe0, 0, 1, 0, 0, 0, 2, 0xde, 0xad, 0xbe, 0xef, 9];
     let told = head(&packet).unwrap();
-    assert_eq!((told.source, told.payload_type), (0xdead_beef, 96));
+    assert_eq!((told.source, told.payload_type, told.is_padded), (0xdead_beef, 96, false));
+    let padded = head(&[&[0xb0], &packet[1..]].concat()).unwrap();
+    assert_eq!(padded, Head { is_padded: true, ..told });
     for len in 0..12 {
         assert_eq!(head(&packet[..len]), None, "{len} bytes");
     }

@@ -41,7 +41,7 @@ function say(kind, text) {
 
 /** The state and the buttons tell what is, whatever was tapped: nobody sees what a sleeping camera sends. */
 function show() {
-  const sleeps = wanted && shown.kind === "live" && asleep.size > 0;
+  const sleeps = wanted && asleep.size > 0;
   const [kind, text] = sleeps ? ["asleep", sleepText()] : [shown.kind, shown.text];
   state.dataset.state = kind;
   state.textContent = text;
@@ -56,6 +56,34 @@ function sleepText() {
   return `The ${what} fell asleep: tap to go on. ${why}`.trim();
 }
 
+/** All that could be sent sleeps. */
+const allAsleep = () => tracks.size > 0 && [...tracks.keys()].every((kind) => asleep.has(kind));
+
+/** Nothing is sent until something wakes: the origin would end one silent session after the other. */
+let rests = false;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let resting;
+
+function rest() {
+  const old = publisher;
+  publisher = undefined;
+  void old?.stop();
+  rests = true;
+  // Seen once something is awake.
+  say("busy", "Connecting…");
+}
+
+/** Ends the feed where all sleeps and does not wake soon, and begins it again where something woke. */
+function tend() {
+  clearTimeout(resting);
+  if (!wanted) return;
+  if (!allAsleep()) {
+    if (rests && !waking) publish();
+  } else if (publisher) {
+    resting = setTimeout(rest, AWAY_MS);
+  }
+}
+
 /** @param {MediaStreamTrack | undefined} track @param {string} kind */
 function put(track, kind) {
   tracks.get(kind)?.stop();
@@ -64,6 +92,7 @@ function put(track, kind) {
     tracks.delete(kind);
     void publisher?.remove(kind);
     show();
+    tend();
     return;
   }
   tracks.set(kind, track);
@@ -79,17 +108,20 @@ function put(track, kind) {
   when("unmute", () => {
     asleep.delete(kind);
     show();
+    tend();
   });
   if (track.muted) asleep.set(kind, "");
   if (kind === "video") preview.srcObject = new MediaStream([track]);
   void publisher?.replace(track);
   show();
+  tend();
 }
 
 /** @param {string} kind */
 function slept(kind) {
   asleep.set(kind, "");
   show();
+  tend();
 }
 
 /** @type {Promise<void> | undefined} */
@@ -118,7 +150,10 @@ function wakeUp() {
       }
     }
     show();
-  })().finally(() => (waking = undefined));
+  })().finally(() => {
+    waking = undefined;
+    tend();
+  });
   return waking;
 }
 
@@ -153,6 +188,7 @@ async function start() {
   }
   wanted = true;
   publish();
+  tend();
   void keepAwake();
 }
 
@@ -169,12 +205,14 @@ function publish() {
     say(kind, text);
   });
   publisher = sender;
+  rests = false;
   sender.start();
 }
 
 /** Nothing is sent, and no camera is open. */
 function close() {
-  wanted = false;
+  wanted = rests = false;
+  clearTimeout(resting);
   tracks.forEach((track) => track.stop());
   tracks.clear();
   asleep.clear();
@@ -202,8 +240,13 @@ function back() {
   for (const [kind, track] of tracks) if (track.readyState === "ended" && !asleep.has(kind)) asleep.set(kind, "");
   void wakeUp();
   void keepAwake();
-  if (!publisher) publish();
-  else if (long) publisher.wake();
+  if (publisher) {
+    if (long) publisher.wake();
+  } else if (allAsleep()) {
+    rest();
+  } else {
+    publish();
+  }
 }
 
 /** What stands behind `key=`; a + is one. @param {string} hash */
@@ -236,7 +279,14 @@ element("settings").addEventListener("submit", (event) => {
 });
 stopping.addEventListener("click", () => void stop());
 camera.addEventListener("change", () => {
-  if (wanted) open().catch((error) => say("wrong", trouble(error)));
+  if (!wanted) return;
+  open().catch((error) => {
+    // The one before is closed by then, and no picture is sent: as if it slept.
+    if (!wanted || tracks.get("video")?.readyState !== "ended") return;
+    asleep.set("video", trouble(error));
+    show();
+    tend();
+  });
 });
 microphone.addEventListener("change", () => {
   if (!wanted) return;
@@ -246,6 +296,8 @@ microphone.addEventListener("change", () => {
 addEventListener("pagehide", () => {
   const old = publisher;
   publisher = undefined;
+  rests = false;
+  clearTimeout(resting);
   void old?.stop();
   if (wanted) say("busy", "The page was left.");
 });

@@ -7,17 +7,23 @@ const AWAY_MS = 3000;
 const BACK_MS = 8000;
 const PAUSES_MS = [1000, 2000, 4000, 8000];
 
+/** Connected for so long, what comes after it is not one more try. */
+const STEADY_MS = 60_000;
+
 /** A pause is up to so much of itself shorter: many who lost one origin do not come back in one moment. */
 const JITTER = 0.25;
 
-/** A refusal that trying again does not mend. */
-export class Refused extends Error {
+/** What the origin said instead of doing what it was asked for. */
+class Answered extends Error {
   /** @param {string} text @param {number} [status] */
   constructor(text, status = 0) {
     super(text);
     this.status = status;
   }
 }
+
+/** A refusal that trying again does not mend. */
+export class Refused extends Answered {}
 
 export class Publisher {
   #tracks;
@@ -32,10 +38,17 @@ export class Publisher {
   #tries = 0;
   /** An offer is on its way. */
   #asking = false;
+  /** It is tried again once the timer is over. */
+  #pausing = false;
+  /** The round whose ICE is being restarted, and whether that is wanted once more afterwards. */
+  #restarting = 0;
+  #onceMore = false;
   /** How often ICE was restarted. */
   restarts = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #steady;
 
   /**
    * @param {MediaStreamTrack[]} tracks
@@ -49,9 +62,11 @@ export class Publisher {
     this.online = () => this.wake();
     addEventListener("online", this.online);
     // Where a browser tells it: from Wi-Fi to a mobile network, without having been offline.
-    const { connection } = /** @type {{connection?: EventTarget}} */ (navigator);
+    const { connection } = /** @type {{connection?: EventTarget & {type?: string}}} */ (navigator);
     this.network = connection;
-    connection?.addEventListener("change", this.online);
+    this.networkType = connection?.type;
+    this.moved = () => this.#moved();
+    connection?.addEventListener("change", this.moved);
   }
 
   /** Sends until it is stopped. */
@@ -86,11 +101,20 @@ export class Publisher {
     else if (!this.#asking) void this.#begin();
   }
 
+  /** The network is told anew, which may be no more than how fast it is thought to be: what works, or waits for its turn, is left alone. */
+  #moved() {
+    const before = this.networkType;
+    this.networkType = this.network?.type;
+    const isLost = ["disconnected", "failed"].includes(this.#connection?.connectionState ?? "");
+    const isTended = this.#pausing || this.#restarting === this.#round;
+    if (this.networkType !== before || (isLost && !isTended)) this.wake();
+  }
+
   /** Ends the feed in order. */
   async stop() {
     this.#stopped = true;
     removeEventListener("online", this.online);
-    this.network?.removeEventListener("change", this.online);
+    this.network?.removeEventListener("change", this.moved);
     const session = this.#session;
     this.#drop();
     if (session) await this.#ask(session, { method: "DELETE", keepalive: true }).catch(() => {});
@@ -174,10 +198,11 @@ export class Publisher {
 
   /** @param {RTCPeerConnection} connection */
   #changed(connection) {
+    clearTimeout(this.#steady);
     switch (connection.connectionState) {
       case "connected":
-        clearTimeout(this.#timer);
-        this.#tries = 0;
+        this.#calm();
+        this.#steady = setTimeout(() => (this.#tries = 0), STEADY_MS);
         this.#tell("live", "Sending.");
         break;
       case "disconnected":
@@ -198,13 +223,21 @@ export class Publisher {
     this.#wait(after, () => void this.#restart());
   }
 
+  /** One at a time: the answer to one offer fits no other. What is asked for meanwhile comes afterwards. */
   async #restart() {
     const [connection, session, round] = [this.#connection, this.#session, this.#round];
     if (!connection || !session || this.#stopped) return;
+    if (this.#restarting === round) {
+      this.#onceMore = true;
+      return;
+    }
+    [this.#restarting, this.#onceMore, this.#pausing] = [round, false, false];
+    const isOver = () => this.#stopped || round !== this.#round;
     this.#tell("busy", "Reconnecting…");
     try {
       connection.restartIce();
       await connection.setLocalDescription();
+      if (isOver()) return;
       const sdp = connection.localDescription?.sdp ?? "";
       const response = await this.#ask(session, {
         method: "PATCH",
@@ -212,22 +245,43 @@ export class Publisher {
         body: fragmentOf(sdp),
       });
       const fragment = await response.text();
-      if (round !== this.#round) return;
+      if (isOver()) return;
       const before = connection.currentRemoteDescription?.sdp ?? "";
       await connection.setRemoteDescription({ type: "answer", sdp: withFragment(before, fragment) });
-      this.restarts += 1;
-      // Where the old way still carries, nothing changes that would be told.
-      const there = () => connection.connectionState === "connected";
-      if (there()) this.#tell("live", "Sending.");
-      this.#wait(BACK_MS, () => {
-        if (!there()) void this.#begin();
-      });
+      if (isOver()) return;
     } catch (error) {
-      if (this.#stopped || round !== this.#round) return;
-      // Another device has the feed: two that took it from each other would help nobody.
-      if (error instanceof Refused && [401, 409].includes(error.status)) this.#giveUp(error.message);
-      else this.#again(error instanceof TypeError ? "The origin can't be reached." : "The session is gone.");
+      if (!isOver()) this.#failed(error);
+      return;
+    } finally {
+      if (this.#restarting === round) this.#restarting = 0;
     }
+    this.restarts += 1;
+    if (this.#onceMore) {
+      void this.#restart();
+      return;
+    }
+    // Where the old way still carries, nothing changes that would be told.
+    if (this.#isConnected()) this.#tell("live", "Sending.");
+    this.#wait(BACK_MS, () => {
+      if (!this.#isConnected()) void this.#begin();
+    });
+  }
+
+  /** ICE could not be restarted. @param {unknown} error */
+  #failed(error) {
+    // Another device has the feed: two that took it from each other would help nobody.
+    if (error instanceof Refused && [401, 409].includes(error.status)) {
+      this.#giveUp(error.message);
+      return;
+    }
+    const isGone = error instanceof Answered && error.status === 404;
+    // Whatever our side believes: the origin has no such session any more.
+    if (isGone) this.#drop();
+    this.#again(isGone ? "The session is gone." : "The origin can't be reached.");
+  }
+
+  #isConnected() {
+    return this.#connection?.connectionState === "connected";
   }
 
   /** @param {string} why */
@@ -237,7 +291,9 @@ export class Publisher {
     const most = PAUSES_MS[Math.min(this.#tries, PAUSES_MS.length) - 1] ?? 1000;
     const pause = most * (1 - JITTER * Math.random());
     this.#tell("busy", `${why} Trying again…`);
-    this.#wait(pause, () => void this.#begin());
+    // What still carries media is not given up.
+    this.#wait(pause, () => void (this.#isConnected() ? this.#restart() : this.#begin()));
+    this.#pausing = true;
   }
 
   /** Trying again would not help. @param {string} why */
@@ -248,12 +304,19 @@ export class Publisher {
 
   /** @param {number} ms @param {() => void} then */
   #wait(ms, then) {
-    clearTimeout(this.#timer);
+    this.#calm();
     this.#timer = setTimeout(then, ms);
   }
 
-  #drop() {
+  /** Nothing is waited for. */
+  #calm() {
     clearTimeout(this.#timer);
+    this.#pausing = false;
+  }
+
+  #drop() {
+    this.#calm();
+    clearTimeout(this.#steady);
     this.#connection?.close();
     this.#connection = undefined;
     this.#session = undefined;
@@ -267,7 +330,7 @@ export class Publisher {
     if (response.ok) return response;
     const text = (await response.text()).trim().slice(0, 300);
     const mends = response.status >= 500 || response.status === 408 || response.status === 404;
-    throw mends ? new Error(text || `status ${response.status}`) : new Refused(`Refused: ${text}`, response.status);
+    throw mends ? new Answered(text || `status ${response.status}`, response.status) : new Refused(`Refused: ${text}`, response.status);
   }
 }
 
