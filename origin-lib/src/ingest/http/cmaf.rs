@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::body::Incoming;
-use railbird_core::cmaf::{Gather, Headers, IDLE_MS_MAX, Refusal, Request};
+use railbird_core::cmaf::{Gather, Headers, IDLE_MS_MAX, ORDER_MS, Refusal, Request};
 use railbird_core::media::Kind;
 use railbird_core::programme::End;
 use tokio::sync::Notify;
@@ -61,6 +61,8 @@ struct Gathered {
     gather: Gather,
     /// None once it has ended.
     feed: Option<Feed>,
+    /// When a playlist said that it is over.
+    over_ms: Option<u64>,
     _slot: Slot,
 }
 
@@ -82,7 +84,14 @@ impl Pushes {
         let Ok(feed) = self.door.feed_of(stream_key) else { return };
         let push = lock(&self.place(&feed)).open.clone();
         if let Some(push) = push {
-            lock(&push.gathered).gather.listed(over, clock::moment());
+            let (mut gathered, now) = (lock(&push.gathered), clock::moment());
+            if over {
+                gathered.over_ms = Some(now.up_ms);
+            } else if gathered.over_ms.is_some_and(|at| now.ms_since(at) < ORDER_MS) {
+                // ffmpeg waits for no answer before it puts the next one: this one is from before the end.
+                return;
+            }
+            gathered.gather.listed(over, now);
             push.changed.notify_one();
         }
     }
@@ -156,7 +165,7 @@ impl Pushes {
             .with_sounds(feed.further(Kind::Audio))
             .with_pictures(feed.further(Kind::Video));
         let ended = feed.ended();
-        let gathered = Mutex::new(Gathered { gather, feed: Some(feed), _slot: slot });
+        let gathered = Mutex::new(Gathered { gather, feed: Some(feed), over_ms: None, _slot: slot });
         let push = Arc::new(Push { gathered, ended, changed: Notify::new(), headed: Notify::new() });
         at.open = Some(push.clone());
         drop(at);
@@ -302,6 +311,21 @@ mod tests {
         assert!(slow.try_recv().is_err(), "its own requests wait");
         drop(reading);
         assert_eq!(slow.recv_timeout(PATIENCE), Ok(true));
+        pushes.stop.cancel();
+    }
+
+    #[tokio::test]
+    async fn a_playlist_that_was_overtaken_by_the_last_one_does_not_keep_a_feed_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let pushes = Pushes::new(door(dir.path(), &["key"]), CancellationToken::new(), TaskTracker::new());
+        let (push, request) = pushes.join("key", "v", "peer").unwrap();
+        pushes.listed("key", true);
+        pushes.listed("key", false);
+        let now = clock::moment();
+        let mut gathered = lock(&push.gathered);
+        let _ = gathered.gather.close(request, true, now);
+        assert_eq!(gathered.gather.ended(now.plus_ms(ORDER_MS)), Some(End::InOrder));
+        drop(gathered);
         pushes.stop.cancel();
     }
 }
