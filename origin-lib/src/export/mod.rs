@@ -101,6 +101,9 @@ struct Media {
     start: MediaTime,
 }
 
+/// An object in clear, and where its samples lie in it.
+type InClear = (Vec<u8>, Vec<Fragment>);
+
 /// Reads a recording's segments.
 pub(crate) struct Reader<'a> {
     reel: &'a Reel,
@@ -281,18 +284,18 @@ impl<'a> Reader<'a> {
         found.map(Some).ok_or_else(|| "none was recorded".into())
     }
 
-    fn read_any(&mut self, media: Option<Media>) -> Result<Option<(Vec<u8>, Vec<Fragment>)>, String> {
+    fn read_any(&mut self, media: Option<Media>) -> Result<Option<InClear>, String> {
         media.map(|media| self.read(media)).transpose()
     }
 
     /// The segment in clear, and where its samples lie in it.
-    fn segment(&mut self, n: u32) -> Result<(Vec<u8>, Vec<Fragment>), String> {
+    fn segment(&mut self, n: u32) -> Result<InClear, String> {
         let segment = self.reel.segment(n).ok_or("it is not in the journal")?;
         let init = segment.init.ok_or("its init segment is not in the journal")?;
         self.read(Media { n, init, start: segment.start })
     }
 
-    fn read(&mut self, Media { n, init, start }: Media) -> Result<(Vec<u8>, Vec<Fragment>), String> {
+    fn read(&mut self, Media { n, init, start }: Media) -> Result<InClear, String> {
         self.load(init)?;
         let mut bytes = self.object(n)?;
         let head = self.reel.head();

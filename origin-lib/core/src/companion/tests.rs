@@ -321,7 +321,7 @@ fn a_feed_that_ends_leaves_holes_and_comes_back() {
     let first = Encoder { to: 5 * FRAMES / 2, ..ALIKE };
     let again = Encoder { from: 4 * FRAMES, clock_ms: 900_000, ..ALIKE };
     let told = play(0, 8, &[first, again]);
-    let expected: Vec<_> = (0..8).map(|n| (n, n < 2 || n >= 4)).collect();
+    let expected: Vec<_> = (0..8).map(|n| (n, !(2..4).contains(&n))).collect();
     assert_eq!(told.segments, expected);
     assert_eq!(told.stands, [Standing::Aligned(By::Clock), Standing::Aligned(By::Arrival)]);
 }

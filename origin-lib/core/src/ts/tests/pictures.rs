@@ -24,7 +24,10 @@ fn small_key(writer: &mut Writer, pid: u16, at: u64) {
 }
 
 /// What comes of the tracks that are wanted: number, time, key; and their parameters' heights.
-fn further(stream: &[u8], piece: usize, wanted: &[u8]) -> (Vec<(u8, i64, bool)>, Vec<(u8, u16)>, usize) {
+/// Track, time and whether it is a key frame, of each frame; track and width, of parameters.
+type Seen = (Vec<(u8, i64, bool)>, Vec<(u8, u16)>, usize);
+
+fn further(stream: &[u8], piece: usize, wanted: &[u8]) -> Seen {
     let mut demux = Demux::new().with_pictures(wanted);
     let (mut pictures, mut heights, mut first) = (Vec::new(), Vec::new(), 0);
     let mut take = |demux: &mut Demux| {
