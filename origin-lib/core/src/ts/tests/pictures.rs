@@ -23,10 +23,10 @@ fn small_key(writer: &mut Writer, pid: u16, at: u64) {
     writer.pes(pid, &[at], false, &annex_b(&nals));
 }
 
-/// What comes of the tracks that are wanted: number, time, key; and their parameters' heights.
-/// Track, time and whether it is a key frame, of each frame; track and width, of parameters.
+/// Number, time and key of frames; numbers and heights of parameters; and how many frames the first track has.
 type Seen = (Vec<(u8, i64, bool)>, Vec<(u8, u16)>, usize);
 
+/// What comes of the tracks that are wanted.
 fn further(stream: &[u8], piece: usize, wanted: &[u8]) -> Seen {
     let mut demux = Demux::new().with_pictures(wanted);
     let (mut pictures, mut heights, mut first) = (Vec::new(), Vec::new(), 0);
