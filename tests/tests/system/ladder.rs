@@ -90,16 +90,17 @@ impl Listed {
 #[tokio::test(flavor = "multi_thread")]
 async fn renditions_are_the_source_segment_by_segment_and_a_dead_ffmpeg_is_a_gap_in_its_own_alone()
 -> anyhow::Result<()> {
-    let Stage { edge, origin, live, .. } = Stage::set(LADDER, "").await?;
+    let stage = Stage::set(LADDER, "").await?;
+    let Stage { edge, origin, live, .. } = &stage;
     let source = Source::new(SECONDS).await?;
     let published = source.publish(&[origin.primary()]);
 
     // Something of the ladder is there; then its ffmpeg dies, and another one begins.
     let begun = live.text_once(["a", "mid"], "something is listed", |text| Listed::of(text).has_begun());
     begun.await.with_context(|| origin.log())?;
-    let first = encoder(&origin)?.context("no ffmpeg makes the ladder")?;
+    let first = encoder(origin)?.context("no ffmpeg makes the ladder")?;
     signal("-KILL", &first).await?;
-    another_encoder(&origin, &first).await?;
+    another_encoder(origin, &first).await?;
     published.await??;
     origin.logged("feed ended").await?;
     // What ffmpeg still had comes with the feed's end.
