@@ -11,12 +11,12 @@ use crate::viewers::{Stage, duration};
 const SECONDS: u32 = 18;
 
 /// Two rungs, and the sound alone.
-pub(crate) const LADDER: &str = "audio_only = true\n\
+const LADDER: &str = "audio_only = true\n\
     [[channel.ladder]]\nname = \"low\"\nheight = 90\nvideo_kbps = 151\npreset = \"ultrafast\"\n\
     [[channel.ladder]]\nname = \"mid\"\nheight = 120\nvideo_kbps = 317\npreset = \"ultrafast\"\n";
 
 /// The process of the ffmpeg that makes the origin's ladder.
-pub(crate) fn encoder(origin: &Origin) -> anyhow::Result<Option<String>> {
+fn encoder(origin: &Origin) -> anyhow::Result<Option<String>> {
     encoder_of(origin.process()?)
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn encoder_of(origin: u32) -> anyhow::Result<Option<String>> {
 }
 
 /// Waits until another ffmpeg than this one makes the origin's ladder.
-pub(crate) async fn another_encoder(origin: &Origin, than: &str) -> anyhow::Result<()> {
+async fn another_encoder(origin: &Origin, than: &str) -> anyhow::Result<()> {
     let another =
         until("another ffmpeg makes the ladder", async || Ok(encoder(origin)?.filter(|id| id != than)));
     another.await.map(drop).with_context(|| origin.log())
@@ -82,7 +82,7 @@ impl Listed {
     }
 
     /// Whether anything is listed that is there.
-    pub(crate) fn has_begun(&self) -> bool {
+    fn has_begun(&self) -> bool {
         self.segments.len() > self.gaps()
     }
 }
