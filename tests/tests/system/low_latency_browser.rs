@@ -2,12 +2,15 @@
 //! another one comes, and when a node becomes a black hole. Who is made late comes back. How far the picture is behind the clock is
 //! printed; no figure of time decides.
 
+use std::path::Path;
+
 use anyhow::{Context, ensure};
 use railbird_tests::fault::{Fault, Plan as Failing, Proxy};
 use serde_json::Value;
 
 use crate::demo::railbird;
 use crate::origin::{Origin, Plan, Store, target};
+use crate::play::source_of;
 use crate::viewers::{Edge, On};
 
 /// Seconds of media that are played in one stretch: six segments.
@@ -21,6 +24,9 @@ const HINTING: &str = "low_latency = true\npreload_hints = true\n";
 const PARTS: u64 = 6;
 
 async fn plays_of_parts(edge: Edge, channel: &str) -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let other = dir.path().join("other.flv");
+    source_of(&other, 8, "320x180").await?;
     let stores = [Store::start().await?, Store::start().await?];
     let doors =
         [Proxy::start(stores[0].server.addr(), 1).await?, Proxy::start(stores[1].server.addr(), 2).await?];
@@ -28,8 +34,10 @@ async fn plays_of_parts(edge: Edge, channel: &str) -> anyhow::Result<()> {
     let edges = [edge.url.clone()];
     let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more: "", files: &[] };
     let origin = Origin::start_with(&plan, channel).await?;
-    let encoder = || railbird()?.args(["publish", "clip", &origin.primary()]).spawn().context("an encoder");
-    let mut first = encoder()?;
+    let encoder = |file: &Path| {
+        railbird()?.arg("publish").arg(file).arg(origin.primary()).spawn().context("an encoder")
+    };
+    let mut first = encoder(Path::new("clip"))?;
     let token = edge.token().await?;
     edge.playlist(&token, "a", 8.0).await.with_context(|| origin.log())?;
 
@@ -37,8 +45,9 @@ async fn plays_of_parts(edge: Edge, channel: &str) -> anyhow::Result<()> {
     let steady = viewer.says("steady").await;
     steady.with_context(|| origin.log())?;
     first.kill().await?;
-    let _second = encoder()?;
-    let door = match viewer.word().await?.as_str() {
+    // Its picture has another size: however soon it comes, it does not go on where the first one ended.
+    let _second = encoder(&other)?;
+    let door = match viewer.word().await.with_context(|| origin.log())?.as_str() {
         "a" => &doors[0],
         "b" => &doors[1],
         other => anyhow::bail!("the picture comes from {other:?}"),
