@@ -7,6 +7,7 @@ import { Choosing } from "./choosing";
 import type { Facts } from "./facts";
 import { Extra } from "./extra";
 import { CONFIG } from "./hlsconfig";
+import { Holes } from "./holes";
 import { Hurry } from "./hurry";
 import { Lapse } from "./lapse";
 import { fragmentLoader, header, playlistLoader } from "./loader";
@@ -18,7 +19,7 @@ import type { Listener, Part, State } from "./playing";
 import type { Answer } from "./race";
 import { AHEAD_MS, AHEAD_MS_MIN, stretchOf, withUntil } from "./reach";
 import { pictureCodec, type Sight, sightAt } from "./sights";
-import { bufferedAhead, livePosition, placeOf, playingDate } from "./timeline";
+import { bufferedAhead, livePosition, placeOf, playingDate, ranges } from "./timeline";
 import { startingAt } from "./variants";
 
 /** Delay between attempts to reach a channel, in milliseconds: not started, and trouble. */
@@ -58,6 +59,7 @@ export class Playback {
   #pictured = false;
   #started = false;
   #lapse = new Lapse();
+  #holes = new Holes();
   /** Where a recording begins to play. */
   #resume_s = 0;
   #part: Part;
@@ -216,6 +218,16 @@ export class Playback {
   /** Seconds of media ahead of the picture. */
   buffered(): number {
     return bufferedAhead(this.#video);
+  }
+
+  /** To be called about once a second: gets a picture that stands before a short hole over it. */
+  tick(): void {
+    const video = this.#video;
+    const wants = this.#hls !== null && !video.paused && !video.seeking && video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
+    const to_s = this.#holes.look({ at_s: video.currentTime, wants, buffered: ranges(video) }, performance.now());
+    if (to_s === null) return;
+    this.#facts.note("a hole is left out", video.currentTime);
+    video.currentTime = to_s;
   }
 
   /** Jumps to the live position and plays. */

@@ -2,6 +2,7 @@
 // (`null`), by what that says.
 
 import type Hls from "hls.js";
+import type { Range } from "./holes";
 
 type Video = HTMLVideoElement & { getStartDate?: () => Date };
 
@@ -45,4 +46,9 @@ export function bufferedAhead({ buffered, currentTime }: HTMLVideoElement): numb
     if (buffered.start(i) <= currentTime + 0.1 && currentTime < buffered.end(i)) return buffered.end(i) - currentTime;
   }
   return 0;
+}
+
+/** What is buffered, in order. */
+export function ranges({ buffered }: HTMLVideoElement): Range[] {
+  return Array.from({ length: buffered.length }, (_, i) => [buffered.start(i), buffered.end(i)] as const);
 }

@@ -331,6 +331,7 @@ export function watchPage(app: HTMLElement, channel: string, recording: string |
     if (part.clip !== null && at_ms >= part.clip.to_ms && !video.paused) video.pause();
   });
   setInterval(() => {
+    playback.tick();
     bar.refresh();
     sound.refresh();
     quality.refresh();
