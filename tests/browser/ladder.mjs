@@ -23,8 +23,9 @@ async function playHls(url) {
   await parsed;
   hls.currentLevel = 0;
   hls.attachMedia(document.querySelector("video"));
+  // What is buffered is played before: how soon another segment comes does not matter, only how it follows.
   window.choose = (height) => {
-    hls.nextLevel = hls.levels.findIndex((level) => level.height === height);
+    hls.loadLevel = hls.levels.findIndex((level) => level.height === height);
   };
   return hls.levels.map(({ height }) => height);
 }

@@ -278,6 +278,8 @@ impl Test {
             .env("CHROMIUM", chromium)
             .env("GARAGE", setup::garage(&self.place)?)
             .env("FAKETIME_LIBRARY", setup::fake_time()?)
+            // An error says where it comes from by its words; stacks would only hide them.
+            .env("RUST_LIB_BACKTRACE", "0")
             .args(["nextest", "run", "--profile", "ci"])
             .args(NATIVE)
             .args(&self.nextest);
