@@ -226,16 +226,7 @@ impl Book {
         }
         let configured_s = self.channel.segment_ms.div_ceil(1000).max(1);
         self.target_duration_s.get_or_insert(configured_s.max(rounded_s(duration)));
-        let segment = Segment {
-            start,
-            duration,
-            init,
-            discontinuity,
-            dependent: false,
-            gap: false,
-            on: 0,
-            frame: None,
-        };
+        let segment = Segment::new(start, duration, init, discontinuity);
         // One that the disk lost is told at once, and so before those that still wait for the disk.
         let at =
             self.waiting.iter().rposition(|waiting| waiting.segment.start <= start).map_or(0, |at| at + 1);

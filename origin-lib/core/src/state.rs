@@ -399,6 +399,13 @@ pub struct Segment {
     pub frame: Option<u32>,
 }
 
+impl Segment {
+    /// One that was made and that no node has yet. It begins with a key frame, which may still come as an object.
+    pub fn new(start: MediaTime, duration: MediaSpan, init: u16, discontinuity: bool) -> Segment {
+        Segment { start, duration, init, discontinuity, dependent: false, gap: false, on: 0, frame: None }
+    }
+}
+
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
