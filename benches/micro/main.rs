@@ -33,15 +33,9 @@ const READ_LEN: usize = 64 << 10;
 /// A channel that has been live for so many segments, at two nodes.
 fn state(segments: u64) -> ChannelState {
     let first = NOW.0 / u64::from(SEGMENT_MS) - segments;
-    let segment = |n| Segment {
-        start: UtcMs((first + n) * u64::from(SEGMENT_MS)).media(),
-        duration: MediaSpan::from_ms(SEGMENT_MS.into()),
-        init: 0,
-        discontinuity: false,
-        gap: false,
-        on: 3,
-        dependent: false,
-        frame: None,
+    let segment = |n| {
+        let start = UtcMs((first + n) * u64::from(SEGMENT_MS)).media();
+        Segment { on: 3, ..Segment::new(start, MediaSpan::from_ms(SEGMENT_MS.into()), 0, false) }
     };
     let node = |id: &str| Node::new(id.parse().unwrap(), format!("https://{id}.cdn.example/railbird"), true);
     ChannelState {

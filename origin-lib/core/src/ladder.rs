@@ -355,4 +355,4 @@ fn nearest(shown: &[MediaTime], at: MediaTime) -> MediaTime {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -5,6 +5,7 @@
 //! `infra/railbird.example.toml` shows and explains every key.
 
 mod audio;
+mod channel;
 mod ladder;
 mod push;
 mod read;
@@ -35,11 +36,12 @@ use crate::burn;
 use crate::ladder::Rung;
 pub use railbird_core::media::Role;
 
+pub(crate) use channel::part_ms_default;
 pub use ladder::{SOUND, SOURCE};
 pub use read::Problem;
 pub use secret::Secret;
 pub use srt::{Srt, SrtCall};
-pub(crate) use tables::{base_url, part_ms_default};
+pub(crate) use tables::base_url;
 pub(crate) use target::basic;
 pub use whip::Whip;
 

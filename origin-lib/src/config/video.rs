@@ -4,9 +4,10 @@ use railbird_core::id::RenditionId;
 use railbird_core::sound::TRACK_MAX;
 
 use super::Companion;
+use super::channel::{FEEDS_MAX, feed};
 use super::ladder::free_name;
 use super::read::{Reader, Table};
-use super::tables::{FEEDS_MAX, Unique, feed};
+use super::tables::Unique;
 
 /// The most further renditions that a channel's encoders send.
 const VIEWS_MAX: usize = 4;

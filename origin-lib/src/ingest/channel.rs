@@ -1,12 +1,17 @@
 //! A channel as its feeds see it: the programme that they go through, and where what it makes goes.
 
+mod all;
+mod scored;
+#[cfg(test)]
+pub(super) mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use railbird_core::fmp4;
+pub use all::Channels;
 use railbird_core::id::{ChannelId, RenditionId};
 use railbird_core::keys::MasterSecret;
 use railbird_core::media::{AudioConfig, FeedEvent, Kind as Track, Role};
@@ -14,12 +19,11 @@ use railbird_core::package::{self, Kind, Object};
 use railbird_core::programme::{
     AnchorFrom, End, Note, Output as Made, Passed, Programme, Publish, Resume, Settings,
 };
-use railbird_core::score::Document;
 use railbird_core::state::Phase;
-use railbird_core::time::{MediaSpan, MediaTime};
+use railbird_core::time::MediaTime;
 use railbird_core::timeline::{self, Anchor};
+use scored::Scored;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::watch;
 
 use super::anchor::Pair;
 use super::companion::Companion;
@@ -59,101 +63,11 @@ pub struct Output {
 /// Takes an anchor that comes into use.
 pub type Anchored = Arc<dyn Fn(&ChannelId, Role, Anchor) + Send + Sync>;
 
-/// The score of a channel that carries it inside of its segments.
-pub(super) type Scored = watch::Receiver<Option<Arc<Document>>>;
-
 /// Takes each sample of a channel that is used. It must not wait.
 pub type Tap = Arc<dyn Fn(&Passed) + Send + Sync>;
 
-/// The channels that feeds are published for. Cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub struct Channels(Arc<BTreeMap<ChannelId, Arc<Channel>>>);
-
-impl Channels {
-    /// The configured channels. `resume` tells what is known of each from before a restart, `taps` who else wants its
-    /// samples, `scored` which score it carries inside of its segments.
-    pub fn new(
-        channels: &[config::Channel],
-        output: &Output,
-        mut resume: impl FnMut(&ChannelId) -> Resume,
-        mut taps: impl FnMut(&ChannelId) -> Vec<Tap>,
-        mut scored: impl FnMut(&config::Channel) -> Option<Scored>,
-    ) -> Channels {
-        let channels = channels.iter().map(|channel| {
-            let id = channel.id.clone();
-            let made = Channel::new(channel, output.clone(), resume(&id), taps(&id), scored(channel));
-            (id, Arc::new(made))
-        });
-        Channels(Arc::new(channels.collect()))
-    }
-
-    /// The origin is about to stop. In a pair the other one goes on: what is open here of a feed that comes is its to make, and
-    /// nothing more is made. An origin alone does nothing: it goes on until its feeds have ended.
-    pub fn stop(&self) {
-        self.0.values().filter(|channel| channel.output.pair.is_some()).for_each(|channel| {
-            let live = channel.with(|programme| {
-                let live = programme.is_live();
-                programme.stop();
-                live
-            });
-            if live {
-                tracing::info!(channel = %channel.id, "the segment that is open is left to the other origin");
-            }
-        });
-    }
-
-    /// The origin stops, and its feeds have ended: what waits for one that was lost comes out now.
-    pub fn give_up_waiting(&self) {
-        for channel in self.0.values() {
-            channel.with(Programme::give_up_waiting);
-            channel.companions.iter().for_each(|companion| companion.give_up());
-        }
-    }
-
-    /// What waits for a feed that was lost is waited for no longer: it is on the disk, and the desk knows it, once this
-    /// resolves. For a channel that is about to end.
-    pub async fn settle(&self, id: &ChannelId) {
-        let Some(channel) = self.get(id) else { return };
-        channel.with(|programme| {
-            if !programme.is_live() && programme.deadline().is_some() {
-                programme.give_up_waiting();
-            }
-        });
-        if let Some(ladder) = &channel.ladder {
-            ladder.flush().await;
-        }
-        channel.companions.iter().for_each(|companion| companion.give_up());
-        // Also what a feed has just ended with. A disk that takes nothing is told of elsewhere, and ends nothing.
-        let _ = tokio::time::timeout(SETTLE_MAX, channel.output.spool.settled()).await;
-    }
-
-    /// The feeds whose encoder was refused lately and has not come back as it should: the channel, and a sentence. For ways on which
-    /// it can't be told itself, as SRT. And the channels that had sound, and whose feed has none now.
-    pub fn unwell(&self) -> Vec<(&'static str, String, String)> {
-        let of = |channel: &Arc<Channel>| {
-            let refused = channel.refused.lately().into_iter();
-            let refused =
-                refused.map(|(role, reason)| format!("its {} feed is refused: {reason}", role.as_str()));
-            let silent = channel.silent.load(Ordering::Relaxed).then(|| SILENT.to_string());
-            let complaints = channel.companions.iter().flat_map(|companion| companion.complaints());
-            let told = refused.chain(silent).map(|text| ("feed", text));
-            let told = told.chain(complaints.map(|text| ("rendition", text)));
-            told.map(|(part, text)| (part, channel.id.to_string(), text)).collect::<Vec<_>>()
-        };
-        self.0.values().flat_map(of).collect()
-    }
-
-    /// The channel of this name.
-    pub fn get(&self, id: &ChannelId) -> Option<Arc<Channel>> {
-        self.0.get(id).cloned()
-    }
-}
-
 /// What is said where there is a picture and no sound any more.
 const SILENT: &str = "its feed has no sound any more: silence in its place";
-
-/// How long the end of a channel waits for the disk.
-const SETTLE_MAX: Duration = Duration::from_secs(2);
 
 /// One channel.
 pub struct Channel {
@@ -195,32 +109,6 @@ struct Inner {
     waiting: bool,
     scored: Option<Scored>,
 }
-
-impl Inner {
-    /// Has segments carry the score as it is now.
-    fn score(&mut self) {
-        let Some(scored) = self.scored.as_mut().filter(|scored| scored.has_changed().unwrap_or(false)) else {
-            return;
-        };
-        let document = scored.borrow_and_update().clone();
-        // A segment that is still open may have begun a while ago.
-        let since = clock::now().media() + MediaSpan::from_ms(-AGE_MS_MAX);
-        let events = document.iter().flat_map(|document| {
-            let from = document.entries.partition_point(|entry| entry.at <= since).saturating_sub(1);
-            let about = document.entries.iter().skip(from).take(SCORES_MAX);
-            about.filter_map(|entry| {
-                let message = document.tag(entry)?.into();
-                Some(fmp4::Event { at: entry.at, id: u32::try_from(entry.seq).unwrap_or(u32::MAX), message })
-            })
-        });
-        self.programme.set_events(events.collect());
-    }
-}
-
-/// So many scores are at hand for segments, from the one on that was in force when the oldest open segment began.
-const SCORES_MAX: usize = 256;
-/// A segment that is open began at most so long ago, in milliseconds.
-const AGE_MS_MAX: i64 = 60_000;
 
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -586,6 +474,3 @@ impl Channel {
         Message::Phase { channel: self.id.clone(), phase: if live { Phase::Live } else { Phase::Waiting } }
     }
 }
-
-#[cfg(test)]
-pub(super) mod tests;

@@ -1,15 +1,12 @@
 //! The figures of links that lose packets and ask for them again: one link by feed.
 
-use std::sync::atomic::AtomicU64;
-
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use railbird_core::srt::Statistics;
 
-type Labels = Vec<(&'static str, String)>;
-type Number = Gauge<f64, AtomicU64>;
+use super::{Labels, Number};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Links {

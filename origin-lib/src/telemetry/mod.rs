@@ -1,22 +1,34 @@
 //! What a person sees of a running origin: logs to read, figures to plot.
 
+mod edges;
+mod feeds;
 mod lines;
 mod links;
 mod metrics;
 mod sessions;
+mod targets;
 
 use std::io::IsTerminal;
+use std::sync::atomic::AtomicU64;
 
+use prometheus_client::metrics::gauge::Gauge;
 use tracing_subscriber::EnvFilter;
 
 use lines::Lines;
 
+pub use edges::{EdgeMetrics, PushResult};
+pub use feeds::{FeedMetrics, RenditionMetrics};
 pub use lines::{FLUSH_DEADLINE, WAITING_LEN_MAX, last_words};
 pub use links::LinkMetrics;
-pub use metrics::{
-    EdgeMetrics, FeedMetrics, Metrics, PushResult, PutResult, RenditionMetrics, TargetMetrics,
-};
+pub use metrics::Metrics;
 pub use sessions::{Session, SessionMetrics};
+pub use targets::{PutResult, TargetMetrics};
+
+/// What tells a figure from others of its name.
+type Labels = Vec<(&'static str, String)>;
+
+/// A figure that is no whole number.
+type Number = Gauge<f64, AtomicU64>;
 
 /// What is logged where `RUST_LOG` says nothing: our own words, and of libraries only what went wrong.
 const DEFAULT_FILTER: &str = "info,aws=warn,aws_smithy_runtime=warn,hyper=warn,hyper_util=warn,reqwest=warn,s3s=error,s3s_fs=error,\

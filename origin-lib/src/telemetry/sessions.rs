@@ -1,15 +1,12 @@
 //! The figures of WebRTC sessions: one session by feed.
 
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-type Labels = Vec<(&'static str, String)>;
-type Number = Gauge<f64, AtomicU64>;
+use super::{Labels, Number};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sessions {

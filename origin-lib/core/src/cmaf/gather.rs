@@ -1,29 +1,22 @@
 //! From the requests of a feed to its frames.
 
 mod beside;
+mod reader;
 
 use alloc::collections::{BTreeMap, VecDeque};
-use alloc::format;
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::ops::Range;
 
 use beside::Beside;
-use bytes::Bytes;
+use reader::Reader;
 
 use super::Refusal;
-use super::boxes::{Boxes, Piece};
-use super::fragment::{self, Filling, Message, Produced, Run};
-use super::header::{Coding, Header};
 use super::known::{Catalogue, Headers};
-use super::lane::{Coming, Lane, Source};
+use super::lane::{Lane, Source};
 use crate::flv::Error;
-use crate::media::{Captured, FeedEvent, FeedSplice, Kind};
+use crate::media::{FeedEvent, Kind};
 use crate::programme::End;
-use crate::scte35::{Section, Unusable};
-use crate::time::{Moment, UtcMs};
-use crate::timeline::{EARLY_MS_MAX, LATE_MS_MAX};
+use crate::time::Moment;
 
 /// The most requests of a feed at a time.
 pub const REQUESTS_MAX: usize = 32;
@@ -44,9 +37,6 @@ pub const CHOICE_MS: u64 = 1_000;
 /// A track that was chosen and of which nothing ever came makes room for one that comes after this long, in milliseconds, or
 /// three of the other one's fragments where that is longer.
 const ABSENT_MS: u64 = 5_000;
-
-/// How many messages before a fragment are read.
-const MESSAGES_MAX: usize = 16;
 
 /// How many tracks that are left out are told of.
 const OTHERS_MAX: usize = 16;
@@ -86,35 +76,6 @@ pub struct Gather {
     untold_others: VecDeque<String>,
 }
 
-/// What is read of a request.
-#[derive(Debug)]
-struct Reader {
-    name: String,
-    boxes: Boxes,
-    /// The number of its header, and the version that it goes by.
-    header: Option<(u64, u64)>,
-    /// A header of its own that may be that of a track that is known: its first fragment tells.
-    doubted: Option<Arc<Header>>,
-    produced: Option<Produced>,
-    /// Those before the next fragment.
-    messages: Vec<Message>,
-    filling: Filling<Wanted>,
-    /// The header of what fills, and its version.
-    of: Option<(Arc<Header>, u64)>,
-    /// The encoder says that it is the last one of its tracks.
-    last: bool,
-    /// It is of no use: nothing more is said of it.
-    refused: bool,
-}
-
-/// A sample whose media is awaited, and of which track.
-#[derive(Clone, Copy, Debug)]
-struct Wanted {
-    kind: Kind,
-    source: Source,
-    coming: Coming,
-}
-
 impl Gather {
     /// Of a feed of which nothing has come. `kept` are the [`headers`](Self::headers) of the one before it: packagers send them
     /// once, and not again where a feed goes on.
@@ -146,19 +107,7 @@ impl Gather {
         self.heard = now.up_ms;
         self.last += 1;
         let name = name.get(..name.floor_char_boundary(NAME_LEN_MAX)).unwrap_or_default().into();
-        let reader = Reader {
-            name,
-            boxes: Boxes::default(),
-            header: None,
-            doubted: None,
-            produced: None,
-            messages: Vec::new(),
-            filling: Filling::default(),
-            of: None,
-            last: false,
-            refused: false,
-        };
-        self.requests.insert(Request(self.last), reader);
+        self.requests.insert(Request(self.last), Reader::new(name));
         Ok(Request(self.last))
     }
 
@@ -203,7 +152,7 @@ impl Gather {
             }
             self.settle(now);
         }
-        if whole && !reader.refused && !(reader.boxes.is_whole() && reader.filling.is_full()) {
+        if whole && !reader.refused && !reader.is_whole() {
             if !reader.boxes.have_begun() {
                 return Err(Refusal::Malformed("it ended in its first box"));
             }
@@ -284,58 +233,6 @@ impl Gather {
         }
     }
 
-    fn piece(&mut self, reader: &mut Reader, piece: Piece, now: Moment) -> Result<(), Refusal> {
-        match piece {
-            Piece::Whole { name, at, content } => match &name {
-                b"moov" => self.header(reader, &content, now)?,
-                b"moof" => self.fragment(reader, &content, at, now)?,
-                b"prft" => reader.produced = Produced::read(&content).ok(),
-                b"emsg" => self.message(reader, &content),
-                b"styp" => reader.last |= fragment::has_brand(&content, b"lmsg"),
-                b"mfra" => reader.last = true,
-                _ => {}
-            },
-            Piece::Media { at, bytes } => self.media(reader, at, &bytes, now),
-            Piece::MediaEnd => {}
-            Piece::TooLong => self.skip("a box that is too long to be read"),
-            Piece::Broken if reader.boxes.have_begun() => {
-                return Err(Refusal::Malformed("what follows one of its boxes is no box"));
-            }
-            Piece::Broken => return Err(Refusal::Malformed("it does not begin with a box of it")),
-        }
-        Ok(())
-    }
-
-    fn message(&mut self, reader: &mut Reader, emsg: &Bytes) {
-        match Message::read(emsg) {
-            Ok(Some(message)) if reader.messages.len() < MESSAGES_MAX => reader.messages.push(message),
-            Ok(_) => {}
-            Err(error) => self.skip(error.0),
-        }
-    }
-
-    fn header(&mut self, reader: &mut Reader, moov: &[u8], now: Moment) -> Result<(), Refusal> {
-        let header = Header::read(moov).map_err(|error| Refusal::Malformed(error.0))?;
-        for (track, error) in header.usable()? {
-            self.leave_out(format!("{track} of {} ({error})", reader.name));
-        }
-        let header = Arc::new(header);
-        reader.header = None;
-        if self.known.may_go_on(&reader.name, &header) {
-            reader.doubted = Some(header);
-            return Ok(());
-        }
-        let (number, version) = self.known.add(&reader.name, header.clone(), &self.used());
-        reader.header = Some((number, version));
-        for track in header.tracks.iter().filter(|track| !matches!(track.coding, Coding::Unusable(..))) {
-            let source = Source { header: number, track: track.id };
-            if !self.offer(source, track.kind(), now) {
-                self.beside(source, track.kind(), now);
-            }
-        }
-        Ok(())
-    }
-
     /// The headers of which a track is used.
     fn used(&self) -> Vec<u64> {
         let beside = self.beside.iter().map(|beside| &beside.lane);
@@ -391,162 +288,9 @@ impl Gather {
         is_best
     }
 
-    /// The header of what comes in this request, and which version of it.
-    fn header_of(&mut self, reader: &mut Reader, moof: &[u8], at: u64, now: Moment) -> Option<(u64, u64)> {
-        if let Some(header) = reader.doubted.take() {
-            let runs = fragment::fragment(moof, at, &header).unwrap_or_default();
-            let begins = runs.iter().find_map(|(run, _)| Some((run.track, run.start?)));
-            let used = self.used();
-            reader.header = Some(match begins {
-                Some(begins) => self.known.go_on(&reader.name, header, begins, (&used, ABSENT_MS, now)),
-                None => self.known.add(&reader.name, header, &used),
-            });
-        }
-        if reader.header.is_none() {
-            let ids = fragment::tracks(moof).unwrap_or_default();
-            // Whoever sends headers apart sends none with its segments.
-            let used = self.used();
-            for other in self.requests.values_mut() {
-                if let Some(header) = other.doubted.take() {
-                    other.header = Some(self.known.add(&other.name, header, &used));
-                }
-            }
-            let known = self.known.of(&reader.name, &ids)?;
-            reader.header = Some((known.number, known.version));
-        }
-        reader.header
-    }
-
-    fn fragment(&mut self, reader: &mut Reader, moof: &[u8], at: u64, now: Moment) -> Result<(), Refusal> {
-        let (produced, messages) = (reader.produced.take(), core::mem::take(&mut reader.messages));
-        if !reader.filling.is_full() {
-            self.skip("a fragment whose media did not come");
-        }
-        reader.filling = Filling::default();
-        if fragment::tracks(moof).is_err() {
-            self.skip("a fragment that makes no sense");
-            return Ok(());
-        }
-        let (number, version) = self.header_of(reader, moof, at, now).ok_or(Refusal::NoHeader)?;
-        let Some(known) = self.known.get(number) else { return Err(Refusal::NoHeader) };
-        if known.version != version {
-            // It would be read as what it is not.
-            self.skip("a fragment whose header another request of its name has replaced");
-            return Ok(());
-        }
-        let header = known.header.clone();
-        let runs = match fragment::fragment(moof, at, &header) {
-            Ok(runs) => runs,
-            Err(error) => {
-                self.skip(error.0);
-                return Ok(());
-            }
-        };
-        let (mut wanted, mut begins) = (Vec::new(), None);
-        for (run, span) in runs {
-            let begun = self.run(&header, number, &run, span, produced, &mut wanted, now);
-            begins = begins.or(begun);
-        }
-        // Both tracks' requests may bring it: it is one, whatever brings it.
-        if let Some((kind, first_ms, shift_ms)) = begins {
-            for message in messages {
-                self.splice(kind, &message, first_ms, shift_ms, now);
-            }
-        }
-        reader.filling = Filling::new(wanted);
-        reader.of = Some((header, version));
-        Ok(())
-    }
-
-    /// Prepares for the samples of a run. Of one that is used: its kind, where it begins, and what its edit list adds, in
-    /// milliseconds.
-    #[expect(clippy::too_many_arguments, reason = "what is known of a run where it is read")]
-    fn run(
-        &mut self,
-        header: &Header,
-        number: u64,
-        run: &Run,
-        span: u64,
-        produced: Option<Produced>,
-        wanted: &mut Vec<(Range<u64>, Wanted)>,
-        now: Moment,
-    ) -> Option<(Kind, i64, i64)> {
-        let track = header.track(run.track)?;
-        let (source, kind) = (Source { header: number, track: track.id }, track.kind());
-        if let Coding::Unusable(..) = track.coding {
-            return None;
-        }
-        let ends = run.start.map(|start| start.saturating_add(span));
-        let ms = |ticks: u64| super::ms(i128::from(ticks) + i128::from(track.shift), track.timescale);
-        let span_ms = super::ms(i128::from(span), track.timescale).unsigned_abs();
-        self.known.came(source, ends, span_ms, now);
-        let is_best = self.choose(source, kind, (run.start.map(ms), ends.map_or(0, ms)), now);
-        if !is_best && self.beside(source, kind, now).is_none() {
-            self.other(source, kind);
-            return None;
-        }
-        let is_first = !self.video.has_begun() && !self.audio.has_begun();
-        let lane = self.lane_of(source, kind)?;
-        let (start, from) = lane.begin(run.start, run.samples.len(), run.len(), span, track, now);
-        let at = |time: u64| i128::from(time) + i128::from(track.shift);
-        let feed_ms = super::ms(at(start), track.timescale);
-        let produced = produced.filter(|produced| produced.track == track.id && !produced.arbitrary);
-        let captured = epoch(feed_ms, now.utc).or_else(|| {
-            let produced = produced?;
-            let feed_ms = super::ms(at(produced.media), track.timescale);
-            Some(Captured { feed_ms, utc: UtcMs(produced.utc_ms()?), by_encoder: true })
-        });
-        let arrived = is_first.then_some(Captured { feed_ms, utc: now.utc, by_encoder: false });
-        if let Some(captured) = captured.or(arrived).filter(|_| from.is_none() && is_best) {
-            lane.push(feed_ms, FeedEvent::Captured(captured), now);
-        }
-        let is_new = from.is_none_or(|from| at(start.saturating_add(span)) > from);
-        for sample in &run.samples {
-            let coming = Coming { dts: at(start) + i128::from(sample.since), cts: sample.cts };
-            if !sample.data.is_empty() && from.is_none_or(|from| coming.dts > from) {
-                wanted.push((sample.data.clone(), Wanted { kind, source, coming }));
-            }
-        }
-        if !is_new {
-            self.skip("a fragment that comes after later ones of its track");
-        }
-        is_best.then(|| (kind, feed_ms, super::ms(i128::from(track.shift), track.timescale)))
-    }
-
-    /// A message of splice information before a fragment that begins at `first_ms`.
-    fn splice(&mut self, kind: Kind, message: &Message, first_ms: i64, shift_ms: i64, now: Moment) {
-        let section = match Section::new(&message.section) {
-            Ok(section) => section,
-            Err(Unusable::Nothing) => return,
-            Err(Unusable::Encrypted) => return self.skip("splice information that is encrypted"),
-            Err(Unusable::Malformed) => return self.skip("splice information that makes no sense"),
-        };
-        let from = if message.since_next { first_ms } else { shift_ms };
-        let at_ms = super::ms(i128::from(message.time), message.timescale).saturating_add(from);
-        self.lane(kind).push(first_ms, FeedEvent::Splice(FeedSplice { at_ms, section }), now);
-    }
-
     fn leave_out(&mut self, track: String) {
         if self.untold_others.len() < OTHERS_MAX {
             self.untold_others.push_back(track);
-        }
-    }
-
-    fn media(&mut self, reader: &mut Reader, at: u64, bytes: &Bytes, now: Moment) {
-        let Some((header, version)) = reader.of.clone() else { return };
-        while let Some(taken) = reader.filling.take(at, bytes) {
-            let Ok((Wanted { kind, source, coming }, data)) = taken else {
-                self.skip("a sample whose media lies in no media box, or in another sample's");
-                continue;
-            };
-            let is_replaced = self.known.get(source.header).is_none_or(|known| known.version != version);
-            let Some(track) = header.track(source.track).filter(|_| !is_replaced) else { continue };
-            let Some(lane) = self.lane_of(source, kind) else { continue };
-            if let Err(error) = lane.sample(coming, data, track, version, now) {
-                self.outputs.push_back(Err(error));
-            }
-            // One by one, so that the order is the same in whichever pieces they come.
-            self.settle(now);
         }
     }
 
@@ -586,11 +330,4 @@ impl Gather {
             self.number_beside();
         }
     }
-}
-
-/// A clock that counts from 1970, as far as anybody can tell who knows what time it is.
-fn epoch(feed_ms: i64, now: UtcMs) -> Option<Captured> {
-    let utc = UtcMs(u64::try_from(feed_ms).ok()?);
-    let near = now.ms_since(utc) <= LATE_MS_MAX && utc.ms_since(now) <= EARLY_MS_MAX;
-    near.then_some(Captured { feed_ms, utc, by_encoder: true })
 }

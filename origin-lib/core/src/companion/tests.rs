@@ -5,68 +5,18 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::keys::MasterSecret;
-use crate::media::{Frame, Kind, Sample, Tracks, VideoCoding, VideoConfig};
+use crate::ladder::tests::pictures::{BEGIN, FRAMES, Pictures, settings, video};
+use crate::media::{Frame, Kind, VideoConfig};
 use crate::package::{Kind as Of, Rung, Settings};
-use crate::time::{MediaSpan, UtcMs};
+use crate::time::UtcMs;
 
-/// When the first picture is captured.
-const BEGIN: UtcMs = UtcMs(1_795_171_920_000);
-/// Thirty pictures a second, 60 a segment.
+/// Thirty pictures a second.
 const FRAME: u64 = 3_000;
-const FRAMES: u64 = 60;
+const SOURCE: Pictures = Pictures(FRAME);
 const UP_MS: u64 = 5_000;
-
-fn settings() -> Settings {
-    Settings {
-        channel: "t".parse().unwrap(),
-        rendition: "low".parse().unwrap(),
-        segment_ms: 2000,
-        part_ms: None,
-        frames: false,
-        key_period_s: 3600,
-        secret: MasterSecret::new(b"a secret of some length").unwrap(),
-    }
-}
 
 fn companion() -> Companion {
     Companion::new(settings(), 1_000)
-}
-
-fn video(height: u16) -> VideoConfig {
-    VideoConfig {
-        coding: VideoCoding::Avc,
-        record: Bytes::from_static(&[1, 0x64, 0, 0x1f, 0xff]),
-        codec: "avc1.64001f".into(),
-        width: 640,
-        height,
-        frame_rate_milli: None,
-        colour: None,
-    }
-}
-
-/// When the source shows its `n`th picture.
-fn at(n: u64) -> MediaTime {
-    MediaTime(BEGIN.media().0 + n * FRAME)
-}
-
-fn cut(of: u64) -> Cut {
-    let sample = |n: u64| Sample {
-        kind: Kind::Video,
-        dts: at(n),
-        cts: 0,
-        key: n.is_multiple_of(FRAMES),
-        leading: false,
-        data: Bytes::from_static(b"source"),
-    };
-    Cut {
-        start: at(of * FRAMES),
-        duration: u32::try_from(FRAMES * FRAME).unwrap(),
-        tracks: Tracks { video: Some(video(1080)), audio: None },
-        video: (of * FRAMES..(of + 1) * FRAMES).map(sample).collect(),
-        video_end: at((of + 1) * FRAMES),
-        ..Cut::default()
-    }
 }
 
 /// An encoder beside the source's.
@@ -153,14 +103,14 @@ fn play(source_ms: i64, segments: u64, encoders: &[Encoder]) -> Told {
             Step::Source(n) => {
                 companion.source_arrived(Role::Primary, source_ms + ms(n) as i64, now);
                 if n > 0 && n.is_multiple_of(FRAMES) {
-                    companion.source_cut(&cut(n / FRAMES - 1), Some(Role::Primary), now);
+                    companion.source_cut(&SOURCE.cut(n / FRAMES - 1), Some(Role::Primary), now);
                 }
             }
             Step::Encoder(which, n) => {
                 let encoder = encoders[which];
                 let publish = *publishes[which].get_or_insert_with(|| {
                     let publish = companion.begin(encoder.role, now);
-                    companion.handle(publish, FeedEvent::Video(video(360)), now);
+                    companion.handle(publish, FeedEvent::Video(video(640)), now);
                     publish
                 });
                 let dts_ms = encoder.clock_ms + (encoder.ms(n) - encoder.ms(encoder.from)) as i64;
@@ -179,14 +129,13 @@ fn play(source_ms: i64, segments: u64, encoders: &[Encoder]) -> Told {
             }
         }
         while let Some(output) = companion.poll() {
-            let place = |start: MediaTime| (start.0 - BEGIN.media().0) / FRAME / FRAMES;
             match output {
-                Output::Lost(start) => told.segments.push((place(start), false)),
+                Output::Lost(start) => told.segments.push((SOURCE.place(start), false)),
                 Output::Stands(_, standing) => told.stands.push(standing),
                 Output::Object(object) => {
                     if let Of::Rung(_, Rung::Segment { start, duration, .. }) = &object.kind {
-                        assert_eq!(*duration, MediaSpan((FRAMES * FRAME) as i64));
-                        told.segments.push((place(*start), true));
+                        assert_eq!(*duration, SOURCE.duration());
+                        told.segments.push((SOURCE.place(*start), true));
                     }
                     told.objects.push(object);
                 }
@@ -335,7 +284,7 @@ fn a_feed_that_stands_still_is_waited_for_no_longer_than_a_cut() {
     let now = |n: u64| Moment { utc: BEGIN.plus_ms(n * 100 / 3), up_ms: UP_MS + n * 100 / 3 };
     companion.source_anchored(Role::Primary, Anchor { feed_ms: 0, utc: BEGIN });
     let publish = companion.begin(Role::Primary, now(0));
-    companion.handle(publish, FeedEvent::Video(video(360)), now(0));
+    companion.handle(publish, FeedEvent::Video(video(640)), now(0));
     let mut lost = Vec::new();
     for n in 0..=3 * FRAMES {
         let dts_ms = (n * 100 / 3) as i64;
@@ -347,14 +296,14 @@ fn a_feed_that_stands_still_is_waited_for_no_longer_than_a_cut() {
             companion.handle(publish, FeedEvent::Frame(frame), now(n));
         }
         if n > 0 && n % FRAMES == 0 {
-            companion.source_cut(&cut(n / FRAMES - 1), Some(Role::Primary), now(n));
+            companion.source_cut(&SOURCE.cut(n / FRAMES - 1), Some(Role::Primary), now(n));
         }
         lost.extend(core::iter::from_fn(|| companion.poll()).filter_map(|output| match output {
             Output::Lost(start) => Some((start, n)),
             _ => None,
         }));
     }
-    assert_eq!(lost, [(at(FRAMES), 2 * FRAMES), (at(2 * FRAMES), 3 * FRAMES)]);
+    assert_eq!(lost, [(SOURCE.at(FRAMES), 2 * FRAMES), (SOURCE.at(2 * FRAMES), 3 * FRAMES)]);
     assert_eq!(companion.standing(Role::Primary, now(3 * FRAMES)), Standing::Silent);
 }
 
@@ -365,7 +314,7 @@ fn fed(segments: u64, mut before: impl FnMut(&mut Companion, Publish, u64, Momen
     let begin = Moment { utc: BEGIN, up_ms: UP_MS };
     companion.source_anchored(Role::Primary, Anchor { feed_ms: 0, utc: BEGIN });
     let publish = companion.begin(Role::Primary, begin);
-    companion.handle(publish, FeedEvent::Video(video(360)), begin);
+    companion.handle(publish, FeedEvent::Video(video(640)), begin);
     let (mut there, mut inits) = (Vec::new(), 0);
     for n in 0..=segments * FRAMES {
         let dts_ms = (n * 100 / 3) as i64;
@@ -376,7 +325,7 @@ fn fed(segments: u64, mut before: impl FnMut(&mut Companion, Publish, u64, Momen
         let frame = Frame { kind: Kind::Video, dts_ms, cts: 0, key: n % FRAMES == 0, leading: false, data };
         companion.handle(publish, FeedEvent::Frame(frame), now);
         if n > 0 && n % FRAMES == 0 {
-            companion.source_cut(&cut(n / FRAMES - 1), Some(Role::Primary), now);
+            companion.source_cut(&SOURCE.cut(n / FRAMES - 1), Some(Role::Primary), now);
         }
         for output in core::iter::from_fn(|| companion.poll()) {
             match output {
@@ -394,7 +343,7 @@ fn fed(segments: u64, mut before: impl FnMut(&mut Companion, Publish, u64, Momen
 fn parameters_that_change_at_a_key_frame_cost_no_segment() {
     let (there, inits) = fed(5, |companion, publish, n, now| {
         if n == 2 * FRAMES {
-            companion.handle(publish, FeedEvent::Video(video(480)), now);
+            companion.handle(publish, FeedEvent::Video(video(320)), now);
         }
     });
     assert_eq!((&there[..], inits), (&[true; 5][..], 2));
@@ -405,13 +354,13 @@ fn parameters_without_pictures_do_not_pile_up() {
     let mut feed = feed::Feed::new(Publish(1), Moment::default());
     for n in 0..10_000 {
         let record = Bytes::from(vec![n as u8; 16 << 10]);
-        feed.handle(FeedEvent::Video(VideoConfig { record, ..video(360) }), Moment::default());
+        feed.handle(FeedEvent::Video(VideoConfig { record, ..video(640) }), Moment::default());
     }
     assert_eq!(feed.held(), (1, 16 << 10));
     // One before each picture.
     for n in 0..10_000_i64 {
         let record = Bytes::from(vec![n as u8; 16 << 10]);
-        feed.handle(FeedEvent::Video(VideoConfig { record, ..video(360) }), Moment::default());
+        feed.handle(FeedEvent::Video(VideoConfig { record, ..video(640) }), Moment::default());
         let data = Bytes::from_static(b"low");
         let frame = Frame { kind: Kind::Video, dts_ms: n, cts: 0, key: false, leading: false, data };
         feed.handle(FeedEvent::Frame(frame), Moment::default());
@@ -449,7 +398,7 @@ fn a_clock_that_jumps_is_looked_for_anew() {
     let mut companion = companion();
     let publish = companion.begin(Role::Primary, Moment::default());
     companion.source_anchored(Role::Primary, Anchor { feed_ms: 0, utc: BEGIN });
-    companion.handle(publish, FeedEvent::Video(video(360)), Moment::default());
+    companion.handle(publish, FeedEvent::Video(video(640)), Moment::default());
     let (mut there, ms) = (Vec::new(), |n: u64| n * 100 / 3);
     for n in 0..=9 * FRAMES {
         let now = Moment { utc: BEGIN.plus_ms(ms(n)), up_ms: UP_MS + ms(n) };
@@ -460,14 +409,17 @@ fn a_clock_that_jumps_is_looked_for_anew() {
         let frame = Frame { kind: Kind::Video, dts_ms, cts: 0, key: n % FRAMES == 0, leading: false, data };
         companion.handle(publish, FeedEvent::Frame(frame), now);
         if n > 0 && n % FRAMES == 0 {
-            companion.source_cut(&cut(n / FRAMES - 1), Some(Role::Primary), now);
+            companion.source_cut(&SOURCE.cut(n / FRAMES - 1), Some(Role::Primary), now);
         }
         there.extend(core::iter::from_fn(|| companion.poll()).filter_map(|output| match output {
             Output::Object(Object { kind: Of::Rung(_, Rung::Segment { start, .. }), .. }) => Some(start),
             _ => None,
         }));
     }
-    assert!(there.starts_with(&[at(0), at(FRAMES)]) && there.contains(&at(8 * FRAMES)), "{there:?}");
+    assert!(
+        there.starts_with(&[SOURCE.at(0), SOURCE.at(FRAMES)]) && there.contains(&SOURCE.at(8 * FRAMES)),
+        "{there:?}"
+    );
 }
 
 #[test]

@@ -1,56 +1,29 @@
-use bytes::Bytes;
 use std::vec;
 
-use super::*;
-use crate::keys::MasterSecret;
-use crate::media::{AudioCoding, AudioConfig, Kind, VideoCoding};
-use crate::package::{self, Rung};
-use crate::time::MediaSpan;
+use bytes::Bytes;
+use pictures::{BEGIN, FRAMES, Pictures, settings, video};
 
-const START: u64 = 1_795_171_920_000 * 90;
-/// 29.97 frames a second: no whole milliseconds.
+use super::*;
+use crate::media::{AudioCoding, AudioConfig, Kind};
+use crate::package::{self, Rung};
+
+pub(crate) mod pictures;
+
+/// 29.97 pictures a second: no whole milliseconds.
 const FRAME: u64 = 3_003;
-const FRAMES: u64 = 60;
+const SOURCE: Pictures = Pictures(FRAME);
 
 fn assembler() -> Assembler {
-    Assembler::new(Settings {
-        channel: "t".parse().unwrap(),
-        rendition: "low".parse().unwrap(),
-        segment_ms: 2000,
-        part_ms: None,
-        frames: false,
-        key_period_s: 3600,
-        secret: MasterSecret::new(b"a secret of some length").unwrap(),
-    })
-}
-
-fn video(width: u16) -> VideoConfig {
-    VideoConfig {
-        coding: VideoCoding::Avc,
-        record: Bytes::from_static(&[1, 0x64, 0, 0x1f, 0xff]),
-        codec: "avc1.64001f".into(),
-        width,
-        height: 360,
-        frame_rate_milli: None,
-        colour: None,
-    }
+    Assembler::new(settings())
 }
 
 fn at(n: u64) -> MediaTime {
-    MediaTime(START + n * FRAME)
+    SOURCE.at(n)
 }
 
-/// What the source cut: `FRAMES` pictures from the `of`th segment on.
+/// What the source cut as the `of`th segment, with a sound at its beginning.
 fn cut(of: u64) -> Cut {
-    let sample = |n: u64| Sample {
-        kind: Kind::Video,
-        dts: at(n),
-        cts: 0,
-        key: n.is_multiple_of(FRAMES),
-        leading: false,
-        data: Bytes::from_static(b"source"),
-    };
-    let audio = AudioConfig {
+    let config = AudioConfig {
         coding: AudioCoding::Aac,
         record: Bytes::from_static(b"\x11\x90"),
         codec: "mp4a.40.2".into(),
@@ -58,18 +31,11 @@ fn cut(of: u64) -> Cut {
         channels: 2,
         frame_len: 1024,
     };
-    let sound =
-        Sample { kind: Kind::Audio, key: true, data: Bytes::from_static(b"sound"), ..sample(of * FRAMES) };
-    Cut {
-        start: at(of * FRAMES),
-        duration: u32::try_from(FRAMES * FRAME).unwrap(),
-        discontinuity: of == 0,
-        tracks: Tracks { video: Some(video(1280)), audio: Some(audio) },
-        video: (of * FRAMES..(of + 1) * FRAMES).map(sample).collect(),
-        audio: vec![sound],
-        video_end: at((of + 1) * FRAMES),
-        audio_end: at((of + 1) * FRAMES),
-    }
+    let mut cut = SOURCE.cut(of);
+    let sound = Bytes::from_static(b"sound");
+    cut.audio = vec![Sample { kind: Kind::Audio, data: sound, ..cut.video[0].clone() }];
+    cut.tracks.audio = Some(config);
+    Cut { audio_end: cut.video_end, ..cut }
 }
 
 /// The picture of the encoder that is shown `n`th, on its own milliseconds.
@@ -88,15 +54,14 @@ fn picture(n: u64) -> Sample {
 
 /// Which segments come, by their places, and which are lost.
 fn told(assembler: &mut Assembler) -> Vec<(u64, bool)> {
-    let place = |start: MediaTime| (start.0 - START) / FRAME / FRAMES;
     let outputs = core::iter::from_fn(|| assembler.poll()).filter_map(|output| match output {
-        Output::Lost(start) => Some((place(start), false)),
+        Output::Lost(start) => Some((SOURCE.place(start), false)),
         Output::Object(Object {
             kind: package::Kind::Rung(_, Rung::Segment { start, duration, .. }),
             ..
         }) => {
-            assert_eq!(duration, MediaSpan((FRAMES * FRAME) as i64));
-            Some((place(start), true))
+            assert_eq!(duration, SOURCE.duration());
+            Some((SOURCE.place(start), true))
         }
         Output::Object(object) => {
             assert!(matches!(object.kind, package::Kind::Rung(_, Rung::Init(_))));
@@ -144,7 +109,9 @@ fn pictures_lie_on_the_sources_times_and_its_sound_goes_with_them() {
     reordered.for_each(|sample| low.picture(sample));
     let wanted = cut(0);
     let mut video: Vec<Sample> = low.lanes[0].samples.iter().take(FRAMES as usize).cloned().collect();
-    assert!(video.iter().any(|sample| sample.pts().0 != at((sample.pts().0 - START + 45) / FRAME).0));
+    assert!(
+        video.iter().any(|sample| sample.pts().0 != at((sample.pts().0 - BEGIN.media().0 + 45) / FRAME).0)
+    );
     low.cut(&wanted);
     assert_eq!(told(&mut low), [(0, true)]);
     let shown: Vec<MediaTime> = wanted.video.iter().map(Sample::pts).collect();
@@ -335,7 +302,7 @@ fn an_encoder_of_more_pictures_than_may_wait_loses_what_is_wanted_and_goes_on() 
     // All of them are shown before the segment ends.
     for n in 1..=HELD_SAMPLES_MAX as u64 {
         assert_eq!(told(&mut low), [], "{n}");
-        low.picture(Sample { dts: MediaTime(START + n), key: false, ..picture(0) });
+        low.picture(Sample { dts: MediaTime(BEGIN.media().0 + n), key: false, ..picture(0) });
     }
     assert_eq!(told(&mut low), [(0, false)]);
     for n in FRAMES..=2 * FRAMES {

@@ -176,16 +176,7 @@ impl<'a> Writer<'a> {
         if let Some(first) = parts.first() {
             let on = parts.iter().rev().map(|part| part.on).find(|on| *on != 0).unwrap_or_default();
             let Part { of: start, duration, init, discontinuity, .. } = *first;
-            let segment = Segment {
-                start,
-                duration,
-                init,
-                discontinuity,
-                dependent: false,
-                gap: false,
-                on,
-                frame: None,
-            };
+            let segment = Segment { on, ..Segment::new(start, duration, init, discontinuity) };
             self.tags(run, &segment, discontinuity, || run.url_of(on))?;
         }
         for part in parts {

@@ -28,15 +28,9 @@ fn ids(ids: &[&str]) -> Vec<NodeId> {
 
 /// Four segments of 2 s on both nodes, then two that only `b` has.
 pub(crate) fn state() -> ChannelState {
-    let segment = |n: u64, on| Segment {
-        start: START.plus_ms(2000 * n).media(),
-        duration: MediaSpan::from_ms(2000),
-        init: 0,
-        discontinuity: false,
-        gap: false,
-        on,
-        dependent: false,
-        frame: None,
+    let segment = |n: u64, on| {
+        let start = START.plus_ms(2000 * n).media();
+        Segment { on, ..Segment::new(start, MediaSpan::from_ms(2000), 0, false) }
     };
     ChannelState {
         channel: "table-1".parse().unwrap(),

@@ -9,8 +9,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::keys::MasterSecret;
-use crate::media::{AudioCoding, AudioConfig, Frame, VideoCoding, VideoConfig};
+use crate::media::{AudioCoding, AudioConfig, Frame, Sample, VideoCoding, VideoConfig};
 use crate::package::Kind as Made;
+use crate::time::UtcMs;
 
 mod further;
 

@@ -5,6 +5,8 @@
 //! ones to a crash costs work and nothing else: an object without its acknowledgement is sent again.
 
 mod chapter;
+mod objects;
+mod record;
 mod rungs;
 #[cfg(test)]
 mod tests;
@@ -13,20 +15,20 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use serde::{Deserialize, Serialize};
-
 pub use chapter::{CHAPTER_SEGMENTS, Slots, View};
 pub(crate) use chapter::{compact, rate, rounded_s};
+pub use objects::{Kind, Object, Segment};
+pub use record::{Foreign, Head, Record};
 pub use rungs::Rung;
 
 use crate::captions::Captions;
 use crate::hash::Hash;
-use crate::id::{ChannelId, RecordingId, RenditionId, TargetId};
+use crate::id::TargetId;
 use crate::object;
 use crate::publish::Init;
 use crate::scte35::Splice;
 use crate::state::{NODES_MAX, RENDITIONS_MAX};
-use crate::time::{MediaSpan, MediaTime, UtcMs};
+use crate::time::{MediaTime, UtcMs};
 use crate::timeline::Anchor;
 
 /// The most objects of a recording: five days of 2 s segments, half of that with their key frames.
@@ -37,279 +39,6 @@ pub const SPLICES_MAX: usize = 10_000;
 
 /// The most anchors that are kept of a recording, the newest ones.
 pub const ANCHORS_MAX: usize = 64;
-
-/// What stays the same for a recording's life.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Head {
-    /// The channel.
-    pub channel: ChannelId,
-    /// The recording.
-    pub recording: RecordingId,
-    /// The rendition that it records.
-    pub rendition: RenditionId,
-    /// Segment duration by which names are numbered, in milliseconds.
-    pub segment_ms: u32,
-    /// Length of a key period, in seconds.
-    pub key_period_s: u32,
-    /// No media sequence number is below this one: those of the recording before ended there.
-    pub msn_min: u64,
-}
-
-/// One line of a journal. Objects are numbered in the order in which they were made, from 0.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "kebab-case")]
-pub enum Record {
-    /// The first line.
-    Begin(Head),
-    /// An init segment is on the disk; segments from here on need it.
-    Init {
-        /// The object's number.
-        n: u32,
-        /// What it begins.
-        #[serde(flatten)]
-        init: Init,
-        /// Its size in bytes.
-        len: u64,
-        /// Its hash.
-        sha256: Hash,
-    },
-    /// A segment is on the disk, encrypted.
-    Segment {
-        /// The object's number.
-        n: u32,
-        /// Where it starts.
-        start: MediaTime,
-        /// How long it is.
-        duration: MediaSpan,
-        /// It does not continue the one before.
-        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
-        discontinuity: bool,
-        /// It begins with a picture that refers to some before it.
-        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
-        dependent: bool,
-        /// Which closed captions it has.
-        #[serde(default, skip_serializing_if = "Captions::is_none")]
-        captions: Captions,
-        /// Its size in bytes.
-        len: u64,
-        /// Its hash.
-        sha256: Hash,
-    },
-    /// The init segment of key frames is on the disk, for the segments that need the newest init segment.
-    FramesInit {
-        /// The object's number.
-        n: u32,
-        /// Its size in bytes.
-        len: u64,
-        /// Its hash.
-        sha256: Hash,
-    },
-    /// The key frame of a segment is on the disk, encrypted.
-    Frame {
-        /// The object's number.
-        n: u32,
-        /// Where the segment starts.
-        start: MediaTime,
-        /// Its size in bytes.
-        len: u64,
-        /// Its hash.
-        sha256: Hash,
-    },
-    /// What was said of a splice during the segment before, for the first time.
-    Splice(Splice),
-    /// An init segment of a rung is on the disk; its segments from here on need it.
-    RungInit {
-        /// The object's number.
-        n: u32,
-        /// The rung.
-        rendition: RenditionId,
-        /// What it begins.
-        #[serde(flatten)]
-        init: Init,
-        /// Its size in bytes.
-        len: u64,
-        /// Its hash.
-        sha256: Hash,
-    },
-    /// What a rung has in the place of a segment is on the disk, encrypted.
-    RungSegment {
-        /// The object's number.
-        n: u32,
-        /// The rung.
-        rendition: RenditionId,
-        /// Where the segment starts.
-        start: MediaTime,
-        /// How long it is.
-        duration: MediaSpan,
-        /// Which closed captions it has.
-        #[serde(default, skip_serializing_if = "Captions::is_none")]
-        captions: Captions,
-        /// Its size in bytes.
-        len: u64,
-        /// Its hash.
-        sha256: Hash,
-    },
-    /// A segment was made, and the disk did not take it: a gap everywhere.
-    Lost {
-        /// The object's number.
-        n: u32,
-        /// Where it starts.
-        start: MediaTime,
-        /// How long it is.
-        duration: MediaSpan,
-        /// It does not continue the one before.
-        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
-        discontinuity: bool,
-    },
-    /// A target has an object.
-    Ack {
-        /// The object's number.
-        n: u32,
-        /// The target.
-        target: TargetId,
-        /// What it has is the other origin's of a pair, which lacks frames of ours.
-        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
-        less: bool,
-    },
-    /// A target has the other origin's object of this name, of a rung, and it does not play as ours would: ours is nowhere
-    /// there, and nothing more is done about it.
-    Others {
-        /// The object's number.
-        n: u32,
-        /// The target.
-        target: TargetId,
-    },
-    /// A segment was listed as a gap, and stays one in live playlists.
-    Gap {
-        /// The object's number.
-        n: u32,
-    },
-    /// What a rung has in the place of a segment was listed as a gap, and stays one in live playlists.
-    RungGap {
-        /// The object's number.
-        n: u32,
-    },
-    /// A target was removed: what it has is of no use any more.
-    Removed {
-        /// The target.
-        target: TargetId,
-    },
-    /// A feed's clock was tied to the world's.
-    Anchor {
-        /// Which feed: `primary` or `backup`.
-        feed: String,
-        /// Decoding time on the feed's clock, in milliseconds.
-        feed_ms: i64,
-        /// The same instant in UTC.
-        utc: UtcMs,
-    },
-    /// The files of all objects were deleted from the local disk, to make room. The targets still have them.
-    Evicted,
-    /// The channel has ended.
-    End {
-        /// When.
-        at: UtcMs,
-        /// The first media sequence number that the recording did not use.
-        next_msn: u64,
-    },
-}
-
-/// A line of a journal that another version wrote: of a kind, or in a form, that is not known here. It is passed over
-/// ([`Reel::pass_over`]).
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Foreign {
-    /// What it is.
-    pub is: String,
-    /// The number of the object that it brings or speaks of.
-    #[serde(default)]
-    n: Option<u32>,
-}
-
-/// An object of a recording.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Object {
-    /// What it is.
-    pub kind: Kind,
-    /// Its size in bytes; 0 where the disk did not take it.
-    pub len: u64,
-    /// Its hash; `None` where the disk did not take it.
-    pub sha256: Option<Hash>,
-    /// Which targets have it: bit b for [`Reel::target`]`(b)`.
-    pub on: u32,
-    /// Which of them have the other origin's bytes of that name, and these lack frames of ours.
-    pub less: u32,
-    /// Which targets have the other origin's of that name instead, which does not play as ours would: they get nothing more of it,
-    /// and nobody is sent there for it.
-    pub others: u32,
-}
-
-impl Object {
-    fn new(kind: Kind, len: u64, sha256: Option<Hash>) -> Object {
-        Object { kind, len, sha256, on: 0, less: 0, others: 0 }
-    }
-
-    /// Whether the target of this bit has something under its name for good: it is sent nothing.
-    pub fn is_settled_at(&self, bit: usize) -> bool {
-        u32::try_from(bit)
-            .ok()
-            .and_then(|bit| (self.on | self.others).checked_shr(bit))
-            .is_some_and(|on| on & 1 == 1)
-    }
-
-    /// Where the segment starts that it is, or of which it is the key frame; `None` for init segments.
-    pub fn start(&self) -> Option<MediaTime> {
-        match &self.kind {
-            Kind::Segment(segment) => Some(segment.start),
-            Kind::Frame(start) | Kind::RungSegment { start, .. } => Some(*start),
-            Kind::Init(_) | Kind::FramesInit(_) | Kind::RungInit(..) | Kind::Foreign => None,
-        }
-    }
-}
-
-/// What an object is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// An init segment.
-    Init(Init),
-    /// A segment.
-    Segment(Segment),
-    /// The init segment of key frames, for the segments that need the init segment of this number.
-    FramesInit(u32),
-    /// The key frame of the segment that starts here.
-    Frame(MediaTime),
-    /// An init segment of the rung at this place of [`Reel::rungs`].
-    RungInit(u8, Init),
-    /// What a rung has in the place of a segment.
-    RungSegment {
-        /// The place of the rung in [`Reel::rungs`].
-        rung: u8,
-        /// Where the segment starts.
-        start: MediaTime,
-        /// How long it is.
-        duration: MediaSpan,
-        /// The number of its init segment.
-        init: u32,
-    },
-    /// Something that another version made ([`Foreign`]): it has a number, and nothing is done with it.
-    Foreign,
-}
-
-/// A segment of a recording.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Segment {
-    /// Where it starts.
-    pub start: MediaTime,
-    /// How long it is.
-    pub duration: MediaSpan,
-    /// It does not continue the one before.
-    pub discontinuity: bool,
-    /// The number of its init segment; `None` where the journal has none before it.
-    pub init: Option<u32>,
-    /// It was listed as a gap.
-    pub gap: bool,
-    /// It begins with a picture that refers to some before it.
-    pub dependent: bool,
-}
 
 /// What a journal says so far.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,8 @@
 use super::*;
-use crate::publish::{Book, Channel};
+use crate::id::{RecordingId, RenditionId};
+use crate::publish::{Book, Channel, Init};
 use crate::state::{ChannelState, Node, Phase};
+use crate::time::MediaSpan;
 use proptest::prelude::*;
 use std::string::ToString;
 use std::vec;

@@ -47,6 +47,7 @@
 //! }
 //! ```
 
+mod ends;
 mod length;
 mod parts;
 #[cfg(test)]
@@ -492,77 +493,5 @@ impl Segmenter {
         };
         let discontinuity = core::mem::take(&mut self.broken);
         self.open.push_back(Open { start, discontinuity, video: Vec::new(), audio, parts: Parts::default() });
-    }
-
-    /// Cuts the segments that can get nothing more.
-    fn settle(&mut self) {
-        loop {
-            self.give_parts();
-            let Some(next) = self.open.get(1) else { return };
-            let wait = next.start.0.saturating_add(AUDIO_WAIT_MS_MAX * u64::from(MEDIA_HZ / 1000));
-            let audio_passed = self.audio_last.is_some_and(|last| last >= next.start);
-            let video_passed = self.video_last.is_some_and(|last| last.0 >= wait);
-            if self.tracks.audio.is_some() && !audio_passed && !video_passed {
-                return;
-            }
-            let Some(open) = self.open.pop_front() else { return };
-            self.cut(open);
-        }
-    }
-
-    /// Writes a segment's ends, for which the segments after it are still in `open`, and gives it out.
-    fn cut(&mut self, mut open: Open) {
-        let start = open.start;
-        let last = || Some(open.video.iter().map(Sample::pts).max()?.0.saturating_add(self.video_step));
-        let end = self.open.front().map(|next| next.start).or_else(|| last().map(MediaTime));
-        if let Some(rest) = end.and_then(|end| self.take_rest(&mut open, end)) {
-            self.open.push_front(rest);
-        }
-        let next_video = self.open.iter().find_map(|open| open.video.first()).map(|sample| sample.dts);
-        let next_audio = self.open.iter().find_map(|open| open.audio.first()).map(|sample| sample.dts);
-        let after = |last: Option<&Sample>, step| {
-            last.map_or(start, |last| MediaTime(last.dts.0.saturating_add(step)))
-        };
-        let video_end = next_video.unwrap_or_else(|| after(open.video.last(), self.video_step));
-        let audio_end = next_audio.unwrap_or_else(|| after(open.audio.last(), self.audio_frame()));
-        let shown_end = self.open.front().map_or_else(
-            || match open.video.iter().map(Sample::pts).max() {
-                Some(last) => MediaTime(last.0.saturating_add(self.video_step)),
-                None => audio_end,
-            },
-            |next| next.start,
-        );
-        let leading_end = if open.video.is_empty() { audio_end } else { video_end };
-        self.give_last_parts(&mut open, leading_end, shown_end);
-        let Open { discontinuity, video, audio, .. } = open;
-        // The ends of this segment may be guesses, so what may follow is measured from its last frames.
-        let ends = if video.is_empty() { &audio } else { &video };
-        let after = |last: Option<MediaTime>| MediaTime(last.unwrap_or(start).0.saturating_add(1));
-        let named = MediaTime(start.0.saturating_add(NAME));
-        self.floor = named.max(after(ends.iter().map(Sample::pts).max()));
-        self.decoded = after(ends.last().map(|sample| sample.dts));
-        self.open_samples = self.open_samples.saturating_sub(video.len() + audio.len());
-        for sample in video.iter().chain(&audio) {
-            self.open_len = self.open_len.saturating_sub(sample.data.len());
-        }
-        let cut = Cut {
-            start,
-            duration: u32::try_from(shown_end.0.saturating_sub(start.0)).unwrap_or(u32::MAX),
-            discontinuity,
-            tracks: self.tracks.clone(),
-            video,
-            audio,
-            video_end,
-            audio_end,
-        };
-        self.cut_in_run = true;
-        self.events.push_back(Event::Cut(Box::new(cut)));
-    }
-
-    /// How long an audio frame is, in 1/90000 s.
-    fn audio_frame(&self) -> u64 {
-        self.tracks.audio.as_ref().map_or(0, |config| {
-            u64::from(config.frame_len) * u64::from(MEDIA_HZ) / u64::from(config.sample_rate.max(1))
-        })
     }
 }

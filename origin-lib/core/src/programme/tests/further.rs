@@ -1,5 +1,7 @@
 //! Sound tracks beside the first one, of two feeds.
 
+use std::boxed::Box;
+
 use super::*;
 use crate::package::Rung;
 use crate::sound::Voice;

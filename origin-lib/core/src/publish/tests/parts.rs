@@ -1,6 +1,6 @@
 use super::*;
 use crate::package;
-use crate::state::Part;
+use crate::state::{PARTS_IDLE_MS, Part};
 
 const PART_MS: u64 = 500;
 

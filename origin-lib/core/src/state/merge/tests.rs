@@ -24,17 +24,7 @@ fn node(id: &str) -> Node {
 }
 
 fn segment(n: u64, on: u32) -> Segment {
-    let duration = MediaSpan::from_ms(2000);
-    Segment {
-        start: at(n).media(),
-        duration,
-        init: 0,
-        discontinuity: false,
-        dependent: false,
-        gap: false,
-        on,
-        frame: None,
-    }
+    Segment { on, ..Segment::new(at(n).media(), MediaSpan::from_ms(2000), 0, false) }
 }
 
 /// What `origin` says of the segments `numbers`, all of them on all its nodes.
