@@ -153,8 +153,11 @@ impl Feed {
         self.place.map(|place| place.by)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+    /// Whether something of it may still be used, though it has ended. Without a place, and without news of when its pictures come,
+    /// nothing will tell where they belong.
+    pub(super) fn is_of_use(&self, now: Moment) -> bool {
+        let may_be_placed = self.place.is_some() || self.lag.known(now.up_ms).is_some();
+        may_be_placed && !self.waiting.is_empty()
     }
 
     /// How much waits: pictures and parameters, and bytes.

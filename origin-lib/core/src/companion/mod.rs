@@ -169,8 +169,8 @@ impl Companion {
             if silent || self.ended[slot(role)] {
                 self.assembler.pause_of(slot(role));
             }
-            if self.ended[slot(role)] && self.feeds[slot(role)].as_ref().is_some_and(Feed::is_empty) {
-                self.feeds[slot(role)] = None;
+            if self.ended[slot(role)] {
+                self.feeds[slot(role)].take_if(|feed| !feed.is_of_use(now));
             }
         }
         self.assembler.cut(cut);

@@ -533,6 +533,26 @@ fn a_feed_of_the_source_that_is_not_in_use_may_begin_anew() {
 }
 
 #[test]
+fn what_a_feed_left_that_has_ended_without_a_place_is_let_go() {
+    let mut companion = companion();
+    let begin = Moment { utc: BEGIN, up_ms: UP_MS };
+    let publish = companion.begin(Role::Primary, begin);
+    companion.handle(publish, FeedEvent::Video(video(360)), begin);
+    for n in 0..2 * FRAMES {
+        let (data, dts_ms) = (Bytes::from_static(b"low"), (n * 100 / 3) as i64);
+        let frame = Frame { kind: Kind::Video, dts_ms, cts: 0, key: n % FRAMES == 0, leading: false, data };
+        companion.handle(publish, FeedEvent::Frame(frame), begin.plus_ms(n * 100 / 3));
+    }
+    companion.end(publish, End::Lost, begin.plus_ms(4_000));
+    let held = |companion: &Companion| companion.feeds[0].as_ref().map(|feed| feed.held().0 > 0);
+    assert_eq!(held(&companion), Some(true), "the source may still be cut there");
+    // The source begins much later.
+    companion.source_anchored(Role::Primary, Anchor { feed_ms: 0, utc: BEGIN });
+    companion.source_cut(&cut(30), Some(Role::Primary), begin.plus_ms(62_000));
+    assert_eq!(held(&companion), None);
+}
+
+#[test]
 fn another_anchor_of_the_source_is_followed() {
     let mut source = Source::default();
     let anchor = Anchor { feed_ms: 1_000, utc: BEGIN };
