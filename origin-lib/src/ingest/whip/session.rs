@@ -319,7 +319,7 @@ impl Session {
                 if let RawPacket::RtpRx(header, media) = *packet {
                     // One with nothing in it may be there only to fill the way, by whichever SSRC.
                     if media.is_empty() {
-                        self.tracks.filled(&header);
+                        self.tracks.filled(&header, clock::now());
                     } else if let Some((mid, kind)) = self.tracks.proved(&self.rtc, &header, clock::now()) {
                         self.begin_anew(mid, kind)?;
                     }
