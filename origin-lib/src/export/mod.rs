@@ -176,8 +176,9 @@ pub(crate) fn export(
     Ok(Exported { segments: used.len(), len, from: start, to: end, gaps })
 }
 
-/// The segments that the disk took and that lie, at least in part, between `from` and `to`, each with its number; and where one
-/// can't begin with the first of them, those before it from the one on with which one can.
+/// The segments that the disk took and that lie, at least in part, between `from` and `to`, each with its number. Where nobody can
+/// begin with the first of them, also those before it, from the one on with which one can; where what is between was lost, only
+/// those from the next one on with which one can.
 pub(crate) fn touching(
     reel: &Reel,
     from: Option<MediaTime>,
@@ -187,14 +188,25 @@ pub(crate) fn touching(
     let segments = || reel.order().iter().filter_map(|n| Some((*n, reel.segment(*n)?)));
     let ends_behind =
         move |segment: &Segment| from.is_none_or(|from| segment.start + segment.duration > from);
+    let begins_before = move |segment: &Segment| to.is_none_or(|to| segment.start < to);
     let touched = segments().find(|(_, segment)| ends_behind(segment)).map(|(_, segment)| segment.start);
     let up_to = segments().take_while(|(_, segment)| touched.is_some_and(|first| segment.start <= first));
-    let first = up_to.filter(|(_, segment)| !segment.dependent).last().map(|(_, segment)| segment.start);
-    let first = first.or(touched);
+    // Pictures that refer to some that are lost can't be decoded.
+    let before = up_to.fold(None, |first, (n, segment)| match (taken(n), segment.dependent) {
+        (false, _) => None,
+        (true, true) => first,
+        (true, false) => Some(segment.start),
+    });
+    let next = || {
+        let touched = touched?;
+        let mut behind = segments().skip_while(|(_, segment)| segment.start <= touched);
+        let next = behind.find(|(n, segment)| taken(*n) && !segment.dependent)?.1;
+        begins_before(next).then_some(next.start)
+    };
+    // Where there is none at all, broken pictures are more than nothing.
+    let first = before.or_else(next).or(touched);
     segments().filter(move |(n, segment)| {
-        taken(*n)
-            && first.is_some_and(|first| segment.start >= first)
-            && to.is_none_or(|to| segment.start < to)
+        taken(*n) && first.is_some_and(|first| segment.start >= first) && begins_before(segment)
     })
 }
 

@@ -400,9 +400,9 @@ fn gaps_of_the_journal_are_reported() {
     );
 }
 
-#[test]
-fn what_begins_where_nobody_can_begin_begins_earlier() {
-    let mut recorded = Recorded::new(0);
+/// A journal of segments of 2 s in which this is so of each: whether the disk took it, and whether nobody can begin with it.
+fn journal(segments: &[(bool, bool)]) -> Reel {
+    let mut reel = Recorded::new(0).reel;
     let init = Init {
         name: "t/source/init-0.mp4".into(),
         codecs: "avc1.64001f".into(),
@@ -413,23 +413,48 @@ fn what_begins_where_nobody_can_begin_begins_earlier() {
         sound: None,
     };
     let sha256 = Hash::of(b"bytes");
-    recorded.reel.apply(Record::Init { n: 0, init, len: 5, sha256 }).unwrap();
-    for n in 1..=6_u32 {
+    reel.apply(Record::Init { n: 0, init, len: 5, sha256 }).unwrap();
+    for (n, (taken, dependent)) in (1..).zip(segments.iter().copied()) {
         let (start, duration) = (NOW.plus_ms(u64::from(n) * 2000).media(), MediaSpan::from_ms(2000));
-        let (dependent, captions) = (matches!(n, 2 | 3 | 6), Captions::default());
+        let (discontinuity, captions) = (false, Captions::default());
         let segment =
-            Record::Segment { n, start, duration, discontinuity: false, dependent, captions, len: 5, sha256 };
-        recorded.reel.apply(segment).unwrap();
+            Record::Segment { n, start, duration, discontinuity, dependent, captions, len: 5, sha256 };
+        let lost = Record::Lost { n, start, duration, discontinuity };
+        reel.apply(if taken { segment } else { lost }).unwrap();
     }
-    let at = |ms: u64| Some(NOW.plus_ms(ms).media());
-    let of = |from, to| touching(&recorded.reel, from, to).map(|(n, _)| n).collect::<Vec<_>>();
+    reel
+}
+
+/// The numbers of the segments in it that touch what lies between these two times.
+fn touched(reel: &Reel, from_ms: Option<u64>, to_ms: Option<u64>) -> Vec<u32> {
+    let at = |ms: Option<u64>| ms.map(|ms| NOW.plus_ms(ms).media());
+    touching(reel, at(from_ms), at(to_ms)).map(|(n, _)| n).collect()
+}
+
+#[test]
+fn what_begins_where_nobody_can_begin_begins_earlier() {
+    let reel =
+        journal(&[(true, false), (true, true), (true, true), (true, false), (true, false), (true, true)]);
+    let of = |from, to| touched(&reel, from, to);
     assert_eq!(
-        of(at(7_000), at(8_500)),
+        of(Some(7_000), Some(8_500)),
         [1, 2, 3, 4],
         "the one before that can be begun with, and all between"
     );
-    assert_eq!(of(at(5_000), at(5_500)), [1, 2]);
-    assert_eq!(of(at(8_500), at(12_500)), [4, 5, 6]);
-    assert_eq!(of(None, at(3_000)), [1]);
-    assert_eq!(of(at(14_000), None), [0_u32; 0]);
+    assert_eq!(of(Some(5_000), Some(5_500)), [1, 2]);
+    assert_eq!(of(Some(8_500), Some(12_500)), [4, 5, 6]);
+    assert_eq!(of(None, Some(3_000)), [1]);
+    assert_eq!(of(Some(14_000), None), [0_u32; 0]);
+}
+
+#[test]
+fn what_begins_behind_something_lost_begins_with_the_next_picture_that_needs_none_of_it() {
+    let (whole, dependent, lost) = ((true, false), (true, true), (false, false));
+    let reel = journal(&[lost, dependent, whole, lost, dependent, dependent, whole, dependent]);
+    let of = |from, to| touched(&reel, from, to);
+    assert_eq!(of(None, None), [3, 5, 6, 7, 8]);
+    assert_eq!(of(Some(10_500), None), [7, 8], "neither what is lost nor what lies before it helps");
+    assert_eq!(of(Some(8_500), None), [7, 8]);
+    assert_eq!(of(Some(16_500), None), [7, 8]);
+    assert_eq!(of(Some(10_500), Some(13_000)), [5, 6], "there is nothing else");
 }

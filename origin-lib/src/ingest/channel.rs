@@ -398,6 +398,7 @@ impl Channel {
         let channel = &self.id;
         match note {
             Note::Switched { from, to, reason, seamless } => {
+                self.companions.iter().for_each(|companion| companion.source_switched(to));
                 let (from, to) = (from.as_str(), to.as_str());
                 tracing::warn!(%channel, from, to, %reason, seamless, "the other feed is used");
             }

@@ -130,6 +130,11 @@ impl Companion {
         self.with(|companion| companion.source_anchored(role, anchor));
     }
 
+    /// The source's feed of this role is in use from now on, in the place of another one.
+    pub(super) fn source_switched(&self, to: Role) {
+        self.with(|companion| companion.source_switched(to));
+    }
+
     /// A picture of a feed of the source came, which is shown at this timestamp of it.
     pub(super) fn source_arrived(&self, role: Role, feed_ms: i64) {
         self.with(|companion| companion.source_arrived(role, feed_ms, clock::moment()));

@@ -67,6 +67,8 @@ struct Place {
     by: By,
     /// The cut on which a key frame was last.
     matched: MediaTime,
+    /// Behind this cut, the source may be cut elsewhere than before.
+    doubted: Option<MediaTime>,
 }
 
 #[derive(Debug)]
@@ -151,8 +153,11 @@ impl Feed {
         self.place.map(|place| place.by)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+    /// Whether something of it may still be used, though it has ended. Without a place, and without news of when its pictures come,
+    /// nothing will tell where they belong.
+    pub(super) fn is_of_use(&self, now: Moment) -> bool {
+        let may_be_placed = self.place.is_some() || self.lag.known(now.up_ms).is_some();
+        may_be_placed && !self.waiting.is_empty()
     }
 
     /// How much waits: pictures and parameters, and bytes.
@@ -242,8 +247,16 @@ impl Feed {
         self.lose_place();
     }
 
+    /// Behind this cut, the source may be cut elsewhere than before: at the first key frame that is not on the next one, the place
+    /// is looked for anew.
+    pub(super) fn doubt(&mut self, reached: MediaTime) {
+        if let Some(place) = &mut self.place {
+            place.doubted = Some(reached);
+        }
+    }
+
     /// What was known of where it is counts no longer.
-    pub(super) fn lose_place(&mut self) {
+    fn lose_place(&mut self) {
         (self.open, self.unmatched) = (false, None);
         if self.place.take().is_some() {
             self.items.push_back(Item::Loose);
@@ -345,11 +358,13 @@ impl Feed {
             if let Some(cut) = source.near(lies, near) {
                 let shift = place.shift.saturating_add(source::between(lies, cut));
                 if shift.abs_diff(place.told) <= CREEP_MS_MAX * TICKS {
-                    return Found::On(Place { shift, matched: cut, ..place });
+                    let doubted = place.doubted.filter(|reached| cut <= *reached);
+                    return Found::On(Place { shift, matched: cut, doubted, ..place });
                 }
             } else {
                 let behind = MediaTime(place.matched.0.saturating_add(1));
-                if source.between(behind, MediaTime(lies.0.saturating_sub(near))) < UNMATCHED_MAX {
+                let most = if place.doubted.is_some() { 1 } else { UNMATCHED_MAX };
+                if source.between(behind, MediaTime(lies.0.saturating_sub(near))) < most {
                     return Found::Nowhere(lies);
                 }
             }
@@ -363,7 +378,7 @@ impl Feed {
             }
             if let Some(cut) = source.near(lies, near) {
                 let shift = shift.saturating_add(source::between(lies, cut));
-                return Found::On(Place { shift, told: shift, by, matched: cut });
+                return Found::On(Place { shift, told: shift, by, matched: cut, doubted: None });
             }
             seems = seems.or(Some(lies));
         }

@@ -6,7 +6,8 @@
 //! when they captured what they send, by that; else by their timestamps, where both count on one clock: where that says about
 //! the same as when they arrive, or both clocks tell the time; else by when they arrive, up to [`NEAR_MS`] away. From there on
 //! its pictures are on the source's timeline, and each further key frame has to be on a cut again. Where none is, the rung has
-//! a hole, and after [`UNMATCHED_MAX`] of them its place is looked for anew; so it is where key frames creep away from the cuts.
+//! a hole, and after [`UNMATCHED_MAX`] of them its place is looked for anew; so it is where key frames creep away from the cuts,
+//! and after one hole where the source's own feed was replaced.
 //!
 //! Like the source, it may have a primary and a backup feed: a segment is of the one of the same role as the source's, where it
 //! has it whole, else of the other one. Nothing of all this touches the source, which is only looked at: whatever such a
@@ -91,6 +92,8 @@ pub struct Companion {
     feeds: [Option<Feed>; 2],
     /// Of these, the publish has ended.
     ended: [bool; 2],
+    /// The source's feed that is in use, or was last.
+    used: Option<Role>,
     stall_ms: u64,
     publishes: u64,
     outputs: VecDeque<Output>,
@@ -112,6 +115,7 @@ impl Companion {
             source: Source::default(),
             feeds: [None, None],
             ended: [true; 2],
+            used: None,
             stall_ms,
             publishes: 0,
             outputs: VecDeque::new(),
@@ -120,11 +124,22 @@ impl Companion {
 
     /// A feed of the source has this anchor from now on.
     pub fn source_anchored(&mut self, role: Role, anchor: Anchor) {
-        if self.source.anchored(role, anchor)
-            && let Some(feed) = &mut self.feeds[slot(role)]
-        {
-            feed.lose_place();
+        // Where one that is not in use has its key frames, nothing is cut.
+        if self.source.anchored(role, anchor) && self.used.is_none_or(|used| used == role) {
+            self.doubt();
         }
+    }
+
+    /// The source's feed of this role is in use from now on, in the place of another one.
+    pub fn source_switched(&mut self, to: Role) {
+        self.used = Some(to);
+        self.doubt();
+    }
+
+    /// The source may be cut elsewhere from now on.
+    fn doubt(&mut self) {
+        let reached = self.source.reached().unwrap_or_default();
+        self.feeds.iter_mut().flatten().for_each(|feed| feed.doubt(reached));
     }
 
     /// A picture of a feed of the source came, which is shown at this timestamp of it.
@@ -144,6 +159,7 @@ impl Companion {
         let end = MediaTime(cut.start.0.saturating_add(u64::from(cut.duration)));
         self.source.cut(cut.start, end);
         if let Some(used) = used {
+            self.used = Some(used);
             self.assembler.prefer(slot(used));
         }
         for role in Role::ALL {
@@ -153,8 +169,8 @@ impl Companion {
             if silent || self.ended[slot(role)] {
                 self.assembler.pause_of(slot(role));
             }
-            if self.ended[slot(role)] && self.feeds[slot(role)].as_ref().is_some_and(Feed::is_empty) {
-                self.feeds[slot(role)] = None;
+            if self.ended[slot(role)] {
+                self.feeds[slot(role)].take_if(|feed| !feed.is_of_use(now));
             }
         }
         self.assembler.cut(cut);

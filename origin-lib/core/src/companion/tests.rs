@@ -422,6 +422,88 @@ fn a_clock_that_jumps_is_looked_for_anew() {
     );
 }
 
+/// A feed beside a source whose backup is in use from its third segment on, with key frames that lie so much later then: what becomes
+/// of seven segments. `before` each picture something else may happen.
+fn switched(later_ms: u64, mut before: impl FnMut(&mut Companion, u64)) -> Vec<bool> {
+    let mut companion = companion();
+    let begin = Moment { utc: BEGIN, up_ms: UP_MS };
+    for role in Role::ALL {
+        companion.source_anchored(role, Anchor { feed_ms: 0, utc: BEGIN });
+    }
+    let publish = companion.begin(Role::Primary, begin);
+    companion.handle(publish, FeedEvent::Video(video(360)), begin);
+    let mut there = Vec::new();
+    for n in 0..=7 * FRAMES + 3 {
+        let (dts_ms, now) = ((n * 100 / 3) as i64, begin.plus_ms(n * 100 / 3));
+        Role::ALL.into_iter().for_each(|role| companion.source_arrived(role, dts_ms, now));
+        before(&mut companion, n);
+        let data = Bytes::from_static(b"low");
+        let frame = Frame { kind: Kind::Video, dts_ms, cts: 0, key: n % FRAMES == 0, leading: false, data };
+        companion.handle(publish, FeedEvent::Frame(frame), now);
+        if n == 2 * FRAMES + 1 {
+            companion.source_switched(Role::Backup);
+        }
+        // A cut comes three pictures late.
+        let of = (n / FRAMES).checked_sub(1).filter(|_| n % FRAMES == 3);
+        if let Some(mut cut) = of.map(cut) {
+            let moved = |of: MediaTime| {
+                let later = if of < at(2 * FRAMES) { 0 } else { later_ms * 90 };
+                MediaTime(of.0 + later)
+            };
+            let end = moved(cut.video_end);
+            cut.video.iter_mut().for_each(|sample| sample.dts = moved(sample.dts));
+            (cut.start, cut.video_end) = (moved(cut.start), end);
+            cut.duration = (end.0 - cut.start.0) as u32;
+            let used = if of < Some(2) { Role::Primary } else { Role::Backup };
+            companion.source_cut(&cut, Some(used), now);
+        }
+        there.extend(core::iter::from_fn(|| companion.poll()).filter_map(|output| match output {
+            Output::Object(Object { kind: Of::Rung(_, Rung::Segment { .. }), .. }) => Some(true),
+            Output::Lost(_) => Some(false),
+            Output::Object(_) | Output::Stands(..) => None,
+        }));
+    }
+    there
+}
+
+#[test]
+fn where_the_sources_other_feed_is_cut_elsewhere_one_segment_is_lost_and_no_more() {
+    assert_eq!(switched(0, |_, _| ()), [true; 7], "the same place costs none");
+    let there = switched(60, |_, _| ());
+    assert_eq!(there.iter().filter(|there| !**there).count(), 1, "{there:?}");
+    assert!(there.ends_with(&[true; 3]), "{there:?}");
+}
+
+#[test]
+fn a_feed_of_the_source_that_is_not_in_use_may_begin_anew() {
+    let there = switched(0, |companion, n| {
+        if n == 7 * FRAMES / 2 {
+            companion.source_anchored(Role::Primary, Anchor { feed_ms: 5_000, utc: BEGIN });
+        }
+    });
+    assert_eq!(there, [true; 7]);
+}
+
+#[test]
+fn what_a_feed_left_that_has_ended_without_a_place_is_let_go() {
+    let mut companion = companion();
+    let begin = Moment { utc: BEGIN, up_ms: UP_MS };
+    let publish = companion.begin(Role::Primary, begin);
+    companion.handle(publish, FeedEvent::Video(video(360)), begin);
+    for n in 0..2 * FRAMES {
+        let (data, dts_ms) = (Bytes::from_static(b"low"), (n * 100 / 3) as i64);
+        let frame = Frame { kind: Kind::Video, dts_ms, cts: 0, key: n % FRAMES == 0, leading: false, data };
+        companion.handle(publish, FeedEvent::Frame(frame), begin.plus_ms(n * 100 / 3));
+    }
+    companion.end(publish, End::Lost, begin.plus_ms(4_000));
+    let held = |companion: &Companion| companion.feeds[0].as_ref().map(|feed| feed.held().0 > 0);
+    assert_eq!(held(&companion), Some(true), "the source may still be cut there");
+    // The source begins much later.
+    companion.source_anchored(Role::Primary, Anchor { feed_ms: 0, utc: BEGIN });
+    companion.source_cut(&cut(30), Some(Role::Primary), begin.plus_ms(62_000));
+    assert_eq!(held(&companion), None);
+}
+
 #[test]
 fn another_anchor_of_the_source_is_followed() {
     let mut source = Source::default();

@@ -14,7 +14,8 @@ const BYTES: usize = 8;
 
 /// A short text, hexadecimal, which is another one where a state has other renditions, or its sounds other names, languages or
 /// uses. Bit rates, sizes and nodes don't matter: they change all the time, and playlists of the same addresses go on. Nor does the
-/// order: of a pair's states that are merged, the one that came last says it.
+/// order: of a pair's states that are merged, the one that came last says it. Nor does whether every segment begins with a key frame:
+/// hls.js makes nothing of `EXT-X-INDEPENDENT-SEGMENTS`, and a player that hears another word begins anew.
 pub fn choice(state: &ChannelState) -> String {
     // No name has a line's end in it.
     let mut told: Vec<String> = (state.renditions.iter())

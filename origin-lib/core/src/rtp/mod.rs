@@ -24,7 +24,7 @@ pub use clock::{BACK_MS_MAX, JUMP_MS_MAX, SYNC_MS_MAX};
 pub use demux::{Counts, Demux, UNIT_LEN_MAX};
 pub use held::{HELD_LEN_MAX, Held};
 pub use keys::Keys;
-pub use sources::{CHANGE_MS_MIN, Head, STRAY_MS_MAX, Sources, Way, head};
+pub use sources::{CHANGE_MS_MIN, GONE_MS_MIN, Head, STRAY_MS_MAX, Sources, Way, head};
 
 /// Why something gave no event: as with FLV.
 pub use crate::flv::Error;

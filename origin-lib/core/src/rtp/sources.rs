@@ -13,6 +13,9 @@ pub const STRAY_MS_MAX: u64 = 1_000;
 /// A track's SSRC changes no more often than this: 1 s.
 pub const CHANGE_MS_MIN: u64 = 1_000;
 
+/// An SSRC of which nothing came for so long is used no more, or its track sends nothing: 3 s.
+pub const GONE_MS_MIN: u64 = 3_000;
+
 /// So many SSRCs that were left are known.
 const LEFT_MAX: usize = 8;
 
@@ -67,6 +70,11 @@ impl Sources {
     /// Whether the SSRC changed so short ago that what comes again may still be of the one before.
     pub fn is_settling(&self, now: UtcMs) -> bool {
         self.changed.is_some_and(|changed| within(changed, now, STRAY_MS_MAX))
+    }
+
+    /// Whether there is an SSRC in use, and something came of it lately.
+    pub fn is_live(&self, now: UtcMs) -> bool {
+        self.current.is_some() && within(self.heard, now, GONE_MS_MIN)
     }
 
     /// What to do with a packet of this SSRC that arrives now.

@@ -7,6 +7,7 @@
 mod answer;
 mod desk;
 mod page;
+mod places;
 mod routes;
 mod session;
 mod table;

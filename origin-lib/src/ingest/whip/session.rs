@@ -2,7 +2,6 @@
 
 mod media;
 
-use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -23,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Around;
 use super::answer::{self, Agreed};
+use super::places::{PLACES_MAX, Places};
 use super::table::{Datagram, Ended, Order, Restarted, Seat};
 use super::tracks::Tracks;
 use crate::clock;
@@ -41,9 +41,6 @@ const CLOSE_STEPS_MAX: usize = 64;
 
 /// An encoder that was not heard from where it was for so long, and is heard from elsewhere, has moved.
 const LEFT_AFTER: Duration = Duration::from_millis(500);
-
-/// From so many addresses a session may be looked for before ICE is restarted.
-const SOURCES_MAX: usize = 64;
 
 /// So many parameters are kept before the first frame.
 const TOLD_MAX: usize = 4;
@@ -70,7 +67,7 @@ pub(super) struct Session {
     /// What was told before there was something to publish: parameters.
     told: Vec<FeedEvent>,
     /// Addresses from which the session was looked for, since ICE began.
-    sources: HashSet<SocketAddr>,
+    places: Places,
     /// Where the encoder is: whatever is no answer goes there. `rtc` knows that it moved only once nothing has come from where it was
     /// for a while.
     live: Option<SocketAddr>,
@@ -143,7 +140,7 @@ impl Session {
             missing: false,
             held: Held::default(),
             told: Vec::new(),
-            sources: HashSet::new(),
+            places: Places::default(),
             live: None,
             live_heard: Instant::now(),
             nominated: None,
@@ -281,11 +278,15 @@ impl Session {
             return Ok(());
         }
         if stun::is_message(bytes) {
-            // Each is one more candidate to ICE, which forgets none.
-            if !self.sources.contains(from) && self.sources.len() >= SOURCES_MAX {
+            if !self.places.takes(*from, now) {
+                // One that is nowhere else is lost.
+                if self.live.is_some() && self.live_heard.elapsed() >= LEFT_AFTER {
+                    return Err(lost(format!(
+                        "the encoder came from more than {PLACES_MAX} addresses within an hour"
+                    )));
+                }
                 return Ok(());
             }
-            self.sources.insert(*from);
             self.nominated = stun::nomination(bytes).map(|transaction| (*from, transaction));
         }
         if let Some(head) = rtp::head(bytes)
@@ -319,7 +320,7 @@ impl Session {
                 if let RawPacket::RtpRx(header, media) = *packet {
                     // One with nothing in it may be there only to fill the way, by whichever SSRC.
                     if media.is_empty() {
-                        self.tracks.filled(&header);
+                        self.tracks.filled(&header, clock::now());
                     } else if let Some((mid, kind)) = self.tracks.proved(&self.rtc, &header, clock::now()) {
                         self.begin_anew(mid, kind)?;
                     }
@@ -353,7 +354,7 @@ impl Session {
         offer.restart(credentials);
         let answer = answer::accept(&mut self.rtc, &offer).map_err(|error| error.to_string())?;
         self.offer = offer;
-        self.sources.clear();
+        self.places.clear();
         // What the way of before carries still goes there until another one is named.
         self.nominated = None;
         let fragment = answer::fragment(&mut self.rtc);

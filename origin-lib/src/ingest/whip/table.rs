@@ -21,6 +21,10 @@ const ORDERS_MAX: usize = 8;
 /// So many addresses lead to a session; the oldest is forgotten.
 const ADDRESSES_MAX: usize = 16;
 
+/// So many sessions an address leads to, those that proved it last: who forges where a request comes from takes nothing away from
+/// whoever is there. With one key there are fewer at a time.
+const CLAIMS_MAX: usize = 4;
+
 /// Of so many sessions that are over it is known why.
 const OVER_MAX: usize = 256;
 
@@ -60,7 +64,7 @@ struct Inner {
     seated: u64,
     /// Names by our user name fragments, and by the addresses that proved to know one.
     by_fragment: HashMap<String, String>,
-    by_address: HashMap<SocketAddr, String>,
+    by_address: HashMap<SocketAddr, VecDeque<String>>,
     over: VecDeque<(String, Ended)>,
 }
 
@@ -209,21 +213,25 @@ impl Table {
         Ok((known.orders.clone(), known.tag.clone()))
     }
 
-    /// Hands over a datagram that is for the session with this user name fragment, or from an address that leads to one.
+    /// Hands over a datagram that is for the session with this user name fragment, or from an address that leads to some: it makes
+    /// sense to the one whose it is, and to no other.
     pub(super) fn deliver(&self, fragment: Option<&str>, from: SocketAddr, datagram: &[u8]) {
-        let inbox = {
+        let inboxes: Vec<_> = {
             let inner = self.lock();
-            let name = match fragment {
-                Some(fragment) => inner.by_fragment.get(fragment),
-                None => inner.by_address.get(&from),
-            };
-            let known = name.and_then(|name| inner.sessions.get(name));
-            known.map(|known| (known.inbox.clone(), known.dropped.clone()))
+            let named = fragment.and_then(|fragment| inner.by_fragment.get(fragment));
+            let claimed = inner.by_address.get(&from).filter(|_| fragment.is_none());
+            let names = named.into_iter().chain(claimed.into_iter().flatten());
+            let known = names.filter_map(|name| inner.sessions.get(name));
+            known.map(|known| (known.inbox.clone(), known.dropped.clone())).collect()
         };
-        if let Some((inbox, dropped)) = inbox
-            && let Err(TrySendError::Full(_)) = inbox.try_send((from, Bytes::copy_from_slice(datagram)))
-        {
-            dropped.fetch_add(1, Ordering::Relaxed);
+        if inboxes.is_empty() {
+            return;
+        }
+        let datagram = Bytes::copy_from_slice(datagram);
+        for (inbox, dropped) in inboxes {
+            if let Err(TrySendError::Full(_)) = inbox.try_send((from, datagram.clone())) {
+                dropped.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 }
@@ -234,19 +242,22 @@ impl Seat {
         let mut inner = self.table.lock();
         let inner = &mut *inner;
         let Some(known) = inner.sessions.get_mut(&self.name) else { return };
-        let is_ours = inner.by_address.get(&address) == Some(&self.name);
-        if is_ours && known.addresses.back() == Some(&address) {
+        let names = inner.by_address.entry(address).or_default();
+        if names.back() == Some(&self.name) && known.addresses.back() == Some(&address) {
             return;
         }
+        names.retain(|other| *other != self.name);
+        if names.len() >= CLAIMS_MAX {
+            names.pop_front();
+        }
+        names.push_back(self.name.clone());
         known.addresses.retain(|other| *other != address);
         if known.addresses.len() >= ADDRESSES_MAX
             && let Some(oldest) = known.addresses.pop_front()
-            && inner.by_address.get(&oldest) == Some(&self.name)
         {
-            inner.by_address.remove(&oldest);
+            leave(&mut inner.by_address, &oldest, &self.name);
         }
         known.addresses.push_back(address);
-        inner.by_address.insert(address, self.name.clone());
     }
 
     /// Media has come.
@@ -288,12 +299,19 @@ impl Inner {
         let Some(known) = self.sessions.remove(name) else { return };
         self.by_fragment.remove(&known.fragment);
         for address in &known.addresses {
-            if self.by_address.get(address).is_some_and(|of| of == name) {
-                self.by_address.remove(address);
-            }
+            leave(&mut self.by_address, address, name);
         }
         self.over.truncate(OVER_MAX - 1);
         self.over.push_front((name.to_string(), ended));
+    }
+}
+
+/// An address leads to this session no longer.
+fn leave(by_address: &mut HashMap<SocketAddr, VecDeque<String>>, address: &SocketAddr, name: &str) {
+    let Some(names) = by_address.get_mut(address) else { return };
+    names.retain(|other| other != name);
+    if names.is_empty() {
+        by_address.remove(address);
     }
 }
 
@@ -315,23 +333,38 @@ mod tests {
         a.claim(address(1));
         table.deliver(None, address(1), b"two");
         table.deliver(Some("bbbb"), address(1), b"three");
-        // A claim is a proof: the address is another's now.
+        // A claim proves that the session's own encoder is there, or somebody who forges where it is; not that another one is not.
         b.claim(address(1));
         table.deliver(None, address(1), b"four");
         drop(table.seat("key of c", "cccc"));
-        let took = |seat: &mut Seat| {
-            std::iter::from_fn(|| seat.inbox.try_recv().ok()).map(|(_, bytes)| bytes).collect::<Vec<_>>()
-        };
-        assert_eq!(took(&mut a), ["one", "two"]);
+        assert_eq!(took(&mut a), ["one", "two", "four"]);
         assert_eq!(took(&mut b), ["three", "four"]);
-        a.claim(address(1));
-        table.deliver(None, address(1), b"back");
-        assert_eq!(took(&mut a), ["back"], "whoever proves it again has it again");
-        b.claim(address(1));
-        // What was another's stays it when the first one is gone.
         drop(a);
         table.deliver(None, address(1), b"five");
         assert_eq!(took(&mut b), ["five"]);
+        drop(b);
+        assert!(table.lock().by_address.is_empty());
+    }
+
+    fn took(seat: &mut Seat) -> Vec<Bytes> {
+        std::iter::from_fn(|| seat.inbox.try_recv().ok()).map(|(_, bytes)| bytes).collect()
+    }
+
+    #[tokio::test]
+    async fn an_address_leads_to_the_sessions_that_proved_it_last_and_to_no_more_than_some() {
+        let table = Table::new(8);
+        let seat = |n: usize| table.seat(&format!("key {n}"), &format!("fragment {n}")).unwrap().0;
+        let mut seats: Vec<Seat> = (0..=CLAIMS_MAX).map(seat).collect();
+        seats.iter().for_each(|seat| seat.claim(address(1)));
+        table.deliver(None, address(1), b"one");
+        let count = |seats: &mut [Seat]| seats.iter_mut().map(|seat| took(seat).len()).collect::<Vec<_>>();
+        assert_eq!(count(&mut seats), [0, 1, 1, 1, 1]);
+        // Who is there asks again and again.
+        seats[0].claim(address(1));
+        table.deliver(None, address(1), b"two");
+        assert_eq!(count(&mut seats), [1, 0, 1, 1, 1]);
+        drop(seats);
+        assert!(table.lock().by_address.is_empty());
     }
 
     #[tokio::test]

@@ -32,7 +32,8 @@ struct Track {
     told: Option<u32>,
     /// An SSRC of which nothing has proved yet to be the encoder's.
     trial: Option<u32>,
-    /// The SSRC of packets before its first one that only filled the way, and whose numbers were taken for its own.
+    /// The SSRC of packets before its first one, or while nothing came of it, that only filled the way, and whose numbers were taken
+    /// for its own.
     filled: Option<u32>,
 }
 
@@ -82,8 +83,8 @@ impl Tracks {
             Way::Known => true,
             Way::Left => false,
             // What only fills the way begins nothing: its numbers would be taken for the pictures' own. There are encoders that fill up
-            // each packet, too: they are told from it at the beginning.
-            Way::New if head.is_padded && track.sources.current().is_some() => false,
+            // each packet, too: they are told from it at the beginning, and where nothing else comes.
+            Way::New if head.is_padded && track.sources.is_live(now) => false,
             Way::New => {
                 if track.trial.replace(head.source).is_none() {
                     let stream = streams.expect_stream_rx(head.source.into(), None, track.mid, None);
@@ -95,9 +96,9 @@ impl Tracks {
     }
 
     /// A packet with nothing in it proved to be the encoder's.
-    pub(super) fn filled(&mut self, header: &RtpHeader) {
+    pub(super) fn filled(&mut self, header: &RtpHeader, now: UtcMs) {
         for track in &mut self.all {
-            if track.sources.current().is_none() && track.trial == Some(*header.ssrc) {
+            if !track.sources.is_live(now) && track.trial == Some(*header.ssrc) {
                 track.filled = track.trial;
             }
         }
@@ -144,5 +145,75 @@ impl Tracks {
             });
             again.next().map(|again| (at, again))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use railbird_core::rtp::GONE_MS_MIN;
+    use str0m::media::{Direction, MediaKind};
+
+    use super::super::answer;
+    use super::*;
+
+    /// A session with one track of pictures, and the type of their packets.
+    fn session() -> (Rtc, Tracks, Mid, u8) {
+        let provider = std::sync::Arc::new(str0m::crypto::from_feature_flags());
+        let mut encoder = Rtc::builder()
+            .set_crypto_provider(provider)
+            .clear_codecs()
+            .enable_h264(true)
+            .build(Instant::now());
+        let mut changes = encoder.sdp_api();
+        let mid = changes.add_media(MediaKind::Video, Direction::SendOnly, None, None, None);
+        let (offer, _) = changes.apply().unwrap();
+        let agreed = answer::agree(&offer.to_sdp_string(), &["192.0.2.1:4000".parse().unwrap()]);
+        let rtc = agreed.unwrap().rtc;
+        let payload_type = *rtc.media(mid).unwrap().remote_pts()[0];
+        let mut tracks = Tracks::new(true);
+        tracks.add(mid, Kind::Video);
+        (rtc, tracks, mid, payload_type)
+    }
+
+    fn at(ms: u64) -> UtcMs {
+        UtcMs(1_795_171_920_000 + ms)
+    }
+
+    fn header(source: u32, payload_type: u8) -> RtpHeader {
+        RtpHeader { ssrc: source.into(), payload_type: payload_type.into(), ..Default::default() }
+    }
+
+    #[test]
+    fn an_encoder_that_fills_up_each_packet_may_begin_its_track_anew() {
+        let (mut rtc, mut tracks, mid, payload_type) = session();
+        let padded = |source| Head { source, payload_type, is_padded: true };
+        assert!(tracks.lead(&mut rtc, padded(1), at(0)));
+        assert_eq!(tracks.proved(&rtc, &header(1, payload_type), at(0)), None);
+        assert!(!tracks.lead(&mut rtc, padded(2), at(GONE_MS_MIN - 1)), "it may only fill the way");
+        assert!(tracks.lead(&mut rtc, padded(2), at(GONE_MS_MIN)));
+        let anew = tracks.proved(&rtc, &header(2, payload_type), at(GONE_MS_MIN));
+        assert_eq!(anew, Some((mid, Kind::Video)));
+        assert!(tracks.lead(&mut rtc, padded(2), at(GONE_MS_MIN + 20)));
+    }
+
+    #[test]
+    fn pictures_that_go_on_after_something_that_only_filled_the_way_begin_anew() {
+        let (mut rtc, mut tracks, mid, payload_type) = session();
+        let head = |source, is_padded| Head { source, payload_type, is_padded };
+        assert!(tracks.lead(&mut rtc, head(1, false), at(0)));
+        assert_eq!(tracks.proved(&rtc, &header(1, payload_type), at(0)), None);
+        // While its camera is off.
+        for n in 0..3 {
+            assert!(tracks.lead(&mut rtc, head(2, true), at(GONE_MS_MIN + n)));
+            tracks.filled(&header(2, payload_type), at(GONE_MS_MIN + n));
+        }
+        for (n, anew) in [(1, Some((mid, Kind::Video))), (2, None)] {
+            let now = at(2 * GONE_MS_MIN + n);
+            assert!(tracks.lead(&mut rtc, head(1, false), now));
+            assert_eq!(tracks.proved(&rtc, &header(1, payload_type), now), anew);
+        }
+        assert!(!tracks.lead(&mut rtc, head(2, true), at(2 * GONE_MS_MIN + 3)));
     }
 }

@@ -1,4 +1,4 @@
-use crate::rtp::{CHANGE_MS_MIN, Head, STRAY_MS_MAX, Sources, Way, head};
+use crate::rtp::{CHANGE_MS_MIN, GONE_MS_MIN, Head, STRAY_MS_MAX, Sources, Way, head};
 use crate::time::UtcMs;
 
 const NOW: u64 = 1_795_171_920_000;
@@ -55,6 +55,18 @@ fn a_track_may_go_back_to_a_source_once_the_other_one_is_silent() {
     assert_eq!(sources.way(1, at(5_000 + STRAY_MS_MAX)), Way::New);
     assert!(sources.took(1, at(5_000 + STRAY_MS_MAX)));
     assert_eq!(sources.way(2, at(5_000 + STRAY_MS_MAX + 1)), Way::Left);
+}
+
+#[test]
+fn a_source_is_live_as_long_as_something_comes_of_it() {
+    let mut sources = Sources::default();
+    assert!(!sources.is_live(at(0)));
+    sources.took(1, at(0));
+    sources.took(1, at(500));
+    assert!(sources.is_live(at(500 + GONE_MS_MIN - 1)));
+    assert!(!sources.is_live(at(500 + GONE_MS_MIN)));
+    sources.took(2, at(500 + GONE_MS_MIN));
+    assert!(sources.is_live(at(500 + GONE_MS_MIN)));
 }
 
 #[test]
