@@ -140,6 +140,7 @@ async fn of_two_ladders_one_loses_its_ffmpeg_and_then_its_origin_and_nobody_who_
         }
     }
     live.is_clean().await?;
+    source.equals(&south.export().await?).await?;
 
     // Whatever is there was made by one of the two, whole; they made different bytes, so that it was tried.
     let made = [north.objects()?, south.objects()?];
