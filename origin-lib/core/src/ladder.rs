@@ -206,17 +206,12 @@ impl Assembler {
         self.settle();
     }
 
-    /// The encoder has ended: all that it will give has come. What is whole of it is used.
+    /// The encoder has ended: all that it will give has come. What is whole of it is used, also for what the source is still to cut:
+    /// what is open when a feed ends or is lost may wait longer than an encoder runs without pictures. Of what another one gives, which
+    /// begins later, nothing goes into the same segment.
     pub fn end(&mut self) {
-        self.end_of(0);
-    }
-
-    /// This encoder has ended.
-    pub fn end_of(&mut self, encoder: usize) {
-        self.pause_of(encoder);
-        if let Some(lane) = self.lanes.get_mut(encoder) {
-            lane.clear();
-        }
+        self.pause_of(0);
+        self.lanes.iter_mut().take(1).for_each(Lane::end);
     }
 
     /// Nothing more comes of this encoder for now. What it gave stays, for what the source is still to cut.

@@ -286,8 +286,9 @@ impl Channel {
         self.with(|programme| {
             let counts = programme.counts(publish);
             programme.end(publish, end, clock::moment());
-            if let Some(ladder) = self.ladder.as_ref().filter(|_| end == End::InOrder && !programme.is_live())
-            {
+            // Where what is open waits for the feed, ffmpeg waits with it: then it goes on as if nothing had been.
+            let over = end == End::InOrder && !programme.is_live() && programme.deadline().is_none();
+            if let Some(ladder) = self.ladder.as_ref().filter(|_| over) {
                 ladder.hurry();
             }
             counts

@@ -206,12 +206,18 @@ impl Ladders {
 
 impl Ladder {
     /// Takes the channel's samples as they are used.
-    pub(crate) fn tap(&self) -> Tap {
-        let queue = Arc::clone(&self.queue);
+    pub(crate) fn tap(self: &Arc<Self>) -> Tap {
+        let ladder = Arc::clone(self);
         Arc::new(move |passed: &Passed| {
-            if passed.sample.kind == Kind::Video {
-                queue.push(passed);
+            if passed.sample.kind != Kind::Video {
+                return;
             }
+            // ffmpeg begins with it, a moment later. A feed that waited for its anchor comes all at once: what is cut of it meanwhile
+            // waits for ffmpeg, too.
+            if passed.sample.key && *ladder.state.borrow() == State::Idle {
+                (0..ladder.makers.len()).for_each(|place| _ = ladder.with(place, Assembler::begin));
+            }
+            ladder.queue.push(passed);
         })
     }
 

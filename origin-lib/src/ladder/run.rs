@@ -111,7 +111,11 @@ async fn session(ladder: &Ladder, first: Passed, next: &mut Option<Passed>) -> R
     ladder.figure.starts.inc();
     ladder.figure.up.set(1);
     ladder.state.send_replace(State::Running);
-    made.iter().for_each(|place| _ = ladder.with(*place, |maker| maker.begin()));
+    for place in 0..ladder.makers.len() {
+        // Of one that is left out nothing comes.
+        let is_made = made.contains(&place);
+        ladder.with(place, |maker| if is_made { maker.begin() } else { maker.end() });
+    }
     // What was wanted of one before.
     ladder.flush.notified().now_or_never();
     ladder.behind.notified().now_or_never();

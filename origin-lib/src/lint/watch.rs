@@ -219,15 +219,21 @@ impl Watch<'_> {
         let new: Vec<(u64, Segment)> = new.collect();
         let independent = self.wanted.independent || media.independent;
         let frames_only = media.frames_only;
+        let end = media.ended.then(|| media.next_msn());
         for (msn, segment) in new {
             self.next = msn + 1;
             if self.out.report.segments < SEGMENTS_MAX && !segment.gap {
-                self.segment(msn, &segment, independent, frames_only).await;
+                self.segment(msn, &segment, (independent, frames_only, end == Some(msn + 1))).await;
             }
         }
     }
 
-    async fn segment(&mut self, msn: u64, segment: &Segment, independent: bool, frames_only: bool) {
+    async fn segment(
+        &mut self,
+        msn: u64,
+        segment: &Segment,
+        (independent, frames_only, last): (bool, bool, bool),
+    ) {
         let Some(map) = segment.applied.map.clone() else {
             return self.out.report.skip(format!("segments of {}, which are not fMP4", self.wanted.uri));
         };
@@ -263,7 +269,7 @@ impl Watch<'_> {
         let before = self.end.filter(|(of, _)| of + 1 == msn).map(|(_, end)| end);
         let bandwidth = self.wanted.bandwidth;
         let (tracks, frame) = (&*tracks, frames_only);
-        let known = Known { segment, tracks, independent, frame, before, bandwidth, len };
+        let known = Known { segment, tracks, independent, frame, last, before, bandwidth, len };
         let (end, findings) = bytes::segment(&media, &known);
         self.end = end.map(|end| (msn, end));
         self.add(findings);

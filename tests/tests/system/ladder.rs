@@ -11,12 +11,12 @@ use crate::viewers::{Stage, duration};
 const SECONDS: u32 = 18;
 
 /// Two rungs, and the sound alone.
-const LADDER: &str = "audio_only = true\n\
+pub(crate) const LADDER: &str = "audio_only = true\n\
     [[channel.ladder]]\nname = \"low\"\nheight = 90\nvideo_kbps = 151\npreset = \"ultrafast\"\n\
     [[channel.ladder]]\nname = \"mid\"\nheight = 120\nvideo_kbps = 317\npreset = \"ultrafast\"\n";
 
 /// The process of the ffmpeg that makes the origin's ladder.
-fn encoder(origin: &Origin) -> anyhow::Result<Option<String>> {
+pub(crate) fn encoder(origin: &Origin) -> anyhow::Result<Option<String>> {
     encoder_of(origin.process()?)
 }
 
@@ -82,7 +82,7 @@ impl Listed {
     }
 
     /// Whether anything is listed that is there.
-    fn has_begun(&self) -> bool {
+    pub(crate) fn has_begun(&self) -> bool {
         self.segments.len() > self.gaps()
     }
 }

@@ -13,9 +13,18 @@ use crate::viewers::Edge;
 const PAIR: &str = "[pair]\nanchors_at = \"a\"\n";
 
 async fn two(targets: &[String], edges: [&[String]; 2]) -> anyhow::Result<[Origin; 2]> {
+    two_with("", targets, edges).await
+}
+
+/// The same, whose channel has these further settings.
+pub(crate) async fn two_with(
+    channel: &str,
+    targets: &[String],
+    edges: [&[String]; 2],
+) -> anyhow::Result<[Origin; 2]> {
     let plan = |id, edges| Plan { id, title: "T", targets, edges, more: PAIR, files: &[] };
     let (north, south) = (plan("north", edges[0]), plan("south", edges[1]));
-    Ok([Origin::start(&north).await?, Origin::start(&south).await?])
+    Ok([Origin::start_with(&north, channel).await?, Origin::start_with(&south, channel).await?])
 }
 
 /// One ffmpeg, two origins, one bucket: each object that either makes has the name and the bytes that the other gives it.

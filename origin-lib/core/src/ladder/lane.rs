@@ -25,6 +25,8 @@ pub(super) struct Lane {
     pub(super) video: Option<VideoConfig>,
     /// From which decoding time on which parameters count, in order; the first ones count for what is there first.
     turns: VecDeque<(MediaTime, VideoConfig)>,
+    /// The next picture is another encoder's: there is a turn, whatever its parameters are.
+    ended: bool,
     pub(super) samples: VecDeque<Sample>,
     /// So many of the first ones are known to be shown before `sought`.
     pub(super) before: usize,
@@ -43,6 +45,7 @@ impl Lane {
         Lane {
             video: None,
             turns: VecDeque::new(),
+            ended: false,
             samples: VecDeque::new(),
             before: 0,
             sought: 0,
@@ -65,7 +68,8 @@ impl Lane {
             }
             (self.before, self.lacks) = (self.before.min(self.samples.len()), false);
         }
-        if self.turns.back().map(|(_, config)| config) != self.video.as_ref()
+        let turns = self.turns.back().map(|(_, config)| config) != self.video.as_ref();
+        if (core::mem::take(&mut self.ended) || turns)
             && let Some(config) = &self.video
         {
             self.len += config.record.len();
@@ -78,6 +82,11 @@ impl Lane {
             self.clear();
         }
         has_room
+    }
+
+    /// What comes from here on is another encoder's.
+    pub(super) fn end(&mut self) {
+        self.ended = true;
     }
 
     pub(super) fn clear(&mut self) {
@@ -140,7 +149,7 @@ impl Lane {
         }
     }
 
-    /// Whether the parameters of the first ones do not change among them.
+    /// Whether the first ones are of one encoder, and of the same parameters.
     fn is_of_one_kind(&self, len: usize) -> bool {
         let first = self.samples.front().map(|first| first.dts);
         let last = len.checked_sub(1).and_then(|last| self.samples.get(last)).map(|last| last.dts);

@@ -143,6 +143,32 @@ fn an_encoder_that_ends_loses_what_it_had_not_finished_and_goes_on_with_a_key_fr
 }
 
 #[test]
+fn what_an_encoder_gave_before_it_ended_is_of_use_where_the_source_is_cut_later() {
+    // As where a feed was lost: what is open waits for it, and an encoder without pictures does not.
+    let mut low = assembler();
+    low.begin();
+    low.video(video(640));
+    (0..120).for_each(|n| low.picture(picture(n)));
+    low.cut(&cut(0));
+    low.end();
+    assert_eq!(told(&mut low), [(0, true)]);
+    low.cut(&cut(1));
+    assert_eq!((told(&mut low), low.waiting()), (vec![(1, true)], 0));
+
+    // Also where there is another encoder by then, which begins within one of them: no two of them make one segment.
+    let mut low = assembler();
+    low.begin();
+    low.video(video(640));
+    (0..89).for_each(|n| low.picture(picture(n)));
+    low.end();
+    low.begin();
+    low.video(video(640));
+    (90..181).for_each(|n| low.picture(Sample { key: n % 30 == 0, ..picture(n) }));
+    (0..3).for_each(|of| low.cut(&cut(of)));
+    assert_eq!(told(&mut low), [(0, true), (1, false), (2, true)]);
+}
+
+#[test]
 fn what_is_missing_within_a_segment_is_seen() {
     for missing in [0..1, 20..40, 45..60] {
         let mut low = assembler();

@@ -32,6 +32,8 @@ pub struct Known<'a> {
     pub independent: bool,
     /// Its playlist is one of I-frames.
     pub frame: bool,
+    /// Its playlist ends with it.
+    pub last: bool,
     /// Where the segment before it ended, if that was looked at.
     pub before: Option<End>,
     /// BANDWIDTH of its variant, in bits a second.
@@ -125,7 +127,10 @@ fn times(track: &Track, own: &[&Fragment], known: &Known<'_>, found: &mut Findin
     let start = nanos(u128::from(own.first()?.start));
     let slack = frame.plus(ROUNDING);
     let line = known.segment.line;
-    if let Some(said) = known.segment.duration.filter(|said| said.0.abs_diff(length.0) > slack.0) {
+    // Where a presentation ends, each track does with its own last frame; and its first one here may begin a frame late, as anywhere.
+    let shorter = if known.last { slack.plus(frame) } else { slack };
+    let off = |said: &Nanos| *said > length.plus(shorter) || length > said.plus(slack);
+    if let Some(said) = known.segment.duration.filter(off) {
         found.add(&rules::MEDIA_DURATION, line, format!("EXTINF is {said}, and the media is {length} long"));
     }
     let before =

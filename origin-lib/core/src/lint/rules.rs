@@ -181,7 +181,7 @@ rules! {
     KEY_FILE = "key-file", Must, "5.1", "A key file is the key's bytes.", "answer with the 16 bytes of the key";
     INIT_UNREADABLE = "init-unreadable", Must, "3.1.2", "A media initialization section is a movie box with its tracks.", "write ftyp and moov, with mvex";
     MEDIA_UNREADABLE = "media-unreadable", Must, "3.1.2", "An fMP4 segment is movie fragments of the tracks that EXT-X-MAP has.", "write moof and mdat with tfdt, encrypted with the key that is listed";
-    MEDIA_DURATION = "media-duration", Should, "4.4.4.1", "EXTINF is how long the media is, to a frame.", "write the media's duration";
+    MEDIA_DURATION = "media-duration", Should, "4.4.4.1", "EXTINF is how long the media is, to a frame; the last one of all, to two.", "write the media's duration";
     MEDIA_START = "media-start", Must, "4.4.4.3", "Where there is no discontinuity, a segment's media begins where the last one's ends, to a frame.", "mark the jump by EXT-X-DISCONTINUITY";
     MEDIA_DEPENDENT = "media-not-independent", Must, "4.4.2.1", "With EXT-X-INDEPENDENT-SEGMENTS, a segment's video begins with a key frame.", "cut at key frames, or leave the tag out";
     FRAME_ALONE = "i-frame-not-alone", Must, "4.4.3.6", "A segment of a playlist of I-frames is one key frame.", "list key frames only, each by itself";

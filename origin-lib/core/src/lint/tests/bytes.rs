@@ -71,7 +71,8 @@ fn found(text: &str, bytes: &[u8], bandwidth: u64) -> BTreeSet<&'static str> {
 }
 
 fn known<'a>(segment: &'a Listed, tracks: &'a [fmp4::read::Track]) -> Known<'a> {
-    Known { segment, tracks, independent: true, frame: false, before: None, bandwidth: None, len: 0 }
+    let (before, bandwidth) = (None, None);
+    Known { segment, tracks, independent: true, frame: false, last: false, before, bandwidth, len: 0 }
 }
 
 #[test]
@@ -95,6 +96,11 @@ fn what_a_segment_holds_is_what_is_said_of_it() {
     assert_eq!(found("#EXTINF:2.0,", b"", rate), only(&MEDIA_UNREADABLE));
     let init = bytes::init(&fmp4::init(&tracks())).unwrap();
     let listed = listed("#EXTINF:2.0,");
+    let (longer, longest) = (self::listed("#EXTINF:2.08,"), self::listed("#EXTINF:2.1,"));
+    let last =
+        |segment: &Listed, last| ids(&bytes::segment(&good, &Known { last, ..known(segment, &init) }).1);
+    assert_eq!(last(&longer, true), none, "of the last one, to two");
+    assert_eq!((last(&longer, false), last(&longest, true)), (only(&MEDIA_DURATION), only(&MEDIA_DURATION)));
     let alone = |bytes: &[u8]| {
         ids(&bytes::segment(bytes, &Known { frame: true, independent: false, ..known(&listed, &init) }).1)
     };
