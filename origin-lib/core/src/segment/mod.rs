@@ -63,8 +63,9 @@ use crate::media::{AudioConfig, Cut, Kind, Part, Sample, Tracks, VideoConfig};
 use crate::object;
 use crate::time::{MEDIA_HZ, MediaTime};
 
-/// How far video may run past a cut while the segment before it waits for audio, in milliseconds of media time.
-pub const AUDIO_WAIT_MS_MAX: u64 = 500;
+/// How far video may run past a cut while the segment before it waits for audio, in milliseconds of media time: longer than
+/// [`crate::silence::GONE_MS`], so that silence in the place of sound that has stopped is in the segment that it belongs to.
+pub const AUDIO_WAIT_MS_MAX: u64 = 1_100;
 
 /// The longest time that may pass without a cut, in milliseconds of media time.
 pub const OPEN_MS_MAX: u64 = 60_000;
@@ -190,6 +191,8 @@ pub struct Segmenter {
     cut_in_run: bool,
     video_last: Option<MediaTime>,
     audio_last: Option<MediaTime>,
+    /// Of the audio that was cut, also in runs before.
+    audio_cut: Option<MediaTime>,
     video_step: u64,
     /// The shorter one of the last two: after a hole, pictures come as before.
     usual_step: u64,
@@ -222,6 +225,7 @@ impl Segmenter {
             cut_in_run: false,
             video_last: None,
             audio_last: None,
+            audio_cut: None,
             video_step: VIDEO_STEP,
             usual_step: VIDEO_STEP,
             counts: Counts::default(),
@@ -349,6 +353,21 @@ impl Segmenter {
         }
         (self.audio_last, self.guessed) = (None, true);
         true
+    }
+
+    /// Takes sound back from this decoding time on, as if none had come: what waits for a cut and is in no part. The decoding time
+    /// of the last that stays.
+    pub fn take_back_sound_from(&mut self, from: MediaTime) -> Option<MediaTime> {
+        for open in &mut self.open {
+            let stays = open.audio.partition_point(|sample| sample.dts < from).max(open.parts.given_audio);
+            for sample in open.audio.drain(stays.min(open.audio.len())..) {
+                self.open_len = self.open_len.saturating_sub(sample.data.len());
+                self.open_samples = self.open_samples.saturating_sub(1);
+            }
+        }
+        let open = self.open.iter().rev().find_map(|open| open.audio.last()).map(|last| last.dts);
+        self.audio_last = open.or(self.audio_cut);
+        self.audio_last
     }
 
     /// Drops what is open: it becomes no segment. What comes later starts with a discontinuity.
@@ -541,6 +560,7 @@ impl Segmenter {
         let named = MediaTime(start.0.saturating_add(NAME));
         self.floor = named.max(after(ends.iter().map(Sample::pts).max()));
         self.decoded = after(ends.last().map(|sample| sample.dts));
+        self.audio_cut = audio.last().map(|last| last.dts).or(self.audio_cut);
         self.open_samples = self.open_samples.saturating_sub(video.len() + audio.len());
         for sample in video.iter().chain(&audio) {
             self.open_len = self.open_len.saturating_sub(sample.data.len());
