@@ -96,8 +96,9 @@ struct Run {
     step: u64,
     /// The latest presentation.
     shown: MediaTime,
-    /// The newest picture when a frame of sound came last.
-    heard: MediaTime,
+    /// The first picture behind the frame of sound that came last: from there on, no sound has come. Pictures that are far apart, or
+    /// missing, say nothing of sound that comes meanwhile.
+    unheard: Option<MediaTime>,
     /// A frame of sound has come.
     sounded: bool,
     /// Sound was given up to here: in the run before, at its beginning.
@@ -297,7 +298,7 @@ impl Silence {
                 newest: dts,
                 step: STEP,
                 shown: pts,
-                heard: dts,
+                unheard: None,
                 sounded: false,
                 until: self.end.filter(|end| *end > pts),
                 before: self.end.filter(|end| *end > pts),
@@ -309,10 +310,16 @@ impl Silence {
         let step = dts.0.saturating_sub(run.newest.0).min(STEP_MAX);
         run.step = Some(step).filter(|step| *step > 0).unwrap_or(run.step);
         (run.newest, run.shown) = (dts.max(run.newest), pts.max(run.shown));
-        run.gone |= run.newest.0.saturating_sub(run.heard.0) >= GONE_MS * TICKS;
+        let unheard = *run.unheard.get_or_insert(dts);
+        // Sound that reaches further than the pictures is not missed before they are there.
+        let from = run.until.filter(|_| !run.silent).map_or(unheard, |until| until.max(unheard));
+        run.gone |= run.newest.0.saturating_sub(from.0) >= GONE_MS * TICKS;
         if run.gone && self.kept.is_some() {
-            self.silent = self.had_sound;
+            let before = run.until;
             self.fill(&mut run, dts);
+            if run.until != before {
+                self.silent = self.had_sound;
+            }
         }
         // Behind the silence before it: where it begins a segment, nobody waits for sound of the one before.
         self.inputs.push_back(Input::Sample(sample));
@@ -324,7 +331,7 @@ impl Silence {
             return self.inputs.push_back(Input::Sample(sample));
         };
         let len = kept.len;
-        (run.heard, run.sounded, run.gone) = (run.newest, true, false);
+        (run.unheard, run.sounded, run.gone) = (None, true, false);
         let behind = |time: MediaTime, by: u64| sample.dts.0 >= time.0.saturating_add(by);
         if run.is_given(sample.dts) {
             self.late += 1;
