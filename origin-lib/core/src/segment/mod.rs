@@ -9,7 +9,7 @@
 //! Where no key frame comes in time, segments are as long as the recording's first one was, by which playlists made their promise
 //! ([`Segmenter::set_target`]). What would be longer is cut between key frames, as long as pictures come evenly: what follows
 //! begins with a picture that refers to some before it ([`Cut::is_dependent`]), and another segment begins at the next key frame.
-//! That depends on more than the media, so origins of a pair don't.
+//! Before a hole that is longer than the promise, a segment ends with its pictures, and what follows is a discontinuity. That depends on more than the media, so origins of a pair don't.
 //! So an origin that joins a feed later cuts, from its first whole segment on, exactly what the others cut
 //! (DESIGN.md, invariant 3). The first segment after a start or a break is not whole in that sense: where it starts
 //! depends on what was seen. So may the next one, where key frames are closer together than audio is muxed ahead of
@@ -414,14 +414,18 @@ impl Segmenter {
 
     fn video(&mut self, sample: Sample) {
         let start = sample.pts();
+        let begins = sample.key && self.open.back().is_some_and(|back| self.begins(back, start));
+        if begins && self.ends_before_a_hole(start) {
+            self.finish();
+        }
         match self.open.back() {
             None if !sample.key || !self.may_start(&sample) => {
                 self.counts.leading += 1;
                 return;
             }
             None => self.begin_run(start),
-            Some(back) if sample.key && self.begins(back, start) => self.begin(start),
-            Some(_) => self.keep_short(start),
+            Some(_) if begins => self.begin(start),
+            Some(_) => self.keep_short(start, false),
         }
         // What leads a key frame refers to what was before it: where a run begins with that, nobody has it.
         if sample.leading && self.leads_run {
