@@ -228,6 +228,9 @@ impl Packager {
         if self.silence.was_premature(&input) && self.segmenter.take_back_sound() {
             self.silence.take_back();
         }
+        if let Some(from) = self.silence.in_place_of(&input) {
+            self.silence.taken_back(self.segmenter.take_back_sound_from(from));
+        }
         self.silence.handle(input);
         self.segment();
         self.collect();

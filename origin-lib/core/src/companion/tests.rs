@@ -445,9 +445,9 @@ fn switched(later_ms: u64, mut before: impl FnMut(&mut Companion, u64)) -> Vec<b
         }
         // A cut comes three pictures late.
         let of = (n / FRAMES).checked_sub(1).filter(|_| n % FRAMES == 3);
-        if let Some(mut cut) = of.map(cut) {
+        if let Some(mut cut) = of.map(|of| SOURCE.cut(of)) {
             let moved = |of: MediaTime| {
-                let later = if of < at(2 * FRAMES) { 0 } else { later_ms * 90 };
+                let later = if of < SOURCE.at(2 * FRAMES) { 0 } else { later_ms * 90 };
                 MediaTime(of.0 + later)
             };
             let end = moved(cut.video_end);
@@ -500,7 +500,7 @@ fn what_a_feed_left_that_has_ended_without_a_place_is_let_go() {
     assert_eq!(held(&companion), Some(true), "the source may still be cut there");
     // The source begins much later.
     companion.source_anchored(Role::Primary, Anchor { feed_ms: 0, utc: BEGIN });
-    companion.source_cut(&cut(30), Some(Role::Primary), begin.plus_ms(62_000));
+    companion.source_cut(&SOURCE.cut(30), Some(Role::Primary), begin.plus_ms(62_000));
     assert_eq!(held(&companion), None);
 }
 

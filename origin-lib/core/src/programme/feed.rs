@@ -4,7 +4,7 @@ use alloc::collections::VecDeque;
 
 use super::beside::{Beside, Further};
 use super::{AnchorFrom, HELD_LEN_MAX, HELD_SAMPLES_MAX, Publish, TICKS, WAITING_LEN_MAX};
-use crate::media::{Captured, FeedEvent, FeedSplice, Frame, Kind, Sample, Tracks};
+use crate::media::{Captured, FeedEvent, FeedSplice, Kind, Sample, Tracks};
 use crate::scte35::Section;
 use crate::sound::Language;
 use crate::time::{MediaSpan, MediaTime, Moment, UtcMs};
@@ -374,10 +374,10 @@ impl Feed {
         let further = match event {
             FeedEvent::Audio(config) => Further::Audio(config),
             FeedEvent::Video(config) => Further::Video(config),
-            FeedEvent::Frame(Frame { kind, dts_ms, cts, key, leading, data }) => {
-                let Place::On(timeline) = &self.place else { return };
-                let Some(dts) = timeline.beside(dts_ms) else { return };
-                Further::Sample(Sample { kind, dts, cts, key, leading, data })
+            FeedEvent::Frame(frame) => {
+                let Place::On(timeline) = &mut self.place else { return };
+                let samples = timeline.beside(track, frame).into_iter().map(Further::Sample);
+                return self.items.extend(samples.map(|sample| Item::Further(track, sample)));
             }
             _ => return,
         };

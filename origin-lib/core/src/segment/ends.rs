@@ -54,6 +54,7 @@ impl Segmenter {
         let named = MediaTime(start.0.saturating_add(NAME));
         self.floor = named.max(after(ends.iter().map(Sample::pts).max()));
         self.decoded = after(ends.last().map(|sample| sample.dts));
+        self.audio_cut = audio.last().map(|last| last.dts).or(self.audio_cut);
         self.open_samples = self.open_samples.saturating_sub(video.len() + audio.len());
         for sample in video.iter().chain(&audio) {
             self.open_len = self.open_len.saturating_sub(sample.data.len());

@@ -6,6 +6,10 @@ use crate::media::Sample;
 use crate::recording::rounded_s;
 use crate::time::{MEDIA_HZ, MediaTime};
 
+/// What is longer than this between two pictures is a hole, beyond what a picture lasts, in 1/90000 s: 0.5 s. Less may be filled by
+/// pictures that are sent behind the second one and shown before it.
+const HOLE: u64 = 45_000;
+
 /// The longest segment, in seconds, as long as nothing was promised: where key frames are further apart, playlists would promise
 /// little, and viewers would be far behind.
 pub const UNPROMISED_S_MAX: u32 = 10;
@@ -45,15 +49,31 @@ impl Segmenter {
         self.segment_ms.div_ceil(1000).max(1)
     }
 
+    /// Whether the newest segment ends with its pictures, and what begins with a key frame that is shown at `at` does not continue it:
+    /// where it would be too long because of a hole before that, and no cut among its pictures helps.
+    pub(super) fn ends_before_a_hole(&mut self, at: MediaTime) -> bool {
+        let Some(back) = self.open.back() else { return false };
+        let Some(shown) = back.video.iter().map(Sample::pts).max() else { return false };
+        let hole = at.0.saturating_sub(shown.0.saturating_add(self.usual_step));
+        if hole <= HOLE || !self.breaks_promise(back.start, at) {
+            return false;
+        }
+        if self.part_limit.is_some() || self.breaks_promise(shown, at) {
+            return true;
+        }
+        self.keep_short(at, true);
+        self.open.back().is_some_and(|back| self.breaks_promise(back.start, at))
+    }
+
     /// Begins a segment where the newest one would be too long with a picture that is shown at `at`, and with those that are sent
-    /// behind it and shown before it.
-    pub(super) fn keep_short(&mut self, at: MediaTime) {
-        let end = MediaTime(at.0.saturating_add(self.usual_step));
+    /// behind it and shown before it; or up to there, where that is a key frame which begins one by itself.
+    pub(super) fn keep_short(&mut self, at: MediaTime, begins: bool) {
+        let end = if begins { at } else { MediaTime(at.0.saturating_add(self.usual_step)) };
         while self.open.back().is_some_and(|back| self.breaks_promise(back.start, end))
             && let Some(mut back) = self.open.pop_back()
         {
             let rest = self.take_rest(&mut back, end);
-            let place = if rest.is_none() { self.place_to_cut(&back, at) } else { None };
+            let place = if rest.is_none() { self.place_to_cut(&back, at, begins) } else { None };
             self.open.push_back(back);
             if let Some(rest) = rest {
                 self.open.push_back(rest);
@@ -69,10 +89,12 @@ impl Segmenter {
     }
 
     /// Where a segment is cut between key frames, with a picture behind it that is shown at `at`: how many of its pictures stay, and
-    /// when the next one is shown. That is what is nearest to the promise; with parts, the end, since what was given out stays.
-    fn place_to_cut(&self, back: &Open, at: MediaTime) -> Option<(usize, MediaTime)> {
-        let promised = back.start.0.saturating_add(u64::from(self.promised_s()) * u64::from(MEDIA_HZ));
-        let times = back.video.iter().map(Sample::pts).chain([at]).enumerate();
+    /// when the next one is shown. That is what is nearest to the promise; with parts, the end, since what was given out stays. The
+    /// picture at `at` is no place where it begins a segment by itself.
+    fn place_to_cut(&self, back: &Open, at: MediaTime, begins: bool) -> Option<(usize, MediaTime)> {
+        let promise = u64::from(self.promised_s()) * u64::from(MEDIA_HZ);
+        let promised = back.start.0.saturating_add(promise);
+        let times = back.video.iter().map(Sample::pts).chain((!begins).then_some(at)).enumerate();
         let (mut shown, mut found) = (back.start, None);
         for (place, time) in times {
             // Behind a picture that is shown later than all before it, there may be others that belong before that one, and none
@@ -84,7 +106,10 @@ impl Segmenter {
                 if shown.0 >= back.start.0.saturating_add(NAME) && (fits || (is_end && found.is_none())) {
                     // It is the next to be shown itself where no other has room before it.
                     let is_next = time.0 <= next.saturating_add(self.usual_step / 2);
-                    found = Some((place, if is_next { time } else { MediaTime(next) }));
+                    // A hole that is longer than the promise is in both.
+                    let latest = time.0.saturating_add(self.usual_step).saturating_sub(promise);
+                    let fits = if self.part_limit.is_some() { next } else { next.max(latest.min(promised)) };
+                    found = Some((place, if is_next { time } else { MediaTime(fits) }));
                 }
             }
             shown = shown.max(time);

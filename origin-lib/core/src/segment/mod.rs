@@ -9,7 +9,7 @@
 //! Where no key frame comes in time, segments are as long as the recording's first one was, by which playlists made their promise
 //! ([`Segmenter::set_target`]). What would be longer is cut between key frames, as long as pictures come evenly: what follows
 //! begins with a picture that refers to some before it ([`Cut::is_dependent`]), and another segment begins at the next key frame.
-//! That depends on more than the media, so origins of a pair don't.
+//! Before a hole that is longer than the promise, a segment ends with its pictures, and what follows is a discontinuity. That depends on more than the media, so origins of a pair don't.
 //! So an origin that joins a feed later cuts, from its first whole segment on, exactly what the others cut
 //! (DESIGN.md, invariant 3). The first segment after a start or a break is not whole in that sense: where it starts
 //! depends on what was seen. So may the next one, where key frames are closer together than audio is muxed ahead of
@@ -64,8 +64,9 @@ use crate::media::{AudioConfig, Cut, Kind, Part, Sample, Tracks, VideoConfig};
 use crate::object;
 use crate::time::{MEDIA_HZ, MediaTime};
 
-/// How far video may run past a cut while the segment before it waits for audio, in milliseconds of media time.
-pub const AUDIO_WAIT_MS_MAX: u64 = 500;
+/// How far video may run past a cut while the segment before it waits for audio, in milliseconds of media time: longer than
+/// [`crate::silence::GONE_MS`], so that silence in the place of sound that has stopped is in the segment that it belongs to.
+pub const AUDIO_WAIT_MS_MAX: u64 = 1_100;
 
 /// The longest time that may pass without a cut, in milliseconds of media time.
 pub const OPEN_MS_MAX: u64 = 60_000;
@@ -191,6 +192,8 @@ pub struct Segmenter {
     cut_in_run: bool,
     video_last: Option<MediaTime>,
     audio_last: Option<MediaTime>,
+    /// Of the audio that was cut, also in runs before.
+    audio_cut: Option<MediaTime>,
     video_step: u64,
     /// The shorter one of the last two: after a hole, pictures come as before.
     usual_step: u64,
@@ -223,6 +226,7 @@ impl Segmenter {
             cut_in_run: false,
             video_last: None,
             audio_last: None,
+            audio_cut: None,
             video_step: VIDEO_STEP,
             usual_step: VIDEO_STEP,
             counts: Counts::default(),
@@ -352,6 +356,21 @@ impl Segmenter {
         true
     }
 
+    /// Takes sound back from this decoding time on, as if none had come: what waits for a cut and is in no part. The decoding time
+    /// of the last that stays.
+    pub fn take_back_sound_from(&mut self, from: MediaTime) -> Option<MediaTime> {
+        for open in &mut self.open {
+            let stays = open.audio.partition_point(|sample| sample.dts < from).max(open.parts.given_audio);
+            for sample in open.audio.drain(stays.min(open.audio.len())..) {
+                self.open_len = self.open_len.saturating_sub(sample.data.len());
+                self.open_samples = self.open_samples.saturating_sub(1);
+            }
+        }
+        let open = self.open.iter().rev().find_map(|open| open.audio.last()).map(|last| last.dts);
+        self.audio_last = open.or(self.audio_cut);
+        self.audio_last
+    }
+
     /// Drops what is open: it becomes no segment. What comes later starts with a discontinuity.
     pub fn abandon(&mut self) {
         self.open.clear();
@@ -396,14 +415,18 @@ impl Segmenter {
 
     fn video(&mut self, sample: Sample) {
         let start = sample.pts();
+        let begins = sample.key && self.open.back().is_some_and(|back| self.begins(back, start));
+        if begins && self.ends_before_a_hole(start) {
+            self.finish();
+        }
         match self.open.back() {
             None if !sample.key || !self.may_start(&sample) => {
                 self.counts.leading += 1;
                 return;
             }
             None => self.begin_run(start),
-            Some(back) if sample.key && self.begins(back, start) => self.begin(start),
-            Some(_) => self.keep_short(start),
+            Some(_) if begins => self.begin(start),
+            Some(_) => self.keep_short(start, false),
         }
         // What leads a key frame refers to what was before it: where a run begins with that, nobody has it.
         if sample.leading && self.leads_run {

@@ -180,15 +180,15 @@ fn audio_lies_in_the_segment_in_which_it_is_decoded_however_it_is_muxed() {
 }
 
 #[test]
-fn a_segment_waits_half_a_second_for_audio_and_loses_none() {
+fn a_segment_waits_a_second_and_a_tenth_for_audio_and_loses_none() {
     let mut segmenter = Segmenter::new(2000);
-    assert_eq!(run(&mut segmenter, both().into_iter().chain([key(0), audio(0), key(2000), video(2499)])), []);
-    let cuts = run(&mut segmenter, [video(2500)]);
+    assert_eq!(run(&mut segmenter, both().into_iter().chain([key(0), audio(0), key(2000), video(3099)])), []);
+    let cuts = run(&mut segmenter, [video(3100)]);
     assert_eq!(shorts(&cuts), [(0, 2000, vec![0], vec![0], true)]);
     // No audio tells where audio goes on: one frame after the last.
     assert_eq!(cuts[0].audio_end, MediaTime(BASE * 90 + 1920));
     let cuts = run(&mut segmenter, [audio(1700), audio(2000), key(4000), audio(4000)]);
-    assert_eq!(shorts(&cuts), [(2000, 2000, vec![2000, 2499, 2500], vec![1700, 2000], false)]);
+    assert_eq!(shorts(&cuts), [(2000, 2000, vec![2000, 3099, 3100], vec![1700, 2000], false)]);
     assert_eq!(segmenter.counts().late_audio, 1);
 }
 

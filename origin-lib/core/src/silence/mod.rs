@@ -9,7 +9,8 @@
 //! frames of silence ([`crate::codec::silence`]) with the parameters of the sound before. When, follows from the feed's samples
 //! and their order alone; where, from the media timeline: frames of silence lie on a grid that begins in 1970, so that two origins
 //! write the same ones, also where one of them joined later (DESIGN.md, invariant 3). Sound that comes after silence was given in
-//! its place is left out, so that sound never goes back.
+//! its place takes that place as long as no segment was cut ([`Silence::in_place_of`]); later it is left out, so that sound never
+//! goes back.
 //!
 //! - Sound that has stopped, or does not come, is waited for while the picture goes on by [`GONE_MS`]; then silence goes as far as
 //!   pictures are decoded.
@@ -29,9 +30,9 @@ use crate::segment::{AUDIO_WAIT_MS_MAX, Input};
 use crate::time::{MEDIA_HZ, MediaTime};
 
 /// Sound is taken to have stopped, or not to come, when the picture has gone on for so long without a frame of it, in milliseconds: less
-/// than a segment waits for it, and more than Opus leaves out at a time where nobody speaks (400 ms). Where it comes all the same, before
-/// anything of the run was given out, the silence is taken back.
-pub const GONE_MS: u64 = 450;
+/// than a segment waits for it, and more than a PES packet holds, since sound comes in such pieces (700 ms: ISO/IEC 13818-1, 2.7.4), or
+/// than Opus leaves out at a time where nobody speaks (400 ms).
+pub const GONE_MS: u64 = 1_000;
 
 /// The longest hole between two frames of sound that is none, in milliseconds: players stand still at no less.
 pub const HOLE_MS: u64 = 100;
@@ -95,17 +96,26 @@ struct Run {
     step: u64,
     /// The latest presentation.
     shown: MediaTime,
-    /// The newest picture when a frame of sound came last.
-    heard: MediaTime,
+    /// The first picture behind the frame of sound that came last: from there on, no sound has come. Pictures that are far apart, or
+    /// missing, say nothing of sound that comes meanwhile.
+    unheard: Option<MediaTime>,
     /// A frame of sound has come.
     sounded: bool,
     /// Sound was given up to here: in the run before, at its beginning.
     until: Option<MediaTime>,
     before: Option<MediaTime>,
-    /// Silence was given last.
+    /// Silence was given last, from here on.
     silent: bool,
+    since: MediaTime,
     /// No sound is waited for any more.
     gone: bool,
+}
+
+impl Run {
+    /// Whether silence was given where this sound belongs.
+    fn is_given(&self, dts: MediaTime) -> bool {
+        self.silent && self.until.is_some_and(|until| dts.0.saturating_add(JITTER) < until.0)
+    }
 }
 
 /// Adds silence to what goes into a segmenter. See the [module](self).
@@ -155,6 +165,25 @@ impl Silence {
         if let Some(run) = &mut self.run {
             run.until = run.before;
         }
+    }
+
+    /// Where silence was given in the place of this sound, which the run has had before: from where on it should be taken back. Sound
+    /// that its encoder held up for a while is not lost by that.
+    pub fn in_place_of(&self, input: &Input) -> Option<MediaTime> {
+        let (Input::Sample(sample), Some(run), Some(kept)) = (input, &self.run, &self.kept) else {
+            return None;
+        };
+        let is_late = sample.kind == Kind::Audio && run.sounded && run.is_given(sample.dts);
+        let behind = MediaTime(sample.dts.0.saturating_add(JITTER + 1).saturating_sub(kept.len));
+        is_late.then(|| behind.max(run.since))
+    }
+
+    /// Of the silence that was given last, as much was taken back as could be: the last frame of sound that stays is decoded here.
+    pub fn taken_back(&mut self, last: Option<MediaTime>) {
+        let (Some(run), Some(kept)) = (&mut self.run, &self.kept) else { return };
+        let end = last.map_or(run.since, |last| MediaTime(last.0.saturating_add(kept.len)));
+        let until = end.max(run.since);
+        (run.silent, run.until) = (until.0 > run.since.0.saturating_add(JITTER), Some(until));
     }
 
     /// Whether the channel had sound, and what is given now is silence in its place.
@@ -269,21 +298,28 @@ impl Silence {
                 newest: dts,
                 step: STEP,
                 shown: pts,
-                heard: dts,
+                unheard: None,
                 sounded: false,
                 until: self.end.filter(|end| *end > pts),
                 before: self.end.filter(|end| *end > pts),
                 silent: true,
+                since: pts,
                 gone: false,
             },
         };
         let step = dts.0.saturating_sub(run.newest.0).min(STEP_MAX);
         run.step = Some(step).filter(|step| *step > 0).unwrap_or(run.step);
         (run.newest, run.shown) = (dts.max(run.newest), pts.max(run.shown));
-        run.gone |= run.newest.0.saturating_sub(run.heard.0) >= GONE_MS * TICKS;
+        let unheard = *run.unheard.get_or_insert(dts);
+        // Sound that reaches further than the pictures is not missed before they are there.
+        let from = run.until.filter(|_| !run.silent).map_or(unheard, |until| until.max(unheard));
+        run.gone |= run.newest.0.saturating_sub(from.0) >= GONE_MS * TICKS;
         if run.gone && self.kept.is_some() {
-            self.silent = self.had_sound;
+            let before = run.until;
             self.fill(&mut run, dts);
+            if run.until != before {
+                self.silent = self.had_sound;
+            }
         }
         // Behind the silence before it: where it begins a segment, nobody waits for sound of the one before.
         self.inputs.push_back(Input::Sample(sample));
@@ -295,11 +331,9 @@ impl Silence {
             return self.inputs.push_back(Input::Sample(sample));
         };
         let len = kept.len;
-        (run.heard, run.sounded, run.gone) = (run.newest, true, false);
+        (run.unheard, run.sounded, run.gone) = (None, true, false);
         let behind = |time: MediaTime, by: u64| sample.dts.0 >= time.0.saturating_add(by);
-        let is_late =
-            run.silent && run.until.is_some_and(|until| sample.dts.0.saturating_add(JITTER) < until.0);
-        if is_late {
+        if run.is_given(sample.dts) {
             self.late += 1;
         } else {
             let hole = match run.until {
@@ -337,6 +371,9 @@ impl Silence {
             let data = kept.frame.clone();
             let sample = Sample { kind: Kind::Audio, dts, cts: 0, key: true, leading: false, data };
             self.inputs.push_back(Input::Sample(sample));
+            if !run.silent {
+                run.since = from;
+            }
             (run.until, run.silent) = (Some(end), true);
         }
     }

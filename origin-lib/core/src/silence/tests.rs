@@ -115,6 +115,61 @@ fn sound_that_stops_and_comes_back_is_silence_meanwhile() {
     }
 }
 
+/// Runs it all; how often it was said that there is silence, or that there is none any more.
+fn told_silent(silence: &mut Silence, inputs: impl IntoIterator<Item = Input>) -> usize {
+    let (mut told, mut silent) = (0, silence.is_silent());
+    for input in inputs {
+        silence.handle(input);
+        while silence.poll().is_some() {}
+        told += usize::from(core::mem::replace(&mut silent, silence.is_silent()) != silent);
+    }
+    told
+}
+
+#[test]
+fn sound_goes_on_where_pictures_do_not() {
+    let is = |input: &Input, lost: &dyn Fn(u64) -> bool| match input {
+        Input::Sample(sample) => sample.kind == Kind::Audio || !lost(sample.dts.0 - START),
+        _ => true,
+    };
+    let dropped = |at: u64| (2 * S + 1..2 * S + 7 * S / 2).contains(&at);
+    // A picture every three seconds.
+    let rare = |at: u64| !at.is_multiple_of(3 * S);
+    for (what, lost) in [("dropped", &dropped as &dyn Fn(u64) -> bool), ("rare", &rare)] {
+        for late in [0, 20_000, 70_000] {
+            let mut silence = Silence::default();
+            let sent = feed(0, 12 * S, late, |_| true).into_iter().filter(|input| is(input, lost));
+            let inputs = [told(Some(mono()))].into_iter().chain(sent);
+            assert_eq!((told_silent(&mut silence, inputs), silence.late()), (0, 0), "{what}, {late}");
+        }
+    }
+}
+
+#[test]
+fn sound_is_not_said_to_be_gone_that_reaches_further_than_pictures() {
+    // It comes two seconds before its pictures, and then no more: up to there, nothing is missing.
+    let ahead = |to: u64| {
+        let of = feed(0, 12 * S, 0, |at| at < 6 * S).into_iter();
+        let (sounds, pictures): (Vec<Input>, Vec<Input>) =
+            of.partition(|input| matches!(input, Input::Sample(sample) if sample.kind == Kind::Audio));
+        let at = |input: &Input, by: u64| match input {
+            Input::Sample(sample) => sample.dts.0 - START + by,
+            _ => 0,
+        };
+        let mut all: Vec<(u64, Input)> = sounds.into_iter().map(|input| (at(&input, 0), input)).collect();
+        all.extend(pictures.into_iter().map(|input| (at(&input, 2 * S), input)));
+        all.sort_by_key(|(at, _)| *at);
+        [told(Some(mono()))].into_iter().chain(all.into_iter().map(|(_, input)| input)).take_while(
+            move |input| !matches!(input, Input::Sample(s) if s.kind == Kind::Video && s.dts.0 - START >= to),
+        )
+    };
+    let mut silence = Silence::default();
+    assert_eq!(told_silent(&mut silence, ahead(6 * S)), 0);
+    let mut silence = Silence::default();
+    assert_eq!(told_silent(&mut silence, ahead(12 * S)), 1);
+    assert!(silence.is_silent());
+}
+
 #[test]
 fn a_hole_in_sound_is_filled_where_players_would_stand_still() {
     for (hole, filled) in [(9, true), (3, false)] {

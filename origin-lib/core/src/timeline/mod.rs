@@ -27,12 +27,15 @@
 //! ```
 
 mod anchors;
+mod beside;
 #[cfg(test)]
 mod tests;
 
 use alloc::collections::VecDeque;
 
 pub use anchors::{ANCHORS_MAX, Anchors};
+use beside::Beside;
+pub use beside::STRAYS_BESIDE_MAX;
 use serde::{Deserialize, Serialize};
 
 use crate::media::{Frame, Kind, Sample};
@@ -171,6 +174,7 @@ pub struct Timeline {
     /// The feed timestamp that was current before the last jump, and how many stragglers may still come.
     before_jump: Option<(i64, u32)>,
     stray: Option<Stray>,
+    beside: Beside,
     counts: Counts,
     events: VecDeque<Event>,
 }
@@ -195,6 +199,7 @@ impl Timeline {
             audio: None,
             before_jump: None,
             stray: None,
+            beside: Beside::default(),
             counts: Counts::default(),
             events: VecDeque::new(),
         }
@@ -297,15 +302,6 @@ impl Timeline {
         }
     }
 
-    /// Where a frame of a further track lies, which is muxed beside the first ones: on their clock. `None` where that makes no
-    /// sense: far from both, or before what may be used.
-    pub fn beside(&self, feed_ms: i64) -> Option<MediaTime> {
-        let tips = [self.video, self.audio];
-        let near = |tip: &Tip| feed_ms.saturating_sub(tip.feed_ms).saturating_abs() <= FORWARD_MS_MAX;
-        let is_near = tips.iter().flatten().any(near);
-        self.anchor.media(feed_ms).filter(|dts| is_near && *dts >= self.not_before)
-    }
-
     /// What follows from the input so far, until `None`.
     pub fn poll(&mut self) -> Option<Event> {
         self.events.pop_front()
@@ -361,6 +357,7 @@ impl Timeline {
         }
         self.anchor = not_earlier(Anchor::from_arrival(frame, now), self.not_before);
         (self.video, self.audio) = (None, None);
+        self.beside.clear();
         self.counts.jumps += 1;
         self.events.push_back(Event::Jumped(self.anchor));
     }

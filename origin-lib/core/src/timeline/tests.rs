@@ -233,6 +233,66 @@ fn composition_offsets_are_bounded() {
     timeline.handle(video(0), UtcMs(u64::MAX));
 }
 
+/// Where frames of a further track lie, in milliseconds after `NOW`, beside a first one that is ten seconds long. A frame of 20 ms comes
+/// when it is due, stamped as `stamp` says of the millisecond.
+fn beside(frames: impl IntoIterator<Item = i64>, stamp: impl Fn(i64) -> i64) -> (Vec<i64>, Counts) {
+    let mut timeline = from_first(&video(0));
+    let mut out = Vec::new();
+    let mut due = frames.into_iter().peekable();
+    for at in (0..10_000).step_by(40) {
+        timeline.handle(video(at), NOW);
+        while let Some(at) = due.next_if(|due| *due < at + 40) {
+            let samples = timeline.beside(1, audio(stamp(at)));
+            out.extend(samples.iter().map(|sample| (sample.dts - NOW.media()).ms()));
+        }
+    }
+    (out, timeline.counts())
+}
+
+#[test]
+fn wrong_times_in_a_further_track_are_put_right_by_its_neighbours() {
+    let good = || (0..500).map(|n| n * 20);
+    let all: Vec<i64> = good().collect();
+    assert_eq!(beside(good(), |at| at).0, all);
+    for by in [9_000, 1_500, -1_500, -9_000, 3_600_000] {
+        // One, all of a PES packet, and one after the other.
+        for wrong in [5_000..5_020, 5_000..5_300, 9_980..10_000] {
+            let (out, _) = beside(good(), |at| at + if wrong.contains(&at) { by } else { 0 });
+            let is_lost = by == 3_600_000 || wrong.end == 10_000;
+            let expected: Vec<i64> =
+                all.iter().copied().filter(|at| !is_lost || !wrong.contains(at)).collect();
+            assert_eq!(out, expected, "{wrong:?} by {by}");
+        }
+    }
+    let (out, counts) = beside(good(), |at| if at % 200 == 100 { at + 1_000 + at % 7_000 } else { at });
+    assert_eq!((out, counts.nudged), (all, 50));
+}
+
+#[test]
+fn a_further_track_may_lie_elsewhere_and_comes_back_to_the_first_ones_clock() {
+    // Three seconds behind its picture, as where it is muxed late: none of it is lost.
+    let (out, counts) = beside((3_000..10_000).step_by(20), |at| at - 3_000);
+    let expected: Vec<i64> = (0..7_000).step_by(20).collect();
+    assert_eq!((out, counts), (expected, Counts::default()));
+    // It stood still for six seconds.
+    let still = || (0..10_000).step_by(20).filter(|at| !(2_000..8_000).contains(at));
+    assert_eq!(beside(still(), |at| at).0, still().collect::<Vec<_>>());
+}
+
+#[test]
+fn what_waits_of_a_further_track_is_bounded_and_ends_with_the_clock() {
+    let mut timeline = from_first(&video(0));
+    timeline.handle(video(0), NOW);
+    for n in 1..STRAYS_BESIDE_MAX as i64 {
+        assert_eq!(timeline.beside(1, audio(5_000 + n)), []);
+    }
+    assert_eq!(timeline.beside(1, audio(5_500)).len(), STRAYS_BESIDE_MAX);
+    assert_eq!(timeline.beside(2, audio(5_000)), []);
+    run(&mut timeline, vec![video(90_000), video(90_040)]);
+    assert_eq!(timeline.counts().jumps, 1);
+    assert_eq!(timeline.beside(2, audio(90_020)).len(), 1);
+}
+
 proptest! {
     #[test]
     fn decoding_times_increase_whatever_comes(

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use railbird_core::codec::{aac, opus, silence};
 use railbird_core::media::{FeedEvent, Frame, Kind};
-use railbird_core::programme::End;
+use railbird_core::programme::{End, Note};
 
 use super::encoder::{At, Encoder, configs, other};
 use super::way::{Segment, Way};
@@ -57,11 +57,9 @@ pub(super) struct Case {
     /// At most so many pictures are in no segment, and so many frames of sound. Sound from before the first picture is shown,
     /// in a run that begins, is in none by rights.
     lost: (usize, usize),
-    /// Segments are longer than was promised.
-    too_long: bool,
 }
 
-const GOOD: Case = Case { name: "nothing", harm: |_| {}, breaks: 0, lost: (0, 0), too_long: false };
+const GOOD: Case = Case { name: "nothing", harm: |_| {}, breaks: 0, lost: (0, 0) };
 
 /// The frame of a track that is sent at this millisecond, or the next one.
 fn at(sent: &mut [At], kind: Kind, ms: u64) -> &mut At {
@@ -198,7 +196,7 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "the picture is missing for three seconds",
         harm: |sent| sent.retain(|at| !at.is(Kind::Video) || !(5_000..8_000).contains(&at.ms)),
-        too_long: true,
+        breaks: 1,
         ..GOOD
     },
     Case {
@@ -270,8 +268,8 @@ fn faults(case: &Case, reorders: bool) -> Vec<String> {
     if video.len() > case.lost.0 || audio.len() > case.lost.1 + leading {
         faults.push(format!("lost {video:?} and {audio:?}"));
     }
-    if way.too_long != case.too_long {
-        faults.push(format!("too long: {}, of segments {:?}", way.too_long, spans(&way)));
+    if way.too_long {
+        faults.push(format!("too long, of segments {:?}", spans(&way)));
     }
     if breaks(&way) != case.breaks {
         faults.push(format!("{} discontinuities, of segments {:?}", breaks(&way), spans(&way)));
@@ -489,6 +487,60 @@ fn a_clock_that_is_too_fast_or_too_slow_is_followed_without_a_seam() {
         let way = way_of(2_000, &sent);
         assert_eq!((way.segments.len(), breaks(&way), way.too_long), (1800, 0, false));
         assert!(way.segments.iter().all(|segment| segment.duration_ms == 2_000));
+    }
+}
+
+/// Sound comes in pieces of this length, each when it is whole.
+fn in_pieces(sent: &mut [At], piece_ms: u64) {
+    for at in sent.iter_mut().filter(|at| at.is(Kind::Audio)) {
+        at.ms = (at.ms / piece_ms + 1) * piece_ms;
+    }
+    sent.sort_by_key(|at| at.ms);
+}
+
+/// PES packets of a transport stream may hold as much: 0.7 s (ISO/IEC 13818-1, 2.7.4).
+#[test]
+fn sound_that_comes_in_long_pieces_is_whole_and_nothing_is_put_in_its_place() {
+    for (frames_a_second, piece_ms) in
+        [(25, 360), (25, 470), (25, 500), (25, 700), (6, 360), (6, 700), (4, 360), (4, 700)]
+    {
+        let mut sent = Encoder { frames_a_second, gop_ms: 2_000, ..Encoder::default() }.sends(0, 60_000);
+        in_pieces(&mut sent, piece_ms);
+        let way = way_of(2_000, &sent);
+        let what = format!("{piece_ms} ms beside {frames_a_second} pictures a second");
+        let frames = sent.iter().filter(|at| at.is(Kind::Audio)).count();
+        let lost = lost(&way, &sent, Kind::Audio);
+        assert!(lost.is_empty(), "{what}: {} of {frames} are lost, the first at {} ms", lost.len(), lost[0]);
+        assert_eq!(way.segments.iter().map(|segment| segment.audio.len()).sum::<usize>(), frames, "{what}");
+        assert!(!way.notes.iter().any(|note| matches!(note, Note::Silent(_))), "{what}: {:?}", way.notes);
+        assert_eq!((breaks(&way), way.too_long), (0, false), "{what}: {:?}", spans(&way));
+        // Each piece is in the segment during which it is decoded.
+        for segment in &way.segments {
+            let (from, to) = (segment.start_ms * 90, (segment.start_ms + segment.duration_ms) * 90);
+            assert!(segment.audio.iter().all(|frame| (from..to).contains(&frame.dts)), "{what}: from {from}");
+        }
+    }
+}
+
+#[test]
+fn sound_that_its_encoder_held_up_takes_the_place_of_silence_of_which_nothing_was_cut() {
+    // What was not sent from 6.1 s on comes at 7.8 s, or behind a cut.
+    for (from, to, left) in [(6_100, 7_800, 7_800), (5_000, 6_600, 6_000)] {
+        let mut sent = Encoder { gop_ms: 2_000, ..Encoder::default() }.sends(0, 20_000);
+        sent.iter_mut()
+            .filter(|at| at.is(Kind::Audio) && (from..to).contains(&at.ms))
+            .for_each(|at| at.ms = to);
+        sent.sort_by_key(|at| at.ms);
+        let way = way_of(2_000, &sent);
+        let lost = lost(&way, &sent, Kind::Audio);
+        let expected = sent.iter().filter_map(At::frame).filter(|frame| frame.kind == Kind::Audio);
+        let expected = expected.filter(|frame| (from as i64..left).contains(&frame.dts_ms)).count();
+        let expected = if left == 6_000 { expected } else { 0 };
+        assert!(lost.len().abs_diff(expected) <= 1, "{} are lost: {lost:?}", lost.len());
+        // There is silence in the place of what was lost.
+        let times: Vec<i64> = way.segments.iter().flat_map(|of| &of.audio).map(|frame| frame.dts).collect();
+        assert!(times.windows(2).all(|pair| (1_800..3_900).contains(&(pair[1] - pair[0]))), "{times:?}");
+        assert_eq!((breaks(&way), way.inits.len()), (0, 1), "{:?}", spans(&way));
     }
 }
 

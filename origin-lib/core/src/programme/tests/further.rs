@@ -121,3 +121,24 @@ fn a_commentary_that_the_backup_does_not_have_is_lost_at_each_cut() {
     assert!(further.len() >= 2 && lost.len() >= 4, "{further:?} {lost:?}");
     assert_eq!([further, lost].concat(), source, "of each of the source's it is known what becomes of it");
 }
+
+/// As [`spoken`], but a frame of the further track is stamped nine seconds ahead, again and again.
+fn sometimes_ahead(encoder: &Encoder, at: i64) -> Vec<FeedEvent> {
+    let mut events = spoken(encoder, at);
+    for event in &mut events {
+        if let FeedEvent::Further { event, .. } = event
+            && let FeedEvent::Frame(frame) = &mut **event
+            && at % 3_000 >= 2_980
+        {
+            frame.dts_ms += 9_000;
+        }
+    }
+    events
+}
+
+#[test]
+fn one_wrong_time_in_a_further_track_costs_it_nothing() {
+    let came = came_of(&[(Role::Primary, true, sometimes_ahead)], 20_000);
+    assert_eq!((came.source.len(), came.lost), (10, vec![]));
+    assert_eq!(came.source, came.further);
+}

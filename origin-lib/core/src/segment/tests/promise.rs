@@ -102,6 +102,46 @@ fn a_hole_in_the_pictures_is_no_reason_to_cut_before_a_key_frame_that_comes_in_t
     assert_eq!(spans(&cuts), [(0, 2000, true), (2000, 2000, true), (4000, 2000, true)]);
 }
 
+/// Pictures, of which those from here to there are lost, with a key frame behind them.
+fn with_hole(lost: core::ops::Range<i64>, keys: &[i64], end: i64, reorders: bool) -> Vec<Input> {
+    let sent = pictures(keys, end, reorders).into_iter();
+    let is_there = |input: &Input| !matches!(input, Input::Sample(s) if lost.contains(&ms(s.dts)));
+    sent.filter(is_there).collect()
+}
+
+#[test]
+fn a_segment_ends_where_its_pictures_do_before_a_hole_that_would_make_it_too_long() {
+    for segmenter in [promised(2), promised(2).with_parts(200)] {
+        let cuts = cut(segmenter, with_hole(1000..6000, &[0, 6000], 8_000, false));
+        assert_eq!(spans(&cuts), [(0, 1000, true), (6000, 2000, true)]);
+        assert!(cuts[1].discontinuity);
+    }
+    // Nothing was promised: ten seconds are not too long.
+    let cuts = cut(Segmenter::new(2000), with_hole(1000..6000, &[0, 6000], 8_000, false));
+    assert_eq!(spans(&cuts), [(0, 6000, true), (6000, 2000, true)]);
+}
+
+#[test]
+fn a_hole_costs_no_discontinuity_where_a_cut_before_it_keeps_the_promise() {
+    // At a key frame, or where there is none, between two.
+    for (keys, starts) in [
+        (&[0, 1000, 3000][..], &[(0, 1000, true), (1000, 2000, true)][..]),
+        (&[0, 3000][..], &[(0, 1160, true), (1160, 1840, false)][..]),
+    ] {
+        let cuts = cut(promised(2), with_hole(1200..3000, keys, 4_000, false));
+        assert_eq!(spans(&cuts)[..2], *starts, "{:?}", spans(&cuts));
+        assert!(cuts.iter().skip(1).all(|cut| !cut.discontinuity));
+    }
+}
+
+#[test]
+fn pictures_behind_a_hole_that_no_key_frame_follows_keep_the_promise_where_that_can_be() {
+    let cuts = cut(promised(2), with_hole(1000..3600, &[0, 6000], 8_000, false));
+    assert!(cuts.iter().all(|cut| rounded_s(MediaSpan(cut.duration.into())) <= 2), "{:?}", spans(&cuts));
+    assert!(cuts.iter().skip(1).all(|cut| !cut.discontinuity));
+    assert_eq!(cuts.iter().map(|cut| cut.video.len()).sum::<usize>(), 200 - 65);
+}
+
 #[test]
 fn pictures_that_are_sent_behind_another_and_shown_before_it_stay_with_it() {
     for segmenter in [promised(2), promised(2).with_parts(200)] {

@@ -1,0 +1,78 @@
+//! Frames of tracks beside the first ones: they are on the same clock.
+//!
+//! Their timestamps are wrong as often as others are. One that lies far from what came of its own track, and from the first ones, waits:
+//! taken at its word, it would leave no room for what comes behind it. Where the track goes on at the old place, what waits
+//! goes between its neighbours; all frames of a PES packet have their times from one. Where it goes on at the new place for so
+//! long as [`STRAY_MS`], it is there.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use super::{BACK_MS_MAX, FORWARD_MS_MAX, STRAY_MS, Timeline};
+use crate::media::{Frame, Kind, Sample};
+
+/// So many frames of a further track may wait to see whether their timestamps are right.
+pub const STRAYS_BESIDE_MAX: usize = 128;
+
+/// The further tracks, by their kind and number.
+pub(super) type Beside = BTreeMap<(Kind, u8), Track>;
+
+/// A further track.
+#[derive(Debug, Default)]
+pub(super) struct Track {
+    /// Its newest timestamp.
+    last_ms: Option<i64>,
+    /// Frames far from all others, each behind the one before.
+    strays: Vec<Frame>,
+}
+
+impl Timeline {
+    /// Takes the next frame of a further track, and tells what has a place by that. A frame that lies far from the first tracks has
+    /// none, and neither has one from before what may be used.
+    pub fn beside(&mut self, track: u8, frame: Frame) -> Vec<Sample> {
+        let since = |ms: i64| frame.dts_ms.saturating_sub(ms);
+        let firsts = [self.video, self.audio];
+        let off = firsts.iter().flatten().map(|tip| since(tip.feed_ms).saturating_abs()).min();
+        let Some(off) = off.filter(|off| *off <= FORWARD_MS_MAX) else { return Vec::new() };
+        let lane = self.beside.entry((frame.kind, track)).or_default();
+        let is_away =
+            off > STRAY_MS && lane.last_ms.is_none_or(|last| since(last).saturating_abs() > STRAY_MS);
+        let (mut placed, last_ms) = (core::mem::take(&mut lane.strays), lane.last_ms);
+        if is_away {
+            if placed.last().is_some_and(|stray| !(-BACK_MS_MAX..=STRAY_MS).contains(&since(stray.dts_ms))) {
+                // Neither was right, or this one is not.
+                self.counts.stragglers += placed.len() as u64;
+                placed.clear();
+            }
+            let goes_on = placed.first().is_some_and(|first| since(first.dts_ms) >= STRAY_MS);
+            placed.push(frame);
+            if !goes_on && placed.len() < STRAYS_BESIDE_MAX {
+                lane.strays = placed;
+                return Vec::new();
+            }
+        } else {
+            match last_ms {
+                Some(last_ms) => spread(&mut placed, last_ms, frame.dts_ms),
+                None => placed.clear(),
+            }
+            self.counts.nudged += placed.len() as u64;
+            placed.push(frame);
+        }
+        lane.last_ms = placed.last().map(|newest| newest.dts_ms);
+        placed.into_iter().filter_map(|frame| self.sample(frame)).collect()
+    }
+
+    fn sample(&self, frame: Frame) -> Option<Sample> {
+        let Frame { kind, dts_ms, cts, key, leading, data } = frame;
+        let dts = self.anchor.media(dts_ms).filter(|dts| *dts >= self.not_before)?;
+        Some(Sample { kind, dts, cts, key, leading, data })
+    }
+}
+
+/// Gives frames places that are evenly apart between two others.
+fn spread(frames: &mut [Frame], from_ms: i64, to_ms: i64) {
+    let (len, apart) = (frames.len() as i64, to_ms.saturating_sub(from_ms).max(0));
+    for (n, frame) in (1..).zip(frames) {
+        frame.dts_ms = from_ms.saturating_add(apart.saturating_mul(n) / (len + 1));
+    }
+}
