@@ -11,6 +11,7 @@ use crate::ladder::{LADDER, Listed, encoder, signal};
 use crate::origin::{Encoder, Origin, Source, Store, objects, until};
 use crate::pair::two_with;
 use crate::play::{ffmpeg, hashes};
+use crate::sink::Sink;
 use crate::viewers::{Edge, duration};
 
 /// How long the feed is, in pieces of so many seconds. A piece is sent no sooner than its time, and no sooner than both ladders are
@@ -42,10 +43,21 @@ async fn figures(origin: &Origin) -> anyhow::Result<[usize; 2]> {
     Ok([made, origin.figure("railbird_ladder_lost_total", &rung).await?])
 }
 
+/// Whether the origin that tells this sink has something of the rung.
+fn says_of_mid(sink: &Sink) -> bool {
+    let state = sink.kept().state;
+    let renditions = state.iter().flat_map(|state| &state.renditions);
+    renditions
+        .filter(|rendition| rendition.id.as_str() == "mid")
+        .any(|mid| mid.segments.iter().any(|segment| !segment.gap))
+}
+
 /// What happens to the one origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Both,
+    /// The other one has said what it has of the rung: before that, nobody knows that it makes it.
+    Told,
     /// Its ffmpeg was killed, when so much of the rung was made.
     Killed(usize),
     /// All of it was, with the piece of this number.
@@ -58,8 +70,10 @@ async fn of_two_ladders_one_loses_its_ffmpeg_and_then_its_origin_and_nobody_who_
     let feed_s = (PIECES * PIECE_S) as u32;
     let source = Source::new(feed_s).await?;
     let (a, b, edge) = (Store::start().await?, Store::start().await?, Edge::start().await?);
-    let edges = [edge.url.clone()];
-    let [mut north, south] = two_with(LADDER, &[a.target("a"), b.target("b")], [&edges, &edges]).await?;
+    // What the one says is told by this, too.
+    let sink = Sink::start(vec![("a", a.dir()), ("b", b.dir())]).await?;
+    let edges = [edge.url.clone(), sink.url.clone()];
+    let [mut north, south] = two_with(LADDER, &[a.target("a"), b.target("b")], [&edges[..1], &edges]).await?;
     for origin in [&north, &south] {
         origin.logged("honours conditional create").await?;
     }
@@ -80,7 +94,8 @@ async fn of_two_ladders_one_loses_its_ffmpeg_and_then_its_origin_and_nobody_who_
             near.await.with_context(|| format!("piece {n}, {stage:?}\n{}", origin.log()))?;
         }
         match stage {
-            Stage::Both if Listed::of(&live.text("a", "mid").await?).has_begun() => {
+            Stage::Both if says_of_mid(&sink) => stage = Stage::Told,
+            Stage::Told if Listed::of(&live.text("a", "mid").await?).has_begun() => {
                 let mut player = ffmpeg();
                 player.args(["-live_start_index", "0", "-i", &live.media("a", "mid")]);
                 played = Some(tokio::spawn(pictures(player)));
@@ -97,7 +112,7 @@ async fn of_two_ladders_one_loses_its_ffmpeg_and_then_its_origin_and_nobody_who_
                     stage = Stage::Dead(n);
                 }
             }
-            Stage::Both | Stage::Dead(_) => {}
+            Stage::Both | Stage::Told | Stage::Dead(_) => {}
         }
     }
     let Stage::Dead(at) = stage else { anyhow::bail!("{stage:?}\n{}", north.log()) };
@@ -140,6 +155,7 @@ async fn of_two_ladders_one_loses_its_ffmpeg_and_then_its_origin_and_nobody_who_
         }
     }
     live.is_clean().await?;
+    ensure!(sink.kept().lies.is_empty(), "{:#?}", sink.kept().lies);
     source.equals(&south.export().await?).await?;
 
     // Whatever is there was made by one of the two, whole; they made different bytes, so that it was tried.
