@@ -49,20 +49,20 @@ impl Segmenter {
         self.segment_ms.div_ceil(1000).max(1)
     }
 
-    /// Whether the newest segment ends with its pictures, and what begins with a key frame that is shown at `at` does not continue it:
-    /// where it would be too long because of a hole before that, and no cut among its pictures helps.
+    /// Cuts the newest segment where it would be too long up to a key frame that is shown at `at` and begins another. Whether it ends with
+    /// its pictures instead, and what begins there does not continue it: there is a hole between, and no cut among its pictures helps.
     pub(super) fn ends_before_a_hole(&mut self, at: MediaTime) -> bool {
         let Some(back) = self.open.back() else { return false };
         let Some(shown) = back.video.iter().map(Sample::pts).max() else { return false };
-        let hole = at.0.saturating_sub(shown.0.saturating_add(self.usual_step));
-        if hole <= HOLE || !self.breaks_promise(back.start, at) {
+        if !self.breaks_promise(back.start, at) {
             return false;
         }
-        if self.part_limit.is_some() || self.breaks_promise(shown, at) {
-            return true;
+        let is_hole = at.0.saturating_sub(shown.0.saturating_add(self.usual_step)) > HOLE;
+        if self.part_limit.is_some() || (is_hole && self.breaks_promise(shown, at)) {
+            return is_hole;
         }
         self.keep_short(at, true);
-        self.open.back().is_some_and(|back| self.breaks_promise(back.start, at))
+        is_hole && self.open.back().is_some_and(|back| self.breaks_promise(back.start, at))
     }
 
     /// Begins a segment where the newest one would be too long with a picture that is shown at `at`, and with those that are sent

@@ -200,4 +200,38 @@ proptest! {
             prop_assert!(pair[0].start.0 / 90 < pair[1].start.0 / 90, "names tell milliseconds apart");
         }
     }
+
+    /// However long pictures are missing before a key frame.
+    #[test]
+    fn holes_before_key_frames_break_no_promise_and_cost_no_picture(
+        groups in prop::collection::vec((3..80_i64, prop_oneof![Just(0), 0..600_i64, 600..9_000_i64]), 1..8),
+        step in 10..200_i64,
+        target_s in 2..9_u32,
+        part_ms in prop::option::of(100..1000_u32),
+    ) {
+        let (mut inputs, mut at) = (Vec::new(), 0);
+        for (frames, hole) in groups {
+            inputs.extend((0..frames).map(|n| reordered(at + n * step, 0, n == 0)));
+            // With parts, what was given out stays: half a second more than a picture lasts is not taken for a hole.
+            at += frames * step + if part_ms.is_some() && hole < 600 { 0 } else { hole };
+        }
+        let mut segmenter = promised(target_s);
+        if let Some(part_ms) = part_ms {
+            segmenter = segmenter.with_parts(part_ms);
+        }
+        let sent = inputs.clone();
+        let cuts = cut(segmenter, inputs);
+        let came = cuts.iter().flat_map(|cut| cut.video.iter().cloned().map(Input::Sample));
+        prop_assert_eq!(came.collect::<Vec<_>>(), sent);
+        for cut in &cuts {
+            let long = rounded_s(MediaSpan(cut.duration.into()));
+            prop_assert!(long <= target_s, "{} s of {target_s}: {:?}", long, spans(&cuts));
+            prop_assert!(!cut.discontinuity || !cut.is_dependent());
+        }
+        for pair in cuts.windows(2) {
+            let end = pair[0].start.0 + u64::from(pair[0].duration);
+            let goes_on = end == pair[1].start.0;
+            prop_assert!(end <= pair[1].start.0 && goes_on != pair[1].discontinuity);
+        }
+    }
 }
