@@ -6,6 +6,8 @@
 export const STANDS_MS = 3_000;
 /** A longer hole, in seconds, is waited out: it is more than is lost of a segment, and may be filled. */
 export const HOLE_S_MAX = 1;
+/** With more than this ahead of it, in seconds, it does not stand before a hole: what it waits for is the browser. */
+export const AHEAD_S_MAX = 0.5;
 /** So much behind the hole it goes on, in seconds: browsers round where a range begins. */
 const BEHIND_S = 0.05;
 
@@ -29,8 +31,8 @@ export class Holes {
     const next = buffered.find(([begin_s]) => begin_s > at_s);
     if (next === undefined) return null;
     const [behind_s] = next;
-    const ahead = buffered.find(([begin_s, end_s]) => begin_s <= at_s && at_s <= end_s);
-    if (behind_s - (ahead?.[1] ?? at_s) > HOLE_S_MAX) return null;
+    const hole_s = buffered.find(([begin_s, end_s]) => begin_s <= at_s && at_s <= end_s)?.[1] ?? at_s;
+    if (hole_s - at_s > AHEAD_S_MAX || behind_s - hole_s > HOLE_S_MAX) return null;
     this.#stands = null;
     return behind_s + BEHIND_S;
   }

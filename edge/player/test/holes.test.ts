@@ -40,6 +40,10 @@ test("who moves, pauses, seeks or has nothing more is left alone", () => {
   assert.deepEqual(watched(new Holes(), { at_s: 62.63, wants: true, buffered: [] }), []);
 });
 
+test("who stands with more ahead than hls.js leaves before a hole is left alone", () => {
+  assert.deepEqual(watched(new Holes(), { at_s: 60, wants: true, buffered: HOLE }), []);
+});
+
 test("a long hole is waited out", () => {
   const longer: readonly Range[] = [
     [58, 62],

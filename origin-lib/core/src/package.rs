@@ -169,6 +169,10 @@ impl Packager {
     /// zero where there is none.
     pub fn new(settings: Settings, not_before: MediaTime) -> Packager {
         let segmenter = Segmenter::after(settings.segment_ms, not_before);
+        let mut silence = Silence::default();
+        if settings.part_ms.is_some() {
+            silence.in_parts();
+        }
         Packager {
             segmenter: match settings.part_ms {
                 Some(part_ms) => segmenter.with_parts(part_ms),
@@ -179,7 +183,7 @@ impl Packager {
             voices: Voices::default(),
             views: Views::default(),
             cuts: false,
-            silence: Silence::default(),
+            silence,
             end: not_before,
             events: Vec::new(),
             splices: VecDeque::new(),

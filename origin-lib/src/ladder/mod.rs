@@ -215,7 +215,15 @@ impl Ladder {
             // ffmpeg begins with it, a moment later. A feed that waited for its anchor comes all at once: what is cut of it meanwhile
             // waits for ffmpeg, too.
             if passed.sample.key && *ladder.state.borrow() == State::Idle {
-                (0..ladder.makers.len()).for_each(|place| _ = ladder.with(place, Assembler::begin));
+                for place in 0..ladder.makers.len() {
+                    // Looked at once more, where ffmpeg's session comes after this or before: it may leave the rung out.
+                    let begin = |maker: &mut Assembler| {
+                        if *ladder.state.borrow() == State::Idle {
+                            maker.begin();
+                        }
+                    };
+                    ladder.with(place, begin);
+                }
             }
             ladder.queue.push(passed);
         })

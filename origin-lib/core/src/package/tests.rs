@@ -339,3 +339,33 @@ fn one_whose_parameters_change_at_a_key_frame_has_no_gap() {
     let bench = views_of_feeds(0, |_| false, &[], &[2 * SEGMENT + 5 * PICTURE]);
     assert_eq!(bench.of("low"), ["low 0", "low 1", "low 2 lost", "low 3"], "nor more than where they do");
 }
+
+#[test]
+fn invariant_3_sound_that_comes_back_is_the_same_at_an_origin_that_joined_amid_silence() {
+    let made = |from: u64| {
+        let mut bench = Bench::new(Vec::new());
+        for at in (from..6 * SEGMENT).step_by(FRAME as usize) {
+            if at.is_multiple_of(PICTURE) {
+                bench.packager.handle(Input::Sample(sample(Of::Video, at, at.is_multiple_of(SEGMENT))));
+            }
+            // Sound is muxed a little behind its picture, and missing in between, up to the middle of a segment.
+            let of = at.saturating_sub(5 * FRAME);
+            if !(SEGMENT..4 * SEGMENT + SEGMENT / 2).contains(&of) {
+                bench.packager.handle(Input::Sample(sample(Of::Audio, of, true)));
+            }
+            bench.collect();
+        }
+        bench.finish();
+        let segments = bench.objects.into_iter().filter_map(|object| match object.kind {
+            Kind::Segment { start, .. } => Some(((start.0 - START) / SEGMENT, object.bytes)),
+            _ => None,
+        });
+        segments.collect::<Vec<_>>()
+    };
+    let (whole, joined) = (made(0), made(2 * SEGMENT));
+    assert_eq!(joined.iter().map(|(of, _)| *of).collect::<Vec<_>>(), [2, 3, 4, 5]);
+    // The first one of each may begin as it pleases.
+    for (of, bytes) in &joined[1..] {
+        assert!(whole.contains(&(*of, bytes.clone())), "segment {of} differs");
+    }
+}

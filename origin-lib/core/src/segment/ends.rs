@@ -2,17 +2,18 @@
 
 use alloc::boxed::Box;
 
-use super::{AUDIO_WAIT_MS_MAX, Event, NAME, Open, Segmenter};
+use super::{AUDIO_WAIT_MS_MAX, AUDIO_WAIT_PARTS_MS_MAX, Event, NAME, Open, Segmenter};
 use crate::media::{Cut, Sample};
 use crate::time::{MEDIA_HZ, MediaTime};
 
 impl Segmenter {
     /// Cuts the segments that can get nothing more.
     pub(super) fn settle(&mut self) {
+        let wait_ms = self.part_limit.map_or(AUDIO_WAIT_MS_MAX, |_| AUDIO_WAIT_PARTS_MS_MAX);
         loop {
             self.give_parts();
             let Some(next) = self.open.get(1) else { return };
-            let wait = next.start.0.saturating_add(AUDIO_WAIT_MS_MAX * u64::from(MEDIA_HZ / 1000));
+            let wait = next.start.0.saturating_add(wait_ms * u64::from(MEDIA_HZ / 1000));
             let audio_passed = self.audio_last.is_some_and(|last| last >= next.start);
             let video_passed = self.video_last.is_some_and(|last| last.0 >= wait);
             if self.tracks.audio.is_some() && !audio_passed && !video_passed {

@@ -16,7 +16,8 @@
 //! video: audio from before the first key frame is left out.
 //!
 //! Audio belongs to the segment during which it is decoded. Muxers deliver the two tracks skewed, so behind a video
-//! cut the older segment stays open until audio has passed the cut too, at most [`AUDIO_WAIT_MS_MAX`] of media time.
+//! cut the older segment stays open until audio has passed the cut too, at most [`AUDIO_WAIT_MS_MAX`] of media time, or
+//! [`AUDIO_WAIT_PARTS_MS_MAX`].
 //! Audio that is later still goes into the oldest open segment rather than being lost.
 //!
 //! ```
@@ -67,6 +68,9 @@ use crate::time::{MEDIA_HZ, MediaTime};
 /// How far video may run past a cut while the segment before it waits for audio, in milliseconds of media time: longer than
 /// [`crate::silence::GONE_MS`], so that silence in the place of sound that has stopped is in the segment that it belongs to.
 pub const AUDIO_WAIT_MS_MAX: u64 = 1_100;
+
+/// The same where segments are given out in parts, which wait as well.
+pub const AUDIO_WAIT_PARTS_MS_MAX: u64 = 500;
 
 /// The longest time that may pass without a cut, in milliseconds of media time.
 pub const OPEN_MS_MAX: u64 = 60_000;

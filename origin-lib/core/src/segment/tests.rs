@@ -193,6 +193,14 @@ fn a_segment_waits_a_second_and_a_tenth_for_audio_and_loses_none() {
 }
 
 #[test]
+fn a_segment_in_parts_waits_half_a_second_for_audio() {
+    let mut segmenter = Segmenter::new(2000).with_parts(334);
+    assert_eq!(run(&mut segmenter, both().into_iter().chain([key(0), audio(0), key(2000), video(2499)])), []);
+    let cuts = run(&mut segmenter, [video(2500)]);
+    assert_eq!(shorts(&cuts), [(0, 2000, vec![0], vec![0], true)]);
+}
+
+#[test]
 fn audio_alone_is_cut_by_time() {
     let mut segmenter = Segmenter::new(2000);
     let frames = (0..=190).map(|n| audio(1000 + n * 64 / 3));

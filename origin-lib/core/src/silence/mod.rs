@@ -12,8 +12,8 @@
 //! its place takes that place as long as no segment was cut ([`Silence::in_place_of`]); later it is left out, so that sound never
 //! goes back.
 //!
-//! - Sound that has stopped, or does not come, is waited for while the picture goes on by [`GONE_MS`]; then silence goes as far as
-//!   pictures are decoded.
+//! - Sound that has stopped, or does not come, is waited for while the picture goes on by [`GONE_MS`], or [`GONE_PARTS_MS`];
+//!   then silence goes as far as pictures are decoded.
 //! - A hole between two frames of sound that is longer than [`HOLE_MS`] is filled when the second one comes.
 //! - Where a run begins or ends with a picture alone, no whole frame stays empty: there, players would show a hole.
 
@@ -26,13 +26,17 @@ use bytes::Bytes;
 
 use crate::codec::silence;
 use crate::media::{AudioConfig, Kind, Sample, Tracks};
-use crate::segment::{AUDIO_WAIT_MS_MAX, Input};
+use crate::segment::{AUDIO_WAIT_MS_MAX, AUDIO_WAIT_PARTS_MS_MAX, Input};
 use crate::time::{MEDIA_HZ, MediaTime};
 
 /// Sound is taken to have stopped, or not to come, when the picture has gone on for so long without a frame of it, in milliseconds: less
 /// than a segment waits for it, and more than a PES packet holds, since sound comes in such pieces (700 ms: ISO/IEC 13818-1, 2.7.4), or
 /// than Opus leaves out at a time where nobody speaks (400 ms).
 pub const GONE_MS: u64 = 1_000;
+
+/// The same where segments are given out in parts: no part is given while a segment waits for its sound, and players of parts are hardly
+/// more than a second behind. Encoders of such channels send sound in short pieces.
+pub const GONE_PARTS_MS: u64 = 450;
 
 /// The longest hole between two frames of sound that is none, in milliseconds: players stand still at no less.
 pub const HOLE_MS: u64 = 100;
@@ -41,7 +45,7 @@ pub const HOLE_MS: u64 = 100;
 pub const FILL_MS_MAX: u64 = 15_000;
 
 // A segment does not wait longer for its sound.
-const _: () = assert!(GONE_MS < AUDIO_WAIT_MS_MAX);
+const _: () = assert!(GONE_MS < AUDIO_WAIT_MS_MAX && GONE_PARTS_MS < AUDIO_WAIT_PARTS_MS_MAX);
 
 /// What is no hole, and no overlap either: a feed counts milliseconds.
 const JITTER: u64 = 90;
@@ -123,6 +127,7 @@ impl Run {
 pub struct Silence {
     /// A channel that never had sound has silence, too.
     from_the_start: bool,
+    in_parts: bool,
     kept: Option<Kept>,
     /// The parameters that the feed told.
     tracks: Tracks,
@@ -140,6 +145,15 @@ impl Silence {
     /// A channel whose feed has a picture and no sound has a silent track from the start.
     pub fn from_the_start(&mut self) {
         self.from_the_start = true;
+    }
+
+    /// Segments are given out in parts.
+    pub fn in_parts(&mut self) {
+        self.in_parts = true;
+    }
+
+    fn gone_ms(&self) -> u64 {
+        if self.in_parts { GONE_PARTS_MS } else { GONE_MS }
     }
 
     /// Before a restart, the channel had this sound.
@@ -167,15 +181,15 @@ impl Silence {
         }
     }
 
-    /// Where silence was given in the place of this sound, which the run has had before: from where on it should be taken back. Sound
-    /// that its encoder held up for a while is not lost by that.
+    /// Where silence was given in the place of this sound: from where on it should be taken back. Sound that its encoder held up for
+    /// a while is not lost by that. Whether the run has had sound before does not matter: an origin that joined since does not know.
     pub fn in_place_of(&self, input: &Input) -> Option<MediaTime> {
         let (Input::Sample(sample), Some(run), Some(kept)) = (input, &self.run, &self.kept) else {
             return None;
         };
-        let is_late = sample.kind == Kind::Audio && run.sounded && run.is_given(sample.dts);
+        let is_late = sample.kind == Kind::Audio && run.is_given(sample.dts);
         let behind = MediaTime(sample.dts.0.saturating_add(JITTER + 1).saturating_sub(kept.len));
-        is_late.then(|| behind.max(run.since))
+        is_late.then(|| behind.max(MediaTime(run.since.0.saturating_sub(JITTER))))
     }
 
     /// Of the silence that was given last, as much was taken back as could be: the last frame of sound that stays is decoded here.
@@ -313,7 +327,7 @@ impl Silence {
         let unheard = *run.unheard.get_or_insert(dts);
         // Sound that reaches further than the pictures is not missed before they are there.
         let from = run.until.filter(|_| !run.silent).map_or(unheard, |until| until.max(unheard));
-        run.gone |= run.newest.0.saturating_sub(from.0) >= GONE_MS * TICKS;
+        run.gone |= run.newest.0.saturating_sub(from.0) >= self.gone_ms() * TICKS;
         if run.gone && self.kept.is_some() {
             let before = run.until;
             self.fill(&mut run, dts);
