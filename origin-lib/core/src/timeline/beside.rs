@@ -3,7 +3,7 @@
 //! Their timestamps are wrong as often as others are. One that lies far from what came of its own track, and from the first ones, waits:
 //! taken at its word, it would leave no room for what comes behind it. Where the track goes on at the old place, what waits
 //! goes between its neighbours; all frames of a PES packet have their times from one. Where it goes on at the new place for so
-//! long as [`STRAY_MS`], it is there.
+//! long as [`STRAY_MS`], or the first ones go on there, too, it is there.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -51,11 +51,17 @@ impl Timeline {
                 return Vec::new();
             }
         } else {
+            let is_behind_a_hole = last_ms.is_none_or(|last| since(last) > STRAY_MS);
+            let goes_on = placed.last().is_some_and(|stray| (0..=STRAY_MS).contains(&since(stray.dts_ms)));
             match last_ms {
-                Some(last_ms) => spread(&mut placed, last_ms, frame.dts_ms),
+                // Behind a hole in all tracks, the first ones have come there meanwhile: it was right.
+                _ if is_behind_a_hole && goes_on => {}
+                Some(last_ms) => {
+                    spread(&mut placed, last_ms, frame.dts_ms);
+                    self.counts.nudged += placed.len() as u64;
+                }
                 None => placed.clear(),
             }
-            self.counts.nudged += placed.len() as u64;
             placed.push(frame);
         }
         lane.last_ms = placed.last().map(|newest| newest.dts_ms);

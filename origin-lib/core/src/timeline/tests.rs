@@ -280,6 +280,38 @@ fn a_further_track_may_lie_elsewhere_and_comes_back_to_the_first_ones_clock() {
 }
 
 #[test]
+fn behind_a_hole_in_all_tracks_each_frame_of_a_further_one_is_where_its_timestamp_says() {
+    for hole in [1_200, 5_000, 9_900] {
+        for before in [0, 1_000] {
+            let mut timeline = from_first(&video(0));
+            let times: Vec<i64> =
+                (0..before).chain(before + hole..before + hole + 2_000).step_by(40).collect();
+            let mut placed = vec![Vec::new(); 4];
+            timeline.handle(video(-40), NOW);
+            // In the order in which a muxer has them: all pictures of a moment, then all sounds.
+            for &at in &times {
+                timeline.handle(video(at), NOW);
+                placed[0].extend(timeline.beside(1, video(at)));
+                placed[1].extend(timeline.beside(2, video(at)));
+                timeline.handle(audio(at), NOW);
+                for at in [at, at + 20] {
+                    placed[2].extend(timeline.beside(1, audio(at)));
+                    placed[3].extend(timeline.beside(2, audio(at)));
+                }
+            }
+            let sounds: Vec<i64> = times.iter().flat_map(|at| [*at, at + 20]).collect();
+            for (n, placed) in placed.iter().enumerate() {
+                let came: Vec<i64> =
+                    placed.iter().map(|sample| (sample.dts - NOW.media()).ms()).collect();
+                let sent = if n < 2 { &times } else { &sounds };
+                assert_eq!(came, *sent, "track {n}, {hole} ms behind {before} ms");
+            }
+            assert_eq!(timeline.counts(), Counts::default());
+        }
+    }
+}
+
+#[test]
 fn what_waits_of_a_further_track_is_bounded_and_ends_with_the_clock() {
     let mut timeline = from_first(&video(0));
     timeline.handle(video(0), NOW);
