@@ -22,6 +22,8 @@ pub(super) type Beside = BTreeMap<(Kind, u8), Track>;
 pub(super) struct Track {
     /// Its newest timestamp.
     last_ms: Option<i64>,
+    /// How far apart its frames may be, where they lie elsewhere and come less often than one in [`STRAY_MS`]; zero where not.
+    apart_ms: i64,
     /// Frames far from all others, each behind the one before.
     strays: Vec<Frame>,
 }
@@ -35,14 +37,21 @@ impl Timeline {
         let off = firsts.iter().flatten().map(|tip| since(tip.feed_ms).saturating_abs()).min();
         let Some(off) = off.filter(|off| *off <= FORWARD_MS_MAX) else { return Vec::new() };
         let lane = self.beside.entry((frame.kind, track)).or_default();
+        let reach_ms = lane.apart_ms.max(STRAY_MS);
         let is_away =
-            off > STRAY_MS && lane.last_ms.is_none_or(|last| since(last).saturating_abs() > STRAY_MS);
+            off > STRAY_MS && lane.last_ms.is_none_or(|last| since(last).saturating_abs() > reach_ms);
         let (mut placed, last_ms) = (core::mem::take(&mut lane.strays), lane.last_ms);
         if is_away {
-            if placed.last().is_some_and(|stray| !(-BACK_MS_MAX..=STRAY_MS).contains(&since(stray.dts_ms))) {
-                // Neither was right, or this one is not.
-                self.counts.stragglers += placed.len() as u64;
-                placed.clear();
+            if let Some(step_ms) = placed.last().map(|stray| since(stray.dts_ms)) {
+                // Where nothing says otherwise, and where they were as far apart before, its frames may come that seldom.
+                let reach_ms = if last_ms.is_none() { FORWARD_MS_MAX } else { reach_ms };
+                if !(-BACK_MS_MAX..=reach_ms).contains(&step_ms) {
+                    // Neither was right, or this one is not.
+                    self.counts.stragglers += placed.len() as u64;
+                    placed.clear();
+                }
+                let is_seldom = step_ms > STRAY_MS && step_ms <= FORWARD_MS_MAX;
+                lane.apart_ms = if is_seldom { FORWARD_MS_MAX.min(2 * step_ms) } else { 0 };
             }
             let goes_on = placed.first().is_some_and(|first| since(first.dts_ms) >= STRAY_MS);
             placed.push(frame);
@@ -51,6 +60,9 @@ impl Timeline {
                 return Vec::new();
             }
         } else {
+            if last_ms.is_some_and(|last| since(last).saturating_abs() <= STRAY_MS) {
+                lane.apart_ms = 0;
+            }
             let is_behind_a_hole = last_ms.is_none_or(|last| since(last) > STRAY_MS);
             let goes_on = placed.last().is_some_and(|stray| (0..=STRAY_MS).contains(&since(stray.dts_ms)));
             match last_ms {

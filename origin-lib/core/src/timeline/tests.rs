@@ -312,6 +312,18 @@ fn behind_a_hole_in_all_tracks_each_frame_of_a_further_one_is_where_its_timestam
 }
 
 #[test]
+fn a_further_track_that_lies_elsewhere_may_have_less_than_a_frame_a_second() {
+    let (out, counts) = beside((3_000..10_000).step_by(1_500), |at| at - 3_000);
+    assert_eq!((out, counts), (vec![0, 1_500, 3_000, 4_500, 6_000], Counts::default()));
+    // One that begins to costs one frame, and it may come more often again.
+    let more_often = || (3_000..5_000).step_by(20);
+    let frames = || more_often().chain([6_200, 7_500, 8_800, 9_820, 9_840]);
+    let (out, counts) = beside(frames(), |at| at - 3_000);
+    assert_eq!(out, frames().filter(|at| *at != 6_200).map(|at| at - 3_000).collect::<Vec<_>>());
+    assert_eq!(counts.stragglers, 1);
+}
+
+#[test]
 fn what_waits_of_a_further_track_is_bounded_and_ends_with_the_clock() {
     let mut timeline = from_first(&video(0));
     timeline.handle(video(0), NOW);
