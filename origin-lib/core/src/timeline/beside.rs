@@ -14,7 +14,10 @@ use crate::media::{Frame, Kind, Sample};
 /// So many frames of a further track may wait to see whether their timestamps are right.
 pub const STRAYS_BESIDE_MAX: usize = 128;
 
-/// The further tracks, by their kind and number.
+/// So many bytes of all further tracks may wait for that: 32 MiB. Where there are more, all that waits is lost.
+pub const STRAYS_BESIDE_LEN_MAX: usize = 32 << 20;
+
+/// The further tracks, by their kind and number: as many as a demultiplexer was told to take.
 pub(super) type Beside = BTreeMap<(Kind, u8), Track>;
 
 /// A further track.
@@ -57,6 +60,7 @@ impl Timeline {
             placed.push(frame);
             if !goes_on && placed.len() < STRAYS_BESIDE_MAX {
                 lane.strays = placed;
+                self.bound_strays();
                 return Vec::new();
             }
         } else {
@@ -78,6 +82,18 @@ impl Timeline {
         }
         lane.last_ms = placed.last().map(|newest| newest.dts_ms);
         placed.into_iter().filter_map(|frame| self.sample(frame)).collect()
+    }
+
+    /// Lets go of what waits, where it is too much.
+    fn bound_strays(&mut self) {
+        let waiting = self.beside.values().flat_map(|track| &track.strays);
+        if waiting.map(|frame| frame.data.len()).sum::<usize>() <= STRAYS_BESIDE_LEN_MAX {
+            return;
+        }
+        for track in self.beside.values_mut() {
+            self.counts.stragglers += track.strays.len() as u64;
+            track.strays.clear();
+        }
     }
 
     fn sample(&self, frame: Frame) -> Option<Sample> {

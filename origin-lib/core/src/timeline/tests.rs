@@ -337,6 +337,25 @@ fn what_waits_of_a_further_track_is_bounded_and_ends_with_the_clock() {
     assert_eq!(timeline.beside(2, audio(90_020)).len(), 1);
 }
 
+#[test]
+fn what_waits_of_all_further_tracks_is_bounded_in_bytes() {
+    let mut timeline = from_first(&video(0));
+    timeline.handle(video(0), NOW);
+    let data: bytes::Bytes = vec![0; 8 << 20].into();
+    let held_max = (STRAYS_BESIDE_LEN_MAX / data.len()) as u64;
+    let mut most = 0;
+    for n in 1..=100_u8 {
+        let big = Frame { data: data.clone(), ..audio(5_000 + i64::from(n)) };
+        assert_eq!(timeline.beside(n % 10, big), []);
+        most = most.max(u64::from(n) - timeline.counts().stragglers);
+    }
+    assert_eq!(most, held_max);
+    // What waits behind that has its place as ever.
+    assert_eq!(timeline.beside(11, audio(5_000)), []);
+    assert_eq!(timeline.beside(11, audio(5_600)), []);
+    assert_eq!(timeline.beside(11, audio(6_200)).len(), 3);
+}
+
 proptest! {
     #[test]
     fn decoding_times_increase_whatever_comes(
