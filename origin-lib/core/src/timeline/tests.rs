@@ -301,8 +301,7 @@ fn behind_a_hole_in_all_tracks_each_frame_of_a_further_one_is_where_its_timestam
             }
             let sounds: Vec<i64> = times.iter().flat_map(|at| [*at, at + 20]).collect();
             for (n, placed) in placed.iter().enumerate() {
-                let came: Vec<i64> =
-                    placed.iter().map(|sample| (sample.dts - NOW.media()).ms()).collect();
+                let came: Vec<i64> = placed.iter().map(|sample| (sample.dts - NOW.media()).ms()).collect();
                 let sent = if n < 2 { &times } else { &sounds };
                 assert_eq!(came, *sent, "track {n}, {hole} ms behind {before} ms");
             }
