@@ -1,5 +1,7 @@
 //! How long segments are: where a key frame begins one, and where one is cut that would last longer than playlists promise.
 
+use alloc::vec::Vec;
+
 use super::parts::Parts;
 use super::{NAME, Open, Segmenter};
 use crate::media::Sample;
@@ -63,6 +65,23 @@ impl Segmenter {
         }
         self.keep_short(at, true);
         is_hole && self.open.back().is_some_and(|back| self.breaks_promise(back.start, at))
+    }
+
+    /// Cuts what is open before a hole, behind which a run begins at `start`: sound of that run that came ahead of its picture, and is
+    /// in no part yet.
+    pub(super) fn finish_before(&mut self, start: MediaTime) -> Vec<Sample> {
+        let ahead = self.open.back_mut().map(|back| back.take_sound_from(start)).unwrap_or_default();
+        self.finish();
+        ahead
+    }
+
+    /// Begins a run with the sound that came ahead of its picture.
+    pub(super) fn begin_run_with(&mut self, start: MediaTime, ahead: Vec<Sample>) {
+        self.begin_run(start);
+        self.audio_last = ahead.last().map(|last| last.dts).or(self.audio_last);
+        if let Some(back) = self.open.back_mut() {
+            back.audio = ahead;
+        }
     }
 
     /// Begins a segment where the newest one would be too long with a picture that is shown at `at`, and with those that are sent

@@ -162,6 +162,12 @@ impl Open {
     fn leading(&self) -> &[Sample] {
         if self.video.is_empty() { &self.audio } else { &self.video }
     }
+
+    /// Its sound from a time on. What a part has been given stays.
+    fn take_sound_from(&mut self, from: MediaTime) -> Vec<Sample> {
+        let keep = self.audio.partition_point(|sample| sample.dts < from);
+        self.audio.split_off(keep.max(self.parts.given_audio))
+    }
 }
 
 /// Cuts one channel's samples into segments. See the [module](self).
@@ -420,15 +426,15 @@ impl Segmenter {
     fn video(&mut self, sample: Sample) {
         let start = sample.pts();
         let begins = sample.key && self.open.back().is_some_and(|back| self.begins(back, start));
-        if begins && self.ends_before_a_hole(start) {
-            self.finish();
-        }
+        let ends = begins && self.ends_before_a_hole(start);
+        let ahead = if ends { self.finish_before(start) } else { Vec::new() };
         match self.open.back() {
             None if !sample.key || !self.may_start(&sample) => {
                 self.counts.leading += 1;
+                self.leave_out(ahead);
                 return;
             }
-            None => self.begin_run(start),
+            None => self.begin_run_with(start, ahead),
             Some(_) if begins => self.begin(start),
             Some(_) => self.keep_short(start, false),
         }
@@ -503,6 +509,14 @@ impl Segmenter {
         self.open_samples += 1;
     }
 
+    /// Samples that were counted in go into no segment.
+    fn leave_out(&mut self, samples: Vec<Sample>) {
+        self.counts.leading += samples.len() as u64;
+        self.open_samples = self.open_samples.saturating_sub(samples.len());
+        let len: usize = samples.iter().map(|sample| sample.data.len()).sum();
+        self.open_len = self.open_len.saturating_sub(len);
+    }
+
     fn begin_run(&mut self, start: MediaTime) {
         (self.run, self.leads_run) = (start, true);
         self.begin(start);
@@ -510,14 +524,7 @@ impl Segmenter {
 
     /// Opens a segment; audio that came ahead of the video moves over to it.
     fn begin(&mut self, start: MediaTime) {
-        let audio = match self.open.back_mut() {
-            Some(back) => {
-                let keep = back.audio.partition_point(|sample| sample.dts < start);
-                // What a part has been given stays in its segment.
-                back.audio.split_off(keep.max(back.parts.given_audio))
-            }
-            None => Vec::new(),
-        };
+        let audio = self.open.back_mut().map(|back| back.take_sound_from(start)).unwrap_or_default();
         let discontinuity = core::mem::take(&mut self.broken);
         self.open.push_back(Open { start, discontinuity, video: Vec::new(), audio, parts: Parts::default() });
     }

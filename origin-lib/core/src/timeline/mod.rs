@@ -35,7 +35,7 @@ use alloc::collections::VecDeque;
 
 pub use anchors::{ANCHORS_MAX, Anchors};
 use beside::Beside;
-pub use beside::STRAYS_BESIDE_MAX;
+pub use beside::{STRAYS_BESIDE_LEN_MAX, STRAYS_BESIDE_MAX};
 use serde::{Deserialize, Serialize};
 
 use crate::media::{Frame, Kind, Sample};

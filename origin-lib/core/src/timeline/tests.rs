@@ -280,6 +280,49 @@ fn a_further_track_may_lie_elsewhere_and_comes_back_to_the_first_ones_clock() {
 }
 
 #[test]
+fn behind_a_hole_in_all_tracks_each_frame_of_a_further_one_is_where_its_timestamp_says() {
+    for hole in [1_200, 5_000, 9_900] {
+        for before in [0, 1_000] {
+            let mut timeline = from_first(&video(0));
+            let times: Vec<i64> =
+                (0..before).chain(before + hole..before + hole + 2_000).step_by(40).collect();
+            let mut placed = vec![Vec::new(); 4];
+            timeline.handle(video(-40), NOW);
+            // In the order in which a muxer has them: all pictures of a moment, then all sounds.
+            for &at in &times {
+                timeline.handle(video(at), NOW);
+                placed[0].extend(timeline.beside(1, video(at)));
+                placed[1].extend(timeline.beside(2, video(at)));
+                timeline.handle(audio(at), NOW);
+                for at in [at, at + 20] {
+                    placed[2].extend(timeline.beside(1, audio(at)));
+                    placed[3].extend(timeline.beside(2, audio(at)));
+                }
+            }
+            let sounds: Vec<i64> = times.iter().flat_map(|at| [*at, at + 20]).collect();
+            for (n, placed) in placed.iter().enumerate() {
+                let came: Vec<i64> = placed.iter().map(|sample| (sample.dts - NOW.media()).ms()).collect();
+                let sent = if n < 2 { &times } else { &sounds };
+                assert_eq!(came, *sent, "track {n}, {hole} ms behind {before} ms");
+            }
+            assert_eq!(timeline.counts(), Counts::default());
+        }
+    }
+}
+
+#[test]
+fn a_further_track_that_lies_elsewhere_may_have_less_than_a_frame_a_second() {
+    let (out, counts) = beside((3_000..10_000).step_by(1_500), |at| at - 3_000);
+    assert_eq!((out, counts), (vec![0, 1_500, 3_000, 4_500, 6_000], Counts::default()));
+    // One that begins to costs one frame, and it may come more often again.
+    let more_often = || (3_000..5_000).step_by(20);
+    let frames = || more_often().chain([6_200, 7_500, 8_800, 9_820, 9_840]);
+    let (out, counts) = beside(frames(), |at| at - 3_000);
+    assert_eq!(out, frames().filter(|at| *at != 6_200).map(|at| at - 3_000).collect::<Vec<_>>());
+    assert_eq!(counts.stragglers, 1);
+}
+
+#[test]
 fn what_waits_of_a_further_track_is_bounded_and_ends_with_the_clock() {
     let mut timeline = from_first(&video(0));
     timeline.handle(video(0), NOW);
@@ -291,6 +334,25 @@ fn what_waits_of_a_further_track_is_bounded_and_ends_with_the_clock() {
     run(&mut timeline, vec![video(90_000), video(90_040)]);
     assert_eq!(timeline.counts().jumps, 1);
     assert_eq!(timeline.beside(2, audio(90_020)).len(), 1);
+}
+
+#[test]
+fn what_waits_of_all_further_tracks_is_bounded_in_bytes() {
+    let mut timeline = from_first(&video(0));
+    timeline.handle(video(0), NOW);
+    let data: bytes::Bytes = vec![0; 8 << 20].into();
+    let held_max = (STRAYS_BESIDE_LEN_MAX / data.len()) as u64;
+    let mut most = 0;
+    for n in 1..=100_u8 {
+        let big = Frame { data: data.clone(), ..audio(5_000 + i64::from(n)) };
+        assert_eq!(timeline.beside(n % 10, big), []);
+        most = most.max(u64::from(n) - timeline.counts().stragglers);
+    }
+    assert_eq!(most, held_max);
+    // What waits behind that has its place as ever.
+    assert_eq!(timeline.beside(11, audio(5_000)), []);
+    assert_eq!(timeline.beside(11, audio(5_600)), []);
+    assert_eq!(timeline.beside(11, audio(6_200)).len(), 3);
 }
 
 proptest! {

@@ -122,6 +122,39 @@ fn a_segment_ends_where_its_pictures_do_before_a_hole_that_would_make_it_too_lon
 }
 
 #[test]
+fn sound_that_comes_ahead_of_its_picture_behind_a_hole_is_in_the_segment_of_that_picture() {
+    for ahead_ms in [100, 1000, 2000] {
+        for mut segmenter in [promised(2), promised(2).with_parts(200)] {
+            // Both tracks have the hole, and each moment of sound comes before the pictures that it belongs to.
+            let there = |at: &i64| !(1000..6000).contains(at);
+            let times = || (0..10_000).step_by(20).filter(there);
+            let pictures = with_hole(1000..6000, &[0, 6000, 8000], 10_000, false).into_iter();
+            let of = |input: Input| match input {
+                Input::Sample(sample) => (ms(sample.dts), Input::Sample(sample)),
+                other => (0, other),
+            };
+            let sounds = times().map(|at| (at - ahead_ms, audio(at)));
+            let mut sent: Vec<_> = pictures.map(of).chain(sounds).collect();
+            sent.sort_by_key(|(at, _)| *at);
+            let inputs = both().into_iter().chain(sent.into_iter().map(|(_, input)| input));
+            let mut cuts = run(&mut segmenter, inputs);
+            segmenter.finish();
+            cuts.extend(drain(&mut segmenter));
+            assert_eq!(spans(&cuts), [(0, 1000, true), (6000, 2000, true), (8000, 2000, true)]);
+            let breaks: Vec<bool> = cuts.iter().map(|cut| cut.discontinuity).collect();
+            assert_eq!(breaks, [true, true, false]);
+            for (cut, from) in cuts.iter().zip([0..1000, 6000..8000, 8000..10_000]) {
+                // What came ahead of the very first picture has none that it belongs to.
+                let came = |at: &i64| from.contains(at) && (*at >= ahead_ms || from.start > 0);
+                let got: Vec<i64> = cut.audio.iter().map(|sample| ms(sample.dts)).collect();
+                assert_eq!(got, times().filter(came).collect::<Vec<_>>(), "{ahead_ms} ms ahead");
+            }
+            assert_eq!((segmenter.open_len(), segmenter.open_samples), (0, 0));
+        }
+    }
+}
+
+#[test]
 fn a_hole_costs_no_discontinuity_where_a_cut_before_it_keeps_the_promise() {
     // At a key frame, or where there is none, between two.
     for (keys, starts) in [
