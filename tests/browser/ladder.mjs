@@ -1,8 +1,9 @@
 // Somebody watches a channel's ladder with a player that is not ours, on a page that is not ours:
-// `node ladder.mjs READY.json hls|shaka SECONDS URL`.
+// `node ladder.mjs READY.json hls|shaka FROM SECONDS URL`.
 //
-// The channel of this multivariant playlist has ended. From the beginning the player is held at the lowest rendition,
-// which has a gap before SECONDS: it must get past that by itself. Then it is told to play the source, and the lowest rendition
+// The channel of this multivariant playlist has ended. From FROM on the player is held at the lowest rendition,
+// which has a gap before SECONDS: it must get past that by itself. (Where a gap is the very first that it asks for, hls.js 1.7 may ask
+// for nothing more.) Then it is told to play the source, and the lowest rendition
 // again: the picture must become each, and in hls.js never stand. For how long it does in Shaka Player is told only. Prints what it
 // saw as JSON; exits 0 when all was well, else 1.
 import { site } from "./elsewhere.mjs";
@@ -14,14 +15,17 @@ const PLAYERS = {
 };
 
 /** Run in the page: hls.js plays this address from its lowest rendition; gives how high the picture of each is. */
-async function playHls(url) {
-  const hls = new window.Hls({ startLevel: 0, startPosition: 0, maxBufferLength: 3, maxMaxBufferLength: 3 });
+async function playHls([url, from_s]) {
+  const hls = new window.Hls({ startLevel: 0, startPosition: from_s, maxBufferLength: 3, maxMaxBufferLength: 3 });
   const parsed = new Promise((resolve) => hls.once("hlsManifestParsed", resolve));
-  window.fatal = [];
-  hls.on("hlsError", (_event, { fatal, details }) => fatal && window.fatal.push(details));
+  [window.fatal, window.said] = [[], []];
+  hls.on("hlsError", (_event, { fatal, details, error }) => {
+    if (fatal) window.fatal.push(details);
+    window.said.push(`${document.querySelector("video").currentTime}: ${error.message}`);
+  });
   hls.loadSource(url);
   await parsed;
-  hls.currentLevel = 0;
+  hls.loadLevel = 0;
   hls.attachMedia(document.querySelector("video"));
   // What is buffered is played before: how soon another segment comes does not matter, only how it follows.
   window.choose = (height) => {
@@ -31,14 +35,14 @@ async function playHls(url) {
 }
 
 /** Run in the page: the same with Shaka Player. */
-async function playShaka(url) {
+async function playShaka([url, from_s]) {
   window.shaka.polyfill.installAll();
   const player = new window.shaka.Player();
   await player.attach(document.querySelector("video"));
   player.configure({ abr: { enabled: false, defaultBandwidthEstimate: 1 }, streaming: { bufferingGoal: 4 } });
-  window.fatal = [];
+  [window.fatal, window.said] = [[], []];
   player.addEventListener("error", ({ detail }) => window.fatal.push(`${detail.code}`));
-  await player.load(url, 0).catch(({ code, data }) => {
+  await player.load(url, from_s).catch(({ code, data }) => {
     throw new Error(`Shaka Player's ${code}: ${data}`);
   });
   const pictures = () => player.getVariantTracks().filter(({ height }) => height > 0);
@@ -62,13 +66,13 @@ function watch() {
 const height = () => document.querySelector("video").videoHeight;
 const at = () => document.querySelector("video").currentTime;
 
-const [, kind, seconds, url] = given("ladder.mjs READY.json hls|shaka SECONDS URL", 4);
+const [, kind, from, seconds, url] = given("ladder.mjs READY.json hls|shaka FROM SECONDS URL", 5);
 await told(async ({ report, problem, stranger }) => {
   const another = await site(PLAYERS[kind]);
+  const page = await stranger();
   try {
-    const page = await stranger();
     await page.goto(another.url);
-    report.heights = await page.evaluate(kind === "hls" ? playHls : playShaka, url);
+    report.heights = await page.evaluate(kind === "hls" ? playHls : playShaka, [url, Number(from)]);
     if (report.heights.length !== 3) problem("there are not three renditions with a picture");
     const [low] = report.heights;
     const high = report.heights.at(-1);
@@ -92,6 +96,14 @@ await told(async ({ report, problem, stranger }) => {
     if (report.behind_the_gap.height !== low && kind === "shaka") problem("the lowest rendition was not played");
     if (report.pictures.some((picture, n) => picture.height !== [high, low][n])) problem("it did not play what it was told to");
     if (report.stood.length > 0 && kind === "hls") problem("the picture stood at a switch");
+  } catch (error) {
+    // Where it stands, what it has, and what it said.
+    report.stands = await page.evaluate(() => {
+      const { buffered, currentTime, readyState, paused, seeking } = document.querySelector("video");
+      const ranges = Array.from({ length: buffered.length }, (_, i) => [buffered.start(i), buffered.end(i)]);
+      return { currentTime, readyState, paused, seeking, ranges, said: window.said.slice(-20) };
+    });
+    throw error;
   } finally {
     another.close();
   }

@@ -168,7 +168,7 @@ async fn three_feeds_of_an_encoder_are_one_channels_renditions() -> anyhow::Resu
     ensure!(of_source.gaps() == 0 && of_source.segments.len() > 7, "{of_source:?}");
     let shown = pictures(&format!("{live}/a/source.m3u8")).await?;
     ensure!(shown.len() > 350, "{} pictures", shown.len());
-    let (mut behind_gap, mut end) = (0.0_f64, 0.0);
+    let (mut begins, mut behind_gap, mut end) = (0.0_f64, 0.0_f64, 0.0);
     for rendition in ["mid", "low"] {
         let listed = ended(rendition).await?;
         ensure!(listed.head == of_source.head, "{listed:?}\n{of_source:?}");
@@ -184,10 +184,13 @@ async fn three_feeds_of_an_encoder_are_one_channels_renditions() -> anyhow::Resu
         ensure!(of.len() > 200, "{} pictures of {rendition}", of.len());
         let other = of.iter().find(|(at, picture)| shown.get(at) != Some(picture));
         ensure!(other.is_none(), "at the same time {rendition} shows another picture: {other:?}");
-        end = 0.0;
+        (begins, end) = (0.0, 0.0);
+        let mut has_begun = false;
         for (_, tags, gap) in &listed.segments {
             let length = tags.iter().find_map(|tag| tag.strip_prefix("#EXTINF:")?.split(',').next());
             end += length.context("no length")?.parse::<f64>()?;
+            has_begun |= !gap;
+            begins = if has_begun { begins } else { end };
             // The last one is behind what is looked at.
             behind_gap = if *gap && end < duration(&text("a/source.m3u8").await?) - 0.1 {
                 behind_gap.max(end)
@@ -213,10 +216,11 @@ async fn three_feeds_of_an_encoder_are_one_channels_renditions() -> anyhow::Resu
     left.retain(|finding| !finding.to_string().contains("media-duration"));
     ensure!(left.is_empty() && report.segments > 0, "{report}");
 
-    let (seconds, main) = (format!("{}", behind_gap + 0.5), format!("{live}/main.m3u8"));
+    let (from, seconds) = (format!("{}", begins + 0.1), format!("{}", behind_gap + 0.5));
+    let main = format!("{live}/main.m3u8");
     for player in ["hls", "shaka"] {
-        let person = edge.browser("ladder.mjs", &[player, &seconds, &main])?;
-        println!("{player}: {}", person.content().await.with_context(|| origin.log())?);
+        let person = edge.browser("ladder.mjs", &[player, &from, &seconds, &main])?;
+        println!("{player} from {from}: {}", person.content().await.with_context(|| origin.log())?);
     }
     origin.verified("a").await?;
     Ok(())

@@ -165,7 +165,7 @@ async fn renditions_are_the_source_segment_by_segment_and_a_dead_ffmpeg_is_a_gap
     let seconds = format!("{}", behind_gap + 0.5);
     // All of them are one screen of the pass.
     let main = live.main();
-    let looks = ["hls", "shaka"].map(|player| edge.browser("ladder.mjs", &[player, &seconds, &main]));
+    let looks = ["hls", "shaka"].map(|player| edge.browser("ladder.mjs", &[player, "0", &seconds, &main]));
     for person in looks {
         println!("{}", person?.content().await.with_context(|| origin.log())?);
     }
