@@ -17,6 +17,7 @@ use http::header::{
     CONTENT_RANGE, CONTENT_TYPE, HeaderValue, IF_NONE_MATCH, RANGE,
 };
 use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use s3s::access::S3Access;
@@ -199,11 +200,18 @@ impl Service {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let signed = request.headers().contains_key(AUTHORIZATION);
         let conditional = request.headers().contains_key(IF_NONE_MATCH);
-        let _alone = if conditional { Some(self.conditional.lock().await) } else { None };
+        let (request, _alone) = if conditional {
+            // Whoever is told that the object exists is to hear it: an answer before the body was read ends the connection while
+            // more is being sent, and may be lost with it.
+            let Ok(request) = whole(request).await else { return with_cors(empty(StatusCode::BAD_REQUEST)) };
+            (request, Some(self.conditional.lock().await))
+        } else {
+            (request.map(Body::from), None)
+        };
         let response = match *request.method() {
             Method::OPTIONS => empty(StatusCode::NO_CONTENT),
             Method::GET | Method::HEAD if !signed => self.read(&request).await,
-            _ => match self.s3.call(request.map(Body::from)).await {
+            _ => match self.s3.call(request).await {
                 Ok(response) => response,
                 Err(error) => {
                     debug!("the S3 server failed: {error:?}");
@@ -229,6 +237,13 @@ impl Service {
             }
         }
     }
+}
+
+/// The request with its whole body, which is no longer than an object.
+async fn whole(request: Request<Incoming>) -> Result<Request<Body>, Box<dyn std::error::Error + Send + Sync>> {
+    let (head, body) = request.into_parts();
+    let body = Limited::new(body, usize::try_from(OBJECT_LEN_MAX)?).collect().await?;
+    Ok(Request::from_parts(head, Body::from(body.to_bytes())))
 }
 
 /// The file of `/{bucket}/{name}`. Only what object names are made of: no file that begins with a dot, nothing above `dir`.
