@@ -240,7 +240,9 @@ impl Service {
 }
 
 /// The request with its whole body, which is no longer than an object.
-async fn whole(request: Request<Incoming>) -> Result<Request<Body>, Box<dyn std::error::Error + Send + Sync>> {
+async fn whole(
+    request: Request<Incoming>,
+) -> Result<Request<Body>, Box<dyn std::error::Error + Send + Sync>> {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, usize::try_from(OBJECT_LEN_MAX)?).collect().await?;
     Ok(Request::from_parts(head, Body::from(body.to_bytes())))
