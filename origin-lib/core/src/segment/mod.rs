@@ -9,7 +9,8 @@
 //! Where no key frame comes in time, segments are as long as the recording's first one was, by which playlists made their promise
 //! ([`Segmenter::set_target`]). What would be longer is cut between key frames, as long as pictures come evenly: what follows
 //! begins with a picture that refers to some before it ([`Cut::is_dependent`]), and another segment begins at the next key frame.
-//! Before a hole that is longer than the promise, a segment ends with its pictures, and what follows is a discontinuity. That depends on more than the media, so origins of a pair don't.
+//! Before a hole that is longer than the promise, a segment ends with its pictures, and what follows is a discontinuity. That depends
+//! on more than the media, so origins of a pair don't.
 //! So an origin that joins a feed later cuts, from its first whole segment on, exactly what the others cut
 //! (DESIGN.md, invariant 3). The first segment after a start or a break is not whole in that sense: where it starts
 //! depends on what was seen. So may the next one, where key frames are closer together than audio is muxed ahead of
@@ -166,7 +167,7 @@ impl Open {
     /// Its sound from a time on. What a part has been given stays.
     fn take_sound_from(&mut self, from: MediaTime) -> Vec<Sample> {
         let keep = self.audio.partition_point(|sample| sample.dts < from);
-        self.audio.split_off(keep.max(self.parts.given_audio))
+        self.audio.split_off(keep.max(self.parts.given_audio).min(self.audio.len()))
     }
 }
 
@@ -370,8 +371,7 @@ impl Segmenter {
     /// of the last that stays.
     pub fn take_back_sound_from(&mut self, from: MediaTime) -> Option<MediaTime> {
         for open in &mut self.open {
-            let stays = open.audio.partition_point(|sample| sample.dts < from).max(open.parts.given_audio);
-            for sample in open.audio.drain(stays.min(open.audio.len())..) {
+            for sample in open.take_sound_from(from) {
                 self.open_len = self.open_len.saturating_sub(sample.data.len());
                 self.open_samples = self.open_samples.saturating_sub(1);
             }
