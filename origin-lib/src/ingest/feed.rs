@@ -6,7 +6,7 @@ use bytes::Bytes;
 use railbird_core::flv::{self, Demux, TagKind};
 use railbird_core::media::{self, FeedEvent, Frame};
 use railbird_core::programme::End;
-use railbird_core::time::{MediaSpan, MediaTime, UtcMs};
+use railbird_core::time::MediaTime;
 use railbird_core::ts;
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +35,10 @@ pub struct Feed {
     /// How many frames it had, up to [`FRAMES_AT_ONCE`].
     frames: u32,
     last_key_ms: Option<i64>,
+    /// How far the last two key frames are apart, in milliseconds.
+    key_interval_ms: Option<u64>,
+    /// The newest picture's timestamp.
+    last_picture_ms: i64,
     /// So many key frames in a row came too late for the channel's segments.
     late_keys: u32,
 }
@@ -44,6 +48,9 @@ const LATE_KEYS: u32 = 2;
 
 /// So many frames of a publish are taken as they come: by when they come, its timestamps get their place.
 const FRAMES_AT_ONCE: u32 = 100;
+
+/// So close to where a key frame is expected, in milliseconds of the feed's clock, nothing waits: twice as long as what may wait does.
+const KEY_DUE_MS: u64 = 80;
 
 impl Feed {
     /// The publisher was let in, and where it goes knows it.
@@ -68,6 +75,8 @@ impl Feed {
             taken: false,
             frames: 0,
             last_key_ms: None,
+            key_interval_ms: None,
+            last_picture_ms: 0,
             late_keys: 0,
         }
     }
@@ -87,8 +96,8 @@ impl Feed {
         if let Err(error) = self.demux.handle(kind, timestamp_ms, payload) {
             self.no_use(error)?;
         }
-        if let Some(of_day_ms) = self.demux.take_captured() {
-            self.metrics.captured(captured_ago(of_day_ms, clock::now()));
+        if let Some(time) = self.demux.take_captured() {
+            self.event(FeedEvent::Captured(time.captured(clock::now())));
         }
         while let Some(event) = self.demux.poll() {
             self.event(event);
@@ -222,17 +231,29 @@ impl Feed {
         }
     }
 
-    /// Whether what comes of it may wait for a moment: it goes on, and nobody waits for less than a segment.
+    /// Whether what comes of it may wait for a moment: it goes on, nobody waits for less than a segment, and what comes next ends none.
     pub(super) fn may_wait(&self) -> bool {
-        self.frames >= FRAMES_AT_ONCE && !self.sink.is_low_latency()
+        self.frames >= FRAMES_AT_ONCE && !self.sink.is_low_latency() && !self.is_key_due()
+    }
+
+    /// Whether the next key frame is about to come, or is a little late, if it is as far from the last one as that from the one before.
+    fn is_key_due(&self) -> bool {
+        let due = self.last_key_ms.zip(self.key_interval_ms);
+        due.is_some_and(|(last, interval)| {
+            last.saturating_add_unsigned(interval).abs_diff(self.last_picture_ms) <= KEY_DUE_MS
+        })
     }
 
     fn count(&mut self, frame: &Frame) {
         self.frames = self.frames.saturating_add(1).min(FRAMES_AT_ONCE);
         self.metrics.frame(frame.kind, frame.data.len());
+        if frame.kind == media::Kind::Video {
+            self.last_picture_ms = frame.dts_ms;
+        }
         if frame.kind == media::Kind::Video && frame.key {
             let since = self.last_key_ms.replace(frame.dts_ms).map(|last| frame.dts_ms.saturating_sub(last));
-            if let Some(ms) = since.and_then(|ms| u64::try_from(ms).ok()) {
+            self.key_interval_ms = since.and_then(|ms| u64::try_from(ms).ok());
+            if let Some(ms) = self.key_interval_ms {
                 self.metrics.key_interval(Duration::from_millis(ms));
                 self.warn_if_late(ms);
             }
@@ -279,18 +300,12 @@ impl Feed {
     }
 }
 
-/// All time zones are whole quarters of an hour apart.
-const ZONES_MS: i64 = 15 * 60 * 1000;
-
-/// How long ago an encoder captured what arrives `now`, by its own time of day in a time zone that nobody knows: within seven
-/// minutes and a half of now.
-fn captured_ago(of_day_ms: u32, now: UtcMs) -> MediaSpan {
-    let ago = (now.0 as i64).saturating_sub(i64::from(of_day_ms)).rem_euclid(ZONES_MS);
-    MediaSpan::from_ms(if ago > ZONES_MS / 2 { ago - ZONES_MS } else { ago })
-}
-
 #[cfg(test)]
 mod tests {
+    use railbird_core::hex;
+    use railbird_core::rtmp::amf0::Value;
+    use railbird_core::time::UtcMs;
+
     use super::*;
     use crate::ingest::channel::tests::door;
     use crate::ingest::door::Slot;
@@ -318,18 +333,58 @@ mod tests {
         assert_eq!(said(), []);
     }
 
-    #[test]
-    fn an_encoders_time_of_day_counts_in_any_time_zone() {
-        // 2026-11-20T10:52:00.040Z
-        let now = UtcMs(1_795_171_920_040);
-        let of_day = |hours: u32, minutes: u32, ms: u32| (hours * 60 + minutes) * 60_000 + ms;
-        for (clock, ms) in [
-            (of_day(10, 51, 58_040), 2_000),
-            (of_day(16, 36, 58_040), 2_000), // Kathmandu
-            (of_day(0, 21, 58_040), 2_000),  // Hawaii, and a half
-            (of_day(10, 52, 1_040), -1_000), // it is ahead
-        ] {
-            assert_eq!(captured_ago(clock, now), MediaSpan::from_ms(ms), "{clock}");
-        }
+    #[tokio::test]
+    async fn nothing_waits_where_a_key_frame_is_expected() {
+        let dir = tempfile::tempdir().unwrap();
+        let door = door(dir.path(), &["key"]);
+        let mut feed = door.let_in(&mut Slot::default(), "key", "peer").unwrap();
+        let mut may_wait = |dts_ms: i64, key: bool| {
+            let frame = Frame {
+                kind: media::Kind::Video,
+                dts_ms,
+                cts: 0,
+                key,
+                leading: false,
+                data: Bytes::from_static(b"x"),
+            };
+            feed.take(Ok(FeedEvent::Frame(frame))).unwrap();
+            feed.may_wait()
+        };
+        // 25 pictures a second, a key frame every two seconds.
+        let waits: Vec<bool> = (0..200).map(|nth| may_wait(nth * 40, nth % 50 == 0)).collect();
+        let at_once: Vec<usize> = (100..200).filter(|nth| !waits[*nth]).collect();
+        assert_eq!(at_once, [148, 149, 198, 199]);
+        assert!(!waits[..99].contains(&true), "a feed begins as it comes");
+        // The key frame does not come: soon nobody waits for it any more.
+        let waits: Vec<bool> = (200..250).map(|nth| may_wait(nth * 40, false)).collect();
+        assert_eq!(waits.iter().position(|waits| *waits), Some(3));
+        assert!(!waits[3..].contains(&false));
+    }
+
+    #[tokio::test]
+    async fn by_rtmp_pictures_lie_where_the_encoder_says_that_it_captured_them() {
+        let header = "1700000000014d400dffe1001a674d400dec81407f34600200000300200000078c1e28532401000468ebecb2";
+        let picture = "170100000000000005000000016588";
+        let begun = |ago_ms: u64| {
+            let dir = tempfile::tempdir().unwrap();
+            let door = door(dir.path(), &["key"]);
+            let mut feed = door.let_in(&mut Slot::default(), "key", "peer").unwrap();
+            let utc = UtcMs(clock::now().0 - ago_ms);
+            let (ms, s) = (utc.0 % 1000, utc.0 / 1000 % 86_400);
+            let time = format!("{:02}:{:02}:{:02}.{ms:03}", s / 3600, s / 60 % 60, s % 60);
+            let mut body = Vec::new();
+            Value::from("onFI").encode(&mut body);
+            Value::Object([("st".to_owned(), Value::from(&time[..]))].into()).encode(&mut body);
+            feed.media(TagKind::Data, 7_000, body.into()).unwrap();
+            for message in [header, picture] {
+                feed.media(TagKind::Video, 7_000, hex::decode(message).unwrap().into()).unwrap();
+            }
+            (feed.place(7_000).unwrap(), utc.media())
+        };
+        let (place, captured) = begun(4_000);
+        assert_eq!(place, captured);
+        // A clock that is wrong is not gone by.
+        let (place, captured) = begun(60_000);
+        assert!(place > captured, "{place:?} {captured:?}");
     }
 }

@@ -1,9 +1,33 @@
 //! When a picture was taken, as encoders say in data messages.
 
+use crate::media::Captured;
 use crate::rtmp::amf0::{self, Value};
+use crate::time::{MediaSpan, UtcMs};
 
 /// The names of messages that have a time of day: encoders of Flash's days and their heirs send the first one.
 const NAMES: [&str; 2] = ["onFI", "onTextData"];
+
+/// All time zones are whole quarters of an hour apart.
+const ZONES_MS: i64 = 15 * 60 * 1000;
+
+/// An instant of a feed's clock, and what time of day it was for the encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeOfDay {
+    /// On the feed's clock, in milliseconds.
+    pub feed_ms: i64,
+    /// Milliseconds since the encoder's midnight, in whatever time zone it is set to.
+    pub of_day_ms: u32,
+}
+
+impl TimeOfDay {
+    /// The same instant in UTC, for what comes `now`: the one nearest to now of those that some time zone makes of it, so within
+    /// seven minutes and a half.
+    pub fn captured(self, now: UtcMs) -> Captured {
+        let ago = (now.0 as i64).saturating_sub(i64::from(self.of_day_ms)).rem_euclid(ZONES_MS);
+        let ago = MediaSpan::from_ms(if ago > ZONES_MS / 2 { ago - ZONES_MS } else { ago });
+        Captured { feed_ms: self.feed_ms, utc: (now.media() - ago).utc(), by_encoder: true }
+    }
+}
 
 /// The encoder's time of day in a message of `values`: milliseconds since its midnight, in whatever time zone it is set to.
 ///

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::enhanced::{self, Packet};
-use super::{Error, TagKind, capture, names};
+use super::{Error, TagKind, TimeOfDay, capture, names};
 use crate::codec::{self, Picture, aac, opus};
 use crate::media::{AudioCoding, AudioConfig, Colour, FeedEvent, Frame, Kind, VideoCoding, VideoConfig};
 use crate::rtmp::amf0;
@@ -42,7 +42,7 @@ pub struct Demux {
     events: VecDeque<FeedEvent>,
     others: Vec<(TagKind, u8)>,
     untold_others: VecDeque<String>,
-    captured: Option<u32>,
+    captured: Option<TimeOfDay>,
 }
 
 #[derive(Debug)]
@@ -94,7 +94,9 @@ impl Demux {
             // An empty message tells of silence.
             (_, None) => Ok(()),
             (TagKind::Data, _) => {
-                self.captured = capture::time_of_day_ms(&payload).or(self.captured);
+                if let Some(of_day_ms) = capture::time_of_day_ms(&payload) {
+                    self.captured = Some(TimeOfDay { feed_ms: self.clock.near(timestamp_ms), of_day_ms });
+                }
                 Ok(())
             }
             (TagKind::Video, Some(first)) if first & 0x80 == 0 => self.video(timestamp_ms, *first, &payload),
@@ -113,9 +115,9 @@ impl Demux {
         self.untold_others.pop_front()
     }
 
-    /// When what came last was captured, where the encoder says so (`onFI`): milliseconds since midnight of its own clock and time
-    /// zone. Each is given once.
-    pub fn take_captured(&mut self) -> Option<u32> {
+    /// When what has the timestamp of a data message was captured, where the encoder says so (`onFI`, `onTextData`). The newest one
+    /// is given, once.
+    pub fn take_captured(&mut self) -> Option<TimeOfDay> {
         self.captured.take()
     }
 
@@ -444,14 +446,16 @@ struct Clock {
 
 impl Clock {
     fn unwrap(&mut self, timestamp_ms: u32) -> i64 {
-        let time = match self.last {
-            None => i64::from(timestamp_ms),
-            Some(last) => {
-                let step = timestamp_ms.wrapping_sub(last as u32).cast_signed();
-                last.saturating_add(i64::from(step))
-            }
-        };
+        let time = self.near(timestamp_ms);
         self.last = Some(time);
         time
+    }
+
+    /// The time nearest to the last one. Messages that are not media may have a timestamp that is none: nothing goes by theirs.
+    fn near(&self, timestamp_ms: u32) -> i64 {
+        self.last.map_or(i64::from(timestamp_ms), |last| {
+            let step = timestamp_ms.wrapping_sub(last as u32).cast_signed();
+            last.saturating_add(i64::from(step))
+        })
     }
 }

@@ -20,6 +20,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+pub use capture::TimeOfDay;
 pub use demux::Demux;
 pub use file::{File, FileError, TAG_LEN_MAX, Tag};
 pub use mux::{audio_header, body, video_header};

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::hex;
-use crate::media::{FeedEvent, Frame, Kind, Sample, Tracks};
+use crate::media::{Captured, FeedEvent, Frame, Kind, Sample, Tracks};
+use crate::time::UtcMs;
 
 mod enhanced;
 mod oracle;
@@ -140,9 +141,40 @@ fn an_encoder_may_say_when_it_captured() {
         ("onFI", "st", "", None),
     ] {
         let mut demux = begun();
-        demux.handle(TagKind::Data, 0, message(name, property, time)).unwrap();
+        demux.handle(TagKind::Data, 40, message(name, property, time)).unwrap();
+        let expected = expected.map(|of_day_ms| TimeOfDay { feed_ms: 40, of_day_ms });
         assert_eq!(demux.take_captured(), expected, "{name} {property} {time}");
         assert_eq!((demux.take_captured(), demux.poll()), (None, None));
+    }
+    // The timestamp of a message that is not media moves no other.
+    let mut demux = begun();
+    let frame = |demux: &mut Demux, timestamp_ms: u32| {
+        demux.handle(TagKind::Video, timestamp_ms, bytes("17 01 000000 00000002 65 88")).unwrap();
+        core::iter::from_fn(|| demux.poll()).find_map(|event| match event {
+            FeedEvent::Frame(frame) => Some(frame.dts_ms),
+            _ => None,
+        })
+    };
+    assert_eq!(frame(&mut demux, 0x7fff_fff0), Some(0x7fff_fff0));
+    demux.handle(TagKind::Data, 0, message("onFI", "st", "00:00:00.0")).unwrap();
+    let captured = demux.take_captured().map(|time| time.feed_ms);
+    assert_eq!((captured, frame(&mut demux, 0x8000_0010)), (Some(0), Some(0x8000_0010)));
+}
+
+#[test]
+fn an_encoders_time_of_day_counts_in_any_time_zone() {
+    // 2026-11-20T10:52:00.040Z
+    let now = UtcMs(1_795_171_920_040);
+    let of_day = |hours: u32, minutes: u32, ms: u32| (hours * 60 + minutes) * 60_000 + ms;
+    for (of_day_ms, ms_ago) in [
+        (of_day(10, 51, 58_040), 2_000),
+        (of_day(16, 36, 58_040), 2_000), // Kathmandu
+        (of_day(0, 21, 58_040), 2_000),  // Hawaii, and a half
+        (of_day(10, 52, 1_040), -1_000), // it is ahead
+    ] {
+        let captured = TimeOfDay { feed_ms: 7, of_day_ms }.captured(now);
+        let utc = UtcMs(now.0.checked_add_signed(-ms_ago).unwrap());
+        assert_eq!(captured, Captured { feed_ms: 7, utc, by_encoder: true }, "{of_day_ms}");
     }
 }
 
