@@ -2,7 +2,7 @@
 
 use crate::media::Captured;
 use crate::rtmp::amf0::{self, Value};
-use crate::time::{MediaSpan, UtcMs};
+use crate::time::UtcMs;
 
 /// The names of messages that have a time of day: encoders of Flash's days and their heirs send the first one.
 const NAMES: [&str; 2] = ["onFI", "onTextData"];
@@ -24,8 +24,8 @@ impl TimeOfDay {
     /// seven minutes and a half.
     pub fn captured(self, now: UtcMs) -> Captured {
         let ago = (now.0 as i64).saturating_sub(i64::from(self.of_day_ms)).rem_euclid(ZONES_MS);
-        let ago = MediaSpan::from_ms(if ago > ZONES_MS / 2 { ago - ZONES_MS } else { ago });
-        Captured { feed_ms: self.feed_ms, utc: (now.media() - ago).utc(), by_encoder: true }
+        let ago = if ago > ZONES_MS / 2 { ago - ZONES_MS } else { ago };
+        Captured { feed_ms: self.feed_ms, utc: UtcMs(now.0.saturating_add_signed(-ago)), by_encoder: true }
     }
 }
 
