@@ -37,8 +37,10 @@ pub struct Feed {
     last_key_ms: Option<i64>,
     /// How far the last two key frames are apart, in milliseconds.
     key_interval_ms: Option<u64>,
-    /// The newest picture's timestamp.
-    last_picture_ms: i64,
+    /// When the last key frame is shown, on the feed's clock: what came before ends there.
+    key_shown_ms: i64,
+    /// The newest picture's timestamp, and that of the newest sound.
+    newest_ms: (i64, i64),
     /// So many key frames in a row came too late for the channel's segments.
     late_keys: u32,
 }
@@ -49,8 +51,8 @@ const LATE_KEYS: u32 = 2;
 /// So many frames of a publish are taken as they come: by when they come, its timestamps get their place.
 const FRAMES_AT_ONCE: u32 = 100;
 
-/// So close to where a key frame is expected, in milliseconds of the feed's clock, nothing waits: twice as long as what may wait does.
-const KEY_DUE_MS: u64 = 80;
+/// So close to where a segment is expected to end, in milliseconds of the feed's clock, nothing waits: twice as long as what may wait does.
+const END_DUE_MS: u64 = 80;
 
 impl Feed {
     /// The publisher was let in, and where it goes knows it.
@@ -76,7 +78,8 @@ impl Feed {
             frames: 0,
             last_key_ms: None,
             key_interval_ms: None,
-            last_picture_ms: 0,
+            key_shown_ms: 0,
+            newest_ms: (0, 0),
             late_keys: 0,
         }
     }
@@ -233,25 +236,28 @@ impl Feed {
 
     /// Whether what comes of it may wait for a moment: it goes on, nobody waits for less than a segment, and what comes next ends none.
     pub(super) fn may_wait(&self) -> bool {
-        self.frames >= FRAMES_AT_ONCE && !self.sink.is_low_latency() && !self.is_key_due()
+        self.frames >= FRAMES_AT_ONCE && !self.sink.is_low_latency() && !self.is_end_due()
     }
 
-    /// Whether the next key frame is about to come, or is a little late, if it is as far from the last one as that from the one before.
-    fn is_key_due(&self) -> bool {
-        let due = self.last_key_ms.zip(self.key_interval_ms);
-        due.is_some_and(|(last, interval)| {
-            last.saturating_add_unsigned(interval).abs_diff(self.last_picture_ms) <= KEY_DUE_MS
-        })
+    /// Whether a segment is about to end, or should have a moment ago: at the next key frame, if it is as far from the last one as that
+    /// from the one before, and once there is sound up to it.
+    fn is_end_due(&self) -> bool {
+        let (Some(last), (picture, sound)) = (self.last_key_ms, self.newest_ms) else { return false };
+        let near = |due: i64| due.abs_diff(picture) <= END_DUE_MS;
+        let next = self.key_interval_ms.map(|interval| last.saturating_add_unsigned(interval));
+        next.is_some_and(near) || (near(last) && sound < self.key_shown_ms)
     }
 
     fn count(&mut self, frame: &Frame) {
         self.frames = self.frames.saturating_add(1).min(FRAMES_AT_ONCE);
         self.metrics.frame(frame.kind, frame.data.len());
-        if frame.kind == media::Kind::Video {
-            self.last_picture_ms = frame.dts_ms;
+        match frame.kind {
+            media::Kind::Video => self.newest_ms.0 = frame.dts_ms,
+            media::Kind::Audio => self.newest_ms.1 = frame.dts_ms,
         }
         if frame.kind == media::Kind::Video && frame.key {
             let since = self.last_key_ms.replace(frame.dts_ms).map(|last| frame.dts_ms.saturating_sub(last));
+            self.key_shown_ms = frame.dts_ms.saturating_add(i64::from(frame.cts) / 90);
             self.key_interval_ms = since.and_then(|ms| u64::try_from(ms).ok());
             if let Some(ms) = self.key_interval_ms {
                 self.metrics.key_interval(Duration::from_millis(ms));
@@ -334,37 +340,40 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_waits_where_a_key_frame_is_expected() {
+    async fn nothing_waits_where_a_segment_is_about_to_end() {
         let dir = tempfile::tempdir().unwrap();
         let door = door(dir.path(), &["key"]);
         let mut feed = door.let_in(&mut Slot::default(), "key", "peer").unwrap();
-        let mut may_wait = |dts_ms: i64, key: bool| {
-            let frame = Frame {
-                kind: media::Kind::Video,
-                dts_ms,
-                cts: 0,
-                key,
-                leading: false,
-                data: Bytes::from_static(b"x"),
+        // 25 pictures a second, shown 80 ms after they are decoded; with sound, or without.
+        let mut may_wait = |dts_ms: i64, key: bool, sound: bool| {
+            let frame = |kind, cts, key| {
+                let data = Bytes::from_static(b"x");
+                Ok(FeedEvent::Frame(Frame { kind, dts_ms, cts, key, leading: false, data }))
             };
-            feed.take(Ok(FeedEvent::Frame(frame))).unwrap();
+            feed.take(frame(media::Kind::Video, 80 * 90, key)).unwrap();
+            if sound {
+                feed.take(frame(media::Kind::Audio, 0, true)).unwrap();
+            }
             feed.may_wait()
         };
-        // 25 pictures a second, a key frame every two seconds.
-        let waits: Vec<bool> = (0..200).map(|nth| may_wait(nth * 40, nth % 50 == 0)).collect();
-        let at_once: Vec<usize> = (100..200).filter(|nth| !waits[*nth]).collect();
-        assert_eq!(at_once, [148, 149, 198, 199]);
-        assert!(!waits[..99].contains(&true), "a feed begins as it comes");
+        // A key frame every two seconds.
+        let waits: Vec<bool> = (0..200).map(|nth| may_wait(nth * 40, nth % 50 == 0, true)).collect();
+        let at_once: Vec<usize> = (60..200).filter(|nth| !waits[*nth]).collect();
+        assert_eq!(at_once, [98, 99, 100, 101, 148, 149, 150, 151, 198, 199]);
+        assert!(!waits[..49].contains(&true), "a feed begins as it comes");
         // The key frame does not come: soon nobody waits for it any more.
-        let waits: Vec<bool> = (200..250).map(|nth| may_wait(nth * 40, false)).collect();
+        let waits: Vec<bool> = (200..250).map(|nth| may_wait(nth * 40, false, true)).collect();
         assert_eq!(waits.iter().position(|waits| *waits), Some(3));
         assert!(!waits[3..].contains(&false));
+        // Nor for sound that does not come.
+        let waits: Vec<bool> = (250..300).map(|nth| may_wait(nth * 40, nth == 250, false)).collect();
+        assert_eq!(waits.iter().position(|waits| *waits), Some(3));
     }
 
     #[tokio::test]
     async fn by_rtmp_pictures_lie_where_the_encoder_says_that_it_captured_them() {
-        let header = "1700000000014d400dffe1001a674d400dec81407f34600200000300200000078c1e28532401000468ebecb2";
-        let picture = "170100000000000005000000016588";
+        let header = "17000000000164000cffe1001a6764000cacd941419f9f011000000300100000030320f142996001000668ebe3cb22c0fdf8f800";
+        let picture = "1701000000000000026588";
         let begun = |ago_ms: u64| {
             let dir = tempfile::tempdir().unwrap();
             let door = door(dir.path(), &["key"]);
