@@ -24,8 +24,8 @@ use alloc::collections::VecDeque;
 
 use bytes::Bytes;
 
-use crate::codec::silence;
-use crate::media::{AudioConfig, Kind, Sample, Tracks};
+use crate::codec::{opus, silence};
+use crate::media::{AudioCoding, AudioConfig, Kind, Sample, Tracks};
 use crate::segment::{AUDIO_WAIT_MS_MAX, AUDIO_WAIT_PARTS_MS_MAX, Input};
 use crate::time::{MEDIA_HZ, MediaTime};
 
@@ -73,6 +73,16 @@ impl Kept {
         let len =
             (u64::from(config.frame_len) * u64::from(MEDIA_HZ)).checked_div(config.sample_rate.into())?;
         (len > 0).then(|| Kept { config: config.clone(), frame, len })
+    }
+
+    /// How long what a feed brings is, in 1/90000 s: a packet of Opus says so itself, and need not be as long as one of silence.
+    fn len_of(&self, data: &[u8]) -> u64 {
+        let samples = match self.config.coding {
+            AudioCoding::Opus => opus::packet_len(data),
+            AudioCoding::Aac => None,
+        };
+        let ticks = |samples: u32| u64::from(samples) * u64::from(MEDIA_HZ) / u64::from(opus::SAMPLE_RATE);
+        samples.map_or(self.len, ticks)
     }
 
     /// Where the frame of this number lies on the grid, to the nearest tick.
@@ -344,7 +354,8 @@ impl Silence {
         let (Some(mut run), Some(kept)) = (self.run, &self.kept) else {
             return self.inputs.push_back(Input::Sample(sample));
         };
-        let len = kept.len;
+        // Where silence would go, its own frames have to fit.
+        let (len, own) = (kept.len, kept.len_of(&sample.data));
         (run.unheard, run.sounded, run.gone) = (None, true, false);
         let behind = |time: MediaTime, by: u64| sample.dts.0 >= time.0.saturating_add(by);
         if run.is_given(sample.dts) {
@@ -353,14 +364,15 @@ impl Silence {
             let hole = match run.until {
                 Some(until) if run.silent => behind(until, len),
                 Some(until) => behind(until, HOLE_MS * TICKS),
-                None => behind(run.start, len + JITTER),
+                // The one before it, which belongs before the run, may reach as far into it.
+                None => behind(run.start, len.max(own) + JITTER),
             };
             if hole {
                 self.fill(&mut run, sample.dts);
             }
             (self.silent, self.had_sound) = (false, true);
             if sample.dts >= run.start {
-                let end = MediaTime(sample.dts.0.saturating_add(len));
+                let end = MediaTime(sample.dts.0.saturating_add(own));
                 (run.until, run.silent) = (run.until.max(Some(end)), false);
             }
             self.inputs.push_back(Input::Sample(sample));

@@ -184,6 +184,84 @@ fn a_hole_in_sound_is_filled_where_players_would_stand_still() {
     }
 }
 
+/// Of Opus, as a transport stream and WHIP tell it: a packet may be as long as it pleases.
+fn opus_config() -> AudioConfig {
+    opus::config(&[1, 2, 0x38, 1, 0x80, 0xbb, 0, 0, 0, 0, 0]).unwrap()
+}
+
+/// One frame of 20 ms.
+const OPUS: u64 = 1_800;
+
+/// Pictures, and Opus in packets of so many frames, of which those are lost that begin within `lost`.
+fn packets(frames: u8, (from, to): (u64, u64), lost: core::ops::Range<u64>) -> Vec<Input> {
+    let len = u64::from(frames) * OPUS;
+    let data = Bytes::copy_from_slice(&[31 << 3 | 3, frames, b'x']);
+    assert_eq!(opus::packet_len(&data), Some(u32::from(frames) * 960));
+    let pictures = (0..).map(|n| n * PICTURE).take_while(|at| *at < to);
+    let pictures = pictures.map(|at| (at, sample(Kind::Video, at, at % 90_000 == 0)));
+    let sounds = (0..).map(|n| n * len).take_while(|at| *at < to).filter(|at| !lost.contains(at));
+    let sounds = sounds.map(|at| (at, Sample { data: data.clone(), ..sample(Kind::Audio, at, true) }));
+    let mut all: Vec<_> = pictures.chain(sounds).filter(|(at, _)| *at >= from).collect();
+    all.sort_by_key(|(at, sample)| (*at, sample.kind));
+    [told(Some(opus_config()))]
+        .into_iter()
+        .chain(all.into_iter().map(|(_, sample)| Input::Sample(sample)))
+        .collect()
+}
+
+/// All that comes out.
+fn given(inputs: &[Input]) -> Vec<Input> {
+    let mut silence = Silence::default();
+    let mut out = Vec::new();
+    for input in inputs {
+        silence.handle(input.clone());
+        out.extend(core::iter::from_fn(|| silence.poll()));
+    }
+    silence.finish();
+    out.extend(core::iter::from_fn(|| silence.poll()));
+    out
+}
+
+/// What came out that did not go in, by the ticks after [`START`].
+fn added(inputs: &[Input]) -> Vec<u64> {
+    let added = given(inputs).into_iter().filter(|input| !inputs.contains(input));
+    let times = added.map(|input| match input {
+        Input::Sample(Sample { kind: Kind::Audio, dts, .. }) => dts.0 - START,
+        other => panic!("{other:?}"),
+    });
+    times.collect()
+}
+
+#[test]
+fn packets_of_opus_are_as_long_as_they_say_and_no_silence_goes_into_their_time() {
+    // All lengths up to 120 ms end where the pictures do.
+    let to = 48 * S / 10;
+    for frames in 1..=6 {
+        let inputs = packets(frames, (0, to), 0..0);
+        assert_eq!(given(&inputs), inputs, "{frames}");
+    }
+}
+
+#[test]
+fn of_a_lost_packet_of_opus_exactly_its_time_is_silent_where_players_would_stand_still() {
+    let to = 48 * S / 10;
+    for (frames, lost, silent) in [(6, 1, true), (5, 1, true), (3, 1, false), (3, 2, true), (1, 6, true)] {
+        let at = 10 * u64::from(frames) * OPUS;
+        let end = at + lost * u64::from(frames) * OPUS;
+        let expected: Vec<u64> = if silent { (at..end).step_by(OPUS as usize).collect() } else { vec![] };
+        assert_eq!(added(&packets(frames, (0, to), at..end)), expected, "{lost} of {frames}");
+    }
+}
+
+#[test]
+fn invariant_3_an_origin_that_joins_amid_a_packet_makes_the_same() {
+    // Of packets of 120 ms, the first one begins 80 ms behind the first picture.
+    let (from, to) = (S, 48 * S / 10);
+    let (whole, joined) = (given(&packets(6, (0, to), 0..0)), given(&packets(6, (from, to), 0..0)));
+    assert!(joined.len() > 100);
+    assert_eq!(joined[1..], whole[whole.len() + 1 - joined.len()..]);
+}
+
 #[test]
 fn invariant_3_an_origin_that_joins_amid_silence_makes_the_same() {
     // Frames of no grid of ours: the feed's begin wherever they do.
