@@ -166,9 +166,11 @@ impl Silence {
         if self.in_parts { GONE_PARTS_MS } else { GONE_MS }
     }
 
-    /// Before a restart, the channel had this sound.
+    /// Before a restart, the channel had this sound. Of the parameters of a silent track ([`silence::usual`]) nobody knows whether they were
+    /// its feed's, where it may have one from the start: then it is not said to have lost any.
     pub fn had(&mut self, config: &AudioConfig) {
         self.kept = Kept::new(config);
+        self.had_sound = !self.from_the_start || *config != silence::usual();
     }
 
     /// Whether all that was given in this run so far is silence, where this brings sound that belongs there.

@@ -322,6 +322,25 @@ fn a_channel_that_never_had_sound_is_silent_where_it_is_to_be() {
 }
 
 #[test]
+fn sound_that_does_not_come_back_after_a_restart_is_said_to_be_missing() {
+    let after = |had: AudioConfig, from_the_start: bool| {
+        let mut silence = Silence::default();
+        if from_the_start {
+            silence.from_the_start();
+        }
+        silence.had(&had);
+        let inputs = [Input::Video(video())].into_iter().chain(feed(0, 3 * S, 0, |_| false));
+        let (sounds, others) = run(&mut silence, inputs);
+        is_whole(&sounds, 0, 3 * S);
+        assert_eq!(others, [Input::Video(video()), Input::Guessed(had)]);
+        silence.is_silent()
+    };
+    assert!(after(mono(), true) && after(mono(), false));
+    assert!(after(silence::usual(), false), "nothing but a feed gives this channel sound");
+    assert!(!after(silence::usual(), true), "it may be the silent track of a channel that never had any");
+}
+
+#[test]
 fn a_guess_gives_way_to_what_is_told_a_moment_later() {
     let mut silence = Silence::default();
     silence.from_the_start();
