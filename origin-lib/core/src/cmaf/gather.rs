@@ -12,7 +12,7 @@ use reader::Reader;
 
 use super::Refusal;
 use super::known::{Catalogue, Headers};
-use super::lane::{Lane, Source};
+use super::lane::{Lane, Source, Standing};
 use crate::flv::Error;
 use crate::media::{FeedEvent, Kind};
 use crate::programme::End;
@@ -194,7 +194,8 @@ impl Gather {
     pub fn deadline(&self) -> Option<u64> {
         let waiting = [&self.video, &self.audio].into_iter().any(|lane| lane.front_ms().is_some());
         let chosen = self.choosing.filter(|until| waiting && *until > 0);
-        let waits = [&self.video, &self.audio].into_iter().filter_map(Lane::due).chain(chosen);
+        let waits = [self.audio.due(&self.video), self.video.due(&self.audio)];
+        let waits = waits.into_iter().flatten().chain(chosen);
         let over = self
             .requests
             .is_empty()
@@ -230,6 +231,14 @@ impl Gather {
         match kind {
             Kind::Video => &mut self.video,
             Kind::Audio => &mut self.audio,
+        }
+    }
+
+    /// How the other kind than this one stands.
+    fn standing_beside(&self, kind: Kind) -> Standing {
+        match kind {
+            Kind::Video => self.audio.standing(),
+            Kind::Audio => self.video.standing(),
         }
     }
 

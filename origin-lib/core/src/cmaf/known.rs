@@ -18,6 +18,10 @@ pub const HEADERS_MAX: usize = 16;
 /// The most tracks of a feed of which it is known when they came last.
 const TRACKS_MAX: usize = 64;
 
+/// A fragment counts as no longer than this, in milliseconds: durations come from outside, and how long a track that brings nothing keeps
+/// its place goes by them.
+const SPAN_MS_MAX: u64 = 20_000;
+
 /// A fragment may begin by so many milliseconds before the one before it ends, and follow it: durations are rounded.
 const OVERLAP_MS: u64 = 50;
 
@@ -169,10 +173,10 @@ impl Catalogue {
         if self.heard.len() >= TRACKS_MAX {
             self.heard.pop_front();
         }
-        self.heard.push_back(Heard { source, at: now.up_ms, span_ms });
+        self.heard.push_back(Heard { source, at: now.up_ms, span_ms: span_ms.min(SPAN_MS_MAX) });
     }
 
-    /// How long the last fragment of a track was, in milliseconds.
+    /// How long the last fragment of a track was, in milliseconds, up to [`SPAN_MS_MAX`].
     pub(super) fn span_ms(&self, of: Source) -> u64 {
         self.heard.iter().find(|heard| heard.source == of).map_or(0, |heard| heard.span_ms)
     }

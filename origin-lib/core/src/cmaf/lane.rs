@@ -9,15 +9,28 @@ use crate::codec::{self, Picture, opus};
 use crate::flv::Error;
 use crate::media::{AudioCoding, AudioConfig, FeedEvent, Frame, Kind};
 use crate::time::Moment;
+use crate::timeline::LATE_MS_MAX;
 
-/// How long one kind waits for the other, in milliseconds since it came.
+/// How long one kind waits for the other, in milliseconds since it came, where nothing tells that the other one comes later.
 pub const WAIT_MS_MAX: u64 = 3_000;
+
+/// How long it waits for one that does, in milliseconds: what is sent in whole segments of ten seconds comes so late.
+pub const WAIT_LATE_MS_MAX: u64 = 12_000;
+
+/// By so much more than it was late what came late is waited for, in milliseconds: the next piece may take longer.
+const SPARE_MS: u64 = 1_000;
+
+/// What came in time all through this, in milliseconds, is waited for as if it had never been late.
+const IN_TIME_MS: u64 = 60_000;
 
 /// How much of one kind waits for the other, in milliseconds of its own time.
 pub const WAIT_SPAN_MS_MAX: i64 = 15_000;
 
 /// How much of one kind waits for the other, in bytes.
 pub const WAIT_LEN_MAX: usize = 32 << 20;
+
+// What waited so long is still where its timeline takes it, and no more waits than may.
+const _: () = assert!(WAIT_LATE_MS_MAX < LATE_MS_MAX && WAIT_LATE_MS_MAX < WAIT_SPAN_MS_MAX.unsigned_abs());
 
 /// A fragment that comes a second time within so many milliseconds is the same one again.
 const AGAIN_MS_MAX: u64 = 15_000;
@@ -62,6 +75,15 @@ struct Waiting {
     event: FeedEvent,
 }
 
+/// How the other kind stands when a sample comes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Standing {
+    /// Where it was given out last, in milliseconds of its time.
+    given_ms: Option<i64>,
+    /// Since when what is first of it waits.
+    since: Option<u64>,
+}
+
 /// A better track, which takes over where its next fragment begins.
 #[derive(Clone, Copy, Debug)]
 struct Rival {
@@ -94,6 +116,11 @@ pub(super) struct Lane {
     len: usize,
     /// It is not waited for.
     late: bool,
+    /// How long it is waited for beyond [`WAIT_MS_MAX`], in milliseconds, and when that was of use last.
+    patience_ms: u64,
+    needed: u64,
+    /// The decoding time of the frame that was given out last, in milliseconds.
+    given_ms: Option<i64>,
     /// The encoder has ended it.
     pub(super) ended: bool,
     /// When a fragment of it came last.
@@ -110,8 +137,17 @@ impl Lane {
                 matches!(waiting.event, FeedEvent::Frame(_) | FeedEvent::Video(_) | FeedEvent::Audio(_))
             });
         let len = |waiting: &VecDeque<Waiting>| waiting.iter().map(|waiting| len(&waiting.event)).sum();
-        let (newest_ms, awaits_key) = (self.newest_ms, self.awaits_key);
-        let new = Lane { len: len(&of_feed), waiting: of_feed, newest_ms, awaits_key, ..Lane::default() };
+        let Lane { newest_ms, awaits_key, given_ms, patience_ms, needed, .. } = *self;
+        let new = Lane {
+            len: len(&of_feed),
+            waiting: of_feed,
+            newest_ms,
+            awaits_key,
+            given_ms,
+            patience_ms,
+            needed,
+            ..Lane::default()
+        };
         let mut before = core::mem::replace(self, new);
         (before.len, before.waiting, before.rival) = (len(&of_track), of_track, None);
         self.turn_to(source, now);
@@ -199,13 +235,35 @@ impl Lane {
         (start, None)
     }
 
-    /// A sample has come. `version` is its header's.
+    /// How it stands, for the other kind.
+    pub(super) fn standing(&self) -> Standing {
+        Standing { given_ms: self.given_ms, since: self.waiting.front().map(|waiting| waiting.since) }
+    }
+
+    /// A sample comes. One that was given up before it did is waited for longer from now on, up to a bound, as long as it comes so late.
+    fn note_late(&mut self, dts_ms: i64, other: Standing, now: Moment) {
+        let behind = other.given_ms.map_or(0, |given| given.saturating_sub(dts_ms));
+        let waited = other.since.map_or(0, |since| now.ms_since(since));
+        if self.late && (1..=WAIT_SPAN_MS_MAX).contains(&behind) {
+            let wait_ms = behind.unsigned_abs().saturating_add(SPARE_MS).min(WAIT_LATE_MS_MAX);
+            self.patience_ms = self.patience_ms.max(wait_ms.saturating_sub(WAIT_MS_MAX));
+            self.needed = now.up_ms;
+        } else if waited > WAIT_MS_MAX {
+            self.needed = now.up_ms;
+        } else if now.ms_since(self.needed) >= IN_TIME_MS {
+            self.patience_ms = 0;
+        }
+        self.late = false;
+    }
+
+    /// A sample has come. `version` is its header's, `other` how the other kind stands.
     pub(super) fn sample(
         &mut self,
         coming: Coming,
         data: Bytes,
         track: &Track,
         version: u64,
+        other: Standing,
         now: Moment,
     ) -> Result<(), Error> {
         self.newest = self.newest.max(Some(coming.dts));
@@ -245,7 +303,7 @@ impl Lane {
         if let Some(event) = event {
             self.push(dts_ms, event, now);
         }
-        self.late = false;
+        self.note_late(dts_ms, other, now);
         self.push(dts_ms, FeedEvent::Frame(frame), now);
         Ok(())
     }
@@ -269,6 +327,9 @@ impl Lane {
         }
         let Waiting { event, .. } = self.waiting.pop_front()?;
         self.len -= len(&event);
+        if let FeedEvent::Frame(frame) = &event {
+            self.given_ms = Some(frame.dts_ms);
+        }
         Some(event)
     }
 
@@ -277,16 +338,16 @@ impl Lane {
         self.len > WAIT_LEN_MAX
     }
 
-    /// When what waits first is let go for want of the other kind.
-    pub(super) fn due(&self) -> Option<u64> {
-        self.waiting.front().map(|waiting| waiting.since.saturating_add(WAIT_MS_MAX))
+    /// When what waits first of the `other` kind is let go for want of this one.
+    pub(super) fn due(&self, other: &Lane) -> Option<u64> {
+        other.waiting.front().map(|waiting| waiting.since.saturating_add(WAIT_MS_MAX + self.patience_ms))
     }
 
     /// Whether the other kind, which waits, has to wait for this one, of which nothing is there.
     pub(super) fn holds_up(&mut self, other: &Lane, now: Moment) -> bool {
         let (first, last) = (other.waiting.front(), other.waiting.back());
         let span = first.zip(last).map_or(0, |(first, last)| last.dts_ms.saturating_sub(first.dts_ms));
-        let over = other.due().is_some_and(|due| due <= now.up_ms);
+        let over = self.due(other).is_some_and(|due| due <= now.up_ms);
         self.late |= over || span > WAIT_SPAN_MS_MAX || other.is_full();
         !self.late && !self.ended
     }

@@ -34,7 +34,7 @@ pub use boxes::{MOOF_LEN_MAX, MOOV_LEN_MAX, SMALL_LEN_MAX, may_begin};
 pub use fragment::SAMPLE_LEN_MAX;
 pub use gather::{CHOICE_MS, Gather, IDLE_MS_MAX, NAME_LEN_MAX, ORDER_MS, REQUESTS_MAX, Request};
 pub use known::{HEADERS_MAX, Headers};
-pub use lane::{WAIT_LEN_MAX, WAIT_MS_MAX, WAIT_SPAN_MS_MAX};
+pub use lane::{WAIT_LATE_MS_MAX, WAIT_LEN_MAX, WAIT_MS_MAX, WAIT_SPAN_MS_MAX};
 
 use crate::fmp4::read;
 use crate::media::{AudioConfig, Kind};

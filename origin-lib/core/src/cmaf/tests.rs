@@ -95,6 +95,17 @@ fn told(pushes: &[Push<'_>], piece: usize) -> Vec<Result<FeedEvent, Error>> {
     bench.finish()
 }
 
+/// The same segment, so many ticks of its track later.
+fn later(segment: &[u8], ticks: u64) -> Vec<u8> {
+    let mut segment = segment.to_vec();
+    let at = segment.windows(4).position(|name| name == b"tfdt").unwrap() + 4;
+    assert_eq!(segment[at], 1, "its time has 64 bits");
+    let time = &mut segment[at + 4..at + 12];
+    let since = u64::from_be_bytes((&*time).try_into().unwrap());
+    time.copy_from_slice(&(since + ticks).to_be_bytes());
+    segment
+}
+
 fn frames(told: &[Result<FeedEvent, Error>], kind: Kind) -> Vec<Frame> {
     let frames = told.iter().filter_map(|one| match one {
         Ok(FeedEvent::Frame(frame)) if frame.kind == kind => Some(frame.clone()),

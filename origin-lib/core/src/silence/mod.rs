@@ -24,8 +24,8 @@ use alloc::collections::VecDeque;
 
 use bytes::Bytes;
 
-use crate::codec::silence;
-use crate::media::{AudioConfig, Kind, Sample, Tracks};
+use crate::codec::{opus, silence};
+use crate::media::{AudioCoding, AudioConfig, Kind, Sample, Tracks};
 use crate::segment::{AUDIO_WAIT_MS_MAX, AUDIO_WAIT_PARTS_MS_MAX, Input};
 use crate::time::{MEDIA_HZ, MediaTime};
 
@@ -46,6 +46,10 @@ pub const FILL_MS_MAX: u64 = 15_000;
 
 // A segment does not wait longer for its sound.
 const _: () = assert!(GONE_MS < AUDIO_WAIT_MS_MAX && GONE_PARTS_MS < AUDIO_WAIT_PARTS_MS_MAX);
+
+/// What frames of one time are taken to last all together at the most, in milliseconds: as much as a PES packet holds, whose one time an
+/// encoder may give to all that is in it.
+const TOGETHER_MS_MAX: u64 = 700;
 
 /// What is no hole, and no overlap either: a feed counts milliseconds.
 const JITTER: u64 = 90;
@@ -75,6 +79,16 @@ impl Kept {
         (len > 0).then(|| Kept { config: config.clone(), frame, len })
     }
 
+    /// How long what a feed brings is, in 1/90000 s: a packet of Opus says so itself, and need not be as long as one of silence.
+    fn len_of(&self, data: &[u8]) -> u64 {
+        let samples = match self.config.coding {
+            AudioCoding::Opus => opus::packet_len(data),
+            AudioCoding::Aac => None,
+        };
+        let ticks = |samples: u32| u64::from(samples) * u64::from(MEDIA_HZ) / u64::from(opus::SAMPLE_RATE);
+        samples.map_or(self.len, ticks)
+    }
+
     /// Where the frame of this number lies on the grid, to the nearest tick.
     fn place(&self, n: u64) -> MediaTime {
         let rate = u128::from(self.config.sample_rate);
@@ -87,6 +101,30 @@ impl Kept {
         let samples = u128::from(from.0.saturating_sub(JITTER)) * u128::from(self.config.sample_rate);
         let frame = u128::from(self.config.frame_len) * u128::from(MEDIA_HZ);
         u64::try_from(samples.div_ceil(frame)).unwrap_or(u64::MAX)
+    }
+}
+
+/// Frames of sound that a feed gives one time, one after another: behind a [`crate::timeline::Timeline`] they lie ticks apart. Each lasts as
+/// long as others do. Nothing before them counts, so that an origin that joined later takes them the same way.
+#[derive(Clone, Copy, Debug)]
+struct Together {
+    first: MediaTime,
+    last: MediaTime,
+    /// How long they are, in 1/90000 s.
+    len: u64,
+}
+
+impl Together {
+    /// With a frame that comes behind them; `before` is none where it is the first.
+    fn with(before: Option<Together>, dts: MediaTime, len: u64) -> Together {
+        match before.filter(|before| dts.0.abs_diff(before.last.0) <= JITTER) {
+            Some(before) => Together { last: dts, len: before.len.saturating_add(len), ..before },
+            None => Together { first: dts, last: dts, len },
+        }
+    }
+
+    fn end(&self) -> MediaTime {
+        MediaTime(self.first.0.saturating_add(self.len.min(TOGETHER_MS_MAX * TICKS)))
     }
 }
 
@@ -105,6 +143,8 @@ struct Run {
     unheard: Option<MediaTime>,
     /// A frame of sound has come.
     sounded: bool,
+    /// Those that came last.
+    together: Option<Together>,
     /// Sound was given up to here: in the run before, at its beginning.
     until: Option<MediaTime>,
     before: Option<MediaTime>,
@@ -156,9 +196,11 @@ impl Silence {
         if self.in_parts { GONE_PARTS_MS } else { GONE_MS }
     }
 
-    /// Before a restart, the channel had this sound.
+    /// Before a restart, the channel had this sound. Of the parameters of a silent track ([`silence::usual`]) nobody knows whether they were
+    /// its feed's, where it may have one from the start: then it is not said to have lost any.
     pub fn had(&mut self, config: &AudioConfig) {
         self.kept = Kept::new(config);
+        self.had_sound = !self.from_the_start || *config != silence::usual();
     }
 
     /// Whether all that was given in this run so far is silence, where this brings sound that belongs there.
@@ -314,6 +356,7 @@ impl Silence {
                 shown: pts,
                 unheard: None,
                 sounded: false,
+                together: None,
                 until: self.end.filter(|end| *end > pts),
                 before: self.end.filter(|end| *end > pts),
                 silent: true,
@@ -344,7 +387,8 @@ impl Silence {
         let (Some(mut run), Some(kept)) = (self.run, &self.kept) else {
             return self.inputs.push_back(Input::Sample(sample));
         };
-        let len = kept.len;
+        // Where silence would go, its own frames have to fit.
+        let (len, own) = (kept.len, kept.len_of(&sample.data));
         (run.unheard, run.sounded, run.gone) = (None, true, false);
         let behind = |time: MediaTime, by: u64| sample.dts.0 >= time.0.saturating_add(by);
         if run.is_given(sample.dts) {
@@ -353,15 +397,17 @@ impl Silence {
             let hole = match run.until {
                 Some(until) if run.silent => behind(until, len),
                 Some(until) => behind(until, HOLE_MS * TICKS),
-                None => behind(run.start, len + JITTER),
+                // The one before it, which belongs before the run, may reach as far into it.
+                None => behind(run.start, len.max(own) + JITTER),
             };
             if hole {
                 self.fill(&mut run, sample.dts);
             }
             (self.silent, self.had_sound) = (false, true);
             if sample.dts >= run.start {
-                let end = MediaTime(sample.dts.0.saturating_add(len));
-                (run.until, run.silent) = (run.until.max(Some(end)), false);
+                let together = Together::with(run.together, sample.dts, own);
+                (run.until, run.silent) = (run.until.max(Some(together.end())), false);
+                run.together = Some(together);
             }
             self.inputs.push_back(Input::Sample(sample));
         }

@@ -2,8 +2,9 @@ use std::vec;
 use std::vec::Vec;
 
 use super::*;
-use crate::media::{VideoCoding, VideoConfig};
+use crate::media::{Frame, VideoCoding, VideoConfig};
 use crate::segment::{Event, Segmenter};
+use crate::timeline::{self, Anchor, Timeline};
 
 const START: u64 = 1_795_171_920_000 * 90;
 const PICTURE: u64 = 3_600;
@@ -184,6 +185,148 @@ fn a_hole_in_sound_is_filled_where_players_would_stand_still() {
     }
 }
 
+/// Of Opus, as a transport stream and WHIP tell it: a packet may be as long as it pleases.
+fn opus_config() -> AudioConfig {
+    opus::config(&[1, 2, 0x38, 1, 0x80, 0xbb, 0, 0, 0, 0, 0]).unwrap()
+}
+
+/// One frame of 20 ms.
+const OPUS: u64 = 1_800;
+
+/// Pictures, and Opus in packets of so many frames, of which those are lost that begin within `lost`.
+fn packets(frames: u8, (from, to): (u64, u64), lost: core::ops::Range<u64>) -> Vec<Input> {
+    let len = u64::from(frames) * OPUS;
+    let data = Bytes::copy_from_slice(&[31 << 3 | 3, frames, b'x']);
+    assert_eq!(opus::packet_len(&data), Some(u32::from(frames) * 960));
+    let pictures = (0..).map(|n| n * PICTURE).take_while(|at| *at < to);
+    let pictures = pictures.map(|at| (at, sample(Kind::Video, at, at % 90_000 == 0)));
+    let sounds = (0..).map(|n| n * len).take_while(|at| *at < to).filter(|at| !lost.contains(at));
+    let sounds = sounds.map(|at| (at, Sample { data: data.clone(), ..sample(Kind::Audio, at, true) }));
+    let mut all: Vec<_> = pictures.chain(sounds).filter(|(at, _)| *at >= from).collect();
+    all.sort_by_key(|(at, sample)| (*at, sample.kind));
+    [told(Some(opus_config()))]
+        .into_iter()
+        .chain(all.into_iter().map(|(_, sample)| Input::Sample(sample)))
+        .collect()
+}
+
+/// All that comes out.
+fn given(inputs: &[Input]) -> Vec<Input> {
+    let mut silence = Silence::default();
+    let mut out = Vec::new();
+    for input in inputs {
+        silence.handle(input.clone());
+        out.extend(core::iter::from_fn(|| silence.poll()));
+    }
+    silence.finish();
+    out.extend(core::iter::from_fn(|| silence.poll()));
+    out
+}
+
+/// What came out that did not go in, by the ticks after [`START`].
+fn added(inputs: &[Input]) -> Vec<u64> {
+    let added = given(inputs).into_iter().filter(|input| !inputs.contains(input));
+    let times = added.map(|input| match input {
+        Input::Sample(Sample { kind: Kind::Audio, dts, .. }) => dts.0 - START,
+        other => panic!("{other:?}"),
+    });
+    times.collect()
+}
+
+#[test]
+fn packets_of_opus_are_as_long_as_they_say_and_no_silence_goes_into_their_time() {
+    // All lengths up to 120 ms end where the pictures do.
+    let to = 48 * S / 10;
+    for frames in 1..=6 {
+        let inputs = packets(frames, (0, to), 0..0);
+        assert_eq!(given(&inputs), inputs, "{frames}");
+    }
+}
+
+#[test]
+fn of_a_lost_packet_of_opus_exactly_its_time_is_silent_where_players_would_stand_still() {
+    let to = 48 * S / 10;
+    for (frames, lost, silent) in [(6, 1, true), (5, 1, true), (3, 1, false), (3, 2, true), (1, 6, true)] {
+        let at = 10 * u64::from(frames) * OPUS;
+        let end = at + lost * u64::from(frames) * OPUS;
+        let expected: Vec<u64> = if silent { (at..end).step_by(OPUS as usize).collect() } else { vec![] };
+        assert_eq!(added(&packets(frames, (0, to), at..end)), expected, "{lost} of {frames}");
+    }
+}
+
+/// Pictures, and sound of which the encoder gives so many frames one time, as they come behind a timeline.
+fn together(frames: u64, (from, to): (u64, u64), lost: core::ops::Range<u64>) -> Vec<Input> {
+    let anchor = Anchor { feed_ms: 0, utc: MediaTime(START).utc() };
+    let mut timeline = Timeline::new(anchor, MediaTime::default());
+    let data = Bytes::from_static(b"heard");
+    let frame = |kind, at: u64, key| Frame {
+        kind,
+        dts_ms: (at / 90) as i64,
+        cts: 0,
+        key,
+        leading: false,
+        data: data.clone(),
+    };
+    let pictures = (0..).map(|n| n * PICTURE).take_while(|at| *at < to);
+    let pictures = pictures.map(|at| frame(Kind::Video, at, at % 90_000 == 0));
+    let sounds = (0..).map(|n| n / frames * frames * FRAME).take_while(|at| *at < to);
+    let sounds = sounds.filter(|at| !lost.contains(at)).map(|at| frame(Kind::Audio, at, true));
+    let mut all: Vec<_> = pictures.chain(sounds).filter(|frame| frame.dts_ms >= (from / 90) as i64).collect();
+    all.sort_by_key(|frame| (frame.dts_ms, frame.kind));
+    let mut inputs = vec![told(Some(mono()))];
+    for frame in all {
+        timeline.handle(frame, MediaTime(START).utc());
+        inputs.extend(core::iter::from_fn(|| timeline.poll()).filter_map(|event| match event {
+            timeline::Event::Sample(sample) => Some(Input::Sample(sample)),
+            timeline::Event::Jumped(_) => None,
+        }));
+    }
+    inputs
+}
+
+#[test]
+fn frames_that_have_one_time_last_as_long_as_others_and_get_no_silence_between_them() {
+    // 32 of them are nearly what a PES packet may hold.
+    for frames in [1, 2, 6, 10, 32] {
+        // Pictures and sound end together.
+        let to = 30 * frames * FRAME;
+        let inputs = together(frames, (0, to), 0..0);
+        assert_eq!(added(&inputs), Vec::<u64>::new(), "{frames}");
+        // Of what is lost, it is known where it would have been.
+        let at = 10 * frames * FRAME;
+        let added = added(&together(frames, (0, to), at..at + 1));
+        let expected =
+            if frames < 6 { vec![] } else { (at..at + frames * FRAME).step_by(FRAME as usize).collect() };
+        assert_eq!(added, expected, "{frames}");
+    }
+}
+
+#[test]
+fn invariant_3_an_origin_that_joins_between_frames_of_one_time_makes_the_same() {
+    // Every 16 seconds a key frame has the time of six frames of sound; those of a later time are lost.
+    let (from, to, at) = (16 * S, 18 * S, 16 * S + 60 * FRAME);
+    let of = |from| given(&together(6, (from, to), at..at + 1));
+    let (whole, joined) = (of(0), of(from));
+    assert!(joined.len() > 100);
+    assert_eq!(joined[1..], whole[whole.len() + 1 - joined.len()..]);
+}
+
+#[test]
+fn more_frames_of_one_time_than_make_sense_do_not_hide_that_sound_has_gone() {
+    // Three seconds of them, and then none.
+    let added = added(&together(140, (0, 5 * S), 1..5 * S));
+    assert!(added.first().is_some_and(|first| *first < S), "{:?}", added.first());
+}
+
+#[test]
+fn invariant_3_an_origin_that_joins_amid_a_packet_makes_the_same() {
+    // Of packets of 120 ms, the first one begins 80 ms behind the first picture.
+    let (from, to) = (S, 48 * S / 10);
+    let (whole, joined) = (given(&packets(6, (0, to), 0..0)), given(&packets(6, (from, to), 0..0)));
+    assert!(joined.len() > 100);
+    assert_eq!(joined[1..], whole[whole.len() + 1 - joined.len()..]);
+}
+
 #[test]
 fn invariant_3_an_origin_that_joins_amid_silence_makes_the_same() {
     // Frames of no grid of ours: the feed's begin wherever they do.
@@ -241,6 +384,25 @@ fn a_channel_that_never_had_sound_is_silent_where_it_is_to_be() {
     is_whole(&sounds, 0, 3 * S);
     assert_eq!(others, [Input::Video(video()), Input::Guessed(silence::usual())]);
     assert!(!silence.is_silent(), "nothing is missing that was there");
+}
+
+#[test]
+fn sound_that_does_not_come_back_after_a_restart_is_said_to_be_missing() {
+    let after = |had: AudioConfig, from_the_start: bool| {
+        let mut silence = Silence::default();
+        if from_the_start {
+            silence.from_the_start();
+        }
+        silence.had(&had);
+        let inputs = [Input::Video(video())].into_iter().chain(feed(0, 3 * S, 0, |_| false));
+        let (sounds, others) = run(&mut silence, inputs);
+        is_whole(&sounds, 0, 3 * S);
+        assert_eq!(others, [Input::Video(video()), Input::Guessed(had)]);
+        silence.is_silent()
+    };
+    assert!(after(mono(), true) && after(mono(), false));
+    assert!(after(silence::usual(), false), "nothing but a feed gives this channel sound");
+    assert!(!after(silence::usual(), true), "it may be the silent track of a channel that never had any");
 }
 
 #[test]

@@ -270,8 +270,9 @@ impl Gather {
             };
             let is_replaced = self.known.get(source.header).is_none_or(|known| known.version != version);
             let Some(track) = header.track(source.track).filter(|_| !is_replaced) else { continue };
+            let other = self.standing_beside(kind);
             let Some(lane) = self.lane_of(source, kind) else { continue };
-            if let Err(error) = lane.sample(coming, data, track, version, now) {
+            if let Err(error) = lane.sample(coming, data, track, version, other, now) {
                 self.outputs.push_back(Err(error));
             }
             // One by one, so that the order is the same in whichever pieces they come.

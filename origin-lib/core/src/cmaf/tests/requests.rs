@@ -215,6 +215,71 @@ fn one_kind_waits_for_the_other_for_a_while() {
     assert!(!frames(&bench.finish(), Kind::Audio).is_empty());
 }
 
+/// Ticks a second of the tracks that are apart.
+const VIDEO_HZ: u64 = 12_800;
+const AUDIO_HZ: u64 = 48_000;
+
+#[test]
+fn sound_that_comes_in_whole_pieces_is_waited_for_as_long_as_they_are() {
+    let [(video, pictures), (audio, sounds)] = apart();
+    for piece in [6, 10] {
+        let mut bench = Bench::new();
+        bench.push(&Whole("v", &video), 100).unwrap();
+        bench.push(&Whole("a", &audio), 100).unwrap();
+        for second in 0..5 * piece {
+            bench.push(&Pass(1000), 1).unwrap();
+            bench.push(&Whole("v", &later(&pictures[0], second * VIDEO_HZ)), 4000).unwrap();
+            if (second + 1) % piece == 0 {
+                let seconds = second + 1 - piece..=second;
+                let body = seconds.map(|second| later(&sounds[0], second * AUDIO_HZ)).collect::<Vec<_>>();
+                bench.push(&Whole("a", &body.concat()), 4000).unwrap();
+            }
+            assert!(
+                bench.gather.deadline().is_some_and(|due| due > bench.now.up_ms),
+                "it is ticked for nothing"
+            );
+        }
+        let told = bench.finish();
+        assert_eq!(errors(&told), Vec::<String>::new());
+        let told = told.iter().filter_map(|one| match one {
+            Ok(FeedEvent::Frame(frame)) => Some((frame.kind, frame.dts_ms)),
+            _ => None,
+        });
+        // Nobody knows it before the first piece has come.
+        let told: Vec<_> = told.skip_while(|(kind, _)| *kind == Kind::Video).collect();
+        assert_eq!(told.iter().filter(|(kind, _)| *kind == Kind::Audio).count() as u64, 5 * piece * 45);
+        assert!(told.iter().map(|(_, time)| *time).is_sorted(), "{piece}: {told:?}");
+    }
+}
+
+#[test]
+fn sound_that_was_late_once_is_waited_for_as_others_are_after_a_minute_in_time() {
+    let [(video, pictures), (audio, sounds)] = apart();
+    let mut bench = Bench::new();
+    bench.push(&Whole("v", &video), 100).unwrap();
+    bench.push(&Whole("a", &audio), 100).unwrap();
+    // How long the pictures of each second wait for their sound.
+    let mut waits = Vec::new();
+    for second in 0..70 {
+        bench.push(&Pass(1000), 1).unwrap();
+        bench.push(&Whole("v", &later(&pictures[0], second * VIDEO_HZ)), 4000).unwrap();
+        waits.push(bench.gather.deadline().unwrap() - bench.now.up_ms);
+        let seconds = if second < 5 {
+            continue;
+        } else if second == 5 {
+            0..=5
+        } else {
+            second..=second
+        };
+        for second in seconds {
+            bench.push(&Whole("a", &later(&sounds[0], second * AUDIO_HZ)), 4000).unwrap();
+        }
+    }
+    assert_eq!(waits[0], WAIT_MS_MAX);
+    assert!((6_000..=WAIT_LATE_MS_MAX).contains(&waits[6]) && waits[60] == waits[6], "{waits:?}");
+    assert_eq!(waits[69], WAIT_MS_MAX);
+}
+
 #[test]
 fn the_largest_of_several_pictures_whose_headers_come_first_is_taken() {
     let large = crate::fmp4::init(&crate::media::Tracks {

@@ -201,6 +201,31 @@ fn a_better_track_that_comes_later_takes_over_between_two_fragments() {
 }
 
 #[test]
+fn an_absurd_duration_keeps_no_track_in_its_place_that_comes_no_more() {
+    let (header, sounds) = first_of(AUDIO);
+    let other = marked(AUDIO);
+    let (_, others) = first_of(&other);
+    let mut absurd = sounds[0].clone();
+    // The last sample's duration stands before its size, which ends the box before the media (ISO/IEC 14496-12, 8.8.8).
+    let at = absurd.windows(4).position(|name| name == b"mdat").unwrap() - 4 - 8;
+    assert!(u32::from_be_bytes(absurd[at..at + 4].try_into().unwrap()) <= 1024);
+    absurd[at..at + 4].copy_from_slice(&u32::MAX.to_be_bytes());
+    let mut bench = Bench::new();
+    bench.push(&Whole("a", &[&header[..], &absurd].concat()), 4000).unwrap();
+    bench.push(&Whole("b", &header), 4000).unwrap();
+    for second in 1..=62 {
+        bench.push(&Pass(1000), 1).unwrap();
+        bench.push(&Whole("b", &later(&others[0], second * 48_000)), 4000).unwrap();
+    }
+    let taken = frames(&bench.finish(), Kind::Audio);
+    assert!(
+        taken[45..].first().is_some_and(|first| (50_000..=60_000).contains(&first.dts_ms)),
+        "{:?}",
+        taken.len()
+    );
+}
+
+#[test]
 fn the_number_of_a_further_track_that_becomes_the_best_one_is_that_of_the_one_before_it() {
     let (header, sounds) = first_of(AUDIO);
     let other = marked(AUDIO);
