@@ -34,7 +34,7 @@ impl Segmenter {
 
     /// Whether a segment would last longer than playlists promise by the length that is configured, as that is rounded (RFC
     /// 8216bis, 4.4.3.1).
-    fn is_long(&self, start: MediaTime, end: MediaTime) -> bool {
+    pub(super) fn is_long(&self, start: MediaTime, end: MediaTime) -> bool {
         rounded_s(end - start) > self.configured_s()
     }
 

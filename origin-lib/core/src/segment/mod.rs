@@ -10,7 +10,8 @@
 //! ([`Segmenter::set_target`]). What would be longer is cut between key frames, as long as pictures come evenly: what follows
 //! begins with a picture that refers to some before it ([`Cut::is_dependent`]), and another segment begins at the next key frame.
 //! Before a hole that is longer than the promise, a segment ends with its pictures, and what follows is a discontinuity. That depends
-//! on more than the media, so origins of a pair don't.
+//! on more than the media, so origins of a pair don't. Sound alone can be cut anywhere: before a hole in it that would make a segment
+//! longer than is configured, a segment ends with its sound, in a pair, too.
 //! So an origin that joins a feed later cuts, from its first whole segment on, exactly what the others cut
 //! (DESIGN.md, invariant 3). The first segment after a start or a break is not whole in that sense: where it starts
 //! depends on what was seen. So may the next one, where key frames are closer together than audio is muxed ahead of
@@ -476,6 +477,11 @@ impl Segmenter {
     }
 
     fn audio_alone(&mut self, sample: Sample) {
+        // Only where some is missing: then the segment ends with its sound. It is no longer in any case, so that origins of a pair
+        // that promise different lengths cut the same.
+        if self.open.back().is_some_and(|back| self.is_long(back.start, sample.dts)) {
+            self.finish();
+        }
         match self.open.back() {
             None if !self.may_start(&sample) => {
                 self.counts.leading += 1;

@@ -176,6 +176,32 @@ fn pictures_behind_a_hole_that_no_key_frame_follows_keep_the_promise_where_that_
 }
 
 #[test]
+fn sound_alone_ends_where_it_does_before_a_hole_that_would_make_its_segment_too_long() {
+    let sound = |lost: core::ops::Range<i64>| {
+        let times = (0..460).map(|n| n * 64 / 3).filter(move |at| !lost.contains(at));
+        [Input::Audio(aac(0))].into_iter().chain(times.map(audio)).collect::<Vec<_>>()
+    };
+    // Nothing was promised; as much as is configured; more, as where the first segment was longer.
+    let segmenters = || [Segmenter::new(2000), promised(2), promised(8), promised(2).with_parts(200)];
+    for mut segmenter in segmenters() {
+        let mut cuts = run(&mut segmenter, sound(1500..6000));
+        segmenter.finish();
+        cuts.extend(drain(&mut segmenter));
+        let short: Vec<_> = cuts.iter().map(|cut| (ms(cut.start), cut.duration / 90, cut.discontinuity)).collect();
+        assert_eq!(short, [(0, 1514, true), (6016, 1984, true), (8000, 1813, false)]);
+        assert_eq!(cuts.iter().map(|cut| cut.audio.len()).sum::<usize>(), sound(1500..6000).len() - 1);
+        // Its last frame lasts no longer than others do.
+        assert_eq!(cuts[0].audio_end.0 - cuts[0].audio.last().unwrap().dts.0, 1920);
+    }
+    // A short one is in a segment.
+    for mut segmenter in segmenters() {
+        let cuts = run(&mut segmenter, sound(1500..2400));
+        let short: Vec<_> = cuts.iter().map(|cut| (ms(cut.start), cut.duration / 90, cut.discontinuity)).collect();
+        assert_eq!(short[..2], [(0, 2410, true), (2410, 1600, false)]);
+    }
+}
+
+#[test]
 fn pictures_that_are_sent_behind_another_and_shown_before_it_stay_with_it() {
     for segmenter in [promised(2), promised(2).with_parts(200)] {
         let cuts = cut(segmenter, pictures(&[0], 8_000, true));
