@@ -9,7 +9,7 @@
 //! Where no key frame comes in time, segments are as long as the recording's first one was, by which playlists made their promise
 //! ([`Segmenter::set_target`]). What would be longer is cut between key frames, as long as pictures come evenly: what follows
 //! begins with a picture that refers to some before it ([`Cut::is_dependent`]), and another segment begins at the next key frame.
-//! Before a hole that is longer than the promise, a segment ends with its pictures, and what follows is a discontinuity. That depends
+//! Before a hole that is longer than the promise, a segment ends with its pictures, and what follows is a discontinuity, which begins at the next key frame. That depends
 //! on more than the media, so origins of a pair don't. Sound alone can be cut anywhere: before a hole in it that would make a segment
 //! longer than is configured, a segment ends with its sound, in a pair, too.
 //! So an origin that joins a feed later cuts, from its first whole segment on, exactly what the others cut
@@ -427,8 +427,8 @@ impl Segmenter {
     fn video(&mut self, sample: Sample) {
         let start = sample.pts();
         let begins = sample.key && self.open.back().is_some_and(|back| self.begins(back, start));
-        let ends = begins && self.ends_before_a_hole(start);
-        let ahead = if ends { self.finish_before(start) } else { Vec::new() };
+        let ends = if begins { self.ends_before_a_hole(start) } else { self.is_behind_a_hole(start) };
+        let ahead = if ends { self.finish_before(&sample) } else { Vec::new() };
         match self.open.back() {
             None if !sample.key || !self.may_start(&sample) => {
                 self.counts.leading += 1;
