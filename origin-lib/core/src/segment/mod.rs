@@ -125,9 +125,12 @@ pub enum Event {
 /// The bound that forced a cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Bound {
-    /// [`OPEN_MS_MAX`].
+    /// [`OPEN_MS_MAX`], as long as pictures came.
     #[error("no key frame in 60 s: set the encoder's key frame interval to 2 s")]
     Time,
+    /// [`OPEN_MS_MAX`], with no picture in the last [`UNPROMISED_S_MAX`] seconds: where they come evenly, segments are cut by then.
+    #[error("no picture in 60 s, while sound goes on: it is left out until there is one again: look at the encoder's camera")]
+    Pictures,
     /// [`OPEN_LEN_MAX`].
     #[error("no key frame in 64 MiB: set the encoder's key frame interval to 2 s, or lower its bit rate")]
     Bytes,
@@ -398,13 +401,14 @@ impl Segmenter {
             self.counts.unusable += 1;
             return;
         }
+        let mut ahead = Vec::new();
         if let Some(bound) = self.bound_reached(&sample) {
-            self.finish();
+            ahead = self.finish_before(&sample);
             self.counts.forced += 1;
             self.events.push_back(Event::Forced(bound));
         }
         match sample.kind {
-            Kind::Video => self.video(sample),
+            Kind::Video => self.video(sample, ahead),
             Kind::Audio if self.tracks.video.is_some() => self.audio_beside_video(sample),
             Kind::Audio => self.audio_alone(sample),
         }
@@ -414,7 +418,9 @@ impl Segmenter {
     fn bound_reached(&self, sample: &Sample) -> Option<Bound> {
         let oldest = self.open.front()?;
         if sample.dts.0.saturating_sub(oldest.start.0) > OPEN_MS_MAX * u64::from(MEDIA_HZ / 1000) {
-            Some(Bound::Time)
+            let since = self.video_last.map(|last| sample.dts.0.saturating_sub(last.0));
+            let have_ended = since.is_some_and(|since| since > u64::from(UNPROMISED_S_MAX * MEDIA_HZ));
+            Some(if have_ended { Bound::Pictures } else { Bound::Time })
         } else if self.open_len.saturating_add(sample.data.len()) > OPEN_LEN_MAX {
             Some(Bound::Bytes)
         } else if self.open_samples >= OPEN_SAMPLES_MAX {
@@ -424,11 +430,12 @@ impl Segmenter {
         }
     }
 
-    fn video(&mut self, sample: Sample) {
+    /// Takes a picture, and the sound of the run that begins with it, where a bound made it begin one.
+    fn video(&mut self, sample: Sample, ahead: Vec<Sample>) {
         let start = sample.pts();
         let begins = sample.key && self.open.back().is_some_and(|back| self.begins(back, start));
         let ends = if begins { self.ends_before_a_hole(start) } else { self.is_behind_a_hole(start) };
-        let ahead = if ends { self.finish_before(&sample) } else { Vec::new() };
+        let ahead = if ends { self.finish_before(&sample) } else { ahead };
         match self.open.back() {
             None if !sample.key || !self.may_start(&sample) => {
                 self.counts.leading += 1;
