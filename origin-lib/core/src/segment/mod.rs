@@ -50,6 +50,7 @@
 //! }
 //! ```
 
+mod bounds;
 mod ends;
 mod length;
 mod parts;
@@ -60,6 +61,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+pub use bounds::{Bound, OPEN_LEN_MAX, OPEN_MS_MAX, OPEN_SAMPLES_MAX};
 pub use length::UNPROMISED_S_MAX;
 use parts::Parts;
 
@@ -73,15 +75,6 @@ pub const AUDIO_WAIT_MS_MAX: u64 = 1_100;
 
 /// The same where segments are given out in parts, which wait as well.
 pub const AUDIO_WAIT_PARTS_MS_MAX: u64 = 500;
-
-/// The longest time that may pass without a cut, in milliseconds of media time.
-pub const OPEN_MS_MAX: u64 = 60_000;
-
-/// The most bytes of media that wait for a cut: 64 MiB.
-pub const OPEN_LEN_MAX: usize = 64 << 20;
-
-/// The most samples that wait for a cut.
-pub const OPEN_SAMPLES_MAX: usize = 32_768;
 
 /// Names tell milliseconds apart: how far apart segments start at least, in 1/90000 s.
 const NAME: u64 = MEDIA_HZ as u64 / 1000;
@@ -120,23 +113,6 @@ pub enum Event {
     /// No random access point came within a bound, so what there was has been cut, and samples are left out until
     /// the next one. The encoder's key frame interval is too long, or its video has stopped.
     Forced(Bound),
-}
-
-/// The bound that forced a cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Bound {
-    /// [`OPEN_MS_MAX`], as long as pictures came.
-    #[error("no key frame in 60 s: set the encoder's key frame interval to 2 s")]
-    Time,
-    /// [`OPEN_MS_MAX`], with no picture in the last [`UNPROMISED_S_MAX`] seconds: where they come evenly, segments are cut by then.
-    #[error("no picture in 60 s, while sound goes on: it is left out until there is one again: look at the encoder's camera")]
-    Pictures,
-    /// [`OPEN_LEN_MAX`].
-    #[error("no key frame in 64 MiB: set the encoder's key frame interval to 2 s, or lower its bit rate")]
-    Bytes,
-    /// [`OPEN_SAMPLES_MAX`].
-    #[error("no key frame in 32,768 frames: set the encoder's key frame interval to 2 s")]
-    Samples,
 }
 
 /// Samples that did not go where they should, since the segmenter was made.
@@ -413,21 +389,6 @@ impl Segmenter {
             Kind::Audio => self.audio_alone(sample),
         }
         self.settle();
-    }
-
-    fn bound_reached(&self, sample: &Sample) -> Option<Bound> {
-        let oldest = self.open.front()?;
-        if sample.dts.0.saturating_sub(oldest.start.0) > OPEN_MS_MAX * u64::from(MEDIA_HZ / 1000) {
-            let since = self.video_last.map(|last| sample.dts.0.saturating_sub(last.0));
-            let have_ended = since.is_some_and(|since| since > u64::from(UNPROMISED_S_MAX * MEDIA_HZ));
-            Some(if have_ended { Bound::Pictures } else { Bound::Time })
-        } else if self.open_len.saturating_add(sample.data.len()) > OPEN_LEN_MAX {
-            Some(Bound::Bytes)
-        } else if self.open_samples >= OPEN_SAMPLES_MAX {
-            Some(Bound::Samples)
-        } else {
-            None
-        }
     }
 
     /// Takes a picture, and the sound of the run that begins with it, where a bound made it begin one.
