@@ -129,7 +129,7 @@ pub struct Part {
 pub enum Output {
     /// An object.
     Object(Object),
-    /// The encoder's key frames are too far apart.
+    /// The encoder's key frames are too far apart, or its pictures have ended.
     Forced(Bound),
     /// The segment that came before, as it was cut; only where [`Packager::with_cuts`] asks for it.
     Cut(Box<Cut>),

@@ -1,11 +1,11 @@
 //! One task that owns every channel's book and reel.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use railbird_core::id::{ChannelId, RecordingId, TargetId};
+use railbird_core::id::{ChannelId, RecordingId, RenditionId, TargetId};
 use railbird_core::recording::{OBJECTS_MAX, Record, Reel};
 use railbird_core::state::{Node, Phase, ReplayList};
 use railbird_core::time::{MediaTime, UtcMs};
@@ -41,6 +41,9 @@ pub const ROTATE_AT: u32 = 175_000;
 /// How many numbers a new recording leaves out for what may still come to the one before it.
 const ROTATE_SLACK: u64 = 2 * spool::OBJECTS_MAX as u64;
 
+/// How many of a channel's gaps in rungs are kept for a recording that begins behind them.
+const LOST_MAX: usize = 64;
+
 const _: () = assert!((ROTATE_AT as usize) + 16 * spool::OBJECTS_MAX < OBJECTS_MAX);
 
 /// The channels, and where what follows from them goes.
@@ -69,6 +72,9 @@ struct Channel {
     list_changed: bool,
     /// How each feed's clock is tied to the world's: a recording begins with it.
     anchors: BTreeMap<String, Anchor>,
+    /// What rungs will have nothing in the place of, the newest last. It is told at once, and a recording begins with what is on the
+    /// disk: later.
+    lost: VecDeque<(RenditionId, MediaTime)>,
 }
 
 /// The two ends of the way to the desk.
@@ -115,6 +121,7 @@ impl<W: World> Desk<W> {
                 ended,
                 list_changed,
                 anchors,
+                lost: VecDeque::new(),
             };
             desk.channels.insert(id, channel);
         }
@@ -204,8 +211,8 @@ impl<W: World> Desk<W> {
                 }
             }
             Message::RungLost { channel, rung, start } => {
-                if let Some(shelf) = self.channels.get_mut(&channel).and_then(|of| of.current.as_mut()) {
-                    shelf.rung_lost(&rung, start, now);
+                if let Some(channel) = self.channels.get_mut(&channel) {
+                    channel.rung_lost(rung, start, now);
                 }
             }
             Message::Part(made) => self.part(*made, now),
@@ -303,6 +310,9 @@ impl<W: World> Desk<W> {
             Shelf::new(channel.plan.clone(), Reel::new(head.clone()), &self.nodes, now, &mut Vec::new());
         shelf.book.set_phase(channel.phase);
         shelf.goes_on(promised);
+        for (rung, start) in &channel.lost {
+            shelf.rung_lost(rung, *start, now);
+        }
         channel.current = Some(shelf);
         (channel.list_changed, channel.rotating) = (true, false);
         // They came before its first object.
@@ -492,6 +502,17 @@ impl<W: World> Desk<W> {
 impl Channel {
     fn is_open(&self) -> bool {
         self.current.as_ref().is_some_and(|shelf| shelf.reel.ended().is_none())
+    }
+
+    /// A rung will have nothing in the place of the segment that starts here, which may be one of the next recording.
+    fn rung_lost(&mut self, rung: RenditionId, start: MediaTime, now: UtcMs) {
+        if let Some(shelf) = &mut self.current {
+            shelf.rung_lost(&rung, start, now);
+        }
+        if self.lost.len() >= LOST_MAX {
+            self.lost.pop_front();
+        }
+        self.lost.push_back((rung, start));
     }
 
     /// The journals at hand, oldest first.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use railbird_core::id::{ChannelId, RecordingId, TargetId};
-use railbird_core::package::{Kind, Object};
+use railbird_core::id::{ChannelId, RecordingId, RenditionId, TargetId};
+use railbird_core::package::{Kind, Object, Rung};
 use railbird_core::publish::Init;
 use railbird_core::recording::{Head, Reel};
 use railbird_core::state::{ChannelState, Node, Phase, ReplayList};
@@ -84,6 +84,11 @@ fn target(id: &str) -> TargetId {
 impl House {
     /// A desk with one channel and the target `a`.
     fn new(rotate_at: u32) -> House {
+        House::with_rungs(rotate_at, Vec::new())
+    }
+
+    /// The same, whose channel has these rungs.
+    fn with_rungs(rotate_at: u32, rungs: Vec<RenditionId>) -> House {
         let dir = tempfile::tempdir().unwrap();
         let head = Head {
             channel: table(),
@@ -108,7 +113,7 @@ impl House {
             preload_hints: false,
             window_s: 3600,
             end_after_ms: 0,
-            rungs: Vec::new(),
+            rungs,
             rotate_at,
             promise: Promise::default(),
         };
@@ -136,21 +141,26 @@ impl House {
     }
 
     async fn init(&self) {
-        let (name, codecs) = ("table-1/source/init-0.mp4".to_string(), "avc1.64001f".to_string());
-        let init = Init {
-            name: name.clone(),
-            codecs,
-            width: 16,
-            height: 16,
-            frame_rate_milli: 0,
-            range: Default::default(),
-            sound: None,
-        };
+        let init = init("source");
+        let name = init.name.clone();
         self.make(Kind::Init(init), name).await;
     }
 
+    async fn rung_init(&self, rung: &RenditionId) {
+        let init = init(rung.as_str());
+        let name = init.name.clone();
+        self.make(Kind::Rung(rung.clone(), Rung::Init(init)), name).await;
+    }
+
+    async fn rung_segment(&self, rung: &RenditionId, n: u64) {
+        let start = start(n);
+        let (duration, captions) = (MediaSpan::from_ms(1000), Default::default());
+        let name = railbird_core::object::segment_name(&table(), rung, start, 1000);
+        self.make(Kind::Rung(rung.clone(), Rung::Segment { start, duration, captions }), name).await;
+    }
+
     async fn segment(&self, n: u64) {
-        let start = MediaTime((1_795_171_920 + n) * 90_000);
+        let start = start(n);
         let (duration, captions) = (MediaSpan::from_ms(1000), Default::default());
         let kind = Kind::Segment {
             start,
@@ -200,6 +210,23 @@ impl House {
 
     fn complete_at(&self, recording: &RecordingId) -> Vec<TargetId> {
         self.heard.kept.lock().unwrap()[recording].complete_at.clone()
+    }
+}
+
+/// Where the segment of this number starts.
+fn start(n: u64) -> MediaTime {
+    MediaTime((1_795_171_920 + n) * 90_000)
+}
+
+fn init(rendition: &str) -> Init {
+    Init {
+        name: format!("table-1/{rendition}/init-0.mp4"),
+        codecs: "avc1.64001f".into(),
+        width: 16,
+        height: 16,
+        frame_rate_milli: 0,
+        range: Default::default(),
+        sound: None,
     }
 }
 
@@ -283,4 +310,26 @@ async fn a_recording_that_ends_before_a_target_has_anything_of_it_is_a_replay_al
         [(&ended, true)]
     );
     assert_eq!(house.reels()[0].next_msn(), summary.next_msn);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gap_of_a_rung_that_is_told_before_its_recording_begins_is_in_it() {
+    let low: RenditionId = "low".parse().unwrap();
+    let house = House::with_rungs(ROTATE_AT, vec![low.clone()]);
+    // The first recording, and one behind one that has ended.
+    for first in [0, 2] {
+        let lost = Message::RungLost { channel: table(), rung: low.clone(), start: start(first) };
+        house.desk.send(lost).await.unwrap();
+        house.init().await;
+        house.segment(first).await;
+        house.segment(first + 1).await;
+        house.rung_init(&low).await;
+        house.rung_segment(&low, first + 1).await;
+        house.acknowledge(&["a"]).await;
+        let state = house.heard.states.lock().unwrap().last().cloned().expect("nothing is waited for");
+        let rung = state.renditions.iter().find(|rendition| rendition.id == low).expect("the rung is listed");
+        let segments: Vec<_> = rung.segments.iter().map(|segment| (segment.start, segment.gap)).collect();
+        assert_eq!(segments, [(start(first), true), (start(first + 1), false)]);
+        house.end().await;
+    }
 }

@@ -69,6 +69,9 @@ pub type Tap = Arc<dyn Fn(&Passed) + Send + Sync>;
 /// What is said where there is a picture and no sound any more.
 const SILENT: &str = "its feed has no sound any more: silence in its place";
 
+/// What is said where an origin of a pair made an anchor that the other one may not have.
+const APART: &str = "timeline anchored without the other origin: until the encoder reconnects, the two may name their segments differently";
+
 /// One channel.
 pub struct Channel {
     id: ChannelId,
@@ -407,6 +410,10 @@ impl Channel {
                 let feed = role.as_str();
                 tracing::warn!(%channel, feed, ms, "the feed lies too far behind to be used: it gets a new anchor");
             }
+            Note::Paused(role) => {
+                let feed = role.as_str();
+                tracing::warn!(%channel, feed, "the feed brought nothing for more than ten seconds: a discontinuity");
+            }
             Note::Forced(bound) => tracing::warn!(%channel, "{bound}"),
             Note::Silent(true) => tracing::warn!(%channel, "{SILENT}"),
             Note::Silent(false) => tracing::info!(%channel, "its feed has sound again"),
@@ -415,6 +422,10 @@ impl Channel {
 
     fn anchored(&self, role: Role, anchor: Anchor, from: AnchorFrom) {
         let (channel, feed, feed_ms, utc) = (&self.id, role.as_str(), anchor.feed_ms, anchor.utc);
+        let is_new = matches!(from, AnchorFrom::Jump | AnchorFrom::Behind);
+        if is_new && self.output.pair.is_some() {
+            tracing::warn!(%channel, feed, "{APART}");
+        }
         match from {
             AnchorFrom::Arrival | AnchorFrom::Behind => {
                 tracing::info!(%channel, feed, feed_ms, %utc, "timeline anchored");
@@ -429,7 +440,7 @@ impl Channel {
                 tracing::info!(%channel, feed, feed_ms, %utc, "timeline anchored, as at the other origin");
             }
             AnchorFrom::ArrivalAlone => {
-                tracing::warn!(%channel, feed, feed_ms, %utc, "timeline anchored without the other origin: until the encoder reconnects, the two may name their segments differently");
+                tracing::warn!(%channel, feed, feed_ms, %utc, "{APART}");
             }
             AnchorFrom::Jump => {
                 tracing::warn!(%channel, feed, feed_ms, %utc, "the encoder's clock jumped: a discontinuity, and a new anchor");

@@ -20,7 +20,7 @@ pub(super) enum Item {
     Tracks(Tracks),
     /// A sample on the media timeline.
     Sample(Sample),
-    /// The feed's clock jumped.
+    /// The feed's clock jumped, or the feed stood still: what follows is on this anchor, which may be the one before.
     Jumped(Anchor),
     /// The encoder said that the programme is left, or goes on, at this time.
     Splice { at: MediaTime, section: Section },

@@ -437,7 +437,11 @@ impl Programme {
                 }
             }
             Item::Jumped(anchor) => {
-                self.anchored(role, anchor, AnchorFrom::Jump);
+                if self.anchors[slot(role)].newest() == Some(anchor) {
+                    self.outputs.push_back(Output::Note(Note::Paused(role)));
+                } else {
+                    self.anchored(role, anchor, AnchorFrom::Jump);
+                }
                 if used {
                     self.flush_tail();
                     self.packager.handle(Input::Discontinuity);

@@ -82,7 +82,10 @@ pub enum Note {
         /// How far, in milliseconds.
         ms: u64,
     },
-    /// The encoder's key frames are too far apart.
+    /// The feed brought nothing for longer than [`FORWARD_MS_MAX`](crate::timeline::FORWARD_MS_MAX), and goes on with its clock as
+    /// before: a discontinuity, on the same anchor.
+    Paused(Role),
+    /// The encoder's key frames are too far apart, or its pictures have ended.
     Forced(Bound),
     /// From now on, there is silence in the place of sound that the feed in use does not have; or there is sound again.
     Silent(bool),

@@ -950,6 +950,35 @@ fn an_anchor_of_others_is_adopted_and_the_frames_waited_for_it() {
 }
 
 #[test]
+fn invariant_3_two_origins_go_on_alike_behind_a_pause_of_the_encoder() {
+    let anchor = Anchor { feed_ms: 0, utc: START.utc };
+    let origin = |lag_ms: i64| {
+        let encoder = Encoder { lag_ms, ..Encoder::new(Role::Primary) };
+        let resume = Resume { anchors: vec![(Role::Primary, anchor)], ..Resume::default() };
+        let mut bench = Bench::new(Settings { ask: true, ..settings() }, resume);
+        let publish = bench.begin(&encoder);
+        for at in lag_ms..30_000 + lag_ms {
+            bench.now = at;
+            // It brings nothing for 16 s, and its clock goes on.
+            if !(5_000..21_300).contains(&(at - lag_ms)) {
+                bench.feed(publish, encoder.frames(at));
+            }
+        }
+        bench.end(publish);
+        bench.check();
+        assert_eq!(bench.anchored, [(Role::Primary, anchor, AnchorFrom::Known)]);
+        assert!(bench.notes.iter().any(|(_, note)| *note == Note::Paused(Role::Primary)));
+        let at = |start: MediaTime| (start - START.utc.media()).ms();
+        let segments = bench.segments.iter();
+        segments.map(|(name, start, ms, apart)| (name.clone(), at(*start), *ms, *apart)).collect::<Vec<_>>()
+    };
+    let (first, second) = (origin(0), origin(700));
+    assert_eq!(first, second);
+    let places: Vec<_> = first.iter().map(|(_, start, _, apart)| (*start, *apart)).collect();
+    assert_eq!(places[..5], [(0, true), (2_000, false), (4_000, false), (22_000, true), (24_000, false)]);
+}
+
+#[test]
 fn nobody_waits_for_an_anchor_for_long() {
     let encoder = Encoder::new(Role::Primary);
     let mut bench = Bench::new(Settings { ask: true, ..settings() }, Resume::default());

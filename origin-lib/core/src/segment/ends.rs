@@ -27,7 +27,8 @@ impl Segmenter {
     /// Writes a segment's ends, for which the segments after it are still in `open`, and gives it out.
     pub(super) fn cut(&mut self, mut open: Open) {
         let start = open.start;
-        let last = || Some(open.video.iter().map(Sample::pts).max()?.0.saturating_add(self.video_step));
+        let step = self.last_step(&open);
+        let last = || Some(open.video.iter().map(Sample::pts).max()?.0.saturating_add(step));
         let end = self.open.front().map(|next| next.start).or_else(|| last().map(MediaTime));
         if let Some(rest) = end.and_then(|end| self.take_rest(&mut open, end)) {
             self.open.push_front(rest);
@@ -37,11 +38,11 @@ impl Segmenter {
         let after = |last: Option<&Sample>, step| {
             last.map_or(start, |last| MediaTime(last.dts.0.saturating_add(step)))
         };
-        let video_end = next_video.unwrap_or_else(|| after(open.video.last(), self.video_step));
+        let video_end = next_video.unwrap_or_else(|| after(open.video.last(), step));
         let audio_end = next_audio.unwrap_or_else(|| after(open.audio.last(), self.audio_frame()));
         let shown_end = self.open.front().map_or_else(
             || match open.video.iter().map(Sample::pts).max() {
-                Some(last) => MediaTime(last.0.saturating_add(self.video_step)),
+                Some(last) => MediaTime(last.0.saturating_add(step)),
                 None => audio_end,
             },
             |next| next.start,

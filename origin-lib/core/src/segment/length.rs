@@ -4,13 +4,17 @@ use alloc::vec::Vec;
 
 use super::parts::Parts;
 use super::{NAME, Open, Segmenter};
-use crate::media::Sample;
+use crate::media::{Kind, Sample};
 use crate::recording::rounded_s;
 use crate::time::{MEDIA_HZ, MediaTime};
 
 /// What is longer than this between two pictures is a hole, beyond what a picture lasts, in 1/90000 s: 0.5 s. Less may be filled by
 /// pictures that are sent behind the second one and shown before it.
 const HOLE: u64 = 45_000;
+
+/// How much later than its segment a first picture may be shown, in 1/90000 s: 3 s. A segment can't tell of more between what its first
+/// sample is decoded and shown (`CTS_MS_MAX` in [`crate::timeline`]), and would lie elsewhere than its playlist says.
+const LATE_MAX: u64 = 270_000;
 
 /// The longest segment, in seconds, as long as nothing was promised: where key frames are further apart, playlists would promise
 /// little, and viewers would be far behind.
@@ -34,7 +38,7 @@ impl Segmenter {
 
     /// Whether a segment would last longer than playlists promise by the length that is configured, as that is rounded (RFC
     /// 8216bis, 4.4.3.1).
-    fn is_long(&self, start: MediaTime, end: MediaTime) -> bool {
+    pub(super) fn is_long(&self, start: MediaTime, end: MediaTime) -> bool {
         rounded_s(end - start) > self.configured_s()
     }
 
@@ -67,10 +71,70 @@ impl Segmenter {
         is_hole && self.open.back().is_some_and(|back| self.breaks_promise(back.start, at))
     }
 
-    /// Cuts what is open before a hole, behind which a run begins at `start`: sound of that run that came ahead of its picture, and is
-    /// in no part yet.
-    pub(super) fn finish_before(&mut self, start: MediaTime) -> Vec<Sample> {
-        let ahead = self.open.back_mut().map(|back| back.take_sound_from(start)).unwrap_or_default();
+    /// Whether a picture that is shown at `at`, and begins no segment, lies behind a hole that no segment can end or begin in so that both
+    /// are short enough. What is open is cut among its pictures where that helps.
+    pub(super) fn is_behind_a_hole(&mut self, at: MediaTime) -> bool {
+        let Some(shown) = self.shown_before(at) else { return false };
+        if self.open.back().is_some_and(|back| self.reaches(back.start, shown, at)) {
+            return false;
+        }
+        // With its last picture alone, a segment reaches furthest.
+        if self.part_limit.is_none() && self.reaches(shown, shown, at) {
+            self.keep_short(at, true);
+        }
+        !self.open.back().is_some_and(|back| self.reaches(back.start, shown, at))
+    }
+
+    /// Up to where pictures of the newest segment are shown, where it would be too long with one that is shown at `at`.
+    fn shown_before(&self, at: MediaTime) -> Option<MediaTime> {
+        let end = MediaTime(at.0.saturating_add(self.usual_step));
+        let back = self.open.back().filter(|back| self.breaks_promise(back.start, end))?;
+        back.video.iter().map(Sample::pts).max()
+    }
+
+    /// Whether a segment that begins at `start`, and whose pictures are shown up to `shown`, may have a picture behind it that is shown at
+    /// `at`, in itself or in one that begins between them. Where there is no hole, it may.
+    fn reaches(&self, start: MediaTime, shown: MediaTime, at: MediaTime) -> bool {
+        let end = MediaTime(at.0.saturating_add(self.usual_step));
+        let is_hole = end.0.saturating_sub(shown.0) > 2 * self.usual_step + HOLE;
+        if !is_hole || !self.breaks_promise(start, end) {
+            return true;
+        }
+        // What was given out as a part ends with its pictures.
+        let next = self.next_to(start, shown);
+        let promised = MediaTime(start.0.saturating_add(u64::from(self.promised_s()) * u64::from(MEDIA_HZ)));
+        let latest = if self.part_limit.is_some() { next } else { next.max(promised) };
+        !self.breaks_promise(latest, end) && at.0.saturating_sub(latest.0) <= LATE_MAX
+    }
+
+    /// Until when the last picture of a segment is shown where nothing else tells: as long as those before it, as far as the promise goes.
+    fn next_to(&self, start: MediaTime, shown: MediaTime) -> MediaTime {
+        MediaTime(shown.0.saturating_add(self.usual_step).min(self.longest(start).0).max(shown.0.saturating_add(1)))
+    }
+
+    /// The latest that a segment may end which begins at `start`.
+    fn longest(&self, start: MediaTime) -> MediaTime {
+        let promise = u64::from(self.promised_s()) * u64::from(MEDIA_HZ);
+        MediaTime(start.0.saturating_add(promise).saturating_add(u64::from(MEDIA_HZ) / 2 - 1))
+    }
+
+    /// How long the last picture of a segment is taken to last that nothing follows: as long as the one before it, unless a hole lay between
+    /// them and the segment would be too long by that.
+    pub(super) fn last_step(&self, open: &Open) -> u64 {
+        let shown = open.video.iter().map(Sample::pts).max().unwrap_or(open.start);
+        let end = MediaTime(shown.0.saturating_add(self.video_step));
+        match self.breaks_promise(open.start, end) {
+            true => self.next_to(open.start, shown).0.saturating_sub(shown.0),
+            false => self.video_step,
+        }
+    }
+
+    /// Cuts what is open, which this sample does not go on with: the sound of the run that begins with it, where it is a key frame, which came
+    /// ahead of it and is in no part yet. Ahead of another picture, sound belongs nowhere else.
+    pub(super) fn finish_before(&mut self, sample: &Sample) -> Vec<Sample> {
+        let begins = sample.kind == Kind::Video && sample.key;
+        let back = self.open.back_mut().filter(|_| begins);
+        let ahead = back.map(|back| back.take_sound_from(sample.pts())).unwrap_or_default();
         self.finish();
         ahead
     }
@@ -119,16 +183,24 @@ impl Segmenter {
             // Behind a picture that is shown later than all before it, there may be others that belong before that one, and none
             // that belongs before those.
             if place > 0 && time > shown {
-                let next = shown.0.saturating_add(self.usual_step);
+                let next = self.next_to(back.start, shown).0;
                 let fits = next <= promised.saturating_add(self.usual_step / 2) && self.part_limit.is_none();
                 let is_end = place == back.video.len();
-                if shown.0 >= back.start.0.saturating_add(NAME) && (fits || (is_end && found.is_none())) {
-                    // It is the next to be shown itself where no other has room before it.
-                    let is_next = time.0 <= next.saturating_add(self.usual_step / 2);
+                // It is the next to be shown itself where no other has room before it.
+                let is_next = time.0 <= next.saturating_add(self.usual_step / 2);
+                let start = if is_next && !self.breaks_promise(back.start, time) {
+                    time
+                } else if self.part_limit.is_some() {
+                    MediaTime(next)
+                } else {
                     // A hole that is longer than the promise is in both.
-                    let latest = time.0.saturating_add(self.usual_step).saturating_sub(promise);
-                    let fits = if self.part_limit.is_some() { next } else { next.max(latest.min(promised)) };
-                    found = Some((place, if is_next { time } else { MediaTime(fits) }));
+                    let earliest = time.0.saturating_add(self.usual_step).saturating_sub(promise);
+                    let earliest = earliest.max(time.0.saturating_sub(LATE_MAX));
+                    MediaTime(next.max(earliest.min(promised)))
+                };
+                let is_apart = start.0 >= back.start.0.saturating_add(NAME);
+                if is_apart && (fits || (is_end && found.is_none())) {
+                    found = Some((place, start));
                 }
             }
             shown = shown.max(time);

@@ -9,8 +9,9 @@
 //! Where no key frame comes in time, segments are as long as the recording's first one was, by which playlists made their promise
 //! ([`Segmenter::set_target`]). What would be longer is cut between key frames, as long as pictures come evenly: what follows
 //! begins with a picture that refers to some before it ([`Cut::is_dependent`]), and another segment begins at the next key frame.
-//! Before a hole that is longer than the promise, a segment ends with its pictures, and what follows is a discontinuity. That depends
-//! on more than the media, so origins of a pair don't.
+//! Before a hole that is longer than the promise, a segment ends with its pictures, and what follows is a discontinuity, which begins at the next key frame. That depends
+//! on more than the media, so origins of a pair don't. Sound alone can be cut anywhere: before a hole in it that would make a segment
+//! longer than is configured, a segment ends with its sound, in a pair, too.
 //! So an origin that joins a feed later cuts, from its first whole segment on, exactly what the others cut
 //! (DESIGN.md, invariant 3). The first segment after a start or a break is not whole in that sense: where it starts
 //! depends on what was seen. So may the next one, where key frames are closer together than audio is muxed ahead of
@@ -49,6 +50,7 @@
 //! }
 //! ```
 
+mod bounds;
 mod ends;
 mod length;
 mod parts;
@@ -59,6 +61,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+pub use bounds::{Bound, OPEN_LEN_MAX, OPEN_MS_MAX, OPEN_SAMPLES_MAX};
 pub use length::UNPROMISED_S_MAX;
 use parts::Parts;
 
@@ -72,15 +75,6 @@ pub const AUDIO_WAIT_MS_MAX: u64 = 1_100;
 
 /// The same where segments are given out in parts, which wait as well.
 pub const AUDIO_WAIT_PARTS_MS_MAX: u64 = 500;
-
-/// The longest time that may pass without a cut, in milliseconds of media time.
-pub const OPEN_MS_MAX: u64 = 60_000;
-
-/// The most bytes of media that wait for a cut: 64 MiB.
-pub const OPEN_LEN_MAX: usize = 64 << 20;
-
-/// The most samples that wait for a cut.
-pub const OPEN_SAMPLES_MAX: usize = 32_768;
 
 /// Names tell milliseconds apart: how far apart segments start at least, in 1/90000 s.
 const NAME: u64 = MEDIA_HZ as u64 / 1000;
@@ -119,20 +113,6 @@ pub enum Event {
     /// No random access point came within a bound, so what there was has been cut, and samples are left out until
     /// the next one. The encoder's key frame interval is too long, or its video has stopped.
     Forced(Bound),
-}
-
-/// The bound that forced a cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Bound {
-    /// [`OPEN_MS_MAX`].
-    #[error("no key frame in 60 s: set the encoder's key frame interval to 2 s")]
-    Time,
-    /// [`OPEN_LEN_MAX`].
-    #[error("no key frame in 64 MiB: set the encoder's key frame interval to 2 s, or lower its bit rate")]
-    Bytes,
-    /// [`OPEN_SAMPLES_MAX`].
-    #[error("no key frame in 32,768 frames: set the encoder's key frame interval to 2 s")]
-    Samples,
 }
 
 /// Samples that did not go where they should, since the segmenter was made.
@@ -397,37 +377,26 @@ impl Segmenter {
             self.counts.unusable += 1;
             return;
         }
+        let mut ahead = Vec::new();
         if let Some(bound) = self.bound_reached(&sample) {
-            self.finish();
+            ahead = self.finish_before(&sample);
             self.counts.forced += 1;
             self.events.push_back(Event::Forced(bound));
         }
         match sample.kind {
-            Kind::Video => self.video(sample),
+            Kind::Video => self.video(sample, ahead),
             Kind::Audio if self.tracks.video.is_some() => self.audio_beside_video(sample),
             Kind::Audio => self.audio_alone(sample),
         }
         self.settle();
     }
 
-    fn bound_reached(&self, sample: &Sample) -> Option<Bound> {
-        let oldest = self.open.front()?;
-        if sample.dts.0.saturating_sub(oldest.start.0) > OPEN_MS_MAX * u64::from(MEDIA_HZ / 1000) {
-            Some(Bound::Time)
-        } else if self.open_len.saturating_add(sample.data.len()) > OPEN_LEN_MAX {
-            Some(Bound::Bytes)
-        } else if self.open_samples >= OPEN_SAMPLES_MAX {
-            Some(Bound::Samples)
-        } else {
-            None
-        }
-    }
-
-    fn video(&mut self, sample: Sample) {
+    /// Takes a picture, and the sound of the run that begins with it, where a bound made it begin one.
+    fn video(&mut self, sample: Sample, ahead: Vec<Sample>) {
         let start = sample.pts();
         let begins = sample.key && self.open.back().is_some_and(|back| self.begins(back, start));
-        let ends = begins && self.ends_before_a_hole(start);
-        let ahead = if ends { self.finish_before(start) } else { Vec::new() };
+        let ends = if begins { self.ends_before_a_hole(start) } else { self.is_behind_a_hole(start) };
+        let ahead = if ends { self.finish_before(&sample) } else { ahead };
         match self.open.back() {
             None if !sample.key || !self.may_start(&sample) => {
                 self.counts.leading += 1;
@@ -476,6 +445,11 @@ impl Segmenter {
     }
 
     fn audio_alone(&mut self, sample: Sample) {
+        // Only where some is missing: then the segment ends with its sound. It is no longer in any case, so that origins of a pair
+        // that promise different lengths cut the same.
+        if self.open.back().is_some_and(|back| self.is_long(back.start, sample.dts)) {
+            self.finish();
+        }
         match self.open.back() {
             None if !self.may_start(&sample) => {
                 self.counts.leading += 1;

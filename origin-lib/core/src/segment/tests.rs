@@ -333,11 +333,22 @@ fn every_bound_forces_a_cut_and_then_waits_for_a_key_frame() {
         Input::Sample(sample) => Input::Sample(Sample { data: Bytes::from_static(&[0; 1 << 20]), ..sample }),
         other => other,
     };
-    // Pictures alone are cut long before that; here they have ended.
-    let by_time: Vec<_> = (1..=61).map(|n| audio(n * 1000)).collect();
+    // All shown at once, so that there is nothing to cut between.
+    let at_once = |ms| match video(ms) {
+        Input::Sample(sample) => Input::Sample(Sample { cts: -(ms as i32) * 90, ..sample }),
+        other => other,
+    };
+    let by_time: Vec<_> = (1..=61).map(|n| at_once(n * 1000)).collect();
+    let by_end: Vec<_> = (1..=61).map(|n| audio(n * 1000)).collect();
     let by_len: Vec<_> = (1..=65).map(|n| big(n * 10)).collect();
     let by_count: Vec<_> = (1..=OPEN_SAMPLES_MAX as i64).map(audio).collect();
-    for (bound, inputs) in [(Bound::Time, by_time), (Bound::Bytes, by_len), (Bound::Samples, by_count)] {
+    let bounds = [
+        (Bound::Time, by_time),
+        (Bound::Pictures, by_end),
+        (Bound::Bytes, by_len),
+        (Bound::Samples, by_count),
+    ];
+    for (bound, inputs) in bounds {
         let mut segmenter = Segmenter::new(2000);
         both().into_iter().for_each(|input| segmenter.handle(input));
         segmenter.handle(key(0));
@@ -359,6 +370,30 @@ fn every_bound_forces_a_cut_and_then_waits_for_a_key_frame() {
         segmenter.finish();
         assert!(drain(&mut segmenter)[0].discontinuity);
     }
+}
+
+#[test]
+fn sound_ahead_of_a_key_frame_that_a_bound_cuts_at_is_in_the_segment_of_that_picture() {
+    let big = |input| match input {
+        Input::Sample(sample) => Input::Sample(Sample { data: Bytes::from_static(&[0; 1 << 20]), ..sample }),
+        other => other,
+    };
+    let sounds = || (0..1200).step_by(20);
+    let pictures = [key(0)].into_iter().chain((1..=63).map(|n| big(video(n * 10))));
+    let inputs = both().into_iter().chain(pictures).chain(sounds().map(audio)).chain([big(key(1000))]);
+    let mut segmenter = Segmenter::new(2000);
+    inputs.for_each(|input| segmenter.handle(input));
+    segmenter.finish();
+    let events: Vec<_> = std::iter::from_fn(|| segmenter.poll()).collect();
+    let [Event::Cut(first), Event::Forced(Bound::Bytes), Event::Cut(second)] = &events[..] else {
+        panic!("{events:?}")
+    };
+    for (cut, expected) in [(first, 0..1000), (second, 1000..1200)] {
+        let got: Vec<i64> = cut.audio.iter().map(|sample| ms(sample.dts)).collect();
+        assert_eq!(got, sounds().filter(|at| expected.contains(at)).collect::<Vec<_>>());
+    }
+    assert_eq!((first.video.len(), second.video.len()), (64, 1));
+    assert_eq!((segmenter.open_len(), segmenter.open_samples, segmenter.counts().leading), (0, 0, 0));
 }
 
 /// A feed: video with key frames at irregular distances, and audio that is muxed up to 400 ms too early or too late.

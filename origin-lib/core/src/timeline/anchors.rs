@@ -22,6 +22,11 @@ impl Anchors {
         self.0.push_back(anchor);
     }
 
+    /// The newest anchor: the one in use.
+    pub fn newest(&self) -> Option<Anchor> {
+        self.0.back().copied()
+    }
+
     /// The newest anchor that [fits](Anchor::fits) a feed whose first timestamp `feed_ms` arrived at `now`.
     pub fn fitting(&self, feed_ms: i64, now: UtcMs) -> Option<Anchor> {
         self.0.iter().rev().copied().find(|anchor| anchor.fits(feed_ms, now))

@@ -109,7 +109,8 @@ impl Anchor {
 pub enum Event {
     /// A frame with its place on media time. Within a track, decoding times strictly increase.
     Sample(Sample),
-    /// The feed's clock jumped; what follows is on a new anchor and does not continue what came before.
+    /// The feed's clock jumped, or the feed stood still for longer than [`FORWARD_MS_MAX`]: what follows is on this anchor, which is
+    /// a new one or, where the clock went on, the one before, and does not continue what came before.
     Jumped(Anchor),
 }
 
@@ -122,7 +123,7 @@ pub struct Counts {
     pub stragglers: u64,
     /// Frames whose decoding time was moved forward so that it increases.
     pub nudged: u64,
-    /// Jumps of the feed's clock.
+    /// Jumps of the feed's clock, and of the feed where it stood still.
     pub jumps: u64,
     /// Frames without a byte.
     pub empty: u64,
@@ -347,7 +348,7 @@ impl Timeline {
         true
     }
 
-    /// What comes is on another clock, and this frame, which arrived at `now`, is its first.
+    /// What comes is on another clock, or behind a long pause, and this frame, which arrived at `now`, is its first.
     fn jump(&mut self, frame: &Frame, now: UtcMs) {
         let tips = [self.video, self.audio];
         let before = tips.iter().flatten().max_by_key(|tip| tip.dts).map(|tip| (tip.feed_ms, tip.dts));
@@ -355,7 +356,11 @@ impl Timeline {
             self.before_jump = Some((feed_ms, STRAGGLERS_MAX));
             self.not_before = self.not_before.max(MediaTime(dts.0.saturating_add(STEP)));
         }
-        self.anchor = not_earlier(Anchor::from_arrival(frame, now), self.not_before);
+        let goes_on = self.anchor.fits(frame.dts_ms, now)
+            && self.anchor.media(frame.dts_ms).is_some_and(|media| media >= self.not_before);
+        if !goes_on {
+            self.anchor = not_earlier(Anchor::from_arrival(frame, now), self.not_before);
+        }
         (self.video, self.audio) = (None, None);
         self.beside.clear();
         self.counts.jumps += 1;

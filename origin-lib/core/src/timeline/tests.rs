@@ -175,6 +175,46 @@ fn a_jump_takes_its_anchor_from_arrival() {
 }
 
 #[test]
+fn invariant_3_a_feed_that_stood_still_goes_on_alike_wherever_and_whenever_it_is_heard() {
+    let anchor = Anchor { feed_ms: 0, utc: NOW };
+    for pause_ms in [10_100, 20_000, 3_600_000] {
+        for late_ms in [-2_000, 0, 700, 9_000] {
+            let mut timeline = Timeline::on(anchor, MediaTime::default());
+            for at in [0, 40, pause_ms, pause_ms + 40, pause_ms + 80] {
+                for frame in [video(at), audio(at)] {
+                    timeline.handle(frame, UtcMs(NOW.0.saturating_add_signed(at + late_ms)));
+                }
+            }
+            let out: Vec<_> = std::iter::from_fn(|| timeline.poll())
+                .map(|event| match event {
+                    Event::Sample(sample) => Ok((sample.dts - NOW.media()).ms()),
+                    Event::Jumped(anchor) => Err(anchor),
+                })
+                .collect();
+            let at = |ms: i64| [Ok(ms), Ok(ms)];
+            let behind = [0, 40, 80].map(|ms| at(pause_ms + ms));
+            let expected =
+                [&[at(0), at(40)].concat()[..], &[Err(anchor)], &behind.concat()].concat();
+            assert_eq!(out, expected, "a pause of {pause_ms} ms, heard {late_ms} ms late");
+        }
+    }
+}
+
+#[test]
+fn a_clock_that_did_not_go_on_as_time_did_gets_a_new_anchor_behind_a_pause() {
+    // By how much more time passed here than there.
+    for (by_ms, kept) in [(-3_100, false), (-3_000, true), (15_000, true), (15_100, false)] {
+        let mut timeline = from_first(&video(0));
+        timeline.handle(video(0), NOW);
+        for at in [60_000, 60_040] {
+            timeline.handle(video(at), UtcMs(NOW.0.saturating_add_signed(at + by_ms)));
+        }
+        assert_eq!(timeline.anchor() == Anchor { feed_ms: 0, utc: NOW }, kept, "{by_ms}");
+        assert_eq!(timeline.counts().jumps, 1);
+    }
+}
+
+#[test]
 fn stragglers_are_bounded() {
     let mut timeline = from_first(&video(90_000));
     run(&mut timeline, vec![video(90_000), video(0), video(40)]);

@@ -175,6 +175,92 @@ fn pictures_behind_a_hole_that_no_key_frame_follows_keep_the_promise_where_that_
     assert_eq!(cuts.iter().map(|cut| cut.video.len()).sum::<usize>(), 200 - 65);
 }
 
+/// No segment is too long, each lies where its first picture is shown, as far as its bytes can tell, and what goes on follows at once.
+fn keeps(cuts: &[Cut], target_s: u32) {
+    for cut in cuts {
+        let first = cut.video.first().map(Sample::pts).unwrap();
+        assert!(rounded_s(MediaSpan(cut.duration.into())) <= target_s, "{:?}", spans(cuts));
+        assert!(first.0 - cut.start.0 <= 270_000, "{} ms: {:?}", ms(first), spans(cuts));
+        assert!(!cut.discontinuity || !cut.is_dependent());
+    }
+    for pair in cuts.windows(2) {
+        let end = pair[0].start.0 + u64::from(pair[0].duration);
+        assert_eq!(end == pair[1].start.0, !pair[1].discontinuity, "{:?}", spans(cuts));
+        assert!(end <= pair[1].start.0);
+    }
+}
+
+#[test]
+fn a_hole_in_which_a_segment_can_begin_costs_no_picture_whatever_comes_behind_it() {
+    for (target_s, lost, keys) in [
+        (2, 1000..4520, &[0, 6000][..]),
+        (2, 2480..6000, &[0, 8000]),
+        (4, 1000..7200, &[0, 10_000]),
+        (10, 1000..12_000, &[0, 14_000]),
+    ] {
+        let len = lost.clone().count() / 40;
+        let cuts = cut(promised(target_s), with_hole(lost, keys, 16_000, false));
+        keeps(&cuts, target_s);
+        assert!(cuts.iter().skip(1).all(|cut| !cut.discontinuity), "{:?}", spans(&cuts));
+        assert_eq!(cuts.iter().map(|cut| cut.video.len()).sum::<usize>(), 400 - len);
+    }
+}
+
+#[test]
+fn behind_a_longer_hole_pictures_are_left_out_up_to_a_key_frame() {
+    for (mut segmenter, lost) in [
+        (promised(2), 1000..8000),
+        (promised(8), 1000..13_000),
+        (promised(2).with_parts(200), 1000..4520),
+        (Segmenter::new(2000), 1000..15_000),
+    ] {
+        let back = lost.end;
+        let sounds = (0..20_000).step_by(20).filter(|at| !lost.contains(at));
+        // Sound comes half a second ahead of its picture.
+        let mut sent: Vec<_> = sounds.map(|at| (at - 500, audio(at))).collect();
+        sent.extend(with_hole(lost.clone(), &[0, 16_000, 18_000], 20_000, false).into_iter().map(|input| match input {
+            Input::Sample(sample) => (ms(sample.dts), Input::Sample(sample)),
+            other => (0, other),
+        }));
+        sent.sort_by_key(|(at, _)| *at);
+        let mut cuts = run(&mut segmenter, both().into_iter().chain(sent.into_iter().map(|(_, input)| input)));
+        segmenter.finish();
+        cuts.extend(drain(&mut segmenter));
+        assert_eq!(spans(&cuts), [(0, 1000, true), (16_000, 2000, true), (18_000, 2000, true)], "{back}");
+        assert_eq!(cuts.iter().map(|cut| cut.discontinuity).collect::<Vec<_>>(), [true, true, false]);
+        let audio: Vec<i64> = cuts[1].audio.iter().map(|sample| ms(sample.dts)).collect();
+        assert_eq!(audio.first(), Some(&16_520), "what comes ahead of a picture that has no place has none either");
+        assert!(cuts[0].audio.iter().all(|sample| ms(sample.dts) < 1000 || ms(sample.dts) - back < 1000));
+        assert_eq!((segmenter.open_len(), segmenter.open_samples), (0, 0));
+    }
+}
+
+#[test]
+fn sound_alone_ends_where_it_does_before_a_hole_that_would_make_its_segment_too_long() {
+    let sound = |lost: core::ops::Range<i64>| {
+        let times = (0..460).map(|n| n * 64 / 3).filter(move |at| !lost.contains(at));
+        [Input::Audio(aac(0))].into_iter().chain(times.map(audio)).collect::<Vec<_>>()
+    };
+    // Nothing was promised; as much as is configured; more, as where the first segment was longer.
+    let segmenters = || [Segmenter::new(2000), promised(2), promised(8), promised(2).with_parts(200)];
+    for mut segmenter in segmenters() {
+        let mut cuts = run(&mut segmenter, sound(1500..6000));
+        segmenter.finish();
+        cuts.extend(drain(&mut segmenter));
+        let short: Vec<_> = cuts.iter().map(|cut| (ms(cut.start), cut.duration / 90, cut.discontinuity)).collect();
+        assert_eq!(short, [(0, 1514, true), (6016, 1984, true), (8000, 1813, false)]);
+        assert_eq!(cuts.iter().map(|cut| cut.audio.len()).sum::<usize>(), sound(1500..6000).len() - 1);
+        // Its last frame lasts no longer than others do.
+        assert_eq!(cuts[0].audio_end.0 - cuts[0].audio.last().unwrap().dts.0, 1920);
+    }
+    // A short one is in a segment.
+    for mut segmenter in segmenters() {
+        let cuts = run(&mut segmenter, sound(1500..2400));
+        let short: Vec<_> = cuts.iter().map(|cut| (ms(cut.start), cut.duration / 90, cut.discontinuity)).collect();
+        assert_eq!(short[..2], [(0, 2410, true), (2410, 1600, false)]);
+    }
+}
+
 #[test]
 fn pictures_that_are_sent_behind_another_and_shown_before_it_stay_with_it() {
     for segmenter in [promised(2), promised(2).with_parts(200)] {
@@ -232,6 +318,36 @@ proptest! {
             prop_assert_eq!(pair[0].start.0 + u64::from(pair[0].duration), pair[1].start.0);
             prop_assert!(pair[0].start.0 / 90 < pair[1].start.0 / 90, "names tell milliseconds apart");
         }
+    }
+
+    /// However long pictures are missing, before whichever of them, and however few come between.
+    #[test]
+    fn holes_before_any_picture_break_no_promise(
+        groups in prop::collection::vec((1..80_i64, any::<bool>(), prop_oneof![Just(0), 0..600_i64, 600..12_000_i64]), 1..10),
+        step in 10..200_i64,
+        target_s in prop::option::of(2..9_u32),
+        part_ms in prop::option::of(100..1000_u32),
+    ) {
+        let (mut inputs, mut at) = (Vec::new(), 0);
+        for (group, (frames, is_key, hole)) in groups.into_iter().enumerate() {
+            // With parts, what was given out stays: where pictures come evenly.
+            let frames = if part_ms.is_some() { frames.max(3) } else { frames };
+            inputs.extend((0..frames).map(|n| reordered(at + n * step, 0, n == 0 && (is_key || group == 0))));
+            at += frames * step + if part_ms.is_some() && hole < 600 { 0 } else { hole };
+        }
+        let mut segmenter = Segmenter::new(2000);
+        segmenter.set_target(target_s);
+        if let Some(part_ms) = part_ms {
+            segmenter = segmenter.with_parts(part_ms);
+        }
+        let sent = inputs.len() as u64;
+        let mut cuts = run(&mut segmenter, [Input::Video(avc(0))].into_iter().chain(inputs));
+        segmenter.finish();
+        cuts.extend(drain(&mut segmenter));
+        keeps(&cuts, target_s.unwrap_or(UNPROMISED_S_MAX));
+        let kept = cuts.iter().map(|cut| cut.video.len()).sum::<usize>() as u64;
+        prop_assert_eq!(kept + segmenter.counts().leading, sent);
+        prop_assert_eq!(segmenter.counts().unusable + segmenter.counts().forced, 0);
     }
 
     /// However long pictures are missing before a key frame.
