@@ -3,7 +3,7 @@
 //
 // The channel of this multivariant playlist has ended. From FROM on the player is held at the lowest rendition,
 // which has a gap before SECONDS: it must get past that by itself. (Where a gap is the very first that it asks for, hls.js 1.7 may ask
-// for nothing more.) Then it is told to play the source, and the lowest rendition
+// for nothing more: see edge/player/README.md.) Then it is told to play the source, and the lowest rendition
 // again: the picture must become each, and in hls.js never stand. For how long it does in Shaka Player is told only. Prints what it
 // saw as JSON; exits 0 when all was well, else 1.
 import { site } from "./elsewhere.mjs";

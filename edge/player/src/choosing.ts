@@ -1,6 +1,7 @@
 // What plays of what a presentation gives to choose from: how high a picture, which sound, or the sound alone.
 
 import { type ErrorData, ErrorDetails, Events, type Fragment, type default as Hls } from "hls.js";
+import { hasAt } from "./gaps";
 import { Keeper, placeOf, type Quality, remembered, SOUND_ONLY } from "./quality";
 import { type Sound, placeOf as placeOfSound, remembered as rememberedSound } from "./sounds";
 import { type Coming, Thin } from "./thin";
@@ -40,7 +41,8 @@ export class Choosing {
     this.#hls = hls;
     hls.on(Events.MANIFEST_PARSED, () => this.#chooseLevel(hls));
     hls.on(Events.AUDIO_TRACKS_UPDATED, () => this.#chooseTrack(hls));
-    hls.on(Events.FRAG_BUFFERED, () => this.#keepLevel(hls));
+    // Once it is buffered, hls.js asks for the next one before anybody else hears of it.
+    hls.on(Events.FRAG_LOADED, (_event, { frag, part }) => this.#keepLevel(hls, frag, part ?? frag));
     hls.on(Events.FRAG_LOADING, (_event, { frag, part }) => this.#asks(frag, part ?? frag));
     hls.on(Events.FRAG_LOADED, (_event, { frag }) => this.#ends(frag, true));
     hls.on(Events.FRAG_LOAD_EMERGENCY_ABORTED, (_event, { frag }) => this.#ends(frag, false));
@@ -87,17 +89,23 @@ export class Choosing {
     return hls.levels.map(({ height }) => height);
   }
 
+  /** The place of the picture that is chosen, of those that there are; -1 where none is, or nothing plays. */
+  get place(): number {
+    return this.#hls === null ? -1 : placeOf(this.#heights(this.#hls), this.#quality);
+  }
+
   #chooseLevel(hls: Hls): void {
-    const place = placeOf(this.#heights(hls), this.#quality);
+    const { place } = this;
     // What is buffered goes on; before anything is, it begins there.
     if (place !== -1 || !hls.autoLevelEnabled) hls.nextLevel = place;
   }
 
   /** Goes back to what the viewer chose, where hls.js has left it: from what is loaded next on, and what is buffered plays. */
-  #keepLevel(hls: Hls): void {
-    const place = placeOf(this.#heights(hls), this.#quality);
+  #keepLevel(hls: Hls, frag: Fragment, { end }: { readonly end: number }): void {
+    const { place } = this;
     const left = place !== -1 && hls.autoLevelEnabled;
-    if (this.#keeper.goesBack(left, performance.now())) hls.loadLevel = place;
+    const goesOn = isPicture(frag) && hasAt(hls.levels[place]?.details?.fragments ?? [], end);
+    if (this.#keeper.goesBack(left, goesOn, performance.now())) hls.loadLevel = place;
   }
 
   /** The sounds that there are; none where the browser plays by itself, or where the picture brings its own. */
@@ -133,6 +141,7 @@ export class Choosing {
 
   #failed(hls: Hls, { details, frag }: ErrorData): void {
     if (frag !== undefined && isPicture(frag)) this.#thin.fails();
+    if (details === ErrorDetails.FRAG_GAP && frag?.type === "main" && frag.level === this.place) this.#keeper.lacks();
     if (details === ErrorDetails.FRAG_GAP && frag?.type === "audio") this.#soundLacks(hls);
   }
 

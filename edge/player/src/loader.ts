@@ -29,6 +29,8 @@ export interface Page {
   hedged(place: Place, why: string): void;
   /** No place had it: hls.js is told. */
   exhausted(): void;
+  /** So many objects more are asked for, or less. */
+  busy(by: 1 | -1): void;
 }
 
 type Callbacks = LoaderCallbacks<FragmentLoaderContext>;
@@ -76,6 +78,7 @@ export function fragmentLoader(course: Course, objects: Objects, page: Page): Fr
       if (this.context !== null) throw new Error("a loader loads once");
       this.context = context;
       this.#callbacks = callbacks;
+      page.busy(1);
       this.stats.loading.start = page.now();
       this.#race = new Race(course, objects.find(context.url), page.now());
       this.#drive();
@@ -86,6 +89,9 @@ export function fragmentLoader(course: Course, objects: Objects, page: Page): Fr
       this.#stop();
       if (callbacks === null || this.context === null) return;
       this.stats.aborted = true;
+      // hls.js 1.7 asks for the init segment of a gap, gives it up for another rendition's, and, told so, gives up the segment that
+      // it loads by then. Before the first one is decoded, nothing wakes it any more.
+      if (this.context.frag.sn === "initSegment") return;
       callbacks.onAbort?.(this.stats, this.context, this.#response);
     }
 
@@ -208,6 +214,7 @@ export function fragmentLoader(course: Course, objects: Objects, page: Page): Fr
 
     #stop(): void {
       clearTimeout(this.#timer);
+      if (this.#callbacks !== null) page.busy(-1);
       this.#callbacks = null;
       this.#race?.abandon(page.now());
       this.#race = null;

@@ -7,7 +7,6 @@ import { Choosing } from "./choosing";
 import type { Facts } from "./facts";
 import { Extra } from "./extra";
 import { CONFIG } from "./hlsconfig";
-import { Holes } from "./holes";
 import { Hurry } from "./hurry";
 import { Lapse } from "./lapse";
 import { fragmentLoader, header, playlistLoader } from "./loader";
@@ -19,7 +18,8 @@ import type { Listener, Part, State } from "./playing";
 import type { Answer } from "./race";
 import { AHEAD_MS, AHEAD_MS_MIN, stretchOf, withUntil } from "./reach";
 import { pictureCodec, type Sight, sightAt } from "./sights";
-import { bufferedAhead, livePosition, placeOf, playingDate, ranges } from "./timeline";
+import { Stand } from "./stand";
+import { bufferedAhead, livePosition, placeOf, playingDate } from "./timeline";
 import { startingAt } from "./variants";
 
 /** Delay between attempts to reach a channel, in milliseconds: not started, and trouble. */
@@ -59,7 +59,7 @@ export class Playback {
   #pictured = false;
   #started = false;
   #lapse = new Lapse();
-  #holes = new Holes();
+  #stand: Stand;
   /** Where a recording begins to play. */
   #resume_s = 0;
   #part: Part;
@@ -86,6 +86,7 @@ export class Playback {
     this.#part = part;
     this.#video = video;
     [this.#hurry, this.#native] = [new Hurry(video), new Native(video)];
+    this.#stand = new Stand(video, (what, media_s) => facts.note(what, media_s));
     this.#channel = channel;
     this.#replay = replay;
     this.#book = book;
@@ -220,14 +221,9 @@ export class Playback {
     return bufferedAhead(this.#video);
   }
 
-  /** To be called about once a second: gets a picture that stands before a short hole over it. */
+  /** To be called about once a second: gets a picture going that stands though it need not. */
   tick(): void {
-    const video = this.#video;
-    const wants = this.#hls !== null && !video.paused && !video.seeking && video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
-    const to_s = this.#holes.look({ at_s: video.currentTime, wants, buffered: ranges(video) }, performance.now());
-    if (to_s === null) return;
-    this.#facts.note("a hole is left out", video.currentTime);
-    video.currentTime = to_s;
+    if (this.#hls !== null) this.#stand.look(this.#hls, this.choosing.place, this.#failing === "edge-failing");
   }
 
   /** Jumps to the live position and plays. */
@@ -335,6 +331,7 @@ export class Playback {
       now: () => performance.now(),
       hedged: () => void (this.#facts.hedges += 1),
       exhausted: () => this.#ill("nodes-failing"),
+      busy: (by: 1 | -1) => this.#stand.busy(by),
     };
     const { loader } = Hls.DefaultConfig;
     const objects = new Objects(this.#channel);

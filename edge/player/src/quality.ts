@@ -44,14 +44,23 @@ const AWAY_MS = 8_000;
 /** Sees that what was chosen is played again once its rendition goes on. */
 export class Keeper {
   #left_ms: number | null = null;
+  #lacks = false;
 
-  /** Whether to go back to the choice now: `left` says whether it is not what is loaded. */
-  goesBack(left: boolean, now_ms: number): boolean {
-    if (!left) this.#left_ms = null;
-    else this.#left_ms ??= now_ms;
-    if (this.#left_ms === null || now_ms - this.#left_ms < AWAY_MS) return false;
-    this.#left_ms = null;
-    return true;
+  /** The rendition of the choice has a gap, for which hls.js leaves it. */
+  lacks(): void {
+    this.#lacks = true;
+  }
+
+  /**
+   * Whether to go back to the choice now: `left` says whether it is not what is loaded, `goesOn` whether its rendition is known to have
+   * what comes next. Where it was left at a gap, that is where it is gone back to; after an error that says nothing.
+   */
+  goesBack(left: boolean, goesOn: boolean, now_ms: number): boolean {
+    if (left) this.#left_ms ??= now_ms;
+    else [this.#left_ms, this.#lacks] = [null, false];
+    const back = this.#left_ms !== null && ((this.#lacks && goesOn) || now_ms - this.#left_ms >= AWAY_MS);
+    if (back) [this.#left_ms, this.#lacks] = [null, false];
+    return back;
   }
 }
 

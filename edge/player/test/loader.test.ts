@@ -65,6 +65,7 @@ function set(ready = true, method = "NONE") {
   const objects = new Objects("table-1");
   if (ready) objects.rewrite(HOME);
   const [asked, told, heard]: [Asked[], string[], string[]] = [[], [], []];
+  const busy = { now: 0 };
   const extra = new Extra();
   const course = {
     book,
@@ -84,6 +85,7 @@ function set(ready = true, method = "NONE") {
     now: () => now_ms,
     hedged: (place, why) => told.push(`${place.node} asked: ${why}`),
     exhausted: () => told.push("exhausted"),
+    busy: (by) => (busy.now += by),
   });
   const loader = new Made({} as HlsConfig);
   const context = { url: `${OBJECT_BASE}/${NAME}`, responseType: "arraybuffer", frag: { decryptdata: { method } } } as FragmentLoaderContext;
@@ -98,7 +100,7 @@ function set(ready = true, method = "NONE") {
       onTimeout: () => heard.push("timeout"),
       onAbort: () => heard.push("abort"),
     });
-  return { book, extra, loader, load, context, heard, told, asked };
+  return { book, busy, extra, loader, load, context, heard, told, asked };
 }
 
 let now_ms = 0;
@@ -214,6 +216,35 @@ test("abort cancels every request, tells hls.js once and leaves no timer", async
   loader.destroy();
   assert.deepEqual(heard, ["abort"]);
   assert.deepEqual([told, asked.length], [["b asked: late"], 2]);
+});
+
+test("hls.js hears nothing of an init segment that it gave up: it would give up what it loads by then", async () => {
+  const { load, loader, context, heard, asked } = set();
+  Object.assign(context.frag, { sn: "initSegment" });
+  load();
+  loader.abort();
+  await settled();
+  assert.deepEqual([heard, asked[0]?.aborted, loader.stats.aborted], [[], true, true]);
+});
+
+test("an object is on its way until it came, failed or was given up", async () => {
+  const came = set();
+  came.load();
+  assert.equal(came.busy.now, 1);
+  await came.asked[0]?.whole();
+  assert.equal(came.busy.now, 0);
+  came.loader.destroy();
+  assert.equal(came.busy.now, 0);
+  for (const end of ["abort", "destroy"] as const) {
+    const left = set();
+    left.load();
+    left.loader[end]();
+    left.loader.destroy();
+    assert.equal(left.busy.now, 0, end);
+  }
+  const nowhere = set(false);
+  nowhere.load();
+  assert.equal(nowhere.busy.now, 0);
 });
 
 test("destroy is silent, and after a success changes nothing", async () => {

@@ -33,12 +33,31 @@ test("who wants no picture has the sound alone, or the lowest picture where ther
 
 test("what was chosen is gone back to a while after it was left, and again after each time", () => {
   const keeper = new Keeper();
-  assert.equal(keeper.goesBack(false, 0), false);
-  assert.equal(keeper.goesBack(true, 1_000), false);
-  assert.equal(keeper.goesBack(true, 8_999), false);
-  assert.equal(keeper.goesBack(true, 9_000), true);
-  assert.equal(keeper.goesBack(true, 9_001), false);
-  assert.equal(keeper.goesBack(false, 9_500), false);
-  assert.equal(keeper.goesBack(true, 17_100), false, "it was played meanwhile");
-  assert.equal(keeper.goesBack(true, 25_100), true);
+  assert.equal(keeper.goesBack(false, true, 0), false);
+  assert.equal(keeper.goesBack(true, true, 1_000), false, "it was left at no gap");
+  assert.equal(keeper.goesBack(true, false, 8_999), false);
+  assert.equal(keeper.goesBack(true, false, 9_000), true);
+  assert.equal(keeper.goesBack(true, false, 9_001), false);
+  assert.equal(keeper.goesBack(false, false, 9_500), false);
+  assert.equal(keeper.goesBack(true, false, 17_100), false, "it was played meanwhile");
+  assert.equal(keeper.goesBack(true, false, 25_100), true);
+});
+
+test("what was left at a gap is gone back to where it is known to go on, or a while later", () => {
+  const keeper = new Keeper();
+  keeper.lacks();
+  assert.equal(keeper.goesBack(true, false, 0), false);
+  assert.equal(keeper.goesBack(true, true, 100), true);
+  assert.equal(keeper.goesBack(true, true, 200), false, "it has been told");
+  assert.equal(keeper.goesBack(false, true, 300), false);
+  keeper.lacks();
+  assert.equal(keeper.goesBack(true, false, 400), false);
+  assert.equal(keeper.goesBack(true, false, 8_400), true);
+});
+
+test("a gap that was passed says nothing of an error later", () => {
+  const keeper = new Keeper();
+  keeper.lacks();
+  assert.equal(keeper.goesBack(false, true, 0), false);
+  assert.equal(keeper.goesBack(true, true, 1_000), false);
 });

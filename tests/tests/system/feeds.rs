@@ -16,7 +16,7 @@ use crate::origin::{Origin, Plan, Store, target, until};
 use crate::play::ffmpeg;
 use crate::viewers::{Edge, duration};
 
-const FEEDS: &str = "[[channel.video]]\nname = \"mid\"\n[[channel.video.feed]]\nstream_key = { file = \"mid\" }\n\
+pub(crate) const FEEDS: &str = "[[channel.video]]\nname = \"mid\"\n[[channel.video.feed]]\nstream_key = { file = \"mid\" }\n\
     [[channel.video]]\nname = \"low\"\n[[channel.video.feed]]\nstream_key = { file = \"low\" }\n";
 
 /// Each picture has colours of its own, which tell its number, up to 25 s.
@@ -27,7 +27,7 @@ const PICTURES: &str = "color=size=16x16:rate=25,geq=lum='20+8*mod(N,25)':cb='20
 const TELL: &str = "scale=2:2:flags=neighbor,lutyuv=y='floor(val/8)*8':u='floor(val/8)*8':v=0";
 
 /// One encoder with three outputs: the source by RTMP, a transport stream in a PUT, and another one as datagrams.
-fn encoder(origin: &Origin, port: u16) -> anyhow::Result<Child> {
+pub(crate) fn encoder(origin: &Origin, port: u16) -> anyhow::Result<Child> {
     let mut encode = ffmpeg();
     encode.args(["-re", "-f", "lavfi", "-i", PICTURES, "-re", "-f", "lavfi", "-i", "sine=frequency=440"]);
     let split = "[0:v]split=3[high][b][c];[b]scale=320:180[mid];[c]scale=160:90[low]";
@@ -45,7 +45,7 @@ fn encoder(origin: &Origin, port: u16) -> anyhow::Result<Child> {
 }
 
 /// A relay, which publishes the datagrams with timestamps of its own.
-fn relay(origin: &Origin, port: u16) -> anyhow::Result<Child> {
+pub(crate) fn relay(origin: &Origin, port: u16) -> anyhow::Result<Child> {
     let mut relay = ffmpeg();
     // It joins in mid-stream, and complains of that at length.
     relay.args([

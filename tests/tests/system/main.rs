@@ -28,6 +28,8 @@ mod entry;
 #[cfg(test)]
 mod feeds;
 #[cfg(test)]
+mod gaps;
+#[cfg(test)]
 mod gate;
 #[cfg(test)]
 mod hosts;

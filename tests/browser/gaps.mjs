@@ -1,0 +1,117 @@
+// Somebody who chose the lowest picture comes to a channel whose lowest rendition has gaps: `node gaps.mjs READY.json live HEIGHT` or
+// `node gaps.mjs READY.json replay HEIGHT SEGMENTS COUNT`.
+//
+// What was chosen before, HEIGHT, is what the page begins with, at a gap; its init segment comes no sooner than a segment of another
+// rendition is asked for. `live`: says `watching` once another picture moves, `chosen` once it is the chosen one, `other` once
+// it is another one again, and waits for the chosen one to come back. `replay`: opens the newest replay; SEGMENTS has of each segment
+// of the lowest rendition its length in seconds, and whether it is a gap, as JSON. The first COUNT are gaps in every rendition, as
+// the page gets to see it: there is no picture. From there to the end it must be the chosen one wherever that has segments, and
+// another one at gaps, and never leap. Prints what it saw as JSON; exits 0 when all was well, else 1.
+import { given, logIn, openFirstChannel, playing, ready, told } from "./viewer.mjs";
+
+/** Pictures so near to where a segment begins or ends, in seconds, are the one's or the other's. */
+const NEAR_S = 0.2;
+/** Between two pictures that are shown in a row there is never more, in seconds: a busy machine leaves some out. */
+const LEAP_S = 1.5;
+
+/** Runs before the page's own script: the choice is remembered. */
+const remember = (height) => localStorage.setItem("railbird-quality", height);
+
+/** Runs before the page's own script: keeps of each picture that is shown where it is, in seconds, and how high. */
+function watch() {
+  window.shown = [];
+  const frame = (_now, { mediaTime, height }) => {
+    window.shown.push([mediaTime, height]);
+    document.querySelector("video").requestVideoFrameCallback(frame);
+  };
+  // It is told to play before it has anything.
+  document.addEventListener("play", ({ target }) => target.requestVideoFrameCallback(frame), { capture: true, once: true });
+}
+
+/** Holds back the init segment of the lowest rendition until a segment of another one is asked for. */
+async function holdBack(page) {
+  let asked = () => {};
+  const other = new Promise((resolve) => (asked = resolve));
+  await page.route(/\/(?:source|mid)\/[^/]*\.m4s/, async (route) => {
+    asked();
+    await route.continue();
+  });
+  await page.route(/\/low\/init-[^/]*\.mp4/, async (route) => {
+    await other;
+    // It may have been given up meanwhile.
+    await route.continue().catch(() => {});
+  });
+}
+
+/** The first so many segments of every recording are gaps. */
+async function dig(page, count) {
+  await page.route(/\/replay\/[^?]*\.m3u8/, async (route) => {
+    const response = await route.fetch();
+    let left = count;
+    const gap = (tag) => ((left -= 1) >= 0 ? `#EXT-X-GAP\n${tag}` : tag);
+    await route.fulfill({ response, body: (await response.text()).replace(/^#EXTINF:/gm, gap) });
+  });
+}
+
+/** What is wrong with these pictures, one shown after the other, where the chosen one has these segments, and the first few are gaps in all. */
+function wrong(shown, segments, count, chosen) {
+  let [begins_s, end_s] = [0, 0];
+  const found = [];
+  segments.forEach(([length_s, gap], n) => {
+    const from_s = end_s;
+    end_s += length_s;
+    if (n < count) begins_s = end_s;
+    const inside = shown.filter(([at_s]) => at_s > from_s + NEAR_S && at_s < end_s - NEAR_S);
+    const other = inside.find(([, height]) => (height === chosen) === gap);
+    if (other !== undefined) found.push(`at ${other[0]} s, where the chosen one has a ${gap ? "gap" : "segment"}, the picture is ${other[1]} high`);
+  });
+  if (!(shown[0]?.[0] > begins_s - NEAR_S)) found.push(`the first picture is at ${shown[0]?.[0]} s, where nothing is`);
+  shown.forEach(([at_s], n) => {
+    const before_s = shown[n - 1]?.[0] ?? begins_s;
+    if (at_s > before_s + LEAP_S) found.push(`from ${before_s} s it leaps to ${at_s} s`);
+  });
+  if (!(shown.at(-1)?.[0] > end_s - LEAP_S)) found.push(`the last picture is at ${shown.at(-1)?.[0]} s of ${end_s} s`);
+  return found;
+}
+
+const [path, what, height, segments = "[]", count = "0"] = given("gaps.mjs READY.json live HEIGHT | replay HEIGHT SEGMENTS COUNT", 3);
+const chosen = Number(height);
+await told(async ({ report, problem, person }) => {
+  const page = await person(["waiting"]);
+  await page.addInitScript(remember, height);
+  await page.addInitScript(watch);
+  await holdBack(page);
+  if (Number(count) > 0) await dig(page, Number(count));
+  await logIn(page, await ready(path));
+  try {
+    if (what === "live") {
+      const becomes = async (is) => {
+        const so = ([is, chosen]) => (document.querySelector("video").videoHeight === chosen) === is;
+        await (await page.waitForFunction(so, [is, chosen])).dispose();
+      };
+      await openFirstChannel(page);
+      report.first = await page.evaluate(() => document.querySelector("video").videoHeight);
+      if (report.first === chosen) problem("what was chosen was there");
+      console.log("watching");
+      await becomes(true);
+      console.log("chosen");
+      await becomes(false);
+      console.log("other");
+      await becomes(true);
+      await playing(page);
+    } else {
+      await page.getByTestId("replay").first().click();
+      await page.waitForURL((url) => /^\/watch\/[^/]+\/[^/]+$/.test(url.pathname));
+      await page.waitForFunction(() => document.querySelector("video").ended);
+      const shown = await page.evaluate(() => window.shown);
+      const changes = shown.filter(([, height], n) => height !== shown[n - 1]?.[1]);
+      Object.assign(report, { pictures: shown.length, changes });
+      for (const found of wrong(shown, JSON.parse(segments), Number(count), chosen)) problem(found);
+    }
+  } finally {
+    report.stats = await page.evaluate(() => {
+      const stats = window.railbird?.stats;
+      return { at_s: stats?.mediaTime, waits: stats?.waitingEvents, stalls: stats?.stalls, moments: stats?.moments.slice(-40) };
+    });
+  }
+});
