@@ -47,6 +47,10 @@ pub const FILL_MS_MAX: u64 = 15_000;
 // A segment does not wait longer for its sound.
 const _: () = assert!(GONE_MS < AUDIO_WAIT_MS_MAX && GONE_PARTS_MS < AUDIO_WAIT_PARTS_MS_MAX);
 
+/// What frames of one time are taken to last all together at the most, in milliseconds: as much as a PES packet holds, whose one time an
+/// encoder may give to all that is in it.
+const TOGETHER_MS_MAX: u64 = 700;
+
 /// What is no hole, and no overlap either: a feed counts milliseconds.
 const JITTER: u64 = 90;
 
@@ -100,6 +104,30 @@ impl Kept {
     }
 }
 
+/// Frames of sound that a feed gives one time, one after another: behind a [`crate::timeline::Timeline`] they lie ticks apart. Each lasts as
+/// long as others do. Nothing before them counts, so that an origin that joined later takes them the same way.
+#[derive(Clone, Copy, Debug)]
+struct Together {
+    first: MediaTime,
+    last: MediaTime,
+    /// How long they are, in 1/90000 s.
+    len: u64,
+}
+
+impl Together {
+    /// With a frame that comes behind them; `before` is none where it is the first.
+    fn with(before: Option<Together>, dts: MediaTime, len: u64) -> Together {
+        match before.filter(|before| dts.0.abs_diff(before.last.0) <= JITTER) {
+            Some(before) => Together { last: dts, len: before.len.saturating_add(len), ..before },
+            None => Together { first: dts, last: dts, len },
+        }
+    }
+
+    fn end(&self) -> MediaTime {
+        MediaTime(self.first.0.saturating_add(self.len.min(TOGETHER_MS_MAX * TICKS)))
+    }
+}
+
 /// The pictures since the last break, and what is beside them.
 #[derive(Clone, Copy, Debug)]
 struct Run {
@@ -115,6 +143,8 @@ struct Run {
     unheard: Option<MediaTime>,
     /// A frame of sound has come.
     sounded: bool,
+    /// Those that came last.
+    together: Option<Together>,
     /// Sound was given up to here: in the run before, at its beginning.
     until: Option<MediaTime>,
     before: Option<MediaTime>,
@@ -326,6 +356,7 @@ impl Silence {
                 shown: pts,
                 unheard: None,
                 sounded: false,
+                together: None,
                 until: self.end.filter(|end| *end > pts),
                 before: self.end.filter(|end| *end > pts),
                 silent: true,
@@ -374,8 +405,9 @@ impl Silence {
             }
             (self.silent, self.had_sound) = (false, true);
             if sample.dts >= run.start {
-                let end = MediaTime(sample.dts.0.saturating_add(own));
-                (run.until, run.silent) = (run.until.max(Some(end)), false);
+                let together = Together::with(run.together, sample.dts, own);
+                (run.until, run.silent) = (run.until.max(Some(together.end())), false);
+                run.together = Some(together);
             }
             self.inputs.push_back(Input::Sample(sample));
         }

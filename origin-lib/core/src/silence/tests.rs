@@ -2,8 +2,9 @@ use std::vec;
 use std::vec::Vec;
 
 use super::*;
-use crate::media::{VideoCoding, VideoConfig};
+use crate::media::{Frame, VideoCoding, VideoConfig};
 use crate::segment::{Event, Segmenter};
+use crate::timeline::{self, Anchor, Timeline};
 
 const START: u64 = 1_795_171_920_000 * 90;
 const PICTURE: u64 = 3_600;
@@ -251,6 +252,70 @@ fn of_a_lost_packet_of_opus_exactly_its_time_is_silent_where_players_would_stand
         let expected: Vec<u64> = if silent { (at..end).step_by(OPUS as usize).collect() } else { vec![] };
         assert_eq!(added(&packets(frames, (0, to), at..end)), expected, "{lost} of {frames}");
     }
+}
+
+/// Pictures, and sound of which the encoder gives so many frames one time, as they come behind a timeline.
+fn together(frames: u64, (from, to): (u64, u64), lost: core::ops::Range<u64>) -> Vec<Input> {
+    let anchor = Anchor { feed_ms: 0, utc: MediaTime(START).utc() };
+    let mut timeline = Timeline::new(anchor, MediaTime::default());
+    let data = Bytes::from_static(b"heard");
+    let frame = |kind, at: u64, key| Frame {
+        kind,
+        dts_ms: (at / 90) as i64,
+        cts: 0,
+        key,
+        leading: false,
+        data: data.clone(),
+    };
+    let pictures = (0..).map(|n| n * PICTURE).take_while(|at| *at < to);
+    let pictures = pictures.map(|at| frame(Kind::Video, at, at % 90_000 == 0));
+    let sounds = (0..).map(|n| n / frames * frames * FRAME).take_while(|at| *at < to);
+    let sounds = sounds.filter(|at| !lost.contains(at)).map(|at| frame(Kind::Audio, at, true));
+    let mut all: Vec<_> = pictures.chain(sounds).filter(|frame| frame.dts_ms >= (from / 90) as i64).collect();
+    all.sort_by_key(|frame| (frame.dts_ms, frame.kind));
+    let mut inputs = vec![told(Some(mono()))];
+    for frame in all {
+        timeline.handle(frame, MediaTime(START).utc());
+        inputs.extend(core::iter::from_fn(|| timeline.poll()).filter_map(|event| match event {
+            timeline::Event::Sample(sample) => Some(Input::Sample(sample)),
+            timeline::Event::Jumped(_) => None,
+        }));
+    }
+    inputs
+}
+
+#[test]
+fn frames_that_have_one_time_last_as_long_as_others_and_get_no_silence_between_them() {
+    // 32 of them are nearly what a PES packet may hold.
+    for frames in [1, 2, 6, 10, 32] {
+        // Pictures and sound end together.
+        let to = 30 * frames * FRAME;
+        let inputs = together(frames, (0, to), 0..0);
+        assert_eq!(added(&inputs), Vec::<u64>::new(), "{frames}");
+        // Of what is lost, it is known where it would have been.
+        let at = 10 * frames * FRAME;
+        let added = added(&together(frames, (0, to), at..at + 1));
+        let expected =
+            if frames < 6 { vec![] } else { (at..at + frames * FRAME).step_by(FRAME as usize).collect() };
+        assert_eq!(added, expected, "{frames}");
+    }
+}
+
+#[test]
+fn invariant_3_an_origin_that_joins_between_frames_of_one_time_makes_the_same() {
+    // Every 16 seconds a key frame has the time of six frames of sound; those of a later time are lost.
+    let (from, to, at) = (16 * S, 18 * S, 16 * S + 60 * FRAME);
+    let of = |from| given(&together(6, (from, to), at..at + 1));
+    let (whole, joined) = (of(0), of(from));
+    assert!(joined.len() > 100);
+    assert_eq!(joined[1..], whole[whole.len() + 1 - joined.len()..]);
+}
+
+#[test]
+fn more_frames_of_one_time_than_make_sense_do_not_hide_that_sound_has_gone() {
+    // Three seconds of them, and then none.
+    let added = added(&together(140, (0, 5 * S), 1..5 * S));
+    assert!(added.first().is_some_and(|first| *first < S), "{:?}", added.first());
 }
 
 #[test]
