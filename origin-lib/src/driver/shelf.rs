@@ -112,6 +112,8 @@ impl Shelf {
         shelf.book.restore(&shelf.reel, now);
         if shelf.reel.ended().is_some() {
             shelf.book.set_phase(Phase::Ended);
+            // It may have been told: that is not taken back.
+            shelf.book.stop(now);
         }
         shelf.promise();
         shelf

@@ -53,6 +53,7 @@ impl Book {
         self.advance_frames(now);
         self.waits.advance(!self.listed.is_empty(), now);
         self.advance_rungs(now);
+        self.advance_end(now);
     }
 
     /// Whether the first one that waits may be listed, and if so, whether as a gap.

@@ -105,6 +105,39 @@ fn a_late_acknowledgement_within_the_wait_is_no_gap() {
 }
 
 #[test]
+fn the_end_is_told_once_the_last_segment_is_listed_or_was_waited_for() {
+    let told = |book: &mut Book, ms: u64| {
+        let state = book.poll(NOW.plus_ms(ms))?;
+        Some((state.phase, state.renditions.first().map_or(0, |source| source.segments.len())))
+    };
+    let ending = || {
+        let mut book = book(120);
+        book.ack_init(0, "init-1", NOW);
+        book.set_phase(Phase::Live);
+        (0..3).for_each(|n| make(&mut book, n));
+        (0..2).for_each(|n| book.ack(0, start(n), NOW));
+        book.set_phase(Phase::Ended);
+        assert_eq!(told(&mut book, 0), Some((Phase::Live, 2)));
+        book
+    };
+    let mut book = ending();
+    assert_eq!(told(&mut book, 100), None);
+    book.ack(0, start(2), NOW.plus_ms(200));
+    assert_eq!(told(&mut book, 200), Some((Phase::Ended, 3)));
+    let mut book = ending();
+    assert_eq!(told(&mut book, 5_999), None);
+    assert_eq!(told(&mut book, 6_000), Some((Phase::Ended, 2)), "no target takes it");
+    // Nobody would be left to tell it.
+    let mut book = ending();
+    book.stop(NOW.plus_ms(100));
+    assert_eq!(told(&mut book, 100), Some((Phase::Ended, 2)));
+    // The feed goes on.
+    let mut book = ending();
+    book.set_phase(Phase::Live);
+    assert_eq!(told(&mut book, 7_000), Some((Phase::Live, 2)));
+}
+
+#[test]
 fn the_window_slides_and_counts() {
     let mut book = book(10);
     book.ack_init(0, "init-1", NOW);

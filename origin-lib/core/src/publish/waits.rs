@@ -2,7 +2,7 @@
 //!
 //! A multivariant playlist is loaded once, so a player that begins without a rendition stays without it: the first snapshot
 //! waits for those that may soon have something to see. Behind an end nothing is added (RFC 8216bis, 4.4.3.4), so that waits
-//! for rungs that are behind the source.
+//! for the last segments, which are on their way, and for rungs that are behind the source.
 
 use super::rungs::Rung;
 use super::{Book, GAP_WAIT_SEGMENTS, RUNG_BEHIND_MAX};
@@ -22,6 +22,8 @@ pub(super) struct Waits {
     before_end: Phase,
     /// When the end was seen.
     ended: Option<UtcMs>,
+    /// That was so long ago that nothing more is waited for.
+    over: bool,
     /// When the first segment was listed.
     begun: Option<UtcMs>,
     /// A snapshot was given out, by this run or by the one before.
@@ -36,6 +38,7 @@ impl Waits {
             phase: Phase::Waiting,
             before_end: Phase::Waiting,
             ended: None,
+            over: false,
             begun: None,
             told: false,
             stopping: false,
@@ -69,21 +72,29 @@ impl Book {
         if phase == Phase::Ended {
             waits.before_end = waits.phase;
         }
-        (waits.phase, waits.ended, self.changed) = (phase, None, true);
+        (waits.phase, waits.ended, waits.over, self.changed) = (phase, None, false, true);
     }
 
-    /// The origin is about to stop: where the channel has ended, or does, what is missing of rungs is waited for no longer. Nobody would
-    /// be left to tell the end.
+    /// The origin is about to stop, or was started after the end: where the channel has ended, or does, what is missing is waited for no
+    /// longer. Nobody would be left to tell the end, or it was told already.
     pub fn stop(&mut self, now: UtcMs) {
         self.waits.stopping = true;
         self.advance(now);
     }
 
-    /// The phase as it is told: the end waits for the last of the rungs of which there is something to see.
+    /// Notes whether the end still waits for segments that no target has.
+    pub(super) fn advance_end(&mut self, now: UtcMs) {
+        let over = self.waits.is_over(u64::from(self.channel.segment_ms), now);
+        let before = core::mem::replace(&mut self.waits.over, over);
+        self.changed |= over != before && !self.waiting.is_empty();
+    }
+
+    /// The phase as it is told: the end waits for the last segments, and for the last of the rungs of which there is something to see.
     pub(super) fn phase_told(&self) -> Phase {
         let lags = |rung: &Rung| rung.is_shown() && rung.listed_len() < self.listed.len();
+        let lacks = !self.waits.over && !self.waiting.is_empty();
         match self.waits.phase {
-            Phase::Ended if self.rungs.iter().any(lags) => self.waits.before_end,
+            Phase::Ended if lacks || self.rungs.iter().any(lags) => self.waits.before_end,
             phase => phase,
         }
     }
