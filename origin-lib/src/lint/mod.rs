@@ -73,6 +73,11 @@ struct Wanted {
     is_frames: bool,
     bandwidth: Option<u64>,
     independent: bool,
+    /// CODECS and RESOLUTION of its variant; the latter only where it is the variant's own.
+    codecs: Option<String>,
+    resolution: Option<(u64, u64)>,
+    /// No sound and no pictures but its own belong to the variant.
+    alone: bool,
 }
 
 /// Follows a presentation, and says what is wrong with it.
@@ -115,6 +120,9 @@ pub async fn run(settings: &Settings) -> Result<Report, Unable> {
             is_frames: false,
             bandwidth: None,
             independent: false,
+            codecs: None,
+            resolution: None,
+            alone: false,
         }],
     };
     let imports = multivariant.as_ref().map(|multivariant| &multivariant.variables);
@@ -132,18 +140,14 @@ pub async fn run(settings: &Settings) -> Result<Report, Unable> {
 
 /// The media playlists of a presentation, each once.
 fn wanted(multivariant: &Multivariant, base: &Url, report: &mut Report) -> Vec<Wanted> {
-    let variants = multivariant
-        .variants
-        .iter()
-        .map(|variant| (&*variant.uri, &*variant.pathway, false, variant.frames_only, variant.bandwidth));
+    let variants = multivariant.variants.iter().map(|variant| (&*variant.uri, variant, None));
     let renditions = multivariant.renditions.iter().filter_map(|rendition| {
         let group = |(kind, group): &(Kind, String)| *kind == rendition.kind && *group == rendition.group;
         let variant = multivariant.variants.iter().find(|variant| variant.groups.iter().any(group))?;
-        let uri = rendition.uri.as_deref()?;
-        Some((uri, &*variant.pathway, rendition.kind == Kind::Subtitles, false, None))
+        Some((rendition.uri.as_deref()?, variant, Some(rendition.kind)))
     });
     let (mut seen, mut out) = (BTreeSet::new(), Vec::new());
-    for (uri, pathway, is_subtitles, is_frames, bandwidth) in variants.chain(renditions) {
+    for (uri, variant, kind) in variants.chain(renditions) {
         let Ok(url) = base.join(uri) else {
             report.skip(format!("{uri:?}, which is no URI"));
             continue;
@@ -155,9 +159,20 @@ fn wanted(multivariant: &Multivariant, base: &Url, report: &mut Report) -> Vec<W
             report.skip(format!("more than {PLAYLISTS_MAX} media playlists"));
             break;
         }
-        let (uri, pathway) = (uri.to_string(), pathway.to_string());
-        let independent = multivariant.independent;
-        out.push(Wanted { uri, url, pathway, is_subtitles, is_frames, bandwidth, independent });
+        let own = kind.is_none();
+        out.push(Wanted {
+            uri: uri.to_string(),
+            url,
+            pathway: variant.pathway.clone(),
+            is_subtitles: kind == Some(Kind::Subtitles),
+            is_frames: own && variant.frames_only,
+            bandwidth: variant.bandwidth.filter(|_| own),
+            independent: multivariant.independent,
+            codecs: variant.codecs.clone(),
+            resolution: variant.resolution.filter(|_| own),
+            alone: own
+                && !variant.groups.iter().any(|(kind, _)| matches!(kind, Kind::Audio | Kind::Video)),
+        });
     }
     out
 }
@@ -176,7 +191,13 @@ fn together(multivariant: Option<&Multivariant>, wanted: &[Wanted], all: &[Watch
             })
         })
         .collect();
-    presentation::check(multivariant, &members, false)
+    let mut found = presentation::check(multivariant, &members, false);
+    let peak = |uri: &str| {
+        let at = wanted.iter().position(|wanted| wanted.uri == uri)?;
+        all.get(at)?.peak
+    };
+    found.extend(multivariant.into_iter().flat_map(|multivariant| presentation::peaks(multivariant, peak)));
+    found
 }
 
 /// Whether a playlist is said to be one.

@@ -127,6 +127,23 @@ async fn what_is_not_there_or_not_what_it_should_be_is_found() {
 }
 
 #[tokio::test]
+async fn what_is_said_of_a_variant_is_compared_with_its_init_segment() {
+    for (from, to, rule) in [
+        ("avc1.64001f", "avc1.42c01f", rules::CODECS_DIFFER.id),
+        (",mp4a.40.2", "", rules::CODECS_DIFFER.id),
+        ("1280x720", "1920x1080", rules::RESOLUTION_DIFFERS.id),
+        ("BANDWIDTH=100000", "BANDWIDTH=100", rules::OVER_BANDWIDTH.id),
+    ] {
+        let shelf = recording();
+        let target = VOD.replace("TARGETDURATION:1", "TARGETDURATION:0");
+        shelf.put("/a/media.m3u8", &[target.as_bytes()]);
+        shelf.put("/main.m3u8", &[MULTIVARIANT.replace(from, to).as_bytes()]);
+        let report = lint(&shelf, "main.m3u8").await;
+        assert_eq!(rules_of(&report), BTreeSet::from([rule]), "{to}: {report}");
+    }
+}
+
+#[tokio::test]
 async fn who_may_not_have_the_key_still_looks_at_playlists() {
     let shelf = recording();
     shelf.answers.lock().unwrap().remove("/key");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use railbird_core::fmp4::read::Track;
 use railbird_core::keys;
-use railbird_core::lint::bytes::{self, End, Known};
+use railbird_core::lint::bytes::{self, End, Known, Said};
 use railbird_core::lint::media::{Key, Map, Media, Segment};
 use railbird_core::lint::{self, Follower, Nanos, Variables, rules, transition};
 use reqwest::Url;
@@ -42,6 +42,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 pub(super) struct Watched {
     pub(super) report: Report,
     pub(super) follower: Follower,
+    /// The highest bit rate of a segment that was looked into, in bits a second.
+    pub(super) peak: Option<u64>,
 }
 
 /// What is at an address, or a stretch of it: where that begins, and how long it is.
@@ -61,6 +63,8 @@ struct Watch<'a> {
     next: u64,
     end: Option<(u64, End)>,
     maps: BTreeMap<Bytes, Option<Vec<Track>>>,
+    /// What the multivariant playlist says was compared with the tracks that there were when it was loaded.
+    compared: bool,
     keys: BTreeMap<String, Option<[u8; 16]>>,
 }
 
@@ -83,6 +87,7 @@ pub(super) async fn watch(
         next: 0,
         end: None,
         maps: BTreeMap::new(),
+        compared: false,
         keys: BTreeMap::new(),
     };
     let mut failures = 0;
@@ -220,12 +225,27 @@ impl Watch<'_> {
         let independent = self.wanted.independent || media.independent;
         let frames_only = media.frames_only;
         let end = media.ended.then(|| media.next_msn());
+        let newest = new.iter().rev().find(|(_, segment)| !segment.gap).cloned();
         for (msn, segment) in new {
             self.next = msn + 1;
             if self.out.report.segments < SEGMENTS_MAX && !segment.gap {
                 self.segment(msn, &segment, (independent, frames_only, end == Some(msn + 1))).await;
             }
         }
+        if let Some((_, newest)) = newest.filter(|_| !self.compared) {
+            self.compare(&newest).await;
+        }
+    }
+
+    /// Compares what the multivariant playlist says with the tracks of the newest segment. Where they become others later, another
+    /// multivariant playlist says so.
+    async fn compare(&mut self, newest: &Segment) {
+        let Some(map) = newest.applied.map.clone() else { return };
+        let Some(tracks) = self.tracks(&map, newest).await else { return };
+        self.compared = true;
+        let Wanted { codecs, resolution, alone, .. } = self.wanted;
+        let said = Said { codecs: codecs.as_deref(), resolution: *resolution, alone: *alone };
+        self.add(bytes::described(&tracks, &said));
     }
 
     async fn segment(
@@ -267,9 +287,11 @@ impl Watch<'_> {
         }
         self.out.report.segments += 1;
         let before = self.end.filter(|(of, _)| of + 1 == msn).map(|(_, end)| end);
+        let target = self.out.follower.last().map_or(Nanos(0), Media::target);
+        self.out.peak = self.out.peak.max(bytes::peak(segment, len, target));
         let bandwidth = self.wanted.bandwidth;
         let (tracks, frame) = (&*tracks, frames_only);
-        let known = Known { segment, tracks, independent, frame, last, before, bandwidth, len };
+        let known = Known { segment, tracks, independent, frame, last, before, bandwidth, target, len };
         let (end, findings) = bytes::segment(&media, &known);
         self.end = end.map(|end| (msn, end));
         self.add(findings);

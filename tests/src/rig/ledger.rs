@@ -8,6 +8,8 @@ use railbird_core::state::merge::{Merged, Outcome, merge};
 use railbird_core::state::{ChannelState, Phase, Rendition, Segment};
 use railbird_core::time::{MediaSpan, MediaTime, UtcMs};
 
+use crate::linter::Linter;
+
 /// Segments that are further apart than this don't follow one another.
 const JOINT: MediaSpan = MediaSpan::from_ms(50);
 
@@ -67,6 +69,7 @@ impl Viewer {
 #[derive(Default)]
 pub struct Ledger {
     lines: BTreeMap<ChannelId, Line>,
+    linter: Linter,
     complaints: Vec<String>,
     states: u64,
 }
@@ -126,6 +129,11 @@ impl Ledger {
         line.merge(&state, &mut wrong);
         for what in wrong {
             self.complain(format!("{} revision {}: {what}", state.channel, state.revision));
+        }
+        // What viewers get of it.
+        let now = UtcMs(state.updated.0);
+        for what in self.linter.take(state, now, &|_| None) {
+            self.complain(what);
         }
     }
 }

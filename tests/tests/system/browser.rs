@@ -51,7 +51,7 @@ impl Nodes {
             Proxy::start_at([127, 0, 0, 3].into(), stores[1].server.addr(), 2).await?,
         ];
         let targets = [0, 1].map(|n| target(["a", "b"][n], &stores[n].url(), &doors[n].url(), ""));
-        let edges = [edge.url.clone()];
+        let edges = edge.told();
         let plan = Plan { id: "north", title, targets: &targets, edges: &edges, more: "", files: &[] };
         let origin = Origin::start(&plan).await?;
         let encoder = railbird()?.args(["publish", "clip", &origin.primary()]).spawn()?;

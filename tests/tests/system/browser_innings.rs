@@ -26,7 +26,7 @@ impl Table {
     async fn start(seconds: u32) -> anyhow::Result<Table> {
         let source = Source::new(seconds).await?;
         let (store, edge) = (Store::start().await?, Edge::start().await?);
-        let (targets, edges) = ([store.target("a")], [edge.url.clone()]);
+        let (targets, edges) = ([store.target("a")], edge.told());
         let files = [("score-key", KEY)];
         let plan =
             Plan { id: "north", title: "T", targets: &targets, edges: &edges, more: "", files: &files };

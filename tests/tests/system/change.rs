@@ -104,7 +104,7 @@ async fn a_person_watches_from_the_start_live_and_afterwards() -> anyhow::Result
     const FEED_S: u32 = 36;
     let source = Source::new(FEED_S).await?;
     let (a, b, edge) = (Store::start().await?, Store::start().await?, Edge::start().await?);
-    let (targets, edges) = ([a.target("a"), b.target("b")], [edge.url.clone()]);
+    let (targets, edges) = ([a.target("a"), b.target("b")], edge.told());
     let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more: "", files: &[] };
     let origin = Origin::start(&plan).await?;
     let mut encoder: Command = ffmpeg();

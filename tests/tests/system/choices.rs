@@ -42,7 +42,7 @@ async fn score(origin: &Origin) -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_chooses_sound_only_loads_no_picture_and_gets_it_back() -> anyhow::Result<()> {
     let (edge, store) = (Edge::start().await?, Store::start().await?);
-    let (targets, edges) = ([target("a", &store.url(), &store.url(), "")], [edge.url.clone()]);
+    let (targets, edges) = ([target("a", &store.url(), &store.url(), "")], edge.told());
     let files = [("score-key", KEY)];
     let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more: "", files: &files };
     let origin = Origin::start_with(&plan, &format!("audio_only = true\n{SCORED}")).await?;
@@ -66,7 +66,7 @@ async fn who_chooses_sound_only_loads_no_picture_and_gets_it_back() -> anyhow::R
 #[tokio::test(flavor = "multi_thread")]
 async fn sound_only_is_offered_where_the_line_is_too_thin_for_the_picture() -> anyhow::Result<()> {
     let (edge, store) = (Edge::start().await?, Store::start().await?);
-    let (targets, edges) = ([target("a", &store.url(), &store.url(), "")], [edge.url.clone()]);
+    let (targets, edges) = ([target("a", &store.url(), &store.url(), "")], edge.told());
     let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more: "", files: &[] };
     let origin = Origin::start_with(&plan, "audio_only = true\n").await?;
     let (dir, seconds) = (tempfile::tempdir()?, 20);
@@ -87,7 +87,7 @@ async fn sound_only_is_offered_where_the_line_is_too_thin_for_the_picture() -> a
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_takes_renditions_that_begin_late_and_does_without_those_that_vanish() -> anyhow::Result<()> {
     let (edge, store) = (Edge::start().await?, Store::start().await?);
-    let (targets, edges) = ([target("a", &store.url(), &store.url(), "")], [edge.url.clone()]);
+    let (targets, edges) = ([target("a", &store.url(), &store.url(), "")], edge.told());
     let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more: "", files: &[] };
     let ladder =
         "[[channel.ladder]]\nname = \"low\"\nheight = 90\nvideo_kbps = 323\npreset = \"ultrafast\"\n";

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::demo::{Demo, PATIENCE, client, finish, outcome, railbird, workspace};
 use crate::origin::{Origin, Plan, Source, Store, packets};
-use crate::play::{decoded, ffmpeg, hashes};
+use crate::play::{decoded, ffmpeg, hashes, lists};
 use crate::sink::Sink;
 
 /// How many of a stream's hundred frames are compared where a player has no end of it.
@@ -79,17 +79,7 @@ async fn h265_av1_and_opus_come_through_enhanced_rtmp_to_a_player_of_others() ->
         send(&made(&format!("{name}.flv")), &demo.publish_url(channel)).await?;
         let id = &demo.ready.channels[channel].id;
         let live = format!("{}/t/{}/live/{id}", demo.ready.edge, demo.token().await?);
-        let listed = async {
-            loop {
-                let text = client()?.get(format!("{live}/a/source.m3u8")).send().await?.text().await?;
-                let lines = text.lines().filter_map(|line| line.strip_prefix("#EXTINF:")?.split(',').next());
-                if lines.filter_map(|length| length.parse::<f64>().ok()).sum::<f64>() > 3.9 {
-                    return anyhow::Ok(());
-                }
-                tokio::task::yield_now().await;
-            }
-        };
-        timeout(PATIENCE, listed).await?.with_context(|| demo.log())?;
+        lists(&format!("{live}/a/source.m3u8"), 3.9).await.with_context(|| demo.log())?;
         let main = client()?.get(format!("{live}/main.m3u8")).send().await?.text().await?;
         ensure!(main.contains(codecs), "{main}");
 

@@ -82,7 +82,7 @@ async fn pictures(url: &str) -> anyhow::Result<BTreeMap<i64, String>> {
 #[tokio::test(flavor = "multi_thread")]
 async fn three_feeds_of_an_encoder_are_one_channels_renditions() -> anyhow::Result<()> {
     let (edge, store) = (Edge::start().await?, Store::start().await?);
-    let (targets, edges) = ([target("a", &store.url(), &store.url(), "")], [edge.url.clone()]);
+    let (targets, edges) = ([target("a", &store.url(), &store.url(), "")], edge.told());
     let (more, files) =
         ("[http_ingest]\nlisten = \"127.0.0.1:0\"\n", [("mid", "mid-key-1"), ("low", "low-key-1")]);
     let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more, files: &files };

@@ -14,7 +14,7 @@ const FRAMES_A_SECOND: f64 = 25.0;
 async fn a_playlist_of_i_frames_is_the_key_frame_of_each_segment_and_nothing_else() -> anyhow::Result<()> {
     let (edge, stores) = (Edge::start().await?, [Store::start().await?, Store::start().await?]);
     let targets = [0, 1].map(|n| target(["a", "b"][n], &stores[n].url(), &stores[n].url(), ""));
-    let edges = [edge.url.clone()];
+    let edges = edge.told();
     let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more: "", files: &[] };
     let origin = Origin::start_with(&plan, "iframes = true\n").await?;
     let source = Source::new(9).await?;

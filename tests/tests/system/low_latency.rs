@@ -102,7 +102,7 @@ async fn parts_come_before_their_segment_and_are_what_it_holds() -> anyhow::Resu
     let (edge, store) = (Edge::start().await?, Store::start().await?);
     let gate = Gate::start(store.server.addr()).await?;
     let targets = [target("a", &gate.url, &store.url(), "")];
-    let edges = [edge.url.clone()];
+    let edges = edge.told();
     let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more: "", files: &[] };
     let origin = Origin::start_with(&plan, "low_latency = true\n").await?;
     let file = origin.file("source.flv");

@@ -31,7 +31,7 @@ async fn plays_of_parts(edge: Edge, channel: &str) -> anyhow::Result<()> {
     let doors =
         [Proxy::start(stores[0].server.addr(), 1).await?, Proxy::start(stores[1].server.addr(), 2).await?];
     let targets = [0, 1].map(|n| target(["a", "b"][n], &stores[n].url(), &doors[n].url(), ""));
-    let edges = [edge.url.clone()];
+    let edges = edge.told();
     let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more: "", files: &[] };
     let origin = Origin::start_with(&plan, channel).await?;
     let encoder = |file: &Path| {
@@ -93,7 +93,7 @@ async fn on_workerd_a_low_latency_channel_is_played_part_by_part() -> anyhow::Re
 async fn plays_what_the_edge_leads_to(edge: Edge) -> anyhow::Result<()> {
     let stores = [Store::start().await?, Store::start().await?];
     let targets = [0, 1].map(|n| target(["a", "b"][n], &stores[n].url(), &stores[n].url(), ""));
-    let edges = [edge.url.clone()];
+    let edges = edge.told();
     let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more: "", files: &[] };
     let origin = Origin::start_with(&plan, HINTING).await?;
     let _encoder = railbird()?.args(["publish", "clip", &origin.primary()]).spawn().context("an encoder")?;

@@ -260,7 +260,7 @@ const PLAYED: usize = 40 * 25;
 async fn nobody_notices_that_one_of_two_origins_was_killed() -> anyhow::Result<()> {
     let source = Source::new(FEED_S).await?;
     let (a, b, edge) = (Store::start().await?, Store::start().await?, Edge::start().await?);
-    let edges = [edge.url.clone()];
+    let edges = edge.told();
     let [mut north, south] = two(&[a.target("a"), b.target("b")], [&edges, &edges]).await?;
     let published = source.publish(&[north.primary(), south.primary()]);
 

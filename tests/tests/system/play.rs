@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use anyhow::ensure;
+use railbird_core::lint::{Follower, Place, ours};
 use tokio::process::Command;
 
 use crate::demo::{Demo, client, finish, outcome};
+use crate::viewers::duration;
 
 pub(crate) fn ffmpeg() -> Command {
     let mut command = Command::new("ffmpeg");
@@ -104,11 +106,22 @@ async fn wait_for_segments(demo: &Demo, seconds: f64) -> anyhow::Result<()> {
         demo.token().await?,
         demo.ready.channels[0].id
     );
+    lists(&url, seconds - 0.1).await
+}
+
+/// Waits until the live media playlist there lists more than so many seconds. Each load is as RFC 8216bis wants it, and each step
+/// to the next.
+pub(crate) async fn lists(url: &str, seconds: f64) -> anyhow::Result<()> {
     let listed = async {
+        let (mut follower, mut before) = (Follower::default(), String::new());
         loop {
-            let text = client()?.get(&url).send().await?.text().await?;
-            let durations = text.lines().filter_map(|line| line.strip_prefix("#EXTINF:")?.split(',').next());
-            if durations.filter_map(|duration| duration.parse::<f64>().ok()).sum::<f64>() > seconds - 0.1 {
+            let text = client()?.get(url).send().await?.text().await?;
+            if text.starts_with("#EXTM3U") && text != before {
+                let left = ours::unexpected(follower.load(text.as_bytes(), &Place::default()));
+                ensure!(left.is_empty(), "{left:#?} in\n{text}\nbehind\n{before}");
+                before.clone_from(&text);
+            }
+            if duration(&text) > seconds {
                 return anyhow::Ok(());
             }
             tokio::task::yield_now().await;

@@ -18,7 +18,7 @@ const KEYS: &str = "0,2,4,9";
 #[tokio::test(flavor = "multi_thread")]
 async fn key_frames_that_come_late_break_no_promise_and_cost_no_picture() -> anyhow::Result<()> {
     let (edge, store) = (Edge::start().await?, Store::start().await?);
-    let (targets, edges) = ([target("a", &store.url(), &store.url(), "")], [edge.url.clone()]);
+    let (targets, edges) = ([target("a", &store.url(), &store.url(), "")], edge.told());
     let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more: "", files: &[] };
     let origin = Origin::start_with(&plan, "iframes = true\n").await?;
     let dir = tempfile::tempdir()?;

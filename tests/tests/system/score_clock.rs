@@ -98,7 +98,7 @@ async fn read(shot: &Path) -> anyhow::Result<Option<u32>> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_score_event_shows_at_its_picture_once_the_table_is_calibrated() -> anyhow::Result<()> {
     let (edge, store) = (Edge::start().await?, Store::start().await?);
-    let (targets, edges) = ([target("a", &store.url(), &store.url(), "")], [edge.url.clone()]);
+    let (targets, edges) = ([target("a", &store.url(), &store.url(), "")], edge.told());
     let (more, files) = ("[score]\noffsets_ms = { ann = -1200 }\n", [("score-key", KEY)]);
     let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more, files: &files };
     let origin = Origin::start_with(&plan, "score_key = { file = \"score-key\" }\n").await?;

@@ -52,7 +52,7 @@ async fn the_seek_bar_shows_the_picture_of_the_moment_that_is_pointed_at() -> an
         Proxy::start_at([127, 0, 0, 3].into(), stores[1].server.addr(), 2).await?,
     ];
     let targets = [0, 1].map(|n| target(["a", "b"][n], &stores[n].url(), &doors[n].url(), ""));
-    let edges = [edge.url.clone()];
+    let edges = edge.told();
     let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more: "", files: &[] };
     let origin = Origin::start(&plan).await?;
     let dir = tempfile::tempdir()?;

@@ -66,7 +66,7 @@ async fn a_commentary_of_a_pair_is_a_rendition_on_each_pathway_that_players_chan
     let (edge, stores) = (Edge::start().await?, [Store::start().await?, Store::start().await?]);
     let [a, b] = ["a", "b"].map(|id| (id, &stores[usize::from(id == "b")]));
     let targets = [a, b].map(|(id, store)| target(id, &store.url(), &store.url(), ""));
-    let edges = [edge.url.clone()];
+    let edges = edge.told();
     let more = "[pair]\nanchors_at = \"a\"\n[http_ingest]\nlisten = \"127.0.0.1:0\"\n";
     let plan = |id| Plan { id, title: "T", targets: &targets, edges: &edges, more, files: &[] };
     let origin = Origin::start_with(&plan("north"), SOUNDS).await?;

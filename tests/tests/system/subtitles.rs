@@ -72,7 +72,7 @@ async fn ffmpeg_reads(edge: &Edge, token: &str) -> anyhow::Result<()> {
 async fn players_of_others_show_the_score_at_its_frame() -> anyhow::Result<()> {
     let (edge, stores) = (Edge::start().await?, [Store::start().await?, Store::start().await?]);
     let targets = [0, 1].map(|n| target(["a", "b"][n], &stores[n].url(), &stores[n].url(), ""));
-    let (edges, files) = ([edge.url.clone()], [("score-key", KEY)]);
+    let (edges, files) = (edge.told(), [("score-key", KEY)]);
     let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more: "", files: &files };
     let origin =
         Origin::start_with(&plan, "score_key = { file = \"score-key\" }\nscore_emsg = true\n").await?;

@@ -26,6 +26,7 @@ use crate::demo::{PATIENCE, assets, client, component, finish, workspace};
 use crate::hosts::Wrangler;
 use crate::origin::{Origin, Plan, SECRET, Store, until};
 use crate::play::{ffmpeg, hashes};
+use crate::sink::Sink;
 
 pub(crate) const EMAIL: &str = "viewer@example.org";
 pub(crate) const PASSWORD: &str = "the password of a test";
@@ -33,6 +34,8 @@ pub(crate) const PASSWORD: &str = "the password of a test";
 /// An edge with one pass.
 pub(crate) struct Edge {
     pub(crate) url: String,
+    /// Hears what the edge is told, and looks at every playlist that comes of it.
+    linter: Sink,
     dir: TempDir,
     _host: Host,
 }
@@ -105,7 +108,12 @@ impl Edge {
             password: PASSWORD.into(),
         };
         std::fs::write(dir.path().join("ready.json"), serde_json::to_vec(&ready)?)?;
-        Ok(Edge { url, dir, _host: host })
+        Ok(Edge { url, linter: Sink::of_playlists().await?, dir, _host: host })
+    }
+
+    /// Whom origins tell what there is: the edge, and who looks at its playlists.
+    pub(crate) fn told(&self) -> [String; 2] {
+        [self.url.clone(), self.linter.url.clone()]
     }
 
     /// Pushes as an origin does.
@@ -178,7 +186,7 @@ impl Stage {
     /// One whose channel has these further settings, and its origin these further tables.
     pub(crate) async fn set(channel: &str, more: &str) -> anyhow::Result<Stage> {
         let (edge, store) = (Edge::start().await?, Store::start().await?);
-        let (targets, edges) = ([store.target("a")], [edge.url.clone()]);
+        let (targets, edges) = ([store.target("a")], edge.told());
         let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more, files: &[] };
         let origin = Origin::start_with(&plan, channel).await?;
         Ok(Stage { live: edge.live().await?, edge, origin, _store: store })

@@ -83,6 +83,12 @@ pub(super) fn range(text: &str) -> Option<(u64, Option<u64>)> {
     }
 }
 
+/// A decimal-resolution: width and height.
+pub(super) fn resolution(text: &str) -> Option<(u64, u64)> {
+    let (width, height) = text.split_once('x')?;
+    Some((integer(width)?, integer(height)?))
+}
+
 /// The digits of a hexadecimal-sequence.
 pub(super) fn hex(text: &str) -> Option<&str> {
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"))?;
@@ -266,8 +272,7 @@ fn judge(of: Type, raw: Raw<'_>) -> Option<Wrong> {
         }
         (Type::OneOf(_), Raw::Quoted(_)) => Some(Wrong::Type("a word without quotes")),
         (Type::Resolution, Raw::Bare(text)) => {
-            let sides = text.split_once('x').map(|(width, height)| (integer(width), integer(height)));
-            unless(matches!(sides, Some((Some(_), Some(_)))), "a resolution as 1280x720")
+            unless(resolution(text).is_some(), "a resolution as 1280x720")
         }
         (Type::Resolution, Raw::Quoted(_)) => Some(Wrong::Type("a resolution without quotes")),
     }

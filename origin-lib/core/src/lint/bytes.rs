@@ -5,8 +5,9 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::attributes::Nanos;
+use super::formats::Format;
 use super::media::Segment;
-use super::rule::{Finding, Findings};
+use super::rule::{Finding, Findings, quoted};
 use super::rules;
 use crate::fmp4::read::{self, Fragment, Track};
 use crate::media::Kind;
@@ -38,6 +39,8 @@ pub struct Known<'a> {
     pub before: Option<End>,
     /// BANDWIDTH of its variant, in bits a second.
     pub bandwidth: Option<u64>,
+    /// The target duration of its playlist.
+    pub target: Nanos,
     /// How many bytes were fetched.
     pub len: usize,
 }
@@ -54,6 +57,54 @@ pub fn init(bytes: &[u8]) -> Result<Vec<Track>, Finding> {
         Err(error) => error.to_string(),
     };
     Err(unreadable(&rules::INIT_UNREADABLE, 0, seen))
+}
+
+/// What a multivariant playlist says of what is in a media playlist.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Said<'a> {
+    /// CODECS of its variant.
+    pub codecs: Option<&'a str>,
+    /// RESOLUTION of its variant; `None` also where it is another rendition of that.
+    pub resolution: Option<(u64, u64)>,
+    /// Nothing else belongs to the variant: all that CODECS names is in it.
+    pub alone: bool,
+}
+
+/// What is wrong with what is said of a media playlist whose media initialization section has these tracks.
+pub fn described(tracks: &[Track], said: &Said<'_>) -> Vec<Finding> {
+    let mut found = Findings::default();
+    let formats: Option<Vec<Format>> = tracks.iter().map(Format::of).collect();
+    if let Some((codecs, formats)) = said.codecs.zip(formats) {
+        let named: Vec<Format> = codecs.split(',').map(Format::read).filter(Format::is_media).collect();
+        for format in formats.iter().filter(|format| !named.iter().any(|named| named.covers(format))) {
+            let seen = format!("CODECS is {}, and a track is {format}", quoted(codecs));
+            found.add(&rules::CODECS_DIFFER, 0, seen);
+        }
+        let is_there = |named: &&Format| formats.iter().any(|format| format.is_of(named));
+        for named in named.iter().filter(|named| said.alone && !is_there(named)) {
+            let seen = format!("CODECS is {}, and no track is {named}", quoted(codecs));
+            found.add(&rules::CODECS_DIFFER, 0, seen);
+        }
+    }
+    let picture = tracks.iter().find(|track| track.kind == Kind::Video);
+    if let Some(((width, height), track)) = said.resolution.zip(picture) {
+        let (shown, coded) = sizes(track);
+        if ![Some(shown), coded].contains(&Some((width, height))) {
+            let seen = format!("RESOLUTION is {width}x{height}, and the picture {}x{}", shown.0, shown.1);
+            found.add(&rules::RESOLUTION_DIFFERS, 0, seen);
+        }
+    }
+    found.0
+}
+
+/// How large a picture is shown (ISO/IEC 14496-12, 8.3.2), and how large it is in its sample entry (12.1.3).
+fn sizes(track: &Track) -> ((u64, u64), Option<(u64, u64)>) {
+    const SIDES_AT: usize = 32;
+    let whole = |fixed: u32| u64::from(fixed >> 16);
+    let sides = track.entry.get(SIDES_AT..).and_then(|entry| entry.first_chunk::<4>());
+    let coded = sides.map(|[a, b, c, d]| (u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d])));
+    let (width, height) = track.size;
+    ((whole(width), whole(height)), coded.map(|(width, height)| (width.into(), height.into())))
 }
 
 /// The finding that a segment can't be read, or not be decrypted.
@@ -97,16 +148,27 @@ pub fn segment(bytes: &[u8], known: &Known<'_>) -> (Option<End>, Vec<Finding>) {
     (end, found.0)
 }
 
+/// The bit rate of a segment that has so many bytes, in bits a second.
+fn rate(segment: &Segment, len: usize) -> Option<u128> {
+    let duration = segment.duration.filter(|duration| duration.0 > 0)?;
+    Some(u128::from(len as u64) * 8 * 1_000_000_000 / u128::from(duration.0))
+}
+
+/// The same of one that is long enough to count for a peak (RFC 8216bis, 4.1): what is shorter does so together with others.
+pub fn peak(segment: &Segment, len: usize, target: Nanos) -> Option<u64> {
+    let counts = segment.duration.is_some_and(|duration| duration.times(2) >= target);
+    rate(segment, len).filter(|_| counts).map(|rate| u64::try_from(rate).unwrap_or(u64::MAX))
+}
+
 fn rates(known: &Known<'_>, found: &mut Findings) {
-    let Some(duration) = known.segment.duration.filter(|duration| duration.0 > 0) else { return };
-    let bits = u128::from(known.len as u64) * 8;
-    let rate = bits * 1_000_000_000 / u128::from(duration.0);
+    let Some(rate) = rate(known.segment, known.len) else { return };
     let line = known.segment.line;
     let said = known.segment.bitrate.map(|said| u128::from(said) * 1000);
     if let Some(said) = said.filter(|said| said * 10 < rate * 9 || said * 10 > rate * 11) {
         found.add(&rules::BITRATE_OFF, line, format!("it has {rate} bits a second, and {said} are said"));
     }
-    if let Some(bandwidth) = known.bandwidth.filter(|bandwidth| rate > u128::from(*bandwidth)) {
+    let peak = peak(known.segment, known.len, known.target);
+    if let Some((bandwidth, rate)) = known.bandwidth.zip(peak).filter(|(bandwidth, rate)| rate > bandwidth) {
         found.add(
             &rules::OVER_BANDWIDTH,
             line,

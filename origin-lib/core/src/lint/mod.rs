@@ -13,7 +13,7 @@
 //! | [`transition`], [`delta`] | two loads of a media playlist |
 //! | [`follow`] | loads one after the other, delta updates among them |
 //! | [`presentation`] | the playlists of a presentation |
-//! | [`bytes`] | segments, beside what is said of them |
+//! | [`bytes`], `formats` | segments and their init segments, beside what is said of them |
 //! | [`ours`] | where our own playlists do otherwise |
 
 mod attributes;
@@ -21,6 +21,7 @@ pub mod bytes;
 mod check;
 pub mod delta;
 pub mod follow;
+mod formats;
 mod grammar;
 mod lines;
 pub mod media;

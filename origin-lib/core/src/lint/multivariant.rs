@@ -53,7 +53,9 @@ pub struct Variant {
     pub average_bandwidth: Option<u64>,
     /// CODECS.
     pub codecs: Option<String>,
-    /// RESOLUTION is there.
+    /// RESOLUTION: width and height.
+    pub resolution: Option<(u64, u64)>,
+    /// RESOLUTION is there, of whatever form.
     pub(super) has_resolution: bool,
     pub(super) frame_rate: Option<Nanos>,
     pub(super) score: Option<Nanos>,
@@ -238,6 +240,7 @@ impl Multivariant {
             bandwidth: list.integer("BANDWIDTH"),
             average_bandwidth: list.integer("AVERAGE-BANDWIDTH"),
             codecs: text("CODECS"),
+            resolution: list.bare("RESOLUTION").and_then(attributes::resolution),
             has_resolution: list.has("RESOLUTION"),
             frame_rate: list.decimal("FRAME-RATE"),
             score: list.decimal("SCORE"),

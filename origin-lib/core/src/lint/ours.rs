@@ -42,8 +42,12 @@ pub static OURS: &[(&Rule, &str)] = &[
     ),
 ];
 
+/// Whether a finding is among [`OURS`].
+pub fn is_known(finding: &Finding) -> bool {
+    OURS.iter().any(|(rule, _)| *rule == finding.rule)
+}
+
 /// What of the findings is not among [`OURS`].
 pub fn unexpected(findings: Vec<Finding>) -> Vec<Finding> {
-    let is_known = |finding: &Finding| OURS.iter().any(|(rule, _)| *rule == finding.rule);
     findings.into_iter().filter(|finding| !is_known(finding)).collect()
 }

@@ -2,10 +2,11 @@
 
 use alloc::collections::BTreeMap;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::media::{Key, Media, Mutability, Report};
-use super::multivariant::Multivariant;
+use super::multivariant::{Kind, Multivariant};
 use super::rule::{Finding, Findings, quoted};
 use super::rules;
 use super::transition::{consolidated, dated, same_control};
@@ -49,6 +50,31 @@ pub fn check(multivariant: Option<&Multivariant>, members: &[Member<'_>], at_onc
     let Some((first, others)) = members.split_first() else { return found.0 };
     for other in others {
         pair(first, other, at_once, &mut found);
+    }
+    found.0
+}
+
+/// Where a variant's own peak and the highest one of its sound are together more than its BANDWIDTH. `peak` is the highest bit rate
+/// that was seen in the media playlist of a URI, in bits a second.
+pub fn peaks(multivariant: &Multivariant, peak: impl Fn(&str) -> Option<u64>) -> Vec<Finding> {
+    let mut found = Findings::default();
+    for variant in &multivariant.variants {
+        let named = |(kind, group): &&(Kind, String)| *kind == Kind::Audio && !group.is_empty();
+        let Some((_, group)) = variant.groups.iter().find(named) else { continue };
+        let members = multivariant.renditions.iter().filter(|of| of.kind == Kind::Audio && of.group == *group);
+        let sounds: Vec<&str> = members.filter_map(|of| of.uri.as_deref()).collect();
+        // A variant that is one of them is played alone.
+        if sounds.contains(&&*variant.uri) {
+            continue;
+        }
+        let sound = sounds.iter().filter_map(|uri| peak(uri)).max();
+        let Some((own, sound)) = peak(&variant.uri).zip(sound) else { continue };
+        let rate = own.saturating_add(sound);
+        if let Some(bandwidth) = variant.bandwidth.filter(|bandwidth| rate > *bandwidth) {
+            let uri = quoted(&variant.uri);
+            let seen = format!("{uri} and its sound have {rate} bits a second, and BANDWIDTH is {bandwidth}");
+            found.add(&rules::OVER_BANDWIDTH, 0, seen);
+        }
     }
     found.0
 }
@@ -191,7 +217,7 @@ fn reports(member: &Member<'_>, members: &[Member<'_>], found: &mut Findings) {
 
 /// Whether a URI relative to one playlist is that of another; both as one multivariant playlist has them.
 fn is_same(from: &str, relative: &str, other: &str) -> bool {
-    let path = |uri: &str| alloc::string::String::from(uri.split(['?', '#']).next().unwrap_or_default());
+    let path = |uri: &str| String::from(uri.split(['?', '#']).next().unwrap_or_default());
     let (from, other) = (path(from), path(other));
     let mut folders: Vec<&str> = from.split('/').collect();
     folders.pop();

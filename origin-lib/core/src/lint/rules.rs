@@ -180,11 +180,13 @@ rules! {
     SKIP_IGNORED = "skip-ignored", Must, "6.2.5.1", "A request for a delta update is answered with one.", "answer _HLS_skip=YES with EXT-X-SKIP, or leave CAN-SKIP-UNTIL out";
     KEY_FILE = "key-file", Must, "5.1", "A key file is the key's bytes.", "answer with the 16 bytes of the key";
     INIT_UNREADABLE = "init-unreadable", Must, "3.1.2", "A media initialization section is a movie box with its tracks.", "write ftyp and moov, with mvex";
+    CODECS_DIFFER = "codecs-differ", Must, "4.4.6.2", "CODECS has the format of each track, with its profile and at least its level, and none that no track has.", "write what the sample entries say";
+    RESOLUTION_DIFFERS = "resolution-differs", Should, "4.4.6.2", "RESOLUTION is the size of the picture.", "write the size that the media initialization section has";
     MEDIA_UNREADABLE = "media-unreadable", Must, "3.1.2", "An fMP4 segment is movie fragments of the tracks that EXT-X-MAP has.", "write moof and mdat with tfdt, encrypted with the key that is listed";
     MEDIA_DURATION = "media-duration", Should, "4.4.4.1", "EXTINF is how long the media is, to a frame; the last one of all, to two.", "write the media's duration";
     MEDIA_START = "media-start", Must, "4.4.4.3", "Where there is no discontinuity, a segment's media begins where the last one's ends, to a frame.", "mark the jump by EXT-X-DISCONTINUITY";
     MEDIA_DEPENDENT = "media-not-independent", Must, "4.4.2.1", "With EXT-X-INDEPENDENT-SEGMENTS, a segment's video begins with a key frame.", "cut at key frames, or leave the tag out";
     FRAME_ALONE = "i-frame-not-alone", Must, "4.4.3.6", "A segment of a playlist of I-frames is one key frame.", "list key frames only, each by itself";
     BITRATE_OFF = "bitrate-off", Must, "4.4.4.8", "EXT-X-BITRATE is within a tenth of a segment's bit rate.", "measure it again";
-    OVER_BANDWIDTH = "over-bandwidth", Should, "4.4.6.2", "A segment's bit rate is at most the variant's BANDWIDTH.", "raise BANDWIDTH, or bound the encoder";
+    OVER_BANDWIDTH = "over-bandwidth", Should, "4.4.6.2", "The bit rate of a segment that is at least half a target duration long is at most the variant's BANDWIDTH, that of its sound included.", "raise BANDWIDTH, or bound the encoder";
 }

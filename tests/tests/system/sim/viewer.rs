@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use railbird_core::lint::{Follower, Place, ours};
 use railbird_core::object::PARTS;
 
 use super::target::Target;
@@ -22,6 +23,9 @@ struct Seen {
 
 #[derive(Debug, Default)]
 pub(super) struct Viewer {
+    /// The last playlist as it came, and who looks at each step by the rules of RFC 8216bis.
+    text: String,
+    follower: Follower,
     /// The last playlist.
     window: BTreeMap<u64, Seen>,
     first_msn: u64,
@@ -119,6 +123,13 @@ impl Viewer {
         self.listed = parts;
         if self.ended && !ended {
             return Err("the end was taken back".into());
+        }
+        if self.text != text {
+            let findings = ours::unexpected(self.follower.load(text.as_bytes(), &Place::default()));
+            if let Some(finding) = findings.first() {
+                return Err(format!("{finding}, behind\n{}", self.text));
+            }
+            self.text = text.to_string();
         }
         self.gaps.extend(window.iter().filter(|(_, seen)| seen.gap).map(|(msn, _)| *msn));
         (self.window, self.ended) = (window, ended);

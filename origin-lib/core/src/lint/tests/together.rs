@@ -1,4 +1,4 @@
-use super::presentation::{Member, check};
+use super::presentation::{self, Member, check};
 use super::*;
 use crate::lint::rules::*;
 
@@ -102,6 +102,32 @@ fn renditions_that_are_not_of_one_moment_may_end_elsewhere() {
         .replace("ID=\"m\"", "ID=\"n\"");
     assert_eq!(together(LOW, &later, false), []);
     assert_ne!(together(LOW, &later, true), []);
+}
+
+#[test]
+fn a_variant_and_its_loudest_sound_stay_within_its_bandwidth() {
+    let playlist = multivariant(
+        "#EXTM3U
+#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"s\",NAME=\"A\",CHANNELS=\"2\",URI=\"a.m3u8\"
+#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"s\",NAME=\"B\",CHANNELS=\"2\",URI=\"b.m3u8\"
+#EXT-X-STREAM-INF:BANDWIDTH=1000,CODECS=\"avc1.64001f,mp4a.40.2\",AUDIO=\"s\"
+v.m3u8
+#EXT-X-STREAM-INF:BANDWIDTH=300,CODECS=\"mp4a.40.2\",AUDIO=\"s\"
+a.m3u8
+",
+    );
+    let peaks = |v: u64, a: u64, b: Option<u64>| {
+        let of = |uri: &str| match uri {
+            "v.m3u8" => Some(v),
+            "a.m3u8" => Some(a),
+            _ => b,
+        };
+        presentation::peaks(&playlist, of).len()
+    };
+    assert_eq!(peaks(700, 100, Some(300)), 0);
+    assert_eq!(peaks(700, 100, Some(301)), 1);
+    assert_eq!(peaks(701, 300, None), 1);
+    assert_eq!(peaks(700, 300, Some(10)), 0);
 }
 
 #[test]
