@@ -120,7 +120,7 @@ fn play(source_ms: i64, segments: u64, encoders: &[Encoder]) -> Told {
                     companion.handle(publish, FeedEvent::Captured(captured), now);
                 }
                 let key = (n - encoder.from).is_multiple_of(encoder.gop);
-                let data = Bytes::from(vec![which as u8, n as u8]);
+                let data = Bytes::from(vec![slot(encoder.role) as u8, n as u8]);
                 let frame = Frame { kind: Kind::Video, dts_ms, cts: 0, key, leading: false, data };
                 companion.handle(publish, FeedEvent::Frame(frame), now);
                 if n + 1 == encoder.to {
@@ -273,6 +273,38 @@ fn a_feed_that_ends_leaves_holes_and_comes_back() {
     let expected: Vec<_> = (0..8).map(|n| (n, !(2..4).contains(&n))).collect();
     assert_eq!(told.segments, expected);
     assert_eq!(told.stands, [Standing::Aligned(By::Clock), Standing::Aligned(By::Arrival)]);
+}
+
+/// Two origins get the same source, and the feed as their networks let them.
+#[test]
+fn invariant_3_what_an_origin_has_of_a_feed_is_what_the_other_has_however_and_whenever_it_comes() {
+    let whole = play(0, 12, &[ALIKE]);
+    assert_eq!(whole.segments, all(12));
+    let (lost, back) = (Encoder { to: 5 * FRAMES / 2, ..ALIKE }, Encoder { from: 5 * FRAMES, ..ALIKE });
+    let late = Encoder { clock_ms: 70_000, lag_ms: 320, ..ALIKE };
+    for (what, encoders) in [
+        ("it comes later", &[late][..]),
+        ("it begins later", &[Encoder { from: 3 * FRAMES, ..late }]),
+        ("it breaks off, and comes back on its clock", &[lost, back]),
+        ("and on another one", &[lost, Encoder { clock_ms: 0, lag_ms: 10, ..back }]),
+        ("and says now when it was captured", &[lost, Encoder { tells: true, clock_ms: 9_000, ..back }]),
+        ("a backup is there meanwhile", &[lost, back, Encoder { role: Role::Backup, ..late }]),
+    ] {
+        let told = play(0, 12, encoders);
+        let places: Vec<u64> = told.segments.iter().map(|(place, _)| *place).collect();
+        assert_eq!(places, (0..12).collect::<Vec<_>>(), "{what}");
+        let there = told.segments.iter().filter(|(_, there)| *there).count();
+        assert!(there >= 7, "{what}: {:?}", told.segments);
+        let by_backup = |object: &Object| {
+            let after = |of: &Of| {
+                matches!(of, Of::Rung(_, Rung::Segment { start, .. })
+                if (2..5).contains(&SOURCE.place(*start)))
+            };
+            encoders.len() == 3 && after(&object.kind)
+        };
+        let other = told.objects.iter().find(|of| !whole.objects.contains(of) && !by_backup(of));
+        assert!(other.is_none(), "{what}: {}", other.map_or("", |of| &of.name));
+    }
 }
 
 #[test]

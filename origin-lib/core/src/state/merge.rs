@@ -16,14 +16,14 @@ mod voices;
 use alloc::vec::Vec;
 
 pub(crate) use line::joins;
-use line::{align, compact, extend, go_on, keep_newest_line, key, span};
+use line::{compact, empty, extend, go_on, keep_newest_line, key, span, trim};
 use rungs::Told;
 use serde::{Deserialize, Serialize};
 use voices::bits;
 pub use voices::{FRESH_MS, VOICES_MAX, Voice};
 
 use super::{ChannelState, PARTS_HEARD_MS, Phase, Rendition, Shown};
-use crate::id::{RecordingId, RenditionId};
+use crate::id::{OriginId, RecordingId, RenditionId};
 use crate::scte35;
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 
@@ -196,68 +196,22 @@ impl Merged {
         self.settle(now);
         // RFC 8216bis, 4.4.3.4: nothing is added behind EXT-X-ENDLIST.
         let closed = was_ended && self.state.phase == Phase::Ended;
-        // But a rung may still be behind: the origin that said so has nothing of it. It goes on up to the source's end.
-        let source = self.state.renditions.first().filter(|_| closed);
-        let ended_at = source.and_then(|source| source.segments.last()).map(key);
         self.forget_old_parts(now);
         let newest_part = self.newest_part();
         let bits = bits(&said.nodes, &self.state.nodes);
         // RFC 8216bis, 6.2.1: PART-TARGET does not change in a playlist's life. Other parts would be too long for it.
         let parts = self.state.part_ms.is_some() && self.state.part_ms == said.part_ms;
-        let mut begun: Vec<RenditionId> = Vec::new();
-        for (nth, rendition) in said.renditions.iter().enumerate() {
-            // Where the channel has ended, nothing more comes of any.
-            let waits = nth > 0 && self.state.phase != Phase::Ended;
-            let told = self.voices.iter().filter(|voice| {
-                let fresh = now.ms_since(voice.heard) <= FRESH_MS;
-                waits && fresh && voice.phase == Phase::Live && voice.origin != said.origin
-            });
-            let told: Vec<Told> =
-                told.flat_map(|voice| &voice.rungs).filter(|told| told.id == rendition.id).cloned().collect();
-            self.widest = self.widest.max(span(&rendition.segments));
-            let known = self.state.renditions.iter_mut().find(|kept| kept.id == rendition.id);
-            let listed = known.as_ref().and_then(|kept| kept.segments.last()).map(key);
-            let rendition = &*rungs::without_gaps(rendition, listed, &told);
-            match known {
-                Some(kept) => {
-                    if kept.segments.is_empty() {
-                        go_on(kept, rendition);
-                        begun.push(rendition.id.clone());
-                    }
-                    match ended_at.filter(|_| nth > 0) {
-                        Some(last) => rungs::close(kept, rendition, &bits, last),
-                        None => extend(kept, rendition, &bits, closed, self.widest),
-                    }
-                    if parts && !closed {
-                        parts::extend(kept, rendition, &bits);
-                    }
-                    compact(kept);
-                }
-                None if closed => {}
-                None => {
-                    let mut fresh = rendition.clone();
-                    fresh.inits.clear();
-                    fresh.segments.clear();
-                    fresh.parts.clear();
-                    extend(&mut fresh, rendition, &bits, false, self.widest);
-                    if parts {
-                        parts::extend(&mut fresh, rendition, &bits);
-                    }
-                    compact(&mut fresh);
-                    self.state.renditions.push(fresh);
-                    begun.push(rendition.id.clone());
-                }
+        let spans = said.renditions.iter().map(|rendition| span(&rendition.segments));
+        self.widest = spans.fold(self.widest, MediaSpan::max);
+        if let Some((source, rungs)) = said.renditions.split_first() {
+            self.take_source(source, &bits, closed, parts);
+            for rung in rungs {
+                self.take_rung(rung, &source.id, &said.origin, &bits, closed, now);
             }
         }
         // Best first, as the origin has them.
         let place = |id: &RenditionId| said.renditions.iter().position(|of| of.id == *id);
         self.state.renditions.sort_by_key(|kept| place(&kept.id).unwrap_or(usize::MAX));
-        if let [source, others @ ..] = &mut *self.state.renditions {
-            others
-                .iter_mut()
-                .filter(|other| begun.contains(&other.id))
-                .for_each(|other| align(source, other));
-        }
         if !closed {
             for splice in &said.splices {
                 scte35::add(&mut self.state.splices, splice.clone());
@@ -282,6 +236,65 @@ impl Merged {
         state.title = said.title;
         state.updated = state.updated.max(said.updated);
         state.revision = said.revision.max(state.revision.saturating_add(1));
+    }
+
+    /// Takes over what an origin says of its first rendition.
+    fn take_source(&mut self, said: &Rendition, bits: &[u32], closed: bool, parts: bool) {
+        let renditions = &mut self.state.renditions;
+        let known = renditions.iter().position(|kept| kept.id == said.id);
+        if known.is_none() && closed {
+            return;
+        }
+        if known.is_none() {
+            renditions.push(empty(said));
+        }
+        let at = known.unwrap_or(renditions.len() - 1);
+        let Some(kept) = renditions.get_mut(at) else { return };
+        if known.is_some() && kept.segments.is_empty() {
+            go_on(kept, said);
+        }
+        extend(kept, said, bits, closed, self.widest);
+        if parts && !closed {
+            parts::extend(kept, said, bits);
+        }
+        compact(kept);
+    }
+
+    /// Takes over what an origin says of a rung, whose segments are those of the rendition `of`.
+    fn take_rung(
+        &mut self,
+        said: &Rendition,
+        of: &RenditionId,
+        origin: &OriginId,
+        bits: &[u32],
+        closed: bool,
+        now: UtcMs,
+    ) {
+        let renditions = &mut self.state.renditions;
+        let known = renditions.iter().position(|kept| kept.id == said.id);
+        if known.is_none() && closed {
+            return;
+        }
+        let mut kept = known.map_or_else(|| empty(said), |at| renditions.remove(at));
+        if let Some(source) = renditions.iter().find(|source| source.id == *of) {
+            // Where the channel has ended, nothing more comes of any.
+            let waits = self.state.phase != Phase::Ended;
+            let others = self.voices.iter().filter(|voice| {
+                let fresh = now.ms_since(voice.heard) <= FRESH_MS;
+                waits && fresh && voice.phase == Phase::Live && voice.origin != *origin
+            });
+            let told: Vec<&Told> =
+                others.flat_map(|voice| &voice.rungs).filter(|told| told.id == said.id).collect();
+            rungs::extend(&mut kept, said, source, (bits, &told), known.is_none(), closed);
+            if !closed {
+                trim(&mut kept, said, self.widest);
+            }
+        }
+        compact(&mut kept);
+        // One of which nothing can be listed yet would be a variant without a playlist.
+        if known.is_some() || !kept.segments.is_empty() {
+            renditions.push(kept);
+        }
     }
 }
 

@@ -86,6 +86,11 @@ pub(super) fn take_figures(kept: &mut Rendition, said: &Rendition) {
     }
 }
 
+/// What is said of a rendition, without its segments.
+pub(super) fn empty(said: &Rendition) -> Rendition {
+    Rendition { inits: Vec::new(), segments: Vec::new(), parts: Vec::new(), ..said.clone() }
+}
+
 /// Numbers for the first segment after all that was listed has left: it is discontinuous, and never below.
 pub(super) fn go_on(kept: &mut Rendition, said: &Rendition) {
     if said.segments.is_empty() {
@@ -94,6 +99,11 @@ pub(super) fn go_on(kept: &mut Rendition, said: &Rendition) {
     kept.first_msn = kept.first_msn.max(said.first_msn);
     kept.discontinuity_sequence = (kept.discontinuity_sequence + 1).max(said.discontinuity_sequence);
     kept.target_duration_s = said.target_duration_s;
+    forget_figures(kept);
+}
+
+/// How large it was, and what it had, counts no longer.
+pub(super) fn forget_figures(kept: &mut Rendition) {
     kept.captions = Captions::default();
     kept.dependent = false;
     kept.bandwidth = 0;
@@ -101,23 +111,7 @@ pub(super) fn go_on(kept: &mut Rendition, said: &Rendition) {
     kept.average_bandwidth = 0;
 }
 
-/// Numbers of a rendition that begins beside another one: those that the other one has for the same segments.
-pub(super) fn align(source: &Rendition, begun: &mut Rendition) {
-    let same =
-        begun.segments.iter().enumerate().find_map(|(at, segment)| {
-            Some((source.segments.binary_search_by_key(&key(segment), key).ok()?, at))
-        });
-    let Some((of, at)) = same else { return };
-    let broken = |rendition: &Rendition, to: usize| {
-        rendition.segments.iter().skip(1).take(to).filter(|segment| segment.discontinuity).count() as u64
-    };
-    let msn = (source.first_msn + of as u64).saturating_sub(at as u64);
-    let sequence = (source.discontinuity_sequence + broken(source, of)).saturating_sub(broken(begun, at));
-    begun.first_msn = begun.first_msn.max(msn);
-    begun.discontinuity_sequence = begun.discontinuity_sequence.max(sequence);
-}
-
-pub(super) fn append(kept: &mut Rendition, said: &[Segment], inits: &[String], bits: &[u32]) {
+fn append(kept: &mut Rendition, said: &[Segment], inits: &[String], bits: &[u32]) {
     let mut before: Option<&Segment> = None;
     for segment in said {
         let before = before.replace(segment);
@@ -155,7 +149,7 @@ pub(super) fn position(inits: &mut Vec<String>, name: &String) -> Option<u16> {
 
 /// Removes from the front what the origin no longer lists, if its window is no younger than the merged one; and in any
 /// case what is further behind than the longest window.
-fn trim(kept: &mut Rendition, said: &Rendition, widest: MediaSpan) {
+pub(super) fn trim(kept: &mut Rendition, said: &Rendition, widest: MediaSpan) {
     let (Some(last), Some(front)) = (kept.segments.last().copied(), said.segments.first()) else { return };
     let target = MediaSpan::from_ms(i64::from(kept.target_duration_s) * 1000);
     let grown = span(&said.segments) + target >= widest;

@@ -429,6 +429,7 @@ struct Origin {
     nodes: &'static [&'static str],
     window_s: u32,
     lives: u32,
+    rung: Option<RenditionId>,
     book: Book,
     /// The last snapshots, oldest first: pushes that may still arrive.
     pushes: Vec<ChannelState>,
@@ -438,6 +439,17 @@ const INITS: [&str; 2] = ["init-1", "init-2"];
 
 impl Origin {
     fn new(name: &'static str, nodes: &'static [&'static str], window_s: u32, lives: u32) -> Origin {
+        Origin::with(name, nodes, window_s, lives, None)
+    }
+
+    /// One that makes this rung.
+    fn with(
+        name: &'static str,
+        nodes: &'static [&'static str],
+        window_s: u32,
+        lives: u32,
+        rung: Option<RenditionId>,
+    ) -> Origin {
         let channel = Channel {
             id: "t".parse().unwrap(),
             origin: name.parse().unwrap(),
@@ -450,16 +462,18 @@ impl Origin {
             window_s,
             msn_min: 0,
             nodes: nodes.iter().map(|id| node(id)).collect(),
-            rungs: Vec::new(),
+            rungs: rung.iter().cloned().collect(),
         };
-        let book = Book::new(channel, "source".parse().unwrap());
-        Origin { name, nodes, window_s, lives, book, pushes: Vec::new() }
+        let mut book = Book::new(channel, "source".parse().unwrap());
+        book.set_phase(Phase::Live);
+        Origin { name, nodes, window_s, lives, rung, book, pushes: Vec::new() }
     }
 
     /// A restart that lost what was on disk: the hardest for whoever merges.
     fn restart(&mut self) {
-        let pushes = core::mem::take(&mut self.pushes);
-        *self = Origin { pushes, ..Origin::new(self.name, self.nodes, self.window_s, self.lives + 1) };
+        let (pushes, rung) = (core::mem::take(&mut self.pushes), self.rung.clone());
+        let again = Origin::with(self.name, self.nodes, self.window_s, self.lives + 1, rung);
+        *self = Origin { pushes, ..again };
     }
 
     /// Takes the world's segment `n`. `acked` says which nodes acknowledge it.
