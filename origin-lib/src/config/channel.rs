@@ -56,6 +56,7 @@ pub(super) fn read(
         );
         reader.problem(&dvr_s.key, dvr_s.span.clone(), text);
     }
+    let target_s = target_s(reader, &table, segment_ms.value);
     let part_ms = part_ms(reader, &table, segment_ms.value);
     let preload_hints = table.flag("preload_hints", false) && part_ms.is_some();
     let iframes = table.flag("iframes", false);
@@ -124,6 +125,7 @@ pub(super) fn read(
         id: id?.value,
         title: title?,
         segment_ms: u32::try_from(segment_ms.value).ok()?,
+        target_s: target_s.and_then(|target_s| u32::try_from(target_s).ok()),
         part_ms: part_ms.and_then(|part_ms| u32::try_from(part_ms).ok()),
         preload_hints,
         iframes,
@@ -154,6 +156,19 @@ const PART_ABOUT_MS: u32 = 333;
 pub(crate) fn part_ms_default(segment_ms: u32) -> u32 {
     let parts = ((segment_ms + PART_ABOUT_MS / 2) / PART_ABOUT_MS).max(2);
     segment_ms.div_ceil(parts)
+}
+
+/// How long segments may be at most, where that is configured.
+fn target_s(reader: &Reader<'_>, table: &Table<'_, '_>, segment_ms: i64) -> Option<i64> {
+    let target_s = table.number("target_s", 0, 0..=20, "seconds");
+    if target_s.value > 0 && target_s.value * 1000 < segment_ms {
+        let text = format!(
+            "{} s are shorter than a segment of {segment_ms} ms: use what key frames are apart, or leave it out",
+            target_s.value
+        );
+        reader.problem(&target_s.key, target_s.span.clone(), text);
+    }
+    Some(target_s.value).filter(|target_s| *target_s > 0)
 }
 
 /// How long parts are where the channel is one of low latency: about a third of a second, unless configured otherwise.

@@ -142,6 +142,8 @@ pub struct Channel {
     pub title: String,
     /// Segment duration by which names are numbered, in milliseconds.
     pub segment_ms: u32,
+    /// How long segments may be at most, in seconds (`EXT-X-TARGETDURATION`); `None`: as long as the first ones are.
+    pub target_s: Option<u32>,
     /// The longest part in milliseconds, where the channel is one of low latency.
     pub part_ms: Option<u32>,
     /// Whether its playlists hint at the next part; only where the channel is one of low latency.

@@ -288,6 +288,16 @@ fn parts_of_a_low_latency_channel_divide_its_segments() {
 }
 
 #[test]
+fn how_long_segments_may_be_is_what_the_first_ones_are_or_configured() {
+    for (keys, target_s) in
+        [("", None), ("target_s = 0", None), ("target_s = 2", Some(2)), ("target_s = 10", Some(10))]
+    {
+        let text = SMALL.replace("id = \"table-1\"", &format!("id = \"table-1\"\n{keys}"));
+        assert_eq!(parse(&text).unwrap().channels[0].target_s, target_s, "{keys}");
+    }
+}
+
+#[test]
 fn only_what_has_parts_hints_at_them() {
     for (keys, preload_hints) in
         [("preload_hints = true", false), ("low_latency = true\npreload_hints = true", true)]
@@ -482,6 +492,11 @@ fn every_problem_names_its_key_and_its_place() {
             "id = \"table-1\"",
             "id = \"table-1\"\nlow_latency = true\nsegment_ms = 4000\npart_ms = 4000",
             "11:11: channel[0].part_ms: 4000 ms do not divide a segment of 4000 ms into two or more equal parts: use for example 334",
+        ),
+        (
+            "id = \"table-1\"",
+            "id = \"table-1\"\ntarget_s = 1",
+            "9:12: channel[0].target_s: 1 s are shorter than a segment of 2000 ms: use what key frames are apart, or leave it out",
         ),
         (
             "id = \"table-1\"",

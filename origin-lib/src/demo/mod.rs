@@ -269,6 +269,7 @@ fn configuration(
             id: id.parse()?,
             title: title.to_string(),
             segment_ms: options.segment_ms,
+            target_s: None,
             part_ms: options.low_latency.then(|| config::part_ms_default(options.segment_ms)),
             preload_hints: false,
             iframes: false,

@@ -30,6 +30,8 @@ pub struct Plan {
     pub title: String,
     /// The longest part in milliseconds, where the channel is one of low latency.
     pub part_ms: Option<u32>,
+    /// How long its segments may be at most, in seconds, where that is configured.
+    pub target_s: Option<u32>,
     /// Whether its playlists hint at parts.
     pub preload_hints: bool,
     /// How much live playlists list, in seconds.
@@ -110,6 +112,10 @@ impl Shelf {
             shelf.set_node(target, Some(node.clone()));
         }
         shelf.book.restore(&shelf.reel, now);
+        // What was listed before was promised, too.
+        if let Some(target_s) = shelf.plan.target_s.filter(|_| shelf.book.target_s().is_none()) {
+            shelf.book.promised(target_s);
+        }
         if shelf.reel.ended().is_some() {
             shelf.book.set_phase(Phase::Ended);
             // It may have been told: that is not taken back.

@@ -110,6 +110,7 @@ impl House {
             origin,
             title: "Table 1".into(),
             part_ms: None,
+            target_s: None,
             preload_hints: false,
             window_s: 3600,
             end_after_ms: 0,

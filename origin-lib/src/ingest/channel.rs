@@ -77,6 +77,7 @@ pub struct Channel {
     id: ChannelId,
     output: Output,
     segment_ms: u32,
+    target_s: Option<u32>,
     promise: Promise,
     low_latency: bool,
     /// The numbers of its further sound tracks.
@@ -178,6 +179,7 @@ impl Channel {
             output,
             promise,
             segment_ms: channel.segment_ms,
+            target_s: channel.target_s,
             low_latency: channel.part_ms.is_some(),
             sounds: channel.voices.iter().map(|voice| voice.track).filter(|track| *track > 0).collect(),
             pictures: channel.views.iter().map(|(track, _)| *track).collect(),
@@ -304,9 +306,8 @@ impl Channel {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.score();
         // The other origin of a pair may have promised something else, and must cut the same.
-        if self.output.pair.is_none() {
-            inner.programme.set_target(self.promise.target_s());
-        }
+        let promised = self.promise.target_s().filter(|_| self.output.pair.is_none());
+        inner.programme.set_target(promised.or(self.target_s));
         let answer = act(&mut inner.programme);
         while let Some(made) = inner.programme.poll() {
             match made {

@@ -151,6 +151,7 @@ mod tests {
             id: id.parse().unwrap(),
             title: id.to_string(),
             segment_ms: 2000,
+            target_s: None,
             part_ms: None,
             preload_hints: false,
             iframes: false,

@@ -81,6 +81,7 @@ impl Past {
             origin: config.origin.clone(),
             title: channel.title.clone(),
             part_ms: channel.part_ms,
+            target_s: channel.target_s,
             preload_hints: channel.preload_hints,
             window_s: channel.dvr_s,
             end_after_ms,

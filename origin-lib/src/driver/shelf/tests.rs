@@ -26,6 +26,10 @@ impl House {
     }
 
     fn making(rungs: Vec<RenditionId>) -> House {
+        House::of(rungs, None)
+    }
+
+    fn of(rungs: Vec<RenditionId>, target_s: Option<u32>) -> House {
         let head = Head {
             channel: "t".parse().unwrap(),
             recording: "20261120t105200z".parse().unwrap(),
@@ -38,6 +42,7 @@ impl House {
             origin: "north".parse().unwrap(),
             title: "T".into(),
             part_ms: None,
+            target_s,
             preload_hints: false,
             window_s: 20,
             end_after_ms: 0,
@@ -198,6 +203,22 @@ fn a_rung_that_begins_late_is_in_every_chapter_of_the_replay_and_the_first_one_t
     let rung = house.0.chapter(0, NOW).unwrap().renditions.remove(1);
     assert!(rung.segments.iter().all(|segment| segment.gap));
     assert_eq!((rung.bandwidth, rung.average_bandwidth), (20, 20), "five bytes in two seconds");
+}
+
+#[test]
+fn what_is_configured_is_promised_before_anything_is_made_and_stays_promised() {
+    let mut house = House::of(Vec::new(), Some(4));
+    assert_eq!(house.0.plan.promise.target_s(), Some(4));
+    house.begin_source();
+    house.source(0);
+    let state = house.0.look(NOW).0.unwrap();
+    assert_eq!(state.renditions[0].target_duration_s, 4, "its segments are of two seconds");
+    // Without, it is as long as the first one.
+    let mut house = House::making(Vec::new());
+    assert_eq!(house.0.plan.promise.target_s(), None);
+    house.begin_source();
+    house.source(0);
+    assert_eq!(house.0.look(NOW).0.unwrap().renditions[0].target_duration_s, 2);
 }
 
 #[test]

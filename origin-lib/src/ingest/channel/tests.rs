@@ -13,6 +13,7 @@ fn config(id: &str, key: &str) -> config::Channel {
         id: id.parse().unwrap(),
         title: "T".into(),
         segment_ms: 2000,
+        target_s: None,
         part_ms: None,
         preload_hints: false,
         iframes: false,
