@@ -7,7 +7,7 @@
 // of the lowest rendition its length in seconds, and whether it is a gap, as JSON. The first COUNT are gaps in every rendition, as
 // the page gets to see it: there is no picture. From there to the end it must be the chosen one wherever that has segments, and
 // another one at gaps, and never leap. Prints what it saw as JSON; exits 0 when all was well, else 1.
-import { given, logIn, openFirstChannel, playing, ready, told } from "./viewer.mjs";
+import { PATIENCE_MS, given, logIn, openFirstChannel, playing, ready, told } from "./viewer.mjs";
 
 /** Pictures so near to where a segment begins or ends, in seconds, are the one's or the other's. */
 const NEAR_S = 0.2;
@@ -17,15 +17,19 @@ const LEAP_S = 1.5;
 /** Runs before the page's own script: the choice is remembered. */
 const remember = (height) => localStorage.setItem("railbird-quality", height);
 
-/** Runs before the page's own script: keeps of each picture that is shown where it is, in seconds, and how high. */
-function watch() {
+/** Runs before the page's own script: plays at this rate, and keeps of each picture that is shown where it is, in seconds, and how high. */
+function watch(rate) {
   window.shown = [];
   const frame = (_now, { mediaTime, height }) => {
     window.shown.push([mediaTime, height]);
     document.querySelector("video").requestVideoFrameCallback(frame);
   };
   // It is told to play before it has anything.
-  document.addEventListener("play", ({ target }) => target.requestVideoFrameCallback(frame), { capture: true, once: true });
+  const begin = ({ target }) => {
+    target.playbackRate = rate;
+    target.requestVideoFrameCallback(frame);
+  };
+  document.addEventListener("play", begin, { capture: true, once: true });
 }
 
 /** Holds back the init segment of the lowest rendition until a segment of another one is asked for. */
@@ -79,7 +83,7 @@ const chosen = Number(height);
 await told(async ({ report, problem, person }) => {
   const page = await person(["waiting"]);
   await page.addInitScript(remember, height);
-  await page.addInitScript(watch);
+  await page.addInitScript(watch, what === "live" ? 1 : 2);
   await holdBack(page);
   if (Number(count) > 0) await dig(page, Number(count));
   await logIn(page, await ready(path));
@@ -87,7 +91,8 @@ await told(async ({ report, problem, person }) => {
     if (what === "live") {
       const becomes = async (is) => {
         const so = ([is, chosen]) => (document.querySelector("video").videoHeight === chosen) === is;
-        await (await page.waitForFunction(so, [is, chosen])).dispose();
+        // A feed that comes back has to find its place first.
+        await (await page.waitForFunction(so, [is, chosen], { timeout: 2 * PATIENCE_MS })).dispose();
       };
       await openFirstChannel(page);
       report.first = await page.evaluate(() => document.querySelector("video").videoHeight);
@@ -102,7 +107,8 @@ await told(async ({ report, problem, person }) => {
     } else {
       await page.getByTestId("replay").first().click();
       await page.waitForURL((url) => /^\/watch\/[^/]+\/[^/]+$/.test(url.pathname));
-      await page.waitForFunction(() => document.querySelector("video").ended);
+      const length_s = JSON.parse(segments).reduce((sum, [length_s]) => sum + length_s, 0);
+      await page.waitForFunction(() => document.querySelector("video").ended, undefined, { timeout: length_s * 1000 + PATIENCE_MS });
       const shown = await page.evaluate(() => window.shown);
       const changes = shown.filter(([, height], n) => height !== shown[n - 1]?.[1]);
       Object.assign(report, { pictures: shown.length, changes });
