@@ -9,6 +9,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's helpers")]
 
 mod cases;
+mod cmaf;
 mod encoder;
 mod flv;
 mod mutants;
