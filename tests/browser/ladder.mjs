@@ -4,9 +4,10 @@
 // The channel of this multivariant playlist has ended. From FROM on the player is held at the lowest rendition,
 // which has a gap before SECONDS: it must get past that by itself. (Where a gap is the very first that it asks for, hls.js 1.7 may ask
 // for nothing more: see edge/player/README.md.) Then it is told to play the source, and the lowest rendition
-// again: the picture must become each, and in hls.js never stand. For how long it does in Shaka Player is told only. Prints what it
-// saw as JSON; exits 0 when all was well, else 1.
+// again: the picture must become each, and in hls.js never stand. In Shaka Player it may wait for media; where that is in hand, it
+// goes on by itself. Prints what it saw as JSON; exits 0 when all was well, else 1.
 import { site } from "./elsewhere.mjs";
+import { faults, stands } from "./stands.mjs";
 import { given, told } from "./viewer.mjs";
 
 const PLAYERS = {
@@ -39,7 +40,7 @@ async function playShaka([url, from_s]) {
   window.shaka.polyfill.installAll();
   const player = new window.shaka.Player();
   await player.attach(document.querySelector("video"));
-  player.configure({ abr: { enabled: false, defaultBandwidthEstimate: 1 }, streaming: { bufferingGoal: 4 } });
+  player.configure({ abr: { enabled: false, defaultBandwidthEstimate: 1 }, streaming: { bufferingGoal: 4, stallEnabled: false } });
   [window.fatal, window.said] = [[], []];
   player.addEventListener("error", ({ detail }) => window.fatal.push(`${detail.code}`));
   await player.load(url, from_s).catch(({ code, data }) => {
@@ -53,15 +54,7 @@ async function playShaka([url, from_s]) {
 }
 
 /** Run in the page: from now on it is noted when the picture stands. */
-function watch() {
-  window.stood = [];
-  const video = document.querySelector("video");
-  video.addEventListener("waiting", () => window.stood.push({ at_s: video.currentTime, since_ms: performance.now() }));
-  video.addEventListener("playing", () => {
-    const last = window.stood.at(-1);
-    if (last !== undefined) last.for_ms ??= Math.round(performance.now() - last.since_ms);
-  });
-}
+const watch = () => void (window.stood = window.stands(document.querySelector("video")));
 
 const height = () => document.querySelector("video").videoHeight;
 const at = () => document.querySelector("video").currentTime;
@@ -71,6 +64,7 @@ await told(async ({ report, problem, stranger }) => {
   const another = await site(PLAYERS[kind]);
   const page = await stranger();
   try {
+    await page.addInitScript(`window.stands = ${stands};`);
     await page.goto(another.url);
     report.heights = await page.evaluate(kind === "hls" ? playHls : playShaka, [url, Number(from)]);
     if (report.heights.length !== 3) problem("there are not three renditions with a picture");
@@ -96,6 +90,7 @@ await told(async ({ report, problem, stranger }) => {
     if (report.behind_the_gap.height !== low && kind === "shaka") problem("the lowest rendition was not played");
     if (report.pictures.some((picture, n) => picture.height !== [high, low][n])) problem("it did not play what it was told to");
     if (report.stood.length > 0 && kind === "hls") problem("the picture stood at a switch");
+    if (faults(report.stood).length > 0) problem("the picture stood at a switch, with media in hand, and did not go on by itself");
   } catch (error) {
     // Where it stands, what it has, and what it said.
     report.stands = await page.evaluate(() => {

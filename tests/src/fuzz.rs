@@ -12,6 +12,7 @@ mod media;
 mod rtmp;
 mod rtp;
 mod score;
+mod splices;
 mod srt;
 #[cfg(test)]
 mod tests;
@@ -47,6 +48,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "rtp-units", len_max: 4096, run: rtp::units },
     Target { name: "whip-request", len_max: 16384, run: rtp::request },
     Target { name: "ts-demux", len_max: 8192, run: ts::demux },
+    Target { name: "scte35", len_max: 2048, run: splices::sections },
     Target { name: "cmaf-gather", len_max: 8192, run: cmaf::gather },
     Target { name: "codec-avc", len_max: 1024, run: codec::avc },
     Target { name: "codec-hevc", len_max: 1024, run: codec::hevc },

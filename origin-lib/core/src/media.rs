@@ -287,9 +287,13 @@ pub struct Cut {
 pub struct Part {
     /// Where its segment starts.
     pub of: MediaTime,
+    /// Where it is listed, behind the part before: its first picture may begin later, where the one before is still shown.
+    pub start: MediaTime,
+    /// For how long it is listed, in 1/90000 s; its last picture may be shown beyond.
+    pub duration: u32,
     /// What it holds, as a segment of its own. That it is discontinuous says that its segment is.
     pub cut: Cut,
-    /// It begins with a random access point.
+    /// It has pictures and begins with a random access point; without pictures in its segment, always.
     pub independent: bool,
 }
 

@@ -306,7 +306,7 @@ impl<'a> Writer<'a> {
             let discontinuity = segment.discontinuity || (hole && at == 0);
             self.tags(run, segment, discontinuity, || run.url_of_init(at, segment))?;
             if self.root == LIVE_ROOT && !run.frames {
-                self.parts(run, segment)?;
+                self.parts(run, segment, run.segments.get(at + 1..).unwrap_or_default())?;
             }
             let url = run.url_of(run.on(segment)).filter(|_| !segment.gap);
             if url.is_none() {

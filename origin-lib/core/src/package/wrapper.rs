@@ -133,15 +133,15 @@ impl Wrapper {
 
     /// A part, behind its init segment where that is another one than before.
     pub(super) fn part(&mut self, part: &media::Part, events: &[fmp4::Event]) {
-        let media::Part { of, cut, independent } = part;
+        let media::Part { of, start, duration, cut, independent } = part;
         let init = self.begin(&cut.tracks);
         let Settings { channel, rendition, segment_ms, .. } = &self.settings;
-        let name = object::part_name(channel, rendition, *of, cut.start, *segment_ms);
-        let bytes = self.encrypted(cut, fmp4::sequence(cut.start), *of, events);
+        let name = object::part_name(channel, rendition, *of, *start, *segment_ms);
+        let bytes = self.encrypted(cut, fmp4::sequence(*start), *of, events);
         let kind = Kind::Part(Part {
             of: *of,
-            start: cut.start,
-            duration: MediaSpan(i64::from(cut.duration)),
+            start: *start,
+            duration: MediaSpan(i64::from(*duration)),
             discontinuity: cut.discontinuity,
             independent: *independent,
             init,

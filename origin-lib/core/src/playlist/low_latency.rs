@@ -156,9 +156,14 @@ pub(super) fn write_control(text: &mut String, skip_until: impl fmt::Display, pa
 }
 
 impl<'a> Writer<'a> {
-    /// The parts of a segment whose own lines follow.
-    pub(super) fn parts(&mut self, run: &Run<'a>, segment: &Segment) -> fmt::Result {
+    /// The parts of a segment whose own lines follow, before those of `behind`. Where more than three target durations are behind
+    /// it, it has none any more (RFC 8216bis, 6.2.2).
+    pub(super) fn parts(&mut self, run: &Run<'a>, segment: &Segment, behind: &[Segment]) -> fmt::Result {
         if run.state.part_ms.is_none() || run.state.phase == Phase::Ended {
+            return Ok(());
+        }
+        let media = behind.iter().map(|segment| segment.duration.0).sum::<i64>() + tail_span(run.rendition).0;
+        if media > MediaSpan::from_ms(i64::from(run.rendition.target_duration_s) * 3_000).0 {
             return Ok(());
         }
         for part in parts_of(run.rendition, segment.start) {

@@ -291,7 +291,10 @@ pub fn ranges<'a>(splices: impl IntoIterator<Item = &'a Splice>) -> Vec<Range<'a
         let mut hash = Sha256::new();
         hash.update(splice.at.0.to_be_bytes());
         hash.update([u8::from(is_out), u8::from(what == What::In)]);
-        hash.update(event.map(u32::to_be_bytes).unwrap_or_default());
+        // Event 0 is an event.
+        if let Some(event) = event {
+            hash.update(event.to_be_bytes());
+        }
         // Another length that was told in time is another range: one that is told keeps what was told of it.
         if let Some(planned) = command.planned {
             hash.update(planned.to_be_bytes());

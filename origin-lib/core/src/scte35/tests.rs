@@ -108,6 +108,19 @@ fn the_standards_own_example() {
     assert_eq!(section.hexadecimal(), format!("0x{text}"));
 }
 
+#[test]
+fn what_has_no_event_and_what_has_event_zero_are_two_ranges() {
+    let of = |descriptors: &[u8]| {
+        let section = Section::new(&section(6, &time(5, 0xfe), descriptors, 0)).unwrap();
+        Splice { said: MediaTime(90), at: MediaTime(900_000), section }
+    };
+    let both = [of(&[]), of(&segmentation(0, 0x10, None))];
+    assert!(is_new(&both[..1], &both[1]));
+    let ranges = ranges(&both);
+    assert_eq!(ranges.len(), 2);
+    assert_ne!(ranges[0].id, ranges[1].id);
+}
+
 pub(crate) fn splice(at: u64, flags: u8, event: u32, planned: Option<u64>) -> Splice {
     let planned = planned.map(|ticks| time(ticks, 0xfe)).unwrap_or_default();
     let bytes = insert(event, flags | if planned.is_empty() { 0 } else { 0x20 }, &[&planned]);

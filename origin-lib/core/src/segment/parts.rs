@@ -2,8 +2,9 @@
 //!
 //! Parts are counted from their segment's first sample, in decoding order, so that where they lie follows from the media
 //! timeline as the segment does. A part is as long as whole frames of the leading track allow: at most the limit, and at
-//! least [`FULL_PERCENT`] of it where frames come evenly and several fit, except for a segment's last one. A single frame that
-//! lasts longer is a part of its own.
+//! least [`FULL_PERCENT`] of it, except for a segment's last one. Where no frame begins in between, since they come unevenly or few
+//! of them fit, it is as long as the limit, and its last frame is shown beyond it. So a part may have sound only, where a picture
+//! stands; where it would have nothing at all, the one before lasts longer instead.
 //!
 //! A part's audio is what is decoded before the video of the next part. It waits for audio as a segment does, one part
 //! at most; audio that is later still goes into a later part of the same segment.
@@ -12,20 +13,39 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use super::{Event, NAME, Open, Segmenter};
+use super::{Event, Open, Segmenter};
 use crate::media::{Cut, Part, Sample};
 use crate::time::MediaTime;
 
 /// How much of the limit a part has at least (RFC 8216bis, 4.4.4.9).
 const FULL_PERCENT: u64 = 85;
 
+/// A place between two parts.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// How many samples of the leading track lie before.
+    count: usize,
+    /// When the part behind it begins, in decoding time.
+    at: MediaTime,
+}
+
+/// Where a segment ends: its leading track, and what is shown of it.
+#[derive(Clone, Copy, Debug)]
+struct Close {
+    end: MediaTime,
+    shown_end: MediaTime,
+}
+
 /// The parts of one open segment.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
-    /// Where parts end that were not given out yet: how many samples of the leading track lie before.
-    pub(super) ends: VecDeque<usize>,
-    /// The first sample of the part that is still open.
-    first: usize,
+    /// Where parts end that were not given out yet.
+    ends: VecDeque<Place>,
+    /// Where the part begins that is still open, and the one that is given out next; none: with the segment.
+    open: Option<Place>,
+    next: Option<Place>,
+    /// Nothing more will come.
+    closed: Option<Close>,
     /// How many samples were given out, of video and of audio.
     pub(super) given_video: usize,
     pub(super) given_audio: usize,
@@ -34,36 +54,71 @@ pub(super) struct Parts {
 impl Parts {
     /// Looks whether the newest sample of the leading track begins a part.
     pub(super) fn note(&mut self, leading: &[Sample], limit: u64) {
-        let Some(newest) = leading.len().checked_sub(1) else { return };
-        let Some(at) = leading.get(newest).map(|sample| sample.dts) else { return };
-        self.split_before_last(leading, newest, at, limit);
-        let time = |n: usize| leading.get(n).map_or(at, |sample| sample.dts);
-        let len = since(time(self.first), at);
-        let step = since(time(newest.saturating_sub(1)), at);
-        let full = len * 100 >= limit * FULL_PERCENT;
-        if newest > self.first && (len > limit || (full && len + step > limit)) {
-            self.ends.push_back(newest);
-            self.first = newest;
+        let Some((newest, before)) = leading.split_last() else { return };
+        let open = self.split(before, leading, newest.dts, limit);
+        let len = since(open.at, newest.dts);
+        let step = before.last().map_or(0, |last| since(last.dts, newest.dts));
+        if is_full(len, limit) && len + step > limit {
+            self.end(Place { count: before.len(), at: newest.dts });
         }
     }
 
-    /// The segment ends at `end`: its last part does, too.
-    pub(super) fn close(&mut self, leading: &[Sample], end: MediaTime, limit: u64) {
-        self.split_before_last(leading, leading.len(), end, limit);
-        if leading.len() > self.first {
-            self.ends.push_back(leading.len());
-            self.first = leading.len();
+    /// The segment, which is as long as this, ends: its last part does, too.
+    fn close(&mut self, leading: &[Sample], close: Close, len: u64, limit: u64) {
+        // A part that would begin where nothing more is shown belongs to the one before.
+        let end = leading.first().map_or(close.end, |first| MediaTime(first.dts.0.saturating_add(len)));
+        while self.ends.pop_back_if(|place| place.at >= end).is_some() {
+            self.open = self.ends.back().copied().or(self.next);
         }
+        let open = self.split(leading, leading, close.end.min(end), limit);
+        if open.count < leading.len() || open.at < close.end {
+            self.end(Place { count: leading.len(), at: close.end });
+        }
+        self.closed = Some(close);
     }
 
-    /// Where the sample before `next` lasted longer than was expected, and so too long for its part, it begins one.
-    fn split_before_last(&mut self, leading: &[Sample], next: usize, at: MediaTime, limit: u64) {
-        let Some(last) = next.checked_sub(1) else { return };
-        let (Some(first), Some(sample)) = (leading.get(self.first), leading.get(last)) else { return };
-        if since(first.dts, at) > limit && since(first.dts, sample.dts) >= NAME {
-            self.ends.push_back(last);
-            self.first = last;
+    /// Ends the parts that are over where what follows these samples begins at `at`; gives where the open one begins.
+    fn split(&mut self, before: &[Sample], leading: &[Sample], at: MediaTime, limit: u64) -> Place {
+        let begin = Place { count: 0, at: leading.first().map_or(at, |first| first.dts) };
+        let mut open = self.open.unwrap_or(begin);
+        while since(open.at, at) > limit {
+            // What was before the last one may be enough.
+            let last =
+                before.last().map(|last| last.dts).filter(|last| is_full(since(open.at, *last), limit));
+            open = match last {
+                Some(last) => Place { count: before.len().saturating_sub(1), at: last },
+                None => Place { count: before.len(), at: MediaTime(open.at.0.saturating_add(limit)) },
+            };
+            self.end(open);
         }
+        open
+    }
+
+    fn end(&mut self, place: Place) {
+        self.ends.push_back(place);
+        self.open = Some(place);
+    }
+}
+
+fn is_full(len: u64, limit: u64) -> bool {
+    len * 100 >= limit * FULL_PERCENT
+}
+
+impl Open {
+    /// Where the part ends that is given out next, and how many of the ends that are: behind those that would hold nothing, as far
+    /// as is known.
+    fn next_end(&self) -> Option<(usize, Place)> {
+        let mut ends = self.parts.ends.iter();
+        let (mut count, mut end) = (1, *ends.next()?);
+        for next in ends {
+            let later =
+                self.audio.iter().skip(self.parts.given_audio).rev().find(|sample| sample.dts < next.at);
+            if next.count > end.count || later.is_some_and(|sample| sample.dts >= end.at) {
+                break;
+            }
+            (count, end) = (count + 1, *next);
+        }
+        Some((count, end))
     }
 }
 
@@ -76,14 +131,13 @@ impl Segmenter {
             return;
         }
         let Some(mut open) = self.open.pop_front() else { return };
-        while let Some(end) = open.parts.ends.front().and_then(|end| open.leading().get(*end)) {
-            let end = end.dts;
-            let audio_passed = self.audio_last.is_some_and(|last| last >= end);
-            let video_passed = self.video_last.is_some_and(|last| since(end, last) >= limit);
+        while let Some((count, end)) = open.next_end() {
+            let audio_passed = self.audio_last.is_some_and(|last| last >= end.at);
+            let video_passed = self.video_last.is_some_and(|last| since(end.at, last) >= limit);
             if !open.video.is_empty() && self.tracks.audio.is_some() && !audio_passed && !video_passed {
                 break;
             }
-            self.give_part(&mut open, end, None);
+            self.give_part(&mut open, count, end, limit);
         }
         self.open.push_front(open);
     }
@@ -92,26 +146,27 @@ impl Segmenter {
     pub(super) fn give_last_parts(&mut self, open: &mut Open, end: MediaTime, shown_end: MediaTime) {
         let Some(limit) = self.part_limit else { return };
         let mut parts = core::mem::take(&mut open.parts);
-        parts.close(open.leading(), end, limit);
+        parts.close(open.leading(), Close { end, shown_end }, since(open.start, shown_end), limit);
         open.parts = parts;
-        while let Some(next) = open.parts.ends.front() {
-            match open.leading().get(*next).map(|sample| sample.dts) {
-                Some(end) => self.give_part(open, end, None),
-                None => self.give_part(open, end, Some(shown_end)),
-            }
+        while let Some((count, end)) = open.next_end() {
+            self.give_part(open, count, end, limit);
         }
     }
 
-    /// Gives out the oldest part of a segment, whose leading track ends at `end`: with its audio before there, or all that
-    /// is left where it is the last, which is shown until `shown_end`. What follows the segment is still in `self.open`.
-    fn give_part(&mut self, open: &mut Open, end: MediaTime, shown_end: Option<MediaTime>) {
-        let (Some(to), Some(first)) = (open.parts.ends.pop_front(), open.leading().first()) else { return };
-        let first = first.dts;
-        let (to_video, to_audio) = match (open.video.is_empty(), shown_end) {
-            (true, _) => (0, to),
-            (false, Some(_)) => (to, open.audio.len()),
-            (false, None) => (to, open.audio.partition_point(|sample| sample.dts < end)),
+    /// Gives out the oldest part of a segment, which ends at `end`, behind `count` of the ends that are: with its audio before there,
+    /// or all that is left where it is the last. What follows the segment is still in `self.open`.
+    fn give_part(&mut self, open: &mut Open, count: usize, end: Place, limit: u64) {
+        let mut ends = open.parts.ends.drain(..count.min(open.parts.ends.len())).rev().skip(1);
+        let before = ends.next().map(|before| before.at);
+        drop(ends);
+        let Some(first) = open.leading().first().map(|first| first.dts) else { return };
+        let last = open.parts.closed.filter(|_| open.parts.ends.is_empty());
+        let to_audio = match (open.video.is_empty(), last) {
+            (true, _) => end.count,
+            (false, Some(_)) => open.audio.len(),
+            (false, None) => open.audio.partition_point(|sample| sample.dts < end.at),
         };
+        let to_video = if open.video.is_empty() { 0 } else { end.count };
         let video = taken(&open.video, &mut open.parts.given_video, to_video);
         let audio = taken(&open.audio, &mut open.parts.given_audio, to_audio);
         let Some(lead) = video.first().or(audio.first()) else { return };
@@ -120,23 +175,50 @@ impl Segmenter {
         let audio_end = match (next_audio, audio.last()) {
             (Some(next), _) => next.dts,
             (None, Some(last)) => MediaTime(last.dts.0.saturating_add(self.audio_frame())),
-            (None, None) => end,
+            (None, None) => end.at,
         };
         // On the segment's own line, which begins where its first frame is shown.
-        let start = MediaTime(open.start.0.saturating_add(since(first, lead.dts)));
-        let duration = shown_end.map_or(since(lead.dts, end), |shown_end| since(start, shown_end));
-        let independent = lead.key;
+        let of = open.start;
+        let line = |at: MediaTime| MediaTime(of.0.saturating_add(since(first, at)));
+        let from = open.parts.next.replace(end).map_or(first, |next| next.at);
+        let start = line(from);
+        // A short rest that would hold nothing is not worth a part that is too long.
+        let rest = before.filter(|before| last.is_some() && !is_full(since(*before, end.at), limit));
+        let len = since(from, rest.unwrap_or(end.at));
+        // How long the last one is shown may differ by the offsets of its frames.
+        let listed = last.map_or(len, |close| since(start, close.shown_end).min(limit.max(len)));
+        let independent = match open.video.is_empty() {
+            true => lead.key,
+            false => video.first().is_some_and(|first| first.key),
+        };
+        // Its last picture lasts up to the next one, wherever that is listed.
+        let next = open.leading().get(end.count).map(|next| next.dts);
+        let video_end = next.or(open.parts.closed.map(|close| close.end)).unwrap_or(end.at);
+        let shown_end = match (next, open.parts.closed) {
+            (None, Some(close)) => close.shown_end,
+            _ => line(video_end),
+        };
+        // Where what follows is shown before the last pictures are decoded, they make room.
+        let room = u64::try_from(video.len()).unwrap_or(u64::MAX);
+        let latest =
+            if next.is_none() { MediaTime(shown_end.0.saturating_sub(room)).max(of) } else { shown_end };
+        let (begin, shown) = match video.first().map(|first| line(first.dts).min(latest)) {
+            Some(begin) => (begin, since(begin, shown_end)),
+            None => (start, listed),
+        };
+        let ticks = |span: u64| u32::try_from(span).unwrap_or(u32::MAX).max(1);
         let cut = Cut {
-            start,
-            duration: u32::try_from(duration).unwrap_or(u32::MAX).max(1),
+            start: begin,
+            duration: ticks(shown),
             discontinuity: open.discontinuity,
             tracks: self.tracks.clone(),
             video,
             audio,
-            video_end: end,
+            video_end,
             audio_end,
         };
-        self.events.push_back(Event::Part(Box::new(Part { of: open.start, cut, independent })));
+        let part = Part { of, start, duration: ticks(listed), cut, independent };
+        self.events.push_back(Event::Part(Box::new(part)));
     }
 }
 

@@ -12,11 +12,18 @@ use super::way::{Segment, Way};
 
 /// A way that took a publish, which began at its beginning and was ended in order.
 pub(super) fn way_of(segment_ms: u32, sent: &[At]) -> Way {
-    let mut way = Way::new(segment_ms);
+    fed(Way::new(segment_ms), sent)
+}
+
+/// The same of a way of its own.
+fn fed(mut way: Way, sent: &[At]) -> Way {
     publish(&mut way, 0, sent);
     way.finish();
     way
 }
+
+/// The longest parts of what is given out in parts, in milliseconds.
+const PART_MS: u32 = 334;
 
 /// A publish that begins so many milliseconds after the start.
 pub(super) fn publish(way: &mut Way, at_ms: u64, sent: &[At]) {
@@ -57,9 +64,11 @@ pub(super) struct Case {
     /// At most so many pictures are in no segment, and so many frames of sound. Sound from before the first picture is shown,
     /// in a run that begins, is in none by rights.
     lost: (usize, usize),
+    /// And so many more frames of sound in low latency, where nothing waits for sound as long.
+    late: usize,
 }
 
-const GOOD: Case = Case { name: "nothing", harm: |_| {}, breaks: 0, lost: (0, 0) };
+const GOOD: Case = Case { name: "nothing", harm: |_| {}, breaks: 0, lost: (0, 0), late: 0 };
 
 /// The frame of a track that is sent at this millisecond, or the next one.
 fn at(sent: &mut [At], kind: Kind, ms: u64) -> &mut At {
@@ -77,12 +86,14 @@ pub(super) const CASES: &[Case] = &[
         harm: |sent| frames_from(sent, 5_400).for_each(|frame| frame.dts_ms += 86_400_000),
         breaks: 1,
         lost: (15, 28),
+        ..GOOD
     },
     Case {
         name: "the clock begins again from zero",
         harm: |sent| frames_from(sent, 5_400).for_each(|frame| frame.dts_ms -= 5_400),
         breaks: 1,
         lost: (15, 28),
+        ..GOOD
     },
     Case {
         name: "one picture's timestamp is far ahead",
@@ -153,6 +164,7 @@ pub(super) const CASES: &[Case] = &[
             sent.iter_mut().filter(|at| at.is(Kind::Audio)).for_each(|at| at.ms += 1_500);
             sent.sort_by_key(|at| at.ms);
         },
+        late: 60,
         ..GOOD
     },
     Case {
@@ -167,6 +179,7 @@ pub(super) const CASES: &[Case] = &[
         },
         breaks: 1,
         lost: (25, 47),
+        ..GOOD
     },
     Case {
         name: "the sound begins after three seconds, as Opus",
@@ -188,6 +201,7 @@ pub(super) const CASES: &[Case] = &[
         },
         breaks: 1,
         lost: (25, 0),
+        ..GOOD
     },
     Case {
         name: "the picture is missing for three seconds",
@@ -200,12 +214,14 @@ pub(super) const CASES: &[Case] = &[
         harm: |sent| change_at(sent, 6_000, FeedEvent::Video(other(&configs().0))),
         breaks: 1,
         lost: (0, 2),
+        ..GOOD
     },
     Case {
         name: "other parameters of video within a group of pictures",
         harm: |sent| change_at(sent, 5_400, FeedEvent::Video(other(&configs().0))),
         breaks: 1,
         lost: (15, 29),
+        ..GOOD
     },
     Case {
         name: "other parameters of sound",
@@ -216,6 +232,7 @@ pub(super) const CASES: &[Case] = &[
         },
         breaks: 1,
         lost: (0, 2),
+        ..GOOD
     },
     Case {
         name: "the same parameters again and again",
@@ -249,16 +266,18 @@ fn change_at(sent: &mut Vec<At>, ms: u64, event: FeedEvent) {
     sent.insert(to, At { ms, event });
 }
 
-/// What is wrong with what came of a case.
-fn faults(case: &Case, reorders: bool) -> Vec<String> {
+/// What is wrong with what came of a case, in segments, or in low latency.
+fn faults(case: &Case, reorders: bool, in_parts: bool) -> Vec<String> {
     let mut sent = Encoder { reorders, ..Encoder::default() }.sends(0, 12_000);
     (case.harm)(&mut sent);
-    let way = way_of(2_000, &sent);
+    let way = if in_parts { Way::in_parts(2_000, PART_MS) } else { Way::new(2_000) };
+    let way = fed(way, &sent);
     let (video, audio) = (lost(&way, &sent, Kind::Video), lost(&way, &sent, Kind::Audio));
     let mut faults = Vec::new();
     // The first picture of a run is shown 80 ms after it is decoded.
     let leading = if reorders { 4 * (1 + case.breaks) } else { 0 };
-    if video.len() > case.lost.0 || audio.len() > case.lost.1 + leading {
+    let late = if in_parts { case.late } else { 0 };
+    if video.len() > case.lost.0 || audio.len() > case.lost.1 + leading + late {
         faults.push(format!("lost {video:?} and {audio:?}"));
     }
     if way.too_long {
@@ -275,13 +294,23 @@ fn faults(case: &Case, reorders: bool) -> Vec<String> {
     faults
 }
 
+/// What a panic says.
+pub(super) fn said(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("a panic")
+}
+
 #[test]
 fn bad_input_is_normal() {
-    let all = [false, true].into_iter().flat_map(|reorders| CASES.iter().map(move |case| (case, reorders)));
-    let faults = all.flat_map(|(case, reorders)| {
+    let ways = [(false, false), (true, false), (false, true), (true, true)];
+    let all = ways.into_iter().flat_map(|way| CASES.iter().map(move |case| (case, way)));
+    let faults = all.flat_map(|(case, (reorders, in_parts))| {
         let name = case.name;
-        let faults = std::panic::catch_unwind(|| faults(case, reorders)).unwrap_or(vec!["panic".into()]);
-        faults.into_iter().map(move |fault| format!("{name}, reordered {reorders}: {fault}"))
+        let faults = std::panic::catch_unwind(|| faults(case, reorders, in_parts));
+        let faults = faults.unwrap_or_else(|panic| vec![format!("it panics: {}", said(&*panic))]);
+        faults
+            .into_iter()
+            .map(move |fault| format!("{name}, reordered {reorders}, in parts {in_parts}: {fault}"))
     });
     let faults: Vec<String> = faults.collect();
     assert!(faults.is_empty(), "{faults:#?}");
@@ -387,8 +416,11 @@ pub(super) const RETURNS: &[Return] = &[
 
 #[test]
 fn an_encoder_that_comes_back_costs_one_discontinuity_at_most_and_none_where_nothing_is_missing() {
-    for Return { name, end, away_ms, sends, breaks: expected } in RETURNS {
-        let mut way = Way::new(2_000);
+    let ways = || [("in segments", Way::new(2_000)), ("in parts", Way::in_parts(2_000, PART_MS))];
+    for (Return { name, end, away_ms, sends, breaks: expected }, (what, mut way)) in
+        RETURNS.iter().flat_map(|back| ways().map(|way| (back, way)))
+    {
+        let name = format!("{name}, {what}");
         let first = Encoder::default().sends(0, LOST_MS);
         publish(&mut way, 0, &first);
         way.at(LOST_MS);

@@ -34,11 +34,16 @@ pub(crate) fn send(way: &mut Way, tags: &[Tag], len: usize, ms: u64) {
 
 /// The same from an instant on, so that it may go on, or break off.
 pub(crate) fn publish(way: &mut Way, tags: &[Tag], from_ms: u64, len: usize, ms: u64) {
+    publish_at(way, tags, from_ms, |n| n as u64 * ms / len as u64);
+}
+
+/// The same of tags of which each comes when `at` says by its number, in milliseconds from then on.
+pub(crate) fn publish_at(way: &mut Way, tags: &[Tag], from_ms: u64, at: impl Fn(usize) -> u64) {
     let mut demux = Demux::new();
     way.at(from_ms);
     way.begin();
     for (n, tag) in tags.iter().enumerate() {
-        way.at(from_ms + n as u64 * ms / len as u64);
+        way.at(from_ms + at(n));
         if let Err(Error::Refuse { .. }) = take(&mut demux, tag, way) {
             way.end(End::Lost);
             demux = Demux::new();

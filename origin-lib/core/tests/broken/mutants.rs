@@ -1,14 +1,20 @@
 //! Good streams, broken by seeds. Whatever is done to a stream in its second quarter, nothing panics, every check of the way
-//! holds, what comes out is bounded by what came in, and the stream goes on from the next key frame.
+//! holds, no segment is longer than promised, what comes out is bounded by what came in, and the stream goes on from the next key
+//! frame; in low latency as well.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::cases::said;
 use super::seed::Seed;
 use super::way::{Seen, Segment, Way};
-use super::{flv, ts};
+use super::{cmaf, flv, ts};
 
 const SEGMENT_MS: u32 = 1_000;
+
+/// The longest parts in low latency, and each how manieth mutant is given out in parts.
+const PART_MS: u32 = 334;
+const IN_PARTS: u64 = 10;
 
 /// How many mutants there are of each stream. `RAILBIRD_SEED=71 cargo test -p railbird-core --test broken` runs one.
 const MUTANTS: u64 = 1_000;
@@ -29,13 +35,35 @@ fn expected(good: &Way) -> BTreeSet<&[u8]> {
     last.map(|sample| &sample.data[..]).collect()
 }
 
+/// A good stream as it comes out, in segments and in parts.
+struct Good([Way; 2]);
+
+impl Good {
+    fn new(send: impl Fn(&mut Way)) -> Good {
+        let mut ways = [Way::new(SEGMENT_MS), Way::in_parts(SEGMENT_MS, PART_MS)];
+        ways.iter_mut().for_each(send);
+        Good(ways)
+    }
+
+    /// What is wrong with the mutant of this seed, if anything is; of what it is made, there are `len` bytes.
+    fn fault(&self, seed: u64, len: usize, send: impl Fn(&mut Way)) -> Option<String> {
+        let [whole, parts] = &self.0;
+        let in_parts = seed.is_multiple_of(IN_PARTS);
+        let in_parts =
+            in_parts.then(|| fault(parts, Way::in_parts(SEGMENT_MS, PART_MS), len, &send)).flatten();
+        let in_parts = in_parts.map(|fault| format!("in parts, {fault}"));
+        fault(whole, Way::new(SEGMENT_MS), len, &send).or(in_parts)
+    }
+}
+
 /// What is wrong with a mutant, if anything is.
-fn fault(good: &Way, len: usize, send: impl FnOnce(&mut Way)) -> Option<String> {
-    let mut way = Way::new(SEGMENT_MS);
+fn fault(good: &Way, mut way: Way, len: usize, send: impl FnOnce(&mut Way)) -> Option<String> {
     let sent = catch_unwind(AssertUnwindSafe(|| send(&mut way)));
     if let Err(panic) = sent {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        return Some(text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("a panic").into());
+        return Some(said(&*panic).into());
+    }
+    if way.too_long {
+        return Some("a segment is longer than promised".into());
     }
     let out: usize = way.segments.iter().map(|segment| segment.object.bytes.len()).sum();
     // Boxes and padding: a few dozen bytes a sample, and a kilobyte a segment.
@@ -60,13 +88,12 @@ fn run(what: &str, fault: impl Fn(u64) -> Option<String>) {
 }
 
 fn transport_streams(what: &str, stream: &[u8], ms: u64) {
-    let mut good = Way::new(SEGMENT_MS);
-    ts::send(&mut good, stream, stream.len(), ms);
+    let good = Good::new(|way| ts::send(way, stream, stream.len(), ms));
     let packets = stream.len() / 188;
     run(what, |seed| {
         let mut broken = stream.to_vec();
         ts::harm(&mut broken, packets / 4..packets / 2, &mut Seed(seed));
-        fault(&good, broken.len(), |way| ts::send(way, &broken, stream.len(), ms))
+        good.fault(seed, broken.len(), |way| ts::send(way, &broken, stream.len(), ms))
     });
 }
 
@@ -84,13 +111,24 @@ fn transport_streams_of_h265_go_on_whatever_is_done_to_them() {
 fn messages_of_rtmp_go_on_whatever_is_done_to_them() {
     let tags = flv::tags();
     let len: usize = tags.iter().map(|tag| tag.payload.len()).sum();
-    let mut good = Way::new(SEGMENT_MS);
-    flv::send(&mut good, &tags, tags.len(), 6_000);
+    let good = Good::new(|way| flv::send(way, &tags, tags.len(), 6_000));
     run("RTMP", |seed| {
         let mut broken = tags.clone();
         flv::harm(&mut broken, tags.len() / 4..tags.len() / 2, &mut Seed(seed));
         // What comes twice counts twice.
-        fault(&good, 2 * len, |way| flv::send(way, &broken, tags.len(), 6_000))
+        good.fault(seed, 2 * len, |way| flv::send(way, &broken, tags.len(), 6_000))
+    });
+}
+
+#[test]
+fn fragments_that_are_put_go_on_whatever_is_done_to_them() {
+    let puts = cmaf::puts();
+    let len: usize = puts.iter().map(|put| put.body.len()).sum();
+    let good = Good::new(|way| cmaf::send(way, &puts, puts.len(), 6_000));
+    run("CMAF", |seed| {
+        let mut broken = puts.clone();
+        cmaf::harm(&mut broken, puts.len() / 4..puts.len() / 2, &mut Seed(seed));
+        good.fault(seed, 2 * len, |way| cmaf::send(way, &broken, puts.len(), 6_000))
     });
 }
 

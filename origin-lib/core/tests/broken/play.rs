@@ -8,7 +8,7 @@ use bytes::Bytes;
 use railbird_core::flv::{File, Tag, TagKind};
 use railbird_core::programme::End;
 
-use super::flv::{publish, send, tags};
+use super::flv::{publish, publish_at, send, tags};
 use super::way::{Segment, Way};
 
 pub(super) const SEGMENT_MS: u32 = 1_000;
@@ -34,11 +34,17 @@ pub(super) fn decoded(way: &Way, run: &[Segment]) -> (usize, String) {
     let dir = std::env::temp_dir().join(format!("railbird-broken-{}-{nth}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
     std::fs::write(dir.join("list.m3u8"), in_clear(way, run, &dir)).unwrap();
-    let mut player = Command::new("ffmpeg");
-    player.args(["-v", "warning", "-allowed_extensions", "ALL", "-i"]).arg(dir.join("list.m3u8"));
-    player.args(["-map", "0:v:0", "-fps_mode", "passthrough", "-f", "framemd5", "-"]);
-    let output = player.output().expect("ffmpeg");
+    let played = by_ffmpeg(&dir.join("list.m3u8"));
     std::fs::remove_dir_all(&dir).unwrap();
+    played
+}
+
+/// Plays a playlist by ffmpeg, with keys and all renditions that it has: how many pictures it decodes, and what it complains of.
+pub(super) fn by_ffmpeg(playlist: &Path) -> (usize, String) {
+    let mut player = Command::new("ffmpeg");
+    player.args(["-v", "warning", "-allowed_extensions", "ALL", "-protocol_whitelist", "file,crypto", "-i"]);
+    player.arg(playlist).args(["-map", "0:v", "-fps_mode", "passthrough", "-f", "framemd5", "-"]);
+    let output = player.output().expect("ffmpeg");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
     let frames =
@@ -135,6 +141,14 @@ pub(super) fn cases() -> [(&'static str, Vec<Tag>, usize); 6] {
             150,
         ),
     ]
+}
+
+/// What comes of a stream whose tags come when they were made, by a clock that is by so many per mille as fast as the encoder's.
+pub(super) fn as_made(segment_ms: u32, tags: &[Tag], per_mille: u64) -> Way {
+    let mut way = Way::new(segment_ms);
+    publish_at(&mut way, tags, 0, |n| u64::from(tags[n].timestamp_ms) * per_mille / 1000);
+    way.finish();
+    way
 }
 
 /// What comes of such a stream.

@@ -8,7 +8,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use railbird_core::flv::Tag;
+use bytes::Bytes;
+use railbird_core::flv::{File, Tag};
 use railbird_core::keys;
 use railbird_core::playlist::{Recorded, Stretch};
 use railbird_core::state::ChannelState;
@@ -19,7 +20,7 @@ use super::encoder::Encoder;
 use super::flv;
 use super::play;
 use super::real::Real;
-use super::way::{self, NODE, Way};
+use super::way::{self, NODE, Segment, Way};
 
 /// The length of a segment of most cases, in milliseconds.
 const SEGMENT_MS: u32 = 2_000;
@@ -96,10 +97,49 @@ fn all() -> Vec<Served> {
         ways: vec![play::reconnect()],
         from_s: 0,
     });
+    served.extend(regular());
     // The same jump in each rendition of a ladder.
     let ways = [flv::tags(), smaller()].map(|tags| play::way_of(&play::jump(&tags)));
     let name = "a ladder, and a jump by an hour".into();
     served.push(Served { name, segment_ms: play::SEGMENT_MS, ways: ways.into(), from_s: 0 });
+    served
+}
+
+/// Streams that nobody damaged: their pictures come seldom, or often, or their key frames do, or their clock is not the world's; and
+/// other codecs.
+fn regular() -> Vec<Served> {
+    let encoded = |rate: u32, seconds: u32, keys: &str| {
+        play::encoded(&format!(
+            "-f lavfi -i testsrc2=s=96x64:r={rate}:d={seconds} -f lavfi -i sine=d={seconds} -c:v libx264 -preset veryfast {keys} \
+             -sc_threshold 0 -bf 2 -pix_fmt yuv420p -c:a aac -ac 2"
+        ))
+    };
+    let every = |pictures: u32| format!("-g {pictures} -keyint_min {pictures}");
+    let mut served = Vec::new();
+    let mut add = |name: String, way: Way| {
+        served.push(Served { name, segment_ms: SEGMENT_MS, ways: vec![way], from_s: 0 });
+    };
+    for rate in [10, 50, 60, 120] {
+        let tags = encoded(rate, 8, &every(rate * 2));
+        add(format!("{rate} pictures a second"), play::as_made(SEGMENT_MS, &tags, 1000));
+    }
+    let tags = encoded(25, 24, &every(250));
+    add("key frames are ten seconds apart".into(), play::as_made(SEGMENT_MS, &tags, 1000));
+    let tags = encoded(25, 68, "-g 10000 -keyint_min 1 -force_key_frames 0,2,4,64");
+    let way = play::as_made(SEGMENT_MS, &tags, 1000);
+    assert!(way.segments.iter().filter(|segment| !segment.video[0].key).count() >= 20);
+    add("no key frame for a minute".into(), way);
+    // Far more than any encoder's.
+    for per_mille in [980, 1020] {
+        let tags = encoded(25, 24, &every(50));
+        add(
+            format!("a clock that goes at {per_mille} per mille"),
+            play::as_made(SEGMENT_MS, &tags, per_mille),
+        );
+    }
+    let av1 = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/enhanced/av1.flv"));
+    let tags: Vec<Tag> = File::new(Bytes::from_static(av1)).unwrap().map(Result::unwrap).collect();
+    add("AV1 and Opus, and a jump by an hour".into(), play::as_made(SEGMENT_MS, &play::jump(&tags), 1000));
     served
 }
 
@@ -170,18 +210,27 @@ fn breaks_s(way: &Way) -> Vec<f64> {
     breaks
 }
 
-/// What ffmpeg makes of a case: how many of its pictures, and what it says. It takes one init segment for a whole playlist, so that
-/// what lies between two is played by itself.
-fn by_ffmpeg(way: &Way) -> Value {
+/// What ffmpeg makes of a case: how many of its pictures, and what it says. It takes one init segment for a whole playlist: where there
+/// is no other, it plays what is served below `dir`, each rendition of it; else what lies between two by itself.
+fn by_ffmpeg(served: &Served, dir: &Path) -> Value {
+    let ways = &served.ways;
+    let pictures = |run: &[Segment]| run.iter().map(|segment| segment.video.len()).sum::<usize>();
     let (mut listed, mut decoded, mut said) = (0, 0, String::new());
-    for run in way.segments.chunk_by(|one, next| one.init == next.init) {
-        let (frames, words) = play::decoded(way, run);
-        listed += run.iter().map(|segment| segment.video.len()).sum::<usize>();
-        decoded += frames;
+    let mut add = |of: usize, (frames, words): (usize, String)| {
+        (listed, decoded) = (listed + of, decoded + frames);
         // What it says of the list that it writes is none of ours: there, times are as coarse as frames are long.
         for words in words.lines().filter(|words| !words.starts_with("[framemd5 @")) {
             said.push_str(words);
             said.push('\n');
+        }
+    };
+    if ways.iter().all(|way| way.segments.iter().all(|segment| segment.init == way.segments[0].init)) {
+        serve(served, dir, dir.to_str().unwrap());
+        let of_all = ways.iter().map(|way| pictures(&way.segments)).sum();
+        add(of_all, play::by_ffmpeg(&dir.join("main.m3u8")));
+    } else {
+        for run in ways[0].segments.chunk_by(|one, next| one.init == next.init) {
+            add(pictures(run), play::decoded(&ways[0], run));
         }
     }
     json!({ "listed": listed, "decoded": decoded, "said": said })
@@ -205,7 +254,7 @@ fn three_players_play_what_comes_of_broken_streams_from_end_to_end() {
             "renditions": served.ways.len(),
             "from_s": served.from_s,
             "excused": excused,
-            "ffmpeg": by_ffmpeg(&served.ways[0]),
+            "ffmpeg": by_ffmpeg(served, &dir.join(format!("ffmpeg/{n}"))),
         }));
     }
     for Other { case, player, why } in OTHERS {

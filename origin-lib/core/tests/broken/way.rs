@@ -16,6 +16,8 @@ use railbird_core::state::{ChannelState, Node};
 use railbird_core::time::{MediaSpan, MediaTime, Moment, UtcMs};
 use railbird_core::timeline::Anchor;
 
+use super::parts::Parts;
+
 /// When everything begins: an instant at which segments of any length begin.
 pub(crate) const START: Moment = Moment { utc: UtcMs(1_795_171_920_000), up_ms: 50_000 };
 
@@ -44,6 +46,9 @@ pub(crate) struct Seen {
     pub(crate) key: bool,
     pub(crate) data: Vec<u8>,
 }
+
+/// Samples of pictures and of sound, in the order of their decoding.
+pub(crate) type Samples = [Vec<Seen>; 2];
 
 /// A segment as a player finds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +82,9 @@ pub(crate) struct Way {
     /// The last decoding time of each track and where the last segment ended.
     tips: BTreeMap<u32, i64>,
     end: MediaTime,
+    part_ms: Option<u32>,
+    /// Those of the segment that comes next.
+    parts: Parts,
     pub(crate) segments: Vec<Segment>,
     pub(crate) inits: Vec<package::Kind>,
     /// By their names.
@@ -92,7 +100,7 @@ fn secret() -> MasterSecret {
     MasterSecret::new(b"a secret of some length").unwrap()
 }
 
-fn book(segment_ms: u32, window_s: u32) -> Book {
+fn book(segment_ms: u32, part_ms: Option<u32>, window_s: u32) -> Book {
     let channel = Channel {
         id: "t".parse().unwrap(),
         origin: "north".parse().unwrap(),
@@ -100,7 +108,7 @@ fn book(segment_ms: u32, window_s: u32) -> Book {
         title: "T".into(),
         segment_ms,
         key_period_s: KEY_PERIOD_S,
-        part_ms: None,
+        part_ms,
         preload_hints: false,
         window_s,
         msn_min: 0,
@@ -112,16 +120,25 @@ fn book(segment_ms: u32, window_s: u32) -> Book {
 
 impl Way {
     pub(crate) fn new(segment_ms: u32) -> Way {
-        Way::knowing(segment_ms, None)
+        Way::with(segment_ms, None, None)
+    }
+
+    /// One of low latency: segments are given out in parts of at most this length before.
+    pub(crate) fn in_parts(segment_ms: u32, part_ms: u32) -> Way {
+        Way::with(segment_ms, Some(part_ms), None)
     }
 
     /// One that knows where another origin tied the feed's clock to the world's.
     pub(crate) fn knowing(segment_ms: u32, anchor: Option<Anchor>) -> Way {
+        Way::with(segment_ms, None, anchor)
+    }
+
+    fn with(segment_ms: u32, part_ms: Option<u32>, anchor: Option<Anchor>) -> Way {
         let package = package::Settings {
             channel: "t".parse().unwrap(),
             rendition: "source".parse().unwrap(),
             segment_ms,
-            part_ms: None,
+            part_ms,
             frames: false,
             key_period_s: KEY_PERIOD_S,
             secret: secret(),
@@ -136,12 +153,14 @@ impl Way {
             ),
             anchor,
             publish: None,
-            book: book(segment_ms, WINDOW_S),
+            book: book(segment_ms, part_ms, WINDOW_S),
             player: Follower::default(),
             now_ms: 0,
             init: Default::default(),
             tips: BTreeMap::new(),
             end: MediaTime::default(),
+            part_ms,
+            parts: Parts::default(),
             segments: Vec::new(),
             inits: Vec::new(),
             init_bytes: BTreeMap::new(),
@@ -151,7 +170,7 @@ impl Way {
         }
     }
 
-    fn now(&self) -> Moment {
+    pub(crate) fn now(&self) -> Moment {
         START.plus_ms(self.now_ms)
     }
 
@@ -188,11 +207,12 @@ impl Way {
         self.end(End::InOrder);
         self.programme.give_up_waiting();
         self.collect();
+        self.parts.are_over();
     }
 
     /// The recording that was made of it, as an edge knows it.
     pub(crate) fn recording(&self, segment_ms: u32) -> ChannelState {
-        let (mut book, now) = (book(segment_ms, RECORDING_S), self.now().utc);
+        let (mut book, now) = (book(segment_ms, None, RECORDING_S), self.now().utc);
         for run in self.segments.chunk_by(|one, next| one.init == next.init) {
             let mut inits = self.inits.iter().filter_map(|kind| match kind {
                 package::Kind::Init(init) => Some(init),
@@ -257,20 +277,21 @@ impl Way {
                 self.book.ack(0, start, now);
                 self.play();
             }
+            package::Kind::Part(part) => {
+                assert_eq!(part.init, self.init.0, "it needs another init segment than the last");
+                let samples = self.samples_of(&object.bytes, part.of).1;
+                self.parts.take(part.clone(), samples);
+                self.book.part(&part, now);
+                self.book.ack_part(0, part.start, now);
+                self.play();
+            }
             other => panic!("nobody asked for {other:?}"),
         }
     }
 
     /// Takes a segment apart, twice, and looks whether it goes on with what came before.
     fn segment(&mut self, object: Object, start: MediaTime, duration: MediaSpan, discontinuity: bool) {
-        let channel = "t".parse().unwrap();
-        let period = keys::period(start, KEY_PERIOD_S);
-        let mut clear = object.bytes.to_vec();
-        let key = secret().content_key(&channel, period);
-        keys::decrypt(&key, &keys::iv(&channel, period), &mut clear).unwrap();
-        let (init, tracks, moov) = &self.init;
-        let fragments = read::segment(&clear, tracks).expect("our own reading");
-        same_to_others(&clear, &fragments, moov.as_ref().expect("an init segment with a movie"));
+        let (clear, [video, audio]) = self.samples_of(&object.bytes, start);
         assert!(duration.0 > 0, "it lasts no time");
         // Where a run ends, nothing tells how long its last picture lasts; no other picture is shown meanwhile.
         let last = self.segments.last().and_then(|last| last.video.iter().map(|sample| sample.pts).max());
@@ -278,45 +299,66 @@ impl Way {
         let after = last.filter(|_| discontinuity).unwrap_or(self.end);
         assert!(start >= after, "it begins at {start}, before the end of the one before, {after}");
         self.end = start + duration;
-        let mut seen = [Vec::new(), Vec::new()];
-        for fragment in &fragments {
-            let track = tracks.iter().find(|track| track.id == fragment.id).unwrap();
-            // Where the track counts something else than 1/90000 s, this is as near as that allows.
-            let scale = |ticks: i64| i128::from(ticks) * 90_000 / i128::from(track.timescale);
-            let mut dts = i64::try_from(fragment.start).unwrap();
-            let tip = self.tips.entry(fragment.id).or_insert(i64::MIN);
-            for sample in &fragment.samples {
-                let after = |ticks| (scale(ticks) - i128::from(START.utc.media().0)) as i64;
-                let one = Seen {
-                    dts: after(dts),
-                    pts: after(dts + i64::from(sample.cts)),
-                    key: sample.key,
-                    data: clear[sample.data.clone()].to_vec(),
-                };
+        for (track, samples) in [&video, &audio].into_iter().enumerate() {
+            let tip = self.tips.entry(track as u32).or_insert(i64::MIN);
+            for sample in samples {
                 // Where times stood still, frames of sound are a tick of their own track apart: less than a millisecond in all.
-                assert!(one.dts >= tip.saturating_sub(90), "decoding goes back from {tip} to {}", one.dts);
-                *tip = one.dts;
-                dts += i64::from(sample.duration);
-                seen[usize::from(track.kind == Kind::Audio)].push(one);
+                assert!(
+                    sample.dts >= tip.saturating_sub(90),
+                    "decoding goes back from {tip} to {}",
+                    sample.dts
+                );
+                *tip = sample.dts;
             }
         }
-        let [video, audio] = seen;
         self.segments.push(Segment {
             made_ms: self.now_ms,
             start_ms: (start - START.utc.media()).ms(),
             duration_ms: duration.ms(),
             discontinuity,
-            init: init.clone(),
+            init: self.init.0.clone(),
             video,
             audio,
             object,
             clear,
         });
+        if let (Some(part_ms), Some(segment)) = (self.part_ms, self.segments.last()) {
+            self.parts.are(start, duration, part_ms, segment);
+        }
+    }
+
+    /// The boxes of a segment, or of a part of one, which two libraries read alike, and its samples.
+    fn samples_of(&self, bytes: &[u8], of: MediaTime) -> (Vec<u8>, Samples) {
+        let period = keys::period(of, KEY_PERIOD_S);
+        let mut clear = bytes.to_vec();
+        keys::decrypt(&key(period), &keys::iv(&"t".parse().unwrap(), period), &mut clear).unwrap();
+        let (_, tracks, moov) = &self.init;
+        let fragments = read::segment(&clear, tracks).expect("our own reading");
+        same_to_others(&clear, &fragments, moov.as_ref().expect("an init segment with a movie"));
+        let mut seen = Samples::default();
+        for fragment in &fragments {
+            let track = tracks.iter().find(|track| track.id == fragment.id).unwrap();
+            // Where the track counts something else than 1/90000 s, this is as near as that allows.
+            let scale = |ticks: i64| i128::from(ticks) * 90_000 / i128::from(track.timescale);
+            let after = |ticks| (scale(ticks) - i128::from(START.utc.media().0)) as i64;
+            let mut dts = i64::try_from(fragment.start).unwrap();
+            for sample in &fragment.samples {
+                seen[usize::from(track.kind == Kind::Audio)].push(Seen {
+                    dts: after(dts),
+                    pts: after(dts + i64::from(sample.cts)),
+                    key: sample.key,
+                    data: clear[sample.data.clone()].to_vec(),
+                });
+                dts += i64::from(sample.duration);
+            }
+        }
+        (clear, seen)
     }
 
     /// A player loads the playlist.
     fn play(&mut self) {
         let Some(state) = self.book.poll(self.now().utc) else { return };
+        state.check().expect("an edge takes it");
         let order = ["a".parse().unwrap()];
         let text = playlist::media(&state, &"source".parse().unwrap(), &order, Wanted::default()).unwrap();
         let findings = ours::unexpected(self.player.load(text.as_bytes(), &Place::default()));

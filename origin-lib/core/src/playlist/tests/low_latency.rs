@@ -49,6 +49,22 @@ fn media_golden() {
 }
 
 #[test]
+fn parts_more_than_three_target_durations_before_the_end_are_listed_no_more() {
+    let of = |segment: u64, part: u64, ms: i64| Part {
+        of: START.plus_ms(2000 * segment).media(),
+        start: START.plus_ms(2000 * segment + 1000 * part).media(),
+        duration: MediaSpan::from_ms(ms),
+        ..low_latency().renditions[0].parts[0]
+    };
+    // Behind its segment are two others, and what is there of the next one.
+    for (last_ms, listed) in [(1000, 3), (1001, 2)] {
+        let mut state = low_latency();
+        state.renditions[0].parts = vec![of(1, 0, 1000), of(4, 0, 1000), of(4, 1, last_ms)];
+        assert_eq!(media_text(&state, &["a", "b"]).matches("#EXT-X-PART:").count(), listed);
+    }
+}
+
+#[test]
 fn a_channel_without_low_latency_has_no_line_of_it() {
     let mut state = low_latency();
     state.part_ms = None;

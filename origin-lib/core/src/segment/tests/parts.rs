@@ -45,12 +45,24 @@ fn segments(given: Vec<Given>) -> Vec<(Vec<Part>, Cut)> {
     segments
 }
 
+fn picture(ms: i64) -> Input {
+    if ms == 0 { key(ms) } else { video(ms) }
+}
+
 /// Two segments of frames at these milliseconds; how long the parts of the first one are.
 fn durations(part_ms: u32, frames: impl Iterator<Item = i64>) -> Vec<u32> {
-    let frames = frames.map(|ms| if ms == 0 { key(ms) } else { video(ms) });
-    let all = [Input::Video(avc(0))].into_iter().chain(frames).chain([key(2000)]);
+    let all = [Input::Video(avc(0))].into_iter().chain(frames.map(picture)).chain([key(2000)]);
     let segments = segments(given(part_ms, all));
-    segments[0].0.iter().map(|part| part.cut.duration / 90).collect()
+    segments[0].0.iter().map(|part| part.duration / 90).collect()
+}
+
+/// The parts of the first of two segments of such frames with sound beside them.
+fn beside_sound(part_ms: u32, frames: impl Iterator<Item = i64>) -> Vec<Part> {
+    let mut all: Vec<(i64, Input)> = frames.map(|ms| (ms, picture(ms))).collect();
+    all.extend((0..2000).step_by(20).map(|ms| (ms, audio(ms))));
+    all.sort_by_key(|(ms, _)| *ms);
+    let all = both().into_iter().chain(all.into_iter().map(|(_, input)| input));
+    segments(given(part_ms, all.chain([key(2000), audio(2000)]))).remove(0).0
 }
 
 #[test]
@@ -62,15 +74,32 @@ fn parts_are_as_long_as_whole_frames_allow() {
     assert_eq!(durations(334, thirty()), [333, 333, 334, 333, 333, 334]);
     assert_eq!(durations(500, every(20)), [500; 4]);
     assert_eq!(durations(1000, every(40)), [1000; 2]);
-    assert_eq!(durations(250, every(100)), [200; 10], "two frames fit, three do not");
-    assert_eq!(durations(100, every(500)), [500; 4], "a frame is not cut");
+    assert_eq!(durations(250, every(100)), [250; 8], "two frames are too few, three do not fit");
+    assert_eq!(durations(100, every(500)), [500; 4], "a frame is not cut where nothing is beside it");
 }
 
 #[test]
-fn a_frame_that_lasts_longer_than_its_neighbours_makes_no_part_too_long() {
-    let frames = [0, 40, 80, 120, 160, 200, 500, 540, 580, 620, 1900];
-    // The frame at 200 lasts up to 500, and no part may be longer than 334: it begins one.
-    assert_eq!(durations(334, frames.into_iter()), [200, 300, 120, 1280, 100]);
+fn a_picture_that_stands_makes_no_part_too_long_or_too_short() {
+    let frames = || [0, 40, 80, 120, 160, 200, 500, 540, 580, 620, 1900].into_iter();
+    // The one at 200 is shown up to 500, where no part may end that begins at 0; nor may one end at 200, which is too early.
+    let parts = beside_sound(334, frames());
+    let seen: Vec<_> = parts.iter().map(|part| (part.duration / 90, part.cut.video.len())).collect();
+    assert_eq!(seen, [(334, 6), (286, 3), (334, 1), (334, 0), (334, 0), (334, 1), (44, 0)]);
+    // Each has the sound that belongs there, and says whether one can begin with its pictures.
+    let mut at = parts[0].of;
+    for (n, part) in parts.iter().enumerate() {
+        let end = MediaTime(at.0 + u64::from(part.duration));
+        assert_eq!(part.start, at);
+        assert!(part.cut.audio.iter().all(|frame| (at..end).contains(&frame.dts)));
+        assert_eq!(part.independent, n == 0);
+        at = end;
+    }
+    assert_eq!(parts.iter().map(|part| part.cut.audio.len()).sum::<usize>(), 100);
+    // The boxes of a part begin where its own first picture does.
+    let begin = |n: usize| (ms(parts[n].start), ms(parts[n].cut.start), ms(parts[n].cut.video[0].dts));
+    assert_eq!((begin(1), begin(2)), ((334, 500, 500), (620, 620, 620)));
+    // Without sound there is nothing to give out while a picture stands.
+    assert_eq!(durations(334, frames()), [334, 286, 1002, 334]);
 }
 
 #[test]
@@ -127,7 +156,7 @@ fn audio_alone_has_parts_too() {
     let feed = (0..200).map(|n| audio(n * 21));
     let all = [Input::Audio(aac(0))].into_iter().chain(feed);
     for (parts, cut) in segments(given(PART_MS, all)) {
-        assert!(parts.iter().all(|part| part.independent && part.cut.duration <= 334 * 90));
+        assert!(parts.iter().all(|part| part.independent && part.duration <= 334 * 90));
         let samples: Vec<_> = parts.iter().flat_map(|part| part.cut.audio.clone()).collect();
         assert_eq!(samples, cut.audio);
     }
@@ -155,15 +184,23 @@ proptest! {
             let mut at = cut.start;
             for (n, part) in parts.iter().enumerate() {
                 prop_assert_eq!((part.of, part.cut.discontinuity), (cut.start, cut.discontinuity));
-                prop_assert_eq!(part.cut.start, at);
-                let frames = &part.cut.video;
-                // How the last frames of segments are shown differs by their offsets, and so do the last parts.
+                prop_assert_eq!(part.start, at);
+                let (limit, frames) = (part_ms * 90, &part.cut.video);
                 let last = n + 1 == parts.len();
-                prop_assert!(last || frames.len() == 1 || part.cut.duration <= part_ms * 90);
-                prop_assert_eq!(part.independent, frames[0].key);
-                at = MediaTime(at.0 + u64::from(part.cut.duration));
+                // Sound may have come too late for it.
+                let stands = frames.last().is_some_and(|frame| {
+                    let shown = frame.dts.0 - cut.video[0].dts.0 + cut.start.0 + u64::from(limit);
+                    shown < at.0 + u64::from(part.duration)
+                });
+                prop_assert!(part.duration <= limit || stands);
+                prop_assert!(last || part.duration * 100 >= limit * 85);
+                prop_assert_eq!(part.independent, frames.first().is_some_and(|first| first.key));
+                at = MediaTime(at.0 + u64::from(part.duration));
             }
-            prop_assert_eq!(at.0, cut.start.0 + u64::from(cut.duration));
+            // How the last frames of segments are shown differs by their offsets, and so do the last parts.
+            let end = cut.start.0 + u64::from(cut.duration);
+            let as_long_as_can_be = parts.last().is_some_and(|last| last.duration >= part_ms * 90);
+            prop_assert!(at.0 == end || (at.0 < end && as_long_as_can_be));
             let video: Vec<_> = parts.iter().flat_map(|part| part.cut.video.clone()).collect();
             let audio: Vec<_> = parts.iter().flat_map(|part| part.cut.audio.clone()).collect();
             prop_assert_eq!((video, audio), (cut.video, cut.audio));
