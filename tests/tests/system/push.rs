@@ -30,7 +30,6 @@ fn objects(clip: &Path, tap: Option<&Tap>) -> anyhow::Result<Vec<package::Object
         channel: "t".parse()?,
         rendition: "source".parse()?,
         segment_ms: 2000,
-        target_s: None,
         part_ms: None,
         frames: false,
         key_period_s: 3600,

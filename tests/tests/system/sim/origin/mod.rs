@@ -126,6 +126,7 @@ impl Origin {
             origin: format!("origin-{at}").parse().unwrap(),
             title: "Table 1".into(),
             part_ms,
+            target_s: None,
             preload_hints: part_ms.is_some(),
             window_s,
             end_after_ms: 0,
