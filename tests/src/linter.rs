@@ -69,8 +69,7 @@ type Found = (String, Finding, String);
 impl Channel {
     /// What is said of findings: of each playlist, each rule once.
     fn complaints(&mut self, of: &str, found: Vec<Found>, expected: &[&'static Rule]) -> Vec<String> {
-        let unexpected =
-            |finding: &Finding| !expected.contains(&finding.rule) && !ours::is_known(finding);
+        let unexpected = |finding: &Finding| !expected.contains(&finding.rule) && !ours::is_known(finding);
         let mut out = Vec::new();
         for (uri, finding, text) in found.into_iter().filter(|(_, finding, _)| unexpected(finding)) {
             if self.told.insert((uri.clone(), finding.rule.id)) {
@@ -108,7 +107,8 @@ impl Channel {
             let findings = follower.load(text.as_bytes(), &Place::default());
             found.extend(findings.into_iter().map(|finding| (uri.clone(), finding, text.clone())));
             let whole = follower.last();
-            if let Some((before, whole)) = before.zip(whole).filter(|(before, whole)| may_ask(before, whole)) {
+            if let Some((before, whole)) = before.zip(whole).filter(|(before, whole)| may_ask(before, whole))
+            {
                 let update =
                     self::text(state, uri, Wanted { delta: true, ..Wanted::default() }).unwrap_or_default();
                 let findings = updated(&before, whole, &update);
@@ -122,11 +122,8 @@ impl Channel {
                 let Some(text) = self::text(state, uri, wanted) else { continue };
                 loads += 1;
                 let uri = format!("{uri}?parts=nodes");
-                let findings = self
-                    .followers
-                    .entry(uri.clone())
-                    .or_default()
-                    .load(text.as_bytes(), &Place::default());
+                let findings =
+                    self.followers.entry(uri.clone()).or_default().load(text.as_bytes(), &Place::default());
                 found.extend(findings.into_iter().map(|finding| (uri.clone(), finding, text.clone())));
             }
         }
@@ -139,9 +136,7 @@ impl Channel {
             })
             .collect();
         let together = presentation::check(Some(&multivariant), &members, true);
-        found.extend(
-            together.into_iter().map(|finding| ("presentation".to_string(), finding, main.clone())),
-        );
+        found.extend(together.into_iter().map(|finding| ("presentation".to_string(), finding, main.clone())));
         for (member, named) in
             members.iter().filter_map(|member| Some((member, named.iter().find(|n| n.uri == member.uri)?)))
         {

@@ -170,8 +170,7 @@ fn wanted(multivariant: &Multivariant, base: &Url, report: &mut Report) -> Vec<W
             independent: multivariant.independent,
             codecs: variant.codecs.clone(),
             resolution: variant.resolution.filter(|_| own),
-            alone: own
-                && !variant.groups.iter().any(|(kind, _)| matches!(kind, Kind::Audio | Kind::Video)),
+            alone: own && !variant.groups.iter().any(|(kind, _)| matches!(kind, Kind::Audio | Kind::Video)),
         });
     }
     out

@@ -76,9 +76,8 @@ impl Sink {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let (sender, nodes, linter) = (sender.clone(), nodes.clone(), linter.clone());
-                let service = service_fn(move |request| {
-                    take(request, sender.clone(), nodes.clone(), linter.clone())
-                });
+                let service =
+                    service_fn(move |request| take(request, sender.clone(), nodes.clone(), linter.clone()));
                 connections.spawn(async move {
                     let _ = hyper::server::conn::http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service)

@@ -271,9 +271,7 @@ fn judge(of: Type, raw: Raw<'_>) -> Option<Wrong> {
             (!words.contains(&text)).then(|| Wrong::Value(words.join(", ")))
         }
         (Type::OneOf(_), Raw::Quoted(_)) => Some(Wrong::Type("a word without quotes")),
-        (Type::Resolution, Raw::Bare(text)) => {
-            unless(resolution(text).is_some(), "a resolution as 1280x720")
-        }
+        (Type::Resolution, Raw::Bare(text)) => unless(resolution(text).is_some(), "a resolution as 1280x720"),
         (Type::Resolution, Raw::Quoted(_)) => Some(Wrong::Type("a resolution without quotes")),
     }
 }

@@ -61,7 +61,8 @@ pub fn peaks(multivariant: &Multivariant, peak: impl Fn(&str) -> Option<u64>) ->
     for variant in &multivariant.variants {
         let named = |(kind, group): &&(Kind, String)| *kind == Kind::Audio && !group.is_empty();
         let Some((_, group)) = variant.groups.iter().find(named) else { continue };
-        let members = multivariant.renditions.iter().filter(|of| of.kind == Kind::Audio && of.group == *group);
+        let members =
+            multivariant.renditions.iter().filter(|of| of.kind == Kind::Audio && of.group == *group);
         let sounds: Vec<&str> = members.filter_map(|of| of.uri.as_deref()).collect();
         // A variant that is one of them is played alone.
         if sounds.contains(&&*variant.uri) {

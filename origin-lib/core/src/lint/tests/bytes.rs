@@ -138,7 +138,11 @@ fn what_is_said_of_a_variant_is_what_its_tracks_are() {
         assert_eq!(said(init, &more, size, true), differ, "a format that no track has");
         assert_eq!(said(init, &more, size, false), none, "a rendition of sound may have it");
         assert_eq!(said(init, &format!("{codecs},wvtt"), size, true), none, "so may subtitles");
-        assert_eq!(said(init, &codecs.replace(picture, &picture[..4]), size, true), none, "no profile is told");
+        assert_eq!(
+            said(init, &codecs.replace(picture, &picture[..4]), size, true),
+            none,
+            "no profile is told"
+        );
     }
 }
 
@@ -150,12 +154,23 @@ fn profile_and_level_are_those_of_the_sample_entry() {
         (
             avc,
             &["avc1.64001f,mp4a.40.2", "avc1.640028,mp4a.40.2", "avc1.640c1f,mp4a.40.5"][..],
-            &["avc1.4d001f,mp4a.40.2", "avc1.64001e,mp4a.40.2", "avc3.64001f,mp4a.40.2", "avc1.64001f,ac-3"][..],
+            &["avc1.4d001f,mp4a.40.2", "avc1.64001e,mp4a.40.2", "avc3.64001f,mp4a.40.2", "avc1.64001f,ac-3"]
+                [..],
         ),
         (
             hevc,
-            &["hvc1.2.4.L123.90,Opus", "hvc1.2.4.L150.90,Opus", "hvc1.2.4.H123.B0,opus", "hvc1.A2.4.L93,Opus"],
-            &["hvc1.1.4.L123.90,Opus", "hvc1.2.4.L120.90,Opus", "hev1.2.4.L123.90,Opus", "hvc1.2.4.L123.90,fLaC"],
+            &[
+                "hvc1.2.4.L123.90,Opus",
+                "hvc1.2.4.L150.90,Opus",
+                "hvc1.2.4.H123.B0,opus",
+                "hvc1.A2.4.L93,Opus",
+            ],
+            &[
+                "hvc1.1.4.L123.90,Opus",
+                "hvc1.2.4.L120.90,Opus",
+                "hev1.2.4.L123.90,Opus",
+                "hvc1.2.4.L123.90,fLaC",
+            ],
         ),
         (
             av1,
