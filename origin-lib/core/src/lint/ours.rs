@@ -28,6 +28,10 @@ pub static OURS: &[(&Rule, &str)] = &[
         "Where a segment overtakes a part of its own, all of its parts go, and where no part comes for half a minute, all of them: who has not played the segment takes it whole.",
     ),
     (
+        &rules::PART_OLD,
+        "Parts go when a segment is added, and not with each part: behind a short segment, those of one more stay until then.",
+    ),
+    (
         &rules::OVER_BANDWIDTH,
         "BANDWIDTH is the most that was measured until somebody asked: an encoder may send more afterwards.",
     ),

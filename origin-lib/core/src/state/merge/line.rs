@@ -11,6 +11,12 @@ use crate::time::{MediaSpan, MediaTime, UtcMs};
 /// Segments that are further apart than this, in either direction, don't follow one another without a discontinuity.
 pub(super) const JOINT: MediaSpan = MediaSpan::from_ms(50);
 
+/// A segment's date must not be a second before the end of the one before it (RFC 8216bis, 6.2.1).
+const OVERLAP_MAX: MediaSpan = MediaSpan::from_ms(999);
+
+/// So many target durations stay in a playlist whose segments are removed (RFC 8216bis, 6.2.2).
+const TARGETS_LEFT: i64 = 3;
+
 impl Segment {
     /// Where it ends.
     pub fn end(&self) -> MediaTime {
@@ -125,7 +131,8 @@ fn append(kept: &mut Rendition, said: &[Segment], inits: &[String], bits: &[u32]
                 before.is_some_and(|before| key(before) == key(&last) && before.duration == last.duration);
             if !follows {
                 // Another origin's cut: what it has of the media that is listed already is left out.
-                if segment.start + MediaSpan(segment.duration.0 / 2) < last.end() {
+                let overlap = MediaSpan(segment.duration.0 / 2).min(OVERLAP_MAX);
+                if segment.start + overlap < last.end() {
                     continue;
                 }
                 let same_init = kept.inits.get(usize::from(last.init)) == Some(name);
@@ -157,7 +164,14 @@ pub(super) fn trim(kept: &mut Rendition, said: &Rendition, widest: MediaSpan) {
         (grown && key(&pair[0]) < key(front)) || last.end() - pair[1].start >= widest + target
     };
     let outgrown = kept.segments.len().saturating_sub(SEGMENTS_MAX);
-    let popped = kept.segments.windows(2).take_while(|pair| leaves(pair)).count().max(outgrown);
+    // An origin that has just begun lists less.
+    let mut left = MediaSpan(kept.segments.iter().map(|segment| segment.duration.0).sum());
+    let stays = MediaSpan(target.0.saturating_mul(TARGETS_LEFT));
+    let popped = kept.segments.windows(2).take_while(|pair| {
+        left = MediaSpan(left.0 - pair[0].duration.0);
+        leaves(pair) && left >= stays
+    });
+    let popped = popped.count().max(outgrown);
     let fronts = kept.segments.iter().skip(1).take(popped);
     kept.discontinuity_sequence += fronts.filter(|segment| segment.discontinuity).count() as u64;
     kept.first_msn += popped as u64;
