@@ -20,7 +20,9 @@ pub enum Bound {
     #[error("no key frame in 60 s: set the encoder's key frame interval to 2 s")]
     Time,
     /// [`OPEN_MS_MAX`], with no picture in the last [`UNPROMISED_S_MAX`] seconds: where they come evenly, segments are cut by then.
-    #[error("no picture in 60 s, though sound goes on: sound is left out until there is a picture again: look at the camera")]
+    #[error(
+        "no picture in 60 s, though sound goes on: sound is left out until there is a picture again: look at the camera"
+    )]
     Pictures,
     /// [`OPEN_LEN_MAX`].
     #[error("no key frame in 64 MiB: set the encoder's key frame interval to 2 s, or lower its bit rate")]

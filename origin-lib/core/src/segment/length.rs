@@ -109,7 +109,9 @@ impl Segmenter {
 
     /// Until when the last picture of a segment is shown where nothing else tells: as long as those before it, as far as the promise goes.
     fn next_to(&self, start: MediaTime, shown: MediaTime) -> MediaTime {
-        MediaTime(shown.0.saturating_add(self.usual_step).min(self.longest(start).0).max(shown.0.saturating_add(1)))
+        MediaTime(
+            shown.0.saturating_add(self.usual_step).min(self.longest(start).0).max(shown.0.saturating_add(1)),
+        )
     }
 
     /// The latest that a segment may end which begins at `start`.

@@ -193,8 +193,7 @@ fn invariant_3_a_feed_that_stood_still_goes_on_alike_wherever_and_whenever_it_is
                 .collect();
             let at = |ms: i64| [Ok(ms), Ok(ms)];
             let behind = [0, 40, 80].map(|ms| at(pause_ms + ms));
-            let expected =
-                [&[at(0), at(40)].concat()[..], &[Err(anchor)], &behind.concat()].concat();
+            let expected = [&[at(0), at(40)].concat()[..], &[Err(anchor)], &behind.concat()].concat();
             assert_eq!(out, expected, "a pause of {pause_ms} ms, heard {late_ms} ms late");
         }
     }

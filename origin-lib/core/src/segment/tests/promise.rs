@@ -218,18 +218,25 @@ fn behind_a_longer_hole_pictures_are_left_out_up_to_a_key_frame() {
         let sounds = (0..20_000).step_by(20).filter(|at| !lost.contains(at));
         // Sound comes half a second ahead of its picture.
         let mut sent: Vec<_> = sounds.map(|at| (at - 500, audio(at))).collect();
-        sent.extend(with_hole(lost.clone(), &[0, 16_000, 18_000], 20_000, false).into_iter().map(|input| match input {
-            Input::Sample(sample) => (ms(sample.dts), Input::Sample(sample)),
-            other => (0, other),
+        sent.extend(with_hole(lost.clone(), &[0, 16_000, 18_000], 20_000, false).into_iter().map(|input| {
+            match input {
+                Input::Sample(sample) => (ms(sample.dts), Input::Sample(sample)),
+                other => (0, other),
+            }
         }));
         sent.sort_by_key(|(at, _)| *at);
-        let mut cuts = run(&mut segmenter, both().into_iter().chain(sent.into_iter().map(|(_, input)| input)));
+        let mut cuts =
+            run(&mut segmenter, both().into_iter().chain(sent.into_iter().map(|(_, input)| input)));
         segmenter.finish();
         cuts.extend(drain(&mut segmenter));
         assert_eq!(spans(&cuts), [(0, 1000, true), (16_000, 2000, true), (18_000, 2000, true)], "{back}");
         assert_eq!(cuts.iter().map(|cut| cut.discontinuity).collect::<Vec<_>>(), [true, true, false]);
         let audio: Vec<i64> = cuts[1].audio.iter().map(|sample| ms(sample.dts)).collect();
-        assert_eq!(audio.first(), Some(&16_520), "what comes ahead of a picture that has no place has none either");
+        assert_eq!(
+            audio.first(),
+            Some(&16_520),
+            "what comes ahead of a picture that has no place has none either"
+        );
         assert!(cuts[0].audio.iter().all(|sample| ms(sample.dts) < 1000 || ms(sample.dts) - back < 1000));
         assert_eq!((segmenter.open_len(), segmenter.open_samples), (0, 0));
     }
@@ -247,7 +254,8 @@ fn sound_alone_ends_where_it_does_before_a_hole_that_would_make_its_segment_too_
         let mut cuts = run(&mut segmenter, sound(1500..6000));
         segmenter.finish();
         cuts.extend(drain(&mut segmenter));
-        let short: Vec<_> = cuts.iter().map(|cut| (ms(cut.start), cut.duration / 90, cut.discontinuity)).collect();
+        let short: Vec<_> =
+            cuts.iter().map(|cut| (ms(cut.start), cut.duration / 90, cut.discontinuity)).collect();
         assert_eq!(short, [(0, 1514, true), (6016, 1984, true), (8000, 1813, false)]);
         assert_eq!(cuts.iter().map(|cut| cut.audio.len()).sum::<usize>(), sound(1500..6000).len() - 1);
         // Its last frame lasts no longer than others do.
@@ -256,7 +264,8 @@ fn sound_alone_ends_where_it_does_before_a_hole_that_would_make_its_segment_too_
     // A short one is in a segment.
     for mut segmenter in segmenters() {
         let cuts = run(&mut segmenter, sound(1500..2400));
-        let short: Vec<_> = cuts.iter().map(|cut| (ms(cut.start), cut.duration / 90, cut.discontinuity)).collect();
+        let short: Vec<_> =
+            cuts.iter().map(|cut| (ms(cut.start), cut.duration / 90, cut.discontinuity)).collect();
         assert_eq!(short[..2], [(0, 2410, true), (2410, 1600, false)]);
     }
 }
