@@ -27,7 +27,9 @@ pub(super) fn sections(input: &[u8]) {
         let Ok(section) = Section::new(&bytes) else { continue };
         assert_eq!(Section::try_from(String::from(section.clone())).as_ref(), Ok(&section));
         assert!(Section::new(&bytes[..bytes.len() - 1]).is_err(), "every byte counts");
-        let Some(command) = section.command() else { panic!("what was read is read again") };
+        let command = section.command();
+        assert!(command.is_some(), "what was read is read again");
+        let Some(command) = command else { return };
         let ahead = MediaSpan::from_ms(i64::from(ahead.cast_signed()) * 500);
         let at = if command.at.is_some() { said + ahead } else { said };
         let splice = Splice { said, at, section };
