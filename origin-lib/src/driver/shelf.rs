@@ -232,10 +232,12 @@ impl Shelf {
         self.reel.rungs().iter().find(|rung| rung.id() == id).map(Rung::peak)
     }
 
-    /// A part was made. `None` for what is no part.
+    /// A part was made. `None` for what is no part, or of no use any more.
     pub fn part(&mut self, made: &Made, now: UtcMs) -> Option<Arc<ObjectRef>> {
         let package::Kind::Part(part) = &made.object.kind else { return None };
-        self.book.part(part, now);
+        if !self.book.part(part, now) {
+            return None;
+        }
         let head = self.reel.head();
         Some(Arc::new(ObjectRef {
             channel: head.channel.clone(),
@@ -351,14 +353,20 @@ impl Shelf {
         next_msn
     }
 
-    /// Lists what may be listed: a new state where anything changed, and records of the gaps in it, which must be noted
-    /// before anybody is told.
+    /// Lists what may be listed: a new state where anything changed, and records of what it promises, and of the gaps in it, which
+    /// must be noted before anybody is told.
     pub fn look(&mut self, now: UtcMs) -> (Option<ChannelState>, Vec<Record>) {
         let state = self.book.poll(now);
         self.promise();
         let gaps = self.book.take_listed().into_iter().filter(|listed| listed.gap);
         let numbers: Vec<u32> = gaps.filter_map(|listed| self.reel.at(listed.start)).collect();
         let mut records = Vec::new();
+        let promise = self.book.promise().filter(|_| self.reel.ended().is_none());
+        if let Some(target_s) = promise.filter(|_| promise != self.reel.promise()) {
+            let record = Record::Promise { target_s };
+            let _ = self.reel.apply(record.clone());
+            records.push(record);
+        }
         for n in numbers {
             if self.reel.segment(n).is_some_and(|segment| !segment.gap) {
                 let record = Record::Gap { n };

@@ -1,7 +1,7 @@
 //! What origins say of parts.
 
 use super::*;
-use crate::state::Part;
+use crate::state::{PARTS_SPAN_MS_MAX, Part};
 
 /// What `origin` says, with so many parts of 500 ms of the segment behind its last.
 fn with_parts(said: ChannelState, parts: u64) -> ChannelState {
@@ -134,4 +134,24 @@ fn invariant_2_no_part_is_shown_that_nobody_followed_for_long() {
     // A further one brings none back that was left out.
     let kept = merged(Some(kept), with_parts(said("north", 2, &["a"], 0..5), 1), later);
     assert_eq!((parts(&kept), shown(&kept, later)), (vec![(5, 0, 1)], 1));
+}
+
+#[test]
+fn invariant_2_parts_leave_though_their_segments_never_come() {
+    let mut kept = pushed([said("north", 1, &["a"], 0..4)]);
+    // An origin that is started again and again tells of what it made since, and of no segment.
+    for n in 4..200 {
+        let mut push = with_parts(said("north", n, &["a"], 0..n), 4);
+        push.renditions[0].segments.truncate(4);
+        kept = match merge(Some(kept), push, at(n)).unwrap() {
+            Outcome::New(merged) => merged,
+            other => panic!("{other:?}"),
+        };
+        let parts = kept.clone().shown(at(n)).renditions[0].parts.clone();
+        let (first, last) = (parts.first().unwrap(), parts.last().unwrap());
+        assert_eq!((first.start, last.of), (first.of, at(n).media()), "as a whole");
+        let span_ms = (last.start - first.start).ms();
+        assert!(span_ms <= PARTS_SPAN_MS_MAX as i64, "{span_ms} ms");
+        assert!(n < 50 || span_ms > PARTS_SPAN_MS_MAX as i64 - 2_000, "{span_ms} ms");
+    }
 }
