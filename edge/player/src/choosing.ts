@@ -1,7 +1,7 @@
 // What plays of what a presentation gives to choose from: how high a picture, which sound, or the sound alone.
 
 import { type ErrorData, ErrorDetails, Events, type Fragment, type default as Hls } from "hls.js";
-import { hasAt } from "./gaps";
+import { hasAt, LEAST_S } from "./gaps";
 import { Keeper, placeOf, type Quality, remembered, SOUND_ONLY } from "./quality";
 import { type Sound, placeOf as placeOfSound, remembered as rememberedSound } from "./sounds";
 import { type Coming, Thin } from "./thin";
@@ -21,6 +21,8 @@ export class Choosing {
   #alone = false;
   #quality: Quality = remembered();
   #keeper = new Keeper();
+  /** The number of the gap that was found to be filled last. */
+  #filled: Fragment["sn"] | null = null;
   #sound = rememberedSound();
   #soundTimer: ReturnType<typeof setTimeout> | undefined;
   #thin = new Thin();
@@ -104,7 +106,7 @@ export class Choosing {
   #keepLevel(hls: Hls, frag: Fragment, { end }: { readonly end: number }): void {
     const { place } = this;
     const left = place !== -1 && hls.autoLevelEnabled;
-    const goesOn = isPicture(frag) && hasAt(hls.levels[place]?.details?.fragments ?? [], end);
+    const goesOn = isPicture(frag) ? hasAt(hls.levels[place]?.details?.fragments ?? [], end) : null;
     if (this.#keeper.goesBack(left, goesOn, performance.now())) hls.loadLevel = place;
   }
 
@@ -141,8 +143,16 @@ export class Choosing {
 
   #failed(hls: Hls, { details, frag }: ErrorData): void {
     if (frag !== undefined && isPicture(frag)) this.#thin.fails();
-    if (details === ErrorDetails.FRAG_GAP && frag?.type === "main" && frag.level === this.place) this.#keeper.lacks();
+    if (details === ErrorDetails.FRAG_GAP && frag?.type === "main" && frag.level === this.place) this.#pictureLacks(hls, frag);
     if (details === ErrorDetails.FRAG_GAP && frag?.type === "audio") this.#soundLacks(hls);
+  }
+
+  /** What is chosen has a gap. Where another rendition filled it but for a frame, it stays chosen: hls.js goes on behind it. */
+  #pictureLacks(hls: Hls, { level, sn, end }: Fragment): void {
+    const ahead = hls.hasEnoughToStart ? hls.mainForwardBufferInfo : null;
+    const isFilled = ahead !== null && ahead.len > 0 && end - ahead.end < LEAST_S;
+    if (isFilled && sn !== this.#filled) [this.#filled, hls.loadLevel] = [sn, level];
+    else this.#keeper.lacks();
   }
 
   /** What is chosen lacks something, over which hls.js would jump, picture and all: meanwhile the default is heard. */

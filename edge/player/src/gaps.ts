@@ -9,12 +9,12 @@ export interface Listed {
 }
 
 /** Less than this of a segment, in seconds, is nothing to go to: its neighbours begin and end a frame earlier or later. */
-const LEAST_S = 0.1;
+export const LEAST_S = 0.1;
 
-/** Whether something is listed for this moment that is there. */
-export function hasAt(segments: readonly Listed[], at_s: number): boolean {
+/** Whether what is listed for this moment is there; `null` where nothing is listed. */
+export function hasAt(segments: readonly Listed[], at_s: number): boolean | null {
   const at = segments.find(({ start, end }) => start <= at_s + LEAST_S && at_s + LEAST_S < end);
-  return at !== undefined && at.gap !== true;
+  return at === undefined ? null : at.gap !== true;
 }
 
 /** A place in one of the renditions, in seconds on the video's clock. */

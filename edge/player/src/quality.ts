@@ -52,13 +52,14 @@ export class Keeper {
   }
 
   /**
-   * Whether to go back to the choice now: `left` says whether it is not what is loaded, `goesOn` whether its rendition is known to have
-   * what comes next. Where it was left at a gap, that is where it is gone back to; after an error that says nothing.
+   * Whether to go back to the choice now: `left` says whether it is not what is loaded, `goesOn` whether its rendition has what comes
+   * next, or `null` where that is not known. It decides where the choice was left at a gap; after an error it says nothing.
    */
-  goesBack(left: boolean, goesOn: boolean, now_ms: number): boolean {
+  goesBack(left: boolean, goesOn: boolean | null, now_ms: number): boolean {
     if (left) this.#left_ms ??= now_ms;
     else [this.#left_ms, this.#lacks] = [null, false];
-    const back = this.#left_ms !== null && ((this.#lacks && goesOn) || now_ms - this.#left_ms >= AWAY_MS);
+    if (this.#left_ms === null) return false;
+    const back = this.#lacks && goesOn !== null ? goesOn : now_ms - this.#left_ms >= AWAY_MS;
     if (back) [this.#left_ms, this.#lacks] = [null, false];
     return back;
   }

@@ -37,22 +37,23 @@ test("what was chosen is gone back to a while after it was left, and again after
   assert.equal(keeper.goesBack(true, true, 1_000), false, "it was left at no gap");
   assert.equal(keeper.goesBack(true, false, 8_999), false);
   assert.equal(keeper.goesBack(true, false, 9_000), true);
-  assert.equal(keeper.goesBack(true, false, 9_001), false);
-  assert.equal(keeper.goesBack(false, false, 9_500), false);
-  assert.equal(keeper.goesBack(true, false, 17_100), false, "it was played meanwhile");
-  assert.equal(keeper.goesBack(true, false, 25_100), true);
+  assert.equal(keeper.goesBack(true, null, 9_001), false);
+  assert.equal(keeper.goesBack(false, null, 9_500), false);
+  assert.equal(keeper.goesBack(true, null, 17_100), false, "it was played meanwhile");
+  assert.equal(keeper.goesBack(true, null, 25_100), true);
 });
 
-test("what was left at a gap is gone back to where it is known to go on, or a while later", () => {
+test("what was left at a gap is gone back to where it goes on, or where that is not known, a while later", () => {
   const keeper = new Keeper();
   keeper.lacks();
   assert.equal(keeper.goesBack(true, false, 0), false);
-  assert.equal(keeper.goesBack(true, true, 100), true);
-  assert.equal(keeper.goesBack(true, true, 200), false, "it has been told");
-  assert.equal(keeper.goesBack(false, true, 300), false);
+  assert.equal(keeper.goesBack(true, false, 60_000), false, "it still lacks what comes next");
+  assert.equal(keeper.goesBack(true, true, 60_100), true);
+  assert.equal(keeper.goesBack(true, true, 60_200), false, "it has been told");
+  assert.equal(keeper.goesBack(false, true, 60_300), false);
   keeper.lacks();
-  assert.equal(keeper.goesBack(true, false, 400), false);
-  assert.equal(keeper.goesBack(true, false, 8_400), true);
+  assert.equal(keeper.goesBack(true, null, 60_400), false);
+  assert.equal(keeper.goesBack(true, null, 68_400), true);
 });
 
 test("a gap that was passed says nothing of an error later", () => {
