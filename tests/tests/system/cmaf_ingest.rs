@@ -5,15 +5,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, ensure};
 
 use crate::demo::{client, finish};
-use crate::http_ingest::origin;
+use crate::http_ingest::{origin, played};
 use crate::origin::{Origin, Source};
 use crate::play::ffmpeg;
 
 pub(crate) const FRAGMENTED: &str = "empty_moov+frag_keyframe+default_base_moof";
 
-/// ffmpeg puts a file in this way, and the recording is the file.
-async fn recorded(arguments: &[&str], path: &str) -> anyhow::Result<()> {
-    let (origin, address, _store, _sink) = origin().await?;
+/// ffmpeg puts a file in this way, and what is played and recorded is the file.
+async fn arrives(arguments: &[&str], path: &str) -> anyhow::Result<()> {
+    let (origin, address, _store, edge) = played().await?;
     let source = Source::new(4).await?;
     let mut encoder = ffmpeg();
     // As it comes: ffmpeg does not wait for one segment's answer before it sends the next one beside it.
@@ -27,24 +27,24 @@ async fn recorded(arguments: &[&str], path: &str) -> anyhow::Result<()> {
     encoder.arg(format!("http://{address}/ingest/{path}"));
     finish(encoder).await?;
     origin.logged("reason=\"the encoder ended the feed\"").await.context(format!("{arguments:?}"))?;
-    origin.crew(&["channel", "end", "t"]).await?;
-    source.equals(&origin.export().await?).await.context(format!("{arguments:?}: {}", origin.log()))
+    edge.shows(&origin, &source).await.context(format!("{arguments:?}"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_frame_that_ffmpeg_pushes_in_one_request_is_recorded_once() -> anyhow::Result<()> {
-    recorded(&["-f", "mp4", "-movflags", FRAGMENTED], "primary-key").await
+async fn every_frame_that_ffmpeg_pushes_in_one_request_is_played_and_recorded_once() -> anyhow::Result<()> {
+    arrives(&["-f", "mp4", "-movflags", FRAGMENTED], "primary-key").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_frame_of_tracks_that_ffmpeg_pushes_apart_is_recorded_once() -> anyhow::Result<()> {
-    recorded(&["-f", "dash", "-seg_duration", "1"], "primary-key/live.mpd").await
+async fn every_frame_of_tracks_that_ffmpeg_pushes_apart_is_played_and_recorded_once() -> anyhow::Result<()> {
+    arrives(&["-f", "dash", "-seg_duration", "1"], "primary-key/live.mpd").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_frame_of_segments_that_ffmpeg_pushes_for_hls_is_recorded_once() -> anyhow::Result<()> {
+async fn every_frame_of_segments_that_ffmpeg_pushes_for_hls_is_played_and_recorded_once() -> anyhow::Result<()>
+{
     let arguments = ["-f", "hls", "-hls_segment_type", "fmp4", "-hls_time", "1", "-hls_list_size", "0"];
-    recorded(&arguments, "primary-key/live.m3u8").await
+    arrives(&arguments, "primary-key/live.m3u8").await
 }
 
 /// A body, and each of its boxes.

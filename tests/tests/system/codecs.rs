@@ -16,19 +16,34 @@ use crate::demo::{Demo, PATIENCE, client, finish, outcome, railbird, workspace};
 use crate::origin::{Origin, Plan, Source, Store, packets};
 use crate::play::{decoded, ffmpeg, hashes, lists};
 use crate::sink::Sink;
+use crate::viewers::Edge;
 
 /// How many of a stream's hundred frames are compared where a player has no end of it.
 const COMPARED: usize = 75;
 
-fn made(name: &str) -> PathBuf {
+pub(crate) fn made(name: &str) -> PathBuf {
     workspace().join("tests/enhanced").join(name)
+}
+
+/// The stream of H.265, with its parameter sets beside its pictures alone, as a recording has them, and this file's sound; in this
+/// directory.
+pub(crate) async fn h265(dir: &Path, sound: &Path) -> anyhow::Result<Source> {
+    let file = dir.join("h265.mp4");
+    let mut mux = ffmpeg();
+    mux.arg("-i").arg(made("hevc.mp4")).arg("-i").arg(sound).args(["-map", "0:v", "-map", "1:a"]);
+    finish({
+        mux.args(["-c", "copy", "-bsf:v", "filter_units=remove_types=32-34"]).arg(&file);
+        mux
+    })
+    .await?;
+    Source::of(file).await
 }
 
 /// Only the client's deadlines need the time, and none of them is near.
 const NOW: UtcMs = UtcMs(1);
 
 /// Publishes an FLV file, as fast as it is taken, and ends in order.
-async fn send(file: &Path, url: &str) -> anyhow::Result<()> {
+pub(crate) async fn send(file: &Path, url: &str) -> anyhow::Result<()> {
     let url = Url::parse(url)?;
     let mut client = Client::new(url.clone(), [7; 32]);
     let mut stream = TcpStream::connect(url.address()).await?;
@@ -128,22 +143,20 @@ async fn av1_and_opus_play_in_a_browser() -> anyhow::Result<()> {
 }
 
 /// Everything of an origin that a test here needs: `more` of its configuration, and files beside it.
-async fn origin(more: &str, files: &[(&str, &str)]) -> anyhow::Result<(Origin, Store, Sink)> {
-    let store = Store::start().await?;
-    let sink = Sink::start(vec![("a", store.dir())]).await?;
-    let (targets, edges) = ([store.target("a")], [sink.url.clone()]);
+async fn origin(more: &str, files: &[(&str, &str)]) -> anyhow::Result<(Origin, Store, Edge)> {
+    let (store, edge) = (Store::start().await?, Edge::start().await?);
+    let (targets, edges) = ([store.target("a")], [edge.url.clone()]);
     let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more, files };
-    Ok((Origin::start(&plan).await?, store, sink))
+    Ok((Origin::start(&plan).await?, store, edge))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_several_tracks_the_first_ones_are_recorded_and_the_others_named() -> anyhow::Result<()> {
-    let (origin, _store, _sink) = origin("", &[]).await?;
+async fn of_several_tracks_the_first_ones_are_played_and_the_others_named() -> anyhow::Result<()> {
+    let (origin, _store, edge) = origin("", &[]).await?;
     send(&made("tracks.flv"), &origin.primary()).await?;
     origin.logged("audio track 1 (Opus)").await?;
     origin.logged("feed ended").await?;
-    origin.crew(&["channel", "end", "t"]).await?;
-    Source::of(made("tracks.mp4")).await?.equals(&origin.export().await?).await
+    edge.shows(&origin, &Source::of(made("tracks.mp4")).await?).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,7 +164,7 @@ async fn ffmpeg_publishes_over_tls_and_who_speaks_none_is_told_so_in_the_log() -
     let shown = rcgen::generate_simple_self_signed(["localhost".to_string(), "127.0.0.1".to_string()])?;
     let files = [("chain.pem", &*shown.cert.pem()), ("key.pem", &*shown.signing_key.serialize_pem())];
     let table = "[rtmps]\nlisten = \"127.0.0.1:0\"\ncertificate = \"chain.pem\"\nkey = \"key.pem\"\n";
-    let (origin, _store, _sink) = origin(table, &files).await?;
+    let (origin, _store, edge) = origin(table, &files).await?;
     let log = origin.log();
     let address = log.split("rtmps=").nth(1).and_then(|rest| rest.split(' ').next()).context("no address")?;
     let source = Source::new(4).await?;
@@ -168,8 +181,7 @@ async fn ffmpeg_publishes_over_tls_and_who_speaks_none_is_told_so_in_the_log() -
     plain.arg(format!("rtmp://{}/live/primary-key", address.trim_matches('"')));
     ensure!(!outcome(plain).await?.0, "it was taken without TLS");
     origin.logged("must begin with rtmps://").await?;
-    origin.crew(&["channel", "end", "t"]).await?;
-    source.equals(&origin.export().await?).await
+    edge.shows(&origin, &source).await
 }
 
 /// A command in one chunk of at most 128 bytes.
@@ -193,7 +205,7 @@ async fn read_until(stream: &mut TcpStream, text: &str) -> anyhow::Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_publisher_that_can_is_asked_to_reconnect_when_the_origin_stops() -> anyhow::Result<()> {
-    let (mut origin, _store, _sink) = origin("", &[]).await?;
+    let (mut origin, _store, _edge) = origin("", &[]).await?;
     let address = Url::parse(&origin.primary())?.address();
     let mut stream = TcpStream::connect(&address).await?;
     let mut hello = vec![3];

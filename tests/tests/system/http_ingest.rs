@@ -1,24 +1,38 @@
-//! Feeds that come as an MPEG transport stream in the body of a PUT.
+//! Feeds that come as an MPEG transport stream in the body of a PUT or a POST.
 
 use anyhow::{Context, ensure};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+use crate::codecs::h265;
 use crate::demo::{client, finish};
 use crate::origin::{Origin, Plan, Source, Store};
 use crate::play::ffmpeg;
 use crate::sink::Sink;
+use crate::viewers::Edge;
 
 /// An origin that takes feeds over HTTP, and where.
 pub(crate) async fn origin() -> anyhow::Result<(Origin, String, Store, Sink)> {
     let store = Store::start().await?;
     let sink = Sink::start(vec![("a", store.dir())]).await?;
-    let (targets, edges) = ([store.target("a")], [sink.url.clone()]);
+    let (origin, address) = before(&store, &sink.url).await?;
+    Ok((origin, address, store, sink))
+}
+
+/// The same, before an edge by which its channel is played.
+pub(crate) async fn played() -> anyhow::Result<(Origin, String, Store, Edge)> {
+    let (store, edge) = (Store::start().await?, Edge::start().await?);
+    let (origin, address) = before(&store, &edge.url).await?;
+    Ok((origin, address, store, edge))
+}
+
+async fn before(store: &Store, edge: &str) -> anyhow::Result<(Origin, String)> {
+    let (targets, edges) = ([store.target("a")], [edge.to_string()]);
     let more = "[http_ingest]\nlisten = \"127.0.0.1:0\"\n";
     let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more, files: &[] };
     let origin = Origin::start(&plan).await?;
     let address = address(&origin)?;
-    Ok((origin, address, store, sink))
+    Ok((origin, address))
 }
 
 /// Where an origin takes feeds over HTTP.
@@ -28,17 +42,31 @@ pub(crate) fn address(origin: &Origin) -> anyhow::Result<String> {
     Ok(address.context("it listens nowhere for feeds over HTTP")?.trim_matches('"').to_string())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_packet_that_ffmpeg_puts_is_recorded_once() -> anyhow::Result<()> {
-    let (origin, address, _store, _sink) = origin().await?;
-    let source = Source::new(4).await?;
+/// ffmpeg sends the source as a transport stream by this method, and with these options: it is what is played and recorded.
+async fn arrives(source: &Source, method: &str, options: &[&str]) -> anyhow::Result<()> {
+    let (origin, address, _store, edge) = played().await?;
     let mut encoder = ffmpeg();
-    encoder.arg("-i").arg(&source.file).args(["-c", "copy", "-f", "mpegts", "-method", "PUT"]);
-    encoder.arg(format!("http://{address}/ingest/primary-key"));
+    encoder.arg("-i").arg(&source.file).args(["-c", "copy", "-f", "mpegts", "-method", method]);
+    encoder.args(options).arg(format!("http://{address}/ingest/primary-key"));
     finish(encoder).await?;
     origin.logged("reason=\"the encoder ended the feed\"").await?;
-    origin.crew(&["channel", "end", "t"]).await?;
-    source.equals(&origin.export().await?).await
+    edge.shows(&origin, source).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_packet_that_ffmpeg_puts_is_played_and_recorded_once() -> anyhow::Result<()> {
+    arrives(&Source::new(4).await?, "PUT", &[]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_packet_that_ffmpeg_posts_is_played_and_recorded_once() -> anyhow::Result<()> {
+    arrives(&Source::new(4).await?, "POST", &[]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn h265_and_aac_in_latm_are_played_and_recorded_as_they_were_put() -> anyhow::Result<()> {
+    let (dir, sound) = (tempfile::tempdir()?, Source::new(4).await?);
+    arrives(&h265(dir.path(), &sound.file).await?, "PUT", &["-mpegts_flags", "latm"]).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

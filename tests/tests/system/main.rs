@@ -82,6 +82,8 @@ mod subtitles;
 #[cfg(test)]
 mod threats;
 #[cfg(test)]
+mod tracks;
+#[cfg(test)]
 mod uplink;
 #[cfg(test)]
 mod viewers;

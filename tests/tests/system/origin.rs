@@ -421,7 +421,8 @@ impl Source {
         tokio::spawn(finish(encoder))
     }
 
-    /// That a file has the same: each compressed packet of both tracks in its place, and each decoded picture.
+    /// That a file, or what is played from a URL, has the same: each compressed packet of both tracks in its place, and each decoded
+    /// picture.
     pub(crate) async fn equals(&self, file: &Path) -> anyhow::Result<()> {
         let frames = frames(file).await?;
         let differs = self.frames.iter().zip(&frames).position(|(a, b)| a != b);
@@ -429,10 +430,7 @@ impl Source {
         ensure!(differs.is_none() && is == was, "{is} frames of {was}, the first that differs: {differs:?}");
         let [video, audio] = packets(file).await?;
         ensure!(video == self.packets[0], "{} video packets of {}", video.len(), self.packets[0].len());
-        // Sound from before the first picture is left out by design: here that is less than three frames of it.
-        let (is, was) = (audio.len(), self.packets[1].len());
-        ensure!(is + 4 >= was && self.packets[1].ends_with(&audio), "{is} audio packets of {was}");
-        Ok(())
+        sounds_as(&self.packets[1], &audio)
     }
 
     /// That a file has the first pictures of it, packet by packet, up to one of them. How many there are.
@@ -443,6 +441,14 @@ impl Source {
     }
 }
 
+/// That these are the packets of a sound. Those from before the first picture are left out by design: here that is less than three
+/// frames of it.
+pub(crate) fn sounds_as(sent: &[String], heard: &[String]) -> anyhow::Result<()> {
+    let (is, was) = (heard.len(), sent.len());
+    ensure!(is + 4 >= was && sent.ends_with(heard), "{is} audio packets of {was}");
+    Ok(())
+}
+
 pub(crate) async fn frames(file: &Path) -> anyhow::Result<Vec<String>> {
     let mut decode = ffmpeg();
     decode.arg("-i").arg(file).args(["-map", "0:v:0", "-fps_mode", "passthrough", "-f", "framemd5", "-"]);
@@ -450,13 +456,14 @@ pub(crate) async fn frames(file: &Path) -> anyhow::Result<Vec<String>> {
 }
 
 pub(crate) async fn packets(file: &Path) -> anyhow::Result<[Vec<String>; 2]> {
-    let mut tracks = [Vec::new(), Vec::new()];
-    for (stream, packets) in ["0:v:0", "0:a:0"].into_iter().zip(&mut tracks) {
-        let mut copy = ffmpeg();
-        copy.arg("-i").arg(file).args(["-map", stream, "-c", "copy", "-f", "framemd5", "-"]);
-        *packets = hashes(&finish(copy).await?);
-    }
-    Ok(tracks)
+    Ok([copied(file, "0:v:0").await?, copied(file, "0:a:0").await?])
+}
+
+/// The hash of each packet of one stream.
+pub(crate) async fn copied(file: &Path, stream: &str) -> anyhow::Result<Vec<String>> {
+    let mut copy = ffmpeg();
+    copy.arg("-i").arg(file).args(["-map", stream, "-c", "copy", "-f", "framemd5", "-"]);
+    Ok(hashes(&finish(copy).await?))
 }
 
 /// An encoder that sends what it is given, as fast as it is taken.

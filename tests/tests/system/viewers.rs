@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use tokio::time::timeout;
 
 use crate::demo::{PATIENCE, assets, client, component, finish, workspace};
 use crate::hosts::Wrangler;
-use crate::origin::{Origin, Plan, SECRET, Store, until};
+use crate::origin::{Origin, Plan, SECRET, Source, Store, until};
 use crate::play::{ffmpeg, hashes};
 use crate::sink::Sink;
 
@@ -154,6 +154,28 @@ impl Edge {
         player.args(["-map", "0:v:0", "-frames", &frames.to_string(), "-fps_mode", "passthrough"]);
         player.args(["-f", "framemd5", "-"]);
         Ok(hashes(&finish(player).await?))
+    }
+
+    /// The crew ends the channel, whose feed is over: where it is played from then on, once all of these renditions is listed.
+    pub(crate) async fn ended(&self, origin: &Origin, renditions: &[&str]) -> anyhow::Result<Live> {
+        origin.crew(&["channel", "end", "t"]).await?;
+        let live = self.live().await?;
+        for rendition in renditions {
+            let ended =
+                live.text_once(["a", rendition], "its end", |text| text.ends_with("#EXT-X-ENDLIST\n"));
+            let text = ended.await.with_context(|| origin.log())?;
+            ensure!(!text.contains("#EXT-X-GAP"), "{text}\n{}", origin.log());
+        }
+        Ok(live)
+    }
+
+    /// The crew ends the channel, whose feed is over: whoever plays it from its beginning gets each picture and each packet of sound that
+    /// the source has, and so does who takes the recording.
+    pub(crate) async fn shows(&self, origin: &Origin, source: &Source) -> anyhow::Result<()> {
+        let live = self.ended(origin, &["source"]).await?;
+        let context = |what: &str| format!("{what}\n{}", origin.log());
+        source.equals(Path::new(&live.main())).await.with_context(|| context("to a player"))?;
+        source.equals(&origin.export().await?).await.with_context(|| context("in the recording"))
     }
 
     /// A person with a browser, by one of the scripts of `tests/browser`.

@@ -20,15 +20,30 @@ use crate::origin::{Origin, Plan, Store};
 use crate::play::ffmpeg;
 use crate::sink::Sink;
 use crate::srt::figure;
+use crate::viewers::Edge;
 
 /// An origin that takes WHIP sessions, where its HTTP is and where media comes. Encoders are told to send it to `media`, or there.
-pub(crate) async fn origin(
-    media: Option<SocketAddr>,
-) -> anyhow::Result<(Origin, String, SocketAddr, Store, Sink)> {
-    let media = media.map_or_else(|| "127.0.0.1:0".to_string(), |media| media.to_string());
+async fn origin(media: Option<SocketAddr>) -> anyhow::Result<(Origin, String, SocketAddr, Store, Sink)> {
     let store = Store::start().await?;
     let sink = Sink::start(vec![("a", store.dir())]).await?;
-    let (targets, edges) = ([store.target("a")], [sink.url.clone()]);
+    let (origin, whip, udp) = before(&store, &sink.url, media).await?;
+    Ok((origin, whip, udp, store, sink))
+}
+
+/// The same, before an edge by which its channel is played.
+pub(crate) async fn played() -> anyhow::Result<(Origin, String, SocketAddr, Store, Edge)> {
+    let (store, edge) = (Store::start().await?, Edge::start().await?);
+    let (origin, whip, udp) = before(&store, &edge.url, None).await?;
+    Ok((origin, whip, udp, store, edge))
+}
+
+async fn before(
+    store: &Store,
+    edge: &str,
+    media: Option<SocketAddr>,
+) -> anyhow::Result<(Origin, String, SocketAddr)> {
+    let media = media.map_or_else(|| "127.0.0.1:0".to_string(), |media| media.to_string());
+    let (targets, edges) = ([store.target("a")], [edge.to_string()]);
     let more = format!(
         "[whip]\nlisten = \"127.0.0.1:0\"\nudp_listen = \"127.0.0.1:0\"\naddresses = [\"{media}\"]\nsessions_max = 1\n"
     );
@@ -40,7 +55,7 @@ pub(crate) async fn origin(
         anyhow::Ok(address.context("it listens nowhere for WHIP")?.trim_matches('"').to_string())
     };
     let (address, udp) = (told("whip=")?, told("whip_udp=")?.parse()?);
-    Ok((origin, format!("http://{address}"), udp, store, sink))
+    Ok((origin, format!("http://{address}"), udp))
 }
 
 /// So many packets come through at first: nobody can ask for one before the first that comes.

@@ -1,6 +1,7 @@
 //! An encoder by WHIP whose address and SSRC change while it sends: `str0m` with a socket and a stream of its own.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -14,15 +15,16 @@ use str0m::{Candidate, Event, Input, Output, Rtc};
 use tokio::net::UdpSocket;
 
 use crate::demo::{PATIENCE, client, finish};
+use crate::origin::frames;
 use crate::play::ffmpeg;
-use crate::whip::{decoded, origin};
+use crate::whip::{decoded, played};
 
 /// Pictures a second, and from one key frame to the next.
 const FPS: u64 = 25;
 const GOP: usize = 12;
 
-/// One access unit of H.264 for each picture; the last one is followed by the first.
-async fn pictures() -> anyhow::Result<Vec<Vec<u8>>> {
+/// One access unit of H.264 for each picture, of which the last one is followed by the first; and what each looks like.
+async fn pictures() -> anyhow::Result<(Vec<Vec<u8>>, Vec<String>)> {
     let dir = tempfile::tempdir()?;
     let file = dir.path().join("pictures.h264");
     let mut encode = ffmpeg();
@@ -37,8 +39,9 @@ async fn pictures() -> anyhow::Result<Vec<Vec<u8>>> {
     let begins: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(&DELIMITER)).collect();
     let ends = begins.iter().skip(1).copied().chain([bytes.len()]);
     let units: Vec<_> = begins.iter().zip(ends).map(|(from, to)| bytes[*from..to].to_vec()).collect();
-    ensure!(units.len() == GOP * 4, "{} pictures", units.len());
-    Ok(units)
+    let looks = frames(&file).await?;
+    ensure!(units.len() == GOP * 4 && looks.len() == units.len(), "{} pictures", units.len());
+    Ok((units, looks))
 }
 
 async fn socket() -> anyhow::Result<UdpSocket> {
@@ -55,6 +58,7 @@ struct Encoder {
     payload_type: Pt,
     connected: bool,
     pictures: Vec<Vec<u8>>,
+    looks: Vec<String>,
     sent: usize,
     /// The next picture's timestamp, and when it is due.
     time: u64,
@@ -66,7 +70,7 @@ struct Encoder {
 impl Encoder {
     /// Begins a session with the origin that takes offers there. The session's address, too.
     async fn begin(whip: &str, to: SocketAddr) -> anyhow::Result<(Encoder, String)> {
-        let pictures = pictures().await?;
+        let (pictures, looks) = pictures().await?;
         let socket = socket().await?;
         let local = socket.local_addr()?;
         let provider = std::sync::Arc::new(str0m::crypto::from_feature_flags());
@@ -99,6 +103,7 @@ impl Encoder {
             payload_type,
             connected: false,
             pictures,
+            looks,
             sent: 0,
             time,
             due,
@@ -209,7 +214,7 @@ fn forged(request: &[u8]) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_encoder_whose_address_and_ssrc_change_goes_on_and_nobody_else_can_take_its_place()
 -> anyhow::Result<()> {
-    let (origin, whip, udp, _store, _sink) = origin(None).await?;
+    let (origin, whip, udp, _store, edge) = played().await?;
     let (mut encoder, session) = Encoder::begin(&whip, udp).await?;
     encoder.sends(50, 5).await?;
 
@@ -254,7 +259,7 @@ async fn an_encoder_whose_address_and_ssrc_change_goes_on_and_nobody_else_can_ta
     let log = origin.log();
     ensure!(log.matches("with another SSRC").count() == 2, "{log}");
     ensure!(log.matches("feed began").count() == 1, "{log}");
-    origin.crew(&["channel", "end", "t"]).await?;
+    let live = edge.ended(&origin, &["source"]).await?;
     let shown = decoded(&origin.export().await?, "0:v:0").await?;
     let back = shown.windows(2).position(|pair| pair[0].0 >= pair[1].0);
     ensure!(back.is_none(), "the time goes back after {back:?}: {shown:?}\n{log}");
@@ -262,5 +267,15 @@ async fn an_encoder_whose_address_and_ssrc_change_goes_on_and_nobody_else_can_ta
     // key frame.
     let most = encoder.sent - (found - moved) - 4 * GOP;
     ensure!(shown.len() >= most, "{} pictures of {}, {most} at least:\n{log}", shown.len(), encoder.sent);
+
+    // Each of them is what was sent, and follows on the one before it; but for a key frame behind what was lost at the three changes.
+    let looks: Vec<String> = shown.into_iter().map(|(_, hash)| hash).collect();
+    let places = looks.iter().map(|hash| encoder.looks.iter().position(|of| of == hash));
+    let places: Vec<usize> = places.collect::<Option<_>>().context("a picture that was not sent")?;
+    let follows = |pair: &&[usize]| pair[1] == (pair[0] + 1) % encoder.looks.len();
+    let jumps: Vec<_> = places.windows(2).filter(|pair| !follows(pair)).collect();
+    ensure!(jumps.len() <= 3 && jumps.iter().all(|jump| jump[1] % GOP == 0), "{jumps:?}: {places:?}\n{log}");
+    let played = frames(Path::new(&live.main())).await?;
+    ensure!(played == looks, "{} pictures are played of {}\n{log}", played.len(), looks.len());
     Ok(())
 }
