@@ -15,7 +15,6 @@ use tokio::time::timeout;
 use crate::demo::{Demo, PATIENCE, client, finish, outcome, railbird, workspace};
 use crate::origin::{Origin, Plan, Source, Store, packets};
 use crate::play::{decoded, ffmpeg, hashes, lists};
-use crate::sink::Sink;
 use crate::viewers::Edge;
 
 /// How many of a stream's hundred frames are compared where a player has no end of it.
