@@ -55,6 +55,8 @@ mod pair;
 #[cfg(test)]
 mod pair_ladder;
 #[cfg(test)]
+mod pair_parts;
+#[cfg(test)]
 mod passes;
 #[cfg(test)]
 mod play;

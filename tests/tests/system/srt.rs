@@ -114,7 +114,7 @@ impl SoFar {
             let times = self.sent.entry(nth).or_default();
             self.len += if *times == 0 { datagram.len().saturating_sub(HEADER_LEN) } else { 0 };
             *times += 1;
-            let is_lost = Random::new(u64::from(nth) << 8 | *times).within(0, LOST_ONE_IN) == 0;
+            let is_lost = Random::new((u64::from(nth) << 8) | *times).within(0, LOST_ONE_IN) == 0;
             self.lost.extend(Some(nth).filter(|_| is_lost && !self.is_near_end()));
             is_lost
         } else {
