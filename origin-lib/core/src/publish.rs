@@ -253,10 +253,19 @@ impl Book {
         self.splices = self.splices_now();
     }
 
-    /// A part was made, before its segment; it waits for its acknowledgement.
-    pub fn part(&mut self, part: &package::Part, now: UtcMs) {
-        self.parts.made(part);
+    /// A part was made, before its segment; it waits for its acknowledgement. Says whether it is of use: one that comes long after its
+    /// time is not, and its segment is to be waited for.
+    pub fn part(&mut self, part: &package::Part, now: UtcMs) -> bool {
+        let late = self.parts.is_late(part, now);
+        if late {
+            self.changed |= self.parts.listed().next().is_some();
+            self.parts.give_up();
+            self.parts.hold(Some(part.of));
+        } else {
+            self.parts.made(part);
+        }
         self.advance(now);
+        !late
     }
 
     /// The target of slot `slot` has acknowledged the part that starts here. One that left the list is ignored.

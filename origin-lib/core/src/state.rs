@@ -59,6 +59,11 @@ pub const PARTS_IDLE_MS: u64 = 30_000;
 /// dropped theirs, and can't say so.
 pub const PARTS_HEARD_MS: u64 = 60_000;
 
+/// From the first part that is listed to the last one, at most, in milliseconds: targets keep none for ever. It is more than three
+/// segments of the longest kind and the one that follows them. Where parts come and their segments do not, as from an origin
+/// whose disk takes nothing, they would else be listed as long as there is room ([`PARTS_MAX`]).
+pub const PARTS_SPAN_MS_MAX: u64 = 85_000;
+
 /// The shortest and the longest parts that a channel may have, in milliseconds.
 pub const PART_MS: core::ops::RangeInclusive<u32> = 100..=5_000;
 

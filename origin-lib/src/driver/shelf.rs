@@ -224,10 +224,12 @@ impl Shelf {
         self.reel.rungs().iter().find(|rung| rung.id() == id).map(Rung::peak)
     }
 
-    /// A part was made. `None` for what is no part.
+    /// A part was made. `None` for what is no part, or of no use any more.
     pub fn part(&mut self, made: &Made, now: UtcMs) -> Option<Arc<ObjectRef>> {
         let package::Kind::Part(part) = &made.object.kind else { return None };
-        self.book.part(part, now);
+        if !self.book.part(part, now) {
+            return None;
+        }
         let head = self.reel.head();
         Some(Arc::new(ObjectRef {
             channel: head.channel.clone(),

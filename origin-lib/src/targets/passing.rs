@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use railbird_core::id::TargetId;
 use railbird_core::object::PARTS;
-use railbird_core::state::{PARTS_HEARD_MS, PARTS_IDLE_MS};
+use railbird_core::state::{PARTS_HEARD_MS, PARTS_IDLE_MS, PARTS_SPAN_MS_MAX};
 use railbird_core::time::UtcMs;
 use tokio::task::JoinSet;
 
@@ -22,6 +22,13 @@ use crate::store::{PutError, Store};
 pub const KEEP_MS: u64 = 180_000;
 
 const _: () = assert!(KEEP_MS >= 2 * (PARTS_IDLE_MS + PARTS_HEARD_MS));
+
+/// How long what an origin tells may be on its way to an edge, in milliseconds.
+const ON_ITS_WAY_MS: u64 = 5_000;
+
+// An origin tells of a part up to the span after it, and then until it has heard of no other for long; an edge may hear of it in
+// the last moment.
+const _: () = assert!(KEEP_MS >= PARTS_SPAN_MS_MAX + PARTS_IDLE_MS + ON_ITS_WAY_MS + PARTS_HEARD_MS);
 
 /// The most parts that are remembered: an hour of a table's at two targets, were none of them deleted. The oldest are
 /// forgotten, and stay until the next start.

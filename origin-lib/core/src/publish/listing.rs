@@ -43,7 +43,7 @@ impl Book {
         self.part_listed = self.part_listed.map(|at| at.min(now));
         if self.part_listed.take_if(|at| now.ms_since(*at) >= PARTS_IDLE_MS).is_some() {
             self.changed |= self.parts.listed().next().is_some();
-            self.parts.keep(|_| false);
+            self.parts.give_up();
         }
         self.advance_parts(now);
         while let Some(gap) = self.waiting.front().and_then(|first| self.may_list(first, now)) {
@@ -76,6 +76,10 @@ impl Book {
             return;
         }
         let newest = self.listed.back().map(|segment| segment.start);
+        if self.parts.bound(newest) {
+            self.changed = true;
+            self.part_listed = self.part_listed.filter(|_| self.parts.listed().next().is_some());
+        }
         let init_on = |name: &str| {
             let known = self.inits.iter().rev().find(|(init, ..)| init.name == name);
             known.map_or(0, |(_, on, _)| *on)

@@ -4,8 +4,10 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 
 use crate::package;
-use crate::state::{PARTS_MAX, Part};
-use crate::time::MediaTime;
+use crate::state::{PARTS_IDLE_MS, PARTS_MAX, PARTS_SPAN_MS_MAX, Part};
+use crate::time::{MediaSpan, MediaTime, UtcMs};
+
+const SPAN_MAX: MediaSpan = MediaSpan::from_ms(PARTS_SPAN_MS_MAX as i64);
 
 /// Parts in the order of their starts, of the newest segments and of what follows them.
 #[derive(Debug, Default)]
@@ -13,6 +15,11 @@ pub(super) struct Parts {
     rows: VecDeque<Row>,
     /// How many of them are listed, from the front.
     listed: usize,
+    /// None is listed before a segment is that starts here, or later: until then, parts would seem to be of another segment than the
+    /// one that they are of, since players count from the last one that is listed.
+    held: Option<MediaTime>,
+    /// How long after its end the newest one was made, in milliseconds; less than nothing where media time is ahead of the clock.
+    lag_ms: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -34,10 +41,15 @@ impl Parts {
         let package::Part { of, start, duration, discontinuity, independent, ref init } = *made;
         let part = Part { of, start, duration, init: 0, discontinuity, independent, on: 0 };
         self.rows.push_back(Row { part, init: init.clone() });
-        if let Some(oldest) = self.rows.front().map(|row| row.part.of).filter(|_| self.rows.len() > PARTS_MAX)
-        {
-            self.keep(|of| of != oldest);
-        }
+    }
+
+    /// Whether a part comes longer after its end than the one before it did, by [`PARTS_IDLE_MS`]: its feed stood still, or nobody knew
+    /// whether it would go on. The other origin of a pair may have made it in time, and deletes it at the targets before long.
+    pub(super) fn is_late(&mut self, made: &package::Part, now: UtcMs) -> bool {
+        let ms = |time: UtcMs| i64::try_from(time.0).unwrap_or(i64::MAX);
+        let lag_ms = ms(now) - ms((made.start + made.duration).utc());
+        let before_ms = self.lag_ms.replace(lag_ms).unwrap_or(lag_ms);
+        lag_ms.saturating_sub(before_ms) > ms(UtcMs(PARTS_IDLE_MS))
     }
 
     /// A target has acknowledged the part that starts here; `bit` stands for it. Gives whether something that is listed
@@ -58,7 +70,8 @@ impl Parts {
     /// on: who has not played the segment takes it whole, so that nothing is left out. Gives whether anything has changed.
     pub(super) fn advance(&mut self, newest: Option<MediaTime>, init_on: impl Fn(&str) -> u32) -> bool {
         let mut changed = false;
-        while let Some(Row { part, init }) = self.rows.get(self.listed) {
+        self.held = self.held.filter(|held| newest.is_none_or(|newest| newest < *held));
+        while let Some(Row { part, init }) = self.rows.get(self.listed).filter(|_| self.held.is_none()) {
             if part.on & init_on(init) != 0 {
                 self.listed += 1;
             } else if newest.is_some_and(|newest| newest >= part.of) {
@@ -70,6 +83,36 @@ impl Parts {
             changed = true;
         }
         changed
+    }
+
+    /// Drops what is too much, or too old to be at the targets for sure: the parts of the oldest segment, where that is listed as
+    /// a whole. Where it is not, players wait for it, and all go. Gives whether something that was listed has gone.
+    pub(super) fn bound(&mut self, newest: Option<MediaTime>) -> bool {
+        let listed = self.listed;
+        while let Some((first, last)) = self.rows.front().zip(self.rows.back()) {
+            let (oldest, span) = (first.part.of, last.part.start - first.part.start);
+            if self.rows.len() <= PARTS_MAX && span <= SPAN_MAX {
+                break;
+            }
+            if newest.is_some_and(|newest| newest >= oldest) {
+                self.keep(|of| of != oldest);
+            } else {
+                self.give_up();
+            }
+        }
+        self.listed < listed
+    }
+
+    /// Drops all of them. Those that come are listed once the segments are whose parts were dropped, or later ones.
+    pub(super) fn give_up(&mut self) {
+        self.hold(self.rows.back().map(|row| row.part.of));
+        self.rows.clear();
+        self.listed = 0;
+    }
+
+    /// Lists none before the segment is listed that starts here, or a later one.
+    pub(super) fn hold(&mut self, before: Option<MediaTime>) {
+        self.held = self.held.max(before);
     }
 
     /// Whether some parts of the segment that starts here are listed and others are not, or not yet.

@@ -63,6 +63,8 @@ impl Book {
                 recording::Kind::Foreign => {}
             }
         }
+        // They have the numbers that parts which are made now would seem to have.
+        self.parts.hold(self.waiting.back().map(|last| last.segment.start));
         self.restore_rungs(reel, now);
         // The edge knows it.
         self.waits.told = !self.listed.is_empty();

@@ -7,7 +7,8 @@
 //! nothing is written over that its origin could have known of; after the last fault, every target has everything that was
 //! recorded.
 //!
-//! `RAILBIRD_SIM_SEEDS=5000` runs more seeds, `RAILBIRD_SIM_SEED=17` one alone, `RAILBIRD_SIM_MINUTES=600` longer events.
+//! `RAILBIRD_SIM_SEEDS=5000` runs more seeds, `RAILBIRD_SIM_FROM=200` others, `RAILBIRD_SIM_SEED=17` one alone,
+//! `RAILBIRD_SIM_MINUTES=600` longer events.
 
 mod check;
 mod disk;
@@ -62,12 +63,14 @@ fn whatever_goes_wrong_viewers_and_targets_get_what_was_recorded() {
         println!("{:?}", run(seed, minutes).unwrap_or_else(|error| panic!("{error}")));
         return;
     }
-    let (seeds, next) = (number("RAILBIRD_SIM_SEEDS").unwrap_or(SEEDS), AtomicU64::new(0));
+    let (seeds, from) =
+        (number("RAILBIRD_SIM_SEEDS").unwrap_or(SEEDS), number("RAILBIRD_SIM_FROM").unwrap_or(0));
+    let next = AtomicU64::new(from);
     let work = || {
         let (mut shown, mut failures) = (Vec::new(), Vec::new());
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds {
+            if seed >= from + seeds {
                 return (shown, failures);
             }
             match run(seed, minutes) {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::package;
-use crate::state::{PARTS_IDLE_MS, Part};
+use crate::recording::{Head, Record, Reel};
+use crate::state::{PARTS_IDLE_MS, PARTS_SPAN_MS_MAX, Part};
 
 const PART_MS: u64 = 500;
 
@@ -19,6 +20,11 @@ fn at(segment: u64, part: u64) -> MediaTime {
 }
 
 fn make_part(book: &mut Book, segment: u64, part: u64, now: UtcMs) {
+    is_of_use(book, segment, part, now);
+}
+
+/// Makes a part, and says whether it is to be sent.
+fn is_of_use(book: &mut Book, segment: u64, part: u64, now: UtcMs) -> bool {
     let made = package::Part {
         of: start(segment),
         start: at(segment, part),
@@ -27,7 +33,7 @@ fn make_part(book: &mut Book, segment: u64, part: u64, now: UtcMs) {
         independent: part == 0,
         init: "init-1".to_string(),
     };
-    book.part(&made, now);
+    book.part(&made, now)
 }
 
 /// What is listed of parts: segment and part, and where it is.
@@ -219,4 +225,119 @@ fn invariant_2_no_part_is_listed_that_nobody_followed_for_long() {
     make_part(&mut book, 3, 0, idle);
     book.ack_part(0, at(3, 0), idle);
     assert_eq!(parts(&book), [(3, 0, 1)]);
+}
+
+#[test]
+fn invariant_2_parts_whose_segments_never_come_are_not_listed_for_longer_than_targets_keep_them() {
+    // The disk takes nothing, and so no segment goes out; parts do.
+    let mut book = low_latency();
+    let mut listed_ms = 0;
+    for segment in 1..200 {
+        for part in 0..4 {
+            make_part(&mut book, segment, part, at(segment, part).utc());
+            book.ack_part(0, at(segment, part), at(segment, part).utc());
+            let Some((of, n, _)) = parts(&book).first().copied() else { continue };
+            let age_ms = (at(segment, part) - at(of, n)).ms() as u64;
+            assert_eq!(
+                (of, n),
+                (1, 0),
+                "no other segment's parts come first where players wait for this one's"
+            );
+            listed_ms = listed_ms.max(age_ms);
+        }
+    }
+    assert_eq!(listed_ms, PARTS_SPAN_MS_MAX);
+    assert_eq!(parts(&book), []);
+    // Parts come again with the segments.
+    let now = at(200, 0).utc();
+    for segment in 1..200 {
+        make(&mut book, segment);
+        book.ack(0, start(segment), now);
+    }
+    make_part(&mut book, 200, 0, now);
+    book.ack_part(0, at(200, 0), now);
+    assert_eq!(parts(&book).last(), Some(&(200, 0, 1)));
+}
+
+#[test]
+fn parts_that_were_given_up_leave_their_place_to_their_segment() {
+    let mut book = low_latency();
+    make_part(&mut book, 1, 0, NOW);
+    book.ack_part(0, at(1, 0), NOW);
+    let idle = NOW.plus_ms(PARTS_IDLE_MS);
+    book.advance(idle);
+    assert_eq!(parts(&book), []);
+    // The feed is back: the segment is whole, and not at any target yet.
+    make_part(&mut book, 1, 1, idle);
+    make_part(&mut book, 2, 0, idle);
+    book.ack_part(0, at(2, 0), idle);
+    assert_eq!(parts(&book), [], "players would take it for a part of the one before");
+    make(&mut book, 1);
+    book.ack(0, start(1), idle);
+    assert_eq!(parts(&book), [(2, 0, 1)]);
+}
+
+#[test]
+fn parts_after_a_restart_wait_for_what_was_made_before_it() {
+    let head = Head {
+        channel: "t".parse().unwrap(),
+        recording: "20261120t105200z".parse().unwrap(),
+        rendition: "source".parse().unwrap(),
+        segment_ms: 2000,
+        key_period_s: 60,
+        msn_min: 0,
+    };
+    let (len, sha256, captions) = (9, crate::hash::Hash::of(b""), Captions::default());
+    let mut reel = Reel::new(head);
+    reel.apply(Record::Init { n: 0, init: init("init-1"), len, sha256 }).unwrap();
+    for n in 1..3 {
+        let (start, duration) = (start(u64::from(n) - 1), MediaSpan::from_ms(2000));
+        let (discontinuity, dependent) = (n == 1, false);
+        let segment = Record::Segment { n, start, duration, discontinuity, dependent, captions, len, sha256 };
+        reel.apply(segment).unwrap();
+    }
+    for n in 0..2 {
+        reel.apply(Record::Ack { n, target: "a".parse().unwrap(), less: false }).unwrap();
+    }
+    let mut book = book(120);
+    book.channel.part_ms = Some(PART_MS as u32);
+    book.restore(&reel, NOW);
+    make_part(&mut book, 2, 0, NOW);
+    book.ack_part(0, at(2, 0), NOW);
+    assert_eq!((listed(&book).len(), parts(&book)), (1, vec![]), "it would seem to be of the second segment");
+    book.ack(0, start(1), NOW);
+    assert_eq!((listed(&book).len(), parts(&book)), (2, vec![(2, 0, 1)]));
+}
+
+#[test]
+fn invariant_2_a_part_that_comes_long_after_its_time_is_not_listed() {
+    for (segment, part) in [(1, 2), (2, 0)] {
+        let mut book = low_latency();
+        for n in 0..4 {
+            let first = segment > 1 || n < part;
+            if first && is_of_use(&mut book, 1, n, at(1, n + 1).utc()) {
+                book.ack_part(0, at(1, n), at(1, n + 1).utc());
+            }
+        }
+        if segment > 1 {
+            make(&mut book, 1);
+            book.ack(0, start(1), at(2, 0).utc());
+        }
+        assert!(!parts(&book).is_empty());
+        // The feed stands still, and is given up. The other origin, to which its encoder had ended it, made the rest at once.
+        let late = at(segment, part + 1).utc().plus_ms(PARTS_IDLE_MS + 1);
+        assert!(!is_of_use(&mut book, segment, part, late), "it is sent nowhere");
+        book.ack_part(0, at(segment, part), late);
+        // The next one has the same lag, and no part before it.
+        make_part(&mut book, segment, part + 1, late);
+        book.ack_part(0, at(segment, part + 1), late);
+        assert_eq!(parts(&book), []);
+        make(&mut book, segment);
+        book.ack(0, start(segment), late);
+        assert_eq!(parts(&book), [], "it comes as a whole");
+        // The feed is back.
+        assert!(is_of_use(&mut book, 50, 0, at(50, 1).utc()));
+        book.ack_part(0, at(50, 0), at(50, 1).utc());
+        assert_eq!(parts(&book), [(50, 0, 1)]);
+    }
 }

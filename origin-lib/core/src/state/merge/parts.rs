@@ -2,12 +2,14 @@
 
 use super::line::{JOINT, key, position};
 use super::voices::bits_of;
-use crate::state::{PARTS_MAX, Part, Rendition, Segment, part_segments};
+use crate::state::{PARTS_MAX, PARTS_SPAN_MS_MAX, Part, Rendition, Segment, part_segments};
 use crate::time::{MediaSpan, MediaTime, UtcMs};
 
 /// How far from its segment's end the last part of it may end: less than any frame lasts, more than clocks that stamp in
 /// milliseconds differ. Of a segment that another origin cut short, or made whole, parts are not its media.
 const END_TOLERANCE: MediaSpan = MediaSpan::from_ms(5);
+
+const SPAN_MAX: MediaSpan = MediaSpan::from_ms(PARTS_SPAN_MS_MAX as i64);
 
 /// Takes over what an origin says of a rendition's parts: who has what of those that are known, and those behind them. Parts
 /// of segments that left the list go, and those of a listed segment that are not all of it. `bits` are those of the
@@ -43,6 +45,14 @@ pub(super) fn extend(kept: &mut Rendition, said: &Rendition, bits: &[u32]) {
         }
     }
     if let Some(oldest) = kept.parts.first().map(|part| part.of).filter(|_| kept.parts.len() > PARTS_MAX) {
+        kept.parts.retain(|part| part.of != oldest);
+    }
+    // Origins that begin anew know nothing of what they told before.
+    while let Some((first, last)) = kept.parts.first().zip(kept.parts.last()) {
+        let (oldest, span) = (first.of, last.start - first.start);
+        if span <= SPAN_MAX {
+            break;
+        }
         kept.parts.retain(|part| part.of != oldest);
     }
 }
