@@ -125,6 +125,8 @@ pub struct Book {
     discontinuity_sequence: u64,
     /// Made of the first segment, and fixed when that is listed: it must never change within a playlist's life (RFC 8216bis, 6.2.1).
     target_duration_s: Option<u32>,
+    /// It was made, and fixed, before.
+    promised: bool,
     captions: Captions,
     dependent: bool,
     splices: Vec<Splice>,
@@ -163,6 +165,7 @@ impl Book {
             part_listed: None,
             discontinuity_sequence: 0,
             target_duration_s: None,
+            promised: false,
             captions: Captions::default(),
             dependent: false,
             splices: Vec::new(),
@@ -235,9 +238,14 @@ impl Book {
         self.target_duration_s
     }
 
+    /// The same, once nothing may raise it any more.
+    pub fn promise(&self) -> Option<u32> {
+        self.target_duration_s.filter(|_| self.promised || self.listed_count > 0)
+    }
+
     /// The recording goes on with playlists that have made this promise.
     pub fn promised(&mut self, target_s: u32) {
-        self.target_duration_s = Some(target_s);
+        (self.target_duration_s, self.promised) = (Some(target_s), true);
     }
 
     /// These closed captions were seen in a segment's pictures.

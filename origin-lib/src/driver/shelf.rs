@@ -345,14 +345,20 @@ impl Shelf {
         next_msn
     }
 
-    /// Lists what may be listed: a new state where anything changed, and records of the gaps in it, which must be noted
-    /// before anybody is told.
+    /// Lists what may be listed: a new state where anything changed, and records of what it promises, and of the gaps in it, which
+    /// must be noted before anybody is told.
     pub fn look(&mut self, now: UtcMs) -> (Option<ChannelState>, Vec<Record>) {
         let state = self.book.poll(now);
         self.promise();
         let gaps = self.book.take_listed().into_iter().filter(|listed| listed.gap);
         let numbers: Vec<u32> = gaps.filter_map(|listed| self.reel.at(listed.start)).collect();
         let mut records = Vec::new();
+        let promise = self.book.promise().filter(|_| self.reel.ended().is_none());
+        if let Some(target_s) = promise.filter(|_| promise != self.reel.promise()) {
+            let record = Record::Promise { target_s };
+            let _ = self.reel.apply(record.clone());
+            records.push(record);
+        }
         for n in numbers {
             if self.reel.segment(n).is_some_and(|segment| !segment.gap) {
                 let record = Record::Gap { n };

@@ -101,7 +101,7 @@ impl Book {
         }
         let waiting = self.waiting.iter().map(|waiting| waiting.segment.duration);
         let longest = waiting.chain([segment.duration]).max().unwrap_or_default();
-        if self.listed_count == 0 {
+        if self.listed_count == 0 && !self.promised {
             self.target_duration_s = self.target_duration_s.max(Some(rounded_s(longest)));
         }
         self.listed.push_back(segment);

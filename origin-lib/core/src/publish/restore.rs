@@ -14,6 +14,9 @@ impl Book {
     /// Goes on where the journal of the channel's open recording ends: everything that was listed before is listed again, with
     /// the same numbers, however the origin came to its end. For an empty book whose slots are the reel's bits.
     pub fn restore(&mut self, reel: &Reel, now: UtcMs) {
+        if let Some(target_s) = reel.promise() {
+            self.promised(target_s);
+        }
         self.captions(reel.captions());
         let said = reel.splices();
         self.splices(said.get(said.len().saturating_sub(scte35::SPLICES_MAX)..).unwrap_or_default());

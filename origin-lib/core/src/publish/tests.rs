@@ -1,4 +1,5 @@
 use super::*;
+use crate::recording::{Head, Record, Reel};
 use crate::state::Phase;
 use proptest::prelude::*;
 use std::string::ToString;
@@ -162,6 +163,48 @@ fn the_target_duration_never_changes() {
         book.segment(now.media(), duration, false, 1000, now);
         book.ack(0, now.media(), now);
         assert_eq!(book.snapshot(now).renditions[0].target_duration_s, 5);
+    }
+}
+
+#[test]
+fn what_playlists_promised_is_promised_again_after_a_restart() {
+    let head = Head {
+        channel: "t".parse().unwrap(),
+        recording: "20261120t105200z".parse().unwrap(),
+        rendition: "source".parse().unwrap(),
+        segment_ms: 2000,
+        key_period_s: 60,
+        msn_min: 0,
+    };
+    let (len, sha256, captions) = (9, crate::hash::Hash::of(b""), Captions::default());
+    let mut reel = Reel::new(head);
+    reel.apply(Record::Init { n: 0, init: init("init-1"), len, sha256 }).unwrap();
+    // Both were made before the first one was listed, and a later one broke the promise.
+    let mut before = book(60);
+    for (n, seconds) in [(1, 2), (2, 4), (3, 8)] {
+        let (at, duration) = (start(u64::from(n) * 4), MediaSpan::from_ms(seconds * 1000));
+        let (discontinuity, dependent) = (n == 1, false);
+        if n == 3 {
+            assert_eq!(before.promise(), None, "it may still be raised");
+            before.ack_init(0, "init-1", NOW);
+            before.ack(0, start(4), NOW);
+            reel.apply(Record::Promise { target_s: before.promise().unwrap() }).unwrap();
+        }
+        before.segment(at, duration, discontinuity, 9, NOW);
+        let segment =
+            Record::Segment { n, start: at, duration, discontinuity, dependent, captions, len, sha256 };
+        reel.apply(segment).unwrap();
+    }
+    assert_eq!(before.snapshot(NOW).renditions[0].target_duration_s, 4);
+    for acked in [false, true] {
+        for n in (0..4).filter(|_| acked) {
+            reel.apply(Record::Ack { n, target: "a".parse().unwrap(), less: false }).unwrap();
+        }
+        let mut again = book(60);
+        again.restore(&reel, NOW);
+        again.ack_init(0, "init-1", NOW);
+        again.ack(0, start(4), NOW);
+        assert_eq!(again.snapshot(NOW).renditions[0].target_duration_s, 4);
     }
 }
 

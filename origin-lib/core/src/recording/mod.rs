@@ -58,6 +58,7 @@ pub struct Reel {
     captions: Captions,
     dependent: bool,
     splices: Vec<Splice>,
+    promise: Option<u32>,
     ended: Option<UtcMs>,
     next_msn: u64,
     evicted: bool,
@@ -102,6 +103,7 @@ impl Reel {
             captions: Captions::default(),
             dependent: false,
             splices: Vec::new(),
+            promise: None,
             ended: None,
             next_msn: 0,
             evicted: false,
@@ -185,6 +187,7 @@ impl Reel {
             }
             Record::Splice(splice) if self.splices.len() < SPLICES_MAX => self.splices.push(splice),
             Record::Splice(_) => {}
+            Record::Promise { target_s } => self.promise = Some(target_s),
             Record::Evicted => self.evicted = true,
             Record::End { at, next_msn } => {
                 (self.ended, self.next_msn) = (Some(at), next_msn);
@@ -357,6 +360,11 @@ impl Reel {
     /// Whether any segment so far begins with a picture that refers to some before it.
     pub fn is_dependent(&self) -> bool {
         self.dependent
+    }
+
+    /// `EXT-X-TARGETDURATION` of its live playlists, in seconds, once one was told.
+    pub fn promise(&self) -> Option<u32> {
+        self.promise
     }
 
     /// When the channel ended; `None` as long as the recording is being made.

@@ -162,6 +162,11 @@ pub enum Record {
         /// The object's number.
         n: u32,
     },
+    /// `EXT-X-TARGETDURATION` of its live playlists is this from now on, for good.
+    Promise {
+        /// In seconds.
+        target_s: u32,
+    },
     /// A target was removed: what it has is of no use any more.
     Removed {
         /// The target.

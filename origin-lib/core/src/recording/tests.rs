@@ -91,6 +91,7 @@ fn every_record_is_a_line_that_can_be_read_back() {
         ack(1, "a"),
         Record::Others { n: 3, target: "a".parse().unwrap() },
         Record::Gap { n: 2 },
+        Record::Promise { target_s: 2 },
         Record::Removed { target: "a".parse().unwrap() },
         Record::Anchor { feed: "primary".to_string(), feed_ms: -5, utc: NOW },
         Record::Splice(crate::scte35::tests::splice(1_000, crate::scte35::tests::OUT, 1, None)),

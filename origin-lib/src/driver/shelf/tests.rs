@@ -207,7 +207,7 @@ fn what_a_rung_has_and_was_a_gap_is_noted_once() {
     (0..2).for_each(|n| house.source(n));
     house.rung(0);
     house.0.rung_lost(&low(), at(1), NOW);
-    assert_eq!(house.0.look(NOW).1, []);
+    assert_eq!(house.0.look(NOW).1, [Record::Promise { target_s: 2 }]);
     // It comes all the same.
     house.rung(1);
     let n = house.1 - 1;
@@ -218,4 +218,27 @@ fn what_a_rung_has_and_was_a_gap_is_noted_once() {
     let again = Shelf::new(house.0.plan.clone(), reel, &Nodes::new(), NOW, &mut notes);
     let state = again.reel.rungs()[0].was_gap(at(1));
     assert!(state, "a restart knows it");
+}
+
+#[test]
+fn what_is_promised_is_noted_once_and_a_shelf_that_is_put_up_again_keeps_to_it() {
+    let mut house = House::making(Vec::new());
+    house.begin_source();
+    let long = |n: usize| match House::segment(n) {
+        package::Kind::Segment { start, discontinuity, dependent, captions, splices, .. } => {
+            let duration = MediaSpan::from_ms(4000);
+            package::Kind::Segment { start, duration, discontinuity, dependent, captions, splices }
+        }
+        other => other,
+    };
+    let first = house.store(House::segment(0));
+    house.store(long(1));
+    assert_eq!(house.0.look(NOW).1, [], "it may still be raised");
+    house.ack(first, NOW);
+    assert_eq!(house.0.look(NOW).1, [Record::Promise { target_s: 4 }]);
+    house.source(3);
+    assert_eq!(house.0.look(NOW).1, []);
+    let House(Shelf { plan, reel, .. }, _) = house;
+    let again = Shelf::new(plan, reel, &Nodes::new(), NOW, &mut Vec::new());
+    assert_eq!(again.plan.promise.target_s(), Some(4));
 }
