@@ -123,12 +123,16 @@ fn told(rendition: &Rendition) -> BTreeMap<MediaTime, (u64, u64, MediaSpan)> {
 fn is_the_source(merged: &Merged) {
     let [source, rung] = &merged.state.renditions[..] else { panic!("{:?}", merged.state.renditions) };
     let (of, all) = (told(rung), told(source));
-    let wrong: Vec<_> = of.iter().filter(|(start, told)| all.get(start) != Some(*told)).collect();
+    // What has left the source's list may leave this one a little later.
+    let front = all.keys().next().copied().unwrap_or_default();
+    let both = of.iter().filter(|(start, _)| **start >= front);
+    let wrong: Vec<_> = both.filter(|(start, told)| all.get(start) != Some(*told)).collect();
     assert!(wrong.is_empty(), "{wrong:?}\n{all:?}");
     assert_eq!(rung.target_duration_s, source.target_duration_s);
     let (first, last) = (rung.segments.first().unwrap(), rung.segments.last().unwrap());
     let between = all.keys().filter(|at| (first.start..=last.start).contains(*at)).count();
-    assert_eq!(between, rung.segments.len(), "it leaves something out");
+    let older = of.range(..front).count();
+    assert_eq!(between, rung.segments.len() - older, "it leaves something out");
 }
 
 #[test]
