@@ -51,7 +51,7 @@ fn what_may_not_change_is_said_once_for_each_playlist_unless_it_is_expected() {
             channel.complaints("t", found, expected).len()
         })
     };
-    let both = [&rules::SEGMENT_DURATION, &rules::DELTA_DIFFERS];
+    let both = [&rules::SEGMENT_DURATION, &rules::SEGMENT_DATE];
     assert_eq!(said(&both[..1]), [0, 2, 0], "of the media and of its key frames");
     assert_eq!(said(&both[1..]), [0, 2, 0]);
     assert_eq!((said(&[]), said(&both)), ([0, 4, 0], [0, 0, 0]));

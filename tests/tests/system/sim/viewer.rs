@@ -2,19 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use railbird_core::lint::{Finding, Follower, Place, Rule, ours, rules};
 use railbird_core::object::PARTS;
 
 use super::target::Target;
 
 /// How far the lengths of a segment's parts, taken together, may differ from its own: they are rounded one by one.
 const PART_TOLERANCE_MS: f64 = 10.0;
-
-/// Rules that are left out here, and why.
-const LEFT: &[(&Rule, &str)] = &[(
-    &rules::SEGMENT_OVER_TARGET,
-    "What is promised of lengths does not outlive an origin here: these do not keep it in their journal.",
-)];
 
 /// What stood at a media sequence number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,11 +22,6 @@ struct Seen {
 
 #[derive(Debug, Default)]
 pub(super) struct Viewer {
-    /// The last playlist as it came, and who looks at each step by the rules of RFC 8216bis.
-    text: String,
-    follower: Follower,
-    /// What it found first of each rule that does not hold.
-    pub(super) findings: BTreeMap<&'static str, String>,
     /// The last playlist.
     window: BTreeMap<u64, Seen>,
     first_msn: u64,
@@ -131,15 +119,6 @@ impl Viewer {
         self.listed = parts;
         if self.ended && !ended {
             return Err("the end was taken back".into());
-        }
-        if self.text != text {
-            let findings = ours::unexpected(self.follower.load(text.as_bytes(), &Place::default()));
-            let unexpected = |finding: &Finding| !LEFT.iter().any(|(rule, _)| *rule == finding.rule);
-            for finding in findings.into_iter().filter(unexpected) {
-                let seen = || format!("{finding} in\n{text}\nbehind\n{}", self.text);
-                self.findings.entry(finding.rule.id).or_insert_with(seen);
-            }
-            self.text = text.to_string();
         }
         self.gaps.extend(window.iter().filter(|(_, seen)| seen.gap).map(|(msn, _)| *msn));
         (self.window, self.ended) = (window, ended);
