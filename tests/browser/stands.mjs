@@ -20,8 +20,8 @@ export function stands(video) {
     requestAnimationFrame(look);
   };
   video.addEventListener("waiting", () => {
-    // Who seeks waits, and is asked no further.
-    if (video.seeking || now !== null) return;
+    // Who seeks waits, and so does who has not begun: Shaka Player begins with a seek to 0.001 s.
+    if (video.seeking || video.currentTime === 0 || now !== null) return;
     now = { at_s: video.currentTime, in_hand: isInHand(), moved: false, over: false };
     all.push(now);
     requestAnimationFrame(look);
