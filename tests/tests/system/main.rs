@@ -51,6 +51,8 @@ mod outage;
 #[cfg(test)]
 mod pair;
 #[cfg(test)]
+mod pair_feeds;
+#[cfg(test)]
 mod pair_ladder;
 #[cfg(test)]
 mod passes;
