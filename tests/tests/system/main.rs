@@ -53,6 +53,8 @@ mod outage;
 #[cfg(test)]
 mod pair;
 #[cfg(test)]
+mod pair_feeds;
+#[cfg(test)]
 mod pair_ladder;
 #[cfg(test)]
 mod pair_parts;

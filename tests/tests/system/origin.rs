@@ -152,10 +152,14 @@ impl Origin {
     ) -> anyhow::Result<Origin> {
         let configured = configuration(plan, channel, plan.targets, ANY);
         let origin = Origin::start_as(&configured, plan.files, clock).await?;
-        let (rtmp, api) = (origin.rtmp_address(), origin.api.trim_start_matches("http://"));
-        // The crew's commands find the API by this file, the origin reads the other one.
-        fs::write(origin.file("crew.toml"), configuration(plan, channel, plan.targets, [rtmp, api]))?;
+        origin.tell_crew(plan, channel)?;
         Ok(origin)
+    }
+
+    /// The crew's commands find the API by this file, the origin reads another one.
+    pub(crate) fn tell_crew(&self, plan: &Plan<'_>, channel: &str) -> anyhow::Result<()> {
+        let (rtmp, api) = (self.rtmp_address(), self.api.trim_start_matches("http://"));
+        Ok(fs::write(self.file("crew.toml"), configuration(plan, channel, plan.targets, [rtmp, api]))?)
     }
 
     /// One of this configuration, with the files that it names.
@@ -180,6 +184,13 @@ impl Origin {
     pub(crate) async fn restart_by(mut self, configuration: &str) -> anyhow::Result<Origin> {
         self.stop().await?;
         Origin::serve(self.dir, configuration, None).await
+    }
+
+    /// Starts one that was killed again, over the same data and by the same configuration; at other addresses, which the crew has to be
+    /// told.
+    pub(crate) async fn again(self) -> anyhow::Result<Origin> {
+        let configuration = fs::read_to_string(self.file("railbird.toml"))?;
+        Origin::serve(self.dir, &configuration, None).await
     }
 
     async fn serve(dir: TempDir, configuration: &str, clock: Option<&WallClock>) -> anyhow::Result<Origin> {
@@ -473,7 +484,17 @@ pub(crate) struct Encoder {
 
 impl Encoder {
     pub(crate) fn start(outputs: &[&str]) -> anyhow::Result<Encoder> {
+        Encoder::start_with(&[], outputs)
+    }
+
+    /// One whose timestamps are those of what it is given, wherever that begins.
+    pub(crate) fn on_time(output: &str) -> anyhow::Result<Encoder> {
+        Encoder::start_with(&["-copyts"], &[output])
+    }
+
+    fn start_with(options: &[&str], outputs: &[&str]) -> anyhow::Result<Encoder> {
         let mut encoder = ffmpeg();
+        encoder.args(options);
         encoder.args(["-analyzeduration", "1M", "-f", "flv", "-i", "pipe:0", "-c", "copy"]);
         match outputs {
             [url] => encoder.args(["-f", "flv", url]),

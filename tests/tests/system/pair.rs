@@ -10,7 +10,7 @@ use crate::sink::{Sink, all_on, listed};
 use crate::viewers::Edge;
 
 /// Both meet at the first target.
-const PAIR: &str = "[pair]\nanchors_at = \"a\"\n";
+pub(crate) const PAIR: &str = "[pair]\nanchors_at = \"a\"\n";
 
 async fn two(targets: &[String], edges: [&[String]; 2]) -> anyhow::Result<[Origin; 2]> {
     two_with("", targets, edges).await

@@ -27,7 +27,7 @@ const AFTER: usize = 8;
 const RUNGS: [&str; 2] = ["mid", "low"];
 
 /// How many pictures an ffmpeg decodes that has nothing to complain of.
-async fn pictures(mut player: Command) -> anyhow::Result<usize> {
+pub(crate) async fn pictures(mut player: Command) -> anyhow::Result<usize> {
     player.args(["-map", "0:v:0", "-fps_mode", "passthrough", "-f", "framemd5", "-"]);
     let text = finish(player).await?;
     // Stream, two times, duration, size and hash of each.
