@@ -17,6 +17,9 @@ use crate::rtmp::amf0;
 const SET_VIDEO: &str = "H.264, HEVC or AV1";
 const SET_AUDIO: &str = "AAC-LC or Opus";
 
+/// So far from the next frame's timestamp, in milliseconds, that of a data message may be.
+const DATA_NEAR_MS: u64 = 1_000;
+
 /// How many tracks beside the first ones are told of.
 const OTHERS_MAX: usize = 16;
 
@@ -43,6 +46,8 @@ pub struct Demux {
     others: Vec<(TagKind, u8)>,
     untold_others: VecDeque<String>,
     captured: Option<TimeOfDay>,
+    /// The encoder's newest time of day: whether its timestamp is of any use shows the next frame.
+    time_of_day: Option<TimeOfDay>,
 }
 
 #[derive(Debug)]
@@ -95,7 +100,7 @@ impl Demux {
             (_, None) => Ok(()),
             (TagKind::Data, _) => {
                 if let Some(of_day_ms) = capture::time_of_day_ms(&payload) {
-                    self.captured = Some(TimeOfDay { feed_ms: self.clock.near(timestamp_ms), of_day_ms });
+                    self.time_of_day = Some(TimeOfDay { feed_ms: self.clock.near(timestamp_ms), of_day_ms });
                 }
                 Ok(())
             }
@@ -113,6 +118,14 @@ impl Demux {
     /// The next track that the encoder sends and that is left out, by name, each once: "audio track 1 (Opus)".
     pub fn poll_other(&mut self) -> Option<String> {
         self.untold_others.pop_front()
+    }
+
+    /// The time of a frame. It tells whether data messages are on its clock: some encoders give them all the same timestamp.
+    fn time(&mut self, timestamp_ms: u32) -> i64 {
+        let time = self.clock.unwrap(timestamp_ms);
+        let near = self.time_of_day.take().filter(|said| said.feed_ms.abs_diff(time) <= DATA_NEAR_MS);
+        self.captured = near.or(self.captured);
+        time
     }
 
     /// When what has the timestamp of a data message was captured, where the encoder says so (`onFI`, `onTextData`). The newest one
@@ -300,7 +313,7 @@ impl Demux {
         };
         let picture = codec::picture(coding, state.length_size, data);
         let (data, Picture { key, leading }) = picture.map_err(Error::Skip)?;
-        let dts_ms = self.clock.unwrap(timestamp_ms);
+        let dts_ms = self.time(timestamp_ms);
         let frame = Frame { kind: Kind::Video, dts_ms, cts, key, leading, data };
         self.events.push_back(of_track(track, FeedEvent::Frame(frame)));
         Ok(())
@@ -414,7 +427,7 @@ impl Demux {
                 self.events.push_back(event);
             }
         }
-        let dts_ms = self.clock.unwrap(timestamp_ms);
+        let dts_ms = self.time(timestamp_ms);
         let frame = Frame { kind: Kind::Audio, dts_ms, cts: 0, key: true, leading: false, data };
         self.events.push_back(of_track(track, FeedEvent::Frame(frame)));
         Ok(())

@@ -126,6 +126,13 @@ fn an_encoder_may_say_when_it_captured() {
         [Value::from(name), Value::Object(object.into())].iter().for_each(|value| value.encode(&mut body));
         Bytes::from(body)
     };
+    let frame = |demux: &mut Demux, timestamp_ms: u32| {
+        demux.handle(TagKind::Video, timestamp_ms, bytes("17 01 000000 00000002 65 88")).unwrap();
+        core::iter::from_fn(|| demux.poll()).find_map(|event| match event {
+            FeedEvent::Frame(frame) => Some(frame.dts_ms),
+            _ => None,
+        })
+    };
     for (name, property, time, expected) in [
         ("onFI", "st", "21:04:05.678", Some(75_845_678)),
         ("onFI", "st", "00:00:00.5", Some(500)),
@@ -142,23 +149,21 @@ fn an_encoder_may_say_when_it_captured() {
     ] {
         let mut demux = begun();
         demux.handle(TagKind::Data, 40, message(name, property, time)).unwrap();
+        assert_eq!((demux.take_captured(), demux.poll()), (None, None), "its timestamp may be none");
+        frame(&mut demux, 30);
         let expected = expected.map(|of_day_ms| TimeOfDay { feed_ms: 40, of_day_ms });
         assert_eq!(demux.take_captured(), expected, "{name} {property} {time}");
-        assert_eq!((demux.take_captured(), demux.poll()), (None, None));
+        assert_eq!(demux.take_captured(), None);
     }
-    // The timestamp of a message that is not media moves no other.
-    let mut demux = begun();
-    let frame = |demux: &mut Demux, timestamp_ms: u32| {
-        demux.handle(TagKind::Video, timestamp_ms, bytes("17 01 000000 00000002 65 88")).unwrap();
-        core::iter::from_fn(|| demux.poll()).find_map(|event| match event {
-            FeedEvent::Frame(frame) => Some(frame.dts_ms),
-            _ => None,
-        })
-    };
-    assert_eq!(frame(&mut demux, 0x7fff_fff0), Some(0x7fff_fff0));
-    demux.handle(TagKind::Data, 0, message("onFI", "st", "00:00:00.0")).unwrap();
-    let captured = demux.take_captured().map(|time| time.feed_ms);
-    assert_eq!((captured, frame(&mut demux, 0x8000_0010)), (Some(0), Some(0x8000_0010)));
+    // The timestamp of a message that is not media moves no other, and counts only where it is near those of media.
+    for (timestamp_ms, counts) in [(0, false), (0x7fff_fff0, true), (0x8000_03f8, true), (0x8000_0400, false)]
+    {
+        let mut demux = begun();
+        assert_eq!(frame(&mut demux, 0x7fff_fff0), Some(0x7fff_fff0));
+        demux.handle(TagKind::Data, timestamp_ms, message("onFI", "st", "00:00:00.0")).unwrap();
+        assert_eq!(frame(&mut demux, 0x8000_0010), Some(0x8000_0010));
+        assert_eq!(demux.take_captured().is_some(), counts, "{timestamp_ms}");
+    }
 }
 
 #[test]

@@ -162,8 +162,17 @@ impl<'a> Writer<'a> {
         if run.state.part_ms.is_none() || run.state.phase == Phase::Ended {
             return Ok(());
         }
-        let media = behind.iter().map(|segment| segment.duration.0).sum::<i64>() + tail_span(run.rendition).0;
-        if media > MediaSpan::from_ms(i64::from(run.rendition.target_duration_s) * 3_000).0 {
+        let most = MediaSpan::from_ms(i64::from(run.rendition.target_duration_s) * 3_000).0;
+        let mut media = tail_span(run.rendition).0;
+        // No further than it takes: a list may be long.
+        let mut behind = behind.iter();
+        while media <= most {
+            match behind.next() {
+                Some(segment) => media = media.saturating_add(segment.duration.0),
+                None => break,
+            }
+        }
+        if media > most {
             return Ok(());
         }
         for part in parts_of(run.rendition, segment.start) {

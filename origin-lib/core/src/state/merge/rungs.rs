@@ -70,6 +70,9 @@ pub(super) fn extend(
     if is_left_behind(kept, said, source) {
         // Its playlist must not be empty.
         others = &[];
+        let broken = kept.segments.iter().skip(1).filter(|segment| segment.discontinuity).count() as u64;
+        kept.discontinuity_sequence = kept.discontinuity_sequence.saturating_add(broken);
+        kept.first_msn = kept.first_msn.saturating_add(kept.segments.len() as u64);
         kept.segments.clear();
     }
     let begins = kept.segments.is_empty();

@@ -138,7 +138,7 @@ fn invariant_2_no_part_is_shown_that_nobody_followed_for_long() {
 
 #[test]
 fn invariant_2_parts_leave_though_their_segments_never_come() {
-    let mut kept = pushed([said("north", 1, &["a"], 0..4)]);
+    let mut kept = pushed([with_parts(said("north", 1, &["a"], 0..4), 1)]);
     // An origin that is started again and again tells of what it made since, and of no segment.
     for n in 4..200 {
         let mut push = with_parts(said("north", n, &["a"], 0..n), 4);
