@@ -273,6 +273,32 @@ fn a_young_origin_does_not_cut_the_window() {
     assert_eq!(numbers(&grown), (10..70).collect::<Vec<_>>());
 }
 
+/// RFC 8216bis, 6.2.2.
+#[test]
+fn origins_that_have_just_begun_leave_three_target_durations() {
+    let begun =
+        [said("north", 1, &["a"], 0..1), said("south", 1, &["a"], 1..2), said("south", 2, &["a"], 1..3)];
+    assert_eq!(numbers(&pushed(begun.clone())), [0, 1, 2]);
+    let merged = pushed(begun.into_iter().chain([said("south", 3, &["a"], 1..4)]));
+    assert_eq!((numbers(&merged), merged.state.renditions[0].first_msn), (vec![1, 2, 3], 1001));
+}
+
+/// RFC 8216bis, 6.2.1.
+#[test]
+fn another_origins_cut_begins_less_than_a_second_before_the_end_of_what_is_listed() {
+    let long = |origin, ms| {
+        let mut state = said(origin, 1, &["a"], 0..0);
+        let segment = Segment::new(NOW.plus_ms(ms).media(), MediaSpan::from_ms(4000), 0, false);
+        state.renditions[0].target_duration_s = 4;
+        state.renditions[0].segments = vec![Segment { on: 1, ..segment }];
+        state
+    };
+    for (ms, listed) in [(3000, 1), (3001, 2)] {
+        let merged = pushed([long("north", 0), long("south", ms)]);
+        assert_eq!(merged.state.renditions[0].segments.len(), listed, "{ms}");
+    }
+}
+
 #[test]
 fn an_edge_that_was_away_goes_on_behind_what_was_published() {
     let merged = pushed([said("north", 1, &["a"], 0..10), said("north", 2, &["a"], 500..510)]);
