@@ -1,5 +1,6 @@
 //! A feed that comes through nginx-rtmp: from ffmpeg to a relay at the venue, which pushes it on to the origin.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use anyhow::{Context, ensure};
@@ -8,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
 use crate::origin::{Encoder, Origin, Plan, Source, Store, frames, until};
-use crate::sink::Sink;
+use crate::viewers::Edge;
 
 /// What Debian's libnginx-mod-rtmp brings.
 const MODULE: &str = "/usr/lib/nginx/modules/ngx_rtmp_module.so";
@@ -41,9 +42,8 @@ impl Relay {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_nginx_relays_is_what_the_encoder_sent() -> anyhow::Result<()> {
-    let store = Store::start().await?;
-    let sink = Sink::start(vec![("a", store.dir())]).await?;
-    let (targets, edges) = ([store.target("a")], [sink.url.clone()]);
+    let (store, edge) = (Store::start().await?, Edge::start().await?);
+    let (targets, edges) = ([store.target("a")], [edge.url.clone()]);
     let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more: "", files: &[] };
     let origin = Origin::start(&plan).await?;
     let relay = Relay::start(&origin.primary()).await?;
@@ -57,7 +57,7 @@ async fn what_nginx_relays_is_what_the_encoder_sent() -> anyhow::Result<()> {
     encoder.send(rest).await?;
     encoder.finish().await?;
     origin.logged("feed ended").await?;
-    origin.crew(&["channel", "end", "t"]).await?;
+    let live = edge.ended(&origin, &["source"]).await?;
     let relayed = frames(&origin.export().await?).await?;
     let (is, was) = (relayed.len(), source.frames.len());
     ensure!(
@@ -65,5 +65,9 @@ async fn what_nginx_relays_is_what_the_encoder_sent() -> anyhow::Result<()> {
         "{is} of the last {was} frames: {}",
         origin.log()
     );
+    let played = frames(Path::new(&live.main())).await;
+    let main = crate::demo::client()?.get(live.main()).send().await?.text().await?;
+    let played = played.with_context(|| format!("{main}\n{}", origin.log()))?;
+    ensure!(played == relayed, "{} frames of {is} are played: {}", played.len(), origin.log());
     Ok(())
 }

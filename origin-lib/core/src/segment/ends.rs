@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 
-use super::{AUDIO_WAIT_MS_MAX, AUDIO_WAIT_PARTS_MS_MAX, Event, NAME, Open, Segmenter};
+use super::{AUDIO_WAIT_MS_MAX, AUDIO_WAIT_PARTS_MS_MAX, Event, NAME, Open, PRELUDE_MS_MAX, Segmenter};
 use crate::media::{Cut, Sample};
 use crate::time::{MEDIA_HZ, MediaTime};
 
@@ -10,6 +10,9 @@ impl Segmenter {
     /// Cuts the segments that can get nothing more.
     pub(super) fn settle(&mut self) {
         let wait_ms = self.part_limit.map_or(AUDIO_WAIT_MS_MAX, |_| AUDIO_WAIT_PARTS_MS_MAX);
+        if self.is_prelude() {
+            return;
+        }
         loop {
             self.give_parts();
             let Some(next) = self.open.get(1) else { return };
@@ -22,6 +25,13 @@ impl Segmenter {
             let Some(open) = self.open.pop_front() else { return };
             self.cut(open);
         }
+    }
+
+    /// Whether what has come so far is sound, which pictures may still follow.
+    fn is_prelude(&self) -> bool {
+        let is_first = self.tracks.video.is_none() && self.audio_cut.is_none() && self.part_limit.is_none();
+        let until = self.run.0.saturating_add(PRELUDE_MS_MAX * u64::from(MEDIA_HZ / 1000));
+        is_first && self.audio_last.is_some_and(|last| last.0 < until)
     }
 
     /// Writes a segment's ends, for which the segments after it are still in `open`, and gives it out.

@@ -76,6 +76,10 @@ pub const AUDIO_WAIT_MS_MAX: u64 = 1_100;
 /// The same where segments are given out in parts, which wait as well.
 pub const AUDIO_WAIT_PARTS_MS_MAX: u64 = 500;
 
+/// For so long, in milliseconds of media time, sound that comes first may be followed by pictures, as from a relay, which has sound at once and
+/// pictures from the next key frame on. Players take up no track in mid-stream, so until then no segment of sound alone is cut.
+pub const PRELUDE_MS_MAX: u64 = 6_000;
+
 /// Names tell milliseconds apart: how far apart segments start at least, in 1/90000 s.
 const NAME: u64 = MEDIA_HZ as u64 / 1000;
 
@@ -277,7 +281,7 @@ impl Segmenter {
         match input {
             Input::Video(config) => {
                 // Where audio came first, what was taken for a channel without video was only its prelude.
-                if self.tracks.video.is_none() && self.open.len() == 1 && !self.cut_in_run {
+                if self.tracks.video.is_none() && !self.cut_in_run {
                     self.counts.leading += self.open_samples as u64;
                     self.open.clear();
                     (self.open_len, self.open_samples) = (0, 0);

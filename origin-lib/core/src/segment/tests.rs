@@ -115,6 +115,24 @@ fn cut_at(mut segmenter: Segmenter, keys: impl IntoIterator<Item = i64>) -> Vec<
 }
 
 #[test]
+fn sound_that_a_relay_sends_before_the_first_picture_is_no_segment_of_its_own() {
+    let sound = |to: i64| (0..to / 20).map(|n| audio(n * 20));
+    for first in [1_000, 3_000, 5_900] {
+        let mut segmenter = Segmenter::new(2000);
+        let mut cuts = run(&mut segmenter, [Input::Audio(aac(0))].into_iter().chain(sound(first)));
+        cuts.extend(run(&mut segmenter, [Input::Video(avc(0)), key(first), audio(first), key(first + 2000)]));
+        segmenter.finish();
+        cuts.extend(drain(&mut segmenter));
+        let starts: Vec<_> = cuts.iter().map(|cut| (ms(cut.start), cut.tracks.video.is_some())).collect();
+        assert_eq!(starts, [(first, true), (first + 2000, true)]);
+        assert_eq!((segmenter.open_len(), segmenter.open_samples), (0, 0));
+    }
+    // Where no picture comes, the channel has sound alone, from its beginning.
+    let cuts = run(&mut Segmenter::new(2000), [Input::Audio(aac(0))].into_iter().chain(sound(9_000)));
+    assert_eq!(cuts.iter().map(|cut| ms(cut.start)).collect::<Vec<_>>(), [0, 2000, 4000, 6000]);
+}
+
+#[test]
 fn no_segment_is_longer_than_promised_where_key_frames_come_often_enough() {
     // Every 1.92 s, and every 0.96 s: now and then an interval has one key frame more.
     for (apart, longest) in [(1920, 1920), (960, 1920), (600, 2400), (1000, 2000), (400, 2000)] {
@@ -203,10 +221,10 @@ fn a_segment_in_parts_waits_half_a_second_for_audio() {
 #[test]
 fn audio_alone_is_cut_by_time() {
     let mut segmenter = Segmenter::new(2000);
-    let frames = (0..=190).map(|n| audio(1000 + n * 64 / 3));
+    let frames = (0..=290).map(|n| audio(1000 + n * 64 / 3));
     let cuts = run(&mut segmenter, [Input::Audio(aac(0))].into_iter().chain(frames));
     let starts: Vec<_> = cuts.iter().map(|cut| (ms(cut.start), cut.duration / 90)).collect();
-    assert_eq!(starts, [(1000, 1002), (2002, 2006)]);
+    assert_eq!(starts, [(1000, 1002), (2002, 2006), (4008, 2005)]);
     for pair in cuts.windows(2) {
         assert_eq!(pair[0].audio_end, pair[1].start);
     }
