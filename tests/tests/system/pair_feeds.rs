@@ -305,7 +305,8 @@ async fn invariant_3_two_origins_make_the_same_of_three_feeds_while_one_loses_a_
             Stage::Dead(since) if n >= since + DEAD => {
                 let origin = north.take().context("it is dead")?;
                 // What is sent to the other one does not wait for it.
-                Stage::Begins(tokio::spawn(origin.again()))
+                let runtime = tokio::runtime::Handle::current();
+                Stage::Begins(tokio::task::spawn_blocking(move || runtime.block_on(origin.again())))
             }
             Stage::Begins(begins) if is_at_cut && begins.is_finished() => {
                 let origin = begins.await??;
