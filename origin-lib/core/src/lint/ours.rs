@@ -32,6 +32,10 @@ pub static OURS: &[(&Rule, &str)] = &[
         "Parts go when a segment is added, and not with each part: behind a short segment, those of one more stay until then.",
     ),
     (
+        &rules::HINT_BROKEN,
+        "Where an encoder breaks off, the part that was hinted at never comes: what follows is another one, behind a discontinuity.",
+    ),
+    (
         &rules::OVER_BANDWIDTH,
         "BANDWIDTH is the most that was measured until somebody asked: an encoder may send more afterwards.",
     ),
