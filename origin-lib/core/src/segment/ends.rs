@@ -51,20 +51,23 @@ impl Segmenter {
         let video_end = next_video.unwrap_or_else(|| after(open.video.last(), step));
         let audio_end = next_audio.unwrap_or_else(|| after(open.audio.last(), self.audio_frame()));
         let shown_end = self.open.front().map_or_else(
-            || match open.video.iter().map(Sample::pts).max() {
-                Some(last) => MediaTime(last.0.saturating_add(step)),
-                None => audio_end,
+            || {
+                let last = open.video.iter().map(Sample::pts).max();
+                last.map_or(audio_end, |last| MediaTime(last.0.saturating_add(step))).max(open.listed_end())
             },
             |next| next.start,
         );
         let leading_end = if open.video.is_empty() { audio_end } else { video_end };
         self.give_last_parts(&mut open, leading_end, shown_end);
+        // Where its last picture lies in its bytes, decoding of what follows is behind it.
+        let placed = open.leading().last().map(|last| open.line(last.dts));
+        let placed = placed.map(|placed| placed.min(MediaTime(shown_end.0.saturating_sub(1))));
         let Open { discontinuity, video, audio, .. } = open;
         // The ends of this segment may be guesses, so what may follow is measured from its last frames.
         let ends = if video.is_empty() { &audio } else { &video };
         let after = |last: Option<MediaTime>| MediaTime(last.unwrap_or(start).0.saturating_add(1));
         let named = MediaTime(start.0.saturating_add(NAME));
-        self.floor = named.max(after(ends.iter().map(Sample::pts).max()));
+        self.floor = named.max(after(ends.iter().map(Sample::pts).max())).max(after(placed));
         self.decoded = after(ends.last().map(|sample| sample.dts));
         self.audio_cut = audio.last().map(|last| last.dts).or(self.audio_cut);
         self.open_samples = self.open_samples.saturating_sub(video.len() + audio.len());

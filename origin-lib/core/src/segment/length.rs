@@ -200,6 +200,7 @@ impl Segmenter {
                     let earliest = earliest.max(time.0.saturating_sub(LATE_MAX));
                     MediaTime(next.max(earliest.min(promised)))
                 };
+                let start = start.max(back.listed_end());
                 let is_apart = start.0 >= back.start.0.saturating_add(NAME);
                 if is_apart && (fits || (is_end && found.is_none())) {
                     found = Some((place, start));

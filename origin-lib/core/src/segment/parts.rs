@@ -6,6 +6,10 @@
 //! of them fit, it is as long as the limit, and its last frame is shown beyond it. So a part may have sound only, where a picture
 //! stands; where it would have nothing at all, the one before lasts longer instead.
 //!
+//! Where a segment's first picture is shown later after its decoding than those that follow, it is shown for less long than it is
+//! decoded: no part is given out that ends behind what is shown so far. What follows begins behind the parts that were given out,
+//! though its own first picture be shown earlier.
+//!
 //! A part's audio is what is decoded before the video of the next part. It waits for audio as a segment does, one part
 //! at most; audio that is later still goes into a later part of the same segment.
 
@@ -105,6 +109,26 @@ fn is_full(len: u64, limit: u64) -> bool {
 }
 
 impl Open {
+    /// A decoding time of its leading track on its own line, which begins where its first frame is shown.
+    pub(super) fn line(&self, at: MediaTime) -> MediaTime {
+        let first = self.leading().first().map_or(at, |first| first.dts);
+        MediaTime(self.start.0.saturating_add(since(first, at)))
+    }
+
+    /// Up to where parts of it were given out: what follows it begins there at the earliest.
+    pub(super) fn listed_end(&self) -> MediaTime {
+        self.parts.next.map_or(self.start, |next| self.line(next.at))
+    }
+
+    /// Up to where it is shown, as far as is known, where nothing follows it yet. `step` is how long a picture lasts.
+    fn shown_so_far(&self, step: u64) -> MediaTime {
+        let shown = self.leading().iter().map(Sample::pts).max().unwrap_or(self.start);
+        // Those that lead its key frame take none of its time.
+        let ahead = self.leading().iter().filter(|sample| sample.leading).count();
+        let ahead = u64::try_from(ahead).unwrap_or(u64::MAX).saturating_add(1);
+        MediaTime(shown.0.saturating_add(step.saturating_mul(ahead)))
+    }
+
     /// Where the part ends that is given out next, and how many of the ends that are: behind those that would hold nothing, as far
     /// as is known.
     fn next_end(&self) -> Option<(usize, Place)> {
@@ -135,6 +159,11 @@ impl Segmenter {
             let audio_passed = self.audio_last.is_some_and(|last| last >= end.at);
             let video_passed = self.video_last.is_some_and(|last| since(end.at, last) >= limit);
             if !open.video.is_empty() && self.tracks.audio.is_some() && !audio_passed && !video_passed {
+                break;
+            }
+            // The segment may end before this part does.
+            let until = self.open.front().map(|next| next.start);
+            if open.line(end.at) > until.unwrap_or_else(|| open.shown_so_far(self.usual_step)) {
                 break;
             }
             self.give_part(&mut open, count, end, limit);

@@ -1,6 +1,7 @@
 //! Parts: where they are cut, and that they are their segment.
 
 use super::*;
+use crate::fmp4;
 
 const PART_MS: u32 = 334;
 
@@ -162,6 +163,50 @@ fn audio_alone_has_parts_too() {
     }
 }
 
+/// A picture that is shown `cts_ms` after it is decoded.
+fn shown_after(ms: i64, cts_ms: i64, key: bool) -> Input {
+    match sample(Kind::Video, ms, key) {
+        Input::Sample(sample) => Input::Sample(Sample { cts: (cts_ms * 90) as i32, ..sample }),
+        other => other,
+    }
+}
+
+/// When the pictures of a cut are decoded, as its bytes say.
+fn places(cut: &Cut) -> Vec<u64> {
+    let (init, mut bytes) = (fmp4::init(&cut.tracks), Vec::new());
+    fmp4::segment(cut, 0, &mut bytes);
+    let fragments = fmp4::read::segment(&bytes, &fmp4::read::init(&init).unwrap()).unwrap();
+    let pictures = fragments.iter().filter(|fragment| fragment.id == fmp4::VIDEO_TRACK);
+    let of = |fragment: &fmp4::read::Fragment| {
+        let times = fragment.samples.iter().scan(fragment.start, |at, sample| {
+            Some(core::mem::replace(at, *at + u64::from(sample.duration)))
+        });
+        times.collect::<Vec<_>>()
+    };
+    pictures.flat_map(of).collect()
+}
+
+/// Where segments of such pictures with sound beside them start, how long they are, and how long their parts are in all, in
+/// milliseconds.
+fn sums(pictures: impl Iterator<Item = Input>) -> Vec<(i64, u32, u32)> {
+    let beside = |(n, picture): (i64, Input)| [picture, audio(n * 40), audio(n * 40 + 20)];
+    let given = given(200, both().into_iter().chain((0..).zip(pictures).flat_map(beside)));
+    let sum = |parts: &[Part]| parts.iter().map(|part| part.duration).sum::<u32>() / 90;
+    segments(given).iter().map(|(parts, cut)| (ms(cut.start), cut.duration / 90, sum(parts))).collect()
+}
+
+#[test]
+fn a_first_picture_that_is_shown_late_makes_no_parts_that_are_longer_than_their_segment() {
+    let frames = (0..75).map(|n| shown_after(n * 40, if n == 0 { 300 } else { 0 }, n % 50 == 0));
+    assert_eq!(sums(frames), [(300, 1700, 1700), (2000, 1000, 1000)]);
+}
+
+#[test]
+fn a_key_frame_that_is_shown_earlier_than_those_before_it_begins_where_the_parts_end_that_were_given_out() {
+    let frames = (0..75).map(|n| shown_after(n * 40, if n < 50 { 280 } else { 0 }, n % 50 == 0));
+    assert_eq!(sums(frames), [(280, 1800, 1800), (2080, 920, 920)]);
+}
+
 proptest! {
     #[test]
     fn parts_tile_their_segment_and_are_its_samples(inputs in feed(), part_ms in 100..1000_u32) {
@@ -215,6 +260,51 @@ proptest! {
         for (parts, cut) in joined.iter().skip(1) {
             if let Some((others, _)) = all.iter().skip(1).find(|(_, other)| other == cut) {
                 prop_assert_eq!(parts, others);
+            }
+        }
+    }
+
+    /// However late pictures are shown, whichever are missing, and wherever it breaks off.
+    #[test]
+    fn parts_are_no_longer_than_their_segment_and_decoding_never_goes_back(
+        groups in prop::collection::vec((1..40_i64, any::<bool>(), 0..2000_i64, 0..900_i64, 0..20_u8), 1..12),
+        step in 10..100_i64,
+        sound in any::<bool>(),
+        part_ms in 100..1000_u32,
+    ) {
+        let (mut sent, mut at) = (Vec::new(), 0);
+        for (frames, is_key, cts, hole, end) in groups {
+            for n in 0..frames {
+                // The first one of a group is shown later than the others, or earlier.
+                let cts = match n {
+                    0 => cts,
+                    _ => cts / (1 + n % 3),
+                };
+                sent.push((at, shown_after(at, cts, n == 0 && is_key)));
+                at += step;
+            }
+            if end == 0 {
+                sent.push((at - step, Input::Discontinuity));
+            }
+            at += if hole < 600 { 0 } else { hole };
+        }
+        if sound {
+            sent.extend((0..at / 20).map(|n| (n * 20, audio(n * 20))));
+        }
+        sent.sort_by_key(|(at, _)| *at);
+        let tracks = if sound { both() } else { vec![Input::Video(avc(0))] };
+        let inputs = tracks.into_iter().chain(sent.into_iter().map(|(_, input)| input));
+        let (mut end, mut decoded) = (0, 0);
+        for (parts, cut) in segments(given(part_ms, inputs)) {
+            let long: u64 = parts.iter().map(|part| u64::from(part.duration)).sum();
+            prop_assert!(long <= u64::from(cut.duration) + 1, "{long} of {}", cut.duration);
+            prop_assert!(cut.start.0 >= end || cut.discontinuity);
+            end = cut.start.0 + u64::from(cut.duration);
+            for part in parts {
+                for at in places(&part.cut) {
+                    prop_assert!(at + 90 >= decoded, "from {decoded} to {at}");
+                    decoded = at;
+                }
             }
         }
     }
