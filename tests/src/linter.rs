@@ -11,8 +11,8 @@ use railbird_core::lint::{
     self, Finding, Follower, Media, Multivariant, Nanos, Place, Playlist, Rule, delta, ours,
 };
 use railbird_core::playlist::{self, Wanted};
-use railbird_core::state::ChannelState;
 use railbird_core::state::merge::{Merged, Outcome, merge};
+use railbird_core::state::{ChannelState, Phase};
 use railbird_core::time::UtcMs;
 
 /// Reads an object by its name, where it is to be had.
@@ -51,12 +51,17 @@ impl Linter {
     /// segments that can be read are compared with what is said of them.
     pub fn take(&mut self, state: ChannelState, now: UtcMs, read: Read<'_>) -> Vec<String> {
         let channel = self.channels.entry(state.channel.clone()).or_default();
+        let had_ended = channel.merged.as_ref().is_some_and(|merged| merged.state.phase == Phase::Ended);
         match merge(channel.merged.clone(), state, now) {
             Ok(Outcome::New(merged) | Outcome::Again(merged, _)) => channel.merged = Some(merged),
             // An edge keeps what it had.
             Ok(Outcome::Old(_)) | Err(_) => return Vec::new(),
         }
         let Some(shown) = channel.merged.clone().map(|merged| merged.shown(now)) else { return Vec::new() };
+        if had_ended && shown.phase != Phase::Ended {
+            // Another presentation at the same place: who has seen the end of the one before comes anew.
+            channel.followers.clear();
+        }
         let (loads, found) = channel.load(&shown, read);
         self.loads += loads;
         channel.complaints(&format!("{} revision {}", shown.channel, shown.revision), found, &self.expected)

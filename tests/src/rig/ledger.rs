@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use railbird_core::id::{ChannelId, RecordingId};
+use railbird_core::lint::Rule;
 use railbird_core::object;
 use railbird_core::state::merge::{Merged, Outcome, merge};
 use railbird_core::state::{ChannelState, Phase, Rendition, Segment};
@@ -78,6 +79,11 @@ impl Ledger {
     /// What was wrong so far.
     pub fn complaints(&self) -> &[String] {
         &self.complaints
+    }
+
+    /// These rules may be broken from now on.
+    pub fn expect(&mut self, rules: &[&'static Rule]) {
+        self.linter = Linter::but(rules);
     }
 
     /// How many states came.

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
+use railbird_core::lint::rules;
 use railbird_core::state::Phase;
 use railbird_tests::fault::{Fault, Plan as Failing, Proxy};
 use railbird_tests::rig::{Clip, Encoder, Origin, Plan, Sink, until};
@@ -265,6 +266,8 @@ async fn a_clock_that_is_set_by_an_hour_stops_nothing() {
     origin.announce(&rig.address);
     rig.lists(&origin, 4).await.unwrap();
     let id = channel(0).unwrap();
+    // A time of day that comes twice says nothing of where two playlists are alike.
+    rig.sink.look(|ledger| ledger.expect(&[&rules::RENDITION_DISCONTINUITY]));
     for offset in ["+1h", "-1h", "+0"] {
         clock.set_off_by(offset).unwrap();
         rig.lists(&origin, 6).await.unwrap();

@@ -313,11 +313,12 @@ impl Book {
             on: mask(step.on & rung.init_on(step.init)),
             frame: None,
         });
+        let average = rate(rung.sum_bits, rung.sum_ticks.max(1));
         Some(Rendition {
             id: rung.id.clone(),
             codecs: init.codecs.clone(),
-            bandwidth: rung.bandwidth_max.max(1),
-            average_bandwidth: rate(rung.sum_bits, rung.sum_ticks.max(1)),
+            bandwidth: rung.bandwidth_max.max(average).max(1),
+            average_bandwidth: average,
             width: init.width,
             height: init.height,
             frame_rate_milli: init.frame_rate_milli,

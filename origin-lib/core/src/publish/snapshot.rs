@@ -75,7 +75,8 @@ impl Book {
         Rendition {
             id: self.rendition.clone(),
             codecs: init.codecs.clone(),
-            bandwidth: self.bandwidth_max,
+            // As long as there are short segments only, none of them is a peak by itself.
+            bandwidth: self.bandwidth_max.max(average),
             average_bandwidth: average,
             width: init.width,
             height: init.height,

@@ -139,6 +139,16 @@ fn the_end_is_told_once_the_last_segment_is_listed_or_was_waited_for() {
 }
 
 #[test]
+fn a_channel_that_begins_with_a_short_segment_says_what_that_needs() {
+    let mut book = book(10);
+    book.ack_init(0, "init-1", NOW);
+    book.segment(NOW.media(), MediaSpan::from_ms(500), true, 62_500, NOW);
+    book.ack(0, start(0), NOW);
+    let rendition = book.poll(NOW).unwrap().renditions.remove(0);
+    assert_eq!((rendition.bandwidth, rendition.average_bandwidth), (1_000_000, 1_000_000));
+}
+
+#[test]
 fn the_window_slides_and_counts() {
     let mut book = book(10);
     book.ack_init(0, "init-1", NOW);

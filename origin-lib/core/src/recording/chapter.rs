@@ -111,11 +111,12 @@ impl Reel {
         let discontinuities = self.order().iter().skip(1).take(from);
         let discontinuities = discontinuities.filter_map(|n| self.segment(*n)).filter(|s| s.discontinuity);
         let longest = segments.iter().map(|segment| segment.duration).max().unwrap_or_default();
+        let average = rate(sum_bits, sum_ticks.max(1));
         let rendition = newest.map(|init| Rendition {
             id: head.rendition.clone(),
             codecs: init.codecs.clone(),
-            bandwidth: peak,
-            average_bandwidth: rate(sum_bits, sum_ticks.max(1)),
+            bandwidth: peak.max(average),
+            average_bandwidth: average,
             width: init.width,
             height: init.height,
             frame_rate_milli: init.frame_rate_milli,
@@ -202,7 +203,7 @@ impl Reel {
         Some(Rendition {
             id: rung.id().clone(),
             codecs: init.codecs.clone(),
-            bandwidth: rung.peak().max(1),
+            bandwidth: rung.peak().max(rung.average()).max(1),
             average_bandwidth: rung.average(),
             width: init.width,
             height: init.height,
