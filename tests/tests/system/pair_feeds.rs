@@ -393,8 +393,11 @@ async fn invariant_3_two_origins_make_the_same_of_three_feeds_while_one_loses_a_
         ensure!(!text.contains("#EXT-X-DISCONTINUITY\n"), "{rendition}: {text}");
         ensure!(text.matches("#EXT-X-MAP:").count() == 1, "{rendition}: {text}");
         let mut player = ffmpeg();
-        // ffmpeg says of a gap that it can't open it.
-        player.args(["-live_start_index", &begins.to_string(), "-i", &live.media("a", rendition)]);
+        // ffmpeg 5.1 knows no gaps: it says that it can't open them, and goes on behind.
+        if begins > 0 {
+            player.args(["-loglevel", "fatal"]);
+        }
+        player.args(["-i", &live.media("a", rendition)]);
         let (played, lacks) = (pictures(player).await?, begins * SEGMENT_MS / 40);
         let of = reel.tags.iter().filter(|tag| tag.picture && tag.ms < sent).count();
         ensure!(played == of - lacks, "{rendition}: {played} pictures of {of}, {begins} gaps");
