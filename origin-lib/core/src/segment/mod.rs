@@ -9,9 +9,10 @@
 //! Where no key frame comes in time, segments are as long as the recording's first one was, by which playlists made their promise
 //! ([`Segmenter::set_target`]). What would be longer is cut between key frames, as long as pictures come evenly: what follows
 //! begins with a picture that refers to some before it ([`Cut::is_dependent`]), and another segment begins at the next key frame.
-//! Before a hole that is longer than the promise, a segment ends with its pictures, and what follows is a discontinuity, which begins at the next key frame. That depends
-//! on more than the media, so origins of a pair don't. Sound alone can be cut anywhere: before a hole in it that would make a segment
-//! longer than is configured, a segment ends with its sound, in a pair, too.
+//! Before a hole that is longer than the promise, a segment ends with its pictures, and what follows is a discontinuity, which begins
+//! at the next key frame. What the first segment was depends on more than the media, so origins of a pair go by a promise only where
+//! it is configured for both. Sound alone can be cut anywhere: before a hole in it that would make a segment longer than is
+//! configured, a segment ends with its sound, in a pair, too.
 //! So an origin that joins a feed later cuts, from its first whole segment on, exactly what the others cut
 //! (DESIGN.md, invariant 3). The first segment after a start or a break is not whole in that sense: where it starts
 //! depends on what was seen. So may the next one, where key frames are closer together than audio is muxed ahead of
