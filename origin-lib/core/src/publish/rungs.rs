@@ -89,6 +89,13 @@ impl Rung {
         self.is_shown
     }
 
+    /// The init segment that says what it is: that of the newest step that is there.
+    fn init_told(&self) -> Option<&Init> {
+        let newest = self.listed.iter().rfind(|step| !step.gap);
+        let listed = newest.and_then(|step| self.inits.get(usize::from(step.init)));
+        listed.or_else(|| self.inits.last()).map(|(init, _)| init)
+    }
+
     /// How many of the source's listed segments it has something for, or a gap.
     pub(super) fn listed_len(&self) -> usize {
         self.listed.len()
@@ -302,7 +309,7 @@ impl Book {
     }
 
     fn rung_state(&self, rung: &Rung, source: &Rendition, mask: &impl Fn(u32) -> u32) -> Option<Rendition> {
-        let (init, _) = rung.inits.last()?;
+        let init = rung.init_told()?;
         let segments = self.listed.iter().zip(&rung.listed).map(|(of, step)| Segment {
             start: of.start,
             duration: of.duration,

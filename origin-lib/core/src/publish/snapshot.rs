@@ -21,8 +21,8 @@ impl Book {
     pub(super) fn snapshot(&self, now: UtcMs) -> ChannelState {
         let channel = &self.channel;
         let (nodes, mask) = compact(&self.slots);
-        let renditions = match self.inits.last() {
-            Some((init, ..)) if !self.listed.is_empty() => {
+        let renditions = match self.init_told() {
+            Some(init) if !self.listed.is_empty() => {
                 let source = self.rendition_state(init, &mask);
                 let rungs = self.rung_states(&source, &mask);
                 [source].into_iter().chain(rungs).collect()
@@ -46,6 +46,14 @@ impl Book {
             nodes,
             renditions,
         }
+    }
+
+    /// The init segment that says what it is: that of the newest segment that is listed and there. A track that has changed since is
+    /// told with its first segment.
+    fn init_told(&self) -> Option<&Init> {
+        let newest = self.listed.iter().rfind(|segment| !segment.gap);
+        let listed = newest.and_then(|segment| self.inits.get(usize::from(segment.init)));
+        listed.or_else(|| self.inits.last()).map(|(init, ..)| init)
     }
 
     fn rendition_state(&self, init: &Init, mask: &impl Fn(u32) -> u32) -> Rendition {

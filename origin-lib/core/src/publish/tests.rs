@@ -149,6 +149,31 @@ fn a_channel_that_begins_with_a_short_segment_says_what_that_needs() {
 }
 
 #[test]
+fn what_has_changed_is_told_with_its_first_segment() {
+    let told = |book: &Book| {
+        let rendition = book.snapshot(NOW).renditions.remove(0);
+        (rendition.width, rendition.codecs)
+    };
+    let (before, after) = ((16, "avc1.64001f".to_string()), (32, "avc1.640020".to_string()));
+    let mut book = book(120);
+    book.ack_init(0, "init-1", NOW);
+    make(&mut book, 0);
+    book.ack(0, start(0), NOW);
+    book.init(Init { width: after.0, codecs: after.1.clone(), ..init("init-2") });
+    make(&mut book, 1);
+    assert_eq!(told(&book), before, "it is made");
+    book.ack(0, start(1), NOW);
+    assert_eq!(told(&book), before, "its init segment is nowhere");
+    book.ack_init(0, "init-2", NOW);
+    assert_eq!(told(&book), after);
+    // A gap says nothing of what it would have been.
+    book.init(init("init-3"));
+    make(&mut book, 2);
+    book.advance(NOW.plus_ms(20_000));
+    assert_eq!(told(&book), after);
+}
+
+#[test]
 fn the_window_slides_and_counts() {
     let mut book = book(10);
     book.ack_init(0, "init-1", NOW);

@@ -492,3 +492,19 @@ fn nothing_is_told_of_pictures_before_their_sound_is_there_as_long_as_it_may_soo
     ended.set_phase(Phase::Ended);
     assert!(ended.poll(later).is_some());
 }
+
+#[test]
+fn what_has_changed_of_a_rung_is_told_with_its_first_segment() {
+    let mut book = with_low();
+    let width = |book: &Book| book.snapshot(NOW).renditions[1].width;
+    source(&mut book, 0, NOW);
+    rung(&mut book, 0, NOW);
+    book.ack_rung(0, &low(), at(0), NOW);
+    book.rung_init(&low(), Init { width: 8, ..init("init-small") });
+    book.ack_rung_init(0, &low(), "init-small", NOW);
+    source(&mut book, 1, NOW);
+    rung(&mut book, 1, NOW);
+    assert_eq!(width(&book), 16);
+    book.ack_rung(0, &low(), at(1), NOW);
+    assert_eq!(width(&book), 8);
+}
