@@ -206,7 +206,15 @@ async fn a_phones_page_wakes_its_camera_goes_on_after_it_was_frozen_or_left_and_
     for (stream, least) in [("0:v:0", 90), ("0:a:0", 100)] {
         let frames = decoded(&file, stream).await?;
         ensure!(frames.len() >= least, "{} of {stream}", frames.len());
-        ensure!(frames.windows(2).all(|pair| pair[0].0 < pair[1].0), "the time of {stream} goes back");
+        let back = frames.windows(2).position(|pair| pair[0].0 >= pair[1].0);
+        let around = back.map(|at| {
+            frames[at.saturating_sub(2)..].iter().take(6).map(|(time, _)| *time).collect::<Vec<_>>()
+        });
+        ensure!(
+            back.is_none(),
+            "the time of {stream} goes back at frame {back:?}, {around:?}:\n{}",
+            origin.log()
+        );
     }
     ensure!(!origin.log().contains("primary-key"), "a stream key in the log:\n{}", origin.log());
     Ok(())
