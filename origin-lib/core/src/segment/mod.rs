@@ -376,7 +376,8 @@ impl Segmenter {
     fn sample(&mut self, sample: Sample) {
         let (configured, last) = match sample.kind {
             Kind::Video => (self.tracks.video.is_some(), self.video_last),
-            Kind::Audio => (self.tracks.audio.is_some(), self.audio_last),
+            // What was cut in the run before may reach into this one.
+            Kind::Audio => (self.tracks.audio.is_some(), self.audio_last.max(self.audio_cut)),
         };
         if !configured || last.is_some_and(|last| sample.dts <= last) {
             self.counts.unusable += 1;

@@ -106,6 +106,19 @@ fn cuts_at_the_first_key_frame_of_each_interval() {
     assert_eq!(shorts(&drain(&mut segmenter)), [(8000, 1, vec![8000], vec![], false)]);
 }
 
+#[test]
+fn sound_never_goes_back_behind_what_was_cut_with_the_pictures_before() {
+    let mut segmenter = Segmenter::new(2000);
+    let ahead = [key(0), audio(0), audio(20), audio(40), audio(60), Input::Video(avc(1)), key(40)];
+    let again = [audio(45), audio(60), audio(80), video(80)];
+    let mut cuts = run(&mut segmenter, both().into_iter().chain(ahead).chain(again));
+    segmenter.finish();
+    cuts.extend(drain(&mut segmenter));
+    let sounds: Vec<_> = shorts(&cuts).into_iter().map(|(start, _, _, sound, _)| (start, sound)).collect();
+    assert_eq!(sounds, [(0, vec![0, 20, 40, 60]), (40, vec![80])]);
+    assert_eq!(segmenter.counts().unusable, 2);
+}
+
 /// Where segments start, and how long they are, in milliseconds, of key frames and a picture behind the last.
 fn cut_at(mut segmenter: Segmenter, keys: impl IntoIterator<Item = i64>) -> Vec<(i64, u32)> {
     let mut cuts = run(&mut segmenter, [Input::Video(avc(0))].into_iter().chain(keys.into_iter().map(key)));

@@ -162,6 +162,15 @@ impl Run {
     }
 }
 
+/// Where sound ended with a run. The next run may begin before: how long the last picture lasted was a guess, and sound may have come
+/// ahead of the pictures that it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct End {
+    at: MediaTime,
+    /// It was silence that was given last.
+    silent: bool,
+}
+
 /// Adds silence to what goes into a segmenter. See the [module](self).
 #[derive(Debug, Default)]
 pub struct Silence {
@@ -172,8 +181,8 @@ pub struct Silence {
     /// The parameters that the feed told.
     tracks: Tracks,
     run: Option<Run>,
-    /// Where silence ended with a run: the next one may begin before, since how long the last picture lasted was a guess.
-    end: Option<MediaTime>,
+    /// How sound ended with a run.
+    end: Option<End>,
     silent: bool,
     /// Sound has come.
     had_sound: bool,
@@ -321,7 +330,7 @@ impl Silence {
         if let Some(mut run) = self.run.take() {
             let end = MediaTime(run.shown.0.saturating_add(run.step));
             self.fill(&mut run, end);
-            self.end = run.until.filter(|_| run.silent).max(self.end);
+            self.end = run.until.map(|at| End { at, silent: run.silent }).max(self.end);
         }
     }
 
@@ -346,6 +355,7 @@ impl Silence {
 
     fn picture(&mut self, sample: Sample) {
         let (dts, pts, key) = (sample.dts, sample.pts(), sample.key);
+        let end = self.end.filter(|end| end.at > pts);
         let mut run = match self.run.take() {
             Some(run) => run,
             None if !key => return self.inputs.push_back(Input::Sample(sample)),
@@ -357,9 +367,9 @@ impl Silence {
                 unheard: None,
                 sounded: false,
                 together: None,
-                until: self.end.filter(|end| *end > pts),
-                before: self.end.filter(|end| *end > pts),
-                silent: true,
+                until: end.map(|end| end.at),
+                before: end.map(|end| end.at),
+                silent: end.is_none_or(|end| end.silent),
                 since: pts,
                 gone: false,
             },

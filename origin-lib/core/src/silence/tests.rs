@@ -374,6 +374,47 @@ fn where_a_run_begins_or_ends_with_a_picture_alone_it_has_silence() {
 }
 
 #[test]
+fn where_sound_is_ahead_of_a_picture_that_changes_none_is_given_twice() {
+    // The picture is encoded so much later: its sound, and some of what follows, is there when it changes.
+    for ahead in [FRAME / 2, 4 * FRAME, 30_000] {
+        let at = |input: &Input| match input {
+            Input::Sample(sample) if sample.kind == Kind::Video => sample.dts.0 + ahead,
+            Input::Sample(sample) => sample.dts.0,
+            _ => 0,
+        };
+        let mut inputs = feed(0, 6 * S, 0, |_| true);
+        inputs.sort_by_key(at);
+        let smaller = VideoConfig { width: 320, height: 180, ..video() };
+        let is_next = |input: &Input| at(input) == START + 3 * S + ahead;
+        let next = inputs.iter().position(is_next).unwrap();
+        inputs.insert(next, Input::Video(smaller));
+        inputs.insert(0, told(Some(mono())));
+        let (mut silence, mut segmenter) = (Silence::default(), Segmenter::new(2_000));
+        let mut sounds = Vec::new();
+        let mut take = |segmenter: &mut Segmenter| {
+            while let Some(event) = segmenter.poll() {
+                let Event::Cut(cut) = event else { continue };
+                sounds.extend(
+                    cut.audio.iter().map(|sample| (sample.dts.0 - START, &sample.data[..] == b"heard")),
+                );
+            }
+        };
+        for input in inputs {
+            silence.handle(input);
+            while let Some(input) = silence.poll() {
+                segmenter.handle(input);
+            }
+            take(&mut segmenter);
+        }
+        segmenter.finish();
+        take(&mut segmenter);
+        // Of the sound before the first picture, no segment has any.
+        is_whole(&sounds, FRAME, 6 * S);
+        assert!(sounds.iter().all(|(at, real)| *real || *at < ahead), "{ahead}");
+    }
+}
+
+#[test]
 fn a_channel_that_never_had_sound_is_silent_where_it_is_to_be() {
     let inputs = || [Input::Video(video())].into_iter().chain(feed(0, 3 * S, 0, |_| false));
     let (sounds, others) = run(&mut Silence::default(), inputs());
