@@ -456,7 +456,9 @@ impl Source {
 /// frames of it.
 pub(crate) fn sounds_as(sent: &[String], heard: &[String]) -> anyhow::Result<()> {
     let (is, was) = (heard.len(), sent.len());
-    ensure!(is + 4 >= was && sent.ends_with(heard), "{is} audio packets of {was}");
+    // Which of those that were sent each is: silence is none.
+    let which = || heard.iter().map(|packet| sent.iter().position(|sent| sent == packet)).collect::<Vec<_>>();
+    ensure!(is + 4 >= was && sent.ends_with(heard), "{is} audio packets of {was}: {:?}", which());
     Ok(())
 }
 
