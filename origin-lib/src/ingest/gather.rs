@@ -53,6 +53,8 @@ pub(super) struct Gather {
     /// What came since it was empty.
     came: usize,
     in_vain: u32,
+    /// The last read took all that there was.
+    emptied: bool,
     /// Nothing has come since it was gathered from in vain.
     silent: bool,
     /// The last burst is over then.
@@ -73,7 +75,17 @@ impl Gather {
     pub(super) fn new(stream: TcpStream, consent: Consent) -> Gather {
         let (socket, now) = (Socket::Watched(stream), Instant::now());
         let look = Box::pin(sleep_until(now));
-        Gather { socket, consent, look, came: 0, in_vain: 0, silent: false, calm: now, full: false }
+        Gather {
+            socket,
+            consent,
+            look,
+            came: 0,
+            in_vain: 0,
+            emptied: false,
+            silent: false,
+            calm: now,
+            full: false,
+        }
     }
 
     /// It is looked at in the next of the moments that all sockets have in common.
@@ -90,7 +102,7 @@ impl Gather {
         if let Socket::Watched(stream) = std::mem::replace(&mut self.socket, Socket::Lost) {
             self.socket = Socket::Gathered(stream.into_std()?);
         }
-        self.in_vain = 0;
+        (self.in_vain, self.emptied) = (0, false);
         self.wait();
         Ok(())
     }
@@ -129,8 +141,14 @@ impl AsyncRead for Gather {
         }
         while let Socket::Gathered(stream) = &mut this.socket {
             ready!(this.look.as_mut().poll(cx));
-            match stream.read(buf.initialize_unfilled()) {
+            // What is less than there was room for was all: what has come since waits for the next look.
+            let read = match std::mem::take(&mut this.emptied) {
+                true => Err(io::ErrorKind::WouldBlock.into()),
+                false => stream.read(buf.initialize_unfilled()),
+            };
+            match read {
                 Ok(len) => {
+                    this.emptied = (1..buf.remaining()).contains(&len);
                     buf.advance(len);
                     this.came += len;
                     if this.came >= MUCH {
@@ -140,7 +158,7 @@ impl AsyncRead for Gather {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    // Looked at until it is empty: what did not fit into the system's buffer comes at once.
+                    // Looked at until it is empty.
                     this.in_vain = if this.came > 0 { 0 } else { this.in_vain + 1 };
                     if this.in_vain >= IN_VAIN_MAX || !this.consent.is_given() {
                         this.silent = true;
@@ -235,6 +253,29 @@ mod tests {
         peer.write_all(b"two").await.unwrap();
         assert_eq!(socket.read(&mut buffer).await.unwrap(), 6);
         assert_eq!(&buffer[..6], b"onetwo");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_behind_a_look_waits_for_the_next_one() {
+        let (mut socket, mut peer) = pair().await;
+        let mut buffer = [0; 1000];
+        assert!(tokio::time::timeout(Duration::ZERO, socket.read(&mut buffer)).await.is_err());
+        assert!(is_gathered(&socket));
+        peer.write_all(b"one").await.unwrap();
+        assert_eq!(socket.read(&mut buffer).await.unwrap(), 3);
+        peer.write_all(b"two").await.unwrap();
+        assert!(tokio::time::timeout(Duration::ZERO, socket.read(&mut buffer)).await.is_err());
+        assert!(is_gathered(&socket));
+        let looked = Instant::now();
+        peer.write_all(b"three").await.unwrap();
+        assert_eq!(socket.read(&mut buffer).await.unwrap(), 8);
+        assert_eq!(&buffer[..8], b"twothree");
+        assert!(looked.elapsed() <= EVERY);
+        // Where nothing may wait any more, it is read at once.
+        peer.write_all(b"four").await.unwrap();
+        socket.consent.set(false);
+        assert_eq!(socket.read(&mut buffer).await.unwrap(), 4);
+        assert!(!is_gathered(&socket));
     }
 
     #[tokio::test]
