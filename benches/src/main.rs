@@ -32,7 +32,7 @@ figures <name> --root DIR --work DIR --railbird FILE --component FILE --worker D
   edge        the edge in wasmtime: CPU and time of a request, and of an instance
   worker      the same of the Worker on workerd
   delivery    latency beside a black hole, an outage caught up, a node's death, what targets cost, and what feeds
-              cost beside ffmpeg and nginx-rtmp (--part NAME: one of black-hole, outage, death, costs, peers)
+              cost beside ffmpeg and nginx-rtmp (--part NAME: one of black-hole, outage, death, costs, peers, alone)
   burn-in     CPU of the score burnt into a push, beside plain transcoding
   scorers     score events a second, on the disk before each answer
   wasm        how large the edge's Wasm is

@@ -120,14 +120,20 @@ fn print(stages: &[Stage], samples: &[Sample], unit: Unit) {
         "black hole: {CHANNELS} channels at 2 Mb/s, {objects}, two targets; from {object}'s last picture sent to its put \
          answered at the target that is well"
     );
+    let within = |stage: &Stage, sample: &Sample| stage.from <= sample.sent && sample.sent < stage.to;
     let of = |what: What| -> Vec<Vec<f64>> {
-        let within = |stage: &Stage, sample: &Sample| stage.from <= sample.sent && sample.sent < stage.to;
         let took = |stage: &Stage| {
             samples.iter().filter(|sample| within(stage, sample)).map(|sample| sample.took).collect()
         };
         stages.iter().filter(|stage| stage.what == what).map(took).collect()
     };
     let (well, silent, back) = (of(What::Well), of(What::Silent), of(What::Back));
+    let own = samples
+        .iter()
+        .filter(|sample| stages.iter().any(|stage| stage.what == What::Well && within(stage, sample)));
+    let Spread { p50, p99, max, .. } = Spread::of(own.map(|sample| sample.own));
+    let text = format!("p99 {}, at most {}", ms(p99), ms(max));
+    figure("both well: from the picture and the sound that end it on", &ms(p50), &text);
     for (what, stages) in
         [("both well", &well), ("the other a black hole", &silent), ("the other catching up", &back)]
     {

@@ -1,5 +1,6 @@
 //! An encoder that knows when it sent what: a clip over and over, at any speed.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -60,8 +61,28 @@ struct Told {
     /// How much faster than real time it is.
     speed: AtomicU32,
     stop: AtomicBool,
-    /// When each picture had been sent, and whether it is a key frame.
-    pictures: Mutex<Vec<(Instant, bool)>>,
+    /// The pictures that have been sent.
+    pictures: Mutex<Vec<Sent>>,
+    /// When each sound had been sent, by its media time in milliseconds.
+    sounds: Mutex<BTreeMap<u64, Instant>>,
+}
+
+/// A picture that has been sent.
+#[derive(Clone, Copy)]
+struct Sent {
+    at: Instant,
+    /// Its media time, in milliseconds.
+    ms: u64,
+    key: bool,
+}
+
+/// Where an object ends.
+#[derive(Clone, Copy)]
+pub(super) struct End {
+    /// When its last picture had been sent.
+    pub(super) picture: Instant,
+    /// When all had been sent that tells its end: the next picture, and the first sound that is not before that.
+    pub(super) told: Option<Instant>,
 }
 
 /// A running encoder. Dropping it ends it.
@@ -95,18 +116,20 @@ impl Encoder {
         self.told.bytes.load(Ordering::Relaxed)
     }
 
-    /// When the last picture of each such object had been sent.
-    pub(super) fn ends(&self, unit: Unit) -> Vec<Instant> {
+    /// Where each such object ends.
+    pub(super) fn ends(&self, unit: Unit) -> Vec<End> {
         let pictures = self.told.pictures.lock().unwrap_or_else(PoisonError::into_inner);
+        let sounds = self.told.sounds.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut ends, mut in_group) = (Vec::new(), 0_usize);
         for pair in pictures.windows(2) {
-            let [(sent, _), (_, next_is_key)] = *pair else { continue };
+            let [last, next] = *pair else { continue };
             in_group += 1;
             let is_full = matches!(unit, Unit::Part { pictures } if in_group.is_multiple_of(pictures));
-            if next_is_key || is_full {
-                ends.push(sent);
+            if next.key || is_full {
+                let sound = sounds.range(next.ms..).next();
+                ends.push(End { picture: last.at, told: sound.map(|(_, at)| next.at.max(*at)) });
             }
-            if next_is_key {
+            if next.key {
                 in_group = 0;
             }
         }
@@ -164,9 +187,16 @@ fn publish(clip: &Clip, rtmp: SocketAddr, channel: usize, told: &Told) -> Result
             client.send(tag.kind, ms as u32, &tag.payload)?;
             write(&mut client, &mut stream, told)?;
             told.ms.store(ms, Ordering::Relaxed);
-            if tag.kind == TagKind::Video {
-                let picture = (Instant::now(), is_key(tag));
-                told.pictures.lock().unwrap_or_else(PoisonError::into_inner).push(picture);
+            let at = Instant::now();
+            match tag.kind {
+                TagKind::Video => {
+                    let picture = Sent { at, ms, key: is_key(tag) };
+                    told.pictures.lock().unwrap_or_else(PoisonError::into_inner).push(picture);
+                }
+                TagKind::Audio => {
+                    told.sounds.lock().unwrap_or_else(PoisonError::into_inner).insert(ms, at);
+                }
+                TagKind::Data => {}
             }
         }
     }

@@ -18,6 +18,8 @@ pub(super) struct Sample {
     pub(super) sent: Instant,
     /// How long it took from there until the target had answered the put, in seconds.
     pub(super) took: f64,
+    /// The same from when all had been sent that tells the object's end: what the origin takes by itself.
+    pub(super) own: f64,
 }
 
 /// What is timed on its way.
@@ -63,8 +65,11 @@ pub(super) fn samples(encoders: &[Encoder], store: &Store, unit: Unit) -> Result
                 }
             };
             let Some(end) = usize::try_from(nth).ok().and_then(|nth| ends.get(nth)) else { continue };
-            let took = arrived.at.checked_duration_since(*end).context("an object came before its end")?;
-            samples.push(Sample { sent: *end, took: took.as_secs_f64() });
+            let Some(told) = end.told else { continue };
+            let (sent, at) = (end.picture, arrived.at);
+            let took = at.checked_duration_since(sent).context("an object came before its end")?;
+            let own = at.saturating_duration_since(told);
+            samples.push(Sample { sent, took: took.as_secs_f64(), own: own.as_secs_f64() });
         }
     }
     Ok(samples)

@@ -30,12 +30,13 @@ const PATIENCE: Duration = Duration::from_secs(180);
 type Part = fn(&Place) -> Result<()>;
 
 /// The figures, by name.
-const PARTS: [(&str, Part); 5] = [
+const PARTS: [(&str, Part); 6] = [
     ("black-hole", blackhole::run),
     ("outage", outage::run),
     ("death", death::run),
     ("costs", costs::run),
     ("peers", peers::run),
+    ("alone", peers::alone),
 ];
 
 /// All of them, or one.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use super::encoder::{Clip, Encoder};
-use super::latency::{Spread, Unit, ms, samples};
+use super::latency::{Sample, Spread, Unit, ms, samples};
 use super::{LOOK_EVERY, after, pass, until};
 use crate::origin::{Origin, Plan, Running, free_port, stream_key};
 use crate::process::{median, resident};
@@ -87,14 +87,27 @@ struct Cost {
     /// Memory without the pages of files, in bytes a feed.
     memory: f64,
     ingested: f64,
-    /// From a segment's last picture to the answer of the target, in seconds.
-    took: Vec<f64>,
+    /// Segments on their way to the target.
+    took: Vec<Sample>,
 }
 
 pub(super) fn run(place: &Place) -> Result<()> {
+    let there: Vec<Packager> = Packager::ALL.into_iter().filter(|one| one.is_there()).collect();
+    measure(place, &there)?;
+    if there.len() < Packager::ALL.len() {
+        println!("nginx-rtmp is left out: apt-get install nginx-light libnginx-mod-rtmp");
+    }
+    Ok(())
+}
+
+/// The origin alone: how long its objects are on their way where nothing else was running a moment before, and its CPU.
+pub(super) fn alone(place: &Place) -> Result<()> {
+    measure(place, &[Packager::Railbird])
+}
+
+fn measure(place: &Place, there: &[Packager]) -> Result<()> {
     let large = Arc::new(Clip::read(&input::short(&place.work)?, ROUND_MS)?);
     let small = Arc::new(Clip::read(&input::small(&place.work)?, ROUND_MS)?);
-    let there: Vec<Packager> = Packager::ALL.into_iter().filter(|one| one.is_there()).collect();
     let of = |feeds, clip: &Arc<Clip>, mbps, segment_s| {
         let segment = Duration::from_secs(segment_s);
         Case { feeds, clip: clip.clone(), mbps, segment }
@@ -111,10 +124,7 @@ pub(super) fn run(place: &Place) -> Result<()> {
                 costs.entry(n).or_default().push(cost);
             }
         }
-        tell(&case, &there, &costs);
-    }
-    if there.len() < Packager::ALL.len() {
-        println!("nginx-rtmp is left out: apt-get install nginx-light libnginx-mod-rtmp");
+        tell(&case, there, &costs);
     }
     Ok(())
 }
@@ -137,10 +147,13 @@ fn tell(case: &Case, there: &[Packager], costs: &BTreeMap<usize, Vec<Cost>>) {
             format!("{:.1} MB a feed; railbird's CPU is {ratio:.2} of it", of(n, |cost| cost.memory / 1e6));
         figure(packager.name(), &format!("{cpu:.2} s/GB"), &memory);
     }
-    let took = costs.values().flatten().flat_map(|cost| cost.took.iter().copied());
-    let Spread { count, p50, p99, max } = Spread::of(took);
+    let took = || costs.values().flatten().flat_map(|cost| &cost.took);
+    let Spread { count, p50, p99, max } = Spread::of(took().map(|sample| sample.took));
     let text = format!("p99 {}, at most {}, of {count}; 33 ms of it is the next picture", ms(p99), ms(max));
     figure("from a segment's last picture to its target's answer", &ms(p50), &text);
+    let Spread { p50, p99, max, .. } = Spread::of(took().map(|sample| sample.own));
+    let text = format!("p99 {}, at most {}", ms(p99), ms(max));
+    figure("from the picture and the sound that end it on", &ms(p50), &text);
     println!();
 }
 
@@ -168,8 +181,7 @@ fn one(place: &Place, packager: Packager, case: &Case) -> Result<Cost> {
             let pids: Vec<u32> = origins.iter().map(|(origin, _)| origin.process.pid()).collect();
             let (mut cost, encoders) = measured(&pids, encoders)?;
             for (encoders, (_, store)) in encoders.chunks(CHANNELS).zip(&origins) {
-                let samples = samples(encoders, store, Unit::Segment)?;
-                cost.took.extend(samples.into_iter().map(|sample| sample.took));
+                cost.took.extend(samples(encoders, store, Unit::Segment)?);
             }
             cost
         }
