@@ -87,7 +87,10 @@ struct Cost {
     /// Memory without the pages of files, in bytes a feed.
     memory: f64,
     ingested: f64,
-    /// Segments on their way to the target.
+    /// When it began to be measured.
+    from: Instant,
+    /// Segments on their way to the target since then: a recording's first one, with which its journal and its init segment are
+    /// written, is longer under way.
     took: Vec<Sample>,
 }
 
@@ -181,7 +184,8 @@ fn one(place: &Place, packager: Packager, case: &Case) -> Result<Cost> {
             let pids: Vec<u32> = origins.iter().map(|(origin, _)| origin.process.pid()).collect();
             let (mut cost, encoders) = measured(&pids, encoders)?;
             for (encoders, (_, store)) in encoders.chunks(CHANNELS).zip(&origins) {
-                cost.took.extend(samples(encoders, store, Unit::Segment)?);
+                let samples = samples(encoders, store, Unit::Segment)?.into_iter();
+                cost.took.extend(samples.filter(|sample| sample.sent >= cost.from));
             }
             cost
         }
@@ -209,8 +213,8 @@ fn measured(pids: &[u32], mut encoders: Vec<Encoder>) -> Result<(Cost, Vec<Encod
     let sent = |encoders: &[Encoder]| encoders.iter().map(Encoder::sent_bytes).sum::<u64>();
     let mut meter = Meter::default();
     meter.look(pids)?;
-    let (before, sent_before) = (meter.sum(), sent(&encoders));
-    let end = Instant::now() + MEASURED;
+    let (before, sent_before, from) = (meter.sum(), sent(&encoders), Instant::now());
+    let end = from + MEASURED;
     while Instant::now() < end {
         pass(&mut encoders, LOOK_EVERY * 10)?;
         meter.look(pids)?;
@@ -222,7 +226,7 @@ fn measured(pids: &[u32], mut encoders: Vec<Encoder>) -> Result<(Cost, Vec<Encod
     }
     let cpu_s = Duration::from_nanos(meter.sum() - before).as_secs_f64() / ingested;
     let memory = memory as f64 / encoders.len().max(1) as f64;
-    Ok((Cost { cpu_s, memory, ingested, took: Vec::new() }, encoders))
+    Ok((Cost { cpu_s, memory, ingested, from, took: Vec::new() }, encoders))
 }
 
 /// What threads used, those that have ended included, as far as it was looked at them.

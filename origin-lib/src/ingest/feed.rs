@@ -235,6 +235,7 @@ impl Feed {
     }
 
     /// Whether what comes of it may wait for a moment: it goes on, nobody waits for less than a segment, and what comes next ends none.
+    /// When the first segment ends, nothing tells before its second key frame.
     pub(super) fn may_wait(&self) -> bool {
         self.frames >= FRAMES_AT_ONCE && !self.sink.is_low_latency() && !self.is_end_due()
     }
@@ -244,8 +245,8 @@ impl Feed {
     fn is_end_due(&self) -> bool {
         let (Some(last), (picture, sound)) = (self.last_key_ms, self.newest_ms) else { return false };
         let near = |due: i64| due.abs_diff(picture) <= END_DUE_MS;
-        let next = self.key_interval_ms.map(|interval| last.saturating_add_unsigned(interval));
-        next.is_some_and(near) || (near(last) && sound < self.key_shown_ms)
+        let Some(interval) = self.key_interval_ms else { return true };
+        near(last.saturating_add_unsigned(interval)) || (near(last) && sound < self.key_shown_ms)
     }
 
     fn count(&mut self, frame: &Frame) {
@@ -360,7 +361,11 @@ mod tests {
         let waits: Vec<bool> = (0..200).map(|nth| may_wait(nth * 40, nth % 50 == 0, true)).collect();
         let at_once: Vec<usize> = (60..200).filter(|nth| !waits[*nth]).collect();
         assert_eq!(at_once, [98, 99, 100, 101, 148, 149, 150, 151, 198, 199]);
-        assert!(!waits[..49].contains(&true), "a feed begins as it comes");
+        assert!(
+            !waits[..52].contains(&true),
+            "a feed begins as it comes, up to the end of its first segment"
+        );
+        assert!(waits[52..98].iter().all(|waits| *waits));
         // The key frame does not come: soon nobody waits for it any more.
         let waits: Vec<bool> = (200..250).map(|nth| may_wait(nth * 40, false, true)).collect();
         assert_eq!(waits.iter().position(|waits| *waits), Some(3));
