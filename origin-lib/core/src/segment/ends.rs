@@ -53,7 +53,10 @@ impl Segmenter {
         let shown_end = self.open.front().map_or_else(
             || {
                 let last = open.video.iter().map(Sample::pts).max();
-                last.map_or(audio_end, |last| MediaTime(last.0.saturating_add(step))).max(open.listed_end())
+                let end = last.map_or(audio_end, |last| MediaTime(last.0.saturating_add(step)));
+                // It may begin behind its pictures, where parts of the one before were given out up to there: then it lasts as long as
+                // its name tells.
+                end.max(open.listed_end()).max(MediaTime(start.0.saturating_add(NAME)))
             },
             |next| next.start,
         );

@@ -55,6 +55,14 @@ impl Segmenter {
         self.segment_ms.div_ceil(1000).max(1)
     }
 
+    /// Where a segment begins behind this one, with a key frame that is shown at `at`. In parts nothing can be cut any more of what would be
+    /// too long up to there: it ends with its pictures.
+    pub(super) fn start_behind(&self, back: &Open, at: MediaTime) -> MediaTime {
+        let shown = back.video.iter().map(Sample::pts).max();
+        let shown = shown.filter(|_| self.part_limit.is_some() && self.breaks_promise(back.start, at));
+        shown.map_or(at, |shown| self.next_to(back.start, shown).min(at)).max(back.listed_end())
+    }
+
     /// Cuts the newest segment where it would be too long up to a key frame that is shown at `at` and begins another. Whether it ends with
     /// its pictures instead, and what begins there does not continue it: there is a hole between, and no cut among its pictures helps.
     pub(super) fn ends_before_a_hole(&mut self, at: MediaTime) -> bool {

@@ -410,7 +410,7 @@ impl Segmenter {
                 return;
             }
             None => self.begin_run_with(start, ahead),
-            Some(back) if begins => self.begin(start.max(back.listed_end())),
+            Some(back) if begins => self.begin(self.start_behind(back, start)),
             Some(_) => self.keep_short(start, false),
         }
         // What leads a key frame refers to what was before it: where a run begins with that, nobody has it.
@@ -429,7 +429,7 @@ impl Segmenter {
         if let Some(back) = self.open.back_mut() {
             back.video.push(sample);
             if let Some(limit) = self.part_limit {
-                back.parts.note(&back.video, limit);
+                back.note(limit);
             }
         }
     }
@@ -470,7 +470,7 @@ impl Segmenter {
         if let Some(back) = self.open.back_mut() {
             back.audio.push(sample);
             if let Some(limit) = self.part_limit {
-                back.parts.note(&back.audio, limit);
+                back.note(limit);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Where an open segment is cut into parts (RFC 8216bis, 3.2: partial segments).
 //!
-//! Parts are counted from their segment's first sample, in decoding order, so that where they lie follows from the media
-//! timeline as the segment does. A part is as long as whole frames of the leading track allow: at most the limit, and at
+//! Parts are counted from their segment's first sample, in decoding order, or from its start where that is before: behind a hole. So where
+//! they lie follows from the media timeline as the segment does. A part is as long as whole frames of the leading track allow: at most the limit, and at
 //! least [`FULL_PERCENT`] of it, except for a segment's last one. Where no frame begins in between, since they come unevenly or few
 //! of them fit, it is as long as the limit, and its last frame is shown beyond it. So a part may have sound only, where a picture
 //! stands; where it would have nothing at all, the one before lasts longer instead.
@@ -57,9 +57,9 @@ pub(super) struct Parts {
 
 impl Parts {
     /// Looks whether the newest sample of the leading track begins a part.
-    pub(super) fn note(&mut self, leading: &[Sample], limit: u64) {
+    fn note(&mut self, leading: &[Sample], begin: MediaTime, limit: u64) {
         let Some((newest, before)) = leading.split_last() else { return };
-        let open = self.split(before, leading, newest.dts, limit);
+        let open = self.split(before, begin, newest.dts, limit);
         let len = since(open.at, newest.dts);
         let step = before.last().map_or(0, |last| since(last.dts, newest.dts));
         if is_full(len, limit) && len + step > limit {
@@ -68,13 +68,13 @@ impl Parts {
     }
 
     /// The segment, which is as long as this, ends: its last part does, too.
-    fn close(&mut self, leading: &[Sample], close: Close, len: u64, limit: u64) {
+    fn close(&mut self, leading: &[Sample], begin: MediaTime, close: Close, len: u64, limit: u64) {
         // A part that would begin where nothing more is shown belongs to the one before.
-        let end = leading.first().map_or(close.end, |first| MediaTime(first.dts.0.saturating_add(len)));
+        let end = MediaTime(begin.0.saturating_add(len));
         while self.ends.pop_back_if(|place| place.at >= end).is_some() {
             self.open = self.ends.back().copied().or(self.next);
         }
-        let open = self.split(leading, leading, close.end.min(end), limit);
+        let open = self.split(leading, begin, close.end.min(end), limit);
         if open.count < leading.len() || open.at < close.end {
             self.end(Place { count: leading.len(), at: close.end });
         }
@@ -82,9 +82,8 @@ impl Parts {
     }
 
     /// Ends the parts that are over where what follows these samples begins at `at`; gives where the open one begins.
-    fn split(&mut self, before: &[Sample], leading: &[Sample], at: MediaTime, limit: u64) -> Place {
-        let begin = Place { count: 0, at: leading.first().map_or(at, |first| first.dts) };
-        let mut open = self.open.unwrap_or(begin);
+    fn split(&mut self, before: &[Sample], begin: MediaTime, at: MediaTime, limit: u64) -> Place {
+        let mut open = self.open.unwrap_or(Place { count: 0, at: begin });
         while since(open.at, at) > limit {
             // What was before the last one may be enough.
             let last =
@@ -109,10 +108,21 @@ fn is_full(len: u64, limit: u64) -> bool {
 }
 
 impl Open {
-    /// A decoding time of its leading track on its own line, which begins where its first frame is shown.
+    /// The decoding time at which its first part begins.
+    fn begin(&self) -> MediaTime {
+        self.leading().first().map_or(self.start, |first| first.dts.min(self.start))
+    }
+
+    /// A decoding time of its leading track on its own line, which begins where the segment does.
     pub(super) fn line(&self, at: MediaTime) -> MediaTime {
-        let first = self.leading().first().map_or(at, |first| first.dts);
-        MediaTime(self.start.0.saturating_add(since(first, at)))
+        MediaTime(self.start.0.saturating_add(since(self.begin(), at)))
+    }
+
+    /// The newest sample of its leading track may begin a part.
+    pub(super) fn note(&mut self, limit: u64) {
+        let begin = self.begin();
+        let leading = if self.video.is_empty() { &self.audio } else { &self.video };
+        self.parts.note(leading, begin, limit);
     }
 
     /// Up to where parts of it were given out: what follows it begins there at the earliest.
@@ -130,19 +140,31 @@ impl Open {
     }
 
     /// Where the part ends that is given out next, and how many of the ends that are: behind those that would hold nothing, as far
-    /// as is known.
+    /// as is known. None as long as there is nothing that it would hold.
     fn next_end(&self) -> Option<(usize, Place)> {
-        let mut ends = self.parts.ends.iter();
-        let (mut count, mut end) = (1, *ends.next()?);
-        for next in ends {
-            let later =
-                self.audio.iter().skip(self.parts.given_audio).rev().find(|sample| sample.dts < next.at);
-            if next.count > end.count || later.is_some_and(|sample| sample.dts >= end.at) {
+        let mut found: Option<(usize, Place)> = None;
+        for (nth, next) in self.parts.ends.iter().enumerate() {
+            if found.is_some_and(|(_, end)| self.holds(end) && self.adds(end, *next)) {
                 break;
             }
-            (count, end) = (count + 1, *next);
+            found = Some((nth + 1, *next));
         }
-        Some((count, end))
+        found.filter(|(_, end)| self.holds(*end) || self.parts.closed.is_some())
+    }
+
+    /// Whether a part up to here would hold anything.
+    fn holds(&self, end: Place) -> bool {
+        let (given, audio) = match self.video.is_empty() {
+            true => (self.parts.given_audio, None),
+            false => (self.parts.given_video, self.audio.get(self.parts.given_audio)),
+        };
+        end.count > given || audio.is_some_and(|next| next.dts < end.at)
+    }
+
+    /// Whether there is anything between these two ends.
+    fn adds(&self, end: Place, next: Place) -> bool {
+        let later = self.audio.iter().skip(self.parts.given_audio).rev().find(|sample| sample.dts < next.at);
+        next.count > end.count || later.is_some_and(|sample| sample.dts >= end.at)
     }
 }
 
@@ -175,7 +197,8 @@ impl Segmenter {
     pub(super) fn give_last_parts(&mut self, open: &mut Open, end: MediaTime, shown_end: MediaTime) {
         let Some(limit) = self.part_limit else { return };
         let mut parts = core::mem::take(&mut open.parts);
-        parts.close(open.leading(), Close { end, shown_end }, since(open.start, shown_end), limit);
+        let (close, len) = (Close { end, shown_end }, since(open.start, shown_end));
+        parts.close(open.leading(), open.begin(), close, len, limit);
         open.parts = parts;
         while let Some((count, end)) = open.next_end() {
             self.give_part(open, count, end, limit);
@@ -188,7 +211,7 @@ impl Segmenter {
         let mut ends = open.parts.ends.drain(..count.min(open.parts.ends.len())).rev().skip(1);
         let before = ends.next().map(|before| before.at);
         drop(ends);
-        let Some(first) = open.leading().first().map(|first| first.dts) else { return };
+        let first = open.begin();
         let last = open.parts.closed.filter(|_| open.parts.ends.is_empty());
         let to_audio = match (open.video.is_empty(), last) {
             (true, _) => end.count,
@@ -206,7 +229,6 @@ impl Segmenter {
             (None, Some(last)) => MediaTime(last.dts.0.saturating_add(self.audio_frame())),
             (None, None) => end.at,
         };
-        // On the segment's own line, which begins where its first frame is shown.
         let of = open.start;
         let line = |at: MediaTime| MediaTime(of.0.saturating_add(since(first, at)));
         let from = open.parts.next.replace(end).map_or(first, |next| next.at);

@@ -12,9 +12,8 @@ use super::{cmaf, flv, ts};
 
 const SEGMENT_MS: u32 = 1_000;
 
-/// The longest parts in low latency, and each how manieth mutant is given out in parts.
+/// The longest parts in low latency.
 const PART_MS: u32 = 334;
-const IN_PARTS: u64 = 10;
 
 /// How many mutants there are of each stream. `RAILBIRD_SEED=71 cargo test -p railbird-core --test broken` runs one.
 const MUTANTS: u64 = 1_000;
@@ -48,14 +47,13 @@ impl Good {
         Good(ways)
     }
 
-    /// What is wrong with the mutant of this seed, if anything is; of what it is made, there are `len` bytes.
-    fn fault(&self, seed: u64, len: usize, send: impl Fn(&mut Way)) -> Option<String> {
+    /// What is wrong with a mutant, if anything is; of what it is made, there are `len` bytes.
+    fn fault(&self, len: usize, send: impl Fn(&mut Way)) -> Option<String> {
         let [whole, parts] = &self.0;
-        let in_parts = seed.is_multiple_of(IN_PARTS);
-        let in_parts =
-            in_parts.then(|| fault(parts, Way::in_parts(SEGMENT_MS, PART_MS), len, &send)).flatten();
-        let in_parts = in_parts.map(|fault| format!("in parts, {fault}"));
-        fault(whole, Way::new(SEGMENT_MS), len, &send).or(in_parts)
+        fault(whole, Way::new(SEGMENT_MS), len, &send).or_else(|| {
+            let fault = fault(parts, Way::in_parts(SEGMENT_MS, PART_MS), len, &send)?;
+            Some(format!("in parts, {fault}"))
+        })
     }
 }
 
@@ -96,7 +94,7 @@ fn transport_streams(what: &str, stream: &[u8], ms: u64) {
     run(what, |seed| {
         let mut broken = stream.to_vec();
         ts::harm(&mut broken, packets / 4..packets / 2, &mut Seed(seed));
-        good.fault(seed, broken.len(), |way| ts::send(way, &broken, stream.len(), ms))
+        good.fault(broken.len(), |way| ts::send(way, &broken, stream.len(), ms))
     });
 }
 
@@ -119,7 +117,7 @@ fn messages_of_rtmp_go_on_whatever_is_done_to_them() {
         let mut broken = tags.clone();
         flv::harm(&mut broken, tags.len() / 4..tags.len() / 2, &mut Seed(seed));
         // What comes twice counts twice.
-        good.fault(seed, 2 * len, |way| flv::send(way, &broken, tags.len(), 6_000))
+        good.fault(2 * len, |way| flv::send(way, &broken, tags.len(), 6_000))
     });
 }
 
@@ -132,7 +130,7 @@ fn fragments_that_are_put_break_nothing_whatever_is_done_to_them() {
     run("CMAF", |seed| {
         let mut broken = puts.clone();
         cmaf::harm(&mut broken, puts.len() / 4..puts.len() / 2, &mut Seed(seed));
-        let fault = good.fault(seed, 2 * len, |way| cmaf::send(way, &broken, puts.len(), 6_000));
+        let fault = good.fault(2 * len, |way| cmaf::send(way, &broken, puts.len(), 6_000));
         fault.filter(|fault| !fault.ends_with(MISSING))
     });
 }

@@ -9,7 +9,10 @@ const PART_MS: u32 = 334;
 type Given = Result<Part, Cut>;
 
 fn given(part_ms: u32, inputs: impl IntoIterator<Item = Input>) -> Vec<Given> {
-    let mut segmenter = Segmenter::new(2000).with_parts(part_ms);
+    given_by(Segmenter::new(2000).with_parts(part_ms), inputs)
+}
+
+fn given_by(mut segmenter: Segmenter, inputs: impl IntoIterator<Item = Input>) -> Vec<Given> {
     let mut all = Vec::new();
     let mut drain = |segmenter: &mut Segmenter| {
         while let Some(event) = segmenter.poll() {
@@ -205,6 +208,42 @@ fn a_first_picture_that_is_shown_late_makes_no_parts_that_are_longer_than_their_
 fn a_key_frame_that_is_shown_earlier_than_those_before_it_begins_where_the_parts_end_that_were_given_out() {
     let frames = (0..75).map(|n| shown_after(n * 40, if n < 50 { 280 } else { 0 }, n % 50 == 0));
     assert_eq!(sums(frames), [(280, 1800, 1800), (2080, 920, 920)]);
+}
+
+#[test]
+fn a_segment_of_pictures_before_where_the_parts_end_that_were_given_out_lasts_a_moment() {
+    // The key frame is the last that comes.
+    let frames = (0..51).map(|n| shown_after(n * 40, if n < 50 { 280 } else { 0 }, n % 50 == 0));
+    let beside = |(n, picture): (i64, Input)| [picture, audio(n * 40), audio(n * 40 + 20)];
+    let segments = segments(given(200, both().into_iter().chain((0..).zip(frames).flat_map(beside))));
+    let last =
+        segments.last().map(|(parts, cut)| (ms(cut.start), cut.duration, cut.video.len(), parts.len()));
+    assert_eq!(last, Some((2080, 90, 1, 1)));
+}
+
+#[test]
+fn the_sound_beside_a_hole_before_a_segments_first_picture_is_in_the_parts_of_that_time() {
+    let mut segmenter = Segmenter::new(2000).with_parts(PART_MS);
+    segmenter.set_target(Some(2));
+    let times = || (0..=960).step_by(40).chain((2900..3000).step_by(40));
+    let mut all: Vec<(i64, Input)> = times().map(|ms| (ms, picture(ms))).collect();
+    all.extend((0..3200).step_by(20).map(|ms| (ms, audio(ms))));
+    all.push((3000, key(3000)));
+    all.sort_by_key(|(ms, _)| *ms);
+    let inputs = both().into_iter().chain(all.into_iter().map(|(_, input)| input));
+    let segments = segments(given_by(segmenter, inputs));
+    let (parts, cut) = &segments[1];
+    assert_eq!((ms(cut.start), cut.duration / 90, cut.is_dependent()), (1000, 2000, true));
+    assert_eq!(parts.iter().map(|part| part.duration).sum::<u32>(), cut.duration);
+    for part in parts {
+        let end = MediaTime(part.start.0 + u64::from(part.duration));
+        assert!(part.duration <= PART_MS * 90 && !part.cut.audio.is_empty());
+        assert!(
+            part.cut.audio.iter().all(|frame| (part.start..end).contains(&frame.dts)),
+            "{}",
+            ms(part.start)
+        );
+    }
 }
 
 proptest! {

@@ -286,6 +286,16 @@ fn sound_alone_ends_where_it_does_before_a_hole_that_would_make_its_segment_too_
 }
 
 #[test]
+fn in_parts_a_key_frame_that_is_late_by_less_than_a_hole_makes_no_segment_too_long() {
+    // The segment before it would last 2.5 s, which is 3 s in whole seconds; of what was given out, nothing can be cut any more.
+    let times = || (0..=2440).step_by(40).chain((2500..4000).step_by(40));
+    let sent = times().map(|ms| reordered(ms, 0, ms == 0 || ms == 2500)).collect();
+    let cuts = cut(promised(2).with_parts(334), sent);
+    assert_eq!(spans(&cuts), [(0, 2480, true), (2480, 1540, true)]);
+    assert!(!cuts[1].discontinuity);
+}
+
+#[test]
 fn pictures_that_are_sent_behind_another_and_shown_before_it_stay_with_it() {
     for segmenter in [promised(2), promised(2).with_parts(200)] {
         let cuts = cut(segmenter, pictures(&[0], 8_000, true));
