@@ -32,6 +32,10 @@ impl World {
             if !edge.viewer.ended {
                 return Err(format!("a viewer of {:?} does not see the end", edge.origins));
             }
+            if !edge.viewer.findings.is_empty() {
+                let found: Vec<&str> = edge.viewer.findings.values().map(String::as_str).collect();
+                return Err(format!("a viewer of {:?}: {}", edge.origins, found.join("\n")));
+            }
             self.shown.listed += edge.viewer.count();
             self.shown.gaps += edge.viewer.gaps.len();
             self.shown.parts += edge.viewer.parts;

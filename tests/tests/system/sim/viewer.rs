@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use railbird_core::lint::{Finding, Follower, Place, ours, rules};
 use railbird_core::object::PARTS;
 
 use super::target::Target;
@@ -22,6 +23,13 @@ struct Seen {
 
 #[derive(Debug, Default)]
 pub(super) struct Viewer {
+    /// Segments may be longer than its playlists promise.
+    long: bool,
+    /// The last playlist as it came, and who looks at each step by the rules of RFC 8216bis.
+    text: String,
+    follower: Follower,
+    /// What was found first by each rule that does not hold.
+    pub(super) findings: BTreeMap<&'static str, String>,
     /// The last playlist.
     window: BTreeMap<u64, Seen>,
     first_msn: u64,
@@ -40,6 +48,10 @@ pub(super) struct Viewer {
 }
 
 impl Viewer {
+    pub(super) fn new(long: bool) -> Viewer {
+        Viewer { long, ..Viewer::default() }
+    }
+
     /// Looks at what it got; what is wrong with it is an error.
     pub(super) fn read(&mut self, text: &str, targets: &[Target]) -> Result<(), String> {
         let (mut msn, mut sequence, mut window) = (0, 0, BTreeMap::new());
@@ -120,9 +132,24 @@ impl Viewer {
         if self.ended && !ended {
             return Err("the end was taken back".into());
         }
+        self.lint(text);
         self.gaps.extend(window.iter().filter(|(_, seen)| seen.gap).map(|(msn, _)| *msn));
         (self.window, self.ended) = (window, ended);
         Ok(())
+    }
+
+    /// Looks at it by the rules of RFC 8216bis, one after the other.
+    fn lint(&mut self, text: &str) {
+        if self.text == text {
+            return;
+        }
+        let is_excused = |finding: &Finding| self.long && *finding.rule == rules::SEGMENT_OVER_TARGET;
+        let findings = ours::unexpected(self.follower.load(text.as_bytes(), &Place::default()));
+        for finding in findings.into_iter().filter(|finding| !is_excused(finding)) {
+            let seen = || format!("{finding} in\n{text}\nbehind\n{}", self.text);
+            self.findings.entry(finding.rule.id).or_insert_with(seen);
+        }
+        self.text = text.into();
     }
 
     /// Whether a playlist may follow the last one: segments left at the front and came at the end.

@@ -20,7 +20,7 @@ use railbird_origin::store::PutError;
 use super::check::decodable;
 use super::encoder::{Encoder, FRAME_MS};
 use super::faults::Fault;
-use super::origin::{Around, Origin, utc};
+use super::origin::{Around, Lengths, Origin, utc};
 use super::rng::Rng;
 use super::target::{Over, Target, Write};
 use super::viewer::Viewer;
@@ -174,10 +174,13 @@ impl World {
         if !rng.one_in(4) {
             encoders.push(Encoder::new(Role::Backup, &mut like, &mut rng));
         }
-        let edge = |origins: &[usize]| Edge {
-            origins: origins.into(),
+        // What two origins cut must not depend on what either has promised: only what is configured is kept for sure.
+        let mut of_pair = Rng::new(!seed);
+        let target_s = (origins == 2 && of_pair.one_in(2)).then(|| of_pair.range(2, 6) as u32);
+        let edge = |at: &[usize]| Edge {
+            origins: at.into(),
             kept: None,
-            viewer: Viewer::default(),
+            viewer: Viewer::new(origins == 2 && target_s.is_none()),
             news: 0,
         };
         let edges = if origins == 1 { vec![edge(&[0])] } else { vec![edge(&[0]), edge(&[0, 1])] };
@@ -186,8 +189,8 @@ impl World {
         let gentle = rng.one_in(2);
         let part_ms = rng.one_in(3).then(|| [400, 600, 1_000][rng.pick(3)]);
         let (calm, clocks) = (minutes * 60_000, !gentle && rng.one_in(4));
-        let mut origins: Vec<_> =
-            (0..origins).map(|at| Origin::new(at, origins, SEGMENT_MS, part_ms, window_s, base)).collect();
+        let lengths = Lengths { segment_ms: SEGMENT_MS, part_ms, target_s, window_s };
+        let mut origins: Vec<_> = (0..origins).map(|at| Origin::new(at, origins, lengths, base)).collect();
         origins.iter_mut().for_each(|origin| origin.disk.roomy = gentle);
         World {
             rng,

@@ -40,9 +40,9 @@ impl Origin {
     pub(in crate::sim) fn feed(&mut self, publish: Publish, event: FeedEvent, around: &mut Around<'_>) {
         let moment = self.moment(around.now);
         let Some(run) = &mut self.run else { return };
-        if !self.settings.ask {
-            run.programme.set_target(self.plan.promise.target_s());
-        }
+        // The other origin of a pair may have promised something else, and must cut the same.
+        let promised = self.plan.promise.target_s().filter(|_| !self.settings.ask);
+        run.programme.set_target(promised.or(self.plan.target_s));
         run.programme.handle(publish, event, moment);
         self.collect(around);
     }

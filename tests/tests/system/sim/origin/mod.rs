@@ -68,6 +68,15 @@ pub(super) struct Origin {
     acked: Vec<(usize, String, Hash)>,
 }
 
+/// How long what it makes is, as configured.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lengths {
+    pub(super) segment_ms: u32,
+    pub(super) part_ms: Option<u32>,
+    pub(super) target_s: Option<u32>,
+    pub(super) window_s: u32,
+}
+
 /// What a crash takes away.
 #[derive(Debug)]
 pub(super) struct Run {
@@ -105,14 +114,8 @@ pub(super) struct Around<'a> {
 }
 
 impl Origin {
-    pub(super) fn new(
-        at: usize,
-        origins: usize,
-        segment_ms: u32,
-        part_ms: Option<u32>,
-        window_s: u32,
-        base: Instant,
-    ) -> Origin {
+    pub(super) fn new(at: usize, origins: usize, lengths: Lengths, base: Instant) -> Origin {
+        let Lengths { segment_ms, part_ms, target_s, window_s } = lengths;
         let package = package::Settings {
             channel: "table-1".parse().unwrap(),
             rendition: "source".parse().unwrap(),
@@ -126,7 +129,7 @@ impl Origin {
             origin: format!("origin-{at}").parse().unwrap(),
             title: "Table 1".into(),
             part_ms,
-            target_s: None,
+            target_s,
             preload_hints: part_ms.is_some(),
             window_s,
             end_after_ms: 0,
