@@ -181,7 +181,10 @@ impl Book {
     /// Segments from here on need this init segment.
     pub fn init(&mut self, init: Init) {
         if self.inits.last().is_none_or(|(last, ..)| *last != init) {
-            self.inits.push((init, 0, 0));
+            // An encoder that goes back to earlier parameters makes the same one again: who has it has it still.
+            let known = self.inits.iter().rev().find(|(known, ..)| known.name == init.name);
+            let (on, frames_on) = known.map_or((0, 0), |(_, on, frames_on)| (*on, *frames_on));
+            self.inits.push((init, on, frames_on));
             self.changed = true;
         }
     }

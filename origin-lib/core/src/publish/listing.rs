@@ -97,8 +97,10 @@ impl Book {
     pub(super) fn list_first(&mut self, gap: bool) {
         let Some(Waiting { mut segment, .. }) = self.waiting.pop_front() else { return };
         segment.gap = gap;
-        if self.listed.is_empty() {
-            self.first_msn = self.number_of_first(segment.start);
+        match self.listed.back() {
+            // A segment that was lost may have been the first of what follows it: then nobody is told that it begins.
+            Some(last) => segment.discontinuity |= self.init_name(last.init) != self.init_name(segment.init),
+            None => self.first_msn = self.number_of_first(segment.start),
         }
         let waiting = self.waiting.iter().map(|waiting| waiting.segment.duration);
         let longest = waiting.chain([segment.duration]).max().unwrap_or_default();
@@ -133,6 +135,10 @@ impl Book {
             state::frames::give_up_front(self.listed.iter_mut(), self.target_duration_s.unwrap_or(1));
         }
         self.forget_inits();
+    }
+
+    pub(super) fn init_name(&self, init: u16) -> Option<&str> {
+        self.inits.get(usize::from(init)).map(|(init, ..)| init.name.as_str())
     }
 
     /// Drops init segments that nothing in the window needs, so that an encoder may change its parameters for ever.

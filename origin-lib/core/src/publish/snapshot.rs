@@ -75,9 +75,13 @@ impl Book {
                 .and_then(|at| u16::try_from(at).ok())
                 .and_then(|at| at.checked_sub(first_init).map(|to| (at, to)))
         };
-        let parts = self.parts.listed().filter_map(|(part, init)| {
-            let (at, init) = place(init)?;
-            Some(Part { init, on: mask(part.on & on(at)), ..*part })
+        let mut of = self.listed.back().map(|last| PartsOf::listed(last, self.init_name(last.init)));
+        let parts = self.parts.listed().filter_map(|(part, name)| {
+            let (at, init) = place(name)?;
+            let is_older = of.is_some_and(|of| part.of < of.start);
+            let known = if is_older { None } else { Some(&*of.insert(PartsOf::next(of, part, name))) };
+            let discontinuity = known.map_or(part.discontinuity, |of| of.discontinuity);
+            Some(Part { init, discontinuity, on: mask(part.on & on(at)), ..*part })
         });
         let average = rate(self.sum_bits, self.sum_ticks);
         Rendition {
@@ -101,5 +105,29 @@ impl Book {
             segments: segments.collect(),
             parts: parts.collect(),
         }
+    }
+}
+
+/// Parts of one segment, as they follow those of the one before, or the last segment that is listed. Of a segment that is not listed
+/// yet, they say what it will say itself.
+#[derive(Clone, Copy)]
+struct PartsOf<'a> {
+    start: MediaTime,
+    init: &'a str,
+    discontinuity: bool,
+}
+
+impl<'a> PartsOf<'a> {
+    fn listed(segment: &Segment, init: Option<&'a str>) -> PartsOf<'a> {
+        let Segment { start, discontinuity, .. } = *segment;
+        PartsOf { start, init: init.unwrap_or_default(), discontinuity }
+    }
+
+    fn next(before: Option<PartsOf<'a>>, part: &Part, init: &'a str) -> PartsOf<'a> {
+        if let Some(before) = before.filter(|before| before.start == part.of) {
+            return before;
+        }
+        let discontinuity = part.discontinuity || before.is_some_and(|before| before.init != init);
+        PartsOf { start: part.of, init, discontinuity }
     }
 }

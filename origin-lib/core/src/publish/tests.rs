@@ -313,6 +313,30 @@ fn a_lost_segment_takes_its_place_in_time() {
     assert_eq!(listed(&book), [(0, true, 0), (1, false, 1)]);
 }
 
+/// The disk took neither the init segment nor the first segment that needs it: that is where the discontinuity was.
+#[test]
+fn another_init_segment_behind_a_lost_segment_begins_with_a_discontinuity() {
+    let mut book = book(6);
+    book.ack_init(0, "init-1", NOW);
+    make(&mut book, 0);
+    let now = NOW.plus_ms(2000);
+    book.segment(now.media(), MediaSpan::from_ms(2000), true, 0, now);
+    book.init(init("init-2"));
+    book.ack_init(0, "init-2", NOW);
+    (2..4).for_each(|n| make(&mut book, n));
+    [0, 2, 3].into_iter().for_each(|n| book.ack(0, start(n), NOW));
+    book.advance(NOW.plus_ms(6_000));
+    let told = |book: &Book| {
+        let rendition = book.snapshot(NOW).renditions.remove(0);
+        let segments = rendition.segments.iter().map(|segment| (segment.gap, segment.discontinuity));
+        (rendition.discontinuity_sequence, segments.collect::<Vec<_>>())
+    };
+    assert_eq!(told(&book), (1, vec![(true, true), (false, true), (false, false)]));
+    make(&mut book, 4);
+    book.ack(0, start(4), NOW);
+    assert_eq!(told(&book), (2, vec![(false, true), (false, false), (false, false)]));
+}
+
 #[test]
 fn revisions_rise_even_when_the_clock_does_not() {
     let mut book = book(10);

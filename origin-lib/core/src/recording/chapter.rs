@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Kind, Object, Reel, Rung};
+use super::{Kind, Object, Reel, Rung, Segment as Recorded};
 use crate::id::OriginId;
 use crate::scte35::{self, Splice};
 use crate::state::{ChannelState, NODES_MAX, Node, Phase, Rendition, Segment};
@@ -70,12 +70,12 @@ impl Reel {
         let View { listed, first_msn, title, origin, slots, rungs } = *view;
         let head = self.head();
         let from = chapter.saturating_mul(CHAPTER_SEGMENTS).min(self.order().len());
-        let numbers = self.order().iter().take(listed).skip(from).take(CHAPTER_SEGMENTS);
+        let numbers = self.order().iter().enumerate().take(listed).skip(from).take(CHAPTER_SEGMENTS);
         let (nodes, mask) = compact(slots);
         let mut inits: Vec<u32> = Vec::new();
         let mut segments = Vec::new();
         let (mut sum_bits, mut sum_ticks, mut peak, mut frames_peak) = (0_u64, 0_u64, 0_u32, 0_u32);
-        for n in numbers {
+        for (at, n) in numbers {
             let Some(Object { kind: Kind::Segment(segment), len, on, .. }) = self.objects().get(*n as usize)
             else {
                 continue;
@@ -100,7 +100,7 @@ impl Reel {
                 duration: segment.duration,
                 // At most one for each segment of a chapter.
                 init: u16::try_from(place).unwrap_or(u16::MAX),
-                discontinuity: segment.discontinuity,
+                discontinuity: self.breaks_off(at),
                 dependent: segment.dependent,
                 gap: on == 0,
                 on,
@@ -108,8 +108,7 @@ impl Reel {
             });
         }
         let newest = inits.last().and_then(|n| self.init(*n));
-        let discontinuities = self.order().iter().skip(1).take(from);
-        let discontinuities = discontinuities.filter_map(|n| self.segment(*n)).filter(|s| s.discontinuity);
+        let discontinuities = (1..=from).filter(|at| self.breaks_off(*at));
         let longest = segments.iter().map(|segment| segment.duration).max().unwrap_or_default();
         let average = rate(sum_bits, sum_ticks.max(1));
         let rendition = newest.map(|init| Rendition {
@@ -161,6 +160,16 @@ impl Reel {
 }
 
 impl Reel {
+    /// Whether the segment at this place of the order does not go on from the one before it. One that was lost may have been the first
+    /// of what follows it: then another init segment begins behind it.
+    fn breaks_off(&self, at: usize) -> bool {
+        let of = |at: usize| self.order().get(at).and_then(|n| self.segment(*n));
+        let init = |segment: &Recorded| segment.init.and_then(|n| self.init(n)).map(|init| &init.name);
+        let Some(segment) = of(at) else { return false };
+        let before = at.checked_sub(1).and_then(of).and_then(init);
+        segment.discontinuity || before.zip(init(segment)).is_some_and(|(before, own)| before != own)
+    }
+
     /// What was said of splices in the chapter of this number, which begins with segment `from`; before the first chapter, too.
     fn splices_of(&self, from: usize, chapter: usize) -> Vec<Splice> {
         let start = |place: usize| self.order().get(place).and_then(|n| self.segment(*n)).map(|s| s.start);

@@ -1,7 +1,7 @@
 use super::*;
 use crate::id::{RecordingId, RenditionId};
 use crate::publish::{Book, Channel, Init};
-use crate::state::{ChannelState, Node, Phase};
+use crate::state::{self, ChannelState, Node, Phase};
 use crate::time::MediaSpan;
 use proptest::prelude::*;
 use std::string::ToString;
@@ -231,6 +231,30 @@ fn chapters_are_numbered_as_live_playlists_are() {
     assert!(rendition.segments[20].gap && !rendition.segments[19].gap);
     assert_eq!(reel.chapter_of(total), Some(1));
     assert_eq!(reel.chapter_of(1), Some(0));
+}
+
+/// The disk took neither the init segment nor the first segment that needs it: that is where the discontinuity was.
+#[test]
+fn a_chapter_has_a_discontinuity_where_another_init_segment_begins_behind_a_lost_segment() {
+    let mut records = vec![init(0, "i"), segment(1, 1)];
+    records.push(Record::Lost {
+        n: 2,
+        start: start(2),
+        duration: MediaSpan::from_ms(2000),
+        discontinuity: true,
+    });
+    records.push(init(3, "j"));
+    // In turn with those of ten, which are of the encoder.
+    records.extend((4..=CHAPTER_SEGMENTS as u32 + 9).map(|n| segment(n, u64::from(n) - 1)));
+    let reel = reel(records);
+    let (origin, slots) = ("north".parse().unwrap(), slots());
+    let listed = reel.order().len();
+    let view = View { listed, first_msn: 100, title: "T", origin: &origin, slots: &slots, rungs: &[] };
+    let [first, second] = [0, 1].map(|chapter| reel.chapter(chapter, &view, NOW).renditions.remove(0));
+    let told = |of: &[state::Segment]| of.iter().map(|segment| segment.discontinuity).collect::<Vec<_>>();
+    assert_eq!(told(&first.segments[..5]), [false, true, true, false, false]);
+    let broken = told(&first.segments[1..]).into_iter().chain([second.segments[0].discontinuity]);
+    assert_eq!(second.discontinuity_sequence, broken.filter(|broken| *broken).count() as u64);
 }
 
 /// What a channel lists, from the first segment on: start, whether it is a gap, and its number.

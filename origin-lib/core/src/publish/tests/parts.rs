@@ -77,6 +77,61 @@ fn invariant_2_a_part_is_listed_only_where_it_and_its_init_are_acknowledged() {
     assert_eq!(book.snapshot(NOW).renditions[0].parts[1].init, 1);
 }
 
+fn of_init(name: &str, segment: u64, part: u64) -> package::Part {
+    package::Part {
+        of: start(segment),
+        start: at(segment, part),
+        duration: MediaSpan::from_ms(PART_MS as i64),
+        discontinuity: false,
+        independent: part == 0,
+        init: name.to_string(),
+    }
+}
+
+/// It was listed by what the targets have since the encoder had these parameters before.
+#[test]
+fn a_part_stays_where_it_is_when_its_init_segment_is_made_again() {
+    let mut book = low_latency();
+    book.init(init("init-2"));
+    book.part(&of_init("init-1", 1, 0), NOW);
+    book.ack_part(0, at(1, 0), NOW);
+    assert_eq!(parts(&book), [(1, 0, 1)]);
+    book.init(init("init-1"));
+    assert_eq!(parts(&book), [(1, 0, 1)]);
+}
+
+#[test]
+fn parts_say_of_a_discontinuity_what_their_segment_will() {
+    let mut book = low_latency();
+    // The disk loses the segment with which another init segment would have begun.
+    book.segment(start(1), MediaSpan::from_ms(2000), true, 0, NOW);
+    book.init(init("init-2"));
+    book.ack_init(0, "init-2", NOW);
+    make(&mut book, 2);
+    book.ack(0, start(2), NOW);
+    book.was_gap(start(1), NOW);
+    let mut told = Vec::new();
+    for (segment, part) in [(3, 0), (3, 1), (4, 0)] {
+        book.part(&of_init(if segment == 3 { "init-2" } else { "init-1" }, segment, part), NOW);
+        book.ack_part(0, at(segment, part), NOW);
+        let rendition = book.snapshot(NOW).renditions.remove(0);
+        told.push(rendition.parts.iter().map(|part| part.discontinuity).collect::<Vec<_>>());
+    }
+    assert_eq!(told, [vec![false], vec![false; 2], vec![false, false, true]]);
+    let mut book = low_latency();
+    book.segment(start(1), MediaSpan::from_ms(2000), true, 0, NOW);
+    book.was_gap(start(1), NOW);
+    book.init(init("init-2"));
+    book.ack_init(0, "init-2", NOW);
+    for (segment, part) in [(2, 0), (2, 1), (3, 0)] {
+        book.part(&of_init("init-2", segment, part), NOW);
+        book.ack_part(0, at(segment, part), NOW);
+    }
+    let rendition = book.snapshot(NOW).renditions.remove(0);
+    let told: Vec<bool> = rendition.parts.iter().map(|part| part.discontinuity).collect();
+    assert_eq!(told, [true, true, false]);
+}
+
 #[test]
 fn a_part_that_is_late_holds_back_those_behind_it_and_is_never_a_gap() {
     let mut book = low_latency();

@@ -127,16 +127,19 @@ fn append(kept: &mut Rendition, said: &[Segment], inits: &[String], bits: &[u32]
             if key(segment) <= key(&last) {
                 continue;
             }
-            let follows =
-                before.is_some_and(|before| key(before) == key(&last) && before.duration == last.duration);
-            if !follows {
+            let known = kept.inits.get(usize::from(last.init));
+            let is_last = |before: &Segment| {
+                key(before) == key(&last)
+                    && before.duration == last.duration
+                    && inits.get(usize::from(before.init)) == known
+            };
+            if !before.is_some_and(is_last) {
                 // Another origin's cut: what it has of the media that is listed already is left out.
                 let overlap = MediaSpan(segment.duration.0 / 2).min(OVERLAP_MAX);
                 if segment.start + overlap < last.end() {
                     continue;
                 }
-                let same_init = kept.inits.get(usize::from(last.init)) == Some(name);
-                discontinuity = !(joins(&last, segment) && same_init);
+                discontinuity = !(joins(&last, segment) && known == Some(name));
             }
         }
         let Some(init) = position(&mut kept.inits, name) else { return };

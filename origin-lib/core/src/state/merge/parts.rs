@@ -87,14 +87,15 @@ fn discontinuity(kept: &Rendition, said: &Rendition, part: &Part) -> bool {
         return segment.discontinuity;
     }
     let Some(last) = kept.segments.last() else { return part.discontinuity };
-    if said
-        .segments
-        .last()
-        .is_some_and(|own: &Segment| key(own) == key(last) && own.duration == last.duration)
-    {
+    let init = kept.inits.get(usize::from(last.init));
+    let is_last = |own: &Segment| {
+        key(own) == key(last)
+            && own.duration == last.duration
+            && said.inits.get(usize::from(own.init)) == init
+    };
+    if said.segments.last().is_some_and(is_last) {
         return part.discontinuity;
     }
     let apart = (part.of - last.end()).0.unsigned_abs();
-    let same_init = kept.inits.get(usize::from(last.init)) == said.inits.get(usize::from(part.init));
-    apart > JOINT.0.unsigned_abs() || !same_init
+    apart > JOINT.0.unsigned_abs() || said.inits.get(usize::from(part.init)) != init
 }

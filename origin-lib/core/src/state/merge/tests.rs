@@ -258,6 +258,31 @@ fn a_published_gap_stays_one_and_a_later_gap_does_not_make_one() {
     assert_eq!(gaps, [false, true, false]);
 }
 
+/// One of them used the other feed there, or its disk lost the init segment.
+#[test]
+fn another_init_segment_begins_with_a_discontinuity_also_where_the_origins_differ_in_the_segment_before_it() {
+    let other = "t/source/init-2.mp4".to_string();
+    let changed = |mut said: ChannelState, at: usize| {
+        said.renditions[0].inits.push(other.clone());
+        said.renditions[0].segments[at..].iter_mut().for_each(|segment| segment.init = 1);
+        said.renditions[0].segments[at].discontinuity = true;
+        said
+    };
+    let told = |merged: &Merged| -> Vec<(u16, bool)> {
+        merged.state.renditions[0].segments.iter().map(|of| (of.init, of.discontinuity)).collect()
+    };
+    let north = said("north", 1, &["a"], 0..3);
+    let south = changed(said("south", 1, &["a"], 0..5), 2);
+    assert_eq!(
+        told(&pushed([north.clone(), south])),
+        [(0, false), (0, false), (0, false), (1, true), (1, false)]
+    );
+    // Who is told of it one segment late needs no other one.
+    let north = changed(said("north", 1, &["a"], 0..3), 2);
+    let south = changed(said("south", 1, &["a"], 0..5), 3);
+    assert_eq!(told(&pushed([north, south])), [(0, false), (0, false), (1, true), (1, false), (1, false)]);
+}
+
 #[test]
 fn a_young_origin_does_not_cut_the_window() {
     let merged = pushed([

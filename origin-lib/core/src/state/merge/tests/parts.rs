@@ -51,6 +51,21 @@ fn one_origin_goes_on_where_the_other_one_died() {
     assert_eq!(parts(&merged), [(4, 0, 3), (4, 1, 3), (4, 2, 2), (4, 3, 2), (5, 0, 2)]);
 }
 
+/// As it will be said of their segment.
+#[test]
+fn parts_of_another_init_segment_begin_with_a_discontinuity_also_where_the_origins_differ_in_the_segment_before_them()
+ {
+    let north = ChannelState { part_ms: Some(500), ..said("north", 1, &["a"], 0..4) };
+    let mut south = with_parts(said("south", 1, &["b"], 0..4), 2);
+    let rendition = &mut south.renditions[0];
+    rendition.inits.push("t/source/init-2.mp4".to_string());
+    (rendition.segments[3].init, rendition.segments[3].discontinuity) = (1, true);
+    rendition.parts.iter_mut().for_each(|part| part.init = 1);
+    let merged = pushed([north, south]);
+    let told: Vec<_> = merged.state.renditions[0].parts.iter().map(|part| part.discontinuity).collect();
+    assert_eq!(told, [true, true]);
+}
+
 #[test]
 fn parts_leave_with_their_segments() {
     let merged = pushed((4..10).map(|n| with_parts(said("north", n, &["a"], 0..n), 4)));
