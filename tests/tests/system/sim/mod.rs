@@ -4,8 +4,8 @@
 //! What decides is the code that runs at a venue: the programme, the recording's journal and reel, the shelf with its book, the
 //! targets' queues, the merge of two origins and the playlist. What waits, loses and dies is modelled around it. In every
 //! instant holds what a viewer is promised, of segments and of parts (RFC 8216bis, 6.2.1; DESIGN.md, invariants 2 and 3), and
-//! nothing is written over that its origin could have known of; after the last fault, every target has everything that was
-//! recorded.
+//! nothing is written over that its origin could have known of; the linter finds nothing in any playlist that a viewer gets, or in
+//! the step to it; after the last fault, every target has everything that was recorded.
 //!
 //! `RAILBIRD_SIM_SEEDS=5000` runs more seeds, `RAILBIRD_SIM_FROM=200` others, `RAILBIRD_SIM_SEED=17` one alone,
 //! `RAILBIRD_SIM_MINUTES=600` longer events.
