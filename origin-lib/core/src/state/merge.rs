@@ -253,9 +253,10 @@ impl Merged {
         if known.is_some() && kept.segments.is_empty() {
             go_on(kept, said);
         }
+        let listed = kept.segments.last().map(key);
         extend(kept, said, bits, closed, self.widest);
         if parts && !closed {
-            parts::extend(kept, said, bits);
+            parts::extend(kept, said, bits, listed);
         }
         compact(kept);
     }

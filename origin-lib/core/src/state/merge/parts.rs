@@ -13,8 +13,9 @@ const SPAN_MAX: MediaSpan = MediaSpan::from_ms(PARTS_SPAN_MS_MAX as i64);
 
 /// Takes over what an origin says of a rendition's parts: who has what of those that are known, and those behind them. Parts
 /// of segments that left the list go, and those of a listed segment that are not all of it. `bits` are those of the
-/// origin's nodes.
-pub(super) fn extend(kept: &mut Rendition, said: &Rendition, bits: &[u32]) {
+/// origin's nodes. Segments up to `listed` were listed before, with the parts that they have: others under the same names, of an
+/// origin that was cut off sooner, would change what players know.
+pub(super) fn extend(kept: &mut Rendition, said: &Rendition, bits: &[u32], listed: Option<UtcMs>) {
     for part in &said.parts {
         let known = kept.parts.iter_mut().rev().find(|known| name(known) == name(part));
         let init = said.inits.get(usize::from(part.init));
@@ -24,7 +25,8 @@ pub(super) fn extend(kept: &mut Rendition, said: &Rendition, bits: &[u32]) {
             }
             continue;
         }
-        let Some(init) = init.filter(|_| follows(kept, part)) else { continue };
+        let is_new = listed.is_none_or(|listed| part.of.utc() > listed);
+        let Some(init) = init.filter(|_| is_new && follows(kept, part)) else { continue };
         let discontinuity = discontinuity(kept, said, part);
         let Some(init) = position(&mut kept.inits, init) else { continue };
         kept.parts.push(Part { init, discontinuity, on: bits_of(part.on, bits), ..*part });

@@ -89,6 +89,26 @@ fn a_listed_segment_has_all_of_its_parts_or_none() {
     assert_eq!(parts(&pushed([with_parts(said("north", 1, &["a"], 0..4), 4), short])), []);
 }
 
+/// The part of an origin that was cut off within it has the name of the other one's, and is shorter.
+#[test]
+fn what_was_listed_without_parts_gets_none() {
+    let whole = with_parts(said("north", 1, &["a"], 0..4), 2);
+    let short = |revision| {
+        let mut short = with_parts(said("south", revision, &["b"], 0..4), 1);
+        let cut = MediaSpan::from_ms(300);
+        let mut segment = segment(4, 1);
+        (segment.duration, short.renditions[0].parts[0].duration) = (cut, cut);
+        short.renditions[0].segments.push(segment);
+        short
+    };
+    let merged = pushed([whole, short(1), short(2)]);
+    assert_eq!((numbers(&merged), parts(&merged)), (vec![0, 1, 2, 3, 4], vec![]));
+    // Where nobody has seen anything of them, they come with their segment.
+    assert_eq!(parts(&pushed([said("south", 1, &["b"], 0..4), short(2)])), []);
+    let begun = ChannelState { part_ms: Some(500), ..said("south", 1, &["b"], 0..4) };
+    assert_eq!(parts(&pushed([begun, short(2), short(3)])), [(4, 0, 1)]);
+}
+
 #[test]
 fn part_target_stays_what_it_was_for_a_recording() {
     let plain = said("north", 1, &["a"], 0..4);
