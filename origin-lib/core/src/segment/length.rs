@@ -55,14 +55,6 @@ impl Segmenter {
         self.segment_ms.div_ceil(1000).max(1)
     }
 
-    /// Where a segment begins behind this one, with a key frame that is shown at `at`. In parts nothing can be cut any more of what would be
-    /// too long up to there: it ends with its pictures.
-    pub(super) fn start_behind(&self, back: &Open, at: MediaTime) -> MediaTime {
-        let shown = back.video.iter().map(Sample::pts).max();
-        let shown = shown.filter(|_| self.part_limit.is_some() && self.breaks_promise(back.start, at));
-        shown.map_or(at, |shown| self.next_to(back.start, shown).min(at)).max(back.listed_end())
-    }
-
     /// Cuts the newest segment where it would be too long up to a key frame that is shown at `at` and begins another. Whether it ends with
     /// its pictures instead, and what begins there does not continue it: there is a hole between, and no cut among its pictures helps.
     pub(super) fn ends_before_a_hole(&mut self, at: MediaTime) -> bool {
@@ -72,11 +64,13 @@ impl Segmenter {
             return false;
         }
         let is_hole = at.0.saturating_sub(shown.0.saturating_add(self.usual_step)) > HOLE;
-        if self.part_limit.is_some() || (is_hole && self.breaks_promise(shown, at)) {
-            return is_hole;
+        if is_hole && (self.part_limit.is_some() || self.breaks_promise(shown, at)) {
+            return true;
         }
         self.keep_short(at, true);
-        is_hole && self.open.back().is_some_and(|back| self.breaks_promise(back.start, at))
+        // A picture alone, or what was given out as parts, leaves no place for a cut. The key frame begins where it is shown in any case:
+        // there, another origin may have begun.
+        at > shown && self.open.back().is_some_and(|back| self.breaks_promise(back.start, at))
     }
 
     /// Whether a picture that is shown at `at`, and begins no segment, lies behind a hole that no segment can end or begin in so that both
@@ -173,17 +167,18 @@ impl Segmenter {
                 continue;
             }
             let Some((place, start)) = place else { return };
-            let video = self.open.back_mut().map(|back| back.video.split_off(place));
+            let video = self.open.back_mut().map(|back| back.split_off(place));
             self.begin(start);
             if let Some(next) = self.open.back_mut() {
                 next.video = video.unwrap_or_default();
+                next.note_all(self.part_limit);
             }
         }
     }
 
     /// Where a segment is cut between key frames, with a picture behind it that is shown at `at`: how many of its pictures stay, and
     /// when the next one is shown. That is what is nearest to the promise; with parts, the end, since what was given out stays. The
-    /// picture at `at` is no place where it begins a segment by itself.
+    /// picture at `at` is no place where it begins a segment by itself: then any place will do that no part was given out behind.
     fn place_to_cut(&self, back: &Open, at: MediaTime, begins: bool) -> Option<(usize, MediaTime)> {
         let promise = u64::from(self.promised_s()) * u64::from(MEDIA_HZ);
         let promised = back.start.0.saturating_add(promise);
@@ -192,9 +187,13 @@ impl Segmenter {
         for (place, time) in times {
             // Behind a picture that is shown later than all before it, there may be others that belong before that one, and none
             // that belongs before those.
-            if place > 0 && time > shown {
+            // One stays for the last part, which has what sound is left.
+            if place > back.parts.given_video && time > shown {
                 let next = self.next_to(back.start, shown).0;
-                let fits = next <= promised.saturating_add(self.usual_step / 2) && self.part_limit.is_none();
+                let fits = match self.part_limit {
+                    None => next <= promised.saturating_add(self.usual_step / 2),
+                    Some(_) => begins,
+                };
                 let is_end = place == back.video.len();
                 // It is the next to be shown itself where no other has room before it.
                 let is_next = time.0 <= next.saturating_add(self.usual_step / 2);
@@ -209,8 +208,9 @@ impl Segmenter {
                     MediaTime(next.max(earliest.min(promised)))
                 };
                 let start = start.max(back.listed_end());
-                let is_apart = start.0 >= back.start.0.saturating_add(NAME);
-                if is_apart && (fits || (is_end && found.is_none())) {
+                let is_apart = start.0 >= back.start.0.saturating_add(NAME)
+                    && (!begins || start.0.saturating_add(NAME) <= at.0);
+                if is_apart && (fits || ((is_end || begins) && found.is_none())) {
                     found = Some((place, start));
                 }
             }

@@ -410,7 +410,7 @@ impl Segmenter {
                 return;
             }
             None => self.begin_run_with(start, ahead),
-            Some(back) if begins => self.begin(self.start_behind(back, start)),
+            Some(back) if begins => self.begin(start.max(back.listed_end())),
             Some(_) => self.keep_short(start, false),
         }
         // What leads a key frame refers to what was before it: where a run begins with that, nobody has it.

@@ -56,6 +56,13 @@ pub(super) struct Parts {
 }
 
 impl Parts {
+    /// Its samples behind so many went into another segment, none of which was given out.
+    fn keep(&mut self, count: usize) {
+        while self.ends.pop_back_if(|place| place.count > count).is_some() {
+            self.open = self.ends.back().copied().or(self.next);
+        }
+    }
+
     /// Looks whether the newest sample of the leading track begins a part.
     fn note(&mut self, leading: &[Sample], begin: MediaTime, limit: u64) {
         let Some((newest, before)) = leading.split_last() else { return };
@@ -123,6 +130,20 @@ impl Open {
         let begin = self.begin();
         let leading = if self.video.is_empty() { &self.audio } else { &self.video };
         self.parts.note(leading, begin, limit);
+    }
+
+    /// Its pictures behind so many, of which none was given out.
+    pub(super) fn split_off(&mut self, place: usize) -> Vec<Sample> {
+        self.parts.keep(place);
+        self.video.split_off(place.min(self.video.len()))
+    }
+
+    /// Its pictures came from another segment: any of them may begin a part.
+    pub(super) fn note_all(&mut self, limit: Option<u64>) {
+        let (Some(limit), begin) = (limit, self.begin()) else { return };
+        for count in 1..=self.video.len() {
+            self.parts.note(self.video.get(..count).unwrap_or_default(), begin, limit);
+        }
     }
 
     /// Up to where parts of it were given out: what follows it begins there at the earliest.
@@ -209,10 +230,13 @@ impl Segmenter {
     /// or all that is left where it is the last. What follows the segment is still in `self.open`.
     fn give_part(&mut self, open: &mut Open, count: usize, end: Place, limit: u64) {
         let mut ends = open.parts.ends.drain(..count.min(open.parts.ends.len())).rev().skip(1);
-        let before = ends.next().map(|before| before.at);
+        let before = ends.next();
         drop(ends);
         let first = open.begin();
         let last = open.parts.closed.filter(|_| open.parts.ends.is_empty());
+        // A short rest that would hold nothing is not worth a part that is too long.
+        let is_empty = |before: &Place| !is_full(since(before.at, end.at), limit) && !open.adds(*before, end);
+        let rest = before.filter(|before| last.is_some() && is_empty(before));
         let to_audio = match (open.video.is_empty(), last) {
             (true, _) => end.count,
             (false, Some(_)) => open.audio.len(),
@@ -233,11 +257,12 @@ impl Segmenter {
         let line = |at: MediaTime| MediaTime(of.0.saturating_add(since(first, at)));
         let from = open.parts.next.replace(end).map_or(first, |next| next.at);
         let start = line(from);
-        // A short rest that would hold nothing is not worth a part that is too long.
-        let rest = before.filter(|before| last.is_some() && !is_full(since(*before, end.at), limit));
-        let len = since(from, rest.unwrap_or(end.at));
-        // How long the last one is shown may differ by the offsets of its frames.
-        let listed = last.map_or(len, |close| since(start, close.shown_end).min(limit.max(len)));
+        let len = since(from, rest.map_or(end.at, |before| before.at));
+        // How long the last one is shown may differ by the offsets of its frames: as far as a part may be so long.
+        let listed = last.map_or(len, |close| {
+            let shown = since(start, close.shown_end);
+            if len > limit { shown } else { shown.min(limit) }
+        });
         let independent = match open.video.is_empty() {
             true => lead.key,
             false => video.first().is_some_and(|first| first.key),

@@ -147,7 +147,7 @@ struct Run {
     together: Option<Together>,
     /// Sound was given up to here: in the run before, at its beginning.
     until: Option<MediaTime>,
-    before: Option<MediaTime>,
+    before: Option<End>,
     /// Silence was given last, from here on.
     silent: bool,
     since: MediaTime,
@@ -156,6 +156,11 @@ struct Run {
 }
 
 impl Run {
+    /// Whether any sound of this run was given, or silence in its place.
+    fn has_given(&self) -> bool {
+        self.until != self.before.map(|end| end.at)
+    }
+
     /// Whether silence was given where this sound belongs.
     fn is_given(&self, dts: MediaTime) -> bool {
         self.silent && self.until.is_some_and(|until| dts.0.saturating_add(JITTER) < until.0)
@@ -214,8 +219,8 @@ impl Silence {
 
     /// Whether all that was given in this run so far is silence, where this brings sound that belongs there.
     pub fn was_premature(&self, input: &Input) -> bool {
-        let Some(Run { sounded: false, until: Some(until), before, .. }) = self.run else { return false };
-        if before == Some(until) {
+        let Some(run @ Run { sounded: false, until: Some(until), .. }) = self.run else { return false };
+        if !run.has_given() {
             return false;
         }
         match input {
@@ -228,7 +233,7 @@ impl Silence {
     /// What was given in this run is taken back.
     pub fn take_back(&mut self) {
         if let Some(run) = &mut self.run {
-            run.until = run.before;
+            (run.until, run.silent) = (run.before.map(|end| end.at), run.before.is_none_or(|end| end.silent));
         }
     }
 
@@ -287,7 +292,7 @@ impl Silence {
             }
             Input::Audio(config) => {
                 let same = self.kept.as_ref().is_some_and(|kept| kept.config == config);
-                if !same && self.run.is_some_and(|run| run.until.is_some()) {
+                if !same && self.run.is_some_and(|run| run.has_given()) {
                     self.finish();
                 }
                 self.tracks.audio = Some(config.clone());
@@ -368,7 +373,7 @@ impl Silence {
                 sounded: false,
                 together: None,
                 until: end.map(|end| end.at),
-                before: end.map(|end| end.at),
+                before: end,
                 silent: end.is_none_or(|end| end.silent),
                 since: pts,
                 gone: false,

@@ -415,6 +415,34 @@ fn where_sound_is_ahead_of_a_picture_that_changes_none_is_given_twice() {
 }
 
 #[test]
+fn what_is_taken_back_of_a_run_that_sound_reached_into_is_not_given_again() {
+    let mut silence = Silence::default();
+    let take = |silence: &mut Silence, input: Input| {
+        silence.handle(input);
+        std::iter::from_fn(|| silence.poll()).collect::<Vec<_>>()
+    };
+    take(&mut silence, told(Some(mono())));
+    take(&mut silence, Input::Sample(sample(Kind::Video, 0, true)));
+    for n in 0..20 {
+        take(&mut silence, Input::Sample(sample(Kind::Audio, n * FRAME, true)));
+    }
+    // The picture changes, no sound comes beside it for a while, and then another one.
+    take(&mut silence, Input::Video(VideoConfig { width: 320, height: 180, ..video() }));
+    let given: usize = (1..50)
+        .flat_map(|n| take(&mut silence, Input::Sample(sample(Kind::Video, n * PICTURE, n == 1))))
+        .filter(|input| matches!(input, Input::Sample(sample) if sample.kind == Kind::Audio))
+        .count();
+    assert!(given > 0, "it is silent");
+    let other = Input::Audio(silence::usual());
+    assert!(silence.was_premature(&other));
+    silence.take_back();
+    assert_eq!(take(&mut silence, other.clone()), [other]);
+    // As behind other sound, what is no longer than a frame or two is no hole.
+    let next = Input::Sample(sample(Kind::Audio, 21 * FRAME + FRAME / 2, true));
+    assert_eq!(take(&mut silence, next.clone()), [next]);
+}
+
+#[test]
 fn a_channel_that_never_had_sound_is_silent_where_it_is_to_be() {
     let inputs = || [Input::Video(video())].into_iter().chain(feed(0, 3 * S, 0, |_| false));
     let (sounds, others) = run(&mut Silence::default(), inputs());

@@ -222,6 +222,20 @@ fn a_segment_of_pictures_before_where_the_parts_end_that_were_given_out_lasts_a_
 }
 
 #[test]
+fn a_part_behind_a_hole_without_sound_is_as_long_as_its_segment() {
+    for last in [2900, 2940, 2980] {
+        let mut segmenter = Segmenter::new(2000).with_parts(PART_MS);
+        segmenter.set_target(Some(2));
+        let times = (0..=960).step_by(40).chain((2900..=last).step_by(40)).map(picture);
+        let inputs = [Input::Video(avc(0))].into_iter().chain(times).chain([key(last + 40)]);
+        let segments = segments(given_by(segmenter, inputs));
+        let (parts, cut) = &segments[1];
+        assert_eq!((ms(cut.start), i64::from(cut.duration / 90)), (1000, last + 40 - 1000));
+        assert_eq!(parts.iter().map(|part| part.duration).sum::<u32>(), cut.duration);
+    }
+}
+
+#[test]
 fn the_sound_beside_a_hole_before_a_segments_first_picture_is_in_the_parts_of_that_time() {
     let mut segmenter = Segmenter::new(2000).with_parts(PART_MS);
     segmenter.set_target(Some(2));

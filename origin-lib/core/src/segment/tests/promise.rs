@@ -77,6 +77,31 @@ fn invariant_3_origins_that_are_told_the_same_promise_cut_alike_whenever_they_jo
             assert_eq!(same, Some(spans(&later)), "{joins}");
         }
     }
+    // Key frames that come a moment later than their promise has it; in parts as well.
+    let film = || (0..600).map(|n| reordered(n * 1000 / 24, 0, n % 60 == 0)).collect::<Vec<_>>();
+    let late = || {
+        let ms = |n: i64| n * 40 + if n > 61 { 20 } else { 0 };
+        (0..400).map(|n| reordered(ms(n), 0, n == 0 || n == 62)).collect::<Vec<_>>()
+    };
+    for (sent, keys) in [(film(), &[60, 120, 300][..]), (late(), &[62])] {
+        for part_ms in [None, Some(334)] {
+            let of = |sent: &[Input]| {
+                let segmenter = promised(2);
+                cut(part_ms.map_or(promised(2), |ms| segmenter.with_parts(ms)), sent.to_vec())
+            };
+            let first = of(&sent);
+            assert!(first.iter().all(|cut| rounded_s(MediaSpan(i64::from(cut.duration))) <= 2));
+            for joins in keys {
+                let later = of(&sent[*joins..]);
+                let from = first.iter().position(|cut| cut.start == later[0].start);
+                assert_eq!(
+                    from.map(|from| spans(&first[from..])),
+                    Some(spans(&later)),
+                    "{joins} {part_ms:?}"
+                );
+            }
+        }
+    }
 }
 
 #[test]
@@ -286,13 +311,25 @@ fn sound_alone_ends_where_it_does_before_a_hole_that_would_make_its_segment_too_
 }
 
 #[test]
-fn in_parts_a_key_frame_that_is_late_by_less_than_a_hole_makes_no_segment_too_long() {
-    // The segment before it would last 2.5 s, which is 3 s in whole seconds; of what was given out, nothing can be cut any more.
-    let times = || (0..=2440).step_by(40).chain((2500..4000).step_by(40));
-    let sent = times().map(|ms| reordered(ms, 0, ms == 0 || ms == 2500)).collect();
-    let cuts = cut(promised(2).with_parts(334), sent);
-    assert_eq!(spans(&cuts), [(0, 2480, true), (2480, 1540, true)]);
-    assert!(!cuts[1].discontinuity);
+fn a_key_frame_that_is_late_by_less_than_a_hole_begins_where_it_is_shown_and_makes_no_segment_too_long() {
+    // The segment before it would last 2.5 s, which is 3 s in whole seconds.
+    let sent = |last: i64| {
+        let times = (0..=last).step_by(40).chain((2500..4000).step_by(40));
+        times.map(|ms| reordered(ms, 0, ms == 0 || ms == 2500)).collect::<Vec<_>>()
+    };
+    let cuts = cut(promised(2).with_parts(334), sent(2440));
+    assert_eq!(spans(&cuts), [(0, 2440, true), (2440, 60, false), (2500, 1520, true)]);
+    assert!(!cuts[2].discontinuity);
+    // Where there is one picture behind a hole, it is no place for a cut.
+    let alone =
+        |ms: &Input| matches!(ms, Input::Sample(sample) if !(200..4212).contains(&self::ms(sample.dts)));
+    let far = (0..120).map(|n| reordered(n * 40, 0, n == 0)).filter(alone);
+    let far: Vec<Input> = far.take(6).chain([reordered(4500, 0, true), reordered(4540, 0, false)]).collect();
+    let cuts = cut(promised(2), far);
+    assert_eq!(
+        cuts.iter().map(|cut| (ms(cut.start), cut.discontinuity)).collect::<Vec<_>>(),
+        [(0, true), (2000, false), (4500, true)]
+    );
 }
 
 #[test]
@@ -364,10 +401,8 @@ proptest! {
     ) {
         let (mut inputs, mut at) = (Vec::new(), 0);
         for (group, (frames, is_key, hole)) in groups.into_iter().enumerate() {
-            // With parts, what was given out stays: where pictures come evenly.
-            let frames = if part_ms.is_some() { frames.max(3) } else { frames };
             inputs.extend((0..frames).map(|n| reordered(at + n * step, 0, n == 0 && (is_key || group == 0))));
-            at += frames * step + if part_ms.is_some() && hole < 600 { 0 } else { hole };
+            at += frames * step + hole;
         }
         let mut segmenter = Segmenter::new(2000);
         segmenter.set_target(target_s);
@@ -395,8 +430,7 @@ proptest! {
         let (mut inputs, mut at) = (Vec::new(), 0);
         for (frames, hole) in groups {
             inputs.extend((0..frames).map(|n| reordered(at + n * step, 0, n == 0)));
-            // With parts, what was given out stays: half a second more than a picture lasts is not taken for a hole.
-            at += frames * step + if part_ms.is_some() && hole < 600 { 0 } else { hole };
+            at += frames * step + hole;
         }
         let mut segmenter = promised(target_s);
         if let Some(part_ms) = part_ms {
