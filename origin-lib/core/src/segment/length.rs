@@ -68,9 +68,15 @@ impl Segmenter {
             return true;
         }
         self.keep_short(at, true);
-        // A picture alone, or what was given out as parts, leaves no place for a cut. The key frame begins where it is shown in any case:
-        // there, another origin may have begun.
-        at > shown && self.open.back().is_some_and(|back| self.breaks_promise(back.start, at))
+        is_hole && self.open.back().is_some_and(|back| self.breaks_promise(back.start, at))
+    }
+
+    /// Where a segment begins behind this one, with a key frame that is shown at `at`. A picture alone, or what may have been given out as
+    /// parts, leaves no place for a cut: then what would be too long up to there ends with its pictures, and nothing is lost.
+    pub(super) fn start_behind(&self, back: &Open, at: MediaTime) -> MediaTime {
+        let shown = back.video.iter().map(Sample::pts).max();
+        let shown = shown.filter(|_| self.breaks_promise(back.start, at));
+        shown.map_or(at, |shown| self.next_to(back.start, shown).min(at)).max(back.listed_end())
     }
 
     /// Whether a picture that is shown at `at`, and begins no segment, lies behind a hole that no segment can end or begin in so that both
@@ -187,8 +193,9 @@ impl Segmenter {
         for (place, time) in times {
             // Behind a picture that is shown later than all before it, there may be others that belong before that one, and none
             // that belongs before those.
-            // One stays for the last part, which has what sound is left.
-            if place > back.parts.given_video && time > shown {
+            // One stays for the last part, which has what sound is left. What of the others was given out already depends on more than
+            // the media.
+            if place > back.parts.ended() && time > shown {
                 let next = self.next_to(back.start, shown).0;
                 let fits = match self.part_limit {
                     None => next <= promised.saturating_add(self.usual_step / 2),

@@ -15,7 +15,8 @@
 //! configured, a segment ends with its sound, in a pair, too.
 //! So an origin that joins a feed later cuts, from its first whole segment on, exactly what the others cut
 //! (DESIGN.md, invariant 3). The first segment after a start or a break is not whole in that sense: where it starts
-//! depends on what was seen. So may the next one, where key frames are closer together than audio is muxed ahead of
+//! depends on what was seen, and where it breaks a promise up to a key frame and has no place for a cut, what begins there starts earlier
+//! than for an origin that joins there, up to the next key frame that comes in time. So may the next one, where key frames are closer together than audio is muxed ahead of
 //! video: audio from before the first key frame is left out.
 //!
 //! Audio belongs to the segment during which it is decoded. Muxers deliver the two tracks skewed, so behind a video
@@ -410,7 +411,7 @@ impl Segmenter {
                 return;
             }
             None => self.begin_run_with(start, ahead),
-            Some(back) if begins => self.begin(start.max(back.listed_end())),
+            Some(back) if begins => self.begin(self.start_behind(back, start)),
             Some(_) => self.keep_short(start, false),
         }
         // What leads a key frame refers to what was before it: where a run begins with that, nobody has it.

@@ -56,6 +56,11 @@ pub(super) struct Parts {
 }
 
 impl Parts {
+    /// How many samples of the leading track are in parts that are over.
+    pub(super) fn ended(&self) -> usize {
+        self.open.map_or(0, |open| open.count)
+    }
+
     /// Its samples behind so many went into another segment, none of which was given out.
     fn keep(&mut self, count: usize) {
         while self.ends.pop_back_if(|place| place.count > count).is_some() {

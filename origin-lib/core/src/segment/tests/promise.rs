@@ -311,7 +311,7 @@ fn sound_alone_ends_where_it_does_before_a_hole_that_would_make_its_segment_too_
 }
 
 #[test]
-fn a_key_frame_that_is_late_by_less_than_a_hole_begins_where_it_is_shown_and_makes_no_segment_too_long() {
+fn a_key_frame_that_is_late_by_less_than_a_hole_makes_no_segment_too_long() {
     // The segment before it would last 2.5 s, which is 3 s in whole seconds.
     let sent = |last: i64| {
         let times = (0..=last).step_by(40).chain((2500..4000).step_by(40));
@@ -328,8 +328,38 @@ fn a_key_frame_that_is_late_by_less_than_a_hole_begins_where_it_is_shown_and_mak
     let cuts = cut(promised(2), far);
     assert_eq!(
         cuts.iter().map(|cut| (ms(cut.start), cut.discontinuity)).collect::<Vec<_>>(),
-        [(0, true), (2000, false), (4500, true)]
+        [(0, true), (2000, false), (4280, false)]
     );
+}
+
+#[test]
+fn in_parts_a_key_frame_behind_pictures_that_leave_no_place_for_a_cut_costs_none_of_them() {
+    // The last one begins a part; or others are shown before it, as before an open group of pictures.
+    let plain: Vec<_> = (0..=2400).step_by(40).map(|ms| reordered(ms, 0, ms == 0)).collect();
+    let plain: Vec<_> =
+        plain.into_iter().chain((0..10).map(|n| reordered(2500 + n * 40, 0, n == 0))).collect();
+    let beside = |input: Input| match &input {
+        Input::Sample(sample) => vec![input.clone(), audio(ms(sample.dts)), audio(ms(sample.dts) + 20)],
+        _ => vec![input],
+    };
+    for (part_ms, sent) in [(400, plain), (200, pictures(&[0, 2520], 3000, true))] {
+        let all = [Input::Video(avc(0)), Input::Audio(aac(0))].into_iter();
+        let sent: Vec<Input> = sent.into_iter().flat_map(beside).collect();
+        let count =
+            |kind| sent.iter().filter(|input| matches!(input, Input::Sample(s) if s.kind == kind)).count();
+        let mut segmenter = promised(2).with_parts(part_ms);
+        let mut cuts = run(&mut segmenter, all.chain(sent.iter().cloned()));
+        segmenter.finish();
+        cuts.extend(drain(&mut segmenter));
+        assert!(
+            cuts.iter().all(|cut| rounded_s(MediaSpan(i64::from(cut.duration))) <= 2),
+            "{:?}",
+            spans(&cuts)
+        );
+        assert!(cuts.iter().skip(1).all(|cut| !cut.discontinuity));
+        assert_eq!(cuts.iter().map(|cut| cut.video.len()).sum::<usize>(), count(Kind::Video));
+        assert!(count(Kind::Audio) - cuts.iter().map(|cut| cut.audio.len()).sum::<usize>() <= 4);
+    }
 }
 
 #[test]
