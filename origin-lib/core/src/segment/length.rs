@@ -173,7 +173,7 @@ impl Segmenter {
                 continue;
             }
             let Some((place, start)) = place else { return };
-            let video = self.open.back_mut().map(|back| back.split_off(place));
+            let video = self.open.back_mut().map(|back| back.video.split_off(place));
             self.begin(start);
             if let Some(next) = self.open.back_mut() {
                 next.video = video.unwrap_or_default();
@@ -184,7 +184,7 @@ impl Segmenter {
 
     /// Where a segment is cut between key frames, with a picture behind it that is shown at `at`: how many of its pictures stay, and
     /// when the next one is shown. That is what is nearest to the promise; with parts, the end, since what was given out stays. The
-    /// picture at `at` is no place where it begins a segment by itself: then any place will do that no part was given out behind.
+    /// picture at `at` is no place where it begins a segment by itself: then, with parts, it is the last place that is in no part yet.
     fn place_to_cut(&self, back: &Open, at: MediaTime, begins: bool) -> Option<(usize, MediaTime)> {
         let promise = u64::from(self.promised_s()) * u64::from(MEDIA_HZ);
         let promised = back.start.0.saturating_add(promise);

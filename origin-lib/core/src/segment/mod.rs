@@ -15,9 +15,10 @@
 //! configured, a segment ends with its sound, in a pair, too.
 //! So an origin that joins a feed later cuts, from its first whole segment on, exactly what the others cut
 //! (DESIGN.md, invariant 3). The first segment after a start or a break is not whole in that sense: where it starts
-//! depends on what was seen, and where it breaks a promise up to a key frame and has no place for a cut, what begins there starts earlier
-//! than for an origin that joins there, up to the next key frame that comes in time. So may the next one, where key frames are closer together than audio is muxed ahead of
-//! video: audio from before the first key frame is left out.
+//! depends on what was seen. So may the next one, where key frames are closer together than audio is muxed ahead of
+//! video: audio from before the first key frame is left out. And where a promise would be broken up to a key frame, and there is no
+//! place for a cut, what that begins starts earlier than for an origin that joins there: they may differ up to the next key frame that
+//! comes in time.
 //!
 //! Audio belongs to the segment during which it is decoded. Muxers deliver the two tracks skewed, so behind a video
 //! cut the older segment stays open until audio has passed the cut too, at most [`AUDIO_WAIT_MS_MAX`] of media time, or

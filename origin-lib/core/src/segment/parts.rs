@@ -1,10 +1,11 @@
 //! Where an open segment is cut into parts (RFC 8216bis, 3.2: partial segments).
 //!
-//! Parts are counted from their segment's first sample, in decoding order, or from its start where that is before: behind a hole. So where
-//! they lie follows from the media timeline as the segment does. A part is as long as whole frames of the leading track allow: at most the limit, and at
-//! least [`FULL_PERCENT`] of it, except for a segment's last one. Where no frame begins in between, since they come unevenly or few
-//! of them fit, it is as long as the limit, and its last frame is shown beyond it. So a part may have sound only, where a picture
-//! stands; where it would have nothing at all, the one before lasts longer instead.
+//! Parts are counted from their segment's first sample, in decoding order, or from its start where that is before, behind a hole. So
+//! where they lie follows from the media timeline as the segment does. A part is as long as whole frames of the leading track allow: at
+//! most the limit, and at least [`FULL_PERCENT`] of it, except for a segment's last one. Where no frame begins in between, since they
+//! come unevenly or few of them fit, it is as long as the limit, and its last frame is shown beyond it. So a part may have sound only,
+//! where a picture stands or is missing; where it would have nothing at all, the one before lasts longer instead, and the first one begins
+//! with the segment.
 //!
 //! Where a segment's first picture is shown later after its decoding than those that follow, it is shown for less long than it is
 //! decoded: no part is given out that ends behind what is shown so far. What follows begins behind the parts that were given out,
@@ -59,13 +60,6 @@ impl Parts {
     /// How many samples of the leading track are in parts that are over.
     pub(super) fn ended(&self) -> usize {
         self.open.map_or(0, |open| open.count)
-    }
-
-    /// Its samples behind so many went into another segment, none of which was given out.
-    fn keep(&mut self, count: usize) {
-        while self.ends.pop_back_if(|place| place.count > count).is_some() {
-            self.open = self.ends.back().copied().or(self.next);
-        }
     }
 
     /// Looks whether the newest sample of the leading track begins a part.
@@ -135,12 +129,6 @@ impl Open {
         let begin = self.begin();
         let leading = if self.video.is_empty() { &self.audio } else { &self.video };
         self.parts.note(leading, begin, limit);
-    }
-
-    /// Its pictures behind so many, of which none was given out.
-    pub(super) fn split_off(&mut self, place: usize) -> Vec<Sample> {
-        self.parts.keep(place);
-        self.video.split_off(place.min(self.video.len()))
     }
 
     /// Its pictures came from another segment: any of them may begin a part.
