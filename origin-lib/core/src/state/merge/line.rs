@@ -29,6 +29,13 @@ pub(super) fn key(segment: &Segment) -> UtcMs {
     segment.start.utc()
 }
 
+/// Whether two origins have the same segment, each with the name of its init segment: where one of them used another feed, or lost an
+/// init segment, what it says of what follows does not hold for the other.
+pub(super) fn is_same(one: (&Segment, Option<&String>), other: (&Segment, Option<&String>)) -> bool {
+    let of = |(segment, init): (&Segment, _)| (key(segment), segment.duration, init);
+    of(one) == of(other)
+}
+
 /// Whether `next` begins where `last` ends.
 pub(crate) fn joins(last: &Segment, next: &Segment) -> bool {
     let apart = (next.start - last.end()).0.unsigned_abs();
@@ -128,11 +135,8 @@ fn append(kept: &mut Rendition, said: &[Segment], inits: &[String], bits: &[u32]
                 continue;
             }
             let known = kept.inits.get(usize::from(last.init));
-            let is_last = |before: &Segment| {
-                key(before) == key(&last)
-                    && before.duration == last.duration
-                    && inits.get(usize::from(before.init)) == known
-            };
+            let is_last =
+                |before: &Segment| is_same((before, inits.get(usize::from(before.init))), (&last, known));
             if !before.is_some_and(is_last) {
                 // Another origin's cut: what it has of the media that is listed already is left out.
                 let overlap = MediaSpan(segment.duration.0 / 2).min(OVERLAP_MAX);

@@ -1,6 +1,6 @@
 //! Parts of several origins, merged: told apart, like segments, by the names that their starts give them.
 
-use super::line::{JOINT, key, position};
+use super::line::{JOINT, is_same, key, position};
 use super::voices::bits_of;
 use crate::state::{PARTS_MAX, PARTS_SPAN_MS_MAX, Part, Rendition, Segment, part_segments};
 use crate::time::{MediaSpan, MediaTime, UtcMs};
@@ -90,11 +90,7 @@ fn discontinuity(kept: &Rendition, said: &Rendition, part: &Part) -> bool {
     }
     let Some(last) = kept.segments.last() else { return part.discontinuity };
     let init = kept.inits.get(usize::from(last.init));
-    let is_last = |own: &Segment| {
-        key(own) == key(last)
-            && own.duration == last.duration
-            && said.inits.get(usize::from(own.init)) == init
-    };
+    let is_last = |own: &Segment| is_same((own, said.inits.get(usize::from(own.init))), (last, init));
     if said.segments.last().is_some_and(is_last) {
         return part.discontinuity;
     }
