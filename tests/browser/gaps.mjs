@@ -6,20 +6,32 @@
 // it is another one again, and waits for the chosen one to come back. `replay`: opens the newest replay; SEGMENTS has of each segment
 // of the lowest rendition its length in seconds, and whether it is a gap, as JSON. The first COUNT are gaps in every rendition, as
 // the page gets to see it: there is no picture. From there to the end it must be the chosen one wherever that has segments, but for the
-// last one before a gap, and another one at gaps, and never leap. Prints what it saw as JSON; exits 0 when all was well, else 1.
+// last one before a gap, and another one at gaps, and never leap, which is to go to another place than where it has come to: pictures
+// that a busy machine leaves out are no leap. Prints what it saw as JSON; exits 0 when all was well, else 1.
 import { PATIENCE_MS, given, logIn, openFirstChannel, playing, ready, told } from "./viewer.mjs";
 
 /** Pictures so near to where a segment begins or ends, in seconds, are the one's or the other's. */
 const NEAR_S = 0.2;
-/** Between two pictures that are shown in a row there is never more, in seconds: a busy machine leaves some out. */
-const LEAP_S = 1.5;
+/** What is left out at a place where another rendition goes on is less, in seconds. */
+const LEAP_S = 0.5;
 
 /** Runs before the page's own script: the choice is remembered. */
 const remember = (height) => localStorage.setItem("railbird-quality", height);
 
-/** Runs before the page's own script: plays at this rate, and keeps of each picture that is shown where it is, in seconds, and how high. */
+/**
+ * Runs before the page's own script: plays at this rate, and keeps of each picture that is shown where it is, in seconds, and how high,
+ * and of each time that it is told to go to another place from where to where, in seconds.
+ */
 function watch(rate) {
-  window.shown = [];
+  [window.shown, window.leaps] = [[], []];
+  const { get, set } = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, "currentTime");
+  Object.defineProperty(HTMLMediaElement.prototype, "currentTime", {
+    get,
+    set(to_s) {
+      window.leaps.push([get.call(this), to_s]);
+      set.call(this, to_s);
+    },
+  });
   const frame = (_now, { mediaTime, height }) => {
     window.shown.push([mediaTime, height]);
     document.querySelector("video").requestVideoFrameCallback(frame);
@@ -57,8 +69,8 @@ async function dig(page, count) {
   });
 }
 
-/** What is wrong with these pictures, one shown after the other, where the chosen one has these segments, and the first few are gaps in all. */
-function wrong(shown, segments, count, chosen) {
+/** What is wrong with what was seen, where the chosen one has these segments, and the first few are gaps in all. */
+function wrong({ shown, leaps, duration_s }, segments, count, chosen) {
   let [begins_s, end_s] = [0, 0];
   const found = [];
   segments.forEach(([length_s, gap], n) => {
@@ -72,12 +84,15 @@ function wrong(shown, segments, count, chosen) {
     const other = inside.find(([, height]) => (height === chosen) === gap);
     if (other !== undefined) found.push(`at ${other[0]} s, where the chosen one has a ${gap ? "gap" : "segment"}, the picture is ${other[1]} high`);
   });
+  for (const is of [true, false]) {
+    if (!shown.some(([, height]) => (height === chosen) === is)) found.push(`there is no picture that is ${is ? "" : "not "}the chosen one`);
+  }
   if (!(shown[0]?.[0] > begins_s - NEAR_S)) found.push(`the first picture is at ${shown[0]?.[0]} s, where nothing is`);
-  shown.forEach(([at_s], n) => {
-    const before_s = shown[n - 1]?.[0] ?? begins_s;
-    if (at_s > before_s + LEAP_S) found.push(`from ${before_s} s it leaps to ${at_s} s`);
-  });
-  if (!(shown.at(-1)?.[0] > end_s - LEAP_S)) found.push(`the last picture is at ${shown.at(-1)?.[0]} s of ${end_s} s`);
+  for (const [from_s, to_s] of leaps) {
+    // Until there is something it stands where nothing is.
+    if (Math.abs(to_s - Math.max(from_s, begins_s)) > LEAP_S) found.push(`from ${from_s} s it leaps to ${to_s} s`);
+  }
+  if (!(Math.abs(duration_s - end_s) < LEAP_S)) found.push(`it ends at ${duration_s} s, and what is listed at ${end_s} s`);
   return found;
 }
 
@@ -112,10 +127,10 @@ await told(async ({ report, problem, person }) => {
       await page.waitForURL((url) => /^\/watch\/[^/]+\/[^/]+$/.test(url.pathname));
       const length_s = JSON.parse(segments).reduce((sum, [length_s]) => sum + length_s, 0);
       await page.waitForFunction(() => document.querySelector("video").ended, undefined, { timeout: length_s * 1000 + PATIENCE_MS });
-      const shown = await page.evaluate(() => window.shown);
-      const changes = shown.filter(([, height], n) => height !== shown[n - 1]?.[1]);
-      Object.assign(report, { pictures: shown.length, changes });
-      for (const found of wrong(shown, JSON.parse(segments), Number(count), chosen)) problem(found);
+      const seen = await page.evaluate(() => ({ shown: window.shown, leaps: window.leaps, duration_s: document.querySelector("video").duration }));
+      const changes = seen.shown.filter(([, height], n) => height !== seen.shown[n - 1]?.[1]);
+      Object.assign(report, { pictures: seen.shown.length, changes, leaps: seen.leaps });
+      for (const found of wrong(seen, JSON.parse(segments), Number(count), chosen)) problem(found);
     }
   } finally {
     report.stats = await page.evaluate(() => {
