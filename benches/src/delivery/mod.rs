@@ -36,12 +36,16 @@ const PARTS: [(&str, Part); 6] = [
     ("death", death::run),
     ("costs", costs::run),
     ("peers", peers::run),
-    ("alone", peers::alone),
+    (ALONE, peers::alone),
 ];
+
+/// A part of another one.
+const ALONE: &str = "alone";
 
 /// All of them, or one.
 pub(crate) fn run(place: &Place, part: Option<&str>) -> Result<()> {
-    let wanted: Vec<_> = PARTS.iter().filter(|(name, _)| part.is_none_or(|part| part == *name)).collect();
+    let is_wanted = |name| part.map_or(name != ALONE, |part| part == name);
+    let wanted: Vec<_> = PARTS.iter().filter(|(name, _)| is_wanted(*name)).collect();
     ensure!(!wanted.is_empty(), "there is no such part");
     for (n, (_, run)) in wanted.into_iter().enumerate() {
         if n > 0 {
