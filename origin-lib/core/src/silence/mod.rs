@@ -16,18 +16,20 @@
 //!   then silence goes as far as pictures are decoded.
 //! - A hole between two frames of sound that is longer than [`HOLE_MS`] is filled when the second one comes.
 //! - Where a run begins or ends with a picture alone, no whole frame stays empty: there, players would show a hole.
+//! - Other parameters of sound are another init segment, behind which decoding begins with a key frame. So that no picture is lost up to
+//!   that, they wait for it, and there is silence meanwhile.
 
+mod kept;
 #[cfg(test)]
 mod tests;
 
 use alloc::collections::VecDeque;
 
-use bytes::Bytes;
-
-use crate::codec::{opus, silence};
-use crate::media::{AudioCoding, AudioConfig, Kind, Sample, Tracks};
+use self::kept::{Kept, Together};
+use crate::codec::silence;
+use crate::media::{AudioConfig, Kind, Sample, Tracks};
 use crate::segment::{AUDIO_WAIT_MS_MAX, AUDIO_WAIT_PARTS_MS_MAX, Input};
-use crate::time::{MEDIA_HZ, MediaTime};
+use crate::time::MediaTime;
 
 /// Sound is taken to have stopped, or not to come, when the picture has gone on for so long without a frame of it, in milliseconds: less
 /// than a segment waits for it, and more than a PES packet holds, since sound comes in such pieces (700 ms: ISO/IEC 13818-1, 2.7.4), or
@@ -44,12 +46,14 @@ pub const HOLE_MS: u64 = 100;
 /// The longest silence that is made at once, in milliseconds: more is no hole, but another clock.
 pub const FILL_MS_MAX: u64 = 15_000;
 
+/// Sound of other parameters waits for a key frame until it is so far ahead of the pictures, in milliseconds: then they have ended.
+pub const LATER_MS_MAX: u64 = 2_000;
+
+/// The most frames of it that wait: more than that time has.
+const LATER_MAX: usize = 1_024;
+
 // A segment does not wait longer for its sound.
 const _: () = assert!(GONE_MS < AUDIO_WAIT_MS_MAX && GONE_PARTS_MS < AUDIO_WAIT_PARTS_MS_MAX);
-
-/// What frames of one time are taken to last all together at the most, in milliseconds: as much as a PES packet holds, whose one time an
-/// encoder may give to all that is in it.
-const TOGETHER_MS_MAX: u64 = 700;
 
 /// What is no hole, and no overlap either: a feed counts milliseconds.
 const JITTER: u64 = 90;
@@ -61,72 +65,6 @@ const STEP: u64 = 3_000;
 const STEP_MAX: u64 = 90_000;
 
 const TICKS: u64 = 90;
-
-/// Sound whose silence is known.
-#[derive(Clone, Debug)]
-struct Kept {
-    config: AudioConfig,
-    frame: Bytes,
-    /// How long a frame is, in 1/90000 s.
-    len: u64,
-}
-
-impl Kept {
-    fn new(config: &AudioConfig) -> Option<Kept> {
-        let frame = silence::frame(config)?;
-        let len =
-            (u64::from(config.frame_len) * u64::from(MEDIA_HZ)).checked_div(config.sample_rate.into())?;
-        (len > 0).then(|| Kept { config: config.clone(), frame, len })
-    }
-
-    /// How long what a feed brings is, in 1/90000 s: a packet of Opus says so itself, and need not be as long as one of silence.
-    fn len_of(&self, data: &[u8]) -> u64 {
-        let samples = match self.config.coding {
-            AudioCoding::Opus => opus::packet_len(data),
-            AudioCoding::Aac => None,
-        };
-        let ticks = |samples: u32| u64::from(samples) * u64::from(MEDIA_HZ) / u64::from(opus::SAMPLE_RATE);
-        samples.map_or(self.len, ticks)
-    }
-
-    /// Where the frame of this number lies on the grid, to the nearest tick.
-    fn place(&self, n: u64) -> MediaTime {
-        let rate = u128::from(self.config.sample_rate);
-        let samples = u128::from(n) * u128::from(self.config.frame_len) * u128::from(MEDIA_HZ);
-        MediaTime(u64::try_from((samples + rate / 2) / rate).unwrap_or(u64::MAX))
-    }
-
-    /// The first frame of the grid that does not lie before this time.
-    fn first(&self, from: MediaTime) -> u64 {
-        let samples = u128::from(from.0.saturating_sub(JITTER)) * u128::from(self.config.sample_rate);
-        let frame = u128::from(self.config.frame_len) * u128::from(MEDIA_HZ);
-        u64::try_from(samples.div_ceil(frame)).unwrap_or(u64::MAX)
-    }
-}
-
-/// Frames of sound that a feed gives one time, one after another: behind a [`crate::timeline::Timeline`] they lie ticks apart. Each lasts as
-/// long as others do. Nothing before them counts, so that an origin that joined later takes them the same way.
-#[derive(Clone, Copy, Debug)]
-struct Together {
-    first: MediaTime,
-    last: MediaTime,
-    /// How long they are, in 1/90000 s.
-    len: u64,
-}
-
-impl Together {
-    /// With a frame that comes behind them; `before` is none where it is the first.
-    fn with(before: Option<Together>, dts: MediaTime, len: u64) -> Together {
-        match before.filter(|before| dts.0.abs_diff(before.last.0) <= JITTER) {
-            Some(before) => Together { last: dts, len: before.len.saturating_add(len), ..before },
-            None => Together { first: dts, last: dts, len },
-        }
-    }
-
-    fn end(&self) -> MediaTime {
-        MediaTime(self.first.0.saturating_add(self.len.min(TOGETHER_MS_MAX * TICKS)))
-    }
-}
 
 /// The pictures since the last break, and what is beside them.
 #[derive(Clone, Copy, Debug)]
@@ -176,6 +114,14 @@ struct End {
     silent: bool,
 }
 
+/// Sound of other parameters, which waits for the next key frame.
+#[derive(Debug)]
+struct Later {
+    config: AudioConfig,
+    /// What is ahead of the pictures.
+    sounds: VecDeque<Sample>,
+}
+
 /// Adds silence to what goes into a segmenter. See the [module](self).
 #[derive(Debug, Default)]
 pub struct Silence {
@@ -188,6 +134,7 @@ pub struct Silence {
     run: Option<Run>,
     /// How sound ended with a run.
     end: Option<End>,
+    later: Option<Later>,
     silent: bool,
     /// Sound has come.
     had_sound: bool,
@@ -220,7 +167,7 @@ impl Silence {
     /// Whether all that was given in this run so far is silence, where this brings sound that belongs there.
     pub fn was_premature(&self, input: &Input) -> bool {
         let Some(run @ Run { sounded: false, until: Some(until), .. }) = self.run else { return false };
-        if !run.has_given() {
+        if !run.has_given() || self.later.is_some() {
             return false;
         }
         match input {
@@ -243,7 +190,7 @@ impl Silence {
         let (Input::Sample(sample), Some(run), Some(kept)) = (input, &self.run, &self.kept) else {
             return None;
         };
-        let is_late = sample.kind == Kind::Audio && run.is_given(sample.dts);
+        let is_late = sample.kind == Kind::Audio && self.later.is_none() && run.is_given(sample.dts);
         let behind = MediaTime(sample.dts.0.saturating_add(JITTER + 1).saturating_sub(kept.len));
         is_late.then(|| behind.max(MediaTime(run.since.0.saturating_sub(JITTER))))
     }
@@ -292,17 +239,19 @@ impl Silence {
             }
             Input::Audio(config) => {
                 let same = self.kept.as_ref().is_some_and(|kept| kept.config == config);
-                if !same && self.run.is_some_and(|run| run.has_given()) {
-                    self.finish();
-                }
                 self.tracks.audio = Some(config.clone());
-                if !same {
-                    self.kept = Kept::new(&config);
+                // One frame may say something else by mistake.
+                self.later = None;
+                match &mut self.run {
+                    Some(run) if !same && run.has_given() && self.kept.is_some() => {
+                        run.gone = true;
+                        self.later = Some(Later { config, sounds: VecDeque::new() });
+                    }
+                    _ => self.sounds_are(config),
                 }
-                self.inputs.push_back(Input::Audio(config));
             }
             Input::Tracks(tracks) => {
-                if self.filled(&tracks) != self.filled(&self.tracks) {
+                if self.later.is_some() || self.filled(&tracks) != self.filled(&self.tracks) {
                     self.finish();
                 }
                 if let Some(audio) = &tracks.audio {
@@ -319,10 +268,47 @@ impl Silence {
                 self.guess();
             }
             Input::Sample(sample) => match sample.kind {
+                Kind::Video if sample.key && self.later.is_some() => self.key_picture(sample),
                 Kind::Video => self.picture(sample),
+                Kind::Audio if self.later.is_some() => self.later_sound(sample),
                 Kind::Audio => self.sound(sample),
             },
         }
+    }
+
+    /// Sound has these parameters from here on.
+    fn sounds_are(&mut self, config: AudioConfig) {
+        if self.kept.as_ref().is_none_or(|kept| kept.config != config) {
+            self.kept = Kept::new(&config);
+        }
+        self.inputs.push_back(Input::Audio(config));
+    }
+
+    /// The key frame that sound of other parameters has waited for.
+    fn key_picture(&mut self, sample: Sample) {
+        let from = sample.pts();
+        let sounds = self.later.as_mut().map(|later| core::mem::take(&mut later.sounds)).unwrap_or_default();
+        self.finish();
+        self.picture(sample);
+        for sample in sounds.into_iter().filter(|sample| sample.dts >= from) {
+            self.sound(sample);
+        }
+    }
+
+    /// Sound of other parameters than those of the run.
+    fn later_sound(&mut self, sample: Sample) {
+        let (Some(later), Some(run)) = (&mut self.later, &self.run) else { return };
+        // No key frame that is to come is shown before the newest picture.
+        while later.sounds.pop_front_if(|sample| sample.dts < run.newest).is_some() {
+            self.late += 1;
+        }
+        let pictures_end = run.newest.0.saturating_add(LATER_MS_MAX * TICKS);
+        if sample.dts.0 > pictures_end || later.sounds.len() >= LATER_MAX {
+            self.late += later.sounds.len() as u64;
+            self.finish();
+            return self.sound(sample);
+        }
+        later.sounds.push_back(sample);
     }
 
     /// What goes into the segmenter, until `None`.
@@ -337,12 +323,18 @@ impl Silence {
             self.fill(&mut run, end);
             self.end = run.until.map(|at| End { at, silent: run.silent }).max(self.end);
         }
+        if let Some(Later { config, .. }) = self.later.take() {
+            self.sounds_are(config);
+        }
     }
 
     /// What is open becomes nothing.
     pub fn abandon(&mut self) {
         self.run = None;
         self.inputs.clear();
+        if let Some(Later { config, .. }) = self.later.take() {
+            self.sounds_are(config);
+        }
     }
 
     /// The feed has told no parameters of sound so far: others may take the place of those that are there.

@@ -1,7 +1,10 @@
 use std::vec;
 use std::vec::Vec;
 
+use bytes::Bytes;
+
 use super::*;
+use crate::codec::opus;
 use crate::media::{Frame, VideoCoding, VideoConfig};
 use crate::segment::{Event, Segmenter};
 use crate::timeline::{self, Anchor, Timeline};
@@ -507,4 +510,92 @@ fn another_clock_is_no_hole() {
     let (sounds, _) = run(&mut silence, inputs);
     assert!(sounds.len() < 200, "{}", sounds.len());
     assert!(sounds.is_sorted());
+}
+
+/// Other sound from so many ticks on, in the order in which it is muxed, with pictures up to 6 s, so many ticks late; no key frame but at 0 and 4 s.
+fn changes(at: u64, late: u64) -> Vec<Input> {
+    let mut inputs = feed(0, 6 * S, late, |_| true);
+    for input in &mut inputs {
+        let Input::Sample(sample) = input else { continue };
+        if sample.kind == Kind::Video {
+            sample.key = (sample.dts.0 - START).is_multiple_of(4 * S);
+        } else if sample.dts.0 >= START + at {
+            sample.data = Bytes::from_static(b"other");
+        }
+    }
+    let is_other = |input: &Input| matches!(input, Input::Sample(sample) if &sample.data[..] == b"other");
+    let first = inputs.iter().position(is_other).unwrap();
+    inputs.insert(first, Input::Audio(silence::usual()));
+    inputs.insert(0, told(Some(mono())));
+    inputs
+}
+
+#[test]
+fn sound_of_other_parameters_waits_for_a_key_frame_and_no_picture_is_lost() {
+    for late in [0, 20_000, 70_000] {
+        let (mut silence, mut segmenter) = (Silence::default(), Segmenter::new(2_000));
+        let (mut cuts, mut pictures) = (Vec::new(), 0);
+        for input in changes(5 * FRAME, late) {
+            pictures += usize::from(matches!(&input, Input::Sample(sample) if sample.kind == Kind::Video));
+            silence.handle(input);
+            while let Some(input) = silence.poll() {
+                segmenter.handle(input);
+            }
+        }
+        silence.finish();
+        while let Some(input) = silence.poll() {
+            segmenter.handle(input);
+        }
+        segmenter.finish();
+        while let Some(event) = segmenter.poll() {
+            if let Event::Cut(cut) = event {
+                cuts.push(cut);
+            }
+        }
+        assert_eq!(cuts.iter().map(|cut| cut.video.len()).sum::<usize>(), pictures, "{late}");
+        let sounds: Vec<(u64, bool)> = (cuts.iter().flat_map(|cut| &cut.audio))
+            .map(|sample| (sample.dts.0 - START, &sample.data[..] == b"other"))
+            .collect();
+        let (before, behind): (Sounds, Sounds) = sounds.into_iter().partition(|(at, _)| *at < 4 * S);
+        is_whole(&before, 0, 4 * S);
+        is_whole(&behind.iter().map(|(at, other)| (at - 4 * S, *other)).collect::<Sounds>(), 0, 2 * S);
+        // What it was before is in its place, and what is other behind the key frame.
+        for cut in &cuts {
+            let is_other = cut.start.0 >= START + 4 * S;
+            assert_eq!(cut.tracks.audio, Some(if is_other { silence::usual() } else { mono() }), "{late}");
+            // The last frames have not come.
+            let sounds = cut.audio.iter().filter(|sample| sample.dts.0 + late < START + 6 * S);
+            assert!(sounds.into_iter().all(|sample| (&sample.data[..] == b"other") == is_other), "{late}");
+        }
+        assert_eq!(cuts.iter().filter(|cut| cut.discontinuity).count(), 2, "{late}");
+    }
+}
+
+#[test]
+fn parameters_of_sound_that_come_by_mistake_cost_no_more_than_their_frame() {
+    let mut inputs = feed(0, 4 * S, 0, |_| true);
+    let at = |nth: u64| sample(Kind::Audio, nth * FRAME, true);
+    let wrong = inputs.iter().position(|input| *input == Input::Sample(at(50))).unwrap();
+    let right = inputs.iter().position(|input| *input == Input::Sample(at(51))).unwrap();
+    inputs.insert(right, Input::Audio(mono()));
+    inputs.insert(wrong, Input::Audio(silence::usual()));
+    let mut silence = Silence::default();
+    let inputs = [told(Some(mono()))].into_iter().chain(inputs);
+    let (sounds, others) = run(&mut silence, inputs);
+    assert_eq!(others, [told(Some(mono())), Input::Audio(mono())]);
+    let lost: Vec<u64> = (0..4 * S / FRAME).filter(|n| !sounds.contains(&(n * FRAME, true))).collect();
+    assert_eq!(lost, [50]);
+}
+
+#[test]
+fn sound_of_other_parameters_goes_on_where_pictures_have_ended() {
+    let mut silence = Silence::default();
+    let mut inputs = changes(3 * S, 0);
+    inputs.retain(
+        |input| !matches!(input, Input::Sample(s) if s.kind == Kind::Video && s.dts.0 > START + 3 * S),
+    );
+    let (sounds, others) = run(&mut silence, inputs);
+    assert_eq!(others, [told(Some(mono())), Input::Audio(silence::usual())]);
+    let end = sounds.last().unwrap().0;
+    assert!(end + FRAME >= 6 * S, "{end}");
 }

@@ -238,6 +238,28 @@ pub(super) const CASES: &[Case] = &[
         ..GOOD
     },
     Case {
+        name: "other parameters of sound between two key frames",
+        harm: |sent| {
+            let mut audio = configs().1;
+            (audio.record, audio.channels) = (b"\x11\x90"[..].into(), 2);
+            change_at(sent, 6_300, FeedEvent::Audio(audio));
+        },
+        breaks: 1,
+        lost: (0, 35),
+        ..GOOD
+    },
+    Case {
+        name: "other parameters of sound for a moment",
+        harm: |sent| {
+            let mut audio = configs().1;
+            (audio.record, audio.channels) = (b"\x11\x90"[..].into(), 2);
+            change_at(sent, 6_300, FeedEvent::Audio(audio));
+            change_at(sent, 6_320, FeedEvent::Audio(configs().1));
+        },
+        lost: (0, 1),
+        ..GOOD
+    },
+    Case {
         name: "the same parameters again and again",
         harm: |sent| {
             for n in 1..12 {
