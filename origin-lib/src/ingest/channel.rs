@@ -202,9 +202,9 @@ impl Channel {
         self.metrics.get(&role).cloned().unwrap_or_else(new)
     }
 
-    /// A feed's encoder sends what can't be used, for this reason.
-    pub fn refuse(&self, role: Role, reason: String) {
-        self.refused.note(role, reason);
+    /// A feed's encoder sends what can't be used: the feed "is refused: ...".
+    pub fn complain(&self, role: Role, text: String) {
+        self.refused.note(role, text);
     }
 
     /// A feed's encoder sends what can be used.

@@ -93,8 +93,8 @@ impl Companion {
         self.metrics.get(&role).cloned().unwrap_or_else(new)
     }
 
-    pub(super) fn refuse(&self, role: Role, reason: String) {
-        self.refused.note(role, reason);
+    pub(super) fn complain(&self, role: Role, text: String) {
+        self.refused.note(role, text);
     }
 
     pub(super) fn accept(&self, role: Role) {
@@ -208,9 +208,8 @@ impl Companion {
     pub(super) fn complaints(&self) -> Vec<String> {
         let name = &self.rendition;
         let refused = self.refused.lately().into_iter();
-        let mut told: Vec<String> = refused
-            .map(|(role, reason)| format!("its {} feed of {name} is refused: {reason}", role.as_str()))
-            .collect();
+        let mut told: Vec<String> =
+            refused.map(|(role, text)| format!("its {} feed of {name} {text}", role.as_str())).collect();
         let lost_at = self.lost_at.load(Ordering::Relaxed);
         if lost_at > 0 && clock::moment().ms_since(lost_at) < LOSS_SHOWN_MS {
             told.push(format!("its rendition {name} has gaps: {}", self.why()));

@@ -43,10 +43,23 @@ pub struct Feed {
     newest_ms: (i64, i64),
     /// So many key frames in a row came too late for the channel's segments.
     late_keys: u32,
+    /// Since when there are pictures and no key frame was among them, or it was said again, on the feed's clock.
+    keyless_ms: Option<i64>,
+    /// It was said that there is no key frame.
+    is_keyless: bool,
 }
 
 /// The log says it where so many key frames in a row came too late: one may, where the encoder was held up.
 const LATE_KEYS: u32 = 2;
+
+/// It is said, and said again, where there is no key frame among the pictures for so long, in milliseconds of the feed's clock. Nothing can be
+/// made of them. H.264 in open groups, or refreshed bit by bit, has one at the encoder's beginning only: who comes back, or comes
+/// in by a relay, begins without one.
+const KEYLESS_MS: i64 = 10_000;
+
+/// What that says.
+const KEYLESS: &str = "is no use so far: no key frame (IDR) is among its pictures: set the encoder to closed groups of pictures, without \
+                       intra refresh, and its key frame interval to 2 s";
 
 /// So many frames of a publish are taken as they come: by when they come, its timestamps get their place.
 const FRAMES_AT_ONCE: u32 = 100;
@@ -81,6 +94,8 @@ impl Feed {
             key_shown_ms: 0,
             newest_ms: (0, 0),
             late_keys: 0,
+            keyless_ms: None,
+            is_keyless: false,
         }
     }
 
@@ -187,7 +202,7 @@ impl Feed {
             }
             refusal => {
                 tracing::warn!(channel = %self.lease.feed.channel, peer = self.peer, reason = %refusal, "feed refused");
-                self.sink.refuse(refusal.to_string());
+                self.sink.complain(format!("is refused: {refusal}"));
                 Err(refusal)
             }
         }
@@ -252,6 +267,7 @@ impl Feed {
     fn count(&mut self, frame: &Frame) {
         self.frames = self.frames.saturating_add(1).min(FRAMES_AT_ONCE);
         self.metrics.frame(frame.kind, frame.data.len());
+        self.look_for_key(frame);
         match frame.kind {
             media::Kind::Video => self.newest_ms.0 = frame.dts_ms,
             media::Kind::Audio => self.newest_ms.1 = frame.dts_ms,
@@ -264,6 +280,30 @@ impl Feed {
                 self.metrics.key_interval(Duration::from_millis(ms));
                 self.warn_if_late(ms);
             }
+        }
+    }
+
+    /// Says that nothing can be made of its pictures, as long as that is so.
+    fn look_for_key(&mut self, frame: &Frame) {
+        if frame.kind != media::Kind::Video || self.last_key_ms.is_some() {
+            return;
+        }
+        if frame.key {
+            if std::mem::take(&mut self.is_keyless) {
+                self.sink.accept();
+            }
+            return;
+        }
+        // The clock may jump.
+        let goes_on = frame.dts_ms.abs_diff(self.newest_ms.0) < KEYLESS_MS.unsigned_abs();
+        let since = self.keyless_ms.filter(|_| goes_on).unwrap_or(frame.dts_ms);
+        let is_due = frame.dts_ms.saturating_sub(since) >= KEYLESS_MS;
+        self.keyless_ms = Some(if is_due { frame.dts_ms } else { since });
+        if is_due {
+            if !std::mem::replace(&mut self.is_keyless, true) {
+                tracing::warn!(channel = %self.lease.feed.channel, feed = self.label, "the feed {KEYLESS}");
+            }
+            self.sink.complain(KEYLESS.to_string());
         }
     }
 
@@ -338,6 +378,35 @@ mod tests {
         let frame = Frame { kind: media::Kind::Audio, dts_ms: 0, cts: 0, key: true, leading: false, data };
         feed.take(Ok(FeedEvent::Frame(frame))).unwrap();
         assert_eq!(said(), []);
+    }
+
+    #[tokio::test]
+    async fn a_feed_without_a_key_frame_is_told_of_until_there_is_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let door = door(dir.path(), &["key"]);
+        let mut feed = door.let_in(&mut Slot::default(), "key", "peer").unwrap();
+        let mut picture = |dts_ms: i64, key| {
+            let data = Bytes::from_static(b"x");
+            let frame = Frame { kind: media::Kind::Video, dts_ms, cts: 0, key, leading: false, data };
+            feed.take(Ok(FeedEvent::Frame(frame))).unwrap();
+            door.channels().unwell().into_iter().map(|(_, _, text)| text).collect::<Vec<_>>()
+        };
+        let told = format!("its primary feed {KEYLESS}");
+        // The clock jumps once.
+        for n in 0..249 {
+            assert!(picture(3_600_000 + n * 40, false).is_empty());
+        }
+        for n in 0..250 {
+            assert!(picture(n * 40, false).is_empty(), "{n}");
+        }
+        assert_eq!(picture(10_000, false), [told]);
+        assert!(picture(10_040, true).is_empty());
+        for n in 0..500 {
+            assert!(
+                picture(10_080 + n * 40, false).is_empty(),
+                "there was one: that it comes late is told otherwise"
+            );
+        }
     }
 
     #[tokio::test]

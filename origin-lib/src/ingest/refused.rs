@@ -1,4 +1,4 @@
-//! Why encoders were refused lately.
+//! Why what encoders sent lately is no use.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,10 +7,10 @@ use railbird_core::media::Role;
 
 use crate::clock;
 
-/// How long it is said that an encoder was refused which does not come back, in milliseconds: a minute. Encoders try again sooner.
+/// How long it is said of an encoder that does not come back, in milliseconds: a minute. Encoders try again sooner.
 const REFUSED_MS: u64 = 60_000;
 
-/// For each role, why its feed's encoder was refused, and when.
+/// For each role, what is said of its feed, as "is refused: ..." and when that was.
 #[derive(Debug, Default)]
 pub(super) struct Refused(Mutex<BTreeMap<Role, (String, u64)>>);
 
@@ -19,7 +19,7 @@ impl Refused {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A feed's encoder sends what can't be used, for this reason.
+    /// A feed's encoder sends what can't be used: the feed "is refused: ...".
     pub(super) fn note(&self, role: Role, reason: String) {
         self.lock().insert(role, (reason, clock::moment().up_ms));
     }
@@ -29,7 +29,7 @@ impl Refused {
         self.lock().remove(&role);
     }
 
-    /// Which feeds were refused lately, and why.
+    /// What is said of which feeds lately.
     pub(super) fn lately(&self) -> Vec<(Role, String)> {
         let (refused, now) = (self.lock(), clock::moment());
         let lately = refused.iter().filter(|(_, (_, at))| now.ms_since(*at) < REFUSED_MS);

@@ -41,11 +41,11 @@ impl Sink {
         }
     }
 
-    /// Its encoder sends what can't be used, for this reason.
-    pub(super) fn refuse(&self, reason: String) {
+    /// Its encoder sends what can't be used: the feed "is refused: ...".
+    pub(super) fn complain(&self, text: String) {
         match self {
-            Sink::Source(channel, role, _) => channel.refuse(*role, reason),
-            Sink::Companion(companion, role, _) => companion.refuse(*role, reason),
+            Sink::Source(channel, role, _) => channel.complain(*role, text),
+            Sink::Companion(companion, role, _) => companion.complain(*role, text),
         }
     }
 

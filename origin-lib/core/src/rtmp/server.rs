@@ -255,6 +255,8 @@ impl Server {
             kind::AGGREGATE => self.aggregate(&message),
             kind::COMMAND | kind::COMMAND_AMF3 => match Command::parse(&message) {
                 Some(command) => self.command(&command, message.stream, now),
+                // Its media is no worse for it.
+                None if self.phase == Phase::Live => Ok(()),
                 None => Err(Error::Broken("a command that is not AMF0")),
             },
             kind::USER_CONTROL => {

@@ -67,6 +67,10 @@ struct Video {
     in_band: bool,
     /// So many whole ones in a row did not.
     bare: u8,
+    /// They came in a unit of their own, right before this one.
+    sets: bool,
+    /// Parameters that no picture was told with yet.
+    config: Option<VideoConfig>,
 }
 
 /// A picture that can be used.
@@ -219,7 +223,16 @@ impl Demux {
 
 impl Video {
     fn new(codec: Codec) -> Video {
-        Video { codec, reader: Reader::new(Coding::Avc), av1: None, awaits: true, in_band: false, bare: 0 }
+        Video {
+            codec,
+            reader: Reader::new(Coding::Avc),
+            av1: None,
+            awaits: true,
+            in_band: false,
+            bare: 0,
+            sets: false,
+            config: None,
+        }
     }
 
     /// What a unit is; `None` where nobody can decode it.
@@ -233,10 +246,15 @@ impl Video {
     fn read_avc(&mut self, unit: &Bytes, follows: bool) -> Result<Option<Picture>, ConfigError> {
         // Two pictures are the two fields of a frame.
         const PICTURES_MAX: usize = 2;
+        let sets = core::mem::take(&mut self.sets) && follows;
         let read = self.reader.read(unit)?;
+        self.config = read.config.or(self.config.take());
+        let has_sequence = read.has_sequence || sets;
+        // An encoder may send them in a unit of their own, though they belong to the key frame's (RFC 6184, 5.1).
+        self.sets = has_sequence && read.pictures == 0;
         // Where they come with one key frame and not with the next, that one lost its begin; unless none has lost anything, as
         // from an encoder that sends them once.
-        if read.has_sequence {
+        if has_sequence {
             (self.in_band, self.bare) = (true, 0);
         } else if read.picture.key && follows {
             self.bare = self.bare.saturating_add(1);
@@ -245,12 +263,12 @@ impl Video {
         if read.pictures > PICTURES_MAX {
             return Err(ConfigError::Malformed("several pictures of one time"));
         }
-        let whole = read.has_sequence || (!self.in_band && follows);
+        let whole = has_sequence || (!self.in_band && follows);
         let begins = read.picture.key && whole && self.reader.is_configured() && read.pictures > 0;
         if !self.is_usable(begins) || read.pictures == 0 {
             return Ok(None);
         }
-        Ok(Some(Picture { config: read.config, key: read.picture.key, data: read.data }))
+        Ok(Some(Picture { config: self.config.take(), key: read.picture.key, data: read.data }))
     }
 
     fn read_av1(&mut self, unit: &Bytes) -> Result<Option<Picture>, ConfigError> {

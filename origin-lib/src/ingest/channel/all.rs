@@ -76,13 +76,12 @@ impl Channels {
         let _ = tokio::time::timeout(SETTLE_MAX, channel.output.spool.settled()).await;
     }
 
-    /// The feeds whose encoder was refused lately and has not come back as it should: the channel, and a sentence. For ways on which
-    /// it can't be told itself, as SRT. And the channels that had sound, and whose feed has none now.
+    /// The feeds of whose encoder nothing can be used, or which was refused lately and has not come back as it should: the channel, and a
+    /// sentence. For ways on which it can't be told itself, as SRT. And the channels that had sound, and whose feed has none now.
     pub fn unwell(&self) -> Vec<(&'static str, String, String)> {
         let of = |channel: &Arc<Channel>| {
             let refused = channel.refused.lately().into_iter();
-            let refused =
-                refused.map(|(role, reason)| format!("its {} feed is refused: {reason}", role.as_str()));
+            let refused = refused.map(|(role, text)| format!("its {} feed {text}", role.as_str()));
             let silent = channel.silent.load(Ordering::Relaxed).then(|| SILENT.to_string());
             let complaints = channel.companions.iter().flat_map(|companion| companion.complaints());
             let told = refused.chain(silent).map(|text| ("feed", text));

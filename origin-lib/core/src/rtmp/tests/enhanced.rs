@@ -41,6 +41,16 @@ fn a_publisher_that_knows_it_learns_what_we_can_do() {
 }
 
 #[test]
+fn a_command_that_nobody_can_read_ends_no_feed() {
+    let (mut server, _) = live(&connect("capsEx", Value::Number(1.0)));
+    let sound = bytes("04 000017 000003 08 01000000 af0121");
+    for command in ["03 000017 000000 14 01000000", "03 000017 000001 11 01000000 00"] {
+        let (_, told) = serve_on(&mut server, &[bytes(command), sound.clone()].concat(), 1024, Ok(()));
+        assert_eq!(told, [media(TagKind::Audio, 23, "af0121")], "{command}");
+    }
+}
+
+#[test]
 fn only_who_knows_it_is_asked_to_reconnect() {
     for (value, reconnects) in [
         (Value::Number(1.0), true),

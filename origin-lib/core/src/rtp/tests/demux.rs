@@ -100,6 +100,25 @@ fn an_encoder_that_sends_its_parameters_once_is_used_again_after_a_gap() {
 }
 
 #[test]
+fn parameters_may_come_in_a_unit_of_their_own() {
+    let mut sender = Sender::default();
+    assert!(sender.avc(0, true, &[SPS, PPS]).is_empty());
+    let told_first = ["avc1.64000c 320x180", "Video 33+0 0000000465888040 key"];
+    assert_eq!(told(&sender.avc(33, true, &[IDR])), told_first);
+    assert_eq!(told(&sender.avc(66, true, &[SLICE])), ["Video 66+0 00000003419a01"]);
+    // Another size, with something else of its own in between.
+    assert!(sender.avc(99, true, &[SPS_SMALL, PPS_SMALL]).is_empty());
+    assert!(sender.avc(100, true, &["0605ff01"]).is_empty());
+    let other = sender.avc(132, true, &[IDR]);
+    assert_eq!(told(&other), ["avc1.42c00b 176x144", "Video 132+0 0000000465888040 key"]);
+    // Behind a gap, they may have been another key frame's.
+    assert!(sender.avc(165, true, &[SPS, PPS]).is_empty());
+    assert!(sender.avc(231, false, &[IDR]).is_empty());
+    assert!(sender.avc(264, true, &[SPS, PPS]).is_empty());
+    assert_eq!(told(&sender.avc(297, true, &[IDR]))[0], "avc1.64000c 320x180");
+}
+
+#[test]
 fn another_size_is_told_before_its_picture() {
     let mut sender = Sender::default();
     sender.avc(0, true, &[SPS, PPS, IDR]);
