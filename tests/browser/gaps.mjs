@@ -8,30 +8,17 @@
 // the page gets to see it: there is no picture. From there to the end it must be the chosen one wherever that has segments, but for the
 // last one before a gap, and another one at gaps, and never leap, which is to go to another place than where it has come to: pictures
 // that a busy machine leaves out are no leap. Prints what it saw as JSON; exits 0 when all was well, else 1.
-import { PATIENCE_MS, given, logIn, openFirstChannel, playing, ready, told } from "./viewer.mjs";
+import { LEAP_S, PATIENCE_MS, given, logIn, openFirstChannel, playing, ready, told } from "./viewer.mjs";
 
 /** Pictures so near to where a segment begins or ends, in seconds, are the one's or the other's. */
 const NEAR_S = 0.2;
-/** What is left out at a place where another rendition goes on is less, in seconds. */
-const LEAP_S = 0.5;
 
 /** Runs before the page's own script: the choice is remembered. */
 const remember = (height) => localStorage.setItem("railbird-quality", height);
 
-/**
- * Runs before the page's own script: plays at this rate, and keeps of each picture that is shown where it is, in seconds, and how high,
- * and of each time that it is told to go to another place from where to where, in seconds.
- */
+/** Runs before the page's own script: plays at this rate, and keeps of each picture that is shown where it is, in seconds, and how high. */
 function watch(rate) {
-  [window.shown, window.leaps] = [[], []];
-  const { get, set } = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, "currentTime");
-  Object.defineProperty(HTMLMediaElement.prototype, "currentTime", {
-    get,
-    set(to_s) {
-      window.leaps.push([get.call(this), to_s]);
-      set.call(this, to_s);
-    },
-  });
+  window.shown = [];
   const frame = (_now, { mediaTime, height }) => {
     window.shown.push([mediaTime, height]);
     document.querySelector("video").requestVideoFrameCallback(frame);

@@ -11,11 +11,14 @@ import { bearer, given, ready, told } from "./viewer.mjs";
 const PLAYER = "../../edge/player/node_modules/hls.js/dist/hls.min.js";
 /** How many hints are taken. */
 const HINTS = 6;
+/** So far behind the newest part, in seconds, no parts are listed any more: hls.js, which a busy machine held up, does not catch up by itself. */
+const LISTED_S = 7;
 
 /** Run in the page: hls.js plays this address in the page's picture. */
 function play(url) {
   const hls = new window.Hls({ lowLatencyMode: true });
   window.fatal = [];
+  window.behind_s = () => hls.latency;
   hls.on("hlsError", (_event, { fatal, details }) => fatal && window.fatal.push(details));
   hls.loadSource(url);
   hls.attachMedia(document.querySelector("video"));
@@ -75,8 +78,10 @@ await told(async ({ report, problem, stranger }) => {
 
     await page.waitForFunction((end_s) => document.querySelector("video").currentTime >= end_s, until_s);
     report.parts = { ...parts, led: parts.led - led };
+    report.behind_s = await page.evaluate(() => window.behind_s());
+    if (parts.led === 0) problem("no part was led to a node");
     // A third of a second each: most of what was played must have come by way of the edge.
-    if (report.parts.led < Number(seconds)) problem(`only ${report.parts.led} parts were led to a node in ${seconds} s`);
+    if (report.parts.led < Number(seconds) && report.behind_s < LISTED_S) problem(`only ${report.parts.led} parts were led to a node in ${seconds} s`);
     if (parts.other > 0) problem(`${parts.other} parts were asked for at a node`);
     for (const details of await page.evaluate(() => window.fatal)) problem(`hls.js gave up: ${details}`);
   } finally {

@@ -9,15 +9,16 @@ import { given, logIn, openFirstChannel, ready, told } from "./viewer.mjs";
 /** The picture goes on so near to where it was, in milliseconds of media time. */
 const NEAR_MS = 1_000;
 
-/** Run in the page: keeps each pair of dates, one shown after the other, that lie further apart than this. */
+/** Run in the page: keeps each pair of dates, one shown after the other, that lie further apart than this, and than the time between them. */
 function watchDates(near_ms) {
   window.jumps = [];
-  let last = null;
+  let [last, last_ms] = [null, 0];
   document.querySelector("video").addEventListener("timeupdate", ({ target }) => {
     const shown = target.seeking || target.readyState < 2 ? Number.NaN : Date.parse(window.railbird.stats.playingDate);
     if (Number.isNaN(shown)) return;
-    if (last !== null && (shown < last - 250 || shown > last + near_ms)) window.jumps.push([last, shown]);
-    last = shown;
+    const now_ms = performance.now();
+    if (last !== null && (shown < last - 250 || shown > last + near_ms + (now_ms - last_ms))) window.jumps.push([last, shown]);
+    [last, last_ms] = [shown, now_ms];
   });
 }
 

@@ -6,8 +6,8 @@
 import { given, logIn, openFirstChannel, playing, ready, told } from "./viewer.mjs";
 
 const video = () => {
-  const { currentTime, readyState } = document.querySelector("video");
-  return { media_s: currentTime, empty: readyState === 0, waiting: window.railbird.stats.waitingEvents };
+  const { currentTime, readyState, paused } = document.querySelector("video");
+  return { media_s: currentTime, empty: readyState === 0, paused };
 };
 
 const [path, shot] = given("screens.mjs READY.json SHOT.png", 2);
@@ -38,5 +38,7 @@ await told(async ({ report, problem, person }) => {
   await first.getByTestId("take-over").first().waitFor();
 
   await second.waitForFunction((until) => window.railbird.stats.mediaTime >= until, before.media_s + 2);
-  if ((await second.evaluate(video)).waiting > before.waiting) problem("the one that nobody stopped noticed");
+  const after = await second.evaluate(video);
+  const asked = await second.getByTestId("play-here").isVisible();
+  if (after.empty || after.paused || asked) problem("the one that nobody stopped noticed");
 });

@@ -33,16 +33,40 @@ export async function browser(more = []) {
   });
 }
 
-/** Runs before a page's own script: keeps what the media element says, in `window.seen`. */
+/** Who stands with more media in hand than this, in seconds, is held up by a busy machine. */
+const IN_HAND_S = 0.5;
+
+/** Whether an event of these says that a picture stood for want of media. */
+export const starves = ({ type, ahead_s }) => type === "waiting" && ahead_s < IN_HAND_S;
+
+/** A player that moves its picture by no more than this, in seconds, helps it over a place where it stands, or where another rendition goes on. */
+export const LEAP_S = 0.5;
+
+/**
+ * Runs before a page's own script: keeps what the media element says, in `window.seen`, and how much media it had in hand then; and of
+ * each time that it is told to go to another place, in `window.leaps`, from where to where, in seconds.
+ */
 function keep(types) {
-  const seen = [];
-  Object.defineProperty(window, "seen", { value: seen });
+  const [seen, leaps] = [[], []];
+  Object.defineProperties(window, { seen: { value: seen }, leaps: { value: leaps } });
+  const { get, set } = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, "currentTime");
+  Object.defineProperty(HTMLMediaElement.prototype, "currentTime", {
+    get,
+    set(to_s) {
+      leaps.push([get.call(this), to_s]);
+      set.call(this, to_s);
+    },
+  });
   for (const type of types) {
     // Captured on the document: media events don't bubble.
     document.addEventListener(
       type,
       ({ target }) => {
-        if (target instanceof HTMLVideoElement) seen.push({ type, media_s: target.currentTime, at_ms: Math.round(performance.now()) });
+        if (!(target instanceof HTMLVideoElement)) return;
+        const { buffered, currentTime: media_s } = target;
+        const ranges = Array.from({ length: buffered.length }, (_, n) => [buffered.start(n), buffered.end(n)]);
+        const ahead_s = (ranges.find(([from, to]) => from <= media_s && media_s <= to)?.[1] ?? media_s) - media_s;
+        seen.push({ type, media_s, ahead_s, at_ms: Math.round(performance.now()) });
       },
       true,
     );

@@ -14,8 +14,9 @@ use crate::play::ffmpeg;
 use crate::sink::{Sink, all_on, listed};
 use crate::viewers::Edge;
 
-/// Longer than the source's key frame interval: a switch is to lose no more than that interval all the same.
-const CHANNEL: &str = "stall_ms = 1500\nsteady_ms = 3000\n";
+/// Longer than the source's key frame interval: a switch is to lose no more than that interval all the same. And than a busy machine holds an
+/// ffmpeg up.
+const CHANNEL: &str = "stall_ms = 6000\nsteady_ms = 3000\n";
 
 /// The primary sends what is before this second of the source, the backup what is behind it: so each frame of the recording
 /// tells which feed it came from. Far longer than all of this takes.

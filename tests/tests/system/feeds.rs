@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use railbird_core::lint::ours;
 use railbird_origin::lint;
 use reqwest::header::HeaderMap;
 use tokio::process::{Child, Command};
@@ -14,7 +13,7 @@ use crate::http_ingest::address;
 use crate::ladder::{Listed, signal};
 use crate::origin::{Origin, Plan, Store, target, until};
 use crate::play::ffmpeg;
-use crate::viewers::{Edge, duration};
+use crate::viewers::{Edge, duration, wrong};
 
 pub(crate) const FEEDS: &str = "[[channel.video]]\nname = \"mid\"\n[[channel.video.feed]]\nstream_key = { file = \"mid\" }\n\
     [[channel.video]]\nname = \"low\"\n[[channel.video.feed]]\nstream_key = { file = \"low\" }\n";
@@ -211,7 +210,7 @@ async fn three_feeds_of_an_encoder_are_one_channels_renditions() -> anyhow::Resu
         headers: HeaderMap::new(),
     };
     let report = lint::run(&settings).await?;
-    let mut left = ours::unexpected(report.findings().cloned().collect());
+    let mut left = wrong(&report);
     // Pictures that were on their way through the relay when the encoder ended: its last segment is up to a tenth of a second shorter.
     left.retain(|finding| !finding.to_string().contains("media-duration"));
     ensure!(left.is_empty() && report.segments > 0, "{report}");

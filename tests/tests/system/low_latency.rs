@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use railbird_core::lint::ours;
 use railbird_core::{fmp4, hex, keys};
 use railbird_origin::lint;
 use reqwest::header::HeaderMap;
@@ -14,7 +13,7 @@ use crate::demo::{client, finish};
 use crate::gate::Gate;
 use crate::origin::{Origin, Plan, Store, target, until};
 use crate::play::{COMPARED, decoded, ffmpeg, source};
-use crate::viewers::Edge;
+use crate::viewers::{Edge, wrong};
 
 /// How many segments are followed part by part.
 const FOLLOWED: u64 = 6;
@@ -106,7 +105,7 @@ async fn parts_come_before_their_segment_and_are_what_it_holds() -> anyhow::Resu
     let plan = Plan { id: "north", title: "T", targets: &targets, edges: &edges, more: "", files: &[] };
     let origin = Origin::start_with(&plan, "low_latency = true\n").await?;
     let file = origin.file("source.flv");
-    source(&file, 20).await?;
+    source(&file, 28).await?;
     let mut encoder = ffmpeg();
     encoder.args(["-re", "-i"]).arg(&file).args(["-c", "copy", "-f", "flv"]).arg(origin.primary());
     let encoder = tokio::spawn(finish(encoder));
@@ -157,7 +156,7 @@ async fn parts_come_before_their_segment_and_are_what_it_holds() -> anyhow::Resu
     }
 
     let report = linted.await??;
-    let left = ours::unexpected(report.findings().cloned().collect());
+    let left = wrong(&report);
     ensure!(left.is_empty() && report.segments > 0, "{report}");
 
     // What does not know of parts plays segments: every frame, once.

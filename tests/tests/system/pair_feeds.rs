@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use railbird_core::hash::Hash;
-use railbird_core::lint::ours;
 use railbird_core::state::ChannelState;
 use railbird_origin::lint;
 use reqwest::header::HeaderMap;
@@ -20,7 +19,7 @@ use crate::pair::PAIR;
 use crate::pair_ladder::pictures;
 use crate::play::ffmpeg;
 use crate::sink::Sink;
-use crate::viewers::{Edge, Live, duration};
+use crate::viewers::{Edge, Live, duration, wrong};
 
 /// The feeds by the names of their renditions, and how large their pictures are.
 const FEEDS: [(&str, &str); 3] = [("low", "96x54"), ("mid", "160x90"), ("source", "320x180")];
@@ -404,9 +403,7 @@ async fn invariant_3_two_origins_make_the_same_of_three_feeds_while_one_loses_a_
     }
 
     let report = looks.context("nobody looked")?.await??;
-    let mut left = ours::unexpected(report.findings().cloned().collect());
-    // How fast this machine is says nothing.
-    left.retain(|finding| !finding.to_string().contains("update-late"));
+    let left = wrong(&report);
     ensure!(left.is_empty() && report.segments > 0, "{report}");
     for (origin, sink) in origins.iter().zip(&sinks) {
         ensure!(sink.kept().lies.is_empty(), "{:#?}", sink.kept().lies);

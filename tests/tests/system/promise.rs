@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use railbird_core::lint::ours;
 use railbird_origin::lint;
 use reqwest::header::HeaderMap;
 
 use crate::demo::{client, finish};
 use crate::origin::{Origin, Plan, Source, Store, target};
 use crate::play::ffmpeg;
-use crate::viewers::Edge;
+use crate::viewers::{Edge, wrong};
 
 /// Key frames every two seconds, and then none for five.
 const KEYS: &str = "0,2,4,9";
@@ -48,7 +47,7 @@ async fn key_frames_that_come_late_break_no_promise_and_cost_no_picture() -> any
         headers: HeaderMap::new(),
     };
     let report = lint::run(&settings).await?;
-    let left = ours::unexpected(report.findings().cloned().collect());
+    let left = wrong(&report);
     ensure!(left.is_empty() && report.segments > 0, "{report}");
 
     let played = edge.play(&token, source.frames.len() - 10).await?;

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use railbird_core::lint::ours;
 use railbird_origin::lint;
 use reqwest::header::HeaderMap;
 
@@ -11,7 +10,7 @@ use crate::demo::{client, finish};
 use crate::http_ingest::address;
 use crate::origin::{Origin, Plan, Store, target, until};
 use crate::play::ffmpeg;
-use crate::viewers::{Edge, duration};
+use crate::viewers::{Edge, duration, wrong};
 
 /// The first track and the second one are tones, in hertz.
 const TONES: [&str; 2] = ["440", "1000"];
@@ -113,7 +112,7 @@ async fn a_commentary_of_a_pair_is_a_rendition_on_each_pathway_that_players_chan
         headers: HeaderMap::new(),
     };
     let report = lint::run(&settings).await?;
-    let left = ours::unexpected(report.findings().cloned().collect());
+    let left = wrong(&report);
     ensure!(left.is_empty() && report.segments > 0, "{report}");
 
     let main = format!("{live}/main.m3u8");

@@ -221,7 +221,7 @@ async fn h265_and_opus_are_played_and_recorded_as_ffmpeg_sent_them() -> anyhow::
     let source = h265(dir.path(), &made("hevc.mp4")).await?;
     let mut encoder = encoder(&source);
     let address = address.context("it does not listen for SRT")?;
-    encoder.arg(format!("srt://{address}?streamid=primary-key&latency=1000000&linger=60"));
+    encoder.arg(format!("srt://{address}?streamid=primary-key&latency=4000000&linger=60"));
     finish(encoder).await?;
     arrived(&origin, &edge, &source).await
 }
@@ -280,7 +280,7 @@ async fn encrypted(
     let mut encode = encoder(source).arg("-").stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
     let id = "#!::r=channel/t,m=publish,u=primary-key";
     let url =
-        format!("srt://{address}?streamid={id}&passphrase={PASSPHRASE}&pbkeylen={key_len}&latency=1000");
+        format!("srt://{address}?streamid={id}&passphrase={PASSPHRASE}&pbkeylen={key_len}&latency=4000");
     let mut transmit = Command::new("srt-live-transmit");
     transmit.args(["-q", "-a:no", "-chunk:1316", "file://con", &url]);
     let mut transmit = transmit.stdin(Stdio::piped()).kill_on_drop(true).spawn()?;
@@ -312,7 +312,7 @@ async fn an_encoder_that_listens_is_called_until_it_is_there() -> anyhow::Result
     // A port that nobody has: whoever was given it a moment ago is gone.
     let encoder_at = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?.local_addr()?;
     let feed = format!(
-        "call = {{ address = \"{encoder_at}\", passphrase = {{ file = \"passphrase\" }}, key_bits = 256, latency_ms = 1000 }}"
+        "call = {{ address = \"{encoder_at}\", passphrase = {{ file = \"passphrase\" }}, key_bits = 256, latency_ms = 4000 }}"
     );
     let (origin, none, _store, edge) = origin("", &feed).await?;
     ensure!(none.is_none(), "it listens at {none:?}");

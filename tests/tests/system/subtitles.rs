@@ -11,12 +11,15 @@ use crate::viewers::Edge;
 
 const KEY: &str = "the-score-key-of-t";
 
+/// One a second.
+const EVENTS: u64 = 55;
+
 /// A scorer enters a match ahead of time: a point a second.
-async fn score(origin: &Origin) -> anyhow::Result<()> {
+async fn score(origin: &Origin, edge: &Edge, token: &str) -> anyhow::Result<()> {
     let now = clock::now();
     let start = json!({"type": "start", "title": "Final", "discipline": "three-cushion", "target": 60, "breaks": 0,
         "sides": [{"name": "Nelin & <Co>"}, {"name": "Cho --> Ho"}]});
-    for second in 0..55_u64 {
+    for second in 0..EVENTS {
         let point = json!({"type": "points", "side": 0, "points": 1});
         let action = if second == 0 { start.clone() } else { point };
         let event = json!({"occurred": now.plus_ms(1000 * second), "action": action});
@@ -24,7 +27,12 @@ async fn score(origin: &Origin) -> anyhow::Result<()> {
         let put = client()?.put(url).bearer_auth(KEY).json(&event).send().await?;
         ensure!(put.status() == 200, "{}", put.text().await?);
     }
-    Ok(())
+    let url = format!("{}/t/{token}/live/t/score.json", edge.url);
+    until("the edge has them all", async || {
+        let document: Value = serde_json::from_str(&client()?.get(&url).send().await?.text().await?)?;
+        Ok(document["entries"].as_array().filter(|entries| entries.len() as u64 == EVENTS).map(drop))
+    })
+    .await
 }
 
 /// What ffmpeg reads of a segment must be when the score document says that it was.
@@ -80,7 +88,7 @@ async fn players_of_others_show_the_score_at_its_frame() -> anyhow::Result<()> {
     let token = edge.token().await?;
     edge.playlist(&token, "a", 8.0).await.with_context(|| origin.log())?;
     // A match that is on while both play.
-    score(&origin).await?;
+    score(&origin, &edge, &token).await?;
     let plays = async |player: &str| {
         let said = edge.browser("subtitles.mjs", &[player])?.content().await.with_context(|| origin.log())?;
         let saw: Value = serde_json::from_str(&said).context(said)?;
