@@ -12,7 +12,7 @@ use sounds::Heard;
 use super::packets::{Continuity, Follows, Packet, Packets, Piece};
 use super::pes::{self, Assembly, Clock};
 use super::streams::Carried;
-use super::tables::{PROGRAMMES_MAX, Sections, Stream, Table};
+use super::tables::{PROGRAMMES_MAX, Sections, Stream, Table, Version};
 use super::video::Video;
 use super::{Error, Unit};
 use crate::codec::Picture;
@@ -58,7 +58,8 @@ pub struct Demux {
     packets: Packets,
     clock: Clock,
     tables: Vec<TablePid>,
-    pat_version: Option<u8>,
+    /// Of its first section.
+    pat_version: Option<Version>,
     programmes: Vec<Programme>,
     /// The number of the one that is used.
     chosen: Option<u16>,
@@ -114,7 +115,7 @@ impl TablePid {
 struct Programme {
     number: u16,
     pid: u16,
-    version: Option<u8>,
+    version: Option<Version>,
     streams: Vec<Stream>,
     /// How often its table came, up to [`ROUNDS`].
     rounds: u8,
@@ -299,9 +300,15 @@ impl Demux {
 
     fn pat(&mut self, section: &[u8]) {
         let Some(table) = Table::read(section, PAT) else { return };
-        let changed = self.pat_version.replace(table.version) != Some(table.version);
+        let is_first = table.section == 0;
+        let changed = match self.pat_version {
+            Some(known) if is_first => known != table.version,
+            Some(known) => !known.is_of(table.version),
+            None => true,
+        };
         let mut before = Vec::new();
-        if changed && table.section == 0 {
+        if changed && is_first {
+            self.pat_version = Some(table.version);
             before = core::mem::take(&mut self.programmes);
         }
         for (number, pid) in table.programmes() {

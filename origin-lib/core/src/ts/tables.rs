@@ -104,13 +104,27 @@ pub(crate) fn crc(bytes: &[u8]) -> u32 {
     })
 }
 
+/// What tells whether a table has changed: its version should, and one that is made anew begins with the same, as behind a relay whose source
+/// is another one now; its CRC then differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Version {
+    number: u8,
+    crc: [u8; CRC_LEN],
+}
+
+impl Version {
+    /// Whether both are of one table in several sections, each of which has a CRC of its own.
+    pub(super) fn is_of(self, other: Version) -> bool {
+        self.number == other.number
+    }
+}
+
 /// A table that is in force: its number, its version, and its own content.
 #[derive(Debug)]
 pub(super) struct Table<'a> {
     /// `transport_stream_id` or `program_number`.
     pub(super) number: u16,
-    /// It changes with the content.
-    pub(super) version: u8,
+    pub(super) version: Version,
     pub(super) section: u8,
     content: &'a [u8],
 }
@@ -124,11 +138,12 @@ impl<'a> Table<'a> {
         if id != table_id || syntax & 0x80 == 0 || !in_force {
             return None;
         }
+        let (content, crc) = rest.split_last_chunk::<CRC_LEN>()?;
         Some(Table {
             number: u16::from_be_bytes([number_high, number_low]),
-            version: version >> 1 & 0x1f,
+            version: Version { number: version >> 1 & 0x1f, crc: *crc },
             section: this,
-            content: rest.get(..rest.len().checked_sub(CRC_LEN)?)?,
+            content,
         })
     }
 

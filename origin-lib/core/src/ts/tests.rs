@@ -250,6 +250,43 @@ fn a_table_of_a_new_version_moves_streams_and_a_stream_without_video_is_sound() 
     assert_eq!((frames(&told, Kind::Audio).len(), errors(&told)), (1, vec![]));
 }
 
+/// Behind a relay there may be another source, whose tables begin with the same version.
+#[test]
+fn a_table_of_the_same_version_and_another_content_is_another_one() {
+    let times = |writer: &Writer| video(writer).iter().map(|frame| frame.0).collect::<Vec<i64>>();
+    let slice = annex_b(&["419a2040"]);
+    // Its pictures are on another PID.
+    let mut writer = Writer::begun();
+    writer.key(0, 0);
+    for at in [7_200, 10_800] {
+        writer.pmt(PMT_PID, 1, 0, &[(0x1b, 0x301, ""), (0x0f, AUDIO_PID, "")]);
+        writer.pes(0x301, &[at], true, &slice);
+    }
+    assert_eq!(times(&writer), [0, 80, 120]);
+    // Its programme's table is on another PID.
+    let mut writer = Writer::begun();
+    writer.key(0, 0);
+    for at in [7_200, 10_800] {
+        writer.pat(0, &[(1, 0x1010)]);
+        writer.pmt(0x1010, 1, 0, &[(0x1b, 0x301, ""), (0x0f, AUDIO_PID, "")]);
+        writer.pes(0x301, &[at], true, &slice);
+    }
+    assert_eq!(times(&writer), [0, 80, 120]);
+    // A programme more changes nothing of the one that is used.
+    let mut writer = Writer::begun();
+    writer.key(0, 0);
+    writer.pat(0, &[(1, PMT_PID), (2, 0x1010)]);
+    writer.picture(3_600, 3_600);
+    assert_eq!(times(&writer), [0, 40]);
+    // Its pictures are of another codec on the same PID.
+    let mut writer = Writer::begun();
+    writer.key(0, 0);
+    writer.pmt(PMT_PID, 1, 0, &[(0x02, VIDEO_PID, ""), (0x0f, AUDIO_PID, "")]);
+    writer.pes(VIDEO_PID, &[7_200], true, &slice);
+    let (told, _) = told(&writer.bytes, 188);
+    assert_eq!(frames(&told, Kind::Video).len(), 1, "{told:?}");
+}
+
 #[test]
 fn what_cannot_be_used_is_named() {
     let one = |kind: u8, pid: u16, about: &str| {
