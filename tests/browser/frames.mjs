@@ -16,8 +16,8 @@ const PLAYER = "node_modules/shaka-player/dist/shaka-player.compiled.js";
 const [PICTURE_MS, TICK_MS] = [40, 20];
 /** How many ticks there are. */
 const TICKS = 2 ** 24;
-/** When points are made, in milliseconds from now: at no picture's own time. */
-const AT_MS = [1510, 2243, 2976, 3709, 4442, 5175];
+/** When points are made, in milliseconds from now: at no picture's own time, and long after all are entered. */
+const AT_MS = [11510, 12243, 12976, 13709, 14442, 15175];
 /** By how much the scorer called ann is late, in milliseconds. */
 const ANN_LATE_MS = 1200;
 
@@ -28,8 +28,8 @@ function watch(selector) {
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d", { willReadFrequently: true });
   window.pictures = [];
-  const read = () => {
-    context.drawImage(video, 0, 0, width, height);
+  const read = (frame) => {
+    context.drawImage(frame, 0, 0, width, height);
     const { data } = context.getImageData(0, 0, width, height);
     const light = (column, row) => data[4 * (Math.round(top + (row + 0.5) * cell) * width + Math.round(left + (column + 0.5) * cell))];
     let gray = 0;
@@ -41,11 +41,15 @@ function watch(selector) {
     for (const shift of [1, 2, 4, 8, 16]) tick ^= tick >>> shift;
     return tick;
   };
-  const picture = () => {
-    const tick = read();
+  const picture = (_now, { mediaTime }) => {
+    video.requestVideoFrameCallback(picture);
+    const frame = new VideoFrame(video);
+    const tick = Math.abs(frame.timestamp / 1e6 - mediaTime) < 0.001 ? read(frame) : null;
+    frame.close();
+    // On a busy machine the next picture is up before this one's turn comes.
+    if (tick === null) return;
     // Whatever else is drawn for this picture has been drawn by then.
     requestAnimationFrame(() => window.pictures.push({ tick, points: Number(document.querySelector(selector)?.textContent || Number.NaN) }));
-    video.requestVideoFrameCallback(picture);
   };
   video.requestVideoFrameCallback(picture);
 }
