@@ -43,6 +43,8 @@ function watch(selector) {
   };
   const picture = (_now, { mediaTime }) => {
     video.requestVideoFrameCallback(picture);
+    // Nothing is up while it goes to another place.
+    if (video.readyState < 2) return;
     const frame = new VideoFrame(video);
     const tick = Math.abs(frame.timestamp / 1e6 - mediaTime) < 0.001 ? read(frame) : null;
     frame.close();

@@ -253,9 +253,9 @@ async fn each_frame_has_the_score_of_its_own_moment_also_after_ffmpeg_was_killed
 
     // The score of what is yet to come, as of a channel whose pictures wait for it: at a frame, before one, and behind one.
     let now = *comes.borrow_and_update();
-    let [begins, one, two] = [2_000, 2_990, 4_010].map(|ms| now + MediaSpan::from_ms(ms));
+    let [begins, one, two] = [10_000, 10_990, 12_010].map(|ms| now + MediaSpan::from_ms(ms));
     scores.send_replace(Some(document(begins, &[one, two])?));
-    let end = now + MediaSpan::from_ms(5_000);
+    let end = now + MediaSpan::from_ms(13_000);
     timeout(PATIENCE, comes.wait_for(|come| *come > end)).await??;
     channel.abort();
     let state = bench.state.borrow().clone();

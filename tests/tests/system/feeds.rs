@@ -78,6 +78,15 @@ async fn pictures(url: &str) -> anyhow::Result<BTreeMap<i64, String>> {
     told.collect()
 }
 
+/// The origin's health comes to say this: it is looked at now and then.
+async fn healthz(origin: &Origin, says: &str) -> anyhow::Result<()> {
+    let told = until(says, async || {
+        let health = client()?.get(format!("{}/healthz", origin.api)).send().await?.text().await?;
+        Ok(health.contains(says).then_some(()))
+    });
+    told.await.with_context(|| origin.log())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn three_feeds_of_an_encoder_are_one_channels_renditions() -> anyhow::Result<()> {
     let (edge, store) = (Edge::start().await?, Store::start().await?);
@@ -112,8 +121,7 @@ async fn three_feeds_of_an_encoder_are_one_channels_renditions() -> anyhow::Resu
         Ok(listed.segments.last().filter(|(_, _, gap)| *gap).map(|(name, ..)| name.clone()))
     });
     let gone = gone.await.with_context(|| origin.log())?;
-    let health = client()?.get(format!("{}/healthz", origin.api)).send().await?.text().await?;
-    ensure!(health.contains("its rendition low has gaps: no encoder sends it"), "{health}");
+    healthz(&origin, "its rendition low has gaps: no encoder sends it").await?;
     // One that sends what nobody can play is refused, and it costs nobody anything.
     let mut other = ffmpeg();
     other.args([
@@ -131,8 +139,7 @@ async fn three_feeds_of_an_encoder_are_one_channels_renditions() -> anyhow::Resu
     other.args(["-method", "PUT"]).arg(format!("http://{}/ingest/low-key-1", address(&origin)?));
     other.stderr(std::process::Stdio::null()).status().await?;
     origin.logged("feed refused").await?;
-    let health = client()?.get(format!("{}/healthz", origin.api)).send().await?.text().await?;
-    ensure!(health.contains("its primary feed of low is refused: "), "{health}");
+    healthz(&origin, "its primary feed of low is refused: ").await?;
     let _sent = relay(&origin, port)?;
     let back = until("the feed is back", async || {
         let listed = listed("low").await?;

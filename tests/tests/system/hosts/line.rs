@@ -21,7 +21,7 @@ const NODES: &str = "/live/table-1/nodes.json";
 const STATE: &str = "/origin/v1/channels/table-1/state";
 
 /// A failure of the test, not a figure: the edge looks once a second.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn open(
     addr: SocketAddr,
