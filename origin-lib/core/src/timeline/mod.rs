@@ -10,6 +10,14 @@
 //! between its neighbours; where it lies near, the clock has jumped. A jump ends the use of the anchor and a new one is made
 //! from arrival, never so that media time goes back. Nothing here fails.
 //!
+//! A track may go on from another place alone, or be on another clock from the start. It has an offset then, which puts it beside the
+//! other track as they came, and keeps it until its timestamps are on the other's clock again, or the feed's clock jumps. Where the sound
+//! leaves the picture, that is all; where the picture leaves, the clock jumps to the picture's, and the sound, which didn't follow, has the
+//! offset. The offset comes from the feed's timestamps and their order, so that two origins that hear a feed from before have the same
+//! one. An origin that joins later finds its own, from the first frames that it hears: the track with the offset may lie apart from
+//! the other origin's by as much as the feed's interleaving varies, and where it hears that track first, its anchor is that
+//! track's, and the other one has the offset.
+//!
 //! ```
 //! use railbird_core::media::{Frame, Kind};
 //! use railbird_core::time::{MediaTime, UtcMs};
@@ -27,6 +35,7 @@
 //! ```
 
 mod anchors;
+mod apart;
 mod beside;
 #[cfg(test)]
 mod tests;
@@ -34,6 +43,7 @@ mod tests;
 use alloc::collections::VecDeque;
 
 pub use anchors::{ANCHORS_MAX, Anchors};
+use apart::Apart;
 use beside::Beside;
 pub use beside::{STRAYS_BESIDE_LEN_MAX, STRAYS_BESIDE_MAX};
 use serde::{Deserialize, Serialize};
@@ -147,6 +157,7 @@ impl Counts {
 struct Tip {
     feed_ms: i64,
     dts: MediaTime,
+    arrived: UtcMs,
 }
 
 /// A frame far from all others: what comes next tells whether the clock has jumped.
@@ -175,6 +186,9 @@ pub struct Timeline {
     /// The feed timestamp that was current before the last jump, and how many stragglers may still come.
     before_jump: Option<(i64, u32)>,
     stray: Option<Stray>,
+    apart: Apart,
+    /// When the newest frame arrived.
+    now: UtcMs,
     beside: Beside,
     counts: Counts,
     events: VecDeque<Event>,
@@ -200,6 +214,8 @@ impl Timeline {
             audio: None,
             before_jump: None,
             stray: None,
+            apart: Apart::default(),
+            now: UtcMs(0),
             beside: Beside::default(),
             counts: Counts::default(),
             events: VecDeque::new(),
@@ -216,17 +232,31 @@ impl Timeline {
         self.counts
     }
 
-    /// Takes the feed's next frame, which arrived at `now`. `now` matters only where the feed's clock jumps.
+    /// Takes the feed's next frame, which arrived at `now`. `now` matters only where the feed's clock, or a track's, jumps.
     pub fn handle(&mut self, frame: Frame, now: UtcMs) {
+        self.now = now;
+        let frame = self.on_common_clock(frame);
         let Some(stray) = self.stray.take() else { return self.next(frame, now) };
         if self.is_away(&frame, STRAY_MS) {
-            if !stray.is_followed_by(frame.dts_ms) {
+            let is_followed = stray.is_followed_by(frame.dts_ms)
+                || self.as_sent(&stray.frame).abs_diff(self.as_sent(&frame)) <= BACK_MS_MAX.unsigned_abs();
+            if !is_followed {
                 return self.strays(frame, now, stray.nth + 1);
             }
-            if self.is_away(&stray.frame, FORWARD_MS_MAX) {
-                self.jump(&stray.frame, stray.arrived);
+            if let Some(by_ms) = self.parts(&stray.frame, &frame) {
+                self.apart.move_on(frame.kind, by_ms);
+                for mut frame in [stray.frame, frame] {
+                    frame.dts_ms = frame.dts_ms.saturating_add(by_ms);
+                    self.place(frame);
+                }
+                return;
             }
-            self.place(stray.frame);
+            let (mut first, mut frame) = (stray.frame, frame);
+            if self.is_away(&first, FORWARD_MS_MAX) {
+                (first.dts_ms, frame.dts_ms) = (self.as_sent(&first), self.as_sent(&frame));
+                self.jump(&first, stray.arrived);
+            }
+            self.place(first);
             return match self.is_away(&frame, FORWARD_MS_MAX) {
                 true => self.next(frame, now),
                 false => self.place(frame),
@@ -261,6 +291,7 @@ impl Timeline {
         if nth < STRAYS_MAX {
             self.stray = Some(Stray { frame, arrived: now, nth });
         } else {
+            let frame = Frame { dts_ms: self.as_sent(&frame), ..frame };
             self.jump(&frame, now);
             self.place(frame);
         }
@@ -279,7 +310,7 @@ impl Timeline {
         }
         let makes_sense = frame.cts.unsigned_abs() <= CTS_MS_MAX.unsigned_abs() * 90;
         let (dts, cts) = self.nudge(frame.kind, dts, if makes_sense { frame.cts } else { 0 });
-        *self.tip(frame.kind) = Some(Tip { feed_ms: frame.dts_ms, dts });
+        *self.tip(frame.kind) = Some(Tip { feed_ms: frame.dts_ms, dts, arrived: self.now });
         self.events.push_back(Event::Sample(Sample {
             kind: frame.kind,
             dts,
@@ -361,6 +392,7 @@ impl Timeline {
         if !goes_on {
             self.anchor = not_earlier(Anchor::from_arrival(frame, now), self.not_before);
         }
+        self.apart = self.apart.behind_jump(self.video, self.audio);
         (self.video, self.audio) = (None, None);
         self.beside.clear();
         self.counts.jumps += 1;

@@ -98,6 +98,29 @@ pub(super) const CASES: &[Case] = &[
         ..GOOD
     },
     Case {
+        name: "the picture's clock alone jumps, and stays away",
+        harm: |sent| {
+            frames_from(sent, 5_400).filter(|f| f.kind == Kind::Video).for_each(|f| f.dts_ms += 90_000)
+        },
+        breaks: 1,
+        lost: (15, 85),
+        ..GOOD
+    },
+    Case {
+        name: "the sound's clock alone jumps, and stays away",
+        harm: |sent| {
+            frames_from(sent, 5_400).filter(|f| f.kind == Kind::Audio).for_each(|f| f.dts_ms += 90_000)
+        },
+        ..GOOD
+    },
+    Case {
+        name: "picture and sound are on two clocks from the start",
+        harm: |sent| {
+            frames_from(sent, 0).filter(|f| f.kind == Kind::Video).for_each(|f| f.dts_ms += 3_600_000)
+        },
+        ..GOOD
+    },
+    Case {
         name: "one picture's timestamp is far ahead",
         harm: |sent| at(sent, Kind::Video, 5_400).frame_mut().unwrap().dts_ms += 3_600_000,
         ..GOOD

@@ -1,0 +1,88 @@
+//! A track whose timestamps are on another clock than the other track's.
+
+use super::{BACK_MS_MAX, FORWARD_MS_MAX, STRAY_MS, Timeline, Tip};
+use crate::media::{Frame, Kind};
+
+/// Which track is on a clock of its own. There is one at most: the other one's clock is the common one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Apart {
+    /// The track, and what is added to its timestamps, in milliseconds.
+    offset: Option<(Kind, i64)>,
+    /// Where video and audio were before the last jump, as they were sent, in milliseconds.
+    before: (Option<i64>, Option<i64>),
+}
+
+impl Apart {
+    fn of(self, kind: Kind) -> i64 {
+        self.offset.filter(|of| of.0 == kind).map_or(0, |of| of.1)
+    }
+
+    /// The track's timestamps are to be later by so much than they are so far.
+    pub(super) fn move_on(&mut self, kind: Kind, by_ms: i64) {
+        self.offset = Some((kind, self.of(kind).saturating_add(by_ms)));
+    }
+
+    /// Behind a jump both tracks are taken at their word again.
+    pub(super) fn behind_jump(self, video: Option<Tip>, audio: Option<Tip>) -> Apart {
+        let sent = |kind, tip: Option<Tip>| tip.map(|tip| tip.feed_ms.saturating_sub(self.of(kind)));
+        Apart { offset: None, before: (sent(Kind::Video, video), sent(Kind::Audio, audio)) }
+    }
+}
+
+impl Timeline {
+    /// The frame's timestamp as it was sent.
+    pub(super) fn as_sent(&self, frame: &Frame) -> i64 {
+        frame.dts_ms.saturating_sub(self.apart.of(frame.kind))
+    }
+
+    /// The frame as it came, on the clock of both tracks. An offset ends where the timestamp is right without it, and wrong with it.
+    pub(super) fn on_common_clock(&mut self, frame: Frame) -> Frame {
+        let by_ms = self.apart.of(frame.kind);
+        if by_ms == 0 {
+            return frame;
+        }
+        let moved = Frame { dts_ms: frame.dts_ms.saturating_add(by_ms), ..frame.clone() };
+        let is_near = self
+            .other(frame.kind)
+            .is_some_and(|other| frame.dts_ms.saturating_sub(other.feed_ms).saturating_abs() <= STRAY_MS);
+        if !is_near || !self.is_away(&moved, STRAY_MS) {
+            return moved;
+        }
+        self.apart.offset = None;
+        frame
+    }
+
+    /// How much later the timestamps of a track must be that went elsewhere with these two frames, where it alone did; `None` where
+    /// the feed's clock has jumped.
+    ///
+    /// A picture that leaves sound behind takes the clock with it. Where the other track stood still, nobody knows whether it will
+    /// follow.
+    pub(super) fn parts(&mut self, first: &Frame, next: &Frame) -> Option<i64> {
+        let kind = next.kind;
+        let other = self.other(kind)?;
+        let is_first = self.tip(kind).is_none();
+        let is_free = self.apart.offset.is_none_or(|of| of.0 == kind);
+        let goes_on = self.now.ms_since(other.arrived) <= FORWARD_MS_MAX.unsigned_abs();
+        if first.kind != kind || !(is_first || kind == Kind::Audio) || !is_free || !goes_on {
+            return None;
+        }
+        let before = match kind {
+            Kind::Video => self.apart.before.0,
+            Kind::Audio => self.apart.before.1,
+        };
+        // It goes on where it was before the other one's jump.
+        let stayed = is_first
+            && before.is_some_and(|before| {
+                (-BACK_MS_MAX..=FORWARD_MS_MAX).contains(&first.dts_ms.saturating_sub(before))
+            });
+        let by_ms = other.feed_ms.saturating_sub(next.dts_ms);
+        (stayed || self.is_away(first, FORWARD_MS_MAX)).then_some(by_ms)
+    }
+
+    fn other(&self, kind: Kind) -> Option<Tip> {
+        match kind {
+            Kind::Video => self.audio,
+            Kind::Audio => self.video,
+        }
+    }
+}
