@@ -118,6 +118,8 @@ pub(super) const CASES: &[Case] = &[
         harm: |sent| {
             frames_from(sent, 0).filter(|f| f.kind == Kind::Video).for_each(|f| f.dts_ms += 3_600_000)
         },
+        // It lies a moment before the picture beside which it came.
+        lost: (0, 1),
         ..GOOD
     },
     Case {
