@@ -1,5 +1,7 @@
 //! `splice_info_section` (ANSI/SCTE 35, 9.6).
 
+use alloc::vec::Vec;
+
 use super::{PLANNED_MAX, SECTION_LEN_MAX};
 use crate::time::MediaSpan;
 use crate::ts::crc;
@@ -117,7 +119,7 @@ impl Command {
         let read = if kind == TIME_SIGNAL {
             let mut rest = if len == UNKNOWN { command } else { bytes };
             let len = u16::from_be_bytes(rest.take()?);
-            segmented(read, rest.cut(usize::from(len))?)?
+            segmented(read, rest.cut(usize::from(len))?)
         } else {
             read
         };
@@ -154,32 +156,47 @@ fn insert(bytes: &mut Bytes<'_>) -> Result<Command, Unusable> {
     Ok(Command { what: if out { What::Out } else { What::In }, at, event, planned })
 }
 
-/// What the segmentation descriptors of a time signal make of it (10.3.3): with one of them, it may be one of a pair.
-fn segmented(signal: Command, mut loops: Bytes<'_>) -> Result<Command, Unusable> {
+/// What the segmentation descriptors of a time signal make of it (10.3.3). Those that go the same way are one: its event is that of
+/// the lowest type, a break's before that of what fills it, in whatever order they come, so that its end names the same. Where
+/// they go different ways, or several events are cancelled, it is neither. One that is malformed is left out.
+fn segmented(signal: Command, mut loops: Bytes<'_>) -> Command {
     const SEGMENTATION: u8 = 0x02;
-    let mut found: Option<Command> = None;
-    while !loops.0.is_empty() {
-        let [tag, len] = loops.take()?;
-        let mut about = loops.cut(usize::from(len))?;
-        if tag != SEGMENTATION || about.take::<4>()? != *b"CUEI" {
-            continue;
+    let mut found: Vec<(u8, Command)> = Vec::new();
+    while let Ok([tag, len]) = loops.take()
+        && let Ok(mut about) = loops.cut(usize::from(len))
+    {
+        if tag == SEGMENTATION
+            && about.take().is_ok_and(|identifier: [u8; 4]| identifier == *b"CUEI")
+            && let Ok(segment) = segmentation(&mut about)
+        {
+            found.push(segment);
         }
-        let segment = segmentation(&mut about)?;
-        found = Some(match found {
-            None if segment.what == What::Cancel => segment,
-            None => Command { at: signal.at, ..segment },
-            Some(_) => signal,
-        });
     }
-    Ok(found.unwrap_or(signal))
+    let alone = found.len() == 1;
+    if !alone {
+        found.retain(|(_, segment)| segment.what != What::Other);
+    }
+    let Some((_, first)) = found.iter().min_by_key(|(kind, segment)| (*kind, segment.event)) else {
+        return signal;
+    };
+    let agree = found.iter().all(|(_, other)| other.what == first.what);
+    match first.what {
+        What::Cancel if alone => *first,
+        What::Out | What::In | What::Other if agree => {
+            let longest = || found.iter().filter_map(|(_, other)| other.planned).max();
+            Command { at: signal.at, planned: first.planned.or_else(longest), ..*first }
+        }
+        _ => signal,
+    }
 }
 
-fn segmentation(bytes: &mut Bytes<'_>) -> Result<Command, Unusable> {
+/// One of them, and what it begins or ends.
+fn segmentation(bytes: &mut Bytes<'_>) -> Result<(u8, Command), Unusable> {
     let event = Some(u32::from_be_bytes(bytes.take()?));
     let none = Command { what: What::Other, at: None, event, planned: None };
     let [cancelled] = bytes.take()?;
     if cancelled & 0x80 != 0 {
-        return Ok(Command { what: What::Cancel, ..none });
+        return Ok((0, Command { what: What::Cancel, ..none }));
     }
     let [flags] = bytes.take()?;
     if flags & 0x80 == 0 {
@@ -200,5 +217,6 @@ fn segmentation(bytes: &mut Bytes<'_>) -> Result<Command, Unusable> {
         0x23 | 0x30..=0x3f | 0x44..=0x47 => What::In,
         _ => What::Other,
     };
-    Ok(Command { what, planned: planned.filter(|_| what != What::In), ..none })
+    // A type that begins something and the one that ends it are alike.
+    Ok((kind & !1, Command { what, planned: planned.filter(|_| what != What::In), ..none }))
 }

@@ -69,7 +69,7 @@ fn what_sections_say() {
             section(6, &time(5, 0xfe), &segmentation(7, 0x10, None), 0),
             command(What::Other, Some(5), Some(7), None),
         ),
-        (section(6, &time(5, 0xfe), &two, 0), command(What::Other, Some(5), None, None)),
+        (section(6, &time(5, 0xfe), &two, 0), command(What::Out, Some(5), Some(7), None)),
         (section(6, &[0x7f], &[], 0), command(What::Other, None, None, None)),
         (section(0, &[], &[], 0), Err(Unusable::Nothing)),
         (section(6, &[0x80], &[], 0), Err(Unusable::Malformed)),
@@ -88,6 +88,34 @@ fn what_sections_say() {
     let crc = crate::ts::crc(&encrypted[..len]);
     encrypted[len..].copy_from_slice(&crc.to_be_bytes());
     assert_eq!(Command::read(&encrypted), Err(Unusable::Encrypted));
+}
+
+#[test]
+fn descriptors_that_agree_are_one_and_one_that_is_broken_costs_no_other() {
+    let read = |descriptors: &[Vec<u8>]| Command::read(&section(6, &time(5, 0xfe), &descriptors.concat(), 0));
+    let command = |what, event, planned| Ok(Command { what, at: Some(5), event, planned });
+    let (opens, offers) = (segmentation(7, 0x22, None), segmentation(8, 0x34, Some(5_400_000)));
+    let (closes, ends) = (segmentation(7, 0x23, None), segmentation(8, 0x35, None));
+    let starts = segmentation(3, 0x10, None);
+    // A descriptor whose own content is too short, and one that goes on beyond the others.
+    let short = Vec::from(*b"\x02\x06CUEI\0\0");
+    let long = Vec::from(*b"\x02\x50CUEI\0\0");
+    let out = command(What::Out, Some(7), Some(5_400_000));
+    let back = command(What::In, Some(7), None);
+    for (descriptors, expected) in [
+        (vec![opens.clone(), offers.clone()], out),
+        (vec![offers.clone(), opens.clone()], out),
+        (vec![starts.clone(), offers.clone(), opens.clone()], out),
+        (vec![closes.clone(), ends.clone()], back),
+        (vec![ends.clone(), closes.clone()], back),
+        (vec![ends, opens.clone()], command(What::Other, None, None)),
+        (vec![starts.clone(), starts], command(What::Other, None, None)),
+        (vec![short.clone(), opens.clone(), offers.clone()], out),
+        (vec![opens, offers, long], out),
+        (vec![short], command(What::Other, None, None)),
+    ] {
+        assert_eq!(read(&descriptors), expected, "{descriptors:02x?}");
+    }
 }
 
 /// The example of SCTE 35, 14.1: a time signal with a placement opportunity.

@@ -35,18 +35,20 @@ impl Timeline {
         frame.dts_ms.saturating_sub(self.apart.of(frame.kind))
     }
 
-    /// The frame as it came, on the clock of both tracks. An offset ends where the timestamp is right without it, and wrong with it.
+    /// The frame as it came, on the clock of both tracks. An offset ends where the timestamp is beside the other track without it, and not with it.
     pub(super) fn on_common_clock(&mut self, frame: Frame) -> Frame {
         let by_ms = self.apart.of(frame.kind);
         if by_ms == 0 {
             return frame;
         }
-        let moved = Frame { dts_ms: frame.dts_ms.saturating_add(by_ms), ..frame.clone() };
-        let is_near = self
-            .other(frame.kind)
-            .is_some_and(|other| frame.dts_ms.saturating_sub(other.feed_ms).saturating_abs() <= STRAY_MS);
-        if !is_near || !self.is_away(&moved, STRAY_MS) {
-            return moved;
+        let dts_ms = frame.dts_ms.saturating_add(by_ms);
+        let is_near = |ms: i64| {
+            let other = self.other(frame.kind);
+            other.is_some_and(|other| ms.saturating_sub(other.feed_ms).saturating_abs() <= STRAY_MS)
+        };
+        // Beside its own last frame it may lie by chance.
+        if is_near(dts_ms) || !is_near(frame.dts_ms) {
+            return Frame { dts_ms, ..frame };
         }
         self.apart.offset = None;
         frame
@@ -63,7 +65,9 @@ impl Timeline {
         let is_first = self.tip(kind).is_none();
         let is_free = self.apart.offset.is_none_or(|of| of.0 == kind);
         let goes_on = self.now.ms_since(other.arrived) <= FORWARD_MS_MAX.unsigned_abs();
-        if first.kind != kind || !(is_first || kind == Kind::Audio) || !is_free || !goes_on {
+        // Where the track is far ahead of the other one, its frames would lie before those that came: only a jump makes room.
+        let has_room = self.tip(kind).is_none_or(|own| own.feed_ms.saturating_sub(other.feed_ms) <= STRAY_MS);
+        if first.kind != kind || !(is_first || kind == Kind::Audio) || !is_free || !goes_on || !has_room {
             return None;
         }
         let before = match kind {
