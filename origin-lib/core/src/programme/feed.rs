@@ -1,5 +1,6 @@
 //! One publish of a feed: its frames become samples, and wait there while the other feed is used.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
 use super::beside::{Beside, Further};
@@ -60,7 +61,7 @@ enum Place {
         len: usize,
     },
     /// Its timestamps have a place.
-    On(Timeline),
+    On(Box<Timeline>),
 }
 
 /// Samples since the key frame at which the feed would be begun, that frame first.
@@ -315,7 +316,9 @@ impl Feed {
     /// The timestamps have a place; what waited for it goes there.
     fn begin(&mut self, timeline: Timeline, from: AnchorFrom, now: UtcMs) {
         self.wants.push_back(Want::Anchored { anchor: timeline.anchor(), from });
-        if let Place::Waiting { events, .. } = core::mem::replace(&mut self.place, Place::On(timeline)) {
+        if let Place::Waiting { events, .. } =
+            core::mem::replace(&mut self.place, Place::On(Box::new(timeline)))
+        {
             for event in events {
                 self.place_event(event, now);
             }
