@@ -362,7 +362,7 @@ impl Packager {
 
     /// Whether samples of a feed of these parameters go on with those that came: a track of sound that it lacks is silent.
     pub fn is_of(&self, tracks: &Tracks) -> bool {
-        self.silence.filled(tracks) == *self.segmenter.tracks()
+        !self.silence.is_changing() && self.silence.filled(tracks) == *self.segmenter.tracks()
     }
 
     /// Whether the channel had sound, and there is silence now in its place.

@@ -369,3 +369,17 @@ fn invariant_3_sound_that_comes_back_is_the_same_at_an_origin_that_joined_amid_s
         assert!(whole.contains(&(*of, bytes.clone())), "segment {of} differs");
     }
 }
+
+#[test]
+fn while_other_sound_waits_for_a_key_frame_no_feed_goes_on_unseen() {
+    let tracks = |channels| Tracks { video: Some(video(1280)), audio: Some(config(channels)) };
+    let mut bench = Bench::new(Vec::new());
+    bench.play(0, SEGMENT / 2, |_| false);
+    assert!(bench.packager.is_of(&tracks(2)));
+    bench.packager.handle(Input::Audio(config(1)));
+    bench.play(SEGMENT / 2, SEGMENT, |_| false);
+    // What its segmenter was told is over, and what comes next has not begun.
+    assert!(!bench.packager.is_of(&tracks(2)) && !bench.packager.is_of(&tracks(1)));
+    bench.play(SEGMENT, SEGMENT + PICTURE, |_| false);
+    assert!(bench.packager.is_of(&tracks(1)));
+}

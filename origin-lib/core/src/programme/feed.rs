@@ -362,7 +362,7 @@ impl Feed {
             }
             FeedEvent::Splice(FeedSplice { at_ms, section }) => {
                 if let Place::On(timeline) = &self.place
-                    && let Some(at) = timeline.anchor().media(at_ms)
+                    && let Some(at) = timeline.media(Kind::Video, at_ms)
                 {
                     self.items.push_back(Item::Splice { at, section });
                 }

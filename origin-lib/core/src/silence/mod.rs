@@ -208,6 +208,11 @@ impl Silence {
         self.silent
     }
 
+    /// Whether sound of other parameters waits for a key frame: what a segmenter was told last is over.
+    pub fn is_changing(&self) -> bool {
+        self.later.is_some()
+    }
+
     /// Frames of sound that were left out, because there was silence in their place already.
     pub fn late(&self) -> u64 {
         self.late

@@ -3,6 +3,9 @@
 use super::{BACK_MS_MAX, FORWARD_MS_MAX, STRAY_MS, Timeline, Tip};
 use crate::media::{Frame, Kind};
 
+/// While a track goes on by so much, in milliseconds, the other one has not stood still: it may come in pieces as long (PES: 700 ms).
+const STILL_MS: i64 = 700;
+
 /// Which track is on a clock of its own. There is one at most: the other one's clock is the common one.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Apart {
@@ -13,7 +16,7 @@ pub(super) struct Apart {
 }
 
 impl Apart {
-    fn of(self, kind: Kind) -> i64 {
+    pub(super) fn of(self, kind: Kind) -> i64 {
         self.offset.filter(|of| of.0 == kind).map_or(0, |of| of.1)
     }
 
@@ -41,14 +44,20 @@ impl Timeline {
         if by_ms == 0 {
             return frame;
         }
-        let dts_ms = frame.dts_ms.saturating_add(by_ms);
-        let is_near = |ms: i64| {
-            let other = self.other(frame.kind);
-            other.is_some_and(|other| ms.saturating_sub(other.feed_ms).saturating_abs() <= STRAY_MS)
-        };
-        // Beside its own last frame it may lie by chance.
-        if is_near(dts_ms) || !is_near(frame.dts_ms) {
-            return Frame { dts_ms, ..frame };
+        let moved_ms = frame.dts_ms.saturating_add(by_ms);
+        let own_ms = self.tip(frame.kind).map(|own| own.feed_ms);
+        let is_over = self.other(frame.kind).is_some_and(|other| {
+            // Past one that stands still, a clock that is behind comes by itself.
+            let goes_on = own_ms
+                .zip(other.beside_ms)
+                .is_none_or(|(own, beside)| own.saturating_sub(beside) <= STILL_MS);
+            let off = |ms: i64| ms.saturating_sub(other.feed_ms).saturating_abs();
+            let (came, moved) = (off(frame.dts_ms), off(moved_ms));
+            // Beside its own last frame it may lie by chance.
+            goes_on && came <= STRAY_MS && moved > STRAY_MS && came < moved / 2
+        });
+        if !is_over {
+            return Frame { dts_ms: moved_ms, ..frame };
         }
         self.apart.offset = None;
         frame
@@ -63,6 +72,10 @@ impl Timeline {
         let kind = next.kind;
         let other = self.other(kind)?;
         let is_first = self.tip(kind).is_none();
+        // Of one frame of sound alone, nobody knows whether its timestamp is right.
+        if is_first && kind == Kind::Video && other.frames < 2 {
+            return None;
+        }
         let is_free = self.apart.offset.is_none_or(|of| of.0 == kind);
         let goes_on = self.now.ms_since(other.arrived) <= FORWARD_MS_MAX.unsigned_abs();
         // Where the track is far ahead of the other one, its frames would lie before those that came: only a jump makes room.
@@ -83,7 +96,7 @@ impl Timeline {
         (stayed || self.is_away(first, FORWARD_MS_MAX)).then_some(by_ms)
     }
 
-    fn other(&self, kind: Kind) -> Option<Tip> {
+    pub(super) fn other(&self, kind: Kind) -> Option<Tip> {
         match kind {
             Kind::Video => self.audio,
             Kind::Audio => self.video,

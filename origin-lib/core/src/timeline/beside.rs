@@ -35,6 +35,7 @@ impl Timeline {
     /// Takes the next frame of a further track, and tells what has a place by that. A frame that lies far from the first tracks has
     /// none, and neither has one from before what may be used.
     pub fn beside(&mut self, track: u8, frame: Frame) -> Vec<Sample> {
+        let frame = self.beside_firsts(frame);
         let since = |ms: i64| frame.dts_ms.saturating_sub(ms);
         let firsts = [self.video, self.audio];
         let off = firsts.iter().flatten().map(|tip| since(tip.feed_ms).saturating_abs()).min();
@@ -82,6 +83,16 @@ impl Timeline {
         }
         lane.last_ms = placed.last().map(|newest| newest.dts_ms);
         placed.into_iter().filter_map(|frame| self.sample(frame)).collect()
+    }
+
+    /// On the clock of the first of its kind, where that is one of its own and the frame lies nearer to the first ones by that.
+    fn beside_firsts(&self, frame: Frame) -> Frame {
+        let firsts = [self.video, self.audio];
+        let off = |ms: i64| {
+            firsts.iter().flatten().map(|tip| ms.saturating_sub(tip.feed_ms).saturating_abs()).min()
+        };
+        let dts_ms = frame.dts_ms.saturating_add(self.apart.of(frame.kind));
+        if off(dts_ms) < off(frame.dts_ms) { Frame { dts_ms, ..frame } } else { frame }
     }
 
     /// Lets go of what waits, where it is too much.

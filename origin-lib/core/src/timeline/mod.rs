@@ -158,6 +158,10 @@ struct Tip {
     feed_ms: i64,
     dts: MediaTime,
     arrived: UtcMs,
+    /// How far the other track was.
+    beside_ms: Option<i64>,
+    /// How many frames there were, as far as that matters.
+    frames: u8,
 }
 
 /// A frame far from all others: what comes next tells whether the clock has jumped.
@@ -220,6 +224,11 @@ impl Timeline {
             counts: Counts::default(),
             events: VecDeque::new(),
         }
+    }
+
+    /// Where a time of this track's clock lies.
+    pub fn media(&self, kind: Kind, feed_ms: i64) -> Option<MediaTime> {
+        self.anchor.media(feed_ms.saturating_add(self.apart.of(kind)))
     }
 
     /// The anchor in use: for another origin to adopt.
@@ -310,7 +319,11 @@ impl Timeline {
         }
         let makes_sense = frame.cts.unsigned_abs() <= CTS_MS_MAX.unsigned_abs() * 90;
         let (dts, cts) = self.nudge(frame.kind, dts, if makes_sense { frame.cts } else { 0 });
-        *self.tip(frame.kind) = Some(Tip { feed_ms: frame.dts_ms, dts, arrived: self.now });
+        let beside_ms = self.other(frame.kind).map(|other| other.feed_ms);
+        let arrived = self.now;
+        let tip = self.tip(frame.kind);
+        let frames = tip.map_or(0, |tip| tip.frames).saturating_add(1);
+        *tip = Some(Tip { feed_ms: frame.dts_ms, dts, arrived, beside_ms, frames });
         self.events.push_back(Event::Sample(Sample {
             kind: frame.kind,
             dts,

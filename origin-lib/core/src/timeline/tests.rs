@@ -442,6 +442,65 @@ fn tracks_on_two_clocks_from_the_start_lie_side_by_side_without_a_jump() {
 }
 
 #[test]
+fn an_offset_stays_where_the_other_track_stands_still() {
+    // The sound is behind by so much from 3 s on; then there is no picture for a while, up to where the sound's own clock comes by.
+    for by in [1_500, 2_000, 5_000, 90_000] {
+        for still in [800, 1_200, 2_500, 6_000] {
+            let (mut apart, mut jumps, mut pictures) = (0, 0, 0);
+            let start = frame(Kind::Video, 2_000_000, 0);
+            let mut timeline = from_first(&start);
+            let mut last = NOW.media();
+            for at in (0..20_000_i64).step_by(20) {
+                let mut frames = Vec::new();
+                if at % 40 == 0 && !(8_000..8_000 + still).contains(&at) {
+                    frames.push(frame(Kind::Video, 2_000_000 + at, 0));
+                    pictures += 1;
+                }
+                frames.push(frame(Kind::Audio, 2_000_000 + at - if at >= 3_000 { by } else { 0 }, 0));
+                for frame in frames {
+                    timeline.handle(frame, NOW.plus_ms(at as u64));
+                    while let Some(event) = timeline.poll() {
+                        match event {
+                            Event::Sample(sample) if sample.kind == Kind::Video => {
+                                (last, pictures) = (sample.dts, pictures - 1);
+                            }
+                            Event::Sample(sample) if at > 15_000 => {
+                                apart = apart.max((sample.dts - last).ms().abs());
+                            }
+                            Event::Sample(_) => {}
+                            Event::Jumped(_) => jumps += 1,
+                        }
+                    }
+                }
+            }
+            assert!(
+                apart <= 80 && jumps == 0 && pictures == 0,
+                "{by}, {still}: {apart} ms, {jumps} jumps, {pictures} lost"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_further_track_is_on_the_clock_of_the_first_of_its_kind() {
+    let start = frame(Kind::Video, 2_000_000, 0);
+    let mut timeline = from_first(&start);
+    let mut further = Vec::new();
+    for at in (0..6_000_i64).step_by(20) {
+        if at % 40 == 0 {
+            timeline.handle(frame(Kind::Video, 2_000_000 + at, 0), NOW.plus_ms(at as u64));
+        }
+        let sent = if at >= 3_000 { at } else { 2_000_000 + at };
+        timeline.handle(frame(Kind::Audio, sent, 0), NOW.plus_ms(at as u64));
+        further.extend(
+            timeline.beside(1, frame(Kind::Audio, sent, 0)).into_iter().map(|sample| (at, sample.dts)),
+        );
+    }
+    assert!(further.len() > 290, "{}", further.len());
+    assert!(further.iter().all(|(at, dts)| (*dts - NOW.media()).ms().abs_diff(*at) <= 100), "{further:?}");
+}
+
+#[test]
 fn a_track_comes_back_to_the_common_clock_and_a_jump_of_both_ends_its_offset() {
     for away in [Kind::Video, Kind::Audio] {
         for by in [90_000, 12_000, 8_000, -8_000, -90_000] {
