@@ -1,4 +1,5 @@
-//! Closed captions in the pictures: CEA-608 and CEA-708 in the SEI messages of H.264 and H.265 (ATSC A/53 part 4, 6.2.3).
+//! Closed captions in the pictures: CEA-608 and CEA-708 in the SEI messages of H.264 and H.265 (ATSC A/53 part 4, 6.2.3), and in the metadata
+//! of AV1 (AV1, 5.8.2), where the same messages of ITU-T T.35 are.
 //!
 //! They are media, which nobody changes here: this only looks for what a playlist must announce (RFC 8216bis, 4.4.6.1).
 //! What a segment shows follows from the segment alone, so that every origin of a channel sees the same.
@@ -8,7 +9,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::codec::{avc, hevc, nal};
+use crate::codec::{av1, avc, hevc, nal};
 use crate::media::{Cut, Sample, VideoCoding, VideoConfig};
 
 #[cfg(test)]
@@ -81,9 +82,6 @@ impl Captions {
     /// What a segment shows. What makes no sense is passed over.
     pub fn of(cut: &Cut) -> Captions {
         let Some(video) = &cut.tracks.video else { return Captions::default() };
-        if video.coding == VideoCoding::Av1 {
-            return Captions::default();
-        }
         // They are meant in the order in which the pictures are shown (A/53 part 4, 6.2.3).
         let mut data: Vec<_> = cut.video.iter().flat_map(|sample| data_of(sample, video)).collect();
         data.sort_by_key(|(pts, _)| *pts);
@@ -97,6 +95,10 @@ impl Captions {
 
 /// The caption data of an access unit: three bytes for each construct.
 fn data_of(sample: &Sample, video: &VideoConfig) -> Vec<(crate::time::MediaTime, Vec<u8>)> {
+    if video.coding == VideoCoding::Av1 {
+        let data = av1::registered(&sample.data).filter_map(captions_of);
+        return data.take(MESSAGES_MAX).map(|data| (sample.pts(), data)).collect();
+    }
     let avc = video.coding == VideoCoding::Avc;
     let length_size =
         if avc { avc::length_size(&video.record) } else { hevc::length_size(&video.record) }.unwrap_or(4);

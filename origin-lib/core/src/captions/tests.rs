@@ -37,12 +37,31 @@ fn packet(blocks: &[u8]) -> Vec<Construct> {
     bytes.chunks(2).enumerate().map(|(at, two)| [kind(at), two[0], two[1]]).collect()
 }
 
-/// The messages of an SEI NAL unit: one that is not ours, and the captions.
-fn messages(constructs: &[Construct]) -> Vec<u8> {
+/// A message of ITU-T T.35 with captions.
+fn registered(constructs: &[Construct]) -> Vec<u8> {
     let mut data = b"\xb5\x00\x31GA94\x03".to_vec();
     data.extend([0x40 | u8::try_from(constructs.len()).unwrap(), 0xff]);
     data.extend(constructs.as_flattened());
     data.push(0xff);
+    data
+}
+
+/// A temporal unit of AV1: metadata that is not ours, captions, and a frame.
+fn temporal_unit(key: bool, constructs: &[Construct]) -> Vec<u8> {
+    let captions = [&[4], &*registered(constructs), &[0x80]].concat();
+    let obus: [(u8, &[u8]); 3] =
+        [(5, &[1, 0, 0, 0, 0, 0x80]), (5, &captions), (6, if key { &[0x10, 0] } else { &[0x30, 0] })];
+    let obu = |(kind, payload): (u8, &[u8])| {
+        // Lengths are of one byte up to 127, and may be of two.
+        let len = payload.len();
+        [&[kind << 3 | 2, 0x80 | (len & 0x7f) as u8, (len >> 7) as u8], payload].concat()
+    };
+    obus.into_iter().flat_map(obu).collect()
+}
+
+/// The messages of an SEI NAL unit: one that is not ours, and the captions.
+fn messages(constructs: &[Construct]) -> Vec<u8> {
+    let data = registered(constructs);
     let mut bytes = vec![5, 0xff, 1];
     bytes.extend([0; 256]);
     bytes.extend([4, u8::try_from(data.len()).unwrap()]);
@@ -72,6 +91,11 @@ fn video(coding: VideoCoding) -> VideoConfig {
 /// The frame that is sent so many frames after the first one, and shown `cts` frames later than it is decoded.
 fn frame(coding: VideoCoding, n: u64, cts: i32, constructs: &[Construct]) -> Sample {
     let key = n.is_multiple_of(50);
+    let dts = MediaTime(NOW.media().0 + 3600 * n);
+    if coding == VideoCoding::Av1 {
+        let data = temporal_unit(key, constructs).into();
+        return Sample { kind: Kind::Video, dts, cts: 3600 * cts, key, leading: false, data };
+    }
     let (sei, slice): (&[u8], u8) = match coding {
         VideoCoding::Avc => (&[6], if key { 0x65 } else { 0x41 }),
         _ => (&[39 << 1, 1], if key { 19 << 1 } else { 1 << 1 }),
@@ -82,7 +106,6 @@ fn frame(coding: VideoCoding, n: u64, cts: i32, constructs: &[Construct]) -> Sam
         data.extend(u32::try_from(unit.len()).unwrap().to_be_bytes());
         data.extend(unit);
     }
-    let dts = MediaTime(NOW.media().0 + 3600 * n);
     Sample { kind: Kind::Video, dts, cts: 3600 * cts, key, leading: false, data: data.into() }
 }
 
@@ -98,9 +121,9 @@ fn seen(captions: Captions) -> Vec<String> {
 
 /// What one frame of these constructs shows.
 fn of(constructs: &[Construct]) -> Vec<String> {
-    let [avc, hevc] = [VideoCoding::Avc, VideoCoding::Hevc]
+    let [avc, hevc, av1] = [VideoCoding::Avc, VideoCoding::Hevc, VideoCoding::Av1]
         .map(|coding| Captions::of(&cut(coding, vec![frame(coding, 0, 0, constructs)])));
-    assert_eq!(avc, hevc);
+    assert_eq!([avc, hevc], [av1; 2]);
     seen(avc)
 }
 

@@ -18,6 +18,7 @@ pub use record::record;
 const SEQUENCE_HEADER: u8 = 1;
 const TEMPORAL_DELIMITER: u8 = 2;
 const FRAME_HEADER: u8 = 3;
+const METADATA: u8 = 5;
 const FRAME: u8 = 6;
 
 /// Length of a record before its OBUs.
@@ -85,6 +86,16 @@ pub fn picture(unit: &Bytes) -> Option<(Bytes, Picture)> {
         data = data.slice(data.len() - rest.len()..);
     }
     Some((data, picture.unwrap_or_default()))
+}
+
+/// The messages of ITU-T T.35 in a unit's metadata, from their country code on (AV1, 5.8.2): zeros and the trailing bits follow them. Up to where
+/// lengths do not add up.
+pub fn registered(unit: &[u8]) -> impl Iterator<Item = &[u8]> {
+    /// `metadata_type` (AV1, 6.7.1).
+    const ITUT_T35: usize = 4;
+    obus(unit).map_while(|obu| obu).filter_map(|(kind, mut payload)| {
+        (kind == METADATA && leb128(&mut payload)? == ITUT_T35).then_some(payload)
+    })
 }
 
 /// The OBUs of a unit: type and payload (AV1, 5.3); `None`, and nothing more, where the lengths do not add up.
