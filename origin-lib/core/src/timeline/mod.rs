@@ -14,9 +14,10 @@
 //! other track as they came, and keeps it until its timestamps are on the other's clock again, or the feed's clock jumps. Where the sound
 //! leaves the picture, that is all; where the picture leaves, the clock jumps to the picture's, and the sound, which didn't follow, has the
 //! offset. The offset comes from the feed's timestamps and their order, so that two origins that hear a feed from before have the same
-//! one. An origin that joins later finds its own, from the first frames that it hears: the track with the offset may lie apart from
-//! the other origin's by as much as the feed's interleaving varies, and where it hears that track first, its anchor is that
-//! track's, and the other one has the offset.
+//! one; only where the other track's last frame came ten seconds before, arrival decides between an offset and a jump. An origin that
+//! joins later finds its own, from the first frames that it hears: the track with the offset may lie apart from the other origin's by
+//! as much as the feed's interleaving varies, and where it hears that track first, its anchor is that track's, and the other one has
+//! the offset.
 //!
 //! ```
 //! use railbird_core::media::{Frame, Kind};
