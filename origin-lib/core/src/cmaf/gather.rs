@@ -11,6 +11,7 @@ use beside::Beside;
 use reader::Reader;
 
 use super::Refusal;
+use super::header::Header;
 use super::known::{Catalogue, Headers};
 use super::lane::{Lane, Source, Standing};
 use crate::flv::Error;
@@ -54,6 +55,8 @@ pub struct Request(u64);
 pub struct Gather {
     known: Catalogue,
     requests: BTreeMap<Request, Reader>,
+    /// The one that is being read, and the number of its header before that.
+    reading: Option<(Request, Option<u64>)>,
     video: Lane,
     audio: Lane,
     /// The further tracks that are wanted, by their numbers.
@@ -83,6 +86,7 @@ impl Gather {
         Gather {
             known: Catalogue::new(kept),
             requests: BTreeMap::new(),
+            reading: None,
             video: Lane::default(),
             audio: Lane::default(),
             sounds: Vec::new(),
@@ -107,8 +111,9 @@ impl Gather {
         self.heard = now.up_ms;
         self.last += 1;
         let name = name.get(..name.floor_char_boundary(NAME_LEN_MAX)).unwrap_or_default().into();
-        self.requests.insert(Request(self.last), Reader::new(name));
-        Ok(Request(self.last))
+        let request = Request(self.last);
+        self.requests.insert(request, Reader::new(request, name));
+        Ok(request)
     }
 
     /// The headers that are known, at most [`HEADERS_MAX`](super::HEADERS_MAX).
@@ -125,14 +130,16 @@ impl Gather {
     pub fn handle(&mut self, request: Request, bytes: &[u8], now: Moment) -> Result<(), Refusal> {
         let Some(mut reader) = self.requests.remove(&request) else { return Ok(()) };
         self.heard = now.up_ms;
+        self.reading = Some((request, reader.header.map(|(number, _)| number)));
         reader.boxes.handle(bytes);
         let mut result = Ok(());
         while result.is_ok()
             && let Some(piece) = reader.boxes.poll()
         {
             result = self.piece(&mut reader, piece, now);
-            self.settle(now);
+            self.settle(false, now);
         }
+        self.reading = None;
         reader.refused |= result.is_err();
         self.requests.insert(request, reader);
         result
@@ -145,13 +152,14 @@ impl Gather {
         if let Some(header) = reader.doubted.take() {
             self.known.add(&reader.name, header, &self.used());
         }
+        self.brings_no_more(request);
         if reader.last && whole {
             let number = reader.header.map(|(number, _)| number);
             for lane in [&mut self.video, &mut self.audio] {
                 lane.ended |= lane.source.is_some_and(|source| Some(source.header) == number);
             }
-            self.settle(now);
         }
+        self.settle(false, now);
         if whole && !reader.refused && !reader.is_whole() {
             if !reader.boxes.have_begun() {
                 return Err(Refusal::Malformed("it ended in its first box"));
@@ -178,24 +186,25 @@ impl Gather {
 
     /// Lets go of what has waited long enough.
     pub fn tick(&mut self, now: Moment) {
-        self.settle(now);
+        self.settle(false, now);
     }
 
     /// Nothing more comes: what waits is let go.
     pub fn finish(&mut self, now: Moment) {
-        self.video.give_up();
-        self.audio.give_up();
         self.end_choice();
-        self.settle(now);
-        self.settle_beside(true);
+        self.settle(true, now);
     }
 
     /// When to `tick` at the latest, on [`Moment::up_ms`], and to ask whether it has ended.
     pub fn deadline(&self) -> Option<u64> {
-        let waiting = [&self.video, &self.audio].into_iter().any(|lane| lane.front_ms().is_some());
+        let waiting = |lane: &Lane| lane.front_ms().is_some() || lane.is_waiting();
+        let waiting = [&self.video, &self.audio].into_iter().any(waiting);
         let chosen = self.choosing.filter(|until| waiting && *until > 0);
         let waits = [self.audio.due(&self.video), self.video.due(&self.audio)];
-        let waits = waits.into_iter().flatten().chain(chosen);
+        let lanes = [&self.video, &self.audio].into_iter().chain(self.beside.iter().map(Beside::lane));
+        let placed =
+            lanes.filter_map(|lane| lane.placed_by(self.may_come(lane))).filter(|_| chosen.is_none());
+        let waits = waits.into_iter().flatten().chain(chosen).chain(placed);
         let over = self
             .requests
             .is_empty()
@@ -209,7 +218,8 @@ impl Gather {
             return None;
         }
         let silent = now.ms_since(self.heard);
-        let all = self.is_said() && [&self.video, &self.audio].iter().all(|lane| lane.ended);
+        let lanes = [&self.video, &self.audio];
+        let all = self.is_said() && lanes.iter().all(|lane| lane.ended && !lane.waits());
         if all || (self.is_said() && silent >= ORDER_MS) {
             Some(End::InOrder)
         } else {
@@ -232,6 +242,38 @@ impl Gather {
             Kind::Video => &mut self.video,
             Kind::Audio => &mut self.audio,
         }
+    }
+
+    fn lane_ref(&self, kind: Kind) -> &Lane {
+        match kind {
+            Kind::Video => &self.video,
+            Kind::Audio => &self.audio,
+        }
+    }
+
+    /// Whether a request is open that may bring what a track waits for.
+    fn may_come(&self, lane: &Lane) -> bool {
+        let open =
+            self.requests.iter().map(|(request, reader)| (*request, reader.header.map(|(number, _)| number)));
+        let may = |header: Option<u64>| header.is_none() || header == lane.source.map(|source| source.header);
+        open.chain(self.reading).any(|(request, header)| may(header) && lane.waits_for(request))
+    }
+
+    /// A request brings nothing more of the fragments that it has begun.
+    fn brings_no_more(&mut self, request: Request) {
+        self.video.over(request);
+        self.audio.over(request);
+        for beside in &mut self.beside {
+            beside.lane.over(request);
+        }
+    }
+
+    /// Which headers' tracks miss this fragment: the track it is of, where it begins and where it ends.
+    fn missed(&self, header: &Header, (track, start, end): (u32, u64, u64)) -> Vec<u64> {
+        let Some(track) = header.track(track) else { return Vec::new() };
+        let lanes = [&self.video, &self.audio].into_iter().chain(self.beside.iter().map(Beside::lane));
+        let missing = lanes.filter(|lane| lane.misses((start, end), track)).filter_map(|lane| lane.source);
+        missing.filter(|source| source.track == track.id).map(|source| source.header).collect()
     }
 
     /// How the other kind than this one stands.
@@ -304,11 +346,22 @@ impl Gather {
     }
 
     /// Gives out what need not wait: both kinds in the order of their decoding times, and what is no frame before them.
-    fn settle(&mut self, now: Moment) {
+    /// `all`: nothing more comes.
+    fn settle(&mut self, all: bool, now: Moment) {
         let full = self.video.is_full() || self.audio.is_full();
         match self.choosing {
             Some(until) if full || now.up_ms >= until => self.end_choice(),
             _ => return,
+        }
+        for kind in [Kind::Video, Kind::Audio] {
+            let (other, may_come) = (self.standing_beside(kind), self.may_come(self.lane_ref(kind)));
+            let lane = self.lane(kind);
+            lane.release(may_come, all, other, now);
+            if all {
+                lane.give_up();
+            }
+            let errors = lane.take_errors();
+            self.outputs.extend(errors.into_iter().map(Err));
         }
         loop {
             let event = self.video.pop(true).or_else(|| self.audio.pop(true)).or_else(|| {
@@ -330,7 +383,7 @@ impl Gather {
             }
             self.outputs.push_back(Ok(event));
         }
-        self.settle_beside(false);
+        self.settle_beside(all, now);
     }
 
     /// Which of the tracks is which is decided.

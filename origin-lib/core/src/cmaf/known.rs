@@ -134,20 +134,23 @@ impl Catalogue {
         })
     }
 
-    /// Such a request's first fragment begins there. It goes on where one of its series has come to, or begins anew once that
-    /// has been quiet for `quiet_ms`; then that one has its name from now on. Otherwise it is another track.
+    /// Such a request's first fragment begins there. It goes on where one of its series has come to, is one that is `missed` there,
+    /// or begins anew once that has been quiet for `quiet_ms`; then that one has its name from now on. Otherwise it is another
+    /// track.
     pub(super) fn go_on(
         &mut self,
         name: &str,
         header: Arc<Header>,
         (track, start): (u32, u64),
+        missed: &[u64],
         (used, quiet_ms, now): (&[u64], u64, Moment),
     ) -> (u64, u64) {
         let timescale = header.track(track).map_or(1, |track| track.timescale);
         let overlap = u64::from(timescale).saturating_mul(OVERLAP_MS) / 1000;
         let before = self.series(name, &header).filter(|known| {
             known.reached.is_some_and(|(of, end, at)| {
-                of == track && (start.saturating_add(overlap) >= end || now.ms_since(at) >= quiet_ms)
+                let goes_on = start.saturating_add(overlap) >= end || missed.contains(&known.number);
+                of == track && (goes_on || now.ms_since(at) >= quiet_ms)
             })
         });
         let before =

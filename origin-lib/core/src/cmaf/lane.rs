@@ -1,10 +1,13 @@
 //! One kind of a feed's media, out of the track that is used for it.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
-use bytes::Bytes;
-
+use super::came::{Came, Place, ROOM, Sample, What};
+use super::fragment::Run;
+use super::gather::Request;
 use super::header::{Coding, Track};
+use super::order::{Begun, HOLE_MS_MAX, Order};
 use crate::codec::{self, Picture, opus};
 use crate::flv::Error;
 use crate::media::{AudioCoding, AudioConfig, FeedEvent, Frame, Kind};
@@ -37,13 +40,13 @@ const AGAIN_MS_MAX: u64 = 15_000;
 
 /// A fragment that begins no further back than this, in milliseconds of its own time, comes late; further back, a clock began
 /// anew.
-const BACK_MS_MAX: i64 = 60_000;
+const BACK_MS_MAX: i64 = HOLE_MS_MAX;
 
 /// After so many fragments, one after another, that come late, a clock began anew, too.
 const LATE_MAX: u8 = 3;
 
 /// Times of two tracks that mean the same differ by so many milliseconds at the most: either is rounded.
-const ROUNDED_MS: i64 = 2;
+pub(super) const ROUNDED_MS: i64 = 2;
 
 /// So many of the newest fragments are known again.
 const KNOWN_MAX: usize = 16;
@@ -60,13 +63,6 @@ pub(super) struct Source {
 /// What tells fragments of a track apart: the first decoding time, how many samples, how many bytes.
 pub(super) type Mark = (u64, usize, u64);
 
-/// A sample whose media is on its way. Times are in its track's timescale, its edit list applied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Coming {
-    pub(super) dts: i128,
-    pub(super) cts: i32,
-}
-
 /// What waits for the other kind.
 #[derive(Debug)]
 struct Waiting {
@@ -76,7 +72,7 @@ struct Waiting {
 }
 
 /// How the other kind stands when a sample comes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Standing {
     /// Where it was given out last, in milliseconds of its time.
     given_ms: Option<i64>,
@@ -103,9 +99,9 @@ pub(super) struct Lane {
     awaits_key: bool,
     /// Which version of the source's header was told.
     told: Option<u64>,
-    /// The newest decoding time that came.
-    newest: Option<i128>,
-    /// The newest one that was taken, of whichever track, in milliseconds.
+    /// What came and is not in its place yet.
+    order: Order<Came>,
+    /// The newest decoding time that was taken, of whichever track, in milliseconds.
     newest_ms: Option<i64>,
     /// Where the next fragment begins that does not say.
     next: u64,
@@ -114,6 +110,7 @@ pub(super) struct Lane {
     back: u8,
     waiting: VecDeque<Waiting>,
     len: usize,
+    errors: Vec<Error>,
     /// It is not waited for.
     late: bool,
     /// How long it is waited for beyond [`WAIT_MS_MAX`], in milliseconds, and when that was of use last.
@@ -150,6 +147,9 @@ impl Lane {
         };
         let mut before = core::mem::replace(self, new);
         (before.len, before.waiting, before.rival) = (len(&of_track), of_track, None);
+        for came in before.order.take(|came| matches!(came.what, What::Event(..))) {
+            self.place(came);
+        }
         self.turn_to(source, now);
         before
     }
@@ -157,18 +157,21 @@ impl Lane {
     /// What waits is let go.
     pub(super) fn clear(&mut self) {
         self.waiting.clear();
+        self.order = Order::default();
         (self.len, self.told) = (0, None);
     }
 
     /// It comes from this track from now on, in the place of another one.
     pub(super) fn follow_anew(&mut self, source: Source, now: Moment) {
+        self.release(false, true, Standing::default(), now);
         self.turn_to(source, now);
         self.awaits_key = self.told.is_some();
     }
 
     fn turn_to(&mut self, source: Source, now: Moment) {
         (self.source, self.heard, self.ended, self.late) = (Some(source), now.up_ms, false, false);
-        (self.newest, self.next, self.back, self.rival) = (None, 0, 0, None);
+        (self.next, self.back, self.rival) = (0, 0, None);
+        self.order = Order::default();
         self.known.clear();
     }
 
@@ -193,46 +196,147 @@ impl Lane {
 
     /// Whether anything of its track has come.
     pub(super) fn has_begun(&self) -> bool {
-        self.newest.is_some()
+        self.order.has_begun()
     }
 
-    /// A fragment comes that lasts `span`. Its first decoding time, and up to where its samples have come already: it may be
-    /// one that broke off and is sent again, or that comes late. What is late is a gap already.
+    /// A fragment comes in this request, and lasts `span`. It may be one that broke off and is sent again, or that comes late. What is
+    /// late is a gap already.
     pub(super) fn begin(
         &mut self,
-        start: Option<u64>,
-        count: usize,
-        len: u64,
+        run: &Run,
         span: u64,
         track: &Track,
+        request: Request,
         now: Moment,
-    ) -> (u64, Option<i128>) {
-        let start = start.unwrap_or(self.next);
+    ) -> Place {
+        let start = run.start.unwrap_or(self.next);
         let quiet = now.ms_since(self.heard);
-        (self.next, self.heard, self.ended) = (start.saturating_add(span), now.up_ms, false);
-        let mark = (start, count, len);
+        let end = start.saturating_add(span);
+        // One that was overtaken is not what comes after the last.
+        self.ended &= end < self.next;
+        (self.next, self.heard) = (end, now.up_ms);
+        let mark = (start, run.samples.len(), run.len());
+        let at = |time: u64| super::ticks(i128::from(time) + i128::from(track.shift), track.timescale);
+        let begins = at(start);
         self.known.retain(|(_, at)| now.ms_since(*at) < AGAIN_MS_MAX);
-        if self.known.iter().any(|(known, _)| *known == mark) {
-            return (start, self.newest);
-        }
-        if self.known.len() >= KNOWN_MAX {
-            self.known.pop_front();
-        }
-        self.known.push_back((mark, now.up_ms));
-        let begins = i128::from(start) + i128::from(track.shift);
-        let Some(newest) = self.newest.filter(|newest| begins <= *newest) else {
-            self.back = 0;
-            return (start, None);
+        let from = if self.known.iter().any(|(known, _)| *known == mark) {
+            if let Some(id) = self.order.again(mark, request) {
+                return Place { id: Some(id), start, from: None };
+            }
+            self.order.newest()
+        } else {
+            if self.known.len() >= KNOWN_MAX {
+                self.known.pop_front();
+            }
+            self.known.push_back((mark, now.up_ms));
+            let newest = self.order.newest_for(request).filter(|newest| begins <= *newest);
+            let is_late = newest.is_some_and(|newest| {
+                quiet < AGAIN_MS_MAX
+                    && self.back < LATE_MAX
+                    && newest.saturating_sub(begins) / 90 < BACK_MS_MAX
+            });
+            match newest {
+                None => self.back = 0,
+                Some(_) if is_late => {
+                    self.back += 1;
+                    self.order.missed();
+                }
+                Some(_) => {
+                    self.release(false, true, Standing::default(), now);
+                    self.order.restart();
+                    self.back = 0;
+                }
+            }
+            newest.filter(|_| is_late)
         };
-        if quiet < AGAIN_MS_MAX
-            && self.back < LATE_MAX
-            && super::ms(newest - begins, track.timescale) < BACK_MS_MAX
-        {
-            self.back += 1;
-            return (start, Some(newest));
+        let since = |sample: &super::fragment::Place| at(start.saturating_add(sample.since));
+        let is_wanted = |sample: &super::fragment::Place| {
+            !sample.data.is_empty() && from.is_none_or(|from| since(sample) > from)
+        };
+        let has: Vec<bool> = run.samples.iter().map(|sample| !is_wanted(sample)).collect();
+        let begun = Begun {
+            mark,
+            start: begins,
+            last: run.samples.iter().map(since).max().unwrap_or(begins),
+            end: at(end),
+            has,
+        };
+        let is_awaited = begun.has.contains(&false);
+        let id = is_awaited.then(|| self.order.begin(begun, request, now));
+        Place { id, start, from }
+    }
+
+    /// A sample of a fragment has come, or what stands before them.
+    pub(super) fn put(&mut self, id: Option<u64>, sample: Option<usize>, what: What, now: Moment) {
+        let came = Came { since: now.up_ms, what };
+        let left = match id {
+            Some(id) => self.order.put(id, sample, came),
+            None => Err(came),
+        };
+        if let Err(came @ Came { what: What::Event(..), .. }) = left {
+            self.place(came);
         }
-        (self.newest, self.back) = (Some(begins - 1), 0);
-        (start, None)
+    }
+
+    /// A request brings nothing more of what it has begun.
+    pub(super) fn over(&mut self, request: Request) {
+        self.order.over(request);
+    }
+
+    /// Whether a fragment from `start` to `end`, in its track's timescale, is one that is missing.
+    pub(super) fn misses(&self, (start, end): (u64, u64), track: &Track) -> bool {
+        let at = |time: u64| super::ticks(i128::from(time) + i128::from(track.shift), track.timescale);
+        self.order.misses((at(start), at(end)))
+    }
+
+    /// Whether something waits for what may be missing before it.
+    pub(super) fn waits(&self) -> bool {
+        self.order.waits()
+    }
+
+    /// Whether something waits for what may come in another request than those that bring it.
+    pub(super) fn waits_for(&self, request: Request) -> bool {
+        self.order.waits() && !self.order.is_brought_by(request)
+    }
+
+    /// Whether something that has come is not in its place yet.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.order.is_empty()
+    }
+
+    /// Until when what is not in its place yet waits. `may_come`: there is a request that may bring what is missing.
+    pub(super) fn placed_by(&self, may_come: bool) -> Option<u64> {
+        self.order.due(may_come)
+    }
+
+    /// Puts what has come in its place, `all` of it or what need not wait.
+    pub(super) fn release(&mut self, may_come: bool, all: bool, other: Standing, now: Moment) {
+        let all = all || self.is_full();
+        while let Some(came) = self.order.next(may_come, all, now) {
+            let Came { since, what: What::Sample { sample, .. } } = came else {
+                self.place(came);
+                continue;
+            };
+            if let Err(error) = self.sample(sample, since, other, now) {
+                self.errors.push(error);
+            }
+        }
+        if self.order.take_given_up() {
+            self.errors.push(Error::Skip(
+                "a fragment whose media came too slowly: later ones of its track were there",
+            ));
+        }
+    }
+
+    /// What was no use, since this was asked last.
+    pub(super) fn take_errors(&mut self) -> Vec<Error> {
+        core::mem::take(&mut self.errors)
+    }
+
+    fn place(&mut self, came: Came) {
+        if let What::Event(dts_ms, event) = came.what {
+            self.push(dts_ms, event, came.since);
+        }
     }
 
     /// How it stands, for the other kind.
@@ -256,17 +360,10 @@ impl Lane {
         self.late = false;
     }
 
-    /// A sample has come. `version` is its header's, `other` how the other kind stands.
-    pub(super) fn sample(
-        &mut self,
-        coming: Coming,
-        data: Bytes,
-        track: &Track,
-        version: u64,
-        other: Standing,
-        now: Moment,
-    ) -> Result<(), Error> {
-        self.newest = self.newest.max(Some(coming.dts));
+    /// A sample is in its place. `other`: how the other kind stands.
+    fn sample(&mut self, sample: Sample, since: u64, other: Standing, now: Moment) -> Result<(), Error> {
+        let Sample { coming, data, header, version } = sample;
+        let Some(track) = self.source.and_then(|source| header.track(source.track)) else { return Ok(()) };
         let dts_ms = super::ms(coming.dts, track.timescale);
         if self.rival(now).is_some()
             && self.rival.is_some_and(|rival| dts_ms.saturating_add(ROUNDED_MS) >= rival.from_ms)
@@ -301,17 +398,16 @@ impl Lane {
         };
         (self.told, self.awaits_key, self.newest_ms) = (Some(version), false, Some(dts_ms));
         if let Some(event) = event {
-            self.push(dts_ms, event, now);
+            self.push(dts_ms, event, since);
         }
         self.note_late(dts_ms, other, now);
-        self.push(dts_ms, FeedEvent::Frame(frame), now);
+        self.push(dts_ms, FeedEvent::Frame(frame), since);
         Ok(())
     }
 
-    /// Puts something in its place among what waits.
-    pub(super) fn push(&mut self, dts_ms: i64, event: FeedEvent, now: Moment) {
+    fn push(&mut self, dts_ms: i64, event: FeedEvent, since: u64) {
         self.len += len(&event);
-        self.waiting.push_back(Waiting { dts_ms, since: now.up_ms, event });
+        self.waiting.push_back(Waiting { dts_ms, since, event });
     }
 
     /// The decoding time of its first frame that waits, once nothing else is before it.
@@ -335,7 +431,7 @@ impl Lane {
 
     /// Whether as much waits as may.
     pub(super) fn is_full(&self) -> bool {
-        self.len > WAIT_LEN_MAX
+        self.len.saturating_add(self.order.len()) > WAIT_LEN_MAX || self.order.is_full()
     }
 
     /// When what waits first of the `other` kind is let go for want of this one.
@@ -349,7 +445,7 @@ impl Lane {
         let span = first.zip(last).map_or(0, |(first, last)| last.dts_ms.saturating_sub(first.dts_ms));
         let over = self.due(other).is_some_and(|due| due <= now.up_ms);
         self.late |= over || span > WAIT_SPAN_MS_MAX || other.is_full();
-        !self.late && !self.ended
+        !self.late && (!self.ended || self.is_waiting())
     }
 
     /// It is waited for no longer.
@@ -359,8 +455,6 @@ impl Lane {
 }
 
 fn len(event: &FeedEvent) -> usize {
-    // What has no data takes room, too.
-    const ROOM: usize = 128;
     match event {
         FeedEvent::Frame(frame) => frame.data.len() + ROOM,
         _ => ROOM,

@@ -12,19 +12,23 @@
 //! A header (`ftyp`, `moov`) stays known to later requests of the same name, or of names like it. A header that comes
 //! again changes nothing where it says the same, also under the name of each segment; of two that say otherwise under one name the
 //! later one counts, and what belongs to the other is left out; a fragment that comes again is known by its time and size, and only what had
-//! not come of it is taken. What is missing is a gap. `styp`, `sidx`, `prft`, `emsg` and what else may stand between fragments is
+//! not come of it is taken. Requests of a track that come beside each other are put in its order, whichever is read first: what begins
+//! behind a hole waits up to [`ORDER_MS`] for what is missing, or up to [`WAIT_MS_MAX`] where a request is open that may bring it. What
+//! has not come by then is a gap. `styp`, `sidx`, `prft`, `emsg` and what else may stand between fragments is
 //! read or passed over; a fragment that makes no sense is left out, and its track goes on.
 //!
 //! Decoding times are the feed's clock. Where they count from 1970, or a `prft` says which instant one of them is, that is told
 //! as the capture time.
 
 mod boxes;
+mod came;
 mod fragment;
 mod gather;
 mod header;
 mod known;
 mod lane;
 mod names;
+mod order;
 #[cfg(test)]
 mod tests;
 

@@ -13,6 +13,7 @@ use crate::time::{Moment, UtcMs};
 
 mod boxed;
 mod oracle;
+mod order;
 mod requests;
 mod tracks;
 mod written;

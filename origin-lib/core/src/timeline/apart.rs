@@ -32,6 +32,13 @@ impl Apart {
     }
 }
 
+impl Tip {
+    /// How far the other track, which has come to `other_ms`, went on since this one's last frame, in milliseconds of the feed's time.
+    fn stands_still_ms(self, other_ms: Option<i64>) -> i64 {
+        other_ms.zip(self.beside_ms).map_or(0, |(other, beside)| other.saturating_sub(beside))
+    }
+}
+
 impl Timeline {
     /// The frame's timestamp as it was sent.
     pub(super) fn as_sent(&self, frame: &Frame) -> i64 {
@@ -48,9 +55,7 @@ impl Timeline {
         let own_ms = self.tip(frame.kind).map(|own| own.feed_ms);
         let is_over = self.other(frame.kind).is_some_and(|other| {
             // Past one that stands still, a clock that is behind comes by itself.
-            let goes_on = own_ms
-                .zip(other.beside_ms)
-                .is_none_or(|(own, beside)| own.saturating_sub(beside) <= STILL_MS);
+            let goes_on = other.stands_still_ms(own_ms) <= STILL_MS;
             let off = |ms: i64| ms.saturating_sub(other.feed_ms).saturating_abs();
             let (came, moved) = (off(frame.dts_ms), off(moved_ms));
             // Beside its own last frame it may lie by chance.
@@ -77,7 +82,8 @@ impl Timeline {
             return None;
         }
         let is_free = self.apart.offset.is_none_or(|of| of.0 == kind);
-        let goes_on = self.now.ms_since(other.arrived) <= FORWARD_MS_MAX.unsigned_abs();
+        let own_ms = self.tip(kind).map(|own| own.feed_ms);
+        let goes_on = other.stands_still_ms(own_ms) <= FORWARD_MS_MAX;
         // Where the track is far ahead of the other one, its frames would lie before those that came: only a jump makes room.
         let has_room = self.tip(kind).is_none_or(|own| own.feed_ms.saturating_sub(other.feed_ms) <= STRAY_MS);
         if first.kind != kind || !(is_first || kind == Kind::Audio) || !is_free || !goes_on || !has_room {

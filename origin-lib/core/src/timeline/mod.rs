@@ -14,8 +14,7 @@
 //! other track as they came, and keeps it until its timestamps are on the other's clock again, or the feed's clock jumps. Where the sound
 //! leaves the picture, that is all; where the picture leaves, the clock jumps to the picture's, and the sound, which didn't follow, has the
 //! offset. The offset comes from the feed's timestamps and their order, so that two origins that hear a feed from before have the same
-//! one; only where the other track's last frame came ten seconds before, arrival decides between an offset and a jump. An origin that
-//! joins later finds its own, from the first frames that it hears: the track with the offset may lie apart from the other origin's by
+//! one, whenever the frames arrive. An origin that joins later finds its own, from the first frames that it hears: the track with the offset may lie apart from the other origin's by
 //! as much as the feed's interleaving varies, and where it hears that track first, its anchor is that track's, and the other one has
 //! the offset.
 //!
@@ -158,7 +157,6 @@ impl Counts {
 struct Tip {
     feed_ms: i64,
     dts: MediaTime,
-    arrived: UtcMs,
     /// How far the other track was.
     beside_ms: Option<i64>,
     /// How many frames there were, as far as that matters.
@@ -192,8 +190,6 @@ pub struct Timeline {
     before_jump: Option<(i64, u32)>,
     stray: Option<Stray>,
     apart: Apart,
-    /// When the newest frame arrived.
-    now: UtcMs,
     beside: Beside,
     counts: Counts,
     events: VecDeque<Event>,
@@ -220,7 +216,6 @@ impl Timeline {
             before_jump: None,
             stray: None,
             apart: Apart::default(),
-            now: UtcMs(0),
             beside: Beside::default(),
             counts: Counts::default(),
             events: VecDeque::new(),
@@ -242,9 +237,8 @@ impl Timeline {
         self.counts
     }
 
-    /// Takes the feed's next frame, which arrived at `now`. `now` matters only where the feed's clock, or a track's, jumps.
+    /// Takes the feed's next frame, which arrived at `now`. `now` matters only where the feed's clock jumps.
     pub fn handle(&mut self, frame: Frame, now: UtcMs) {
-        self.now = now;
         let frame = self.on_common_clock(frame);
         let Some(stray) = self.stray.take() else { return self.next(frame, now) };
         if self.is_away(&frame, STRAY_MS) {
@@ -321,10 +315,9 @@ impl Timeline {
         let makes_sense = frame.cts.unsigned_abs() <= CTS_MS_MAX.unsigned_abs() * 90;
         let (dts, cts) = self.nudge(frame.kind, dts, if makes_sense { frame.cts } else { 0 });
         let beside_ms = self.other(frame.kind).map(|other| other.feed_ms);
-        let arrived = self.now;
         let tip = self.tip(frame.kind);
         let frames = tip.map_or(0, |tip| tip.frames).saturating_add(1);
-        *tip = Some(Tip { feed_ms: frame.dts_ms, dts, arrived, beside_ms, frames });
+        *tip = Some(Tip { feed_ms: frame.dts_ms, dts, beside_ms, frames });
         self.events.push_back(Event::Sample(Sample {
             kind: frame.kind,
             dts,

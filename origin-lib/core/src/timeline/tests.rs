@@ -442,6 +442,44 @@ fn tracks_on_two_clocks_from_the_start_lie_side_by_side_without_a_jump() {
 }
 
 #[test]
+fn which_offset_a_track_has_follows_from_its_timestamps_whenever_they_arrive() {
+    // The picture stands still for so long, and then the sound goes elsewhere.
+    for still in [9_000, 9_900, 9_980, 10_040, 10_200, 11_000] {
+        let run = |late: u64| {
+            let start = frame(Kind::Video, 2_000_000, 0);
+            let mut timeline = from_first(&start);
+            let mut told = Vec::new();
+            for at in (0..20_000_i64).step_by(20) {
+                let mut frames = Vec::new();
+                if at % 40 == 0 && !(2_000..2_000 + still).contains(&at) {
+                    frames.push(frame(Kind::Video, 2_000_000 + at, 0));
+                }
+                frames.push(frame(Kind::Audio, if at < 2_000 + still { 2_000_000 + at } else { at }, 0));
+                for frame in frames {
+                    // On time, or in pieces of some seconds.
+                    let arrives = (at as u64).next_multiple_of(late);
+                    timeline.handle(frame, NOW.plus_ms(arrives));
+                    told.extend(core::iter::from_fn(|| timeline.poll()).map(|event| match event {
+                        Event::Sample(sample) => Some((sample.kind, sample.dts)),
+                        Event::Jumped(_) => None,
+                    }));
+                }
+            }
+            (timeline.counts().jumps, told)
+        };
+        let on_time = run(20);
+        for late in [500, 3_000, 7_000] {
+            let late = run(late);
+            assert_eq!(late.0, on_time.0, "{still}");
+            // Where a clock jumps, the place of what follows is a matter of arrival.
+            let until = |told: &[Option<_>]| told.iter().position(Option::is_none).unwrap_or(told.len());
+            let [until, other] = [until(&late.1), until(&on_time.1)];
+            assert!(until == other && late.1[..until] == on_time.1[..until], "{still}");
+        }
+    }
+}
+
+#[test]
 fn an_offset_stays_where_the_other_track_stands_still() {
     // The sound is behind by so much from 3 s on; then there is no picture for a while, up to where the sound's own clock comes by.
     for by in [1_500, 2_000, 5_000, 90_000] {

@@ -28,6 +28,12 @@ pub(super) struct Beside {
     pub(super) lane: Lane,
 }
 
+impl Beside {
+    pub(super) fn lane(&self) -> &Lane {
+        &self.lane
+    }
+}
+
 impl Gather {
     /// The same, which gives out these sound tracks as well ([`FeedEvent::Further`]): numbers from 1 on, in the order of their
     /// names and track numbers.
@@ -133,8 +139,9 @@ impl Gather {
     }
 
     /// Gives out what need not wait: what lies far ahead of the best tracks does. `over`: nothing more comes.
-    pub(super) fn settle_beside(&mut self, over: bool) {
+    pub(super) fn settle_beside(&mut self, over: bool, now: Moment) {
         for at in 0..self.beside.len() {
+            self.release_beside(at, over, now);
             while let Some(beside) = self.beside.get_mut(at)
                 && let Some(front) = beside.lane.front_ms()
             {
@@ -153,6 +160,15 @@ impl Gather {
                 self.outputs.push_back(Ok(FeedEvent::Further { track, event: Box::new(event) }));
             }
         }
+    }
+
+    fn release_beside(&mut self, at: usize, over: bool, now: Moment) {
+        let Some(beside) = self.beside.get(at) else { return };
+        let (other, may_come) = (self.standing_beside(beside.kind), self.may_come(&beside.lane));
+        let Some(Beside { lane, .. }) = self.beside.get_mut(at) else { return };
+        lane.release(may_come, over, other, now);
+        let errors = lane.take_errors();
+        self.outputs.extend(errors.into_iter().map(Err));
     }
 
     /// Tells in which language a sound track is, where its header says so.

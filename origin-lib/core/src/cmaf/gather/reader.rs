@@ -8,11 +8,12 @@ use core::ops::Range;
 
 use bytes::Bytes;
 
-use super::{ABSENT_MS, Gather};
+use super::{ABSENT_MS, Gather, Request};
 use crate::cmaf::boxes::{Boxes, Piece};
+use crate::cmaf::came::{Coming, Place, Sample, What};
 use crate::cmaf::fragment::{self, Filling, Message, Produced, Run};
 use crate::cmaf::header::{Coding, Header};
-use crate::cmaf::lane::{Coming, Source};
+use crate::cmaf::lane::Source;
 use crate::cmaf::{self, Refusal};
 use crate::media::{Captured, FeedEvent, FeedSplice, Kind};
 use crate::scte35::{Section, Unusable};
@@ -25,6 +26,7 @@ const MESSAGES_MAX: usize = 16;
 /// What is read of a request.
 #[derive(Debug)]
 pub(super) struct Reader {
+    pub(super) request: Request,
     pub(super) name: String,
     pub(super) boxes: Boxes,
     /// The number of its header, and the version that it goes by.
@@ -43,18 +45,33 @@ pub(super) struct Reader {
     pub(super) refused: bool,
 }
 
+/// Where a fragment begins that is used.
+#[derive(Clone, Copy, Debug)]
+struct Begins {
+    kind: Kind,
+    /// Its number, if anything of it is awaited.
+    fragment: Option<u64>,
+    first_ms: i64,
+    /// What the track's edit list adds to its times.
+    shift_ms: i64,
+}
+
 /// A sample whose media is awaited, and of which track.
 #[derive(Clone, Copy, Debug)]
 struct Wanted {
     kind: Kind,
     source: Source,
+    /// The number of its fragment, and its own in that.
+    fragment: u64,
+    sample: usize,
     coming: Coming,
 }
 
 impl Reader {
     /// Of a request of which nothing has come.
-    pub(super) fn new(name: String) -> Reader {
+    pub(super) fn new(request: Request, name: String) -> Reader {
         Reader {
+            request,
             name,
             boxes: Boxes::default(),
             header: None,
@@ -130,10 +147,16 @@ impl Gather {
     fn header_of(&mut self, reader: &mut Reader, moof: &[u8], at: u64, now: Moment) -> Option<(u64, u64)> {
         if let Some(header) = reader.doubted.take() {
             let runs = fragment::fragment(moof, at, &header).unwrap_or_default();
-            let begins = runs.iter().find_map(|(run, _)| Some((run.track, run.start?)));
+            let begins = runs
+                .iter()
+                .find_map(|(run, span)| Some((run.track, run.start?, run.start?.saturating_add(*span))));
             let used = self.used();
             reader.header = Some(match begins {
-                Some(begins) => self.known.go_on(&reader.name, header, begins, (&used, ABSENT_MS, now)),
+                Some(begins) => {
+                    let missed = self.missed(&header, begins);
+                    let begins = (begins.0, begins.1);
+                    self.known.go_on(&reader.name, header, begins, &missed, (&used, ABSENT_MS, now))
+                }
                 None => self.known.add(&reader.name, header, &used),
             });
         }
@@ -157,6 +180,7 @@ impl Gather {
         if !reader.filling.is_full() {
             self.skip("a fragment whose media did not come");
         }
+        self.brings_no_more(reader.request);
         reader.filling = Filling::default();
         if fragment::tracks(moof).is_err() {
             self.skip("a fragment that makes no sense");
@@ -179,13 +203,13 @@ impl Gather {
         };
         let (mut wanted, mut begins) = (Vec::new(), None);
         for (run, span) in runs {
-            let begun = self.run(&header, number, &run, span, produced, &mut wanted, now);
+            let begun = self.run(reader.request, &header, number, &run, span, produced, &mut wanted, now);
             begins = begins.or(begun);
         }
         // Both tracks' requests may bring it: it is one, whatever brings it.
-        if let Some((kind, first_ms, shift_ms)) = begins {
+        if let Some(begins) = begins {
             for message in messages {
-                self.splice(kind, &message, first_ms, shift_ms, now);
+                self.splice(&message, begins, now);
             }
         }
         reader.filling = Filling::new(wanted);
@@ -193,11 +217,11 @@ impl Gather {
         Ok(())
     }
 
-    /// Prepares for the samples of a run. Of one that is used: its kind, where it begins, and what its edit list adds, in
-    /// milliseconds.
+    /// Prepares for the samples of a run. Of one that is used, where it begins.
     #[expect(clippy::too_many_arguments, reason = "what is known of a run where it is read")]
     fn run(
         &mut self,
+        request: Request,
         header: &Header,
         number: u64,
         run: &Run,
@@ -205,7 +229,7 @@ impl Gather {
         produced: Option<Produced>,
         wanted: &mut Vec<(Range<u64>, Wanted)>,
         now: Moment,
-    ) -> Option<(Kind, i64, i64)> {
+    ) -> Option<Begins> {
         let track = header.track(run.track)?;
         let (source, kind) = (Source { header: number, track: track.id }, track.kind());
         if let Coding::Unusable(..) = track.coding {
@@ -222,7 +246,7 @@ impl Gather {
         }
         let is_first = !self.video.has_begun() && !self.audio.has_begun();
         let lane = self.lane_of(source, kind)?;
-        let (start, from) = lane.begin(run.start, run.samples.len(), run.len(), span, track, now);
+        let Place { id, start, from } = lane.begin(run, span, track, request, now);
         let at = |time: u64| i128::from(time) + i128::from(track.shift);
         let feed_ms = cmaf::ms(at(start), track.timescale);
         let produced = produced.filter(|produced| produced.track == track.id && !produced.arbitrary);
@@ -233,23 +257,31 @@ impl Gather {
         });
         let arrived = is_first.then_some(Captured { feed_ms, utc: now.utc, by_encoder: false });
         if let Some(captured) = captured.or(arrived).filter(|_| from.is_none() && is_best) {
-            lane.push(feed_ms, FeedEvent::Captured(captured), now);
+            lane.put(id, None, What::Event(feed_ms, FeedEvent::Captured(captured)), now);
         }
-        let is_new = from.is_none_or(|from| at(start.saturating_add(span)) > from);
-        for sample in &run.samples {
-            let coming = Coming { dts: at(start) + i128::from(sample.since), cts: sample.cts };
-            if !sample.data.is_empty() && from.is_none_or(|from| coming.dts > from) {
-                wanted.push((sample.data.clone(), Wanted { kind, source, coming }));
+        let ends = run.samples.iter().skip(1).map(|sample| sample.since).chain([span]);
+        for ((number, sample), end) in run.samples.iter().enumerate().zip(ends) {
+            let time = |since: u64| at(start.saturating_add(since));
+            let coming = Coming { dts: time(sample.since), cts: sample.cts, end: time(end) };
+            let is_late = from.is_some_and(|from| cmaf::ticks(coming.dts, track.timescale) <= from);
+            if let Some(fragment) = id
+                && !sample.data.is_empty()
+                && !is_late
+            {
+                let wanted_here = Wanted { kind, source, fragment, sample: number, coming };
+                wanted.push((sample.data.clone(), wanted_here));
             }
         }
-        if !is_new {
+        if from.is_some_and(|from| cmaf::ticks(at(start.saturating_add(span)), track.timescale) <= from) {
             self.skip("a fragment that comes after later ones of its track");
         }
-        is_best.then(|| (kind, feed_ms, cmaf::ms(i128::from(track.shift), track.timescale)))
+        let shift_ms = cmaf::ms(i128::from(track.shift), track.timescale);
+        is_best.then_some(Begins { kind, fragment: id, first_ms: feed_ms, shift_ms })
     }
 
-    /// A message of splice information before a fragment that begins at `first_ms`.
-    fn splice(&mut self, kind: Kind, message: &Message, first_ms: i64, shift_ms: i64, now: Moment) {
+    /// A message of splice information before a fragment.
+    fn splice(&mut self, message: &Message, begins: Begins, now: Moment) {
+        let Begins { kind, fragment, first_ms, shift_ms } = begins;
         let section = match Section::new(&message.section) {
             Ok(section) => section,
             Err(Unusable::Nothing) => return,
@@ -258,25 +290,26 @@ impl Gather {
         };
         let from = if message.since_next { first_ms } else { shift_ms };
         let at_ms = cmaf::ms(i128::from(message.time), message.timescale).saturating_add(from);
-        self.lane(kind).push(first_ms, FeedEvent::Splice(FeedSplice { at_ms, section }), now);
+        let splice = FeedEvent::Splice(FeedSplice { at_ms, section });
+        self.lane(kind).put(fragment, None, What::Event(first_ms, splice), now);
     }
 
     fn media(&mut self, reader: &mut Reader, at: u64, bytes: &Bytes, now: Moment) {
         let Some((header, version)) = reader.of.clone() else { return };
         while let Some(taken) = reader.filling.take(at, bytes) {
-            let Ok((Wanted { kind, source, coming }, data)) = taken else {
+            let Ok((Wanted { kind, source, fragment, sample, coming }, data)) = taken else {
                 self.skip("a sample whose media lies in no media box, or in another sample's");
                 continue;
             };
             let is_replaced = self.known.get(source.header).is_none_or(|known| known.version != version);
             let Some(track) = header.track(source.track).filter(|_| !is_replaced) else { continue };
-            let other = self.standing_beside(kind);
+            let span = (cmaf::ticks(coming.dts, track.timescale), cmaf::ticks(coming.end, track.timescale));
             let Some(lane) = self.lane_of(source, kind) else { continue };
-            if let Err(error) = lane.sample(coming, data, track, version, other, now) {
-                self.outputs.push_back(Err(error));
-            }
+            let what =
+                What::Sample { span, sample: Sample { coming, data, header: header.clone(), version } };
+            lane.put(Some(fragment), Some(sample), what, now);
             // One by one, so that the order is the same in whichever pieces they come.
-            self.settle(now);
+            self.settle(false, now);
         }
     }
 }

@@ -99,7 +99,9 @@ fn what_comes_again_is_taken_once_and_what_broke_off_is_completed() {
 #[test]
 fn a_fragment_that_comes_late_is_left_out_and_no_jump_of_the_clock() {
     let [(header, segments), _] = apart();
-    let ours = told(&[Whole("v", &header), Whole("v-2", &segments[1]), Whole("v-1", &segments[0])], 333);
+    let pushes =
+        [Whole("v", &header), Whole("v-2", &segments[1]), Pass(CHOICE_MS), Whole("v-1", &segments[0])];
+    let ours = told(&pushes, 333);
     let second = told(&[Whole("v", &header), Whole("v-2", &segments[1])], 333);
     assert_eq!(frames(&ours, Kind::Video), frames(&second, Kind::Video));
     assert_eq!(errors(&ours).len(), 1, "{:?}", errors(&ours));

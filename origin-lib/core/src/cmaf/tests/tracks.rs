@@ -21,7 +21,7 @@ fn marked_with(mark: u8, body: &[u8]) -> Vec<u8> {
 }
 
 /// Some numbers, from a seed.
-fn numbers(mut seed: u64) -> impl FnMut(usize) -> usize {
+pub(super) fn numbers(mut seed: u64) -> impl FnMut(usize) -> usize {
     move |below| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (seed >> 33) as usize % below.max(1)

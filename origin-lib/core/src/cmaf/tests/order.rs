@@ -1,0 +1,302 @@
+//! Segments of a track that are on their way at once, and that nothing brings in their order.
+
+use super::tracks::numbers;
+use super::*;
+
+/// Ticks a second of the tracks that are apart.
+const HZ: [u64; 2] = [12_800, 48_000];
+
+/// So many samples a segment has, of a second each: of sound, a little less than that.
+const COUNT: [usize; 2] = [25, 47];
+
+fn name(track: usize, segment: u64) -> String {
+    format!("chunk-stream{track}-{segment}.m4s")
+}
+
+/// So many segments of a track, a second each; and its header.
+fn track(track: usize, segments: u64) -> (Vec<u8>, Vec<Vec<u8>>) {
+    let (header, of) = first_of([VIDEO, AUDIO][track]);
+    let step = if track == 0 { HZ[0] } else { sound_span(&of[0]) };
+    (header, (0..segments).map(|segment| later(&of[0], segment * step)).collect())
+}
+
+/// How long the first segment of sound is, in its ticks: a frame has 1,024.
+fn sound_span(segment: &[u8]) -> u64 {
+    let at = segment.windows(4).position(|name| name == b"trun").unwrap() + 8;
+    u64::from(u32::from_be_bytes(segment[at..at + 4].try_into().unwrap())) * 1024
+}
+
+/// A feed that has gone on for its first second, with the headers and the first segments of both tracks.
+fn going(tracks: &[(Vec<u8>, Vec<Vec<u8>>); 2]) -> Bench {
+    let mut bench = Bench::new();
+    for (at, (header, segments)) in tracks.iter().enumerate() {
+        bench.push(&Whole(&format!("init-stream{at}.m4s"), header), 1000).unwrap();
+        bench.push(&Whole(&name(at, 0), &segments[0]), 1000).unwrap();
+    }
+    bench.push(&Pass(CHOICE_MS), 1).unwrap();
+    bench
+}
+
+fn put(bench: &mut Bench, tracks: &[(Vec<u8>, Vec<Vec<u8>>); 2], track: usize, segment: u64) {
+    let body = &tracks[track].1[usize::try_from(segment).unwrap()];
+    bench.push(&Whole(&name(track, segment), body), 700).unwrap();
+}
+
+/// How many pictures and frames of sound.
+fn counts(told: &[Result<FeedEvent, Error>]) -> [usize; 2] {
+    [Kind::Video, Kind::Audio].map(|kind| frames(told, kind).len())
+}
+
+#[test]
+fn segments_that_are_read_in_any_order_and_beside_each_other_give_the_same_frames() {
+    const SEGMENTS: u64 = 12;
+    let tracks = [track(0, SEGMENTS), track(1, SEGMENTS)];
+    let mut in_order = going(&tracks);
+    for segment in 1..SEGMENTS {
+        put(&mut in_order, &tracks, 0, segment);
+        put(&mut in_order, &tracks, 1, segment);
+    }
+    let expected = in_order.finish();
+    assert_eq!(errors(&expected), Vec::<String>::new());
+    assert_eq!(counts(&expected)[0], COUNT[0] * usize::try_from(SEGMENTS).unwrap());
+    for seed in 0..200 {
+        let mut number = numbers(seed);
+        let mut bench = going(&tracks);
+        // Of each track, its next segment; and the requests that are open with what is left of them.
+        let (mut next, mut open) = ([1_u64; 2], Vec::new());
+        while next != [SEGMENTS; 2] || !open.is_empty() {
+            let track = number(2);
+            let lead = next[track].saturating_sub(next[1 - track]);
+            if next[track] < SEGMENTS && lead < 3 && open.len() < 4 {
+                let segment = usize::try_from(next[track]).unwrap();
+                open.push((name(track, next[track]), &tracks[track].1[segment][..], None));
+                next[track] += 1;
+            }
+            if open.is_empty() {
+                continue;
+            }
+            // One that is accepted and not read yet is no request yet.
+            let at = number(open.len());
+            let (name, body, request) = &mut open[at];
+            let request = *request.get_or_insert_with(|| bench.gather.open(name, bench.now).unwrap());
+            let (piece, rest) = body.split_at((1 + number(6000)).min(body.len()));
+            bench.gather.handle(request, piece, bench.now).unwrap();
+            *body = rest;
+            if rest.is_empty() {
+                bench.gather.close(request, true, bench.now).unwrap();
+                open.remove(at);
+            }
+            bench.push(&Pass(number(100) as u64), 1).unwrap();
+        }
+        let told = bench.finish();
+        assert_eq!(errors(&told), Vec::<String>::new(), "{seed}");
+        let of = |told: &[Result<FeedEvent, Error>]| {
+            told.iter().filter_map(|one| one.clone().ok()).collect::<Vec<FeedEvent>>()
+        };
+        assert!(of(&told) == of(&expected), "{seed}: {:?}", counts(&told));
+    }
+}
+
+#[test]
+fn what_is_missing_is_waited_for_as_long_as_it_may_come() {
+    let tracks = [track(0, 6), track(1, 6)];
+    let mut bench = going(&tracks);
+    let before = counts(&bench.told);
+    // Nothing may bring it that is known of.
+    for sound in 1..4 {
+        put(&mut bench, &tracks, 1, sound);
+    }
+    put(&mut bench, &tracks, 0, 2);
+    assert_eq!(bench.gather.deadline(), Some(bench.now.up_ms + ORDER_MS));
+    bench.push(&Pass(ORDER_MS - 1), 1).unwrap();
+    assert_eq!(counts(&bench.told)[0], before[0]);
+    bench.push(&Pass(1), 1).unwrap();
+    assert_eq!(counts(&bench.told)[0], before[0] + COUNT[0]);
+    put(&mut bench, &tracks, 0, 1);
+    assert_eq!(errors(&bench.told), ["skipped: a fragment that comes after later ones of its track"]);
+
+    // A request is open that may.
+    let mut bench = going(&tracks);
+    put(&mut bench, &tracks, 1, 1);
+    let open = bench.gather.open(&name(0, 1), bench.now).unwrap();
+    put(&mut bench, &tracks, 0, 2);
+    bench.push(&Pass(WAIT_MS_MAX - 1), 1).unwrap();
+    assert_eq!(counts(&bench.told)[0], before[0]);
+    bench.gather.handle(open, &tracks[0].1[1], bench.now).unwrap();
+    bench.gather.close(open, true, bench.now).unwrap();
+    put(&mut bench, &tracks, 1, 2);
+    put(&mut bench, &tracks, 1, 3);
+    bench.take();
+    assert_eq!((counts(&bench.told)[0], errors(&bench.told)), (before[0] + 2 * COUNT[0], Vec::new()));
+
+    // One brings it, and stops in the middle.
+    let mut bench = going(&tracks);
+    let open = bench.gather.open(&name(0, 1), bench.now).unwrap();
+    let body = &tracks[0].1[1];
+    bench.gather.handle(open, &body[..body.len() - 100], bench.now).unwrap();
+    put(&mut bench, &tracks, 0, 2);
+    put(&mut bench, &tracks, 1, 1);
+    put(&mut bench, &tracks, 1, 2);
+    bench.push(&Pass(WAIT_MS_MAX), 1).unwrap();
+    assert_eq!(errors(&bench.told).len(), 1, "{:?}", errors(&bench.told));
+    let given = counts(&bench.told)[0];
+    assert!((before[0] + COUNT[0] + 1..before[0] + 2 * COUNT[0]).contains(&given), "{given}");
+    bench.gather.handle(open, &body[body.len() - 100..], bench.now).unwrap();
+    bench.take();
+    assert_eq!(counts(&bench.told)[0], given, "nothing is given out behind what follows it");
+}
+
+#[test]
+fn one_that_broke_off_is_sent_again_before_what_follows_it_is_given_out() {
+    let tracks = [track(0, 4), track(1, 4)];
+    for follows_first in [false, true] {
+        let mut bench = going(&tracks);
+        let body = &tracks[0].1[1];
+        if follows_first {
+            put(&mut bench, &tracks, 0, 2);
+        }
+        bench.push(&Broken(&name(0, 1), &body[..body.len() / 2]), 500).unwrap();
+        if !follows_first {
+            put(&mut bench, &tracks, 0, 2);
+        }
+        bench.push(&Pass(ORDER_MS / 2), 1).unwrap();
+        put(&mut bench, &tracks, 0, 1);
+        let told = bench.finish();
+        assert_eq!((counts(&told)[0], errors(&told)), (3 * COUNT[0], Vec::new()));
+        assert!(frames(&told, Kind::Video).iter().map(|frame| frame.dts_ms).is_sorted());
+    }
+}
+
+#[test]
+fn nothing_waits_where_a_track_has_holes_of_its_own() {
+    let tracks = [track(0, 40), track(1, 44)];
+    // In one request, what is not there does not come.
+    let mut bench = going(&tracks);
+    let before = counts(&bench.told)[0];
+    let body = [1, 2, 5, 6].map(|segment| tracks[0].1[segment].clone()).concat();
+    bench.push(&Whole(&name(0, 1), &body), 900).unwrap();
+    let sound = (1..8).map(|segment| tracks[1].1[segment].clone()).collect::<Vec<_>>().concat();
+    bench.push(&Whole(&name(1, 1), &sound), 900).unwrap();
+    assert_eq!(counts(&bench.told)[0], before + 4 * COUNT[0]);
+
+    // Every second segment: after three times nobody waits for the others.
+    let mut bench = going(&tracks);
+    let (mut waits, mut sound) = (Vec::new(), 1);
+    for segment in (2..40).step_by(2) {
+        // A segment of sound is shorter.
+        while sound * 24 / 25 <= segment + 1 {
+            put(&mut bench, &tracks, 1, sound);
+            sound += 1;
+        }
+        let before = counts(&bench.told)[0];
+        put(&mut bench, &tracks, 0, segment);
+        waits.push(counts(&bench.told)[0] == before);
+        bench.push(&Pass(2000), 1).unwrap();
+        assert_eq!(counts(&bench.told)[0], before + COUNT[0], "{segment}");
+        if segment == 20 {
+            // And here one was only late.
+            put(&mut bench, &tracks, 0, segment - 1);
+        }
+    }
+    let waited = |wait: bool, count: usize| core::iter::repeat_n(wait, count);
+    let expected = waited(true, 3).chain(waited(false, 7)).chain(waited(true, 3)).chain(waited(false, 6));
+    assert_eq!(waits, expected.collect::<Vec<_>>());
+}
+
+#[test]
+fn what_waits_for_a_request_that_comes_on_waits_as_long_as_that_does_up_to_a_bound() {
+    let tracks = [track(0, 4), track(1, 4)];
+    let mut bench = going(&tracks);
+    let open = bench.gather.open(&name(0, 1), bench.now).unwrap();
+    let body = tracks[0].1[1].clone();
+    let media = body.windows(4).position(|name| name == b"mdat").unwrap() + 4;
+    bench.gather.handle(open, &body[..media], bench.now).unwrap();
+    put(&mut bench, &tracks, 0, 2);
+    let mut pieces = body[media..].chunks(700);
+    let mut waited = 0;
+    while errors(&bench.told).is_empty()
+        && let Some(piece) = pieces.next()
+    {
+        bench.push(&Pass(900), 1).unwrap();
+        waited += 900;
+        bench.gather.handle(open, piece, bench.now).unwrap();
+        bench.take();
+    }
+    assert!(waited > WAIT_MS_MAX, "{waited}");
+    assert_eq!(errors(&bench.told), Vec::<String>::new(), "it has come to its end");
+    assert_eq!(counts(&bench.finish())[0], 3 * COUNT[0]);
+
+    // A frame at a time takes longer than anybody waits.
+    let mut bench = going(&tracks);
+    let open = bench.gather.open(&name(0, 1), bench.now).unwrap();
+    let key = media + 1800;
+    bench.gather.handle(open, &body[..key], bench.now).unwrap();
+    put(&mut bench, &tracks, 0, 2);
+    let since = bench.now;
+    for piece in body[key..].chunks(40) {
+        bench.gather.handle(open, piece, bench.now).unwrap();
+        bench.push(&Pass(1000), 1).unwrap();
+        if !errors(&bench.told).is_empty() {
+            break;
+        }
+    }
+    assert_eq!(bench.now.ms_since(since.up_ms), WAIT_LATE_MS_MAX);
+    assert_eq!(
+        errors(&bench.told),
+        ["skipped: a fragment whose media came too slowly: later ones of its track were there"]
+    );
+}
+
+#[test]
+fn the_last_segment_ends_nothing_that_it_has_overtaken() {
+    let last = |body: &[u8]| [&flat(b"styp", &[b"msdh\0\0\0\0msdhlmsg"])[..], body].concat();
+    let tracks = [track(0, 3), track(1, 3)];
+    let mut bench = going(&tracks);
+    put(&mut bench, &tracks, 1, 1);
+    bench.push(&Whole(&name(1, 2), &last(&tracks[1].1[2])), 900).unwrap();
+    bench.push(&Whole(&name(0, 2), &last(&tracks[0].1[2])), 900).unwrap();
+    assert_eq!(bench.gather.ended(bench.now), None);
+    put(&mut bench, &tracks, 0, 1);
+    assert_eq!(bench.gather.ended(bench.now), Some(End::InOrder));
+    assert_eq!(counts(&bench.finish())[0], 3 * COUNT[0]);
+}
+
+#[test]
+fn segments_with_headers_of_their_own_may_be_read_in_the_wrong_order() {
+    let (header, segments) = track(0, 8);
+    let body = |segment: usize| [&header[..], &segments[segment]].concat();
+    for orders in [
+        [0, 1, 2, 3, 4, 5, 6, 7],
+        [1, 0, 2, 3, 5, 4, 6, 7],
+        [0, 1, 3, 4, 2, 5, 7, 6],
+        [2, 1, 0, 4, 3, 6, 7, 5],
+    ] {
+        let mut bench = Bench::new();
+        for (at, segment) in orders.into_iter().enumerate() {
+            bench.push(&Whole(&format!("video-{segment}.mp4"), &body(segment)), 900).unwrap();
+            if at == 2 {
+                bench.push(&Pass(CHOICE_MS), 1).unwrap();
+            }
+        }
+        assert_eq!(bench.gather.poll_other(), None, "{orders:?}");
+        let told = bench.finish();
+        assert_eq!((counts(&told)[0], errors(&told)), (8 * COUNT[0], Vec::new()), "{orders:?}");
+        assert!(frames(&told, Kind::Video).iter().map(|frame| frame.dts_ms).is_sorted(), "{orders:?}");
+    }
+}
+
+#[test]
+fn no_more_waits_behind_a_hole_than_may() {
+    let (header, segments) = first_of(VIDEO);
+    let mut bench = Bench::new();
+    bench.push(&Whole("v", &header), 1000).unwrap();
+    bench.push(&Whole("v-0", &segments[0]), 1000).unwrap();
+    bench.push(&Pass(CHOICE_MS + WAIT_MS_MAX), 1).unwrap();
+    let before = counts(&bench.told)[0];
+    for segment in 0..4_200 {
+        bench
+            .push(&Whole(&format!("v-{segment}"), &later(&segments[0], (segment + 2) * HZ[0] / 8)), 1000)
+            .unwrap();
+    }
+    assert!(counts(&bench.told)[0] > before, "many fragments end the waiting");
+}
