@@ -5,6 +5,7 @@
 //! `PROGRAM-DATE-TIME`.
 
 mod iso8601;
+pub(crate) mod wrap;
 
 use alloc::format;
 use alloc::string::String;

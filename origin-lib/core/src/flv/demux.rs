@@ -13,6 +13,7 @@ use super::{Error, TagKind, TimeOfDay, capture, names};
 use crate::codec::{self, Picture, aac, opus};
 use crate::media::{AudioCoding, AudioConfig, Colour, FeedEvent, Frame, Kind, VideoCoding, VideoConfig};
 use crate::rtmp::amf0;
+use crate::time::wrap::Unwrap;
 
 const SET_VIDEO: &str = "H.264, HEVC or AV1";
 const SET_AUDIO: &str = "AAC-LC or Opus";
@@ -33,7 +34,8 @@ const OTHERS_MAX: usize = 16;
 /// [`Demux::with_pictures`]); [`Demux::poll_other`] tells of the others.
 #[derive(Debug, Default)]
 pub struct Demux {
-    clock: Clock,
+    /// Of 32 bits, which wrap after 49.7 days.
+    clock: Unwrap<32>,
     video: Option<VideoTrack>,
     audio: AudioTrack,
     /// Further sound tracks that are wanted.
@@ -100,7 +102,8 @@ impl Demux {
             (_, None) => Ok(()),
             (TagKind::Data, _) => {
                 if let Some(of_day_ms) = capture::time_of_day_ms(&payload) {
-                    self.time_of_day = Some(TimeOfDay { feed_ms: self.clock.near(timestamp_ms), of_day_ms });
+                    self.time_of_day =
+                        Some(TimeOfDay { feed_ms: self.clock.read(timestamp_ms.into()), of_day_ms });
                 }
                 Ok(())
             }
@@ -122,7 +125,7 @@ impl Demux {
 
     /// The time of a frame. It tells whether data messages are on its clock: some encoders give them all the same timestamp.
     fn time(&mut self, timestamp_ms: u32) -> i64 {
-        let time = self.clock.unwrap(timestamp_ms);
+        let time = self.clock.unwrap(timestamp_ms.into());
         let near = self.time_of_day.take().filter(|said| said.feed_ms.abs_diff(time) <= DATA_NEAR_MS);
         self.captured = near.or(self.captured);
         time
@@ -449,26 +452,4 @@ const COMMAND: u8 = 5;
 fn composition([high, middle, low]: [u8; 3]) -> i32 {
     // Sign-extended by way of the upper bytes of 32.
     (i32::from_be_bytes([high, middle, low, 0]) >> 8) * 90
-}
-
-/// Undoes the wrap of 32-bit milliseconds after 49.7 days: each time is the one nearest to the time before.
-#[derive(Debug, Default)]
-struct Clock {
-    last: Option<i64>,
-}
-
-impl Clock {
-    fn unwrap(&mut self, timestamp_ms: u32) -> i64 {
-        let time = self.near(timestamp_ms);
-        self.last = Some(time);
-        time
-    }
-
-    /// The time nearest to the last one. Messages that are not media may have a timestamp that is none: nothing goes by theirs.
-    fn near(&self, timestamp_ms: u32) -> i64 {
-        self.last.map_or(i64::from(timestamp_ms), |last| {
-            let step = timestamp_ms.wrapping_sub(last as u32).cast_signed();
-            last.saturating_add(i64::from(step))
-        })
-    }
 }

@@ -1,6 +1,7 @@
 //! From access units to frames.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use bytes::Bytes;
 
@@ -43,6 +44,8 @@ pub struct Counts {
 #[derive(Debug, Default)]
 pub struct Demux {
     clock: Clock,
+    /// The parameter sets of H.264 that were agreed on.
+    agreed: Bytes,
     video: Option<Video>,
     audio: Option<AudioConfig>,
     /// No sound that begins earlier is used.
@@ -84,6 +87,13 @@ impl Demux {
     /// A demultiplexer at the start of a feed.
     pub fn new() -> Demux {
         Demux::default()
+    }
+
+    /// The same, whose pictures in H.264 have these parameter sets, NAL units, until they bring others.
+    pub fn with_parameter_sets(mut self, sets: &[Bytes]) -> Demux {
+        let begin: &[u8] = &[0, 0, 0, 1];
+        self.agreed = sets.iter().flat_map(|set| [begin, set]).collect::<Vec<_>>().concat().into();
+        self
     }
 
     /// Takes the next unit, which arrived now.
@@ -142,7 +152,7 @@ impl Demux {
 
     fn video(&mut self, unit: Unit, place: Place) {
         if self.video.as_ref().is_none_or(|video| video.codec != unit.codec) {
-            self.video = Some(Video::new(unit.codec));
+            self.video = Some(Video::new(unit.codec, &self.agreed));
         }
         let Some(video) = self.video.as_mut() else { return };
         if !unit.follows && !video.awaits {
@@ -222,17 +232,11 @@ impl Demux {
 }
 
 impl Video {
-    fn new(codec: Codec) -> Video {
-        Video {
-            codec,
-            reader: Reader::new(Coding::Avc),
-            av1: None,
-            awaits: true,
-            in_band: false,
-            bare: 0,
-            sets: false,
-            config: None,
-        }
+    fn new(codec: Codec, agreed: &[u8]) -> Video {
+        let mut reader = Reader::new(Coding::Avc);
+        // What makes no sense in what was agreed on may be said by the pictures.
+        let config = reader.read(agreed).ok().and_then(|read| read.config);
+        Video { codec, reader, av1: None, awaits: true, in_band: false, bare: 0, sets: false, config }
     }
 
     /// What a unit is; `None` where nobody can decode it.

@@ -4,6 +4,11 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use base64::Engine as _;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use bytes::Bytes;
+
 use crate::media::Kind;
 
 /// The longest description that is read, in bytes. Those of browsers have some 8 KiB.
@@ -17,6 +22,9 @@ const NAMES_MAX: usize = 8;
 
 /// The longest name of a codec that is told.
 const NAME_LEN_MAX: usize = 32;
+
+/// So many parameter sets of an offer are read.
+const SETS_MAX: usize = 16;
 
 /// How long user name fragments and passwords may be (RFC 8839, 5.4).
 const FRAGMENT_NAME_LEN: core::ops::RangeInclusive<usize> = 4..=256;
@@ -59,6 +67,8 @@ pub struct Offer {
     pub has_audio: bool,
     /// What is missing of its pictures may be asked for (RFC 4585, 6.2.1).
     pub sends_again: bool,
+    /// The parameter sets of H.264 that it brings, which the pictures need not repeat (RFC 6184, 8.1): NAL units.
+    pub parameter_sets: Vec<Bytes>,
     /// Of each section, whether something is sent in it.
     sending: Vec<bool>,
 }
@@ -72,6 +82,7 @@ struct Section {
     has_port: bool,
     is_bundle_only: bool,
     has_nack: bool,
+    parameter_sets: Vec<Bytes>,
 }
 
 impl Offer {
@@ -129,7 +140,8 @@ impl Offer {
         let lines = all.iter().filter(|line| !is_left_out(line)).map(|line| kept(line)).collect();
         let (has_video, has_audio) = (of(Kind::Video).next().is_some(), of(Kind::Audio).next().is_some());
         let sends_again = of(Kind::Video).any(|section| section.has_nack);
-        Ok(Offer { lines, credentials, has_video, has_audio, sends_again, sending })
+        let parameter_sets = of(Kind::Video).flat_map(|section| section.parameter_sets.clone()).collect();
+        Ok(Offer { lines, credentials, has_video, has_audio, sends_again, parameter_sets, sending })
     }
 
     /// Its peer is let in by these from now on: ICE is restarted.
@@ -233,6 +245,7 @@ fn sections(lines: &[&str]) -> Result<Vec<Section>, Refusal> {
                 has_port,
                 is_bundle_only: false,
                 has_nack: false,
+                parameter_sets: Vec::new(),
             });
         }
         let Some(section) = sections.last_mut() else { continue };
@@ -244,6 +257,11 @@ fn sections(lines: &[&str]) -> Result<Vec<Section>, Refusal> {
             }
         } else if let Some(feedback) = line.strip_prefix("a=rtcp-fb:") {
             section.has_nack |= feedback.split_once(' ').is_some_and(|(_, kind)| kind == "nack");
+        } else if let Some(format) = line.strip_prefix("a=fmtp:") {
+            // Of several forms of one codec, each may have its own, which are the same stream's.
+            if section.parameter_sets.is_empty() {
+                section.parameter_sets = parameter_sets(format);
+            }
         } else {
             section.sends &= !matches!(*line, "a=recvonly" | "a=inactive");
             section.is_bundle_only |= *line == "a=bundle-only";
@@ -283,6 +301,17 @@ impl Section {
         };
         Err(Refusal::Unsupported { sent, set })
     }
+}
+
+/// The parameter sets in a format's parameters; none where one is not what it should be.
+fn parameter_sets(format: &str) -> Vec<Bytes> {
+    let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let engine = GeneralPurpose::new(&base64::alphabet::STANDARD, config);
+    let parameters = format.split_once(' ').map_or("", |(_, parameters)| parameters).split(';');
+    let mut sets = parameters.filter_map(|one| one.trim().strip_prefix("sprop-parameter-sets="));
+    let sets = sets.next().unwrap_or_default().split(',').filter(|set| !set.is_empty()).take(SETS_MAX);
+    let sets: Option<Vec<Bytes>> = sets.map(|set| engine.decode(set).ok().map(Bytes::from)).collect();
+    sets.unwrap_or_default()
 }
 
 /// The first of each that the lines have.

@@ -301,7 +301,7 @@ impl Demux {
     fn pat(&mut self, section: &[u8]) {
         let Some(table) = Table::read(section, PAT) else { return };
         let is_first = table.section == 0;
-        let changed = match self.pat_version {
+        let mut changed = match self.pat_version {
             Some(known) if is_first => known != table.version,
             Some(known) => !known.is_of(table.version),
             None => true,
@@ -311,17 +311,22 @@ impl Demux {
             self.pat_version = Some(table.version);
             before = core::mem::take(&mut self.programmes);
         }
+        let others = self.programmes.len();
         for (number, pid) in table.programmes() {
-            let known = self.programmes.iter().any(|programme| programme.number == number);
-            if known || self.programmes.len() == PROGRAMMES_MAX {
-                continue;
+            let known = self.programmes.iter().position(|programme| programme.number == number);
+            let new = Programme { number, pid, version: None, streams: Vec::new(), rounds: 0 };
+            let is_full = self.programmes.len() == PROGRAMMES_MAX;
+            match known.filter(|at| *at < others).and_then(|at| self.programmes.get_mut(at)) {
+                // A section of several has changed, and nothing else of the table.
+                Some(programme) if programme.pid != pid => (*programme, changed) = (new, true),
+                Some(_) => {}
+                None if known.is_some() || is_full => {}
+                None => {
+                    // What is known of a programme that stays is still so.
+                    let kept = before.iter().position(|old| (old.number, old.pid) == (number, pid));
+                    self.programmes.push(kept.map_or(new, |at| before.swap_remove(at)));
+                }
             }
-            // What is known of a programme that stays is still so.
-            let kept = before.iter().position(|old| (old.number, old.pid) == (number, pid));
-            self.programmes.push(match kept {
-                Some(at) => before.swap_remove(at),
-                None => Programme { number, pid, version: None, streams: Vec::new(), rounds: 0 },
-            });
         }
         let pids: Vec<u16> = self.programmes.iter().map(|programme| programme.pid).collect();
         self.tables.retain(|table| table.pid == PAT_PID || pids.contains(&table.pid));

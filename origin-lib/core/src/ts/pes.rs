@@ -2,6 +2,8 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use crate::time::wrap::{self, Unwrap};
+
 /// The longest PES packet, and the longest access unit, that is put together.
 pub const PES_LEN_MAX: usize = 8 << 20;
 
@@ -126,38 +128,10 @@ fn stamp(bytes: &[u8]) -> Option<u64> {
     markers.then_some((a >> 1 & 7) << 30 | b << 22 | (c >> 1) << 15 | d << 7 | e >> 1)
 }
 
-/// Undoes the wrap of 33 bits after 26.5 hours: each time is the one nearest to the time before.
-#[derive(Debug, Default)]
-pub(super) struct Clock {
-    last: Option<i64>,
-}
+/// Of times of 33 bits, which wrap after 26.5 hours.
+pub(super) type Clock = Unwrap<33>;
 
 /// Distance of two times modulo 2^33: the shorter way.
 pub(super) fn distance(from: u64, to: u64) -> i64 {
-    const UNUSED_BITS: u32 = u64::BITS - 33;
-    (to.wrapping_sub(from) << UNUSED_BITS).cast_signed() >> UNUSED_BITS
-}
-
-impl Clock {
-    /// The last time.
-    pub(super) fn last(&self) -> Option<i64> {
-        self.last
-    }
-
-    /// The time nearest to the last one; `None` before there was one.
-    pub(super) fn near(&self, ticks: u64) -> Option<i64> {
-        self.last.map(|last| last.saturating_add(distance(last.cast_unsigned(), ticks)))
-    }
-
-    /// The same, before there was one the time as it is said.
-    pub(super) fn read(&self, ticks: u64) -> i64 {
-        self.near(ticks).unwrap_or(ticks.cast_signed())
-    }
-
-    /// The same, which is the last one from now on.
-    pub(super) fn unwrap(&mut self, ticks: u64) -> i64 {
-        let time = self.read(ticks);
-        self.last = Some(time);
-        time
-    }
+    wrap::distance::<33>(from, to)
 }

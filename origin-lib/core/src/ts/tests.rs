@@ -272,6 +272,19 @@ fn a_table_of_the_same_version_and_another_content_is_another_one() {
         writer.pes(0x301, &[at], true, &slice);
     }
     assert_eq!(times(&writer), [0, 80, 120]);
+    // The same, in the second section of two.
+    let mut writer = Writer::default();
+    for (pid, at) in [(PMT_PID, [0]), (0x1010, [7_200]), (0x1010, [10_800])] {
+        writer.pat_of_two(0, (2, 0x1020));
+        writer.pat_of_two(1, (1, pid));
+        writer.pmt(0x1020, 2, 0, &[(0x06, 0x401, "")]);
+        writer.pmt(pid, 1, 0, &[(0x1b, if pid == PMT_PID { VIDEO_PID } else { 0x301 }, "")]);
+        match at {
+            [0] => writer.key(0, 0),
+            at => writer.pes(0x301, &at, true, &slice),
+        }
+    }
+    assert_eq!(times(&writer), [0, 80, 120]);
     // A programme more changes nothing of the one that is used.
     let mut writer = Writer::begun();
     writer.key(0, 0);

@@ -128,13 +128,13 @@ impl Session {
         Session {
             rtc,
             tracks: Tracks::new(offer.sends_again),
+            demux: Demux::new().with_parameter_sets(&offer.parameter_sets),
             offer,
             key: key.to_string(),
             peer: peer.to_string(),
             seat,
             around,
             slot: Slot::default(),
-            demux: Demux::new(),
             publishing: None,
             video: None,
             missing: false,
@@ -216,6 +216,10 @@ impl Session {
                     return Err(lost(match self.publishing {
                         Some(_) if now >= self.heard + SILENCE_MAX => "nothing came for 15 s",
                         Some(_) => "no media came for 20 s: is the camera still on?",
+                        None if self.demux.counts().undecodable > 0 => {
+                            "pictures came for 20 s and no key frame with its parameter sets: have the encoder send SPS and PPS with \
+                             each key frame"
+                        }
                         None => "no media came within 20 s: the encoder must reach whip.addresses by UDP",
                     }));
                 }

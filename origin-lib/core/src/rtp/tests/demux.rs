@@ -119,6 +119,27 @@ fn parameters_may_come_in_a_unit_of_their_own() {
 }
 
 #[test]
+fn parameters_may_be_agreed_on_before() {
+    let sets = [SPS, PPS].map(|set| Bytes::from(bytes(set)));
+    let mut sender = Sender { demux: Demux::new().with_parameter_sets(&sets) };
+    assert!(sender.avc(0, true, &[SLICE]).is_empty());
+    assert!(sender.avc(33, false, &[IDR]).is_empty(), "it lost something");
+    let first = sender.avc(66, true, &[IDR]);
+    assert_eq!(told(&first), ["avc1.64000c 320x180", "Video 66+0 0000000465888040 key"]);
+    // The pictures' own count.
+    let other = sender.avc(99, true, &[SPS_SMALL, PPS_SMALL, IDR]);
+    assert_eq!(told(&other), ["avc1.42c00b 176x144", "Video 99+0 0000000465888040 key"]);
+
+    // What makes no sense is as good as none.
+    for sets in [&[][..], &["67"], &["6764000cac", PPS], &[PPS], &["ffff", ""]] {
+        let sets: Vec<_> = sets.iter().map(|set| Bytes::from(bytes(set))).collect();
+        let mut sender = Sender { demux: Demux::new().with_parameter_sets(&sets) };
+        assert!(sender.avc(0, true, &[IDR]).is_empty());
+        assert_eq!(told(&sender.avc(33, true, &[SPS, PPS, IDR]))[0], "avc1.64000c 320x180");
+    }
+}
+
+#[test]
 fn another_size_is_told_before_its_picture() {
     let mut sender = Sender::default();
     sender.avc(0, true, &[SPS, PPS, IDR]);

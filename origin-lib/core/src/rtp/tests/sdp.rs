@@ -1,5 +1,6 @@
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use proptest::prelude::*;
 
@@ -41,6 +42,31 @@ fn an_offer_is_answered_without_candidates_and_layers() {
     assert_eq!(left.lines().count(), text.lines().count() - 9);
     // Lines may end without a carriage return, too.
     assert_eq!(Offer::read(&text.replace("\r\n", "\n")).unwrap(), read);
+}
+
+#[test]
+fn parameter_sets_are_read_from_the_section_that_is_used() {
+    let sets = |fmtp: &str| {
+        let offer = offer(&["H264/90000"], &["opus/48000/2"]) + fmtp + "\r\n";
+        Offer::read(&offer)
+            .unwrap()
+            .parameter_sets
+            .iter()
+            .map(|set| crate::hex::encode(set))
+            .collect::<Vec<_>>()
+    };
+    let of = "a=fmtp:106 packetization-mode=1; sprop-parameter-sets=Z2QADKzZQUGfnwEQAAADABAAAAMDIPFCmWA=,aOvjyyLA;profile-level-id=64000c";
+    let expected = ["6764000cacd941419f9f011000000300100000030320f1429960", "68ebe3cb22c0"];
+    assert_eq!(sets(of), expected);
+    assert_eq!(sets(&of.replace("WA=,", "WA,")), expected, "without padding");
+    for none in [
+        "a=fmtp:106 packetization-mode=1",
+        "a=fmtp:106",
+        "a=fmtp:106 sprop-parameter-sets=",
+        "a=fmtp:106 sprop-parameter-sets=%",
+    ] {
+        assert_eq!(sets(none), [""; 0], "{none}");
+    }
 }
 
 #[test]

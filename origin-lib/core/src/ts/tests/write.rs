@@ -82,6 +82,16 @@ impl Writer {
         self.section(0, 0, 1, version, &content.flatten().collect::<Vec<u8>>());
     }
 
+    /// One of the two sections that the table has.
+    pub(super) fn pat_of_two(&mut self, this: u8, (number, pid): (u16, u16)) {
+        let [n0, n1] = number.to_be_bytes();
+        let [p0, p1] = (pid | 0xe000).to_be_bytes();
+        let mut section = vec![0, 0xb0, 13, 0, 1, 0xc1, this, 1, n0, n1, p0, p1];
+        let check = crc(&section);
+        section.extend_from_slice(&check.to_be_bytes());
+        self.whole_section(0, &section);
+    }
+
     /// Streams are type, PID and descriptors.
     pub(super) fn pmt(&mut self, pid: u16, number: u16, version: u8, streams: &[(u8, u16, &str)]) {
         let mut content = vec![0xe1, 0x01, 0xf0, 0x00];
