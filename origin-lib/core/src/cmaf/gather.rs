@@ -68,8 +68,9 @@ pub struct Gather {
     /// Until when a better track takes the place of one that was chosen as if it had come first; `None` before the first one, and 0
     /// once that is over.
     choosing: Option<u64>,
-    /// The number of the last request.
+    /// The number of the last request, and that of the last fragment.
     last: u64,
+    last_fragment: u64,
     /// When something came last.
     heard: u64,
     /// The encoder's playlist says that it is over.
@@ -95,6 +96,7 @@ impl Gather {
             given_ms: None,
             choosing: None,
             last: 0,
+            last_fragment: 0,
             heard: now.up_ms,
             over: false,
             outputs: VecDeque::new(),
@@ -268,12 +270,17 @@ impl Gather {
         }
     }
 
-    /// Which headers' tracks miss this fragment: the track it is of, where it begins and where it ends.
+    /// Which headers' tracks miss this fragment: the track it is of, where it begins and where it ends. None of those of which a request
+    /// is open: what comes beside that is another track.
     fn missed(&self, header: &Header, (track, start, end): (u32, u64, u64)) -> Vec<u64> {
         let Some(track) = header.track(track) else { return Vec::new() };
         let lanes = [&self.video, &self.audio].into_iter().chain(self.beside.iter().map(Beside::lane));
         let missing = lanes.filter(|lane| lane.misses((start, end), track)).filter_map(|lane| lane.source);
-        missing.filter(|source| source.track == track.id).map(|source| source.header).collect()
+        let missing = missing.filter(|source| source.track == track.id).map(|source| source.header);
+        let is_open = |header: u64| {
+            self.requests.values().any(|reader| reader.header.is_some_and(|(number, _)| number == header))
+        };
+        missing.filter(|header| !is_open(*header)).collect()
     }
 
     /// How the other kind than this one stands.
@@ -318,25 +325,25 @@ impl Gather {
         let after = if lane.has_begun() { IDLE_MS_MAX } else { ABSENT_MS };
         let quiet = now.ms_since(lane.heard);
         let Some(before) = lane.source else { return false };
+        let mut rest = None;
         // Either may come seldom.
         let span_ms = self.known.span_ms(source).max(self.known.span_ms(before)).saturating_mul(3);
         if quiet >= after.max(span_ms) {
             if self.known.best(kind, ABSENT_MS, now) == Some(source) {
-                self.lane(kind).follow_anew(source, now);
+                rest = Some(self.lane(kind).follow_anew(source, now));
             }
         } else if self.known.is_better(source, before)
             && let Some(start) = start
         {
             let rival = self.lane(kind).rival(now);
             if rival.is_none_or(|rival| rival == source || self.known.is_better(source, rival)) {
-                self.lane(kind).lead_to(source, (start, end), ABSENT_MS.max(span_ms), now);
+                rest = self.lane(kind).lead_to(source, (start, end), ABSENT_MS.max(span_ms), now);
             }
         }
-        let is_best = self.lane(kind).source == Some(source);
-        if is_best {
-            self.swap_beside(source, before, now);
+        if let Some(rest) = rest {
+            self.swap_beside(source, before, rest, now);
         }
-        is_best
+        self.lane(kind).source == Some(source)
     }
 
     fn leave_out(&mut self, track: String) {

@@ -39,6 +39,8 @@ pub(super) struct Known {
     pub(super) header: Arc<Header>,
     /// It came in this feed.
     fresh: bool,
+    /// It came under another name before: each segment begins with it.
+    is_repeated: bool,
     /// A track of it, where that has come to, and when it did.
     reached: Option<(u32, u64, u64)>,
 }
@@ -109,7 +111,15 @@ impl Catalogue {
     fn push(&mut self, name: &str, header: Arc<Header>, fresh: bool) -> (u64, u64) {
         self.last += 1;
         let (number, name) = (self.last, name.to_string());
-        self.headers.push(Known { number, version: number, name, header, fresh, reached: None });
+        self.headers.push(Known {
+            number,
+            version: number,
+            name,
+            header,
+            fresh,
+            is_repeated: false,
+            reached: None,
+        });
         (number, number)
     }
 
@@ -134,9 +144,9 @@ impl Catalogue {
         })
     }
 
-    /// Such a request's first fragment begins there. It goes on where one of its series has come to, is one that is `missed` there,
-    /// or begins anew once that has been quiet for `quiet_ms`; then that one has its name from now on. Otherwise it is another
-    /// track.
+    /// Such a request's first fragment begins there. It is of one of its series each of whose segments begins with that header; or it
+    /// goes on where one has come to, is one that is `missed` there, or begins anew once that has been quiet for `quiet_ms`. Then
+    /// that one has its name from now on. Otherwise it is another track.
     pub(super) fn go_on(
         &mut self,
         name: &str,
@@ -150,14 +160,14 @@ impl Catalogue {
         let before = self.series(name, &header).filter(|known| {
             known.reached.is_some_and(|(of, end, at)| {
                 let goes_on = start.saturating_add(overlap) >= end || missed.contains(&known.number);
-                of == track && (goes_on || now.ms_since(at) >= quiet_ms)
+                of == track && (goes_on || known.is_repeated || now.ms_since(at) >= quiet_ms)
             })
         });
         let before =
             before.max_by_key(|known| known.reached.map(|(_, end, _)| end)).map(|known| known.number);
         match self.headers.iter_mut().find(|known| Some(known.number) == before) {
             Some(known) => {
-                (known.name, known.fresh) = (name.to_string(), true);
+                (known.name, known.fresh, known.is_repeated) = (name.to_string(), true, true);
                 (known.number, known.version)
             }
             None => self.add(name, header, used),

@@ -90,6 +90,10 @@ struct Rival {
     until: u64,
 }
 
+/// What is still coming of a track that has been left.
+#[derive(Debug)]
+pub(super) struct Rest(Order<Came>);
+
 #[derive(Debug, Default)]
 pub(super) struct Lane {
     pub(super) source: Option<Source>,
@@ -103,8 +107,9 @@ pub(super) struct Lane {
     order: Order<Came>,
     /// The newest decoding time that was taken, of whichever track, in milliseconds.
     newest_ms: Option<i64>,
-    /// Where the next fragment begins that does not say.
+    /// Where the next fragment begins that does not say, and where the last one ends.
     next: u64,
+    furthest: u64,
     known: VecDeque<(Mark, u64)>,
     /// How many fragments, one after another, came late.
     back: u8,
@@ -161,16 +166,26 @@ impl Lane {
         (self.len, self.told) = (0, None);
     }
 
-    /// It comes from this track from now on, in the place of another one.
-    pub(super) fn follow_anew(&mut self, source: Source, now: Moment) {
-        self.release(false, true, Standing::default(), now);
+    /// It comes from this track from now on, in the place of another one, of which this is still coming.
+    pub(super) fn follow_anew(&mut self, source: Source, now: Moment) -> Rest {
+        for came in self.order.take_all(now) {
+            self.pass(came, Standing::default(), now);
+        }
+        let rest = Rest(core::mem::take(&mut self.order));
         self.turn_to(source, now);
         self.awaits_key = self.told.is_some();
+        rest
+    }
+
+    /// It comes from this track again, of which this is still coming.
+    pub(super) fn go_on(&mut self, source: Source, rest: Rest, now: Moment) {
+        self.follow_anew(source, now);
+        self.order = rest.0;
     }
 
     fn turn_to(&mut self, source: Source, now: Moment) {
         (self.source, self.heard, self.ended, self.late) = (Some(source), now.up_ms, false, false);
-        (self.next, self.back, self.rival) = (0, 0, None);
+        (self.next, self.furthest, self.back, self.rival) = (0, 0, 0, None);
         self.order = Order::default();
         self.known.clear();
     }
@@ -181,10 +196,18 @@ impl Lane {
     }
 
     /// A fragment of a better track comes, from `start` to `end`: what follows that is taken from there. Nothing is taken twice,
-    /// whichever of both is ahead.
-    pub(super) fn lead_to(&mut self, source: Source, (start, end): (i64, i64), wait_ms: u64, now: Moment) {
+    /// whichever of both is ahead. Where it takes over, what is still coming of the other one.
+    pub(super) fn lead_to(
+        &mut self,
+        source: Source,
+        (start, end): (i64, i64),
+        wait_ms: u64,
+        now: Moment,
+    ) -> Option<Rest> {
         match self.rival.filter(|rival| self.rival(now) == Some(rival.source) && rival.source == source) {
-            Some(rival) if start.saturating_add(ROUNDED_MS) >= rival.from_ms => self.follow_anew(source, now),
+            Some(rival) if start.saturating_add(ROUNDED_MS) >= rival.from_ms => {
+                return Some(self.follow_anew(source, now));
+            }
             Some(_) => {}
             None => {
                 let from_ms = self.newest_ms.map_or(end, |newest| end.max(newest.saturating_add(1)));
@@ -192,6 +215,7 @@ impl Lane {
                 self.rival = Some(Rival { source, from_ms, until });
             }
         }
+        None
     }
 
     /// Whether anything of its track has come.
@@ -199,10 +223,11 @@ impl Lane {
         self.order.has_begun()
     }
 
-    /// A fragment comes in this request, and lasts `span`. It may be one that broke off and is sent again, or that comes late. What is
+    /// A fragment comes in this request, under this number, which no other one of the feed has, and lasts `span`. It may be one that broke off and is sent again, or that comes late. What is
     /// late is a gap already.
     pub(super) fn begin(
         &mut self,
+        id: u64,
         run: &Run,
         span: u64,
         track: &Track,
@@ -213,7 +238,8 @@ impl Lane {
         let quiet = now.ms_since(self.heard);
         let end = start.saturating_add(span);
         // One that was overtaken is not what comes after the last.
-        self.ended &= end < self.next;
+        self.ended &= end < self.furthest;
+        self.furthest = self.furthest.max(end);
         (self.next, self.heard) = (end, now.up_ms);
         let mark = (start, run.samples.len(), run.len());
         let at = |time: u64| super::ticks(i128::from(time) + i128::from(track.shift), track.timescale);
@@ -244,7 +270,7 @@ impl Lane {
                 Some(_) => {
                     self.release(false, true, Standing::default(), now);
                     self.order.restart();
-                    self.back = 0;
+                    (self.back, self.furthest) = (0, end);
                 }
             }
             newest.filter(|_| is_late)
@@ -262,8 +288,10 @@ impl Lane {
             has,
         };
         let is_awaited = begun.has.contains(&false);
-        let id = is_awaited.then(|| self.order.begin(begun, request, now));
-        Place { id, start, from }
+        if is_awaited {
+            self.order.begin(id, begun, request, now);
+        }
+        Place { id: Some(id).filter(|_| is_awaited), start, from }
     }
 
     /// A sample of a fragment has come, or what stands before them.
@@ -313,13 +341,7 @@ impl Lane {
     pub(super) fn release(&mut self, may_come: bool, all: bool, other: Standing, now: Moment) {
         let all = all || self.is_full();
         while let Some(came) = self.order.next(may_come, all, now) {
-            let Came { since, what: What::Sample { sample, .. } } = came else {
-                self.place(came);
-                continue;
-            };
-            if let Err(error) = self.sample(sample, since, other, now) {
-                self.errors.push(error);
-            }
+            self.pass(came, other, now);
         }
         if self.order.take_given_up() {
             self.errors.push(Error::Skip(
@@ -331,6 +353,13 @@ impl Lane {
     /// What was no use, since this was asked last.
     pub(super) fn take_errors(&mut self) -> Vec<Error> {
         core::mem::take(&mut self.errors)
+    }
+
+    fn pass(&mut self, came: Came, other: Standing, now: Moment) {
+        let Came { since, what: What::Sample { sample, .. } } = came else { return self.place(came) };
+        if let Err(error) = self.sample(sample, since, other, now) {
+            self.errors.push(error);
+        }
     }
 
     fn place(&mut self, came: Came) {

@@ -27,7 +27,7 @@ const VAIN_MAX: u8 = 3;
 const UNBROKEN_MIN: u8 = 30;
 
 /// The most fragments that wait at a time.
-const FRAGMENTS_MAX: usize = 4096;
+const FRAGMENTS_MAX: usize = 1024;
 
 /// What puts something in its order.
 pub(super) trait Ordered {
@@ -62,8 +62,8 @@ struct Fragment<T> {
     by: Request,
     has: Vec<bool>,
     came: VecDeque<T>,
-    /// It is let through as it comes.
-    is_open: bool,
+    /// Since when it is let through as it comes.
+    opened: Option<u64>,
     /// Nothing of it up to this time is let through: that was already.
     from: Option<i64>,
 }
@@ -71,6 +71,11 @@ struct Fragment<T> {
 impl<T> Fragment<T> {
     fn is_whole(&self) -> bool {
         self.has.iter().all(|has| *has)
+    }
+
+    /// Whether something of it may still come.
+    fn comes(&self) -> bool {
+        !self.is_whole() && !self.requests.is_empty()
     }
 }
 
@@ -102,7 +107,6 @@ pub(super) struct Order<T> {
     vain: u8,
     unbroken: u8,
     len: usize,
-    last_id: u64,
     given_up: bool,
 }
 
@@ -118,7 +122,6 @@ impl<T> Default for Order<T> {
             vain: 0,
             unbroken: 0,
             len: 0,
-            last_id: 0,
             given_up: false,
         }
     }
@@ -184,16 +187,16 @@ impl<T: Ordered> Order<T> {
         Some(fragment.id)
     }
 
-    /// A fragment begins. Its number.
-    pub(super) fn begin(&mut self, begun: Begun, request: Request, now: Moment) -> u64 {
+    /// A fragment begins, under this number, which no other one has.
+    pub(super) fn begin(&mut self, id: u64, begun: Begun, request: Request, now: Moment) {
         let Begun { mark, start, last, end, has } = begun;
-        self.last_id += 1;
+        self.len += has.len();
         // Behind what the same request brought before it, whichever times they say.
         let own = self.fragments.iter().rposition(|fragment| fragment.by == request).map_or(0, |at| at + 1);
         let place =
             self.fragments.iter().rposition(|fragment| fragment.start <= start).map_or(0, |at| at + 1);
         let fragment = Fragment {
-            id: self.last_id,
+            id,
             mark,
             start,
             last,
@@ -203,11 +206,10 @@ impl<T: Ordered> Order<T> {
             by: request,
             has,
             came: VecDeque::new(),
-            is_open: false,
+            opened: None,
             from: None,
         };
         self.fragments.insert(place.max(own), fragment);
-        self.last_id
     }
 
     /// Something of a fragment comes, a sample of this number or what stands before them. What has come already is left out; what
@@ -236,43 +238,48 @@ impl<T: Ordered> Order<T> {
     /// The next that is let through. `may_come`: there is a request that may bring what is missing. `all`: nothing is waited for.
     pub(super) fn next(&mut self, may_come: bool, all: bool, now: Moment) -> Option<T> {
         loop {
-            let is_due = all || self.due(may_come).is_some_and(|due| due <= now.up_ms);
-            if !self.open(is_due) {
+            if !self.open(all || self.is_due(may_come, now), now) {
                 return None;
             }
-            let is_behind = self.fragments.len() > 1;
-            let first = self.fragments.front_mut()?;
-            while let Some(what) = first.came.pop_front() {
-                self.len -= what.len();
-                if let Some((at, end)) = what.span() {
-                    if first.from.is_some_and(|from| at <= from) {
-                        continue;
-                    }
-                    (self.newest, self.reached) = (self.newest.max(Some(at)), self.reached.max(Some(end)));
-                }
-                self.passed = now.up_ms;
+            if let Some(what) = self.take_first(now) {
                 return Some(what);
             }
-            let is_whole = first.is_whole();
-            if !is_whole && !first.requests.is_empty() {
-                if !(all || (is_due && is_behind)) {
+            let first = self.fragments.front()?;
+            if first.comes() {
+                // What it waits for is another matter than what it may have waited for itself.
+                let is_given_up = all || (self.fragments.len() > 1 && self.is_due(may_come, now));
+                if !is_given_up {
                     return None;
                 }
                 self.given_up = true;
             }
-            let Some(first) = self.fragments.pop_front() else { return None };
-            if is_whole {
-                self.reached = self.reached.max(Some(first.end));
-            }
-            (self.span, self.by) = (first.end.saturating_sub(first.start), Some(first.by));
+            self.pop();
         }
     }
 
+    /// Whatever is there, in its order, as if nothing else came; what still does, comes then.
+    pub(super) fn take_all(&mut self, now: Moment) -> Vec<T> {
+        let (mut taken, mut left) = (Vec::new(), VecDeque::new());
+        while self.open(true, now) {
+            taken.extend(core::iter::from_fn(|| self.take_first(now)));
+            match self.fragments.front() {
+                Some(first) if first.comes() => left.extend(self.fragments.pop_front()),
+                _ => self.pop(),
+            }
+        }
+        self.fragments = left;
+        taken
+    }
+
+    fn is_due(&self, may_come: bool, now: Moment) -> bool {
+        self.due(may_come).is_some_and(|due| due <= now.up_ms)
+    }
+
     /// Has the first one let through, if it need not wait. Whether it is.
-    fn open(&mut self, is_due: bool) -> bool {
+    fn open(&mut self, is_due: bool, now: Moment) -> bool {
         let (follows, newest) = (self.follows(), self.newest);
         let Some(first) = self.fragments.front() else { return false };
-        if first.is_open {
+        if first.opened.is_some() {
             return true;
         }
         let was_overtaken = || self.fragments.iter().any(|other| other.id < first.id);
@@ -284,9 +291,39 @@ impl<T: Ordered> Order<T> {
             Follows::Anew => {}
         }
         if let Some(first) = self.fragments.front_mut() {
-            (first.is_open, first.from) = (true, newest.filter(|newest| first.start <= *newest));
+            (first.opened, first.from) = (Some(now.up_ms), newest.filter(|newest| first.start <= *newest));
         }
         true
+    }
+
+    /// What is there of the first one, which is let through.
+    fn take_first(&mut self, now: Moment) -> Option<T> {
+        let first = self.fragments.front_mut()?;
+        while let Some(what) = first.came.pop_front() {
+            self.len -= what.len();
+            if let Some((at, end)) = what.span() {
+                if first.from.is_some_and(|from| at <= from) {
+                    continue;
+                }
+                (self.newest, self.reached) = (self.newest.max(Some(at)), self.reached.max(Some(end)));
+            }
+            self.passed = now.up_ms;
+            return Some(what);
+        }
+        None
+    }
+
+    /// Nothing more of the first one is let through.
+    fn pop(&mut self) {
+        let Some(first) = self.fragments.pop_front() else { return };
+        self.len -= first.has.len() + first.came.iter().map(T::len).sum::<usize>();
+        self.by = Some(first.by);
+        // Behind one that broke off, the least that is missing is waited for.
+        self.span = 0;
+        if first.is_whole() {
+            self.reached = self.reached.max(Some(first.end));
+            self.span = first.end.saturating_sub(first.start);
+        }
     }
 
     /// How the first one stands to what was let through.
@@ -306,19 +343,19 @@ impl<T: Ordered> Order<T> {
 
     /// Whether the first one waits for what may be missing before it.
     pub(super) fn waits(&self) -> bool {
-        self.fragments.front().is_some_and(|first| !first.is_open) && self.follows() == Follows::Hole
+        self.fragments.front().is_some_and(|first| first.opened.is_none()) && self.follows() == Follows::Hole
     }
 
     /// When the first one, or what is behind it, waits no longer.
     pub(super) fn due(&self, may_come: bool) -> Option<u64> {
         let first = self.fragments.front()?;
-        let (waits, wait_ms) = if !first.is_open {
-            (first, if may_come { WAIT_MS_MAX } else { ORDER_MS })
-        } else {
-            (self.fragments.get(1)?, WAIT_MS_MAX)
+        let (since, wait_ms) = match first.opened {
+            None if may_come => (first.since, WAIT_MS_MAX),
+            None => (first.since, ORDER_MS),
+            Some(opened) => (self.fragments.get(1)?.since.max(opened), WAIT_MS_MAX),
         };
-        let since = waits.since.max(self.passed).saturating_add(wait_ms);
-        Some(since.min(waits.since.saturating_add(WAIT_LATE_MS_MAX)))
+        let goes_on = since.max(self.passed).saturating_add(wait_ms);
+        Some(goes_on.min(since.saturating_add(WAIT_LATE_MS_MAX)))
     }
 
     /// Whether what was missing of a fragment was given up since it was asked last.

@@ -1,6 +1,6 @@
 //! A track whose timestamps are on another clock than the other track's.
 
-use super::{BACK_MS_MAX, FORWARD_MS_MAX, STRAY_MS, Timeline, Tip};
+use super::{BACK_MS_MAX, FORWARD_MS_MAX, STRAY_MS, Stray, Timeline, Tip};
 use crate::media::{Frame, Kind};
 
 /// While a track goes on by so much, in milliseconds, the other one has not stood still: it may come in pieces as long (PES: 700 ms).
@@ -73,7 +73,8 @@ impl Timeline {
     ///
     /// A picture that leaves sound behind takes the clock with it. Where the other track stood still, nobody knows whether it will
     /// follow.
-    pub(super) fn parts(&mut self, first: &Frame, next: &Frame) -> Option<i64> {
+    pub(super) fn parts(&mut self, stray: &Stray, next: &Frame) -> Option<i64> {
+        let first = &stray.frame;
         let kind = next.kind;
         let other = self.other(kind)?;
         let is_first = self.tip(kind).is_none();
@@ -83,7 +84,9 @@ impl Timeline {
         }
         let is_free = self.apart.offset.is_none_or(|of| of.0 == kind);
         let own_ms = self.tip(kind).map(|own| own.feed_ms);
-        let goes_on = other.stands_still_ms(own_ms) <= FORWARD_MS_MAX;
+        // Behind a pause of the whole feed, its last frames say nothing of what time it is.
+        let goes_on = other.stands_still_ms(own_ms) <= FORWARD_MS_MAX
+            && stray.after_ms <= FORWARD_MS_MAX.unsigned_abs();
         // Where the track is far ahead of the other one, its frames would lie before those that came: only a jump makes room.
         let has_room = self.tip(kind).is_none_or(|own| own.feed_ms.saturating_sub(other.feed_ms) <= STRAY_MS);
         if first.kind != kind || !(is_first || kind == Kind::Audio) || !is_free || !goes_on || !has_room {

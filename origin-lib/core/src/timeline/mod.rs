@@ -14,7 +14,7 @@
 //! other track as they came, and keeps it until its timestamps are on the other's clock again, or the feed's clock jumps. Where the sound
 //! leaves the picture, that is all; where the picture leaves, the clock jumps to the picture's, and the sound, which didn't follow, has the
 //! offset. The offset comes from the feed's timestamps and their order, so that two origins that hear a feed from before have the same
-//! one, whenever the frames arrive. An origin that joins later finds its own, from the first frames that it hears: the track with the offset may lie apart from the other origin's by
+//! one, whenever the frames arrive; behind ten seconds in which nothing at all came it is a jump. An origin that joins later finds its own, from the first frames that it hears: the track with the offset may lie apart from the other origin's by
 //! as much as the feed's interleaving varies, and where it hears that track first, its anchor is that track's, and the other one has
 //! the offset.
 //!
@@ -168,6 +168,8 @@ struct Tip {
 struct Stray {
     frame: Frame,
     arrived: UtcMs,
+    /// How long nothing at all had come before it, in milliseconds.
+    after_ms: u64,
     /// How many there were in a row.
     nth: u32,
 }
@@ -190,6 +192,9 @@ pub struct Timeline {
     before_jump: Option<(i64, u32)>,
     stray: Option<Stray>,
     apart: Apart,
+    /// When the last frame arrived, and how long none had before that.
+    arrived: Option<UtcMs>,
+    after_ms: u64,
     beside: Beside,
     counts: Counts,
     events: VecDeque<Event>,
@@ -216,6 +221,8 @@ impl Timeline {
             before_jump: None,
             stray: None,
             apart: Apart::default(),
+            arrived: None,
+            after_ms: 0,
             beside: Beside::default(),
             counts: Counts::default(),
             events: VecDeque::new(),
@@ -237,8 +244,9 @@ impl Timeline {
         self.counts
     }
 
-    /// Takes the feed's next frame, which arrived at `now`. `now` matters only where the feed's clock jumps.
+    /// Takes the feed's next frame, which arrived at `now`. `now` matters only where the feed's clock jumps, or behind a long pause.
     pub fn handle(&mut self, frame: Frame, now: UtcMs) {
+        self.after_ms = self.arrived.replace(now).map_or(0, |before| now.ms_since(before));
         let frame = self.on_common_clock(frame);
         let Some(stray) = self.stray.take() else { return self.next(frame, now) };
         if self.is_away(&frame, STRAY_MS) {
@@ -247,7 +255,7 @@ impl Timeline {
             if !is_followed {
                 return self.strays(frame, now, stray.nth + 1);
             }
-            if let Some(by_ms) = self.parts(&stray.frame, &frame) {
+            if let Some(by_ms) = self.parts(&stray, &frame) {
                 self.apart.move_on(frame.kind, by_ms);
                 for mut frame in [stray.frame, frame] {
                     frame.dts_ms = frame.dts_ms.saturating_add(by_ms);
@@ -293,7 +301,7 @@ impl Timeline {
     fn strays(&mut self, frame: Frame, now: UtcMs, nth: u32) {
         self.counts.stragglers += u64::from(nth > 1);
         if nth < STRAYS_MAX {
-            self.stray = Some(Stray { frame, arrived: now, nth });
+            self.stray = Some(Stray { frame, arrived: now, after_ms: self.after_ms, nth });
         } else {
             let frame = Frame { dts_ms: self.as_sent(&frame), ..frame };
             self.jump(&frame, now);

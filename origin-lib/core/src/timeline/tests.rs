@@ -443,39 +443,57 @@ fn tracks_on_two_clocks_from_the_start_lie_side_by_side_without_a_jump() {
 
 #[test]
 fn which_offset_a_track_has_follows_from_its_timestamps_whenever_they_arrive() {
-    // The picture stands still for so long, and then the sound goes elsewhere.
-    for still in [9_000, 9_900, 9_980, 10_040, 10_200, 11_000] {
+    // Pictures come ahead of the sound, which goes elsewhere when the last of them is about ten seconds old.
+    for leaves in [9_000, 9_500, 9_980, 10_040, 10_400] {
         let run = |late: u64| {
             let start = frame(Kind::Video, 2_000_000, 0);
             let mut timeline = from_first(&start);
             let mut told = Vec::new();
-            for at in (0..20_000_i64).step_by(20) {
-                let mut frames = Vec::new();
-                if at % 40 == 0 && !(2_000..2_000 + still).contains(&at) {
-                    frames.push(frame(Kind::Video, 2_000_000 + at, 0));
-                }
-                frames.push(frame(Kind::Audio, if at < 2_000 + still { 2_000_000 + at } else { at }, 0));
-                for frame in frames {
-                    // On time, or in pieces of some seconds.
-                    let arrives = (at as u64).next_multiple_of(late);
-                    timeline.handle(frame, NOW.plus_ms(arrives));
-                    told.extend(core::iter::from_fn(|| timeline.poll()).map(|event| match event {
-                        Event::Sample(sample) => Some((sample.kind, sample.dts)),
-                        Event::Jumped(_) => None,
-                    }));
-                }
+            let mut take = |timeline: &mut Timeline, frame: Frame, at: i64| {
+                // On time, or in pieces of some seconds.
+                timeline.handle(frame, NOW.plus_ms((at as u64).next_multiple_of(late)));
+                told.extend(core::iter::from_fn(|| timeline.poll()).map(|event| match event {
+                    Event::Sample(sample) => Some((sample.kind, sample.dts)),
+                    Event::Jumped(_) => None,
+                }));
+            };
+            for at in (0..9_500).step_by(40) {
+                take(&mut timeline, frame(Kind::Video, 2_000_000 + at, 0), 0);
+            }
+            for at in (0..14_000_i64).step_by(20) {
+                let sent = if at < leaves { 2_000_000 + at } else { at };
+                take(&mut timeline, frame(Kind::Audio, sent, 0), at);
             }
             (timeline.counts().jumps, told)
         };
         let on_time = run(20);
+        assert_eq!(on_time.0, 0, "{leaves}");
         for late in [500, 3_000, 7_000] {
-            let late = run(late);
-            assert_eq!(late.0, on_time.0, "{still}");
-            // Where a clock jumps, the place of what follows is a matter of arrival.
-            let until = |told: &[Option<_>]| told.iter().position(Option::is_none).unwrap_or(told.len());
-            let [until, other] = [until(&late.1), until(&on_time.1)];
-            assert!(until == other && late.1[..until] == on_time.1[..until], "{still}");
+            assert!(run(late) == on_time, "{leaves}, {late}");
         }
+    }
+}
+
+#[test]
+fn sound_that_comes_back_alone_behind_a_pause_of_all_is_on_time() {
+    for pause in [9_000, 11_000, 60_000] {
+        let start = frame(Kind::Video, 2_000_000, 0);
+        let mut timeline = from_first(&start);
+        let mut late = 0;
+        for at in (0..3_000_i64).chain(3_000 + pause..6_000 + pause).step_by(20) {
+            let now = NOW.plus_ms(at as u64);
+            if at < 3_000 && at % 40 == 0 {
+                timeline.handle(frame(Kind::Video, 2_000_000 + at, 0), now);
+            }
+            let sent = if at < 3_000 { 2_000_000 + at } else { at };
+            timeline.handle(frame(Kind::Audio, sent, 0), now);
+            while let Some(event) = timeline.poll() {
+                if let Event::Sample(sample) = event {
+                    late = (now.media() - sample.dts).ms();
+                }
+            }
+        }
+        assert!(late <= 9_100, "{pause}: {late} ms");
     }
 }
 

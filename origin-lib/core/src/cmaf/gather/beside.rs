@@ -8,7 +8,7 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-use super::super::lane::{Lane, Source};
+use super::super::lane::{Lane, Rest, Source};
 use super::{Gather, IDLE_MS_MAX};
 use crate::media::{FeedEvent, Kind};
 use crate::time::Moment;
@@ -92,9 +92,9 @@ impl Gather {
     }
 
     /// The same, where nothing is there of the one that was the best. What there still is of the other one comes under its number.
-    pub(super) fn swap_beside(&mut self, best: Source, before: Source, now: Moment) {
+    pub(super) fn swap_beside(&mut self, best: Source, before: Source, rest: Rest, now: Moment) {
         if let Some(beside) = self.beside.iter_mut().find(|beside| beside.lane.source == Some(best)) {
-            beside.lane.follow_anew(before, now);
+            beside.lane.go_on(before, rest, now);
         }
     }
 

@@ -245,8 +245,10 @@ impl Gather {
             return None;
         }
         let is_first = !self.video.has_begun() && !self.audio.has_begun();
+        self.last_fragment += 1;
+        let fragment = self.last_fragment;
         let lane = self.lane_of(source, kind)?;
-        let Place { id, start, from } = lane.begin(run, span, track, request, now);
+        let Place { id, start, from } = lane.begin(fragment, run, span, track, request, now);
         let at = |time: u64| i128::from(time) + i128::from(track.shift);
         let feed_ms = cmaf::ms(at(start), track.timescale);
         let produced = produced.filter(|produced| produced.track == track.id && !produced.arbitrary);

@@ -147,15 +147,51 @@ fn what_is_missing_is_waited_for_as_long_as_it_may_come() {
 }
 
 #[test]
+fn one_that_is_given_up_costs_no_other_one_that_is_still_coming() {
+    let tracks = [track(0, 8), track(1, 8)];
+    let half = |segment: usize| tracks[0].1[segment].split_at(tracks[0].1[segment].len() - 300);
+    for stalls in [false, true] {
+        let mut bench = going(&tracks);
+        for sound in 1..8 {
+            put(&mut bench, &tracks, 1, sound);
+        }
+        let open = |bench: &mut Bench, segment: u64| {
+            let request = bench.gather.open(&name(0, segment), bench.now).unwrap();
+            bench.gather.handle(request, half(usize::try_from(segment).unwrap()).0, bench.now).unwrap();
+            (request, half(usize::try_from(segment).unwrap()).1)
+        };
+        // The first does not come at all, or stalls.
+        let first = stalls.then(|| open(&mut bench, 1));
+        let others = [2, 3, 4].map(|segment| open(&mut bench, segment));
+        bench.push(&Pass(if stalls { WAIT_MS_MAX } else { ORDER_MS }), 1).unwrap();
+        assert_eq!(errors(&bench.told).len(), usize::from(stalls), "{stalls}: {:?}", errors(&bench.told));
+        for (request, rest) in others {
+            for piece in rest.chunks(100) {
+                bench.push(&Pass(500), 1).unwrap();
+                bench.gather.handle(request, piece, bench.now).unwrap();
+            }
+            bench.gather.close(request, true, bench.now).unwrap();
+        }
+        if let Some((request, _)) = first {
+            bench.gather.close(request, false, bench.now).unwrap();
+        }
+        let told = bench.finish();
+        let given = counts(&told)[0] - COUNT[0];
+        assert!(given >= 3 * COUNT[0] && errors(&told).len() == usize::from(stalls), "{stalls}: {given}");
+    }
+}
+
+#[test]
 fn one_that_broke_off_is_sent_again_before_what_follows_it_is_given_out() {
     let tracks = [track(0, 4), track(1, 4)];
-    for follows_first in [false, true] {
+    let len = tracks[0].1[1].len();
+    for (follows_first, upto) in [(false, len / 2), (true, len / 2), (false, len - 60), (true, len - 60)] {
         let mut bench = going(&tracks);
         let body = &tracks[0].1[1];
         if follows_first {
             put(&mut bench, &tracks, 0, 2);
         }
-        bench.push(&Broken(&name(0, 1), &body[..body.len() / 2]), 500).unwrap();
+        bench.push(&Broken(&name(0, 1), &body[..upto]), 500).unwrap();
         if !follows_first {
             put(&mut bench, &tracks, 0, 2);
         }
@@ -259,6 +295,17 @@ fn the_last_segment_ends_nothing_that_it_has_overtaken() {
     put(&mut bench, &tracks, 0, 1);
     assert_eq!(bench.gather.ended(bench.now), Some(End::InOrder));
     assert_eq!(counts(&bench.finish())[0], 3 * COUNT[0]);
+
+    // Two of them.
+    let tracks = [track(0, 4), track(1, 4)];
+    let mut bench = going(&tracks);
+    bench.push(&Whole(&name(0, 3), &last(&tracks[0].1[3])), 900).unwrap();
+    for segment in 1..3 {
+        put(&mut bench, &tracks, 0, segment);
+        put(&mut bench, &tracks, 1, segment);
+    }
+    bench.push(&Whole(&name(1, 3), &last(&tracks[1].1[3])), 900).unwrap();
+    assert_eq!(bench.gather.ended(bench.now), Some(End::InOrder));
 }
 
 #[test]
@@ -283,6 +330,91 @@ fn segments_with_headers_of_their_own_may_be_read_in_the_wrong_order() {
         assert_eq!((counts(&told)[0], errors(&told)), (8 * COUNT[0], Vec::new()), "{orders:?}");
         assert!(frames(&told, Kind::Video).iter().map(|frame| frame.dts_ms).is_sorted(), "{orders:?}");
     }
+}
+
+#[test]
+fn a_segment_with_its_own_header_that_comes_too_late_is_late_and_no_other_track() {
+    let (header, segments) = track(0, 9);
+    let body = |segment: usize| [&header[..], &segments[segment]].concat();
+    for late in [Some(3), Some(4), None] {
+        let mut bench = Bench::new();
+        let push = |bench: &mut Bench, segment: usize| {
+            bench.push(&Whole(&format!("video-{segment}.mp4"), &body(segment)), 900).unwrap();
+        };
+        for segment in [0, 1, 2, 4] {
+            push(&mut bench, segment);
+            bench.push(&Pass(ORDER_MS), 1).unwrap();
+        }
+        // One that was missing, or one once more.
+        late.into_iter().for_each(|late| push(&mut bench, late));
+        for segment in 5..9 {
+            bench.push(&Pass(ORDER_MS), 1).unwrap();
+            push(&mut bench, segment);
+        }
+        assert_eq!(bench.gather.poll_other(), None, "{late:?}");
+        let told = bench.finish();
+        assert_eq!(counts(&told)[0], 8 * COUNT[0], "{late:?}");
+        assert_eq!(errors(&told).len(), usize::from(late == Some(3)), "{late:?}: {:?}", errors(&told));
+    }
+}
+
+#[test]
+fn two_tracks_with_one_header_stay_two_where_one_begins_behind_the_other() {
+    let (header, segments) = track(1, 6);
+    let other = track(1, 6).1;
+    let mut bench = Bench::new();
+    bench.gather = Gather::new(&Headers::default(), NOW).with_sounds(&[1]);
+    let [first, second] =
+        ["audio1.mp4", "audio2.mp4"].map(|name| bench.gather.open(name, bench.now).unwrap());
+    let handle = |bench: &mut Bench, request, body: &[u8]| {
+        bench.gather.handle(request, body, bench.now).unwrap();
+    };
+    handle(&mut bench, first, &[&header[..], &segments[2]].concat());
+    handle(&mut bench, second, &[&header[..], &other[1]].concat());
+    for segment in 3..6 {
+        handle(&mut bench, first, &segments[segment]);
+        handle(&mut bench, second, &other[segment - 1]);
+    }
+    bench.gather.close(first, true, bench.now).unwrap();
+    bench.gather.close(second, true, bench.now).unwrap();
+    let told = bench.finish();
+    let further = told.iter().filter(|one| matches!(one, Ok(FeedEvent::Further { .. }))).count();
+    assert!(counts(&told)[1] == 4 * 45 && further > 4 * 45, "{:?} {further}", counts(&told));
+}
+
+#[test]
+fn requests_beside_each_other_of_a_track_that_takes_over_are_not_mixed_up() {
+    let (header, sounds) = first_of(AUDIO);
+    let other = super::tracks::marked(AUDIO);
+    let (_, others) = first_of(&other);
+    let whole = frames(&told(&[Whole("a", AUDIO)], 4000), Kind::Audio);
+    let others_frames = frames(&told(&[Whole("a", &other)], 4000), Kind::Audio);
+    let first = frames(&told(&[Whole("a", &[&header[..], &sounds[0]].concat())], 4000), Kind::Audio).len();
+    let mut bench = Bench::new();
+    bench.gather = Gather::new(&Headers::default(), NOW).with_sounds(&[1]);
+    bench.push(&Whole("b", &[&header[..], &others[0]].concat()), 100).unwrap();
+    bench.push(&Pass(CHOICE_MS), 1).unwrap();
+    // The better one's first segment is still coming while its second one takes over, and so is the other one's second.
+    let halves = |body: &[u8]| (body[..body.len() / 2].to_vec(), body[body.len() / 2..].to_vec());
+    let ((a, a_rest), (b, b_rest)) = (halves(&[&header[..], &sounds[0]].concat()), halves(&others[1]));
+    let a_first = bench.gather.open("a", bench.now).unwrap();
+    bench.gather.handle(a_first, &a, bench.now).unwrap();
+    let b_second = bench.gather.open("b", bench.now).unwrap();
+    bench.gather.handle(b_second, &b, bench.now).unwrap();
+    let (begin, rest) = halves(&sounds[1]);
+    let a_second = bench.gather.open("a", bench.now).unwrap();
+    bench.gather.handle(a_second, &begin, bench.now).unwrap();
+    for (request, body) in [(a_first, a_rest), (b_second, b_rest), (a_second, rest)] {
+        bench.gather.handle(request, &body, bench.now).unwrap();
+        bench.gather.close(request, true, bench.now).unwrap();
+    }
+    bench.push(&Whole("a", &sounds[2]), 100).unwrap();
+    let told = bench.finish();
+    assert_eq!(errors(&told), Vec::<String>::new());
+    assert!(frames(&told, Kind::Audio) == [&others_frames[..first], &whole[first..]].concat());
+    let further = super::tracks::further(&told, 1, Kind::Audio);
+    let of_second: Vec<_> = others_frames[first..].iter().filter(|frame| further.contains(frame)).collect();
+    assert!(of_second.len() > 20, "what was still coming of the other one: {}", of_second.len());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::*;
 
 /// The same track with other media: the last byte of each media box differs.
-fn marked(body: &[u8]) -> Vec<u8> {
+pub(super) fn marked(body: &[u8]) -> Vec<u8> {
     marked_with(0xff, body)
 }
 
@@ -66,7 +66,7 @@ fn long_requests_in_any_order_and_in_any_pieces_give_the_same_frames() {
 }
 
 /// The frames of a further track.
-fn further(told: &[Result<FeedEvent, Error>], of: u8, kind: Kind) -> Vec<Frame> {
+pub(super) fn further(told: &[Result<FeedEvent, Error>], of: u8, kind: Kind) -> Vec<Frame> {
     let frames = told.iter().filter_map(|one| match one {
         Ok(FeedEvent::Further { track, event }) if *track == of => match &**event {
             FeedEvent::Frame(frame) if frame.kind == kind => Some(frame.clone()),
