@@ -14,6 +14,7 @@ use super::Refusal;
 use super::header::Header;
 use super::known::{Catalogue, Headers};
 use super::lane::{Lane, Source, Standing};
+use super::names;
 use crate::flv::Error;
 use crate::media::{FeedEvent, Kind};
 use crate::programme::End;
@@ -270,9 +271,9 @@ impl Gather {
         }
     }
 
-    /// Which headers' tracks miss this fragment: the track it is of, where it begins and where it ends. None of those of which a request
-    /// is open: what comes beside that is another track.
-    fn missed(&self, header: &Header, (track, start, end): (u32, u64, u64)) -> Vec<u64> {
+    /// Which headers' tracks miss this fragment of a request of this name: the track it is of, where it begins and where it ends. Beside a
+    /// request that is open, it is one of theirs only where its name has a lower number, as its time is earlier.
+    fn missed(&self, name: &str, header: &Header, (track, start, end): (u32, u64, u64)) -> Vec<u64> {
         let Some(track) = header.track(track) else { return Vec::new() };
         let lanes = [&self.video, &self.audio].into_iter().chain(self.beside.iter().map(Beside::lane));
         let missing = lanes.filter(|lane| lane.misses((start, end), track)).filter_map(|lane| lane.source);
@@ -280,7 +281,8 @@ impl Gather {
         let is_open = |header: u64| {
             self.requests.values().any(|reader| reader.header.is_some_and(|(number, _)| number == header))
         };
-        missing.filter(|header| !is_open(*header)).collect()
+        let is_before = |header: u64| names::is_after(self.known.name(header), name);
+        missing.filter(|header| is_before(*header) || !is_open(*header)).collect()
     }
 
     /// How the other kind than this one stands.

@@ -22,6 +22,9 @@ const TRACKS_MAX: usize = 64;
 /// its place goes by them.
 const SPAN_MS_MAX: u64 = 20_000;
 
+/// A header that came so many times in a row under another name, each with a greater number, does so with each segment.
+const REPEATED_MIN: u8 = 2;
+
 /// A fragment may begin by so many milliseconds before the one before it ends, and follow it: durations are rounded.
 const OVERLAP_MS: u64 = 50;
 
@@ -39,10 +42,17 @@ pub(super) struct Known {
     pub(super) header: Arc<Header>,
     /// It came in this feed.
     fresh: bool,
-    /// It came under another name before: each segment begins with it.
-    is_repeated: bool,
+    /// So many times in a row it came under another name whose number was greater.
+    repeated: u8,
     /// A track of it, where that has come to, and when it did.
     reached: Option<(u32, u64, u64)>,
+}
+
+impl Known {
+    /// Whether each segment of its tracks begins with it: the last number of its name is a segment's.
+    fn is_repeated(&self) -> bool {
+        self.repeated >= REPEATED_MIN
+    }
 }
 
 /// When a track came last.
@@ -111,15 +121,7 @@ impl Catalogue {
     fn push(&mut self, name: &str, header: Arc<Header>, fresh: bool) -> (u64, u64) {
         self.last += 1;
         let (number, name) = (self.last, name.to_string());
-        self.headers.push(Known {
-            number,
-            version: number,
-            name,
-            header,
-            fresh,
-            is_repeated: false,
-            reached: None,
-        });
+        self.headers.push(Known { number, version: number, name, header, fresh, repeated: 0, reached: None });
         (number, number)
     }
 
@@ -160,14 +162,20 @@ impl Catalogue {
         let before = self.series(name, &header).filter(|known| {
             known.reached.is_some_and(|(of, end, at)| {
                 let goes_on = start.saturating_add(overlap) >= end || missed.contains(&known.number);
-                of == track && (goes_on || known.is_repeated || now.ms_since(at) >= quiet_ms)
+                of == track && (goes_on || known.is_repeated() || now.ms_since(at) >= quiet_ms)
             })
         });
         let before =
             before.max_by_key(|known| known.reached.map(|(_, end, _)| end)).map(|known| known.number);
         match self.headers.iter_mut().find(|known| Some(known.number) == before) {
             Some(known) => {
-                (known.name, known.fresh, known.is_repeated) = (name.to_string(), true, true);
+                known.fresh = true;
+                let goes_on = known.reached.is_none_or(|(_, end, _)| start.saturating_add(overlap) >= end);
+                if names::is_after(name, &known.name) {
+                    (known.name, known.repeated) = (name.to_string(), known.repeated.saturating_add(1));
+                } else if goes_on || !known.is_repeated() {
+                    (known.name, known.repeated) = (name.to_string(), 0);
+                }
                 (known.number, known.version)
             }
             None => self.add(name, header, used),

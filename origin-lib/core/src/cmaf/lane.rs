@@ -111,8 +111,12 @@ pub(super) struct Lane {
     next: u64,
     furthest: u64,
     known: VecDeque<(Mark, u64)>,
-    /// How many fragments, one after another, came late.
+    /// How many fragments, one after another, came late; those of a request that brings no more than the one before it did are one.
     back: u8,
+    /// What brought the last one, how much that has brought, and how much the one before it brought, in 1/90000 s.
+    by: Option<Request>,
+    brought: i64,
+    brought_before: i64,
     waiting: VecDeque<Waiting>,
     len: usize,
     errors: Vec<Error>,
@@ -255,16 +259,18 @@ impl Lane {
                 self.known.pop_front();
             }
             self.known.push_back((mark, now.up_ms));
+            // A segment in several fragments is late as a whole.
+            let is_another = self.brings(request, at(end).saturating_sub(begins));
             let newest = self.order.newest_for(request).filter(|newest| begins <= *newest);
             let is_late = newest.is_some_and(|newest| {
                 quiet < AGAIN_MS_MAX
-                    && self.back < LATE_MAX
+                    && (!is_another || self.back < LATE_MAX)
                     && newest.saturating_sub(begins) / 90 < BACK_MS_MAX
             });
             match newest {
                 None => self.back = 0,
                 Some(_) if is_late => {
-                    self.back += 1;
+                    self.back += u8::from(is_another);
                     self.order.missed();
                 }
                 Some(_) => {
@@ -292,6 +298,16 @@ impl Lane {
             self.order.begin(id, begun, request, now);
         }
         Place { id: Some(id).filter(|_| is_awaited), start, from }
+    }
+
+    /// A request brings so much more. Whether it is another one than the last, or brings more than a segment.
+    fn brings(&mut self, request: Request, span: i64) -> bool {
+        const SEGMENT_MAX: i64 = 90 * WAIT_LATE_MS_MAX.cast_signed();
+        if self.by != Some(request) {
+            (self.brought_before, self.brought) = (self.brought, 0);
+        }
+        self.brought = self.brought.saturating_add(span);
+        self.by.replace(request) != Some(request) || self.brought > self.brought_before.min(SEGMENT_MAX)
     }
 
     /// A sample of a fragment has come, or what stands before them.

@@ -21,12 +21,27 @@ pub(super) fn in_series(one: &str, other: &str) -> bool {
     one.is_some() && one == other
 }
 
+/// Whether a name's last number is greater than another's.
+pub(super) fn is_after(name: &str, other: &str) -> bool {
+    let number = |name| {
+        let (_, number, _) = split_number(name)?;
+        let digits = number.trim_start_matches('0');
+        Some((digits.len(), digits))
+    };
+    number(name) > number(other)
+}
+
 /// What stands before and behind the last number of a name.
 fn around_number(name: &str) -> Option<(&str, &str)> {
+    split_number(name).map(|(before, _, behind)| (before, behind))
+}
+
+/// The last number of a name, the extension aside, between what stands before and behind it.
+fn split_number(name: &str) -> Option<(&str, &str, &str)> {
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     let end = stem.rfind(|c: char| c.is_ascii_digit())? + 1;
     let begin = stem.get(..end)?.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-    Some((name.get(..begin)?, name.get(end..)?))
+    Some((name.get(..begin)?, name.get(begin..end)?, name.get(end..)?))
 }
 
 fn words(name: &str) -> impl Iterator<Item = &str> {
@@ -49,6 +64,21 @@ mod tests {
             ("1.m4s", "1.mp4", false),
         ] {
             assert_eq!(in_series(one, other), expected, "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn the_last_number_of_a_name_tells_what_is_after_what() {
+        for (name, other, expected) in [
+            ("seg-10.mp4", "seg-9.mp4", true),
+            ("seg-010.mp4", "seg-9.mp4", true),
+            ("seg-9.mp4", "seg-9.mp4", false),
+            ("seg-9.mp4", "seg-0010.mp4", false),
+            ("99999999999999999999999.mp4", "99999999999999999999998.mp4", true),
+            ("1", "init", true),
+            ("init", "init", false),
+        ] {
+            assert_eq!(is_after(name, other), expected, "{name} {other}");
         }
     }
 

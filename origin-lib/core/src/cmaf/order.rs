@@ -355,7 +355,9 @@ impl<T: Ordered> Order<T> {
             Some(opened) => (self.fragments.get(1)?.since.max(opened), WAIT_MS_MAX),
         };
         let goes_on = since.max(self.passed).saturating_add(wait_ms);
-        Some(goes_on.min(since.saturating_add(WAIT_LATE_MS_MAX)))
+        let longest = since.saturating_add(WAIT_LATE_MS_MAX);
+        // Several that came at once and stall do so at once.
+        Some(goes_on.min(longest).min(first.since.saturating_add(WAIT_LATE_MS_MAX + WAIT_MS_MAX)))
     }
 
     /// Whether what was missing of a fragment was given up since it was asked last.

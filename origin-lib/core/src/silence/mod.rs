@@ -328,15 +328,18 @@ impl Silence {
             self.fill(&mut run, end);
             self.end = run.until.map(|at| End { at, silent: run.silent }).max(self.end);
         }
-        if let Some(Later { config, .. }) = self.later.take() {
-            self.sounds_are(config);
-        }
+        self.end_later();
     }
 
     /// What is open becomes nothing.
     pub fn abandon(&mut self) {
         self.run = None;
         self.inputs.clear();
+        self.end_later();
+    }
+
+    /// Other sound that waits for a key frame is what comes next.
+    fn end_later(&mut self) {
         if let Some(Later { config, .. }) = self.later.take() {
             self.sounds_are(config);
         }

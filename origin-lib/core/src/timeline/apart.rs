@@ -85,8 +85,7 @@ impl Timeline {
         let is_free = self.apart.offset.is_none_or(|of| of.0 == kind);
         let own_ms = self.tip(kind).map(|own| own.feed_ms);
         // Behind a pause of the whole feed, its last frames say nothing of what time it is.
-        let goes_on = other.stands_still_ms(own_ms) <= FORWARD_MS_MAX
-            && stray.after_ms <= FORWARD_MS_MAX.unsigned_abs();
+        let goes_on = other.stands_still_ms(own_ms) <= FORWARD_MS_MAX && !stray.behind_pause;
         // Where the track is far ahead of the other one, its frames would lie before those that came: only a jump makes room.
         let has_room = self.tip(kind).is_none_or(|own| own.feed_ms.saturating_sub(other.feed_ms) <= STRAY_MS);
         if first.kind != kind || !(is_first || kind == Kind::Audio) || !is_free || !goes_on || !has_room {

@@ -168,8 +168,8 @@ struct Tip {
 struct Stray {
     frame: Frame,
     arrived: UtcMs,
-    /// How long nothing at all had come before it, in milliseconds.
-    after_ms: u64,
+    /// Nothing at all had come for long before it.
+    behind_pause: bool,
     /// How many there were in a row.
     nth: u32,
 }
@@ -192,9 +192,9 @@ pub struct Timeline {
     before_jump: Option<(i64, u32)>,
     stray: Option<Stray>,
     apart: Apart,
-    /// When the last frame arrived, and how long none had before that.
+    /// When the last frame arrived, and when the last one did behind a long pause.
     arrived: Option<UtcMs>,
-    after_ms: u64,
+    resumed: Option<UtcMs>,
     beside: Beside,
     counts: Counts,
     events: VecDeque<Event>,
@@ -222,7 +222,7 @@ impl Timeline {
             stray: None,
             apart: Apart::default(),
             arrived: None,
-            after_ms: 0,
+            resumed: None,
             beside: Beside::default(),
             counts: Counts::default(),
             events: VecDeque::new(),
@@ -246,7 +246,10 @@ impl Timeline {
 
     /// Takes the feed's next frame, which arrived at `now`. `now` matters only where the feed's clock jumps, or behind a long pause.
     pub fn handle(&mut self, frame: Frame, now: UtcMs) {
-        self.after_ms = self.arrived.replace(now).map_or(0, |before| now.ms_since(before));
+        let paused_ms = self.arrived.replace(now).map_or(0, |before| now.ms_since(before));
+        if paused_ms > FORWARD_MS_MAX.unsigned_abs() {
+            self.resumed = Some(now);
+        }
         let frame = self.on_common_clock(frame);
         let Some(stray) = self.stray.take() else { return self.next(frame, now) };
         if self.is_away(&frame, STRAY_MS) {
@@ -301,7 +304,10 @@ impl Timeline {
     fn strays(&mut self, frame: Frame, now: UtcMs, nth: u32) {
         self.counts.stragglers += u64::from(nth > 1);
         if nth < STRAYS_MAX {
-            self.stray = Some(Stray { frame, arrived: now, after_ms: self.after_ms, nth });
+            // A few frames from before it may come behind it.
+            let resumed_ms = self.resumed.map(|resumed| now.ms_since(resumed));
+            let behind_pause = resumed_ms.is_some_and(|ms| ms <= STRAY_MS.unsigned_abs());
+            self.stray = Some(Stray { frame, arrived: now, behind_pause, nth });
         } else {
             let frame = Frame { dts_ms: self.as_sent(&frame), ..frame };
             self.jump(&frame, now);

@@ -482,6 +482,10 @@ fn sound_that_comes_back_alone_behind_a_pause_of_all_is_on_time() {
         let mut late = 0;
         for at in (0..3_000_i64).chain(3_000 + pause..6_000 + pause).step_by(20) {
             let now = NOW.plus_ms(at as u64);
+            if at == 3_000 + pause {
+                // It comes with the last of what was before.
+                timeline.handle(frame(Kind::Audio, 2_003_000, 0), now);
+            }
             if at < 3_000 && at % 40 == 0 {
                 timeline.handle(frame(Kind::Video, 2_000_000 + at, 0), now);
             }

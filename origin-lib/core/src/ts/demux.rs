@@ -73,6 +73,8 @@ pub struct Demux {
     splices: Option<TablePid>,
     outputs: VecDeque<Result<FeedEvent, Error>>,
     refused: bool,
+    /// Why, until that is told.
+    refusal: Option<Error>,
     /// Packets before the first programme was chosen.
     before_tables: u64,
     counts: Counts,
@@ -115,6 +117,8 @@ impl TablePid {
 struct Programme {
     number: u16,
     pid: u16,
+    /// Which section of its table names it.
+    section: u8,
     version: Option<Version>,
     streams: Vec<Stream>,
     /// How often its table came, up to [`ROUNDS`].
@@ -164,7 +168,8 @@ impl Demux {
         if self.outputs.is_empty() {
             self.drain();
         }
-        self.outputs.pop_front()
+        // What came before it is used.
+        self.outputs.pop_front().or_else(|| self.refusal.take().map(Err))
     }
 
     /// Whether the bytes were a transport stream so far.
@@ -199,10 +204,13 @@ impl Demux {
 
     fn error(&mut self, error: Error) {
         match &error {
-            Error::Skip(_) => self.counts.damaged += 1,
-            Error::Refuse { .. } => self.refused = true,
+            Error::Skip(_) => {
+                self.counts.damaged += 1;
+                self.outputs.push_back(Err(error));
+            }
+            Error::Refuse { .. } if self.refused => {}
+            Error::Refuse { .. } => (self.refused, self.refusal) = (true, Some(error)),
         }
-        self.outputs.push_back(Err(error));
     }
 
     fn damaged(&mut self, what: &'static str) {
@@ -314,11 +322,14 @@ impl Demux {
         let others = self.programmes.len();
         for (number, pid) in table.programmes() {
             let known = self.programmes.iter().position(|programme| programme.number == number);
-            let new = Programme { number, pid, version: None, streams: Vec::new(), rounds: 0 };
+            let section = table.section;
+            let new = Programme { number, pid, section, version: None, streams: Vec::new(), rounds: 0 };
             let is_full = self.programmes.len() == PROGRAMMES_MAX;
             match known.filter(|at| *at < others).and_then(|at| self.programmes.get_mut(at)) {
                 // A section of several has changed, and nothing else of the table.
-                Some(programme) if programme.pid != pid => (*programme, changed) = (new, true),
+                Some(programme) if programme.pid != pid && programme.section == section => {
+                    (*programme, changed) = (new, true);
+                }
                 Some(_) => {}
                 None if known.is_some() || is_full => {}
                 None => {

@@ -298,6 +298,7 @@ fn a_table_of_the_same_version_and_another_content_is_another_one() {
     writer.pes(VIDEO_PID, &[7_200], true, &slice);
     let (told, _) = told(&writer.bytes, 188);
     assert_eq!(frames(&told, Kind::Video).len(), 1, "{told:?}");
+    assert!(matches!(told.last(), Some(Err(Error::Refuse { .. }))), "behind what came before it: {told:?}");
 }
 
 #[test]

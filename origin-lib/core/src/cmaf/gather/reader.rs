@@ -153,7 +153,7 @@ impl Gather {
             let used = self.used();
             reader.header = Some(match begins {
                 Some(begins) => {
-                    let missed = self.missed(&header, begins);
+                    let missed = self.missed(&reader.name, &header, begins);
                     let begins = (begins.0, begins.1);
                     self.known.go_on(&reader.name, header, begins, &missed, (&used, ABSENT_MS, now))
                 }

@@ -333,6 +333,71 @@ fn segments_with_headers_of_their_own_may_be_read_in_the_wrong_order() {
 }
 
 #[test]
+fn the_first_two_segments_with_headers_of_their_own_may_be_on_their_way_at_once() {
+    let (header, segments) = track(0, 4);
+    let body = |segment: usize| [&header[..], &segments[segment]].concat();
+    let mut bench = Bench::new();
+    let [first, second] = [0, 1].map(|segment| {
+        (bench.gather.open(&format!("video-{segment}.mp4"), bench.now).unwrap(), body(segment))
+    });
+    for (request, body) in [&second, &first] {
+        bench.gather.handle(*request, &body[..body.len() - 100], bench.now).unwrap();
+    }
+    for (request, body) in [&second, &first] {
+        bench.gather.handle(*request, &body[body.len() - 100..], bench.now).unwrap();
+        bench.gather.close(*request, true, bench.now).unwrap();
+    }
+    for segment in 2..4 {
+        bench.push(&Whole(&format!("video-{segment}.mp4"), &body(segment)), 900).unwrap();
+        bench.push(&Pass(ORDER_MS), 1).unwrap();
+    }
+    assert_eq!(bench.gather.poll_other(), None);
+    assert_eq!(counts(&bench.finish())[0], 4 * COUNT[0]);
+}
+
+#[test]
+fn two_tracks_with_one_header_that_took_one_another_for_themselves_part_again() {
+    let (header, segments) = track(1, 8);
+    let mut bench = Bench::new();
+    bench.gather = Gather::new(&Headers::default(), NOW).with_sounds(&[1]);
+    for segment in 0..8 {
+        let body = [&header[..], &segments[segment]].concat();
+        // The other one begins later.
+        bench.push(&Whole("audio-1.mp4", &body), 900).unwrap();
+        if segment > 0 {
+            bench.push(&Whole("audio-2.mp4", &body), 900).unwrap();
+        }
+        bench.push(&Pass(900), 1).unwrap();
+    }
+    let told = bench.finish();
+    let further = super::tracks::further(&told, 1, Kind::Audio).len();
+    assert!(counts(&told)[1] >= 7 * 45 && further >= 5 * 45, "{:?}, {further}", counts(&told));
+}
+
+#[test]
+fn a_late_segment_of_several_fragments_is_late_as_a_whole() {
+    // Eight fragments a segment, of an eighth of a second each by their times.
+    let (header, of) = first_of(VIDEO);
+    let eighth = HZ[0];
+    let chunk = |chunk: u64| later(&of[0], chunk * eighth);
+    let segment = |segment: u64| (segment * 8..segment * 8 + 8).map(chunk).collect::<Vec<_>>().concat();
+    let mut bench = Bench::new();
+    bench.push(&Whole("v", &header), 1000).unwrap();
+    for at in [0, 1, 3] {
+        bench.push(&Whole(&format!("v-{at}"), &segment(at)), 4000).unwrap();
+        bench.push(&Pass(ORDER_MS + WAIT_MS_MAX), 1).unwrap();
+    }
+    // Nobody waited so long for it; and one that came already comes again, with more fragments than are known again.
+    bench.push(&Whole("v-2", &segment(2)), 4000).unwrap();
+    bench.push(&Whole("v-1", &segment(1)), 4000).unwrap();
+    bench.push(&Whole("v-4", &segment(4)), 4000).unwrap();
+    let told = bench.finish();
+    let times: Vec<_> = frames(&told, Kind::Video).iter().map(|frame| frame.dts_ms).collect();
+    assert_eq!(times.len(), 4 * 8 * COUNT[0]);
+    assert!(times.is_sorted());
+}
+
+#[test]
 fn a_segment_with_its_own_header_that_comes_too_late_is_late_and_no_other_track() {
     let (header, segments) = track(0, 9);
     let body = |segment: usize| [&header[..], &segments[segment]].concat();
