@@ -1,9 +1,9 @@
 // A pass holder watches the first channel: `node steady.mjs READY.json SECONDS`.
 //
 // Prints `playing` once the picture moves; whatever happens behind the edge from then on, the picture must go on for so many
-// seconds of media. Then prints what it saw as JSON; exits 0 when it never stood for want of media, left nothing out and there was no
+// seconds of media. Then prints what it saw as JSON; exits 0 when it never stood for want of media, was never moved on and there was no
 // discontinuity, else 1.
-import { LEAP_S, PATIENCE_MS, given, logIn, openFirstChannel, ready, starves, told } from "./viewer.mjs";
+import { PATIENCE_MS, given, logIn, openFirstChannel, ready, told } from "./viewer.mjs";
 
 const facts = () => {
   const { stats } = window.railbird;
@@ -30,11 +30,10 @@ await told(async ({ report, problem, person }) => {
   report.leaps = (await page.evaluate(() => window.leaps)).slice(before.leaps);
   for (const event of report.events) {
     // Who waits with media in hand goes on.
-    if (!["waiting", "stalled"].includes(event.type) || starves(event)) problem(`${event.type} event at ${event.media_s} s`);
+    if (!["waiting", "stalled"].includes(event.type) || event.starves) problem(`${event.type} event at ${event.media_s} s`);
   }
-  for (const [from_s, to_s] of report.leaps) {
-    if (Math.abs(to_s - from_s) > LEAP_S) problem(`from ${from_s} s it leaps to ${to_s} s`);
-  }
+  // hls.js moves a picture only where what is buffered has a hole, however short; one that a busy machine holds up goes on by itself.
+  for (const [from_s, to_s] of report.leaps) problem(`from ${from_s} s it leaps to ${to_s} s`);
   if (after.segments <= before.segments) problem("no segment was loaded");
   // Media time and programme time go on alike where there is no discontinuity.
   const skew_ms = after.playing_ms - before.playing_ms - (after.media_s - before.media_s) * 1000;

@@ -36,17 +36,15 @@ export async function browser(more = []) {
 /** Who stands with more media in hand than this, in seconds, is held up by a busy machine. */
 const IN_HAND_S = 0.5;
 
-/** Whether an event of these says that a picture stood for want of media. */
-export const starves = ({ type, ahead_s }) => type === "waiting" && ahead_s < IN_HAND_S;
-
 /** A player that moves its picture by no more than this, in seconds, helps it over a place where it stands, or where another rendition goes on. */
 export const LEAP_S = 0.5;
 
 /**
- * Runs before a page's own script: keeps what the media element says, in `window.seen`, and how much media it had in hand then; and of
- * each time that it is told to go to another place, in `window.leaps`, from where to where, in seconds.
+ * Runs before a page's own script: keeps what the media element says, in `window.seen`, how much media it had in hand then, and whether
+ * the picture `starves`: it stands for want of media; and of each time that it is told to go to another place, in `window.leaps`, from
+ * where to where, in seconds.
  */
-function keep(types) {
+function keep([types, in_hand_s]) {
   const [seen, leaps] = [[], []];
   Object.defineProperties(window, { seen: { value: seen }, leaps: { value: leaps } });
   const { get, set } = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, "currentTime");
@@ -66,7 +64,9 @@ function keep(types) {
         const { buffered, currentTime: media_s } = target;
         const ranges = Array.from({ length: buffered.length }, (_, n) => [buffered.start(n), buffered.end(n)]);
         const ahead_s = (ranges.find(([from, to]) => from <= media_s && media_s <= to)?.[1] ?? media_s) - media_s;
-        seen.push({ type, media_s, ahead_s, at_ms: Math.round(performance.now()) });
+        // Who goes to another place waits there.
+        const starves = type === "waiting" && !target.seeking && ahead_s < in_hand_s;
+        seen.push({ type, media_s, ahead_s, starves, at_ms: Math.round(performance.now()) });
       },
       true,
     );
@@ -87,7 +87,7 @@ export async function told(work) {
   const person = async (types) => {
     const opened = await come();
     everyone.push(opened);
-    await opened.page.addInitScript(keep, types);
+    await opened.page.addInitScript(keep, [types, IN_HAND_S]);
     return opened.page;
   };
   const stranger = async () => (await come()).page;
