@@ -1,8 +1,8 @@
 // A pass holder watches a low-latency channel: `node lowlatency.mjs READY.json SECONDS`.
 //
-// Plays so many seconds of media from parts in one stretch without a stall, and prints `steady`. Whoever runs it then lets the
+// Plays so many seconds of media from parts in one stretch without standing for want of media, and prints `steady`. Whoever runs it then lets the
 // encoder come back as another one, and the picture must go on behind the discontinuity for another such stretch; then it prints
-// the node in use, which is to fail, and plays a third one of another node. A stall only begins the stretch anew, as do whole
+// the node in use, which is to fail, and plays a third one of another node. Such a stall only begins the stretch anew, as do whole
 // segments: a player with a second in hand stands still where the machine does, and is further behind for a while. At last the page
 // is loaded anew and it prints `late`: no media comes until the picture is far behind, and it must come back by itself, with one
 // jump; and where the viewer goes back, it must stay. Prints what it saw as JSON, with how far the picture is behind the clock; exits 0 when all was well.
@@ -13,7 +13,7 @@ const facts = () => {
   const { mediaTime, stalls, waitingEvents, hedges, retries, jumps } = stats;
   const behind_ms = Date.now() - Number(new Date(stats.playingDate));
   const rate = document.querySelector("video").playbackRate;
-  return { media_s: mediaTime, behind_ms, rate, stalls, waiting: waitingEvents, hedges, retries, jumps };
+  return { media_s: mediaTime, behind_ms, rate, stalls, waiting: waitingEvents, hedges, retries, jumps, seen: window.seen.length };
 };
 
 /** Parts that a segment of two seconds has. */
@@ -53,15 +53,12 @@ await told(async ({ report, problem, person }) => {
     for (const until_ms = Date.now() + PATIENCE_MS + seconds * 1000; ; ) {
       const [before, had] = [await page.evaluate(facts), { parts: asked.parts.size, segments: asked.segments.size }];
       await page.waitForFunction(
-        ([until, waiting]) => {
-          const { stats } = window.railbird;
-          return stats.mediaTime >= until || stats.waitingEvents > waiting;
-        },
-        [before.media_s + Number(seconds), before.waiting],
+        ([until, seen]) => window.railbird.stats.mediaTime >= until || window.seen.slice(seen).some(({ starves }) => starves),
+        [before.media_s + Number(seconds), before.seen],
       );
       const after = await page.evaluate(facts);
       const parts = asked.parts.size - had.parts;
-      const stalled = after.waiting > before.waiting;
+      const stalled = await page.evaluate(([from, to]) => window.seen.slice(from, to).some(({ starves }) => starves), [before.seen, after.seen]);
       const segments = asked.segments.size - had.segments;
       // A third of a second each: most of the stretch must have been played of them.
       const far = after.behind_ms > LISTED_MS;
