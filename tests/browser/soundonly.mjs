@@ -7,26 +7,35 @@
 // and keeps a picture of the sound alone; exits 0 when all was well, else 1.
 import { given, logIn, openFirstChannel, playing, ready, told } from "./viewer.mjs";
 
-/** The sound goes on so near to where the picture was, or would be by then, in milliseconds of media time: no segment is left out or comes again. */
+/** The sound goes on so near to where the picture was, in milliseconds of media time: no segment is left out or comes again. */
 const NEAR_MS = 1_000;
 /** So many segments of sound are waited for. */
 const SEGMENTS = 3;
 
 const date = () => Date.parse(window.railbird.stats.playingDate);
 
-/** Run in the page: when it is next taken from the beginning, `window.went` will be the date it was at, the one it begins at, and the time between. */
+/**
+ * Run in the page: when it is next taken from the beginning, `window.went` will be the date it was last seen at, the one it begins at, and for how
+ * long it may have gone on behind the first: until there was nothing.
+ */
 function noteBegin() {
   const video = document.querySelector("video");
   const date = () => Date.parse(window.railbird.stats.playingDate);
   window.went = null;
   let [last, last_ms] = [date(), performance.now()];
   const note = () => {
-    [last, last_ms] = [date() || last, performance.now()];
+    const now = date();
+    if (now > 0) [last, last_ms] = [now, performance.now()];
   };
-  const begins = () => video.addEventListener("playing", () => (window.went = [last, date(), performance.now() - last_ms]), { once: true });
   const taken = () => {
     video.removeEventListener("timeupdate", note);
-    begins();
+    const [unseen_ms, leaps] = [performance.now() - last_ms, window.leaps.length];
+    const begins = () => {
+      // Where it is told to begin: by now it is further.
+      const [, begin_s] = window.leaps.slice(leaps).at(-1) ?? [0, 0];
+      window.went = [last, date() - (video.currentTime - begin_s) * 1000, unseen_ms];
+    };
+    video.addEventListener("playing", begins, { once: true });
   };
   video.addEventListener("timeupdate", note);
   video.addEventListener("emptied", taken, { once: true });
@@ -93,8 +102,8 @@ await told(async ({ report, problem, person }) => {
     await quality.selectOption(value);
     await until(() => window.went !== null);
     await until(plays, alone);
-    const [last, began, took_ms] = await page.evaluate(() => window.went);
-    if (!(began - last > -NEAR_MS && began - last < NEAR_MS + took_ms)) problem(`at ${value || "automatic"} it went from ${last} to ${began}`);
+    const [last, began, unseen_ms] = await page.evaluate(() => window.went);
+    if (!(began - last > -NEAR_MS && began - last < NEAR_MS + unseen_ms)) problem(`at ${value || "automatic"} it went from ${last} to ${began}`);
     const wanted = alone ? "audio" : "source";
     if (!asked.slice(from).includes(wanted)) problem(`nothing of ${wanted} was asked for`);
     return asked.length;
