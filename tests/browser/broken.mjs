@@ -107,15 +107,20 @@ async function play([player, url, breaks_s, ladder, from_s, rate, ms_max]) {
     saw.ended = true;
     // In all, and behind each discontinuity.
     saw.pictures = [frames(), ...marks.map((mark) => frames() - (mark.frames ?? frames()))];
-    // A busy machine may have looked too late: what is there can be played once more.
+    // A busy machine may have looked too late: what is there can be played once more, and a picture from there must be shown.
     for (const [n, { at_s }] of marks.entries()) {
       if (saw.pictures[n + 1] > 0) continue;
-      const before = frames();
+      const from_ms = performance.now();
+      const shown = new Promise((done) => {
+        // What was there before it went back is none of it.
+        const look = (_now, { mediaTime, presentationTime }) =>
+          mediaTime >= at_s && presentationTime > from_ms ? done() : video.requestVideoFrameCallback(look);
+        video.requestVideoFrameCallback(look);
+      });
       [video.playbackRate, video.currentTime] = [1, at_s + 0.05];
       await video.play();
-      const more = (done) => (frames() > before ? done() : requestAnimationFrame(() => more(done)));
-      await Promise.race([new Promise(more), failed]);
-      saw.pictures[n + 1] = frames() - before;
+      await Promise.race([shown, failed]);
+      saw.pictures[n + 1] = 1;
     }
   } catch (failure) {
     if (saw.fatal.length === 0) saw.fatal.push(String(failure));
