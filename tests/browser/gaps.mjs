@@ -4,10 +4,11 @@
 // What was chosen before, HEIGHT, is what the page begins with, at a gap; its init segment comes no sooner than a segment of another
 // rendition is asked for. `live`: says `watching` once another picture moves, `chosen` once it is the chosen one, `other` once
 // it is another one again, and waits for the chosen one to come back. `replay`: opens the newest replay; SEGMENTS has of each segment
-// of the lowest rendition its length in seconds, and whether it is a gap, as JSON. The first COUNT are gaps in every rendition, as
-// the page gets to see it: there is no picture. From there to the end it must be the chosen one wherever that has segments, but for the
-// last one before a gap, and another one at gaps, and never leap, which is to go to another place than where it has come to: pictures
-// that a busy machine leaves out are no leap. Prints what it saw as JSON; exits 0 when all was well, else 1.
+// of the lowest rendition its length in seconds, whether it is a gap, and its file's name, as JSON. The first COUNT are gaps in every
+// rendition, as the page gets to see it: there is no picture, and nothing of them comes. From there to the end each segment must be the
+// chosen one's wherever that has it, but for the last one before a gap, and another one's at gaps: it has come, and no picture is of
+// another. The page must never leap, which is to go to another place than where it has come to: pictures that a busy machine leaves out
+// are no leap. Prints what it saw as JSON; exits 0 when all was well, else 1.
 import { LEAP_S, PATIENCE_MS, given, logIn, openFirstChannel, playing, ready, told } from "./viewer.mjs";
 
 /** Pictures so near to where a segment begins or ends, in seconds, are the one's or the other's. */
@@ -56,20 +57,37 @@ async function dig(page, count) {
   });
 }
 
+/** The files of the segments that a page gets from now on: of the lowest rendition, and of others. */
+function segmentsOf(page) {
+  const got = { low: new Set(), other: new Set() };
+  page.on("response", (response) => {
+    const [, rendition, file] = /\/(source|mid|low)\/([^/]+\.m4s)$/.exec(new URL(response.url()).pathname) ?? [];
+    if (file !== undefined && response.ok()) got[rendition === "low" ? "low" : "other"].add(file);
+  });
+  return got;
+}
+
 /** What is wrong with what was seen, where the chosen one has these segments, and the first few are gaps in all. */
-function wrong({ shown, leaps, duration_s }, segments, count, chosen) {
+function wrong({ shown, leaps, duration_s }, got, segments, count, chosen) {
   let [begins_s, end_s] = [0, 0];
   const found = [];
-  segments.forEach(([length_s, gap], n) => {
+  segments.forEach(([length_s, gap, file], n) => {
     const from_s = end_s;
     end_s += length_s;
-    if (n < count) begins_s = end_s;
+    const [low, other] = [got.low.has(file), got.other.has(file)];
+    if (n < count) {
+      begins_s = end_s;
+      if (low || other) found.push(`${file} comes, which is a gap everywhere`);
+      return;
+    }
+    if (!low && !other) found.push(`${file} is left out`);
     // Where what is buffered ends with the sound, a frame before the gap, hls.js takes the segment that ends there, or the one that begins
     // there, of the other rendition: its binary search stops at the first of them that it meets.
     if (!gap && segments[n + 1]?.[1]) return;
+    if (!(gap ? other : low)) found.push(`${file} does not come from ${gap ? "another one" : "the chosen one"}`);
     const inside = shown.filter(([at_s]) => at_s > from_s + NEAR_S && at_s < end_s - NEAR_S);
-    const other = inside.find(([, height]) => (height === chosen) === gap);
-    if (other !== undefined) found.push(`at ${other[0]} s, where the chosen one has a ${gap ? "gap" : "segment"}, the picture is ${other[1]} high`);
+    const picture = inside.find(([, height]) => (height === chosen) === gap);
+    if (picture !== undefined) found.push(`at ${picture[0]} s, where the chosen one has a ${gap ? "gap" : "segment"}, the picture is ${picture[1]} high`);
   });
   for (const is of [true, false]) {
     if (!shown.some(([, height]) => (height === chosen) === is)) found.push(`there is no picture that is ${is ? "" : "not "}the chosen one`);
@@ -91,6 +109,7 @@ await told(async ({ report, problem, person }) => {
   await page.addInitScript(watch, what === "live" ? 1 : 2);
   await holdBack(page);
   if (Number(count) > 0) await dig(page, Number(count));
+  const got = segmentsOf(page);
   await logIn(page, await ready(path));
   try {
     if (what === "live") {
@@ -116,8 +135,8 @@ await told(async ({ report, problem, person }) => {
       await page.waitForFunction(() => document.querySelector("video").ended, undefined, { timeout: length_s * 1000 + PATIENCE_MS });
       const seen = await page.evaluate(() => ({ shown: window.shown, leaps: window.leaps, duration_s: document.querySelector("video").duration }));
       const changes = seen.shown.filter(([, height], n) => height !== seen.shown[n - 1]?.[1]);
-      Object.assign(report, { pictures: seen.shown.length, changes, leaps: seen.leaps });
-      for (const found of wrong(seen, JSON.parse(segments), Number(count), chosen)) problem(found);
+      Object.assign(report, { pictures: seen.shown.length, changes, leaps: seen.leaps, low: got.low.size, other: got.other.size });
+      for (const found of wrong(seen, got, JSON.parse(segments), Number(count), chosen)) problem(found);
     }
   } finally {
     report.stats = await page.evaluate(() => {

@@ -75,13 +75,13 @@ async fn who_chose_a_rendition_that_has_gaps_sees_another_one_until_it_goes_on()
         Ok(text.ends_with("#EXT-X-ENDLIST\n").then(|| Listed::of(&text)))
     });
     let recorded = recorded.await.with_context(|| origin.log())?;
-    let mut segments: Vec<(f64, bool)> = Vec::new();
-    for (_, tags, gap) in &recorded.segments {
+    let mut segments: Vec<(f64, bool, &str)> = Vec::new();
+    for (name, tags, gap) in &recorded.segments {
         let length = tags.iter().find_map(|tag| tag.strip_prefix("#EXTINF:")?.split(',').next());
-        segments.push((length.context("no length")?.parse()?, *gap));
+        segments.push((length.context("no length")?.parse()?, *gap, name));
     }
-    let begins = segments.iter().take_while(|(_, gap)| *gap).count();
-    ensure!(begins > 1 && segments.iter().skip(begins).any(|(_, gap)| *gap), "{segments:?}");
+    let begins = segments.iter().take_while(|(_, gap, _)| *gap).count();
+    ensure!(begins > 1 && segments.iter().skip(begins).any(|(_, gap, _)| *gap), "{segments:?}");
     let segments = serde_json::to_string(&segments)?;
     for everywhere in ["0", "1"] {
         let viewer = edge.browser("gaps.mjs", &["replay", "90", &segments, everywhere])?;
