@@ -3,9 +3,10 @@
 //
 // The channel of this multivariant playlist has ended. From FROM on the player is held at the lowest rendition,
 // which has a gap before SECONDS: it must get past that by itself. (Where a gap is the very first that it asks for, hls.js 1.7 may ask
-// for nothing more: see edge/player/README.md.) Then it is told to play the source, and the lowest rendition
-// again: the picture must become each. It may wait for media; where that is in hand, it goes on by itself, and no player may move it, as
-// hls.js does at a hole. From each choice on hls.js must ask for nothing else. Prints what it saw as JSON; exits 0 when all was well, else 1.
+// for nothing more: see edge/player/README.md.) Then it is told to play the source, and the lowest rendition again, or first this one
+// where it has left it: the picture must become each. It may wait for media; where that is in hand, it goes on by itself, and no player
+// may move it, as hls.js does at a hole. From each choice on hls.js must ask for nothing else. Prints what it saw as JSON; exits 0 when
+// all was well, else 1.
 import { site } from "./elsewhere.mjs";
 import { faults, stands } from "./stands.mjs";
 import { given, told } from "./viewer.mjs";
@@ -85,7 +86,9 @@ await told(async ({ report, problem, stranger }) => {
     report.behind_the_gap = { at_s: await page.evaluate(at), height: await page.evaluate(height) };
     await page.evaluate(watch);
     report.pictures = [];
-    for (const wanted of [high, low]) {
+    // At a gap hls.js goes over to another one.
+    const order = report.behind_the_gap.height === low ? [high, low] : [low, high];
+    for (const wanted of order) {
       await page.evaluate((height) => window.choose(height), wanted);
       await until((height) => document.querySelector("video").videoHeight === height, wanted);
       const asked = await page.evaluate(() => window.asked);
@@ -98,8 +101,8 @@ await told(async ({ report, problem, stranger }) => {
     report.fatal = await page.evaluate(() => window.fatal);
     if (report.fatal.length > 0) problem("the player gave up");
     if (report.behind_the_gap.height !== low && kind === "shaka") problem("the lowest rendition was not played");
-    if (report.pictures.some((picture, n) => picture.height !== [high, low][n])) problem("it did not play what it was told to");
-    const others = report.pictures.map(({ asked }, n) => asked.filter((height) => height !== [high, low][n]));
+    if (report.pictures.some((picture, n) => picture.height !== order[n])) problem("it did not play what it was told to");
+    const others = report.pictures.map(({ asked }, n) => asked.filter((height) => height !== order[n]));
     if (others.some((heights) => heights.length > 0)) problem(`it was told what to play and asked for others: ${JSON.stringify(others)}`);
     if (report.seeks.length > 0) problem(`the player moved the picture to ${report.seeks} s`);
     if (faults(report.stood).length > 0) problem("the picture stood at a switch, with media in hand, and did not go on by itself");
