@@ -360,11 +360,11 @@ fn two_tracks_with_one_header_that_took_one_another_for_themselves_part_again() 
     let (header, segments) = track(1, 8);
     let mut bench = Bench::new();
     bench.gather = Gather::new(&Headers::default(), NOW).with_sounds(&[1]);
-    for segment in 0..8 {
-        let body = [&header[..], &segments[segment]].concat();
+    for (at, segment) in segments.iter().enumerate() {
+        let body = [&header[..], segment].concat();
         // The other one begins later.
         bench.push(&Whole("audio-1.mp4", &body), 900).unwrap();
-        if segment > 0 {
+        if at > 0 {
             bench.push(&Whole("audio-2.mp4", &body), 900).unwrap();
         }
         bench.push(&Pass(900), 1).unwrap();
