@@ -188,9 +188,10 @@ async fn another_scorer_takes_over_after_asking_and_the_first_is_told() {
     second.sees("you score now, with epoch 2").await;
     second.sees("Nelin 4 - 0* Cho").await;
     second.ends().await.unwrap();
+    // It is typed before the origin has said a word.
     let mut first = Terminal::open(&venue, "mine", &[]);
-    first.sees("Nelin 3* (3)").await;
     first.types(&["1"]).await;
+    first.sees("Nelin 3* (3)").await;
     first.sees("another scorer has taken over").await;
     first.types(&["take"]).await;
     first.sees("would go along").await;

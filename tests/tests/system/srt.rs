@@ -277,13 +277,15 @@ async fn encrypted(
     source: &Source,
     key_len: usize,
 ) -> anyhow::Result<()> {
-    let mut encode = encoder(source).arg("-").stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
     let id = "#!::r=channel/t,m=publish,u=primary-key";
     let url =
         format!("srt://{address}?streamid={id}&passphrase={PASSPHRASE}&pbkeylen={key_len}&latency=4000");
     let mut transmit = Command::new("srt-live-transmit");
     transmit.args(["-q", "-a:no", "-chunk:1316", "file://con", &url]);
     let mut transmit = transmit.stdin(Stdio::piped()).kill_on_drop(true).spawn()?;
+    // What it reads before it is connected, it throws away.
+    origin.logged("feed began").await?;
+    let mut encode = encoder(source).arg("-").stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
     let mut stream = encode.stdout.take().context("no output")?;
     let mut input = transmit.stdin.take().context("no input")?;
     let len = tokio::io::copy(&mut stream, &mut input).await?;
