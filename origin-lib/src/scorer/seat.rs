@@ -357,6 +357,8 @@ impl<W: Write> Seat<W> {
 
     fn refused(&mut self, sent: &Waiting, refusal: &super::desk::Refusal) -> anyhow::Result<()> {
         match self.desk.denied(refusal) {
+            // That is known already, and what was asked since stands.
+            Some(Denied::Lost(_)) if self.desk.mode() == Mode::Lost => Ok(()),
             Some(Denied::Stop(problem)) => self.stop(problem),
             Some(Denied::Lost(next)) => self.lose(*next),
             Some(Denied::Resync) => self.resync(sent),
