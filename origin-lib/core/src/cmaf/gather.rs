@@ -204,9 +204,8 @@ impl Gather {
         let waiting = [&self.video, &self.audio].into_iter().any(waiting);
         let chosen = self.choosing.filter(|until| waiting && *until > 0);
         let waits = [self.audio.due(&self.video), self.video.due(&self.audio)];
-        let lanes = [&self.video, &self.audio].into_iter().chain(self.beside.iter().map(Beside::lane));
         let placed =
-            lanes.filter_map(|lane| lane.placed_by(self.may_come(lane))).filter(|_| chosen.is_none());
+            self.lanes().filter_map(|lane| lane.placed_by(self.may_come(lane))).filter(|_| chosen.is_none());
         let waits = waits.into_iter().flatten().chain(chosen).chain(placed);
         let over = self
             .requests
@@ -254,6 +253,11 @@ impl Gather {
         }
     }
 
+    /// Of all tracks that are used.
+    fn lanes(&self) -> impl Iterator<Item = &Lane> {
+        [&self.video, &self.audio].into_iter().chain(self.beside.iter().map(|beside| &beside.lane))
+    }
+
     /// Whether a request is open that may bring what a track waits for.
     fn may_come(&self, lane: &Lane) -> bool {
         let open =
@@ -275,8 +279,8 @@ impl Gather {
     /// request that is open, it is one of theirs only where its name has a lower number, as its time is earlier.
     fn missed(&self, name: &str, header: &Header, (track, start, end): (u32, u64, u64)) -> Vec<u64> {
         let Some(track) = header.track(track) else { return Vec::new() };
-        let lanes = [&self.video, &self.audio].into_iter().chain(self.beside.iter().map(Beside::lane));
-        let missing = lanes.filter(|lane| lane.misses((start, end), track)).filter_map(|lane| lane.source);
+        let missing =
+            self.lanes().filter(|lane| lane.misses((start, end), track)).filter_map(|lane| lane.source);
         let missing = missing.filter(|source| source.track == track.id).map(|source| source.header);
         let is_open = |header: u64| {
             self.requests.values().any(|reader| reader.header.is_some_and(|(number, _)| number == header))
@@ -295,9 +299,7 @@ impl Gather {
 
     /// The headers of which a track is used.
     fn used(&self) -> Vec<u64> {
-        let beside = self.beside.iter().map(|beside| &beside.lane);
-        let lanes = [&self.video, &self.audio].into_iter().chain(beside);
-        lanes.filter_map(|lane| lane.source).map(|source| source.header).collect()
+        self.lanes().filter_map(|lane| lane.source).map(|source| source.header).collect()
     }
 
     /// There is this track. It is used where there is none of its kind; or none of which anything was given out, and it is better.

@@ -28,12 +28,6 @@ pub(super) struct Beside {
     pub(super) lane: Lane,
 }
 
-impl Beside {
-    pub(super) fn lane(&self) -> &Lane {
-        &self.lane
-    }
-}
-
 impl Gather {
     /// The same, which gives out these sound tracks as well ([`FeedEvent::Further`]): numbers from 1 on, in the order of their
     /// names and track numbers.

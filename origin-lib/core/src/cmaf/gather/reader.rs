@@ -265,13 +265,10 @@ impl Gather {
         for ((number, sample), end) in run.samples.iter().enumerate().zip(ends) {
             let time = |since: u64| at(start.saturating_add(since));
             let coming = Coming { dts: time(sample.since), cts: sample.cts, end: time(end) };
-            let is_late = from.is_some_and(|from| cmaf::ticks(coming.dts, track.timescale) <= from);
-            if let Some(fragment) = id
-                && !sample.data.is_empty()
-                && !is_late
-            {
-                let wanted_here = Wanted { kind, source, fragment, sample: number, coming };
-                wanted.push((sample.data.clone(), wanted_here));
+            // Which of them had come already, the lane knows.
+            if let Some(fragment) = id.filter(|_| !sample.data.is_empty()) {
+                let here = Wanted { kind, source, fragment, sample: number, coming };
+                wanted.push((sample.data.clone(), here));
             }
         }
         if from.is_some_and(|from| cmaf::ticks(at(start.saturating_add(span)), track.timescale) <= from) {
